@@ -1,0 +1,1 @@
+"""What travels with every checkpoint to the Hub: flat modules that need torch and transformers alone."""

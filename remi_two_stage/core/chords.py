@@ -1,0 +1,168 @@
+"""Chord labels (Roman numerals), chord names, and the chord plan as text that a musician reads and types.
+
+Conventions
+- A label is a Roman numeral counted from the *major* scale on the tonic in every mode (C minor has bIII, bVI, bVII), upper case for a major
+  third and lower case for a minor one, then a suffix: `I`, `ii`, `V7`, `viio7`, `bVII`, `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
+- A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on a key, labels do not.
+- Inversions have no label: a name's bass (`Am7/E`) is dropped from files and counted, and refused in typed plans.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .errors import ChordError
+from .piece import Key, fifths_of, name_at
+
+ROOTS = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII")
+"""Roman numeral of each root, by semitones above the tonic."""
+_ROOT_FIFTHS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
+_DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
+_ACCIDENTALS = {"": 0, "b": -1, "♭": -1, "#": 1, "♯": 1}
+
+NO_CHORD = "N"
+UNKNOWN_CHORD = "unk"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """A chord type: the suffixes of its label and name, and its pitch classes in semitones above the root."""
+
+    suffix: str
+    name_suffix: str
+    is_minor: bool
+    intervals: tuple[int, ...]
+
+
+QUALITIES = {
+    "maj": Quality("", "", False, (0, 4, 7)),
+    "min": Quality("", "m", True, (0, 3, 7)),
+    "dim": Quality("o", "dim", True, (0, 3, 6)),
+    "aug": Quality("+", "aug", False, (0, 4, 8)),
+    "7": Quality("7", "7", False, (0, 4, 7, 10)),
+    "maj7": Quality("maj7", "maj7", False, (0, 4, 7, 11)),
+    "min7": Quality("7", "m7", True, (0, 3, 7, 10)),
+    "hdim7": Quality("ø7", "m7b5", True, (0, 3, 6, 10)),
+    "dim7": Quality("o7", "dim7", True, (0, 3, 6, 9)),
+    "minmaj7": Quality("maj7", "mmaj7", True, (0, 3, 7, 11)),
+    "aug7": Quality("+7", "aug7", False, (0, 4, 8, 10)),
+    "6": Quality("add6", "6", False, (0, 4, 7, 9)),
+    "min6": Quality("add6", "m6", True, (0, 3, 7, 9)),
+    "sus4": Quality("sus4", "sus4", False, (0, 5, 7)),
+    "sus2": Quality("sus2", "sus2", False, (0, 2, 7)),
+    "7sus4": Quality("7sus4", "7sus4", False, (0, 5, 7, 10)),
+    "5": Quality("5", "5", False, (0, 7)),
+}
+
+_NAME_ALIASES = {
+    "M": "maj", "maj": "maj", "major": "maj", "min": "min", "mi": "min", "-": "min", "minor": "min", "d": "dim", "o": "dim", "°": "dim", "a": "aug", "+": "aug",
+    "dom7": "7", "M7": "maj7", "ma7": "maj7", "Maj7": "maj7", "^7": "maj7", "Δ": "maj7", "Δ7": "maj7", "min7": "min7", "mi7": "min7", "-7": "min7",
+    "ø": "hdim7", "ø7": "hdim7", "-7b5": "hdim7", "min7b5": "hdim7", "o7": "dim7", "°7": "dim7", "d7": "dim7", "mM7": "minmaj7", "m(maj7)": "minmaj7", "minmaj7": "minmaj7",
+    "+7": "aug7", "7#5": "aug7", "7+": "aug7", "a7": "aug7", "add6": "6", "maj6": "6", "M6": "6", "min6": "min6", "-6": "min6", "sus": "sus4", "7sus": "7sus4",
+}  # fmt: skip
+_NAME_SUFFIXES = {quality.name_suffix: name for name, quality in QUALITIES.items()} | _NAME_ALIASES
+_REDUCTIONS = {"9": "7", "11": "7", "13": "7", "7b9": "7", "7#9": "7", "7b5": "7", "m9": "min7", "m11": "min7", "maj9": "maj7", "add9": "maj", "2": "sus2", "4": "sus4", "69": "6", "6/9": "6"}
+"""Name suffixes that have no label of their own -> the nearest quality."""
+_ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7", "m7b5": "ø7", "M7": "maj7", "sus": "sus4"}
+
+
+def make_label(root: int, quality: str) -> str:
+    """Label of a chord whose root lies `root` semitones (0 to 11) above the tonic; `quality` is a key of `QUALITIES`."""
+    numeral = ROOTS[root % 12]
+    kind = QUALITIES[quality]
+    if kind.is_minor:
+        numeral = numeral.replace("I", "i").replace("V", "v")
+    return numeral + kind.suffix
+
+
+_PARTS = {make_label(root, quality): (root, quality) for root in range(12) for quality in QUALITIES}
+CHORD_LABELS = (*_PARTS, NO_CHORD, UNKNOWN_CHORD)
+"""Every label: 12 roots times 17 qualities, then `N` and `unk`."""
+
+
+def split_label(label: str) -> tuple[int, str] | None:
+    """(semitones above the tonic, key of `QUALITIES`) of a label; None for `N` and `unk`.
+
+    Raises:
+        ChordError: not a label.
+    """
+    if label in (NO_CHORD, UNKNOWN_CHORD):
+        return None
+    if label not in _PARTS:
+        raise ChordError(f"there is no chord {label!r}; write a Roman numeral such as I, ii, V7, viio7 or bVII")
+    return _PARTS[label]
+
+
+def pitch_classes(label: str, tonic: int = 0) -> frozenset[int]:
+    """Pitch classes (0 to 11) of a label when the tonic is pitch class `tonic`; empty for `N` and `unk`."""
+    parts = split_label(label)
+    if parts is None:
+        return frozenset()
+    return frozenset((tonic + parts[0] + interval) % 12 for interval in QUALITIES[parts[1]].intervals)
+
+
+def chord_name(label: str, key: Key) -> str:
+    """Name of a label in a key: `V7` in D is `A7`. `N` gives `N.C.` and `unk` an empty text."""
+    parts = split_label(label)
+    if parts is None:
+        return "N.C." if label == NO_CHORD else ""
+    fifths = key.fifths + _ROOT_FIFTHS[parts[0]]
+    fifths += 12 if fifths < -8 else -12 if fifths > 12 else 0
+    return name_at(fifths) + QUALITIES[parts[1]].name_suffix
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChord:
+    """What a chord name says: its label, the name's bass note if any, and whether the quality is the name's own or the nearest one."""
+
+    label: str
+    bass: str | None = None
+    is_exact: bool = True
+
+
+def parse_name(name: str, key: Key) -> NamedChord:
+    """Read a chord name (`Am7/E`, `F#dim`, `Bb`, `N.C.`) in a key whose tonic the label counts from.
+
+    Raises:
+        ChordError: not a chord name.
+    """
+    text = re.sub(r"^\((.*)\)$", r"\1", name.strip())
+    if text.upper().rstrip(".") in ("N.C", "NC", "N"):
+        return NamedChord(NO_CHORD)
+    match = re.fullmatch(r"([A-G])([#b♯♭]?)((?:[^/\s]|/9)*)(?:/([A-Ga-g][#b♯♭]?))?", text)
+    if match is None:
+        raise ChordError(f"there is no chord {name!r}; write a name such as D, Em, A7 or F#dim")
+    letter, accidental, suffix, bass = match.groups()
+    quality = _NAME_SUFFIXES.get(suffix)
+    nearest = quality or _REDUCTIONS.get(suffix) or _NAME_SUFFIXES.get(re.match(r"(m(?!a)|min|dim|aug|sus|maj)?7?", suffix)[0])  # type: ignore[index]
+    if nearest is None:
+        raise ChordError(f"there is no chord quality {suffix!r} (in {name!r}); there are {', '.join(q.name_suffix for q in QUALITIES.values())}")
+    root = fifths_of(letter) * 7 + _ACCIDENTALS[accidental]
+    return NamedChord(make_label((root - key.pitch_class) % 12, nearest), bass, quality is not None)
+
+
+def parse_roman(text: str) -> str:
+    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `N`) and give its label.
+
+    Raises:
+        ChordError: no Roman numeral, or an inversion.
+    """
+    if text in (NO_CHORD, UNKNOWN_CHORD):
+        return text
+    match = re.fullmatch(r"([#b♯♭]?)([IV]+|[iv]+)(.*)", text)
+    if match is None or match[2].upper() not in _DEGREES:
+        raise ChordError(f"there is no chord {text!r}; write a Roman numeral such as I, ii, V7, viio7 or bVII")
+    accidental, numeral, suffix = match.groups()
+    if re.fullmatch(r"(6|64|65|43|42|2|6/4|6/5|4/3|4/2|/.*)", suffix):
+        raise ChordError(f"{text!r} is an inversion, which plans do not hold; write {accidental + numeral} (an added sixth is {numeral}add6)")
+    root = (_DEGREES[numeral.upper()] + _ACCIDENTALS[accidental]) % 12
+    suffix = _ROMAN_ALIASES.get(suffix, suffix)
+    for name, quality in QUALITIES.items():
+        if quality.suffix == suffix and quality.is_minor == numeral.islower():
+            return make_label(root, name)
+    raise ChordError(f"there is no chord {text!r}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))} or nothing")
+
+
+def _suffixes(is_minor: bool) -> list[str]:
+    return [quality.suffix for quality in QUALITIES.values() if quality.is_minor == is_minor and quality.suffix]

@@ -1,0 +1,350 @@
+"""`Piece`, the one in-memory form of a score: small frozen dataclasses, no torch, no music21.
+
+Conventions
+- A tick is 1/24 of a quarter note; all times are integer ticks unless a name says quarters.
+- A note's onset counts from the start of its bar *as written*; it may ring over the barline.
+- Pitches are MIDI numbers (60 is middle C) at written pitch; spelling follows from the key.
+- A tonic's place on the line of fifths counts C as 0, G as 1, F as -1, F# as 6, Bb as -2.
+- Chords are Roman numerals counted from the major scale on the tonic of the first bar's key (see `chords.py`), so that transposition leaves them alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from .errors import RequestError, ScoreError
+
+TICKS_PER_QUARTER = 24
+TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
+
+_LINE_OF_FIFTHS = "FCGDAEB"
+MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
+"""Mode -> sharps of its key signature when its tonic is C (negative: flats)."""
+_MODE_NAMES = {"": "maj", "M": "maj", "m": "min", "ion": "maj", "aeo": "min"} | {mode: mode for mode in MODES}
+"""What `K:` may say -> mode; only the first three letters count (ABC 2.1, section 3.1.14)."""
+
+TimedNote = tuple[str, Fraction, Fraction, int]
+"""(voice, onset, duration, pitch): onset and duration in quarter notes, pitch a MIDI number."""
+
+
+def fifths_of(name: str) -> int:
+    """Place of a note name ("F#", "Bb") on the line of fifths."""
+    return _LINE_OF_FIFTHS.index(name[0]) - 1 + 7 * (name.count("#") - name.count("b"))
+
+
+def name_at(fifths: int) -> str:
+    """Note name at a place on the line of fifths."""
+    accidentals, letter = divmod(fifths + 1, 7)
+    return _LINE_OF_FIFTHS[letter] + ("#" * accidentals if accidentals > 0 else "b" * -accidentals)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven sharps or flats."""
+
+    tonic: str = "C"
+    mode: str = "maj"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[A-G](#|b)?", self.tonic) or self.mode not in MODES or abs(self.signature) > 7:
+            raise RequestError(
+                f"there is no key {self.tonic + self.mode!r}; give a tonic and a mode with at most seven sharps or flats, "
+                "such as D, Bb, F#m, Ador, Gmix"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Read "D", "Dm", "D minor", "Ador", "G Mixolydian", "F#min".
+
+        Raises:
+            RequestError: the text names no key.
+        """
+        match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]?)\s*([A-Za-z]*)\s*", text)
+        mode = match and _MODE_NAMES.get(match[3] if match[3] in ("m", "M") else match[3][:3].lower())
+        if match is None or mode is None:
+            raise RequestError(f"there is no key {text!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
+        return cls(match[1].upper() + match[2].replace("♯", "#").replace("♭", "b"), mode)
+
+    @property
+    def fifths(self) -> int:
+        """The tonic's place on the line of fifths."""
+        return fifths_of(self.tonic)
+
+    @property
+    def signature(self) -> int:
+        """Sharps in the key signature; negative: flats."""
+        return self.fifths + MODES[self.mode]
+
+    @property
+    def pitch_class(self) -> int:
+        """The tonic's pitch class, 0 (C) to 11 (B)."""
+        return 7 * self.fifths % 12
+
+    def shifted(self, fifths: int) -> Key:
+        """The same mode, its tonic moved along the line of fifths, respelled where that needs more than seven accidentals."""
+        signature = self.signature + fifths
+        wrap = 0 if abs(signature) <= 7 else (-12 if signature > 0 else 12)
+        return Key(name_at(self.fifths + fifths + wrap), self.mode)
+
+    def __str__(self) -> str:
+        return self.tonic + self.mode
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Meter:
+    """A time signature whose bar is a whole number of ticks."""
+
+    numerator: int = 4
+    denominator: int = 4
+
+    def __post_init__(self) -> None:
+        if self.numerator < 1 or self.denominator not in (1, 2, 4, 8, 16, 32):
+            raise RequestError(
+                f"there is no metre {self.numerator}/{self.denominator}; the upper number is 1 or more, the lower one of 1, 2, 4, 8, 16, 32"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Meter:
+        """Read "6/8", "C" (4/4) or "C|" (2/2).
+
+        Raises:
+            RequestError: the text is not a metre.
+        """
+        text = {"C": "4/4", "C|": "2/2"}.get(text.strip(), text.strip())
+        match = re.fullmatch(r"(\d{1,3})\s*/\s*(\d{1,3})", text)
+        if match is None:
+            raise RequestError(f"there is no metre {text!r}; write two numbers such as 6/8, or C, or C|")
+        return cls(int(match[1]), int(match[2]))
+
+    @property
+    def bar_length(self) -> int:
+        """Ticks in a full bar."""
+        return TICKS_PER_WHOLE * self.numerator // self.denominator
+
+    @property
+    def is_compound(self) -> bool:
+        """Whether a beat has three units, as in 6/8, 9/8 and 12/8."""
+        return self.numerator % 3 == 0 and self.numerator > 3 and self.denominator >= 8
+
+    @property
+    def beat_length(self) -> int:
+        """Ticks in a beat: three units in compound metres, else one."""
+        unit = TICKS_PER_WHOLE // self.denominator
+        return 3 * unit if self.is_compound else unit
+
+    def __str__(self) -> str:
+        return f"{self.numerator}/{self.denominator}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Note:
+    """A sounding note: onset in ticks from the start of its bar, duration in ticks (may exceed the bar), pitch a MIDI number."""
+
+    onset: int
+    pitch: int
+    duration: int
+    velocity: int | None = None
+    dynamics: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.onset < 0 or self.duration < 1 or not 0 <= self.pitch <= 127:
+            raise ScoreError(
+                f"no such note: onset {self.onset}, duration {self.duration}, pitch {self.pitch}; "
+                "onsets start at 0, durations at 1 tick, pitches are 0 to 127"
+            )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Chord:
+    """A chord label (`chords.CHORD_LABELS`) that holds from `onset` ticks after the start of its bar."""
+
+    onset: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar as written.
+
+    Attributes:
+        meter: The time signature in force; None in free metre (`M:none`).
+        key: The key in force.
+        length: Ticks that are really there, which differs from the metre's in pick-ups, split bars and irregular bars.
+        notes: One tuple of notes a voice, in the order of `Piece.voices`, each sorted by onset and pitch.
+        chords: Sorted by onset; empty where no chord is known.
+        is_pickup: The last `length` ticks of the metre: a pick-up, or the second half of a bar that a repeat splits.
+        phrase_start: A phrase begins here.
+        repeat_start: `|:` stands before this bar.
+        endings: The passes for which this bar begins an ending: `[1` is (1,), `[1,3` is (1, 3).
+        ending_end: The ending that is open stops after this bar.
+        repeat_end: `:|` stands after this bar.
+    """
+
+    meter: Meter | None
+    key: Key
+    length: int
+    notes: tuple[tuple[Note, ...], ...]
+    chords: tuple[Chord, ...] = ()
+    is_pickup: bool = False
+    phrase_start: bool = False
+    repeat_start: bool = False
+    endings: tuple[int, ...] = ()
+    ending_end: bool = False
+    repeat_end: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the bar is as long as its metre says."""
+        return self.meter is not None and self.length == self.meter.bar_length
+
+    @property
+    def offset(self) -> int:
+        """Metrical position of the bar's start in ticks: 0, but later in a pick-up."""
+        return self.meter.bar_length - self.length if self.is_pickup and self.meter is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A score: voices by name from high to low, and bars that hold every voice's notes.
+
+    Attributes:
+        voices: Names, unique: "M" for a lone melody, "S", "A", "T", "B" for four parts, "V1" ... for others.
+        bars: In written order; at least one.
+        title: Empty when unknown.
+        style: Such as "jig" or "hymn"; None when unknown.
+        tempo: Quarter notes a minute; None when unknown.
+        original_key: The first key before `in_c()`; None when not transposed.
+        metadata: Further fields of the source, as (name, text).
+    """
+
+    voices: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    title: str = ""
+    style: str | None = None
+    tempo: float | None = None
+    original_key: Key | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
+            raise ScoreError(f"a piece needs bars and differently named voices; got {len(self.bars)} bars and the voices {self.voices}")
+        for number, bar in enumerate(self.bars, 1):
+            if len(bar.notes) != len(self.voices):
+                raise ScoreError(f"bar {number} holds {len(bar.notes)} voices, the piece {len(self.voices)}; give each voice its tuple of notes")
+
+    @property
+    def key(self) -> Key:
+        """The first bar's key."""
+        return self.bars[0].key
+
+    @property
+    def meter(self) -> Meter | None:
+        """The first bar's metre."""
+        return self.bars[0].meter
+
+    @property
+    def bar_count(self) -> int:
+        """Bars as a musician counts them: a pick-up not, a bar split by a repeat once, each ending by itself."""
+        return sum(not bar.is_pickup for bar in self.bars)
+
+    def note_list(self, unfold_repeats: bool = False) -> list[TimedNote]:
+        """All notes as (voice, onset, duration, pitch), in quarter notes from the start, by onset, then voice, then pitch.
+
+        Args:
+            unfold_repeats: Play repeats and endings instead of reading the bars once as written.
+        """
+        order = self.playing_order() if unfold_repeats else range(len(self.bars))
+        notes: list[tuple[int, int, int, int]] = []
+        start = 0
+        for index in order:
+            bar = self.bars[index]
+            for voice, sung in enumerate(bar.notes):
+                notes.extend((start + note.onset, voice, note.pitch, note.duration) for note in sung)
+            start += bar.length
+        return [
+            (self.voices[voice], Fraction(onset, TICKS_PER_QUARTER), Fraction(duration, TICKS_PER_QUARTER), pitch)
+            for onset, voice, pitch, duration in sorted(notes)
+        ]
+
+    def playing_order(self) -> list[int]:
+        """Indices of the bars in the order in which repeats and endings have them played."""
+        return list(_playing_order(self.bars))
+
+    def in_c(self) -> Piece:
+        """This piece with its first tonic on C, moved by -5 to +6 semitones; `in_original_key()` undoes it."""
+        if self.key.tonic == "C":
+            return self if self.original_key else replace(self, original_key=self.key)
+        semitones = -self.key.pitch_class if self.key.pitch_class <= 5 else 12 - self.key.pitch_class
+        moved = self._moved(-self.key.fifths, semitones)
+        return replace(moved, original_key=self.key)
+
+    def in_original_key(self) -> Piece:
+        """The inverse of `in_c()`; a piece that was never transposed stays as it is."""
+        return self if self.original_key is None else replace(self.in_key(self.original_key.tonic), original_key=None)
+
+    def in_key(self, tonic: str) -> Piece:
+        """This piece with its first tonic on `tonic`, by the shortest way through C that `in_c()` takes."""
+        target = Key(tonic, self.key.mode)
+        up = target.pitch_class if target.pitch_class <= 5 else target.pitch_class - 12
+        home = self.in_c()
+        return replace(home._moved(target.fifths, up), original_key=None)
+
+    def transpose(self, semitones: int) -> Piece:
+        """This piece moved by `semitones`, in the spelling with the fewest sharps or flats.
+
+        Raises:
+            ScoreError: a note would leave MIDI's 0 to 127.
+        """
+        fifths = min((7 * semitones % 12 + wrap for wrap in (-24, -12, 0)), key=lambda n: abs(self.key.signature + n))
+        return self._moved(fifths, semitones)
+
+    def _moved(self, fifths: int, semitones: int) -> Piece:
+        bars = []
+        for number, bar in enumerate(self.bars, 1):
+            try:
+                notes = tuple(tuple(replace(note, pitch=note.pitch + semitones) for note in sung) for sung in bar.notes)
+            except ScoreError as error:
+                raise ScoreError(f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}").at(bar=number) from None
+            bars.append(replace(bar, key=bar.key.shifted(fifths), notes=notes))
+        return replace(self, bars=tuple(bars))
+
+
+def _playing_order(bars: tuple[Bar, ...]) -> Iterator[int]:
+    start, playing, index = 0, 1, 0
+    while index < len(bars):
+        bar = bars[index]
+        if bar.repeat_start and index > start:
+            start, playing = index, 1
+        if bar.endings and playing not in bar.endings:
+            index = _last_of_ending(bars, index) + 1
+            continue
+        yield index
+        last_pass = playing >= _passes(bars, start) if bar.repeat_end or bar.ending_end else False
+        if bar.repeat_end and not last_pass:
+            index, playing = start, playing + 1
+            continue
+        if last_pass:
+            start, playing = index + 1, 1
+        index += 1
+
+
+def _last_of_ending(bars: tuple[Bar, ...], index: int) -> int:
+    while index + 1 < len(bars) and not bars[index].ending_end and not bars[index + 1].endings:
+        index += 1
+    return index
+
+
+def _passes(bars: tuple[Bar, ...], start: int) -> int:
+    """How often the section that begins at bar `start` is played: up to its highest ending, or twice."""
+    highest = 2
+    for index in range(start, len(bars)):
+        bar = bars[index]
+        if index > start and bar.repeat_start:
+            break
+        highest = max((highest, *bar.endings))
+        if (bar.repeat_end or bar.ending_end) and not (index + 1 < len(bars) and bars[index + 1].endings):
+            break
+    return highest
