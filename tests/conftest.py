@@ -1,0 +1,55 @@
+"""Shared fixtures, and what makes every run the same: one thread, fixed seeds, no network, no cache of an earlier run.
+
+The environment is set before any test module can import torch or a Hugging Face library, since they read it only once.
+"""
+
+import importlib.util
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_FRESH_CACHE = tempfile.TemporaryDirectory(prefix="remi-tests-")
+os.environ |= {
+    "OMP_NUM_THREADS": "1",
+    "HF_HOME": _FRESH_CACHE.name,
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+SEED = 20_260_101
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> None:
+    """Seed the global generators; torch only where something has imported it, so that tests without it stay fast."""
+    random.seed(SEED)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(SEED)
+
+
+@pytest.fixture(scope="session")
+def music21_corpus() -> Path:
+    """The folder of scores that comes with music21, found without the seconds that importing it takes."""
+    music21 = importlib.util.find_spec("music21")
+    assert music21 is not None
+    assert music21.origin is not None
+    return Path(music21.origin).parent / "corpus"
+
+
+@pytest.fixture(scope="session")
+def tune_books(music21_corpus: Path) -> dict[str, list[Path]]:
+    """The ABC files of music21's three tune books, by the book's folder, in a fixed order."""
+    books = ("airdsAirs", "oneills1850", "ryansMammoth")
+    return {book: sorted((music21_corpus / book).glob("*.abc")) for book in books}
+
+
+@pytest.fixture(scope="session")
+def extra_corpora() -> Path:
+    """The folder of corpora that are not shipped, named by the environment variable REMI_CORPORA; skips without it."""
+    if not (folder := os.environ.get("REMI_CORPORA")):
+        pytest.skip("REMI_CORPORA names no folder of extra corpora")
+    return Path(folder)

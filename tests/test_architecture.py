@@ -1,0 +1,184 @@
+"""The structure that keeps the package readable and its core loadable from the Hub, checked on the source text.
+
+Imports run one way: core <- scores <- composer, data <- training, evaluation, hub <- cli, demo, and inside core as in
+`CORE_LAYERS`. Units of one layer may use each other as long as no circle arises. The package's root only maps names to
+modules and is outside the order.
+"""
+
+import ast
+import graphlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "remi_two_stage"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
+
+LAYERS = (
+    {"core"},
+    {"scores"},
+    {"composer", "data"},
+    {"training", "evaluation", "hub"},
+    {"cli", "demo", "__main__"},
+)
+CORE_LAYERS = (
+    {"__init__", "errors", "piece", "chords", "vocabulary"},
+    {"grammar", "codec", "write_abc", "configuration_remi"},
+    {"tokenization_remi", "attention_remi"},
+    {"modeling_remi"},
+    {"generation_remi"},
+    {"pipeline_remi"},
+)
+TORCH_FREE_CORE = {"__init__", "errors", "piece", "chords", "vocabulary", "grammar", "codec", "write_abc"}
+TORCH_FREE = [
+    module
+    for module in MODULES
+    if module.parts[0] == "scores" or (module in CORE_MODULES and module.stem in TORCH_FREE_CORE)
+]
+BRINGS_TORCH = {"torch", "transformers", "accelerate"}
+# tokenizers and huggingface_hub come with every transformers
+ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers", "tokenizers", "huggingface_hub"}
+LONGEST_FILE = 500
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name, absolute: `from ..core.piece import Note` is `remi_two_stage.core.piece.Note`."""
+
+    name: str
+    statement: str
+    line: int
+
+    @property
+    def top(self) -> str:
+        return self.name.partition(".")[0]
+
+
+@cache
+def imports_of(module: Path) -> tuple[Import, ...]:
+    """Every import anywhere in a module, those inside functions too."""
+    return tuple(_imports(module))
+
+
+def _imports(module: Path) -> Iterator[Import]:
+    package = (PACKAGE.name, *module.parent.parts)
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join((*above, *filter(None, [node.module])))
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (Import(name, ast.unparse(node), node.lineno) for name in names)
+
+
+def internal(imported: Import) -> Path | None:
+    """The module of this package that an import leads to, None if it leads elsewhere."""
+    top, *parts = imported.name.split(".")
+    if top != PACKAGE.name:
+        return None
+    for end in range(len(parts), -1, -1):
+        path = Path(*parts[:end])
+        for candidate in (path.with_suffix(".py") if path.name else None, path / "__init__.py"):
+            if candidate in MODULES:
+                return candidate
+    return None
+
+
+def layer(module: Path) -> tuple[int, int]:
+    """The place of a module in the order: the layer of its unit, then within core the layer of the file."""
+    unit = module.with_suffix("").parts[0]
+    outer = next((rank for rank, units in enumerate(LAYERS) if unit in units), None)
+    assert outer is not None, f"{module} has no place in LAYERS"
+    if unit != "core":
+        return outer, 0
+    inner = next((rank for rank, files in enumerate(CORE_LAYERS) if module.stem in files), None)
+    assert inner is not None, f"{module} has no place in CORE_LAYERS"
+    return outer, inner
+
+
+def reached_from(module: Path) -> set[Path]:
+    """The modules of this package that importing one of them may bring in, itself and the packages above included."""
+    reached: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            packages = [parent / "__init__.py" for parent in module.parents]
+            waiting += [package for package in packages if package in MODULES and package != Path("__init__.py")]
+            waiting += [target for imported in imports_of(module) if (target := internal(imported))]
+    return reached
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != Path("__init__.py")], ids=str)
+def test_a_module_imports_only_from_its_own_layer_and_below(module: Path) -> None:
+    upward = [
+        f"line {imported.line}: {imported.statement}"
+        for imported in imports_of(module)
+        if (target := internal(imported)) and (target == Path("__init__.py") or layer(target) > layer(module))
+    ]
+    assert upward == []
+
+
+def test_no_circle_of_imports() -> None:
+    graph = {
+        module: {target for imported in imports_of(module) if (target := internal(imported)) and target != module}
+        for module in MODULES
+        if module != Path("__init__.py")
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("module", TORCH_FREE, ids=str)
+def test_music_is_handled_without_torch(module: Path) -> None:
+    through = {str(reached) for reached in reached_from(module) for i in imports_of(reached) if i.top in BRINGS_TORCH}
+    assert through == set()
+
+
+@pytest.mark.parametrize("module", CORE_MODULES, ids=str)
+def test_core_can_travel_to_the_hub(module: Path) -> None:
+    """transformers copies a checkpoint's code as flat files and follows no other form of relative import."""
+    assert len(module.parts) == 2, "core is flat"
+    for imported in imports_of(module):
+        if imported.top == PACKAGE.name:
+            assert re.match(r"from \.\w+ import ", imported.statement), imported
+        else:
+            assert imported.top in ALLOWED_IN_CORE, imported
+
+
+@pytest.mark.parametrize("module", CORE_MODULES, ids=str)
+def test_no_prose_in_core_reads_like_an_import(module: Path) -> None:
+    """transformers finds the files to copy with a regular expression over the raw text, docstrings included."""
+    text = (PACKAGE / module).read_text(encoding="utf-8")
+    found = {
+        text.count("\n", 0, match.end()) + 1
+        for match in re.finditer(r"^[ \t]*(from[ \t]+\.|import[ \t])", text, re.MULTILINE)
+    }
+    assert found <= {imported.line for imported in imports_of(module)}
+
+
+def test_files_stay_short() -> None:
+    folders = [ROOT / name for name in ("remi_two_stage", "tests", "examples", "benchmarks")]
+    lengths = {
+        path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in folders
+        for path in folder.rglob("*.py")
+    }
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST_FILE} == {}
+
+
+def test_importing_the_package_loads_neither_torch_nor_music21() -> None:
+    program = "import sys, remi_two_stage; print(sorted({'torch', 'transformers', 'music21'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]", shown.stdout
