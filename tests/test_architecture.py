@@ -31,13 +31,13 @@ LAYERS = (
 )
 CORE_LAYERS = (
     {"__init__", "errors", "piece", "chords", "vocabulary"},
-    {"grammar", "codec", "write_abc", "configuration_remi"},
+    {"structure", "grammar", "codec", "write_abc", "configuration_remi"},
     {"tokenization_remi", "attention_remi"},
     {"modeling_remi"},
     {"generation_remi"},
     {"pipeline_remi"},
 )
-TORCH_FREE_CORE = {"__init__", "errors", "piece", "chords", "vocabulary", "grammar", "codec", "write_abc"}
+TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1] - {"configuration_remi"}
 TORCH_FREE = [
     module
     for module in MODULES
