@@ -62,7 +62,22 @@ _NAME_ALIASES = {
     "+7": "aug7", "7#5": "aug7", "7+": "aug7", "a7": "aug7", "add6": "6", "maj6": "6", "M6": "6", "min6": "min6", "-6": "min6", "sus": "sus4", "7sus": "7sus4",
 }  # fmt: skip
 _NAME_SUFFIXES = {quality.name_suffix: name for name, quality in QUALITIES.items()} | _NAME_ALIASES
-_REDUCTIONS = {"9": "7", "11": "7", "13": "7", "7b9": "7", "7#9": "7", "7b5": "7", "m9": "min7", "m11": "min7", "maj9": "maj7", "add9": "maj", "2": "sus2", "4": "sus4", "69": "6", "6/9": "6"}
+_REDUCTIONS = {
+    "9": "7",
+    "11": "7",
+    "13": "7",
+    "7b9": "7",
+    "7#9": "7",
+    "7b5": "7",
+    "m9": "min7",
+    "m11": "min7",
+    "maj9": "maj7",
+    "add9": "maj",
+    "2": "sus2",
+    "4": "sus4",
+    "69": "6",
+    "6/9": "6",
+}
 """Name suffixes that have no label of their own -> the nearest quality."""
 _ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7", "m7b5": "ø7", "M7": "maj7", "sus": "sus4"}
 
@@ -135,9 +150,15 @@ def parse_name(name: str, key: Key) -> NamedChord:
         raise ChordError(f"there is no chord {name!r}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()
     quality = _NAME_SUFFIXES.get(suffix)
-    nearest = quality or _REDUCTIONS.get(suffix) or _NAME_SUFFIXES.get(re.match(r"(m(?!a)|min|dim|aug|sus|maj)?7?", suffix)[0])  # type: ignore[index]
+    nearest = (
+        quality
+        or _REDUCTIONS.get(suffix)
+        or _NAME_SUFFIXES.get(re.match(r"(m(?!a)|min|dim|aug|sus|maj)?7?", suffix)[0])
+    )  # type: ignore[index]
     if nearest is None:
-        raise ChordError(f"there is no chord quality {suffix!r} (in {name!r}); there are {', '.join(q.name_suffix for q in QUALITIES.values())}")
+        raise ChordError(
+            f"there is no chord quality {suffix!r} (in {name!r}); there are {', '.join(q.name_suffix for q in QUALITIES.values())}"
+        )
     root = fifths_of(letter) * 7 + _ACCIDENTALS[accidental]
     return NamedChord(make_label((root - key.pitch_class) % 12, nearest), bass, quality is not None)
 
@@ -155,13 +176,17 @@ def parse_roman(text: str) -> str:
         raise ChordError(f"there is no chord {text!r}; write a Roman numeral such as I, ii, V7, viio7 or bVII")
     accidental, numeral, suffix = match.groups()
     if re.fullmatch(r"(6|64|65|43|42|2|6/4|6/5|4/3|4/2|/.*)", suffix):
-        raise ChordError(f"{text!r} is an inversion, which plans do not hold; write {accidental + numeral} (an added sixth is {numeral}add6)")
+        raise ChordError(
+            f"{text!r} is an inversion, which plans do not hold; write {accidental + numeral} (an added sixth is {numeral}add6)"
+        )
     root = (_DEGREES[numeral.upper()] + _ACCIDENTALS[accidental]) % 12
     suffix = _ROMAN_ALIASES.get(suffix, suffix)
     for name, quality in QUALITIES.items():
         if quality.suffix == suffix and quality.is_minor == numeral.islower():
             return make_label(root, name)
-    raise ChordError(f"there is no chord {text!r}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))} or nothing")
+    raise ChordError(
+        f"there is no chord {text!r}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))} or nothing"
+    )
 
 
 def _suffixes(is_minor: bool) -> list[str]:

@@ -230,10 +230,14 @@ class Piece:
 
     def __post_init__(self) -> None:
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
-            raise ScoreError(f"a piece needs bars and differently named voices; got {len(self.bars)} bars and the voices {self.voices}")
+            raise ScoreError(
+                f"a piece needs bars and differently named voices; got {len(self.bars)} bars and the voices {self.voices}"
+            )
         for number, bar in enumerate(self.bars, 1):
             if len(bar.notes) != len(self.voices):
-                raise ScoreError(f"bar {number} holds {len(bar.notes)} voices, the piece {len(self.voices)}; give each voice its tuple of notes")
+                raise ScoreError(
+                    f"bar {number} holds {len(bar.notes)} voices, the piece {len(self.voices)}; give each voice its tuple of notes"
+                )
 
     @property
     def key(self) -> Key:
@@ -307,7 +311,9 @@ class Piece:
             try:
                 notes = tuple(tuple(replace(note, pitch=note.pitch + semitones) for note in sung) for sung in bar.notes)
             except ScoreError as error:
-                raise ScoreError(f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}").at(bar=number) from None
+                raise ScoreError(
+                    f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}"
+                ).at(bar=number) from None
             bars.append(replace(bar, key=bar.key.shifted(fifths), notes=notes))
         return replace(self, bars=tuple(bars))
 

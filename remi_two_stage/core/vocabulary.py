@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .chords import CHORD_LABELS
 from .errors import RequestError
-from .piece import TICKS_PER_WHOLE, Key, Meter, name_at
+from .piece import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
 
 MAX_BAR_LENGTH = 3 * TICKS_PER_WHOLE
 """Ticks in the longest bar that tokens can say (12/4)."""
@@ -44,7 +44,7 @@ def _meters() -> tuple[str, ...]:
 
 def _keys() -> tuple[str, ...]:
     keys = []
-    for mode, shift in (("maj", 0), ("min", -3), ("dor", -2), ("phr", -4), ("lyd", 1), ("mix", -1), ("loc", -5)):
+    for mode, shift in MODES.items():
         keys += [str(Key(name_at(signature - shift), mode)) for signature in range(-7, 8)]
     return tuple(keys)
 

@@ -1,0 +1,409 @@
+"""`Piece` to tokens and back.
+
+`encode` writes a piece in C in the grammar's form "full"; `decode` reads any form. What tokens cannot say is changed by `fit` first, which
+counts every change: `decode(encode(piece))` is the same music as `piece.in_c()` wherever nothing was counted. A bar without a known chord
+begins with `<Chord_unk>`, which decodes to no chord again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from .chords import UNKNOWN_CHORD
+from .errors import EncodingError, GrammarError, RequestError
+from .grammar import check_grammar, form_of
+from .piece import Bar, Chord, Key, Meter, Note, Piece
+from .vocabulary import (
+    DYNAMICS,
+    FREE_METER,
+    MAX_BARS,
+    MAX_DURATION,
+    STYLES,
+    TEMPOS,
+    TOKEN_IDS,
+    TOKENS,
+    UNKNOWN_STYLE,
+    VELOCITIES,
+    token,
+    token_id,
+)
+
+_MAX_ENDING = 9
+_GLOBAL_TOKENS = ("<BOS>", "<Style=", "<time=", "<key=", "<Tempo=", "<Bars=", "<voice=")
+_NOTE_TOKENS = ("<RelPos=", "<Note-On=", "<Duration=", "<Velocity=", "<Dynamics=")
+
+
+def encode(piece: Piece) -> list[str]:
+    """Tokens of a piece, transposed to C, in the form "full"; what they cannot say is left out as `fit` does.
+
+    Raises:
+        EncodingError: the vocabulary has no token for a metre, a bar's length or a voice.
+    """
+    return encode_with_losses(piece)[0]
+
+
+def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
+    """Tokens of a piece as `encode` gives them, and how often what had to be changed (see `fit`)."""
+    fitted, losses = fit(piece.in_c())
+    tokens = ["<BOS>", *_globals(fitted)]
+    previous: Bar | None = None
+    for number, bar in enumerate(fitted.bars, 1):
+        try:
+            tokens += _bar(bar, previous, fitted.voices)
+        except RequestError as error:
+            raise EncodingError(error.message).at(title=piece.title, bar=number) from None
+        previous = bar
+    return [*tokens, "<EOS>"], losses
+
+
+def extract_chord_sequence(tokens: Sequence[str]) -> list[str]:
+    """The plan of a piece in the form "full" or "detail": its globals and every bar's header and footer, without the notes."""
+    if "<Detail>" in tokens:
+        return [*tokens[: tokens.index("<Detail>")], "<EOS>"]
+    first_bar = _first_bar(tokens)
+    plan = list(tokens[:first_bar])
+    in_notes = False
+    for name in tokens[first_bar:]:
+        in_notes = name.startswith("<voice=") or (in_notes and name.startswith(_NOTE_TOKENS))
+        if not in_notes:
+            plan.append(name)
+    return plan
+
+
+def detail_sequence(tokens: Sequence[str]) -> list[str]:
+    """The form "detail" of a piece in the form "full": its plan, `<Detail>`, then all its bars."""
+    return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[_first_bar(tokens) :]]
+
+
+def _first_bar(tokens: Sequence[str]) -> int:
+    """Index of the first bar's first token: what follows the globals."""
+    return next((index for index, name in enumerate(tokens) if not name.startswith(_GLOBAL_TOKENS)), len(tokens))
+
+
+def globals_of(piece: Piece) -> list[str]:
+    """The tokens that stand before the first bar of a piece in C, `<BOS>` first."""
+    return ["<BOS>", *_globals(piece)]
+
+
+def _globals(piece: Piece) -> Iterator[str]:
+    if piece.style is not None:
+        yield token("Style", piece.style if piece.style in STYLES else UNKNOWN_STYLE)
+    yield _meter(piece.bars[0].meter)
+    yield token("key", piece.key)
+    if piece.tempo is not None:
+        yield token("Tempo", min(TEMPOS, key=lambda tempo: abs(tempo - (piece.tempo or 0))))
+    if 1 <= piece.bar_count <= MAX_BARS:
+        yield token("Bars", piece.bar_count)
+    for voice in piece.voices:
+        yield _known("voice", voice)
+
+
+def _known(family: str, value: object) -> str:
+    token_id(family, value)
+    return token(family, value)
+
+
+def _meter(meter: Meter | None) -> str:
+    return _known("time", FREE_METER if meter is None else meter)
+
+
+def _bar(bar: Bar, previous: Bar | None, voices: Sequence[str]) -> Iterator[str]:
+    yield from _header(bar, previous)
+    for voice, notes in zip(voices, bar.notes, strict=True):
+        yield token("voice", voice)
+        yield from _notes(notes, bar.offset)
+    if bar.ending_end:
+        yield "<EndingEnd>"
+    if bar.repeat_end:
+        yield "<RepeatEnd>"
+
+
+def _header(bar: Bar, previous: Bar | None) -> Iterator[str]:
+    if bar.phrase_start:
+        yield "<PhraseStart>"
+    if bar.repeat_start:
+        yield "<RepeatStart>"
+    for number in bar.endings:
+        yield token("Ending", number)
+    if previous is not None and bar.meter != previous.meter:
+        yield _meter(bar.meter)
+    if previous is not None and bar.key != previous.key:
+        yield token("key", bar.key)
+    yield "<BarStart>"
+    if bar.is_pickup:
+        yield _known("PickUp", bar.length)
+    elif not bar.is_full:
+        yield _known("BarLen", bar.length)
+    chords = bar.chords if bar.chords and bar.chords[0].onset == 0 else (Chord(0, UNKNOWN_CHORD), *bar.chords)
+    yield _known("Chord", chords[0].label)
+    for chord in chords[1:]:
+        yield token("RelPos", bar.offset + chord.onset)
+        yield _known("Chord", chord.label)
+
+
+def _notes(notes: Iterable[Note], offset: int) -> Iterator[str]:
+    onset = -1
+    for note in notes:
+        if note.onset != onset:
+            onset = note.onset
+            yield token("RelPos", offset + onset)
+            if note.dynamics is not None:
+                yield token("Dynamics", note.dynamics)
+        yield token("Note-On", note.pitch)
+        longest, rest = divmod(note.duration, MAX_DURATION)
+        yield from (token("Duration", MAX_DURATION),) * longest
+        if rest:
+            yield token("Duration", rest)
+        if note.velocity is not None:
+            yield token("Velocity", note.velocity)
+
+
+def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
+    """The nearest piece that tokens can say, and what was changed, by reason.
+
+    Changed are notes that ring past the end of a repeat, an ending or the piece (cut there), notes struck while they sound in the same voice
+    (the earlier one is cut), unisons in one voice (the longer stays), notes that start after their bar's end (left out), endings
+    beyond the ninth, and endings left open (closed). Velocities and tempos go to their bins uncounted.
+    """
+    losses: Counter[str] = Counter()
+    bars = _fit_structure(piece.bars, losses)
+    rings = _ring_limits(bars)
+    voices = [_fit_voice(bars, voice, rings, losses) for voice in range(len(piece.voices))]
+    fitted = tuple(replace(bar, notes=notes) for bar, notes in zip(bars, zip(*voices, strict=True), strict=True))
+    return replace(piece, bars=fitted), +losses
+
+
+def _fit_structure(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
+    fitted, is_open = [], False
+    for index, bar in enumerate(bars):
+        endings = tuple(sorted({number for number in bar.endings if 1 <= number <= _MAX_ENDING}))
+        losses["an ending beyond the ninth"] += len(set(bar.endings)) - len(endings)
+        is_open = is_open or bool(endings)
+        must_close = index + 1 == len(bars) or bool(bars[index + 1].endings) or bars[index + 1].repeat_start
+        losses["an ending left open"] += is_open and must_close and not bar.ending_end
+        ending_end = is_open and (bar.ending_end or must_close)
+        is_open = is_open and not ending_end
+        is_pickup = bar.is_pickup and bar.meter is not None and bar.length < bar.meter.bar_length
+        chords = tuple(chord for chord in bar.chords if chord.label != UNKNOWN_CHORD)
+        fitted.append(replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords))
+    return fitted
+
+
+def _ring_limits(bars: Sequence[Bar]) -> list[int]:
+    """For each bar, ticks from its start to the next point that no note may ring past."""
+    limits, beyond = [0] * len(bars), 0
+    for index in reversed(range(len(bars))):
+        bar = bars[index]
+        following = bars[index + 1] if index + 1 < len(bars) else None
+        if bar.repeat_end or bar.ending_end or following is None or following.repeat_start or following.endings:
+            beyond = 0
+        limits[index] = beyond = beyond + bar.length
+    return limits
+
+
+def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Counter[str]) -> list[tuple[Note, ...]]:
+    """One voice's notes, bar by bar, such that no pitch is struck while it sounds and none rings too far."""
+    fitted: list[list[Note]] = []
+    last: dict[int, tuple[list[Note], int, int]] = {}
+    start = 0
+    for bar, ring in zip(bars, rings, strict=True):
+        sung: list[Note] = []
+        fitted.append(sung)
+        for note in sorted(bar.notes[voice], key=lambda note: (note.onset, note.pitch)):
+            if note.onset >= bar.length:
+                losses["a note that starts after its bar's end"] += 1
+                continue
+            if note.duration > ring - note.onset:
+                losses["a note that rings past a repeat, an ending or the piece"] += 1
+                note = replace(note, duration=ring - note.onset)
+            if _cut_sounding(last.get(note.pitch), start + note.onset, note, losses):
+                continue
+            last[note.pitch] = (sung, len(sung), start)
+            sung.append(note)
+        start += bar.length
+    return [tuple(_in_bins(sung)) for sung in fitted]
+
+
+def _cut_sounding(earlier: tuple[list[Note], int, int] | None, onset: int, note: Note, losses: Counter[str]) -> bool:
+    """Cut the earlier note of the same pitch where `note` is struck; whether the earlier one, a unison, stands for both."""
+    if earlier is None:
+        return False
+    sung, index, start = earlier
+    held = sung[index]
+    sounds = onset - start - held.onset
+    if sounds >= held.duration:
+        return False
+    if sounds == 0:
+        losses["a unison in one voice"] += 1
+        sung[index] = replace(held, duration=max(held.duration, note.duration))
+        return True
+    losses["a note struck while it sounds"] += 1
+    sung[index] = replace(held, duration=sounds)
+    return False
+
+
+def _in_bins(notes: list[Note]) -> Iterator[Note]:
+    """Velocities in their bins, and the dynamics of an onset on all its notes."""
+    if all(note.velocity is None and note.dynamics is None for note in notes):
+        yield from notes
+        return
+    marks = {note.onset: note.dynamics for note in reversed(notes) if note.dynamics in DYNAMICS}
+    for note in notes:
+        velocity = None if note.velocity is None else _nearest(VELOCITIES, note.velocity)
+        yield replace(note, velocity=velocity, dynamics=marks.get(note.onset))
+
+
+def _nearest(bins: range, value: float) -> int:
+    return min(bins, key=lambda candidate: abs(candidate - value))
+
+
+def decode(tokens: Sequence[str]) -> Piece:
+    """The piece, in C, that a token sequence of any form says; a plan gives a piece with silent voices.
+
+    Raises:
+        GrammarError: an unknown token, or one that may not stand where it does.
+    """
+    ids = [_id_at(position, name) for position, name in enumerate(tokens)]
+    form = form_of(ids)
+    check_grammar(ids, form)
+    builder = _PieceBuilder()
+    first_bar = _first_bar(tokens)
+    bars_from = tokens.index("<Detail>") + 1 if form == "detail" else first_bar
+    for index in (*ids[1:first_bar], *ids[bars_from:-1]):
+        builder.read(*TOKENS[index])
+    return builder.build()
+
+
+def _id_at(position: int, name: str) -> int:
+    if name not in TOKEN_IDS:
+        raise GrammarError(
+            f"{name!r} is no token of the vocabulary; `remi-two-stage tokens` lists them", position=position
+        )
+    return TOKEN_IDS[name]
+
+
+class _PieceBuilder:
+    """Collects grammatical tokens into a piece: one method a family, the open bar in attributes."""
+
+    def __init__(self) -> None:
+        self.voices: list[str] = []
+        self.bars: list[Bar] = []
+        self.style: str | None = None
+        self.tempo: float | None = None
+        self.meter: Meter | None = None
+        self.key = Key()
+        self._open_bar()
+
+    def _open_bar(self) -> None:
+        self.flags: set[str] = set()
+        self.endings: list[int] = []
+        self.length: int | None = None
+        self.offset = self.position = 0
+        self.chords: list[Chord] = []
+        self.has_chord = False
+        self.sung: list[list[Note]] = []
+        self.dynamics: str | None = None
+
+    def _close_bar(self) -> None:
+        """Called before a header begins and at the end: file the open bar, if its header is complete."""
+        if not self.has_chord:
+            return
+        full = self.meter.bar_length if self.meter else 0
+        bar = Bar(
+            meter=self.meter,
+            key=self.key,
+            length=self.length or full,
+            notes=tuple(map(tuple, self.sung or [[] for _ in self.voices])),
+            chords=tuple(self.chords),
+            is_pickup="PickUp" in self.flags,
+            phrase_start="PhraseStart" in self.flags,
+            repeat_start="RepeatStart" in self.flags,
+            endings=tuple(self.endings),
+            ending_end="EndingEnd" in self.flags,
+            repeat_end="RepeatEnd" in self.flags,
+        )
+        self.bars.append(bar)
+        self._open_bar()
+
+    def build(self) -> Piece:
+        """The piece of all tokens read."""
+        self._close_bar()
+        return Piece(tuple(self.voices), tuple(self.bars), style=self.style, tempo=self.tempo)
+
+    def read(self, family: str, value: str) -> None:
+        """Take one token."""
+        self._READERS[family](self, value)
+
+    def _style(self, value: str) -> None:
+        self.style = value
+
+    def _time(self, value: str) -> None:
+        self._close_bar()
+        self.meter = None if value == FREE_METER else Meter.parse(value)
+
+    def _key(self, value: str) -> None:
+        self._close_bar()
+        self.key = Key(value[:-3], value[-3:])
+
+    def _tempo(self, value: str) -> None:
+        self.tempo = float(value)
+
+    def _bars(self, value: str) -> None:
+        """The number of bars shows in the bars themselves."""
+
+    def _structure(self, value: str) -> None:
+        if value not in ("RepeatEnd", "EndingEnd"):
+            self._close_bar()
+        self.flags.add(value)
+
+    def _ending(self, value: str) -> None:
+        self._close_bar()
+        self.endings.append(int(value))
+
+    def _pick_up(self, value: str) -> None:
+        self.flags.add("PickUp")
+        self.length = int(value)
+        self.offset = self.position = (self.meter.bar_length if self.meter else self.length) - self.length
+
+    def _bar_len(self, value: str) -> None:
+        self.length = int(value)
+
+    def _chord(self, value: str) -> None:
+        self.has_chord = True
+        if value != UNKNOWN_CHORD:
+            self.chords.append(Chord(self.position - self.offset, value))
+
+    def _voice(self, value: str) -> None:
+        if self.has_chord:
+            self.sung.append([])
+        else:
+            self.voices.append(value)
+
+    def _rel_pos(self, value: str) -> None:
+        self.position, self.dynamics = int(value), None
+
+    def _dynamics(self, value: str) -> None:
+        self.dynamics = value
+
+    def _note_on(self, value: str) -> None:
+        # The first <Duration=> replaces this length of one tick.
+        self.sung[-1].append(Note(self.position - self.offset, int(value), 1, dynamics=self.dynamics))
+        self.is_new_note = True
+
+    def _duration(self, value: str) -> None:
+        note = self.sung[-1][-1]
+        before = 0 if self.is_new_note else note.duration
+        self.sung[-1][-1] = replace(note, duration=before + int(value))
+        self.is_new_note = False
+
+    def _velocity(self, value: str) -> None:
+        self.sung[-1][-1] = replace(self.sung[-1][-1], velocity=int(value))
+
+    _READERS: ClassVar[dict[str, Callable[[_PieceBuilder, str], None]]] = {
+        "Style": _style, "time": _time, "key": _key, "Tempo": _tempo, "Bars": _bars, "structure": _structure, "Ending": _ending,
+        "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord, "voice": _voice, "RelPos": _rel_pos, "Dynamics": _dynamics,
+        "Note-On": _note_on, "Duration": _duration, "Velocity": _velocity,
+    }  # fmt: skip

@@ -1,0 +1,355 @@
+"""Which token may follow: the grammar of all sequences, as a reader that is fed one token at a time.
+
+    globals = [<Style=>] <time=> <key=> [<Tempo=>] [<Bars=>] <voice=v>+
+    header  = [<PhraseStart>] [<RepeatStart>] <Ending=n>* [<time=>] [<key=>] <BarStart> [<PickUp=>|<BarLen=>] <Chord_X> (<RelPos=> <Chord_Y>)*
+    footer  = [<EndingEnd>] [<RepeatEnd>]
+    bar     = header (<voice=v> (<RelPos=> [<Dynamics=>] (<Note-On=> <Duration=>+ [<Velocity=>])+)*)+ footer
+    full    = <BOS> globals bar* <EOS>
+    plan    = <BOS> globals (header footer)* <EOS>
+    detail  = <BOS> globals (header footer)* <Detail> bar* <EOS>            every bar's header and footer are the plan's
+
+The rules below are written as coroutines that read like these lines: each `yield` offers what may come and receives what came. Up to
+`strict_from` the reader accepts whatever music was written so; from there on it offers only what a well-made score should have, so that any
+choice, even a random one, ends in a valid piece with exactly the bars that `<Bars=>` asks for (`structure.py` says how).
+
+A `Choice` is a tuple of ranges of token ids. Positions are metrical ticks in the bar, pitches MIDI numbers in the key of the tokens (C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .errors import GrammarError
+from .structure import (
+    BAR_START,
+    ENDING,
+    ENDING_END,
+    KEY,
+    REPEAT_END,
+    REPEAT_START,
+    TIME,
+    Choice,
+    Structure,
+    only,
+    values,
+)
+from .vocabulary import (
+    BOS,
+    DEFAULT_VOICE_RANGE,
+    DETAIL,
+    EOS,
+    IDS,
+    MAX_DURATION,
+    TOKENS,
+    VOICE_RANGES,
+    token_id,
+    token_names,
+)
+
+Form = Literal["full", "plan", "detail"]
+Steps = Generator[Choice, int, int]
+"""A rule: offers choices, receives tokens, and returns the first token that belongs to the next rule."""
+
+CHORD, VOICE, STYLE, TEMPO, BARS = (IDS[family] for family in ("Chord", "voice", "Style", "Tempo", "Bars"))
+REL_POS, NOTE_ON, DURATION, VELOCITY, DYNAMICS = (
+    IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity", "Dynamics")
+)
+_KNOWN_CHORD = range(CHORD.start, token_id("Chord", "unk"))
+_UNLIMITED = 1 << 30
+
+
+@dataclass(slots=True)
+class PlannedBar:
+    """A bar of the plan as tokens, with what its notes have to respect (ticks)."""
+
+    header: list[int] = field(default_factory=list)
+    footer: list[int] = field(default_factory=list)
+    offset: int = 0
+    length: int = 0
+
+    @property
+    def begins_section(self) -> bool:
+        """Whether no note may ring into this bar."""
+        return any(token == REPEAT_START or token in ENDING for token in self.header)
+
+
+class Grammar:
+    """Reads one sequence and always knows what may come next.
+
+    Args:
+        form: Which of the three forms is read.
+        strict_from: Number of tokens that are given; what follows is being composed and offered strictly.
+        pitch_shift: Semitones from the tokens' pitch to the sounding one; voice ranges hold for the latter.
+
+    Attributes:
+        allowed: What may come next; empty after `<EOS>`.
+        position: How many tokens have been read.
+        plan: The bars' headers and footers read so far (in form "detail": the whole plan).
+    """
+
+    def __init__(self, form: Form = "full", strict_from: int | None = None, pitch_shift: int = 0) -> None:
+        self.form = form
+        self.strict_from = strict_from
+        self.pitch_shift = pitch_shift
+        self.position = 0
+        self.plan: list[PlannedBar] = []
+        self._voices: list[int] = []
+        self._sounding: dict[int, dict[int, int]] = {}
+        self._structure = Structure()
+        self._steps = self._sequence()
+        self.allowed: Choice = next(self._steps)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the next token is composed and not given."""
+        return self.strict_from is not None and self.position >= self.strict_from
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `<EOS>` has been read."""
+        return not self.allowed
+
+    def forced(self) -> int | None:
+        """The next token if there is only one, else None."""
+        return self.allowed[0].start if len(self.allowed) == 1 and len(self.allowed[0]) == 1 else None
+
+    def advance(self, token: int) -> None:
+        """Read one token id.
+
+        Raises:
+            GrammarError: it may not stand here; the message names what may.
+        """
+        if not any(token in ids for ids in self.allowed):
+            names = token_names()
+            came = names[token] if 0 <= token < len(names) else f"the id {token}"
+            raise GrammarError(
+                f"{came} may not stand here; allowed: {_describe(self.allowed) or 'nothing, the piece has ended'}",
+                position=self.position,
+            )
+        self.position += 1
+        try:
+            self.allowed = self._steps.send(token)
+        except StopIteration:
+            self.allowed = ()
+
+    def _sequence(self) -> Steps:
+        yield only(BOS)
+        token = yield from self._globals()
+        if self.form == "full":
+            return (yield from self._full_bars(token))
+        end = EOS if self.form == "plan" else DETAIL
+        yield from self._plan_bars(token, end)
+        return EOS if end == EOS else (yield from self._detail_bars())
+
+    def _globals(self) -> Steps:
+        token = yield (STYLE, TIME)
+        if token in STYLE:
+            token = yield (TIME,)
+        self._structure.set_meter(token)
+        self._structure.key = yield (KEY,)
+        token = yield (TEMPO, BARS, VOICE)
+        if token in TEMPO:
+            token = yield (BARS, VOICE)
+        if token in BARS:
+            self._structure.total = int(TOKENS[token][1])
+            token = yield (VOICE,)
+        while token in VOICE:
+            self._voices.append(token)
+            others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
+            token = yield (*others, *self._header_choice())
+        self._sounding = {voice: {} for voice in self._voices}
+        return token
+
+    def _header_choice(self) -> Choice:
+        return self._structure.header_choice(self.is_strict, self._is_ringing())
+
+    def _is_ringing(self, after: int = 0) -> bool:
+        """Whether a note rings past the point `after` ticks from the current bar's start."""
+        return any(end > after for sounding in self._sounding.values() for end in sounding.values())
+
+    def _header(self, token: int, follow: Choice | None) -> Steps:
+        """Read a bar's header from `token` on; `follow` may come after its first chord (None: what follows a bar of a plan)."""
+        structure, bar = self._structure, PlannedBar()
+        self.plan.append(bar)
+        structure.begin_bar()
+        while token != BAR_START:
+            bar.header.append(token)
+            structure.read_header(token)
+            token = yield self._header_choice()
+        bar.header.append(token)
+        length_choice, may_be_full = structure.length_choice(self.is_strict)
+        chords = (_KNOWN_CHORD,) if self.is_strict else (CHORD,)
+        token = yield (*length_choice, *(chords if may_be_full else ()))
+        if token not in CHORD:
+            bar.header.append(token)
+            structure.read_length(token)
+            token = yield chords
+        bar.offset, bar.length = structure.offset, structure.length
+        structure.count_bar()
+        return (yield from self._chords(bar, token, follow))
+
+    def _chords(self, bar: PlannedBar, token: int, follow: Choice | None) -> Steps:
+        position = bar.offset
+        while True:
+            bar.header.append(token)
+            after = self._after_bar(ringing=False) if follow is None else follow
+            token = yield (*self._chord_positions(bar, position), *after)
+            if token not in REL_POS:
+                return token
+            bar.header.append(token)
+            position = token - REL_POS.start
+            token = yield ((_KNOWN_CHORD,) if self.is_strict else (CHORD,))
+
+    def _chord_positions(self, bar: PlannedBar, last: int) -> Choice:
+        """Positions of a further chord: anywhere later in given music, on later beats in composed music."""
+        end = bar.offset + bar.length
+        if not self.is_strict:
+            return (values("RelPos", 0, range(last + 1, end)),)
+        beat = self._structure.beat_length
+        return only(*(REL_POS.start + position for position in range(last - last % beat + beat, end, beat)))
+
+    def _after_bar(self, ringing: bool) -> Choice:
+        """What may follow a bar's content or footer: (more) footer, the next header, the end of the form."""
+        structure, strict = self._structure, self.is_strict
+        footer = structure.footer_choice(strict, ringing)
+        if not structure.may_leave_bar(strict):
+            return footer
+        header = structure.header_choice(strict, ringing) if structure.may_go_on(strict) else ()
+        end = only(DETAIL if self.form == "detail" else EOS) if structure.may_end(strict) and not ringing else ()
+        return (*footer, *header, *end)
+
+    def _footer(self, token: int) -> Steps:
+        while token in (ENDING_END, REPEAT_END):
+            self.plan[-1].footer.append(token)
+            self._structure.read_footer(token)
+            token = yield self._after_bar(self._is_ringing())
+        return token
+
+    def _plan_bars(self, token: int, end: int) -> Steps:
+        while token != end:
+            token = yield from self._header(token, None)
+            token = yield from self._footer(token)
+        return token
+
+    def _full_bars(self, token: int) -> Steps:
+        while token != EOS:
+            token = yield from self._header(token, only(self._voices[0]))
+            bar = self.plan[-1]
+            ring = bar.length if self.is_strict else _UNLIMITED
+            token = yield from self._voices_of_bar(bar, ring, None)
+            token = yield from self._footer(token)
+        return token
+
+    def _detail_bars(self) -> Steps:
+        rings = _ring_limits(self.plan)
+        following = [bar.header[0] for bar in self.plan[1:]] + [EOS]
+        yield only(self.plan[0].header[0])
+        for bar, ring, next_token in zip(self.plan, rings, following, strict=True):
+            for token in (*bar.header[1:], self._voices[0]):
+                yield only(token)
+            tail = [*bar.footer, next_token]
+            yield from self._voices_of_bar(bar, ring, only(tail[0]))
+            for token in tail[1:]:
+                yield only(token)
+        return EOS
+
+    def _voices_of_bar(self, bar: PlannedBar, ring: int, follow: Choice | None) -> Steps:
+        """Read the voices of a bar, the first voice's token being read already; `follow` comes after the last one (None: what follows a bar)."""
+        token = self._voices[0]
+        for index, voice in enumerate(self._voices):
+            is_last = index + 1 == len(self._voices)
+            token = yield from self._voice(bar, voice, ring, follow if is_last else only(self._voices[index + 1]))
+        for sounding in self._sounding.values():
+            for pitch in list(sounding):
+                sounding[pitch] -= bar.length
+                if sounding[pitch] <= 0:
+                    del sounding[pitch]
+        return token
+
+    def _voice(self, bar: PlannedBar, voice: int, ring: int, follow: Choice | None) -> Steps:
+        sounding, end = self._sounding[voice], bar.offset + bar.length
+        position = bar.offset - 1
+
+        def onward(lowest: int | None = None) -> Choice:
+            notes = () if lowest is None else self._pitches(voice, lowest, position - bar.offset)
+            after = self._after_bar(self._is_ringing(bar.length)) if follow is None else follow
+            return (*notes, values("RelPos", 0, range(position + 1, end)), *after)
+
+        token = yield onward()
+        while token in REL_POS:
+            position = token - REL_POS.start
+            onset = position - bar.offset
+            pitches = self._pitches(voice, 0, onset)
+            token = yield (DYNAMICS, *pitches)
+            if token in DYNAMICS:
+                token = yield pitches
+            while token in NOTE_ON:
+                pitch, sounds, limit = token - NOTE_ON.start, 0, ring - onset
+                token = yield (values("Duration", 1, range(1, limit + 1)),)
+                while token in DURATION:
+                    last = token - DURATION.start + 1
+                    sounds += last
+                    sounding[pitch] = onset + sounds
+                    more = range(1, limit - sounds + 1) if last == MAX_DURATION else range(0)
+                    token = yield (values("Duration", 1, more), VELOCITY, *onward(pitch + 1))
+                if token in VELOCITY:
+                    token = yield onward(pitch + 1)
+        return token
+
+    def _pitches(self, voice: int, lowest: int, onset: int) -> Choice:
+        """Pitches from `lowest` up that do not sound in this voice at `onset` and, when composing, lie in the voice's range."""
+        highest = 127
+        if self.is_strict:
+            bottom, top = VOICE_RANGES.get(TOKENS[voice][1], DEFAULT_VOICE_RANGE)
+            lowest, highest = max(lowest, bottom - self.pitch_shift), min(top - self.pitch_shift, 127)
+        ranges = []
+        for held in sorted(
+            pitch for pitch, end in self._sounding[voice].items() if end > onset and lowest <= pitch <= highest
+        ):
+            ranges.append(values("Note-On", 0, range(lowest, held)))
+            lowest = held + 1
+        return (*ranges, values("Note-On", 0, range(lowest, highest + 1)))
+
+
+def _ring_limits(plan: list[PlannedBar]) -> list[int]:
+    """For each bar, ticks from its start to the next point that no note may ring past."""
+    limits = [0] * len(plan)
+    beyond = 0
+    for index in reversed(range(len(plan))):
+        following_begins = index + 1 < len(plan) and plan[index + 1].begins_section
+        beyond = plan[index].length + (0 if plan[index].footer or following_begins else beyond)
+        limits[index] = beyond
+    return limits
+
+
+def _describe(choice: Choice) -> str:
+    names = token_names()
+    spans = [ids for ids in choice if len(ids)]
+    return ", ".join(
+        names[ids.start] if len(ids) == 1 else f"{names[ids.start]} to {names[ids.stop - 1]}" for ids in spans[:12]
+    )
+
+
+def check_grammar(token_ids: Sequence[int], form: Form) -> None:
+    """Check a whole sequence.
+
+    Raises:
+        GrammarError: at the first token that may not stand where it does, or when the sequence stops before `<EOS>`.
+    """
+    grammar = Grammar(form)
+    for token in token_ids:
+        grammar.advance(token)
+    if not grammar.is_finished:
+        raise GrammarError(
+            f"the sequence stops before <EOS>; next may come {_describe(grammar.allowed)}", position=len(token_ids)
+        )
+
+
+def form_of(token_ids: Sequence[int]) -> Form:
+    """Which form a sequence has: "detail" with `<Detail>`, "full" with voices after the first bar's start, else "plan"."""
+    if DETAIL in token_ids:
+        return "detail"
+    bars = token_ids[token_ids.index(BAR_START) :] if BAR_START in token_ids else []
+    return "full" if any(token in VOICE for token in bars) else "plan"
