@@ -1,0 +1,157 @@
+"""Configurations of the planner, the detail generator and the model that holds both.
+
+Conventions
+- Field names are those of transformers (`hidden_size`, `num_attention_heads`, ...); lengths and distances count tokens.
+- Ids 0 to 3 are `<PAD> <UNK> <BOS> <EOS>` in both stages: they share one vocabulary (`vocabulary.py`).
+- Defaults are the base sizes, about 20 and 153 million parameters; smaller ones are the same with other numbers.
+"""
+
+from typing import Any, ClassVar
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+
+from .errors import RequestError
+from .vocabulary import token_names
+
+VOCABULARY_SIZE = len(token_names())
+
+
+@strict
+class RelativeTransformerConfig(PreTrainedConfig):
+    """What the backbone of both stages needs.
+
+    Attributes:
+        vocab_size: Tokens in the vocabulary.
+        hidden_size: Width of the residual stream.
+        intermediate_size: Width of the feed-forward layer.
+        num_hidden_layers: Decoder layers.
+        num_attention_heads: Heads; each is `hidden_size / num_attention_heads` wide.
+        max_rel_dist: Token distances with a learned bias of their own; those further away share the last one.
+        max_position_embeddings: Longest sequence that training prepares for; attention itself has no limit.
+        hidden_dropout: Dropout after the embedding, the attention and the feed-forward layer.
+        attention_dropout: Dropout of attention weights; anything but 0 forgoes the blockwise form and is far slower.
+        layer_norm_eps: Epsilon of the layer norms.
+        initializer_range: Standard deviation of the initial weights.
+
+    Raises:
+        huggingface_hub.errors.StrictDataclassError: fields disagree or are out of range; the message has the numbers.
+    """
+
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+
+    vocab_size: int = VOCABULARY_SIZE
+    hidden_size: int = 512
+    intermediate_size: int = 2048
+    num_hidden_layers: int = 6
+    num_attention_heads: int = 8
+    max_rel_dist: int = 2048
+    max_position_embeddings: int = 4096
+    hidden_dropout: float | int = 0.0
+    attention_dropout: float | int = 0.0
+    layer_norm_eps: float = 1e-5
+    initializer_range: float = 0.02
+    use_cache: bool = True
+    tie_word_embeddings: bool = True
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 2
+    eos_token_id: int | list[int] | None = 3
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    def validate_architecture(self) -> None:
+        """Reject sizes that are not positive, and a width that the heads do not divide; `@strict` calls this."""
+        sizes = (
+            "vocab_size",
+            "hidden_size",
+            "intermediate_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "max_rel_dist",
+        )
+        for name in sizes:
+            if getattr(self, name) < 1:
+                raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.hidden_size % self.num_attention_heads:
+            raise RequestError(
+                f"hidden_size ({self.hidden_size}) is not a multiple of num_attention_heads "
+                f"({self.num_attention_heads}); change one of them"
+            )
+
+    def validate_dropout(self) -> None:
+        """Reject a dropout outside [0, 1); `@strict` calls this."""
+        for name in ("hidden_dropout", "attention_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+
+
+@strict
+class BarPlannerConfig(RelativeTransformerConfig):
+    """The planner: a decoder over bar headers with their chords."""
+
+    model_type: ClassVar[str] = "remi_bar_planner"
+    base_config_key: ClassVar[str] = "planner_config"
+
+
+@strict
+class DetailGeneratorConfig(RelativeTransformerConfig):
+    """The detail generator: a wider decoder over the plan and all notes."""
+
+    model_type: ClassVar[str] = "remi_detail_generator"
+    base_config_key: ClassVar[str] = "detail_config"
+
+    hidden_size: int = 1024
+    intermediate_size: int = 4096
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 16
+
+
+@strict
+class TwoStageConfig(PreTrainedConfig):
+    """Both stages in one file.
+
+    Attributes:
+        planner_config: A `BarPlannerConfig` or its dictionary; the defaults when None.
+        detail_config: A `DetailGeneratorConfig` or its dictionary; the defaults when None.
+
+    Raises:
+        huggingface_hub.errors.StrictDataclassError: the stages' vocabularies differ; the message has both sizes.
+    """
+
+    model_type: ClassVar[str] = "remi_two_stage"
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {
+        "planner_config": BarPlannerConfig,
+        "detail_config": DetailGeneratorConfig,
+    }
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
+
+    planner_config: Any = None
+    detail_config: Any = None
+    initializer_range: float = 0.02
+    tie_word_embeddings: bool = True
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 2
+    eos_token_id: int | list[int] | None = 3
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens in the vocabulary that both stages share."""
+        return int(self.detail_config.vocab_size)
+
+    def validate_vocabulary(self) -> None:
+        """Reject stages that do not share a vocabulary; `@strict` calls this."""
+        planner, detail = self.planner_config.vocab_size, self.detail_config.vocab_size
+        if planner != detail:
+            raise RequestError(
+                f"vocab_size is {planner} in planner_config and {detail} in detail_config; give both the same"
+            )
+
+
+def register_auto_classes() -> None:
+    """Make the configs known to AutoConfig, and travel with their code when saved."""
+    for config in (BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
+        config.register_for_auto_class()

@@ -1,0 +1,359 @@
+"""The two stages as transformers models over one backbone, and the model that holds both.
+
+    RelativeTransformerDecoder      pre-norm decoder, relative-position attention in every layer
+    ├── BarPlannerModel             causal LM over bar headers with their chords
+    ├── DetailGeneratorModel        causal LM over plan and notes, or over full sequences alone
+    └── (both) TwoStageModel        one config, one safetensors file
+
+Conventions
+- Shapes: B batch, L tokens, V vocabulary. Labels are the input ids, -100 where no loss is wanted; the shift is inside.
+- Packing: `position_ids` that start again at 0, and no `attention_mask`, put several sequences in one row; none sees
+  another. The first label of each is to be -100. Padding: right in training, left in generation.
+- Weights are read from safetensors alone. A folder that lacks some, or is of another kind, raises: none stays random.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, initialization
+from transformers.cache_utils import Cache, DynamicCache
+from transformers.generation import GenerationMixin
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.modeling_utils import slice_logits_to_keep
+from transformers.utils import ModelOutput, can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from .attention_remi import AttentionContext, RelativeAttention, RelativePositionBias, attention_context, is_packed
+from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
+from .configuration_remi import register_auto_classes as register_auto_configs
+from .errors import CheckpointError, RequestError
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, config: PreTrainedConfig) -> None:
+        super().__init__()
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """[B, L, hidden] -> [B, L, hidden]."""
+        return self.down_proj(F.gelu(self.up_proj(hidden_states), approximate="tanh"))
+
+
+class RelativeDecoderLayer(GradientCheckpointingLayer):
+    """Attention, then feed-forward, each on the normalised input and added to the residual stream."""
+
+    def __init__(self, config: PreTrainedConfig, layer_idx: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attention = RelativeAttention(config, layer_idx)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        context: AttentionContext,
+        past_key_values: Cache | None = None,
+        **kwargs: Any,
+    ) -> torch.Tensor:
+        """[B, L, hidden] -> [B, L, hidden]."""
+        attended, _ = self.attention(self.attention_norm(hidden_states), context, past_key_values, **kwargs)
+        hidden_states = hidden_states + self.dropout(attended)
+        return hidden_states + self.dropout(self.feed_forward(self.feed_forward_norm(hidden_states)))
+
+
+class RemiPreTrainedModel(PreTrainedModel):
+    """What all models here share: flags, initial weights, and loading that never leaves a weight random."""
+
+    config: RelativeTransformerConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules: ClassVar[list[str]] = ["RelativeDecoderLayer"]
+    _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values"]
+    _supports_flash_attn = False
+    _supports_sdpa = True
+    _supports_flex_attn = False
+    _supports_attention_backend = True
+    _can_compile_fullgraph = True
+    _can_record_outputs: ClassVar[dict[str, type[nn.Module]]] = {
+        "hidden_states": RelativeDecoderLayer,
+        "attentions": RelativeAttention,
+    }
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """GPT-2's scheme: what writes to the residual stream starts smaller, by the root of the number of writers."""
+        super()._init_weights(module)
+        if isinstance(module, RelativePositionBias):
+            initialization.zeros_(module.table)
+        elif isinstance(module, RelativeDecoderLayer):
+            config = module.attention.config
+            std = config.initializer_range / math.sqrt(2 * config.num_hidden_layers)
+            initialization.normal_(module.attention.o_proj.weight, mean=0.0, std=std)
+            initialization.normal_(module.feed_forward.down_proj.weight, mean=0.0, std=std)
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
+    ) -> Any:
+        """As in transformers, from safetensors alone.
+
+        Raises:
+            CheckpointError: the folder holds another kind of model, or lacks weights of this one.
+            OSError: there is no such folder or repository, or it has no safetensors file.
+        """
+        source, own = pretrained_model_name_or_path, cls.config_class.model_type
+        if source is not None and (stored := _stored_model_type(source, kwargs)) != own:
+            raise CheckpointError(
+                f"{source} holds a model of type {stored!r}, {cls.__name__} is of type {own!r}; "
+                "load one stage with AutoModelForCausalLM, both with AutoModel"
+            )
+        kwargs.setdefault("use_safetensors", True)
+        model, info = super().from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
+        if info["missing_keys"] and source is not None:
+            missing = sorted(info["missing_keys"])
+            raise CheckpointError(
+                f"{source} lacks {len(missing)} of the weights of {cls.__name__}, such as {missing[0]}; "
+                "save the model again with save_pretrained"
+            )
+        return (model, info) if output_loading_info else model
+
+
+def _stored_model_type(source: Any, kwargs: dict[str, Any]) -> str | None:
+    """The model type that the config at a folder or repository names."""
+    hub_arguments = {name: kwargs[name] for name in _HUB_ARGUMENTS if name in kwargs}
+    stored: str | None = PreTrainedConfig.get_config_dict(source, **hub_arguments)[0].get("model_type")
+    return stored
+
+
+_HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
+
+
+class RelativeTransformerDecoder(RemiPreTrainedModel):
+    """The backbone: embedding, layers, final norm; no head. Its config is that of either stage."""
+
+    def __init__(self, config: RelativeTransformerConfig) -> None:
+        super().__init__(config)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.layers = nn.ModuleList(RelativeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPast:
+        """[B, L] token ids, or [B, L, hidden] embeddings in their place -> hidden states [B, L, hidden].
+
+        Args:
+            attention_mask: [B, tokens so far], 1 for real tokens; None when all are.
+            position_ids: [B, L]; read for packing alone (see the module's conventions).
+            past_key_values: Keys and values of the tokens so far; grows by L.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
+        embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
+            past_key_values = DynamicCache(config=self.config)
+        context = attention_context(
+            self.config, embeddings, attention_mask, position_ids, past_key_values, self.training
+        )
+        hidden_states = self.dropout(embeddings)
+        for layer in self.layers:
+            hidden_states = layer(hidden_states, context=context, past_key_values=past_key_values, **kwargs)
+        return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
+
+
+def _holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.Tensor | None) -> bool:
+    """Packed rows are never continued, and with a cache transformers would not mask them."""
+    return (
+        attention_mask is None
+        and position_ids is not None
+        and not torch.compiler.is_compiling()
+        and is_packed(position_ids)
+    )
+
+
+class _CausalStage(RemiPreTrainedModel, GenerationMixin):
+    """A backbone with a language-model head that shares the embedding's weight."""
+
+    _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
+
+    def __init__(self, config: RelativeTransformerConfig) -> None:
+        super().__init__(config)
+        self.model = RelativeTransformerDecoder(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.loss_type = "ForCausalLM"
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
+    ) -> Any:
+        """As in the base class; a stage also loads out of a folder that holds both, with the config it has there."""
+        source = pretrained_model_name_or_path
+        if source is None or _stored_model_type(source, kwargs) != TwoStageConfig.model_type:
+            return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
+        if kwargs.get("config") is not None:
+            raise RequestError(f"{source} holds both stages and their configs, and a config was given; leave it out")
+        both, info = TwoStageModel.from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
+        model = getattr(both, cls.config_class.base_config_key.removesuffix("_config"))
+        return (model, info) if output_loading_info else model
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """[B, L] token ids -> logits [B, L, V], and with `labels` [B, L] the mean loss in nats a token.
+
+        Args:
+            logits_to_keep: Only the last so many positions, or those with these indices; 0 is all.
+            **kwargs: `num_items_in_batch` divides the summed loss in place of this batch's own count of labels.
+        """
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            **kwargs,
+        )
+        logits = self.lm_head(slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep))
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+
+class BarPlannerModel(_CausalStage):
+    """Stage 1: writes the plan, bar headers with their chords."""
+
+    config: BarPlannerConfig
+
+
+class DetailGeneratorModel(_CausalStage):
+    """Stage 2: reads the whole plan, then writes the notes."""
+
+    config: DetailGeneratorConfig
+
+
+@dataclass
+class TwoStageOutput(ModelOutput):
+    """Losses in nats a token, logits [B, L, V]; None for a stage that was not run.
+
+    Attributes:
+        loss: The sum of the losses there are.
+    """
+
+    loss: torch.FloatTensor | None = None
+    plan_loss: torch.FloatTensor | None = None
+    detail_loss: torch.FloatTensor | None = None
+    plan_logits: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+
+
+class TwoStageModel(RemiPreTrainedModel):
+    """Both stages: `planner`, a `BarPlannerModel`, and `detail`, a `DetailGeneratorModel`."""
+
+    config: TwoStageConfig
+    base_model_prefix = ""
+
+    def __init__(self, config: TwoStageConfig) -> None:
+        super().__init__(config)
+        self.planner = BarPlannerModel(config.planner_config)
+        self.detail = DetailGeneratorModel(config.detail_config)
+        self.loss_type = "ForCausalLM"
+        self.post_init()
+
+    @classmethod
+    def from_stages(cls, planner: BarPlannerModel, detail: DetailGeneratorModel) -> Self:
+        """Join two trained stages; their modules are taken over, not copied."""
+        model = cls(TwoStageConfig(planner_config=planner.config.to_dict(), detail_config=detail.config.to_dict()))
+        model.planner, model.detail = planner, detail
+        return model
+
+    @can_return_tuple
+    def forward(
+        self,
+        plan_input_ids: torch.LongTensor | None = None,
+        plan_labels: torch.LongTensor | None = None,
+        input_ids: torch.LongTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        plan_attention_mask: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        plan_position_ids: torch.LongTensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        **kwargs: Any,
+    ) -> TwoStageOutput:
+        """Run the planner on `plan_input_ids` [B, L], the detail generator on `input_ids` [B', L'], or both.
+
+        Args:
+            **kwargs: For the detail generator. `num_items_in_batch` counts `labels` over all accumulated batches; the
+                planner's mean is weighted by this batch's share of them, so that the steps add up.
+        """
+        if plan_input_ids is None and input_ids is None:
+            raise RequestError("forward got neither plan_input_ids nor input_ids; give one of them or both")
+        plan = detail = None
+        if plan_input_ids is not None:
+            plan = self.planner(
+                plan_input_ids, plan_attention_mask, plan_position_ids, labels=plan_labels, use_cache=False
+            )
+        if input_ids is not None:
+            detail = self.detail(input_ids, attention_mask, position_ids, labels=labels, use_cache=False, **kwargs)
+        plan_loss = plan.loss if plan is not None else None
+        detail_loss = detail.loss if detail is not None else None
+        if plan_loss is not None and labels is not None and kwargs.get("num_items_in_batch") is not None:
+            plan_loss = plan_loss * ((labels[:, 1:] != -100).sum() / kwargs["num_items_in_batch"])
+        losses = [loss for loss in (plan_loss, detail_loss) if loss is not None]
+        return TwoStageOutput(
+            loss=sum(losses[1:], losses[0]) if losses else None,
+            plan_loss=plan_loss,
+            detail_loss=detail_loss,
+            plan_logits=plan.logits if plan is not None else None,
+            logits=detail.logits if detail is not None else None,
+        )
+
+
+def register_auto_classes() -> None:
+    """Make the models known to AutoModel and AutoModelForCausalLM, and travel with their code when saved."""
+    register_auto_configs()
+    for stage in (BarPlannerModel, DetailGeneratorModel):
+        AutoModelForCausalLM.register(stage.config_class, stage, exist_ok=True)
+        stage.register_for_auto_class("AutoModelForCausalLM")
+    AutoModel.register(TwoStageConfig, TwoStageModel, exist_ok=True)
+    TwoStageModel.register_for_auto_class("AutoModel")
