@@ -31,10 +31,9 @@ LAYERS = (
 )
 CORE_LAYERS = (
     {"__init__", "errors", "piece", "chords", "vocabulary"},
-    {"structure", "grammar", "codec", "write_abc", "configuration_remi"},
+    {"plan", "structure", "grammar", "codec", "write_abc", "configuration_remi"},
     {"tokenization_remi", "attention_remi"},
-    {"modeling_remi"},
-    {"generation_remi"},
+    {"modeling_remi", "generation_remi"},
     {"pipeline_remi"},
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1] - {"configuration_remi"}
