@@ -48,7 +48,10 @@ def encode(piece: Piece) -> list[str]:
 def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
     """Tokens of a piece as `encode` gives them, and how often what had to be changed (see `fit`)."""
     fitted, losses = fit(piece.in_c())
-    tokens = ["<BOS>", *_globals(fitted)]
+    try:
+        tokens = globals_tokens(piece.voices, fitted.key, fitted.meter, piece.style, piece.tempo, piece.bar_count)
+    except RequestError as error:
+        raise EncodingError(error.message).at(title=piece.title) from None
     previous: Bar | None = None
     for number, bar in enumerate(fitted.bars, 1):
         try:
@@ -83,31 +86,37 @@ def _first_bar(tokens: Sequence[str]) -> int:
     return next((index for index, name in enumerate(tokens) if not name.startswith(_GLOBAL_TOKENS)), len(tokens))
 
 
-def globals_of(piece: Piece) -> list[str]:
-    """The tokens that stand before the first bar of a piece in C, `<BOS>` first."""
-    return ["<BOS>", *_globals(piece)]
+def globals_tokens(
+    voices: Sequence[str],
+    key: Key,
+    meter: Meter | None,
+    style: str | None = None,
+    tempo: float | None = None,
+    bars: int | None = None,
+) -> list[str]:
+    """`<BOS>` and the globals: what stands before the first bar, and what a planner is given to begin with.
 
+    Args:
+        tempo: Quarter notes a minute, put into the nearest bin.
+        bars: Bars as `Piece.bar_count` counts them; left out beyond 64.
 
-def _globals(piece: Piece) -> Iterator[str]:
-    if piece.style is not None:
-        yield token("Style", piece.style if piece.style in STYLES else UNKNOWN_STYLE)
-    yield _meter(piece.bars[0].meter)
-    yield token("key", piece.key)
-    if piece.tempo is not None:
-        yield token("Tempo", min(TEMPOS, key=lambda tempo: abs(tempo - (piece.tempo or 0))))
-    if 1 <= piece.bar_count <= MAX_BARS:
-        yield token("Bars", piece.bar_count)
-    for voice in piece.voices:
-        yield _known("voice", voice)
+    Raises:
+        RequestError: the vocabulary has no token for the metre, the key or a voice.
+    """
+    tokens = ["<BOS>"]
+    if style is not None:
+        tokens.append(token("Style", style if style in STYLES else UNKNOWN_STYLE))
+    tokens += [_known("time", meter or FREE_METER), _known("key", key)]
+    if tempo is not None:
+        tokens.append(token("Tempo", _nearest(TEMPOS, tempo)))
+    if bars is not None and 1 <= bars <= MAX_BARS:
+        tokens.append(token("Bars", bars))
+    return [*tokens, *(_known("voice", voice) for voice in voices)]
 
 
 def _known(family: str, value: object) -> str:
     token_id(family, value)
     return token(family, value)
-
-
-def _meter(meter: Meter | None) -> str:
-    return _known("time", FREE_METER if meter is None else meter)
 
 
 def _bar(bar: Bar, previous: Bar | None, voices: Sequence[str]) -> Iterator[str]:
@@ -129,7 +138,7 @@ def _header(bar: Bar, previous: Bar | None) -> Iterator[str]:
     for number in bar.endings:
         yield token("Ending", number)
     if previous is not None and bar.meter != previous.meter:
-        yield _meter(bar.meter)
+        yield _known("time", bar.meter or FREE_METER)
     if previous is not None and bar.key != previous.key:
         yield token("key", bar.key)
     yield "<BarStart>"

@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, initialization
 from transformers.cache_utils import Cache, DynamicCache
-from transformers.generation import GenerationMixin
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import slice_logits_to_keep
@@ -33,6 +32,8 @@ from .attention_remi import AttentionContext, RelativeAttention, RelativePositio
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import CheckpointError, RequestError
+from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
+from .grammar import Form
 
 
 class FeedForward(nn.Module):
@@ -193,7 +194,7 @@ def _holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.
     )
 
 
-class _CausalStage(RemiPreTrainedModel, GenerationMixin):
+class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
     """A backbone with a language-model head that shares the embedding's weight."""
 
     _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
@@ -264,12 +265,14 @@ class BarPlannerModel(_CausalStage):
     """Stage 1: writes the plan, bar headers with their chords."""
 
     config: BarPlannerConfig
+    grammar_form: Form = "plan"
 
 
 class DetailGeneratorModel(_CausalStage):
     """Stage 2: reads the whole plan, then writes the notes."""
 
     config: DetailGeneratorConfig
+    grammar_form: Form = "detail"
 
 
 @dataclass
@@ -287,7 +290,7 @@ class TwoStageOutput(ModelOutput):
     logits: torch.FloatTensor | None = None
 
 
-class TwoStageModel(RemiPreTrainedModel):
+class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
     """Both stages: `planner`, a `BarPlannerModel`, and `detail`, a `DetailGeneratorModel`."""
 
     config: TwoStageConfig

@@ -83,6 +83,11 @@ class Key:
         """The tonic's pitch class, 0 (C) to 11 (B)."""
         return 7 * self.fifths % 12
 
+    @property
+    def semitones_above_c(self) -> int:
+        """Semitones from C to this tonic by the way that `Piece.in_c()` takes back: -6 to 5."""
+        return self.pitch_class if self.pitch_class <= 5 else self.pitch_class - 12
+
     def shifted(self, fifths: int) -> Key:
         """The same mode, its tonic moved along the line of fifths, respelled where that needs more than seven accidentals."""
         signature = self.signature + fifths
@@ -281,8 +286,7 @@ class Piece:
         """This piece with its first tonic on C, moved by -5 to +6 semitones; `in_original_key()` undoes it."""
         if self.key.tonic == "C":
             return self if self.original_key else replace(self, original_key=self.key)
-        semitones = -self.key.pitch_class if self.key.pitch_class <= 5 else 12 - self.key.pitch_class
-        moved = self._moved(-self.key.fifths, semitones)
+        moved = self._moved(-self.key.fifths, -self.key.semitones_above_c)
         return replace(moved, original_key=self.key)
 
     def in_original_key(self) -> Piece:
@@ -292,9 +296,8 @@ class Piece:
     def in_key(self, tonic: str) -> Piece:
         """This piece with its first tonic on `tonic`, by the shortest way through C that `in_c()` takes."""
         target = Key(tonic, self.key.mode)
-        up = target.pitch_class if target.pitch_class <= 5 else target.pitch_class - 12
-        home = self.in_c()
-        return replace(home._moved(target.fifths, up), original_key=None)
+        moved = self.in_c()._moved(target.fifths, target.semitones_above_c)
+        return replace(moved, original_key=None)
 
     def transpose(self, semitones: int) -> Piece:
         """This piece moved by `semitones`, in the spelling with the fewest sharps or flats.
