@@ -1,7 +1,7 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
-    core/           Piece, chords, vocabulary, grammar, codec, ABC writer, models, decoding: travels with every checkpoint
-    scores/         files and music21 scores <-> Piece; the chords heard in a piece
+    core/           Piece, chords, vocabulary, grammar, codec, ABC writer, models, decoding: travels with every
+    checkpoint scores/         files and music21 scores <-> Piece; the chords heard in a piece
     composer.py     Composer: plan, realize, compose
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
@@ -9,7 +9,8 @@
     cli.py          the command `remi-two-stage`
     pretrained/     the checkpoint that ships with the package
 
-Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with transformers' Auto classes then.
+Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with
+transformers' Auto classes then.
 """
 
 from importlib import import_module
@@ -20,8 +21,8 @@ _MODULES = {
     "core.codec": ("decode", "encode", "extract_chord_sequence"),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
-        "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "RemiError", "RequestError",
-        "ScoreError", "ScoreFormatError",
+        "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "RemiError",
+        "RequestError", "ScoreError", "ScoreFormatError",
     ),
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),

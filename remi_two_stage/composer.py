@@ -1,7 +1,8 @@
 """`Composer`: from a request to a plan, from a plan to a piece.
 
-Bars are counted as a musician does (a pick-up is none), tempos are quarter notes a minute, keys and metres are written as in ABC ("D", "Am",
-"Gmix"; "6/8", "C|"). The same request with the same seed, on the same machine, gives the same music.
+Bars are counted as a musician does (a pick-up is none), tempos are quarter notes a minute, keys and metres are
+written as in ABC ("D", "Am", "Gmix"; "6/8", "C|"). The same request with the same seed, on the same machine, gives
+the same music.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Composer:
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),  # noqa: B008 (immutable)
+        sampling: Sampling = Sampling(),
         progress: Progress | None = None,
     ) -> Plan:
         """Write a chord plan.
@@ -115,14 +116,15 @@ class Composer:
         self,
         plan: Plan | str,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),  # noqa: B008
+        sampling: Sampling = Sampling(),
         progress: Progress | None = None,
         **context: Any,
     ) -> Piece:
         """Write the notes over a plan, which stays as it is.
 
         Args:
-            plan: A plan, or one as text (`Plan.parse`), for which `context` may give key, meter, voices, style and tempo.
+            plan: A plan, or one as text (`Plan.parse`), for which `context` may give key, meter, voices, style and
+                tempo.
 
         Raises:
             ChordError: the text is no plan.
@@ -133,7 +135,9 @@ class Composer:
         names = extract_chord_sequence(encode(given.skeleton))
         prompt = detail_prompts(torch.tensor([[TOKEN_IDS[name] for name in names]]))
         total = len(given.skeleton.bars)
-        written = self._generate(self.model.detail, prompt, tonality, seed, sampling, _counter(progress, "notes", total))
+        written = self._generate(
+            self.model.detail, prompt, tonality, seed, sampling, _counter(progress, "notes", total)
+        )
         return _in_key(decode(written), tonality)
 
     def compose(
@@ -145,7 +149,7 @@ class Composer:
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),  # noqa: B008
+        sampling: Sampling = Sampling(),
         progress: Progress | None = None,
     ) -> Piece:
         """Write a plan and the notes over it; arguments and errors as in `plan`."""
@@ -232,7 +236,9 @@ def _check_voices(voices: Sequence[str] | None, style: str | None) -> tuple[str,
     return tuple(voices)
 
 
-def _typed_plan(text: str, key: str = "C", meter: str = "4/4", voices: Sequence[str] | None = None, **globals_: Any) -> Plan:
+def _typed_plan(
+    text: str, key: str = "C", meter: str = "4/4", voices: Sequence[str] | None = None, **globals_: Any
+) -> Plan:
     style, tempo = globals_.get("style"), globals_.get("tempo")
     _check_request(style, 1, tempo)
     return Plan.parse(text, Key.parse(key), _check_meter(meter), _check_voices(voices, style), style, tempo)
@@ -243,7 +249,8 @@ def _in_key(piece: Piece, key: Key) -> Piece:
 
 
 _SPOKEN_MODES = {
-    "maj": "major", "min": "minor", "dor": "Dorian", "phr": "Phrygian", "lyd": "Lydian", "mix": "Mixolydian", "loc": "Locrian",
+    "maj": "major", "min": "minor", "dor": "Dorian", "phr": "Phrygian", "lyd": "Lydian", "mix": "Mixolydian",
+    "loc": "Locrian",
 }  # fmt: skip
 
 

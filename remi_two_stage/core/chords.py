@@ -1,8 +1,9 @@
 """Chord labels (Roman numerals), chord names, and the chord plan as text that a musician reads and types.
 
 Conventions
-- A label is a Roman numeral counted from the *major* scale on the tonic in every mode (C minor has bIII, bVI, bVII), upper case for a major
-  third and lower case for a minor one, then a suffix: `I`, `ii`, `V7`, `viio7`, `bVII`, `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
+- A label is a Roman numeral counted from the *major* scale on the tonic in every mode (C minor has bIII, bVI, bVII),
+  upper case for a major third and lower case for a minor one, then a suffix: `I`, `ii`, `V7`, `viio7`, `bVII`,
+  `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
 - A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on a key, labels do not.
 - Inversions have no label: a name's bass (`Am7/E`) is dropped from files and counted, and refused in typed plans.
 """
@@ -56,12 +57,26 @@ QUALITIES = {
 }
 
 _NAME_ALIASES = {
-    "M": "maj", "maj": "maj", "major": "maj", "min": "min", "mi": "min", "-": "min", "minor": "min", "d": "dim", "o": "dim", "°": "dim", "a": "aug", "+": "aug",
-    "dom7": "7", "M7": "maj7", "ma7": "maj7", "Maj7": "maj7", "^7": "maj7", "Δ": "maj7", "Δ7": "maj7", "min7": "min7", "mi7": "min7", "-7": "min7",
-    "ø": "hdim7", "ø7": "hdim7", "-7b5": "hdim7", "min7b5": "hdim7", "o7": "dim7", "°7": "dim7", "d7": "dim7", "mM7": "minmaj7", "m(maj7)": "minmaj7", "minmaj7": "minmaj7",
-    "+7": "aug7", "7#5": "aug7", "7+": "aug7", "a7": "aug7", "add6": "6", "maj6": "6", "M6": "6", "min6": "min6", "-6": "min6", "sus": "sus4", "7sus": "7sus4",
-}  # fmt: skip
-_NAME_SUFFIXES = {quality.name_suffix: name for name, quality in QUALITIES.items()} | _NAME_ALIASES
+    "maj": "M maj major",
+    "min": "min mi - minor",
+    "dim": "d o °",
+    "aug": "a +",
+    "7": "dom7",
+    "maj7": "M7 ma7 Maj7 ^7 Δ Δ7",
+    "min7": "min7 mi7 -7",
+    "hdim7": "ø ø7 -7b5 min7b5",
+    "dim7": "o7 °7 d7",
+    "minmaj7": "mM7 m(maj7) minmaj7",
+    "aug7": "+7 7#5 7+ a7",
+    "6": "add6 maj6 M6",
+    "min6": "min6 -6",
+    "sus4": "sus",
+    "7sus4": "7sus",
+}
+"""Quality -> further suffixes that names use for it."""
+_NAME_SUFFIXES = {quality.name_suffix: name for name, quality in QUALITIES.items()} | {
+    alias: name for name, aliases in _NAME_ALIASES.items() for alias in aliases.split()
+}
 _REDUCTIONS = {
     "9": "7",
     "11": "7",
@@ -83,7 +98,9 @@ _ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7",
 
 
 def make_label(root: int, quality: str) -> str:
-    """Label of a chord whose root lies `root` semitones (0 to 11) above the tonic; `quality` is a key of `QUALITIES`."""
+    """Label of a chord whose root lies `root` semitones (0 to 11) above the tonic; `quality` is a key of
+    `QUALITIES`.
+    """
     numeral = ROOTS[root % 12]
     kind = QUALITIES[quality]
     if kind.is_minor:
@@ -129,7 +146,9 @@ def chord_name(label: str, key: Key) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NamedChord:
-    """What a chord name says: its label, the name's bass note if any, and whether the quality is the name's own or the nearest one."""
+    """What a chord name says: its label, the name's bass note if any, and whether the quality is the name's own or
+    the nearest one.
+    """
 
     label: str
     bass: str | None = None
@@ -157,7 +176,8 @@ def parse_name(name: str, key: Key) -> NamedChord:
     )  # type: ignore[index]
     if nearest is None:
         raise ChordError(
-            f"there is no chord quality {suffix!r} (in {name!r}); there are {', '.join(q.name_suffix for q in QUALITIES.values())}"
+            f"there is no chord quality {suffix!r} (in {name!r}); "
+            f"there are {', '.join(kind.name_suffix for kind in QUALITIES.values() if kind.name_suffix)}"
         )
     root = fifths_of(letter) * 7 + _ACCIDENTALS[accidental]
     return NamedChord(make_label((root - key.pitch_class) % 12, nearest), bass, quality is not None)
@@ -177,7 +197,8 @@ def parse_roman(text: str) -> str:
     accidental, numeral, suffix = match.groups()
     if re.fullmatch(r"(6|64|65|43|42|2|6/4|6/5|4/3|4/2|/.*)", suffix):
         raise ChordError(
-            f"{text!r} is an inversion, which plans do not hold; write {accidental + numeral} (an added sixth is {numeral}add6)"
+            f"{text!r} is an inversion, which plans do not hold; "
+            f"write {accidental + numeral} (an added sixth is {numeral}add6)"
         )
     root = (_DEGREES[numeral.upper()] + _ACCIDENTALS[accidental]) % 12
     suffix = _ROMAN_ALIASES.get(suffix, suffix)

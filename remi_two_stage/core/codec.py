@@ -1,8 +1,8 @@
 """`Piece` to tokens and back.
 
-`encode` writes a piece in C in the grammar's form "full"; `decode` reads any form. What tokens cannot say is changed by `fit` first, which
-counts every change: `decode(encode(piece))` is the same music as `piece.in_c()` wherever nothing was counted. A bar without a known chord
-begins with `<Chord_unk>`, which decodes to no chord again.
+`encode` writes a piece in C in the grammar's form "full"; `decode` reads any form. What tokens cannot say is changed
+by `fit` first, which counts every change: `decode(encode(piece))` is the same music as `piece.in_c()` wherever
+nothing was counted. A bar without a known chord begins with `<Chord_unk>`, which decodes to no chord again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
 
 
 def extract_chord_sequence(tokens: Sequence[str]) -> list[str]:
-    """The plan of a piece in the form "full" or "detail": its globals and every bar's header and footer, without the notes."""
+    """The plan of a piece in the form "full" or "detail": its globals and every bar's header and footer, without the
+    notes.
+    """
     if "<Detail>" in tokens:
         return [*tokens[: tokens.index("<Detail>")], "<EOS>"]
     first_bar = _first_bar(tokens)
@@ -173,9 +175,10 @@ def _notes(notes: Iterable[Note], offset: int) -> Iterator[str]:
 def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     """The nearest piece that tokens can say, and what was changed, by reason.
 
-    Changed are notes that ring past the end of a repeat, an ending or the piece (cut there), notes struck while they sound in the same voice
-    (the earlier one is cut), unisons in one voice (the longer stays), notes that start after their bar's end (left out), endings
-    beyond the ninth, and endings left open (closed). Velocities and tempos go to their bins uncounted.
+    Changed are notes that ring past the end of a repeat, an ending or the piece (cut there), notes struck while they
+    sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes that start after
+    their bar's end (left out), endings beyond the ninth, and endings left open (closed). Velocities and tempos go to
+    their bins uncounted.
     """
     losses: Counter[str] = Counter()
     bars = _fit_structure(piece.bars, losses)
@@ -237,7 +240,9 @@ def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Co
 
 
 def _cut_sounding(earlier: tuple[list[Note], int, int] | None, onset: int, note: Note, losses: Counter[str]) -> bool:
-    """Cut the earlier note of the same pitch where `note` is struck; whether the earlier one, a unison, stands for both."""
+    """Cut the earlier note of the same pitch where `note` is struck; whether the earlier one, a unison, stands for
+    both.
+    """
     if earlier is None:
         return False
     sung, index, start = earlier
@@ -412,7 +417,7 @@ class _PieceBuilder:
         self.sung[-1][-1] = replace(self.sung[-1][-1], velocity=int(value))
 
     _READERS: ClassVar[dict[str, Callable[[_PieceBuilder, str], None]]] = {
-        "Style": _style, "time": _time, "key": _key, "Tempo": _tempo, "Bars": _bars, "structure": _structure, "Ending": _ending,
-        "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord, "voice": _voice, "RelPos": _rel_pos, "Dynamics": _dynamics,
-        "Note-On": _note_on, "Duration": _duration, "Velocity": _velocity,
+        "Style": _style, "time": _time, "key": _key, "Tempo": _tempo, "Bars": _bars, "structure": _structure,
+        "Ending": _ending, "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord, "voice": _voice,
+        "RelPos": _rel_pos, "Dynamics": _dynamics, "Note-On": _note_on, "Duration": _duration, "Velocity": _velocity,
     }  # fmt: skip

@@ -11,8 +11,8 @@
     ├── CheckpointError           a model folder that is missing, incomplete or of another kind
     └── CorpusError               a corpus that is missing or has nothing to learn from
 
-Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column, bar) stands in
-front of it and is kept in `place` for programs.
+Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column,
+bar) stands in front of it and is kept in `place` for programs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decoding that is locked to the grammar: what `generate()` of the models adds to transformers' own.
 
-A logits processor follows every row of the batch with a `Grammar` and leaves only what may come next. Its state is recomputed from the ids
-whenever a row is not the one seen before plus one token, so beams and batches cannot mix it up.
+A logits processor follows every row of the batch with a `Grammar` and leaves only what may come next. Its state is
+recomputed from the ids whenever a row is not the one seen before plus one token, so beams and batches cannot mix it up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from .grammar import Form, Grammar
 from .vocabulary import DETAIL, EOS, PAD
 
 MAX_NEW_TOKENS = 1 << 16
-"""The grammar ends every piece by itself; this only bounds what `generate()` may be asked for without a limit of its own."""
+"""The grammar ends every piece by itself; this only bounds what `generate()` may be asked for without a limit of its
+own.
+"""
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
@@ -25,7 +27,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
 
     Args:
         form: The grammar's form that the sequences have.
-        prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's strict rules.
+        prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's
+            strict rules.
         pitch_shifts: For each prompt, semitones from the tokens' pitch to the sounding one, for the ranges of voices.
 
     Raises:
@@ -41,7 +44,9 @@ class GrammarLogitsProcessor(LogitsProcessor):
             self._rows[row] = (ids, self._read(row, ids))
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus infinity."""
+        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
+        infinity.
+        """
         masked = torch.full_like(scores, -torch.inf)
         copies = len(input_ids) // len(self._prompt_lengths)
         followed = {}
@@ -108,7 +113,8 @@ class GrammarGenerationMixin(GenerationMixin):
 
 
 def detail_prompts(plans: torch.LongTensor) -> torch.LongTensor:
-    """Prompts of the detail stage from finished plans: [B, L] with `<EOS>` -> [B, L'], ending in `<Detail>`, left-padded.
+    """Prompts of the detail stage from finished plans: [B, L] with `<EOS>` -> [B, L'], ending in `<Detail>`,
+    left-padded.
 
     Raises:
         RequestError: a plan is not finished.
@@ -129,7 +135,8 @@ class TwoStageGenerationMixin:
     detail: GrammarGenerationMixin
 
     def generate(self, input_ids: torch.LongTensor, **kwargs: Any) -> torch.LongTensor:
-        """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes over them.
+        """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes
+        over them.
 
         Returns:
             Sequences in the form "detail", [B, L'], right-padded; each holds its plan and its notes.

@@ -1,18 +1,21 @@
 """Which token may follow: the grammar of all sequences, as a reader that is fed one token at a time.
 
     globals = [<Style=>] <time=> <key=> [<Tempo=>] [<Bars=>] <voice=v>+
-    header  = [<PhraseStart>] [<RepeatStart>] <Ending=n>* [<time=>] [<key=>] <BarStart> [<PickUp=>|<BarLen=>] <Chord_X> (<RelPos=> <Chord_Y>)*
+    header  = [<PhraseStart>] [<RepeatStart>] <Ending=n>* [<time=>] [<key=>] <BarStart>
+              [<PickUp=>|<BarLen=>] <Chord_X> (<RelPos=> <Chord_Y>)*
     footer  = [<EndingEnd>] [<RepeatEnd>]
     bar     = header (<voice=v> (<RelPos=> [<Dynamics=>] (<Note-On=> <Duration=>+ [<Velocity=>])+)*)+ footer
     full    = <BOS> globals bar* <EOS>
     plan    = <BOS> globals (header footer)* <EOS>
     detail  = <BOS> globals (header footer)* <Detail> bar* <EOS>            every bar's header and footer are the plan's
 
-The rules below are written as coroutines that read like these lines: each `yield` offers what may come and receives what came. Up to
-`strict_from` the reader accepts whatever music was written so; from there on it offers only what a well-made score should have, so that any
-choice, even a random one, ends in a valid piece with exactly the bars that `<Bars=>` asks for (`structure.py` says how).
+The rules below are written as coroutines that read like these lines: each `yield` offers what may come and receives
+what came. Up to `strict_from` the reader accepts whatever music was written so; from there on it offers only what a
+well-made score should have, so that any choice, even a random one, ends in a valid piece with exactly the bars that
+`<Bars=>` asks for (`structure.py` says how).
 
-A `Choice` is a tuple of ranges of token ids. Positions are metrical ticks in the bar, pitches MIDI numbers in the key of the tokens (C).
+A `Choice` is a tuple of ranges of token ids. Positions are metrical ticks in the bar, pitches MIDI numbers in the
+key of the tokens (C).
 """
 
 from __future__ import annotations
@@ -170,7 +173,9 @@ class Grammar:
         return any(end > after for sounding in self._sounding.values() for end in sounding.values())
 
     def _header(self, token: int, follow: Choice | None) -> Steps:
-        """Read a bar's header from `token` on; `follow` may come after its first chord (None: what follows a bar of a plan)."""
+        """Read a bar's header from `token` on; `follow` may come after its first chord (None: what follows a bar of
+        a plan).
+        """
         structure, bar = self._structure, PlannedBar()
         self.plan.append(bar)
         structure.begin_bar()
@@ -256,7 +261,9 @@ class Grammar:
         return EOS
 
     def _voices_of_bar(self, bar: PlannedBar, ring: int, follow: Choice | None) -> Steps:
-        """Read the voices of a bar, the first voice's token being read already; `follow` comes after the last one (None: what follows a bar)."""
+        """Read the voices of a bar, the first voice's token being read already; `follow` comes after the last one
+        (None: what follows a bar).
+        """
         token = self._voices[0]
         for index, voice in enumerate(self._voices):
             is_last = index + 1 == len(self._voices)
@@ -299,7 +306,9 @@ class Grammar:
         return token
 
     def _pitches(self, voice: int, lowest: int, onset: int) -> Choice:
-        """Pitches from `lowest` up that do not sound in this voice at `onset` and, when composing, lie in the voice's range."""
+        """Pitches from `lowest` up that do not sound in this voice at `onset` and, when composing, lie in the
+        voice's range.
+        """
         highest = 127
         if self.is_strict:
             bottom, top = VOICE_RANGES.get(TOKENS[voice][1], DEFAULT_VOICE_RANGE)
@@ -348,7 +357,9 @@ def check_grammar(token_ids: Sequence[int], form: Form) -> None:
 
 
 def form_of(token_ids: Sequence[int]) -> Form:
-    """Which form a sequence has: "detail" with `<Detail>`, "full" with voices after the first bar's start, else "plan"."""
+    """Which form a sequence has: "detail" with `<Detail>`, "full" with voices after the first bar's start, else
+    "plan".
+    """
     if DETAIL in token_ids:
         return "detail"
     bars = token_ids[token_ids.index(BAR_START) :] if BAR_START in token_ids else []

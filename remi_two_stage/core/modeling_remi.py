@@ -306,7 +306,8 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
     @classmethod
     def from_stages(cls, planner: BarPlannerModel, detail: DetailGeneratorModel) -> Self:
         """Join two trained stages; their modules are taken over, not copied."""
-        model = cls(TwoStageConfig(planner_config=planner.config.to_dict(), detail_config=detail.config.to_dict()))
+        with torch.device("meta"):  # these weights are replaced at once
+            model = cls(TwoStageConfig(planner_config=planner.config, detail_config=detail.config))
         model.planner, model.detail = planner, detail
         return model
 

@@ -5,7 +5,8 @@ Conventions
 - A note's onset counts from the start of its bar *as written*; it may ring over the barline.
 - Pitches are MIDI numbers (60 is middle C) at written pitch; spelling follows from the key.
 - A tonic's place on the line of fifths counts C as 0, G as 1, F as -1, F# as 6, Bb as -2.
-- Chords are Roman numerals counted from the major scale on the tonic of the first bar's key (see `chords.py`), so that transposition leaves them alone.
+- Chords are Roman numerals counted from the major scale on the tonic of the first bar's key (see `chords.py`), so
+  that transposition leaves them alone.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def name_at(fifths: int) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven sharps or flats."""
+    """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven
+    sharps or flats.
+    """
 
     tonic: str = "C"
     mode: str = "maj"
@@ -51,8 +54,8 @@ class Key:
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-G](#|b)?", self.tonic) or self.mode not in MODES or abs(self.signature) > 7:
             raise RequestError(
-                f"there is no key {self.tonic + self.mode!r}; give a tonic and a mode with at most seven sharps or flats, "
-                "such as D, Bb, F#m, Ador, Gmix"
+                f"there is no key {self.tonic + self.mode!r}; give a tonic and a mode with at most "
+                "seven sharps or flats, such as D, Bb, F#m, Ador, Gmix"
             )
 
     @classmethod
@@ -89,7 +92,9 @@ class Key:
         return self.pitch_class if self.pitch_class <= 5 else self.pitch_class - 12
 
     def shifted(self, fifths: int) -> Key:
-        """The same mode, its tonic moved along the line of fifths, respelled where that needs more than seven accidentals."""
+        """The same mode, its tonic moved along the line of fifths, respelled where that needs more than seven
+        accidentals.
+        """
         signature = self.signature + fifths
         wrap = 0 if abs(signature) <= 7 else (-12 if signature > 0 else 12)
         return Key(name_at(self.fifths + fifths + wrap), self.mode)
@@ -108,7 +113,8 @@ class Meter:
     def __post_init__(self) -> None:
         if self.numerator < 1 or self.denominator not in (1, 2, 4, 8, 16, 32):
             raise RequestError(
-                f"there is no metre {self.numerator}/{self.denominator}; the upper number is 1 or more, the lower one of 1, 2, 4, 8, 16, 32"
+                f"there is no metre {self.numerator}/{self.denominator}; "
+                "the upper number is 1 or more, the lower one of 1, 2, 4, 8, 16, 32"
             )
 
     @classmethod
@@ -146,7 +152,9 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Note:
-    """A sounding note: onset in ticks from the start of its bar, duration in ticks (may exceed the bar), pitch a MIDI number."""
+    """A sounding note: onset in ticks from the start of its bar, duration in ticks (may exceed the bar), pitch a
+    MIDI number.
+    """
 
     onset: int
     pitch: int
@@ -236,12 +244,14 @@ class Piece:
     def __post_init__(self) -> None:
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
             raise ScoreError(
-                f"a piece needs bars and differently named voices; got {len(self.bars)} bars and the voices {self.voices}"
+                f"a piece needs bars and differently named voices; "
+                f"got {len(self.bars)} bars and the voices {self.voices}"
             )
         for number, bar in enumerate(self.bars, 1):
             if len(bar.notes) != len(self.voices):
                 raise ScoreError(
-                    f"bar {number} holds {len(bar.notes)} voices, the piece {len(self.voices)}; give each voice its tuple of notes"
+                    f"bar {number} holds {len(bar.notes)} voices, the piece {len(self.voices)}; "
+                    "give each voice its tuple of notes"
                 )
 
     @property
@@ -260,7 +270,8 @@ class Piece:
         return sum(not bar.is_pickup for bar in self.bars)
 
     def note_list(self, unfold_repeats: bool = False) -> list[TimedNote]:
-        """All notes as (voice, onset, duration, pitch), in quarter notes from the start, by onset, then voice, then pitch.
+        """All notes as (voice, onset, duration, pitch), in quarter notes from the start, by onset, then voice, then
+        pitch.
 
         Args:
             unfold_repeats: Play repeats and endings instead of reading the bars once as written.

@@ -1,7 +1,8 @@
 """`Plan`, a chord plan a person can read, edit and type.
 
-Text form: bars between `|`, chords as Roman numerals or as names in the plan's key. n chords in a bar divide its beats, earlier ones longer;
-with `/` each item takes one beat and `/` holds the chord before it. `|: :| [1 [2` are as in ABC (standard 2.1, section 4.8); `(V)` is a pick-up.
+Text form: bars between `|`, chords as Roman numerals or as names in the plan's key. n chords in a bar divide its
+beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before it. `|: :| [1 [2` are as
+in ABC (standard 2.1, section 4.8); `(V)` is a pick-up.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """
@@ -49,7 +50,8 @@ class Plan:
         """Read a plan typed by a person; a pick-up lasts one beat.
 
         Raises:
-            ChordError: a chord that does not exist, or more chords in a bar than it has beats; the message names the bar.
+            ChordError: a chord that does not exist, or more chords in a bar than it has beats; the message names the
+                bar.
         """
         bars = [bar.build(number, key, meter, len(voices)) for number, bar in enumerate(_typed_bars(text), 1)]
         if not bars:
@@ -147,7 +149,9 @@ class _TypedBar:
 def _placed(items: list[str], beats: int, key: Key) -> Iterator[tuple[int, str]]:
     """(beat, label) of each chord of a bar."""
     if len(items) > beats:
-        raise ChordError(f"{' '.join(items)!r} has {len(items)} chords or holds for {beats} beats; write one a beat at most")
+        raise ChordError(
+            f"{' '.join(items)!r} has {len(items)} chords or holds for {beats} beats; write one a beat at most"
+        )
     if "/" in items and len(items) != beats:
         raise ChordError(f"{' '.join(items)!r} has {len(items)} items for {beats} beats; with / write one item a beat")
     if items[0] == "/":

@@ -2,8 +2,8 @@
 
 Given music may do what real scores do. Composed music (`strict`) is held to what a well-made score does:
 - exactly the bars that `<Bars=>` asks for; a pick-up counts as none;
-- a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a `<BarLen=>` of a full bar less n
-  ticks, so that a repeat leads back into the pick-up without a gap;
+- a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a
+  `<BarLen=>` of a full bar less n ticks, so that a repeat leads back into the pick-up without a gap;
 - a first ending closes with a repeat and is followed by the second one; what is opened is closed; metre and key stay.
 """
 
@@ -32,7 +32,9 @@ def only(*tokens: int) -> Choice:
 
 
 def values(family: str, first: int, wanted: range) -> range:
-    """Ids of a family of consecutive numbers that begins with the value `first`, for the values `wanted`, clipped to what there is."""
+    """Ids of a family of consecutive numbers that begins with the value `first`, for the values `wanted`, clipped to
+    what there is.
+    """
     ids = IDS[family]
     shift = ids.start - first
     return range(max(wanted.start + shift, ids.start), min(wanted.stop + shift, ids.stop))
@@ -122,7 +124,9 @@ class Structure:
             self.key = token
 
     def length_choice(self, strict: bool) -> tuple[Choice, bool]:
-        """The `<PickUp=>` and `<BarLen=>` tokens that may come after `<BarStart>`, and whether the bar may do without."""
+        """The `<PickUp=>` and `<BarLen=>` tokens that may come after `<BarStart>`, and whether the bar may do
+        without.
+        """
         if self._bar_length is None:
             return (BAR_LEN,), False
         pickups = values("PickUp", 1, range(1, self._bar_length))

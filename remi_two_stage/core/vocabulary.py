@@ -1,8 +1,8 @@
 """The one vocabulary of both stages: contiguous families of tokens with fixed ids. `remi-two-stage tokens` prints it.
 
-A token is `<family=value>`, a chord `<Chord_label>`, or a bare word such as `<BarStart>`. Nothing here is learnt from a corpus, so every
-checkpoint speaks the same language. Ids are in the order of `FAMILIES`; styles come last and have free slots, so that a new style moves no
-other id.
+A token is `<family=value>`, a chord `<Chord_label>`, or a bare word such as `<BarStart>`. Nothing here is learnt
+from a corpus, so every checkpoint speaks the same language. Ids are in the order of `FAMILIES`; styles come last and
+have free slots, so that a new style moves no other id.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ TEMPOS = range(30, 301, 10)
 VELOCITIES = range(8, 128, 8)
 DYNAMICS = ("ppp", "pp", "p", "mp", "mf", "f", "ff", "fff")
 FREE_METER = "none"
-STYLES = (
-    "jig", "reel", "hornpipe", "waltz", "polka", "slip-jig", "slide", "march", "air", "strathspey", "barndance", "clog", "highland-fling",
-    "schottische", "mazurka", "set-dance", "quadrille", "country-dance", "minuet", "gavotte", "song", "walkaround", "hymn", "chorale",
-)  # fmt: skip
+STYLES = tuple(
+    ["jig", "reel", "hornpipe", "waltz", "polka", "slip-jig", "slide", "march", "air", "strathspey", "barndance", "clog", "highland-fling", "schottische", "mazurka", "set-dance", "quadrille", "country-dance", "minuet", "gavotte", "song", "walkaround", "hymn", "chorale"]
+)
 UNKNOWN_STYLE = "unk"
 STYLE_SLOTS = 64
 VOICES = ("M", "S", "A", "T", "B", *(f"V{number}" for number in range(1, 13)))
 """M is a lone melody; S, A, T, B four parts; V1 to V12 the voices of other scores, from high to low."""
 VOICE_RANGES = {"M": (53, 91), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67)}
-"""Lowest and highest MIDI number at sounding pitch that a generated voice may use; other voices: `DEFAULT_VOICE_RANGE`."""
+"""Lowest and highest MIDI number at sounding pitch that a generated voice may use; other voices:
+`DEFAULT_VOICE_RANGE`.
+"""
 DEFAULT_VOICE_RANGE = (33, 91)
 
 PAD, UNK, BOS, EOS, DETAIL, CONTEXT, AFTER = range(7)
@@ -81,7 +82,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 
 
 def token(family: str, value: object) -> str:
-    """Name of a token: `token("RelPos", 36)` is `<RelPos=36>`, `token("Chord", "V7")` is `<Chord_V7>`, `token("structure", "BarStart")` is `<BarStart>`."""
+    """Name of a token: `token("RelPos", 36)` is `<RelPos=36>`, `token("Chord", "V7")` is `<Chord_V7>`,
+    `token("structure", "BarStart")` is `<BarStart>`.
+    """
     if family in ("special", "structure"):
         return f"<{value}>"
     return f"<Chord_{value}>" if family == "Chord" else f"<{family}={value}>"
