@@ -22,9 +22,11 @@ TEMPOS = range(30, 301, 10)
 VELOCITIES = range(8, 128, 8)
 DYNAMICS = ("ppp", "pp", "p", "mp", "mf", "f", "ff", "fff")
 FREE_METER = "none"
-STYLES = tuple(
-    ["jig", "reel", "hornpipe", "waltz", "polka", "slip-jig", "slide", "march", "air", "strathspey", "barndance", "clog", "highland-fling", "schottische", "mazurka", "set-dance", "quadrille", "country-dance", "minuet", "gavotte", "song", "walkaround", "hymn", "chorale"]
-)
+STYLES = (
+    "jig", "reel", "hornpipe", "waltz", "polka", "slip-jig", "slide", "march", "air", "strathspey", "barndance", "clog",
+    "highland-fling", "schottische", "mazurka", "set-dance", "quadrille", "country-dance", "minuet", "gavotte", "song",
+    "walkaround", "hymn", "chorale",
+)  # fmt: skip
 UNKNOWN_STYLE = "unk"
 STYLE_SLOTS = 64
 VOICES = ("M", "S", "A", "T", "B", *(f"V{number}" for number in range(1, 13)))
