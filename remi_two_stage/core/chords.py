@@ -169,11 +169,7 @@ def parse_name(name: str, key: Key) -> NamedChord:
         raise ChordError(f"there is no chord {name!r}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()
     quality = _NAME_SUFFIXES.get(suffix)
-    nearest = (
-        quality
-        or _REDUCTIONS.get(suffix)
-        or _NAME_SUFFIXES.get(re.match(r"(m(?!a)|min|dim|aug|sus|maj)?7?", suffix)[0])
-    )  # type: ignore[index]
+    nearest = quality or _REDUCTIONS.get(suffix) or _without_extensions(suffix)
     if nearest is None:
         raise ChordError(
             f"there is no chord quality {suffix!r} (in {name!r}); "
@@ -181,6 +177,12 @@ def parse_name(name: str, key: Key) -> NamedChord:
         )
     root = fifths_of(letter) * 7 + _ACCIDENTALS[accidental]
     return NamedChord(make_label((root - key.pitch_class) % 12, nearest), bass, quality is not None)
+
+
+def _without_extensions(suffix: str) -> str | None:
+    """Quality of a suffix such as `m7add11` when what it adds is left out; None when it is no suffix."""
+    match = re.fullmatch(r"((?:m(?!a)|min|dim|aug|sus|maj)?7?)(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*", suffix)
+    return match and _NAME_SUFFIXES.get(match[1])
 
 
 def parse_roman(text: str) -> str:

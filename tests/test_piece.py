@@ -1,0 +1,123 @@
+"""Keys, metres, transposition and the order in which repeats are played."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from remi_two_stage.core.errors import RequestError, ScoreError
+from remi_two_stage.core.piece import MODES, Bar, Key, Meter, Note, Piece, name_at
+
+KEYS = [Key(name_at(signature - shift), mode) for mode, shift in MODES.items() for signature in range(-7, 8)]
+
+
+def melody(*bars: Bar) -> Piece:
+    return Piece(("M",), bars)
+
+
+def bar(*pitches: int, **signs: object) -> Bar:
+    """A bar of 4/4 in D with quarter notes."""
+    notes = tuple(Note(24 * index, pitch, 24) for index, pitch in enumerate(pitches))
+    return replace(Bar(Meter(4, 4), Key("D"), 96, (notes,)), **signs)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "signature"),
+    [
+        ("D", Key("D"), 2),
+        ("Bb", Key("Bb"), -2),
+        ("F#m", Key("F#", "min"), 3),
+        ("A minor", Key("A", "min"), 0),
+        ("EDorian", Key("E", "dor"), 2),
+        ("G Mixolydian", Key("G", "mix"), 0),
+        ("BPHR", Key("B", "phr"), 1),
+        ("dmaj", Key("D"), 2),
+    ],
+)
+def test_keys_are_read_as_abc_writes_them(text: str, key: Key, signature: int) -> None:
+    assert Key.parse(text) == key
+    assert key.signature == signature
+
+
+@pytest.mark.parametrize("text", ["H", "", "Dfoo", "G#", "D#lyd", "C##", "12"])
+def test_a_key_that_does_not_exist_is_named(text: str) -> None:
+    with pytest.raises(RequestError, match="there is no key"):
+        Key.parse(text)
+
+
+@pytest.mark.parametrize(("text", "ticks", "beat"), [("C", 96, 24), ("C|", 96, 48), ("6/8", 72, 36), ("7/8", 84, 12)])
+def test_a_metre_has_its_length_and_beat(text: str, ticks: int, beat: int) -> None:
+    meter = Meter.parse(text)
+    assert (meter.bar_length, meter.beat_length) == (ticks, beat)
+
+
+@pytest.mark.parametrize("text", ["7/0", "0/4", "3/5", "waltz", "4/64", "-3/4"])
+def test_a_metre_that_does_not_exist_is_named(text: str) -> None:
+    with pytest.raises(RequestError, match="there is no metre"):
+        Meter.parse(text)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_going_to_c_and_back_changes_nothing(key: Key) -> None:
+    neighbour = key.shifted(1)
+    bars = (bar(62, 66, key=key), bar(69, key=neighbour))
+    piece = melody(*bars)
+    home = piece.in_c()
+    moved = home.bars[0].notes[0][0].pitch - 62
+    assert home.key == Key("C", key.mode)
+    assert -5 <= moved <= 6
+    assert (key.pitch_class + moved) % 12 == 0
+    back = home.in_original_key()
+    assert back.note_list() == piece.note_list()
+    assert [bar.key.pitch_class for bar in back.bars] == [key.pitch_class, neighbour.pitch_class]
+    assert back.key == key
+
+
+def test_transposing_spells_the_key_simply_and_refuses_what_midi_cannot_say() -> None:
+    piece = melody(bar(62))
+    assert piece.transpose(-1).key == Key("Db")
+    assert piece.transpose(2).key == Key("E")
+    assert piece.transpose(12).key == Key("D")
+    with pytest.raises(ScoreError, match=r"bar 1: transposed by 70 semitones, a note leaves the MIDI range"):
+        piece.transpose(70)
+
+
+def test_note_list_is_in_quarter_notes_and_merges_what_rings_over_the_barline() -> None:
+    held = Bar(Meter(3, 4), Key(), 72, ((Note(48, 60, 48), Note(64, 64, 8)),))
+    assert melody(held, replace(held, notes=((),))).note_list() == [
+        ("M", Fraction(2), Fraction(2), 60),
+        ("M", Fraction(8, 3), Fraction(1, 3), 64),
+    ]
+
+
+def played(*bars: Bar) -> list[int]:
+    return [pitch for *_, pitch in melody(*bars).note_list(unfold_repeats=True)]
+
+
+def test_repeats_are_unfolded() -> None:
+    assert played(bar(1), bar(2, repeat_end=True), bar(3)) == [1, 2, 1, 2, 3]
+    assert played(bar(1), bar(2, repeat_start=True), bar(3, repeat_end=True), bar(4)) == [1, 2, 3, 2, 3, 4]
+    assert played(bar(1, repeat_end=True), bar(2, repeat_end=True)) == [1, 1, 2, 2]
+
+
+def test_endings_are_unfolded() -> None:
+    first = bar(2, endings=(1,), ending_end=True, repeat_end=True)
+    second = bar(3, endings=(2,), ending_end=True)
+    assert played(bar(1, repeat_start=True), first, second, bar(4)) == [1, 2, 1, 3, 4]
+    assert played(bar(1), first, second, bar(4), bar(5, repeat_end=True)) == [1, 2, 1, 3, 4, 5, 4, 5]
+    thrice = bar(2, endings=(1, 2), ending_end=True, repeat_end=True)
+    assert played(bar(1), thrice, bar(3, endings=(3,), ending_end=True)) == [1, 2, 1, 2, 1, 3]
+
+
+def test_pick_ups_are_not_counted_as_bars() -> None:
+    pickup = replace(bar(), length=24, notes=((Note(0, 60, 24),),), is_pickup=True)
+    assert melody(pickup, bar(1), replace(bar(2), length=72), pickup, bar(3)).bar_count == 3
+
+
+def test_impossible_pieces_are_refused() -> None:
+    with pytest.raises(ScoreError, match="onset 0, duration 0, pitch 60"):
+        Note(0, 60, 0)
+    with pytest.raises(ScoreError, match=r"bar 1 holds 1 voices, the piece 2"):
+        Piece(("S", "B"), (bar(1),))
+    with pytest.raises(ScoreError, match="needs bars"):
+        Piece(("M",), ())

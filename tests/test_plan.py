@@ -1,0 +1,61 @@
+"""Plans as text that a musician reads and types."""
+
+import pytest
+
+from remi_two_stage.core.errors import ChordError
+from remi_two_stage.core.piece import Chord, Key, Meter
+from remi_two_stage.core.plan import Plan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I | IV V7 | I |",
+        "|: I | ii V | I / / V | I :|",
+        "|: (V7) | I | IV / / V7 | I | [1 V :|\n[2 V | I |",
+        "bVII | viiø7 | N | i |\nIVmaj7 | I+ |",
+    ],
+)
+def test_a_plan_prints_as_it_was_typed(text: str) -> None:
+    assert Plan.parse(text).text() == text
+
+
+def test_names_and_numerals_say_the_same_in_a_key() -> None:
+    by_name = Plan.parse("D | G A7 | Bm", Key("D"))
+    assert by_name == Plan.parse("I | IV V7 | vi", Key("D"))
+    assert by_name.text(names=True) == "D | G A7 | Bm |"
+    assert Plan.parse(by_name.text(names=True), Key("D")) == by_name
+
+
+def test_chords_divide_the_beats_earlier_ones_longer() -> None:
+    (bar,) = Plan.parse("I IV V").skeleton.bars
+    assert bar.chords == (Chord(0, "I"), Chord(48, "IV"), Chord(72, "V"))
+    (jig,) = Plan.parse("I V", meter=Meter(6, 8)).skeleton.bars
+    assert jig.chords == (Chord(0, "I"), Chord(36, "V"))
+
+
+def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
+    plan = Plan.parse("|: (V) | I | [1 V :| [2 V | I |]", meter=Meter(3, 4))
+    pickup, _, first, second, last = plan.skeleton.bars
+    assert plan.bar_count == 4
+    assert (pickup.is_pickup, pickup.length, pickup.repeat_start) == (True, 24, True)
+    assert (first.length, first.endings, first.repeat_end, first.ending_end) == (48, (1,), True, True)
+    assert (second.endings, second.ending_end) == ((2,), False)
+    assert (last.ending_end, last.length) == (True, 48)
+    assert plan.skeleton.playing_order() == [0, 1, 2, 0, 1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("I | Xv | V", "bar 2: there is no chord 'Xv'"),
+        ("I | Dm/F", "bar 2: plans hold neither inversions.*write Dm"),
+        ("I | I I I I I", "bar 2: .* has 5 chords or holds for 4 beats"),
+        ("I / V", "3 items for 4 beats"),
+        ("/ I / V", "begins with /"),
+        (" | ", "has no bars"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_with_its_bar(text: str, message: str) -> None:
+    with pytest.raises(ChordError, match=message):
+        Plan.parse(text)
