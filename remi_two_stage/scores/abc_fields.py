@@ -1,0 +1,201 @@
+"""What the information fields of ABC say: keys, metres, unit note lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
+
+Conventions
+- Functions get the text after the colon, without comment, and raise AbcSyntaxError without a place: the caller knows it.
+- A written length is a whole number of units, `UNITS_PER_TICK` to a tick, so that tuplets stay exact until a bar is rounded to ticks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from ..core.errors import AbcSyntaxError, RequestError
+from ..core.piece import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
+
+UNITS_PER_TICK = 1_441_440
+"""Divisible by 1 to 16 and by 32: the lengths and tuplets of practice are whole numbers of units."""
+UNITS_PER_WHOLE = UNITS_PER_TICK * TICKS_PER_WHOLE
+
+LETTERS = "CDEFGAB"
+ALTERATIONS = {"": 0, "^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+"""Accidental as written in ABC -> semitones."""
+
+STYLE_NAMES = {
+    "double-jig": "jig",
+    "irish-jig": "jig",
+    "slipjig": "slip-jig",
+    "hop-jig": "slip-jig",
+    "fling": "highland-fling",
+    "barn-dance": "barndance",
+    "slow-air": "air",
+    "schottishe": "schottische",
+}
+"""What `R:` says, in lower case and joined by hyphens -> the style's name, where the two differ."""
+
+_SHARPS = "FCGDAEB"
+_KEY = re.compile(
+    r"(?P<letter>[A-G])(?P<accidental>[#b♯♭n]?)"
+    r"(?P<mode>\s*(?:(?:maj|min|ion|aeo|dor|phr|lyd|mix|loc)[a-z]*|m)(?![a-z]))?(?P<rest>(?![a-z]).*)",
+    re.IGNORECASE,
+)
+_WITHOUT_TONIC = re.compile(
+    r"(?:(?:none|exp|clef|octave|transpose|middle|stafflines|treble|alto|tenor|bass|perc)(?![a-z])|[\^_=]|$)",
+    re.IGNORECASE,
+)
+_OCTAVE_CLEF = re.compile(r"(?:clef=\"?\w+|\b(?:treble|alto|tenor|bass)\d?)(?P<octaves>[+-](?:8|15))\b")
+_OCTAVES = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
+_METER = re.compile(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3}){0,15})\s*\)?\s*/\s*(\d{1,3})(?!\d)")
+_TEMPO = re.compile(
+    r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)+)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)|C?(?P<multiple>\d{0,3})\s*=\s*(?P<of_units>\d{1,4})|(?P<bare>\d{1,4})"
+)
+_FASTEST_TEMPO = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class KeySignature:
+    """What `K:` says.
+
+    Attributes:
+        key: Tonic and mode; None when the field holds a clef or the like alone.
+        alterations: Semitones that the signature adds to C, D, E, F, G, A, B.
+        transposition: Semitones from written to sounding pitch; None when the field does not say.
+    """
+
+    key: Key | None
+    alterations: tuple[int, ...]
+    transposition: int | None
+
+
+@lru_cache(maxsize=1024)
+def parse_key(text: str) -> KeySignature:
+    """Read `K:`: "D", "A Dorian", "G exp _B", "D =c", "HP", "none", "C treble-8" (section 3.1.14).
+
+    Raises:
+        AbcSyntaxError: no key, or one with more than seven sharps or flats.
+    """
+    text = text.strip()
+    transposition = parse_transposition(text)
+    if text[:2] in ("HP", "Hp"):
+        pipes = Key("A", "mix")
+        return KeySignature(pipes, _signature(pipes), transposition)
+    key, rest = _tonic_and_mode(text)
+    changes = {letter.upper(): ALTERATIONS[sign] for sign, letter in re.findall(r"(\^\^?|__?|=)([A-Ga-g])", rest)}
+    if key is None and not changes:
+        says_none = text == "" or text.lower().startswith("none")
+        return KeySignature(Key() if says_none else None, (0,) * 7, transposition)
+    replaces_signature = key is None or re.search(r"\bexp\b", rest) is not None
+    base = (0,) * 7 if replaces_signature else _signature(key)
+    alterations = tuple(changes.get(letter, base[step]) for step, letter in enumerate(LETTERS))
+    return KeySignature(_nearest_key(key, alterations) if replaces_signature else key, alterations, transposition)
+
+
+def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
+    if _WITHOUT_TONIC.match(text):
+        return None, text
+    match = _KEY.match(text)
+    if match is None:
+        raise AbcSyntaxError(
+            f"there is no key {text[:40]!r}; write a tonic and a mode, such as K:D, K:Bb, K:F#m, K:Ador"
+        )
+    accidental = match["accidental"].lower().replace("n", "")
+    try:
+        return Key.parse(match["letter"].upper() + accidental + (match["mode"] or "").strip()), match["rest"]
+    except RequestError as error:
+        raise AbcSyntaxError(error.message) from None
+
+
+def _signature(key: Key | None) -> tuple[int, ...]:
+    count = key.signature if key else 0
+    altered = _SHARPS[:count] if count >= 0 else _SHARPS[count:]
+    return tuple((1 if count > 0 else -1) * (letter in altered) for letter in LETTERS)
+
+
+def _nearest_key(key: Key | None, alterations: tuple[int, ...]) -> Key:
+    """The mode on the tonic whose signature differs least; without a tonic, the major key with as many sharps or flats."""
+    if key is None:
+        return Key(name_at(max(-7, min(7, sum(alterations)))))
+    modes = [Key(key.tonic, mode) for mode, sharps in MODES.items() if abs(key.fifths + sharps) <= 7]
+    return min(modes, key=lambda mode: sum(a != b for a, b in zip(_signature(mode), alterations, strict=True)))
+
+
+def parse_transposition(text: str) -> int | None:
+    """Semitones from written to sounding pitch that `K:` or `V:` ask for by `octave=`, `transpose=` or a clef such as treble-8; None if not said."""
+    octave = re.search(r"\boctave=\s*([+-]?\d)\b", text)
+    transpose = re.search(r"\btranspose=\s*([+-]?\d{1,2})\b", text)
+    clef = _OCTAVE_CLEF.search(text)
+    if not (octave or transpose or clef):
+        return None
+    return (
+        (12 * int(octave[1]) if octave else 0)
+        + (int(transpose[1]) if transpose else 0)
+        + (_OCTAVES[clef["octaves"]] if clef else 0)
+    )
+
+
+@lru_cache(maxsize=1024)
+def parse_meter(text: str) -> Meter | None:
+    """Read `M:`: "6/8", "C", "C|", "(2+3)/8"; None for "none" or nothing, which is free metre (section 3.1.6).
+
+    Raises:
+        AbcSyntaxError: a metre that does not exist, such as 4/0.
+    """
+    text = text.strip()
+    if not text or text.lower().startswith("none"):
+        return None
+    common = re.match(r"C\|?(?![\w|])", text)
+    match = _METER.match(text)
+    try:
+        if common:
+            return Meter.parse(common[0])
+        if match is None:
+            raise RequestError(f"there is no metre {text[:40]!r}; write M:6/8, M:C, M:C|, M:(2+3)/8 or M:none")
+        return Meter(sum(int(number) for number in match[1].split("+")), int(match[2]))
+    except RequestError as error:
+        raise AbcSyntaxError(error.message) from None
+
+
+def parse_unit_length(text: str) -> int:
+    """Read `L:` ("1/8") and give its length in units (section 3.1.7).
+
+    Raises:
+        AbcSyntaxError: not a fraction of a whole note between 1/1024 and 8.
+    """
+    match = re.match(r"\s*(\d{1,4})\s*(?:/\s*(\d{1,4}))?(?!\d)", text)
+    numerator, denominator = (int(match[1]), int(match[2] or 1)) if match else (0, 0)
+    if not denominator or not 1 <= numerator * 1024 // denominator <= 8 * 1024:
+        raise AbcSyntaxError(
+            f"there is no unit note length {text.strip()[:40]!r}; write a fraction of a whole note such as L:1/8"
+        )
+    return UNITS_PER_WHOLE * numerator // denominator
+
+
+def default_unit_length(meter: Meter | None) -> int:
+    """Unit note length where no `L:` stands: 1/16 in metres below 3/4, else 1/8 (section 3.1.7)."""
+    is_short = meter is not None and 4 * meter.numerator < 3 * meter.denominator
+    return UNITS_PER_WHOLE // (16 if is_short else 8)
+
+
+def parse_tempo(text: str, unit_length: int) -> float | None:
+    """Read `Q:` ("1/4=120", '"Slow" 3/8=80', "C3=40", "120") as quarter notes a minute; None when it gives no number (section 3.1.8)."""
+    match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
+    if match is None:
+        return None
+    if match["beats"]:
+        beats = [fraction.split("/") for fraction in match["beats"].split()]
+        beat = sum(Fraction(int(upper), int(lower)) for upper, lower in beats if int(lower))
+        rate = float(match["rate"])
+    else:
+        beat = Fraction(unit_length, UNITS_PER_WHOLE) * int(match["multiple"] or 1)
+        rate = float(match["of_units"] or match["bare"])
+    tempo = float(4 * beat) * rate
+    return tempo if 0 < tempo <= _FASTEST_TEMPO else None
+
+
+def parse_style(text: str) -> str | None:
+    """The style that `R:` names: "Double Jig" and "jig" are "jig", "SlipJig" is "slip-jig"; None for an empty field."""
+    words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())
+    name = "-".join(words)
+    return STYLE_NAMES.get(name, name) or None
