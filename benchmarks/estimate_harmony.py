@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from remi_two_stage.scores.read_abc import read_abc
 from torch import Tensor
 
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.piece import Bar, Piece
 from remi_two_stage.scores import harmony
 from remi_two_stage.scores.harmony import FEATURES, POSITIONS, TRIADS, Triad
+from remi_two_stage.scores.read_abc import read_abc
 
 QUALITIES = ("maj", "min")
 MODES = ("maj", "min")
@@ -141,7 +141,9 @@ class ChordField(torch.nn.Module):
 
     def penalty(self) -> Tensor:
         """Negative log of the Gaussian prior."""
-        return 0.5 * STRENGTH_OF_PRIOR * sum(parameter.square().sum() for parameter in self.parameters())
+        return (
+            0.5 * STRENGTH_OF_PRIOR * torch.stack([parameter.square().sum() for parameter in self.parameters()]).sum()
+        )
 
 
 def fit(pieces: list[Piece]) -> ChordField:
@@ -201,14 +203,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (folder := os.environ.get("REMI_CORPORA")):
         sys.exit("set REMI_CORPORA to the folder that holds nottingham/train.abc")
-    splits = {name: read_abc(Path(folder, "nottingham", f"{name}.abc")) for name in ("train", "valid", "test")}
+    nottingham = Path(folder, "nottingham")
+    splits = {name: read_abc(nottingham / f"{name}.abc", errors="collect") for name in ("train", "valid", "test")}
     if arguments.write:
         Path(harmony.__file__).with_name("harmony_table.py").write_text(
             as_module(fit(splits["train"])), encoding="utf-8"
         )
         print("harmony_table.py is written; run again without --write to measure it")
         return
-    for name, pieces in {**splits, "valid + test": splits["valid"] + splits["test"]}.items():
+    for name, pieces in {**splits, "valid + test": [*splits["valid"], *splits["test"]]}.items():
         start = time.process_time()
         share, bars = accuracy(pieces)
         milliseconds = 1000 * (time.process_time() - start) / len(pieces)

@@ -43,7 +43,7 @@ _ALTERED_DOMINANTS = (2, 4, 9)
 
 
 class Evidence(NamedTuple):
-    """What speaks for or against a chord: an index into `FEATURES`, a pitch class above the tonic, a weight from 0 to 1."""
+    """What speaks for or against a chord: index into `FEATURES`, pitch class above the tonic, weight from 0 to 1."""
 
     feature: int
     pitch_class: int
@@ -167,19 +167,25 @@ def bar_evidence(piece: Piece, count: int | None = None) -> list[list[Evidence]]
     bars = piece.bars[: None if count is None else count + 1]
     tonic = piece.key.pitch_class
     voices = [[note for sung in bar.notes for note in sung] for bar in bars]
-    downbeats = [min((note.pitch for note in notes if note.onset == 0), default=None) for notes in voices]
+    downbeats = [_downbeat(notes, tonic) for notes in voices]
     evidence = []
     for index, (bar, notes) in enumerate(zip(bars[:count], voices, strict=False)):
         seen = _shares(bar, notes, tonic)
-        if downbeats[index] is not None:
-            seen.append(Evidence(2, (downbeats[index] - tonic) % 12, 1.0))
+        if (downbeat := downbeats[index]) is not None:
+            seen.append(Evidence(2, downbeat, 1.0))
         if notes:
             last = max(notes, key=lambda note: (note.onset, -note.pitch))
             seen.append(Evidence(3, (last.pitch - tonic) % 12, 1.0))
-        if index + 1 < len(bars) and downbeats[index + 1] is not None:
-            seen.append(Evidence(4, (downbeats[index + 1] - tonic) % 12, 1.0))
+        if index + 1 < len(bars) and (downbeat := downbeats[index + 1]) is not None:
+            seen.append(Evidence(4, downbeat, 1.0))
         evidence.append(seen)
     return evidence
+
+
+def _downbeat(notes: list[Note], tonic: int) -> int | None:
+    """Pitch class, above the tonic, of the lowest note that begins the bar."""
+    lowest = min((note.pitch for note in notes if note.onset == 0), default=None)
+    return None if lowest is None else (lowest - tonic) % 12
 
 
 def _shares(bar: Bar, notes: list[Note], tonic: int) -> list[Evidence]:

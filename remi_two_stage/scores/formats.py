@@ -1,0 +1,134 @@
+"""Score files of any kind, by the ending of their name.
+
+Written files appear whole or not at all: they are made beside their place and then moved there.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ScoreError, ScoreFormatError
+from ..core.piece import Piece
+from ..core.write_abc import write_abc
+from .midi import midi_bytes, parse_midi
+from .music21_bridge import from_music21, to_music21
+from .read_abc import read_abc
+
+
+def read_score(path: str | os.PathLike[str]) -> list[Piece]:
+    """All pieces of a score file: ABC, MusicXML (compressed too), Humdrum kern or MIDI, by the ending of its name.
+
+    Raises:
+        ScoreFormatError: another ending, or content that is not what the ending says.
+        ScoreError: the file is missing or cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
+    """
+    path = Path(path)
+    reader = _READERS.get(_ending(path))
+    if reader is None:
+        raise ScoreFormatError(
+            f"cannot read {_ending(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
+        ).at(file=str(path))
+    try:
+        return reader(path)
+    except ScoreError as error:
+        raise error.at(file=str(path)) from error.__cause__
+
+
+def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
+    """Write a piece as ABC, MusicXML or MIDI (repeats played out), by the ending of the file's name.
+
+    Raises:
+        ScoreFormatError: another ending.
+        ScoreError: the file cannot be written.
+    """
+    path = Path(path)
+    writer = _WRITERS.get(_ending(path))
+    if writer is None:
+        raise ScoreFormatError(
+            f"cannot write {_ending(path) or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
+        ).at(file=str(path))
+    content = writer(piece)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise ScoreError(f"the file cannot be written: {error.strerror}; check the folder and its rights").at(
+            file=str(path)
+        ) from None
+
+
+def _ending(path: Path) -> str:
+    """The ending that tells the format, in lower case; compressed ABC keeps both its endings."""
+    endings = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return "".join(endings) if endings[-1:] == [".gz"] else "".join(endings[-1:])
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ScoreError("there is no such file; check the path") from None
+    except OSError as error:
+        raise ScoreError(
+            f"the file cannot be read: {error.strerror}; check that it is a file that you may read"
+        ) from None
+
+
+def _read_midi(path: Path) -> list[Piece]:
+    return [parse_midi(_read_bytes(path))]
+
+
+def _read_with_music21(path: Path) -> list[Piece]:
+    _read_bytes(path)
+    from music21 import converter, stream
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed: Any = converter.parse(
+                path, format=_MUSIC21_FORMATS[_ending(path)], forceSource=True, storePickle=False
+            )
+            return [from_music21(score) for score in (parsed.scores if isinstance(parsed, stream.Opus) else [parsed])]
+    except ScoreError:
+        raise
+    except Exception as error:  # whatever music21's parsers stumble over
+        what = f"{type(error).__name__}: {error}"
+        raise ScoreFormatError(
+            f"music21 cannot read this as {_MUSIC21_FORMATS[_ending(path)]} ({what}); export it again"
+        ) from error
+
+
+def musicxml_bytes(piece: Piece) -> bytes:
+    """This piece as the bytes of a MusicXML file."""
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    exporter = GeneralObjectExporter(to_music21(piece))
+    exporter.makeNotation = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return exporter.parse()
+
+
+_MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
+_READERS: dict[str, Callable[[Path], list[Piece]]] = {
+    ".abc": read_abc,
+    ".abc.gz": read_abc,
+    **dict.fromkeys(_MUSIC21_FORMATS, _read_with_music21),
+    ".mid": _read_midi,
+    ".midi": _read_midi,
+}
+_WRITERS: dict[str, Callable[[Piece], bytes]] = {
+    ".abc": lambda piece: write_abc(piece).encode(),
+    ".musicxml": musicxml_bytes,
+    ".xml": musicxml_bytes,
+    ".mid": midi_bytes,
+    ".midi": midi_bytes,
+}

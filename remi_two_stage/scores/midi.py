@@ -1,0 +1,271 @@
+"""`Piece` <-> Standard MIDI Files (MIDI 1.0, format 0 and 1), exact to the tick and without music21.
+
+Conventions
+- Written: `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter, a track for tempo, metres and keys, then a track a
+  voice; repeats are played out.
+- Read: onsets and ends rounded to the nearest tick of `Piece`, bars from the time signatures (4/4 without any), a voice
+  for each track and channel that has notes, drums (channel 10) left out. The key is the file's, else estimated.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from ..core.errors import RequestError, ScoreFormatError
+from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece, name_at
+from .keys import estimate_key
+from .phrases import mark_phrases
+from .voices import voice_names
+
+_FINENESS = 20
+_DEFAULT_TEMPO = 120.0
+_DEFAULT_VELOCITY = 80
+_MICROSECONDS_PER_MINUTE = 60_000_000
+_DRUMS = 9
+_TRACK_NAME, _END_OF_TRACK, _SET_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
+_MAX_BARS = 10_000
+
+_Change = TypeVar("_Change")
+
+Event = tuple[int, int, bytes]
+"""(time, rank among events of the same time, message)."""
+
+
+# --- writing
+
+
+def midi_bytes(piece: Piece) -> bytes:
+    """This piece, its repeats played out, as the bytes of a MIDI file."""
+    tracks = [_conductor(piece), *(_voice_track(piece, voice) for voice in range(len(piece.voices)))]
+    header = b"".join(number.to_bytes(2, "big") for number in (1, len(tracks), TICKS_PER_QUARTER * _FINENESS))
+    return _chunk(b"MThd", header) + b"".join(_chunk(b"MTrk", track) for track in tracks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return kind + len(content).to_bytes(4, "big") + content
+
+
+def _conductor(piece: Piece) -> bytes:
+    """The first track: title, tempo, and metres and keys where they change in the order of playing."""
+    microseconds = min(0xFFFFFF, max(1, round(_MICROSECONDS_PER_MINUTE / (piece.tempo or _DEFAULT_TEMPO))))
+    events = [
+        (0, 0, _meta(_TRACK_NAME, piece.title.encode())),
+        (0, 0, _meta(_SET_TEMPO, microseconds.to_bytes(3, "big"))),
+    ]
+    time, meter, key = 0, None, None
+    for index in piece.playing_order():
+        bar = piece.bars[index]
+        if bar.meter is not None and bar.meter != meter:
+            meter = bar.meter
+            events.append((time, 0, _meta(_TIME_SIGNATURE, _time_signature(meter))))
+        if bar.key != key:
+            key = bar.key
+            is_minor = MODES[key.mode] <= -2
+            events.append((time, 0, _meta(_KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
+        time += bar.length
+    return _track(events, time)
+
+
+def _time_signature(meter: Meter) -> bytes:
+    clocks_a_click = min(255, meter.beat_length)
+    return bytes([min(255, meter.numerator), meter.denominator.bit_length() - 1, clocks_a_click, 8])
+
+
+def _voice_track(piece: Piece, voice: int) -> bytes:
+    channel = voice % 15
+    channel += channel >= _DRUMS
+    events: list[Event] = [(0, 0, _meta(_TRACK_NAME, piece.voices[voice].encode()))]
+    time = 0
+    for index in piece.playing_order():
+        bar = piece.bars[index]
+        for note in bar.notes[voice]:
+            onset = time + note.onset
+            velocity = min(127, max(1, note.velocity or _DEFAULT_VELOCITY))
+            events.append((onset, 2, bytes([0x90 | channel, note.pitch, velocity])))
+            events.append((onset + note.duration, 1, bytes([0x80 | channel, note.pitch, 0])))
+        time += bar.length
+    return _track(events, time)
+
+
+def _meta(kind: int, content: bytes) -> bytes:
+    return bytes([0xFF, kind]) + _variable_length(len(content)) + content
+
+
+def _track(events: list[Event], end: int) -> bytes:
+    """Events in the order of time, notes ending before others begin, each after the time since the one before."""
+    track, now = bytearray(), 0
+    end = max(end, *(time for time, _, _ in events), 0)
+    for time, _, message in [*sorted(events), (end, 0, _meta(_END_OF_TRACK, b""))]:
+        track += _variable_length((time - now) * _FINENESS) + message
+        now = time
+    return bytes(track)
+
+
+def _variable_length(number: int) -> bytes:
+    """Seven bits a byte, all but the last with the high bit set."""
+    digits = [number & 0x7F]
+    while number := number >> 7:
+        digits.append(number & 0x7F | 0x80)
+    return bytes(reversed(digits))
+
+
+# --- reading
+
+
+@dataclass
+class _Contents:
+    """What a MIDI file holds, times in `Piece` ticks; voices by (track, channel)."""
+
+    title: str = ""
+    tempo: float | None = None
+    meters: dict[int, Meter] = field(default_factory=dict)
+    keys: dict[int, Key] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    voices: dict[tuple[int, int], list[Note]] = field(default_factory=dict)
+
+
+def parse_midi(data: bytes) -> Piece:
+    """The piece in the bytes of a MIDI file; onsets are rounded to ticks.
+
+    Raises:
+        ScoreFormatError: not a MIDI file, a broken one, one with time in seconds (SMPTE), or one without notes.
+    """
+    try:
+        contents = _contents(data)
+    except IndexError:
+        raise ScoreFormatError("the MIDI file breaks off; export it again") from None
+    if not contents.voices:
+        raise ScoreFormatError("the MIDI file has no notes; choose one with pitched notes")
+    voices = sorted(contents.voices.items())
+    bars = _bars(contents, max(note.onset + note.duration for _, notes in voices for note in notes))
+    starts = [0]
+    for bar in bars:
+        starts.append(starts[-1] + bar.length)
+    sung = [_by_bar(notes, starts) for _, notes in voices]
+    bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*sung, strict=True), strict=True)]
+    if not contents.keys:
+        bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
+    names = voice_names([contents.names.get(track, "") for (track, _), _ in voices])
+    return Piece(names, tuple(mark_phrases(bars)), contents.title, tempo=contents.tempo)
+
+
+def _contents(data: bytes) -> _Contents:
+    if data[:4] != b"MThd":
+        raise ScoreFormatError(f"not a MIDI file: it begins with {data[:4]!r} in place of b'MThd'")
+    division = int.from_bytes(data[12:14], "big")
+    if not 0 < division < 0x8000:
+        raise ScoreFormatError(
+            f"the MIDI file has the time division {division:#06x}; export it with ticks a quarter note"
+        )
+    contents = _Contents()
+    position, track = 8 + int.from_bytes(data[4:8], "big"), 0
+    while position + 8 <= len(data):
+        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "big")
+        if data[position : position + 4] == b"MTrk":
+            _read_track(data[position + 8 : end], track, division, contents)
+            track += 1
+        position = end
+    return contents
+
+
+def _read_track(data: bytes, track: int, division: int, contents: _Contents) -> None:
+    held: dict[tuple[int, int], list[tuple[int, int]]] = {}
+
+    def ticks(time: int) -> int:
+        return (2 * time * TICKS_PER_QUARTER + division) // (2 * division)
+
+    for time, status, content in _messages(data):
+        kind, channel = status & 0xF0, status & 0x0F
+        if status > 0xFF:
+            _read_meta(status & 0xFF, content, ticks(time), track, contents)
+        elif kind == 0x90 and content[1]:
+            held.setdefault((channel, content[0]), []).append((ticks(time), content[1]))
+        elif kind in (0x80, 0x90) and channel != _DRUMS and (waiting := held.get((channel, content[0]))):
+            onset, velocity = waiting.pop(0)
+            note = Note(onset, content[0] & 0x7F, max(1, ticks(time) - onset), velocity)
+            contents.voices.setdefault((track, channel), []).append(note)
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(time in MIDI ticks, status, data) of each message; meta events have 0x100 added to their kind."""
+    position = time = status = 0
+    while position < len(data):
+        delta, position = _read_variable_length(data, position)
+        time += delta
+        if data[position] & 0x80:
+            status = data[position]
+            position += 1
+        if status == 0xFF:
+            kind = data[position]
+            length, position = _read_variable_length(data, position + 1)
+            yield time, 0x100 | kind, data[position : position + length]
+        elif status >= 0xF0:
+            length, position = _read_variable_length(data, position)
+        elif status:
+            length = 1 if status & 0xF0 in (0xC0, 0xD0) else 2
+            yield time, status, bytes((data[position], data[position + length - 1]))
+        else:
+            raise ScoreFormatError("the MIDI file has data where a message should begin; export it again")
+        position += length
+
+
+def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
+    """A number of seven-bit digits, and the position after it."""
+    number = 0
+    while True:
+        number = number << 7 | data[position] & 0x7F
+        position += 1
+        if not data[position - 1] & 0x80:
+            return number, position
+
+
+def _read_meta(kind: int, content: bytes, time: int, track: int, contents: _Contents) -> None:
+    if kind == _TRACK_NAME:
+        contents.names[track] = name = content.decode("utf-8", "replace").strip("\0 ")
+        contents.title = name if track == 0 else contents.title
+    elif kind == _SET_TEMPO and contents.tempo is None and any(content):
+        contents.tempo = round(_MICROSECONDS_PER_MINUTE / int.from_bytes(content, "big"), 2)
+    elif kind == _TIME_SIGNATURE and len(content) >= 2:
+        try:
+            contents.meters[time] = Meter(content[0], 2 ** content[1])
+        except RequestError:
+            return
+    elif kind == _KEY_SIGNATURE and len(content) == 2:
+        sharps = int.from_bytes(content[:1], "big", signed=True)
+        if abs(sharps) <= 7:
+            mode = "min" if content[1] else "maj"
+            contents.keys[time] = Key(name_at(sharps - MODES[mode]), mode)
+
+
+def _bars(contents: _Contents, end: int) -> list[Bar]:
+    """Empty bars up to the end of the last note; a change of metre inside a bar cuts it short."""
+    bars: list[Bar] = []
+    time = 0
+    changes = sorted(contents.meters)
+    while time < end:
+        if len(bars) == _MAX_BARS:
+            raise ScoreFormatError(f"the MIDI file has more than {_MAX_BARS} bars; split it")
+        meter = _latest(contents.meters, time) or Meter()
+        following = next((change for change in changes if change > time), end + meter.bar_length)
+        length = min(meter.bar_length, following - time)
+        bars.append(Bar(meter, _latest(contents.keys, time) or Key(), length, ()))
+        time += length
+    return bars
+
+
+def _latest(changes: dict[int, _Change], time: int) -> _Change | None:
+    """What holds at a time; before the first change, what it changes to."""
+    times = sorted(changes)
+    return changes[times[max(0, bisect_right(times, time) - 1)]] if times else None
+
+
+def _by_bar(notes: Iterable[Note], starts: list[int]) -> list[tuple[Note, ...]]:
+    """Notes in time from the piece's start, sorted into bars."""
+    sung: list[list[Note]] = [[] for _ in starts[1:]]
+    for note in notes:
+        index = bisect_right(starts, note.onset) - 1
+        sung[index].append(replace(note, onset=note.onset - starts[index]))
+    return [tuple(sorted(of_bar, key=lambda note: (note.onset, note.pitch))) for of_bar in sung]

@@ -1,0 +1,291 @@
+"""`music21.stream.Score` -> `Piece`.
+
+Conventions
+- music21 counts in quarter notes, `Piece` in ticks; onsets and ends are rounded to ticks one by one.
+- music21 is imported inside the functions, since that takes seconds, and typed as `Any`.
+- Fermatas, or else double bars, end a phrase.
+- Dropped: graces, lyrics, ornaments, unpitched percussion, velocities, dynamics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from ..core.chords import NO_CHORD, make_label, parse_name
+from ..core.errors import ChordError, RequestError, ScoreFormatError
+from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Chord, Key, Meter, Note, Piece, name_at
+from .keys import estimate_key
+from .music21_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
+from .phrases import mark_phrases
+from .voices import voice_names
+
+
+def from_music21(score: Any) -> Piece:
+    """The piece that a music21 score, part or measure holds, bars as written.
+
+    One part is the voice "M", four are "S", "A", "T", "B" in their order, others "V1" and so on; parts that already
+    bear such names keep them. A key signature without a mode, or none at all, is completed from the notes.
+
+    Raises:
+        ScoreFormatError: several scores at once (`music21.stream.Opus`), or one without any measure.
+    """
+    from music21 import stream
+
+    if isinstance(score, stream.Opus) or not isinstance(score, stream.Stream):
+        raise ScoreFormatError(
+            f"{type(score).__name__} is not one score; give a music21 Score, or each of an Opus's scores"
+        )
+    parts = _parts_of(score)
+    measures = [list(part.getElementsByClass(stream.Measure)) for part in parts]
+    count = max(map(len, measures), default=0)
+    if not count:
+        raise ScoreFormatError("the score has no measures; add notes to it first")
+    columns = [[of_part[index] if index < len(of_part) else None for of_part in measures] for index in range(count)]
+    is_own = SOFTWARE in (getattr(score.metadata, "software", None) or ())
+    bars, key_is_written = _bars_of(columns, is_own)
+    notes = [_notes_of(of_part, bars) for of_part in measures]
+    bars = [replace(bar, notes=sung) for bar, sung in zip(bars, zip(*notes, strict=True), strict=True)]
+    bars = _with_keys(bars, key_is_written)
+    bars = _with_endings(bars, measures[0], parts[0])
+    bars = _with_chords(bars, columns)
+    begins, are_fermatas = _phrase_begins(columns)
+    return Piece(
+        voices=voice_names([str(part.partName or part.id) for part in parts]),
+        bars=tuple(mark_phrases(bars, begins, are_fermatas)),
+        title=_title_of(score),
+        tempo=_tempo_of(score),
+    )
+
+
+def _parts_of(score: Any) -> list[Any]:
+    """The parts, each with measures; a part or measure by itself counts as one."""
+    from music21 import stream
+
+    if isinstance(score, stream.Measure):
+        part = stream.Part()
+        part.append(score)
+        return [part]
+    parts = list(score.parts) if isinstance(score, stream.Score) else [score]
+    return [part if part.hasMeasures() else part.makeNotation() for part in parts or [score]]
+
+
+def _bars_of(columns: Sequence[Sequence[Any]], is_own: bool) -> tuple[list[Bar], list[bool]]:
+    """Bars without notes, and for each whether its key's mode is written; a key without one counts as major for now."""
+    from music21 import key as keys
+
+    bars: list[Bar] = []
+    written: list[bool] = []
+    meter: Meter | None = Meter()
+    key, is_written = Key(), False
+    for index, column in enumerate(columns):
+        measures = [measure for measure in column if measure is not None]
+        meter = _meter_at(measures, meter)
+        signature = next((measure.keySignature for measure in measures if measure.keySignature is not None), None)
+        if signature is not None:
+            is_written = isinstance(signature, keys.Key) and signature.mode in MODE_OF_NAME
+            key = _key_of(signature)
+        length = _length_of(columns, index)
+        is_short = meter is not None and length < meter.bar_length
+        bars.append(
+            Bar(
+                meter,
+                key,
+                length,
+                (),
+                is_pickup=is_short and _is_pickup(measures, bars, length, is_own),
+                repeat_start=any(_is_repeat(measure.leftBarline, "start") for measure in measures),
+                repeat_end=any(_is_repeat(measure.rightBarline, "end") for measure in measures),
+            )
+        )
+        written.append(is_written)
+    return bars, written
+
+
+def _is_repeat(barline: Any, direction: str) -> bool:
+    return getattr(barline, "direction", None) == direction
+
+
+def _meter_at(measures: Sequence[Any], current: Meter | None) -> Meter | None:
+    from music21 import meter
+
+    for measure in measures:
+        if measure.timeSignature is not None:
+            signature = measure.timeSignature
+            try:
+                return Meter(signature.numerator, signature.denominator)
+            except RequestError:
+                return None
+        if measure.getElementsByClass(meter.SenzaMisuraTimeSignature):
+            return None
+    return current
+
+
+def _key_of(signature: Any) -> Key:
+    """The key of a music21 Key or KeySignature; one without a mode counts as major."""
+    sharps = max(-7, min(7, signature.sharps or 0))
+    mode = MODE_OF_NAME.get(getattr(signature, "mode", None) or "", "maj")
+    return Key(name_at(sharps - MODES[mode]), mode)
+
+
+def _length_of(columns: Sequence[Sequence[Any]], index: int) -> int:
+    """Ticks from a measure to the next one, or what it holds if that is more."""
+    lengths = [0]
+    for number, measure in enumerate(columns[index]):
+        if measure is None:
+            continue
+        lengths.append(_ticks(max((part.highestTime for part in (measure, *measure.voices)), default=0)))
+        following = columns[index + 1][number] if index + 1 < len(columns) else None
+        if following is not None:
+            lengths.append(_ticks(following.offset - measure.offset))
+    if max(lengths) == 0:
+        lengths += [_ticks(measure.barDuration.quarterLength) for measure in columns[index] if measure is not None]
+    return max(lengths)
+
+
+def _is_pickup(measures: Sequence[Any], before: Sequence[Bar], length: int, is_own: bool) -> bool:
+    """Whether a short bar is the end of its metre: a bar that opens the piece, or completes the bar before."""
+    is_unnumbered = any(measure.showNumber.name == "NEVER" for measure in measures)
+    if is_own:
+        return is_unnumbered
+    if not before or all(bar.is_pickup for bar in before):
+        return True
+    last = before[-1]
+    completes = last.meter is not None and not last.is_pickup and last.length + length == last.meter.bar_length
+    return completes or (is_unnumbered and last.repeat_end)
+
+
+def _ticks(quarters: float | Fraction) -> int:
+    return round(quarters * TICKS_PER_QUARTER)
+
+
+def _notes_of(measures: Sequence[Any], bars: Sequence[Bar]) -> list[tuple[Note, ...]]:
+    """One part's notes, bar by bar, tied ones merged."""
+    sung: list[list[list[int]]] = [[] for _ in bars]
+    held: dict[tuple[int, int], list[tuple[str, list[int]]]] = {}
+    start = 0
+    for index, (measure, bar) in enumerate(zip(measures, bars, strict=False)):
+        for layer, onset, end, pitch, tie in sorted(_sounds(measure), key=lambda sound: sound[1:4]):
+            note = _continued(held, layer, start + onset, pitch) if tie in ("stop", "continue") else None
+            if note is None:
+                note = [onset, pitch, 0]
+                sung[index].append(note)
+            note[2] += end - onset
+            if tie in ("start", "continue"):
+                held.setdefault((start + end, pitch), []).append((layer, note))
+        start += bar.length
+    return [tuple(sorted(Note(onset, pitch, duration) for onset, pitch, duration in notes)) for notes in sung]
+
+
+def _sounds(measure: Any) -> Iterator[tuple[str, int, int, int, str | None]]:
+    """The notes of a measure as (layer, onset, end, pitch, tie), in ticks from its start; no graces, no percussion."""
+    from music21 import harmony
+
+    for layer in (measure, *measure.voices):
+        shift = 0 if layer is measure else layer.offset
+        for element in layer.notes:
+            if element.duration.isGrace or isinstance(element, harmony.Harmony):
+                continue
+            start = shift + element.offset
+            onset, end = _ticks(start), _ticks(start + element.quarterLength)
+            for single in element.notes if element.isChord else (element,):
+                if hasattr(single, "pitch"):
+                    tie = single.tie or element.tie
+                    yield str(layer.id), onset, max(end, onset + 1), single.pitch.midi, tie and tie.type
+
+
+def _continued(
+    held: dict[tuple[int, int], list[tuple[str, list[int]]]], layer: str, time: int, pitch: int
+) -> list[int] | None:
+    """The note that is tied over to `pitch` at `time`, from the same layer if there is a choice."""
+    waiting = held.get((time, pitch))
+    if not waiting:
+        return None
+    same_layer = next((index for index, (origin, _) in enumerate(waiting) if origin == layer), 0)
+    return waiting.pop(same_layer)[1]
+
+
+def _with_keys(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:
+    """Decide the mode of signatures that do not say it, from all the notes under one signature."""
+    completed: list[Bar] = []
+    for (key, written), group in groupby(zip(bars, is_written, strict=True), key=lambda pair: (pair[0].key, pair[1])):
+        under_it = [bar for bar, _ in group]
+        completed += (
+            under_it if written else [replace(bar, key=estimate_key(under_it, key.signature)) for bar in under_it]
+        )
+    return completed
+
+
+def _with_endings(bars: Sequence[Bar], measures: Sequence[Any], part: Any) -> list[Bar]:
+    """Take the endings from a part's brackets."""
+    from music21 import spanner
+
+    place = {id(measure): index for index, measure in enumerate(measures)}
+    found = list(bars)
+    for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket):
+        spanned = [place[id(measure)] for measure in bracket.getSpannedElements() if id(measure) in place]
+        if spanned:
+            first, last = min(spanned), max(spanned)
+            found[first] = replace(found[first], endings=tuple(bracket.numberRange))
+            found[last] = replace(found[last], ending_end=True)
+    return found
+
+
+def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Any]]) -> list[Bar]:
+    key = bars[0].key
+    found = []
+    for bar, column in zip(bars, columns, strict=True):
+        labels: dict[int, str] = {}
+        for measure in filter(None, column):
+            for onset, label in _chord_labels(measure, key):
+                labels.setdefault(onset, label)
+        found.append(replace(bar, chords=tuple(Chord(onset, labels[onset]) for onset in sorted(labels))))
+    return found
+
+
+def _chord_labels(measure: Any, key: Key) -> Iterator[tuple[int, str]]:
+    """Chord symbols of a measure as (onset, label); those that name no chord are left out."""
+    from music21 import harmony
+
+    for symbol in measure.recurse().getElementsByClass((harmony.ChordSymbol, harmony.NoChord)):
+        onset = _ticks(symbol.getOffsetInHierarchy(measure))
+        if isinstance(symbol, harmony.NoChord):
+            yield onset, NO_CHORD
+        elif symbol.chordKind in QUALITY_OF_KIND and symbol.root() is not None:
+            yield onset, make_label(symbol.root().pitchClass - key.pitch_class, QUALITY_OF_KIND[symbol.chordKind])
+        else:
+            try:
+                yield onset, parse_name(symbol.figure.replace("-", "b"), key).label
+            except ChordError:
+                continue
+
+
+def _phrase_begins(columns: Sequence[Sequence[Any]]) -> tuple[set[int], bool]:
+    """Bars that follow a fermata, or without any those that follow a double bar; and whether they follow fermatas."""
+    after_fermata, after_double = set(), set()
+    for index, column in enumerate(columns):
+        measure = next(measure for measure in column if measure is not None)
+        if any(_is_fermata(mark) for element in measure.recurse().notes for mark in element.expressions):
+            after_fermata.add(index + 1)
+        if getattr(measure.rightBarline, "type", None) in ("double", "final"):
+            after_double.add(index + 1)
+    return (after_fermata, True) if after_fermata else (after_double, False)
+
+
+def _is_fermata(mark: Any) -> bool:
+    return "Fermata" in mark.classes
+
+
+def _title_of(score: Any) -> str:
+    metadata = score.metadata
+    return (metadata and (metadata.title or metadata.movementName)) or ""
+
+
+def _tempo_of(score: Any) -> float | None:
+    from music21 import tempo
+
+    mark = score.recurse().getElementsByClass(tempo.MetronomeMark).first()
+    return mark and mark.getQuarterBPM()

@@ -1,0 +1,224 @@
+"""`Piece` -> `music21.stream.Score`.
+
+Conventions
+- music21 counts in quarter notes, `Piece` in ticks.
+- music21 is imported inside the functions, since that takes seconds, and typed as `Any`.
+- Measures are fully notated: rests written out, every duration a single note value (ties join longer ones), so that
+  exporters have nothing left to guess. A voice that strikes a pitch which it still holds becomes several music21
+  voices.
+- Dropped: velocities, dynamics, and what rings past the last bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ..core.chords import QUALITIES, UNKNOWN_CHORD, chord_name, split_label
+from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Piece, name_at
+from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
+from .notation import Segment, Value, layers_of, note_values, tie_kind, timeline
+
+
+def to_music21(piece: Piece) -> Any:
+    """This piece as a `music21.stream.Score`, bars as written, one part a voice, chord symbols over the first part."""
+    from music21 import metadata, stream
+
+    score = stream.Score()
+    score.metadata = metadata.Metadata()
+    score.metadata.title = piece.title or None
+    score.metadata.software = [SOFTWARE]
+    for voice, name in enumerate(piece.voices):
+        score.insert(0, _part(piece, voice, name))
+    return score
+
+
+def _part(piece: Piece, voice: int, name: str) -> Any:
+    from music21 import stream, tempo
+
+    part = stream.Part(id=name)
+    part.partName = name
+    layers = layers_of(timeline(piece, voice))
+    onset, number = 0, 0
+    for index, bar in enumerate(piece.bars):
+        number += not bar.is_pickup
+        measure = _measure(bar, piece.bars[index - 1] if index else None, number)
+        _fill(measure, bar.key, [layer.segments(onset, onset + bar.length) for layer in layers])
+        if voice == 0:
+            _add_chord_symbols(measure, bar, piece.key)
+        part.append(measure)
+        onset += bar.length
+    _add_endings(part, piece.bars)
+    first: Any = part[stream.Measure].first()
+    first.clef = _clef(piece, voice)
+    if voice == 0 and piece.tempo is not None:
+        first.insert(0, tempo.MetronomeMark(number=round(piece.tempo, 2)))
+    return part
+
+
+def _clef(piece: Piece, voice: int) -> Any:
+    """Treble or bass clef by the voice's mean pitch; a tenor has the treble clef an octave down."""
+    from music21 import clef
+
+    if piece.voices[voice] == "T":
+        return clef.Treble8vbClef()
+    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+    return clef.BassClef() if pitches and sum(pitches) < 58 * len(pitches) else clef.TrebleClef()
+
+
+def _measure(bar: Bar, previous: Bar | None, number: int) -> Any:
+    """An empty measure with the bar's number, key, metre and barlines."""
+    from music21 import bar as barline
+    from music21 import key, meter, stream
+
+    measure = stream.Measure(number=number)
+    if bar.is_pickup:
+        measure.numberSuffix = "X" if number else None
+        measure.showNumber = stream.enums.ShowNumber.NEVER
+        measure.paddingLeft = bar.offset / TICKS_PER_QUARTER
+    if previous is None or bar.key != previous.key:
+        measure.insert(0, key.Key(bar.key.tonic.replace("b", "-"), MODE_NAMES[bar.key.mode]))
+    if previous is None or bar.meter != previous.meter:
+        signature = meter.SenzaMisuraTimeSignature("") if bar.meter is None else meter.TimeSignature(str(bar.meter))
+        measure.insert(0, signature)
+    if bar.repeat_start:
+        measure.leftBarline = barline.Repeat(direction="start")
+    if bar.repeat_end:
+        measure.rightBarline = barline.Repeat(direction="end")
+    return measure
+
+
+def _fill(measure: Any, key: Key, layers: Sequence[Sequence[Segment]]) -> None:
+    """Put the notes of a bar into its measure; further layers that are silent here are left out."""
+    from music21 import stream
+
+    heard = [segments for number, segments in enumerate(layers) if number == 0 or any(s.pitches for s in segments)]
+    for number, segments in enumerate(heard, 1):
+        target = measure if len(heard) == 1 else stream.Voice(id=str(number))
+        for onset, element in _elements(segments, key):
+            target.coreInsert(onset, element)
+        target.coreElementsChanged()
+        if target is not measure:
+            measure.insert(0, target)
+
+
+def _elements(segments: Iterable[Segment], key: Key) -> Iterator[tuple[Fraction, Any]]:
+    """Notes, chords and rests with their offsets in quarter notes; long segments become several, tied."""
+    shown = _Accidentals(key)
+    brackets = _TupletBrackets()
+    for segment in segments:
+        onset = segment.onset
+        values = note_values(segment.duration)
+        for index, value in enumerate(values):
+            element = _element(segment, index == 0, index == len(values) - 1, shown)
+            element.duration = brackets.duration(value)
+            yield Fraction(onset, TICKS_PER_QUARTER), element
+            onset += value.ticks
+
+
+def _element(segment: Segment, is_first: bool, is_last: bool, shown: _Accidentals) -> Any:
+    """One note value's worth of a segment: a rest, a note or a chord."""
+    from music21 import chord, note, tie
+
+    notes = []
+    for midi, tied in segment.pitches:
+        single = note.Note(shown.pitch(midi, is_first and tied not in ("continue", "stop")))
+        kind = tie_kind(tied in ("continue", "stop") or not is_first, tied in ("continue", "start") or not is_last)
+        single.tie = tie.Tie(kind) if kind else None
+        notes.append(single)
+    if not notes:
+        return note.Rest()
+    return notes[0] if len(notes) == 1 else chord.Chord(notes)
+
+
+class _Accidentals:
+    """Spells the pitches of one bar in its key and shows an accidental only where the bar so far does not imply it."""
+
+    def __init__(self, key: Key) -> None:
+        self._lowest = key.signature - 3
+        self._implied: dict[str, int] = {
+            name_at(key.signature - 1 + step)[0]: key.signature - 1 + step for step in range(7)
+        }
+        self._seen: dict[tuple[str, int], int] = {}
+
+    def pitch(self, midi: int, is_struck: bool) -> Any:
+        """The `music21.pitch.Pitch` of a MIDI number."""
+        from music21 import pitch
+
+        fifths = self._lowest + (7 * midi - self._lowest) % 12
+        name = name_at(fifths)
+        octave = (midi - name.count("#") + name.count("b")) // 12 - 1
+        spelled = pitch.Pitch(name.replace("b", "-") + str(octave))
+        is_shown = is_struck and self._seen.get((name[0], octave), self._implied[name[0]]) != fifths
+        if is_shown and spelled.accidental is None:
+            spelled.accidental = pitch.Accidental("natural")
+        if spelled.accidental is not None:
+            spelled.accidental.displayStatus = is_shown
+        if is_struck:
+            self._seen[name[0], octave] = fifths
+        return spelled
+
+
+class _TupletBrackets:
+    """Makes durations, and brackets triplets: from the first one up to where they fill a plain note value again."""
+
+    def __init__(self) -> None:
+        self._ticks = 0
+        self._tuplet: Any = None
+
+    def duration(self, value: Value) -> Any:
+        """The `music21.duration.Duration` of a note value."""
+        from music21 import duration
+
+        made = duration.Duration(type=value.type, dots=value.dots)
+        if not value.is_triplet:
+            self._ticks = 0
+            return made
+        tuplet = duration.Tuplet(3, 2, value.type)
+        tuplet.type = None if self._ticks else "start"
+        self._ticks += value.ticks
+        if self._ticks % 3 == 0:
+            tuplet.type = "stop"
+            self._ticks = 0
+        made.appendTuplet(tuplet)
+        return made
+
+
+def _add_chord_symbols(measure: Any, bar: Bar, key: Key) -> None:
+    """Chord symbols above a measure; names count from the piece's first key."""
+    from music21 import harmony
+
+    for chord in bar.chords:
+        parts = split_label(chord.label)
+        if parts is None and chord.label == UNKNOWN_CHORD:
+            continue
+        if parts is None:
+            symbol: Any = harmony.NoChord()
+        else:
+            kind = CHORD_KINDS[parts[1]]
+            suffix = QUALITIES[parts[1]].name_suffix
+            root = chord_name(chord.label, key).removesuffix(suffix).replace("b", "-")
+            symbol = harmony.ChordSymbol(root=root, kind=kind, kindStr=suffix)
+        measure.insert(Fraction(chord.onset, TICKS_PER_QUARTER), symbol)
+
+
+def _last_of_ending(bars: Sequence[Bar], index: int) -> int:
+    """Index of the last bar of the ending that begins at bar `index`."""
+    while index + 1 < len(bars):
+        following = bars[index + 1]
+        if bars[index].ending_end or bars[index].repeat_end or following.endings or following.repeat_start:
+            break
+        index += 1
+    return index
+
+
+def _add_endings(part: Any, bars: Sequence[Bar]) -> None:
+    """Brackets over the bars of each ending."""
+    from music21 import spanner, stream
+
+    measures = list(part[stream.Measure])
+    for index, bar in enumerate(bars):
+        if bar.endings:
+            last = _last_of_ending(bars, index)
+            part.insert(0, spanner.RepeatBracket(measures[index : last + 1], number=list(bar.endings)))
