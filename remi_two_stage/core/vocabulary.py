@@ -11,8 +11,10 @@ from .chords import CHORD_LABELS
 from .errors import RequestError
 from .piece import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
 
-MAX_BAR_LENGTH = 3 * TICKS_PER_WHOLE
-"""Ticks in the longest bar that tokens can say (12/4)."""
+MAX_METER_LENGTH = 3 * TICKS_PER_WHOLE
+"""Ticks in a bar of the longest metre that tokens can say (12/4)."""
+MAX_BAR_LENGTH = 5 * TICKS_PER_WHOLE
+"""Ticks in the longest bar that tokens can say; those beyond any metre stand in chant and other music in free metre."""
 MAX_DURATION = TICKS_PER_WHOLE
 """Ticks of the longest `<Duration=>`; longer notes repeat it."""
 MAX_BARS = 64
@@ -42,7 +44,7 @@ PAD, UNK, BOS, EOS, DETAIL, CONTEXT, AFTER = range(7)
 
 def _meters() -> tuple[str, ...]:
     meters = [Meter(n, d) for d in (1, 2, 4, 8, 16, 32) for n in range(1, 25)]
-    return (FREE_METER, *(str(meter) for meter in meters if meter.bar_length <= MAX_BAR_LENGTH))
+    return (FREE_METER, *(str(meter) for meter in meters if meter.bar_length <= MAX_METER_LENGTH))
 
 
 def _keys() -> tuple[str, ...]:
@@ -69,7 +71,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "Bars": _numbers(range(1, MAX_BARS + 1)),
     "structure": ("PhraseStart", "RepeatStart", "RepeatEnd", "EndingEnd", "BarStart"),
     "Ending": _numbers(range(1, 10)),
-    "PickUp": _numbers(range(1, MAX_BAR_LENGTH)),
+    "PickUp": _numbers(range(1, MAX_METER_LENGTH)),
     "BarLen": _numbers(range(1, MAX_BAR_LENGTH + 1)),
     "Chord": CHORD_LABELS,
     "voice": VOICES,
