@@ -186,7 +186,7 @@ class _BarCounter(LogitsProcessor):
         self._prompt: int | None = None
         self._bar_start = token_id("structure", "BarStart")
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         begun = int((input_ids[0] == self._bar_start).sum())
         if self._prompt is None:
             self._prompt = begun

@@ -29,8 +29,8 @@ from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-BLOCK_LENGTH = 128
-"""Query rows of a block: large enough for the matrix products, small enough for the second-level cache."""
+BLOCK_LENGTH = 64
+"""Query rows of a block: enough for the matrix products, few enough for what they make to stay in the cache."""
 
 Span = tuple[slice, int, int]
 
@@ -238,6 +238,7 @@ class _BlockwiseAttention(torch.autograd.Function):
         spans: tuple[Span, ...],
         scaling: float,
     ) -> torch.Tensor:
+        query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
         bias = _ReversedBias(table.to(query.dtype), spans)
         attended = torch.zeros_like(query)
         for rows, start, begin, end in _blocks(spans):
@@ -258,21 +259,28 @@ class _BlockwiseAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         query, key, value, table, attended = ctx.saved_tensors
         bias = _ReversedBias(table.to(query.dtype), ctx.spans)
-        grad_query, grad_key, grad_value = (
-            torch.zeros(query.shape, dtype=query.dtype, device=query.device) for _ in range(3)
-        )
+        grads = [torch.zeros_like(tensor) for tensor in (query, key, value)]
+        grad = grad.contiguous()
         correction = (grad * attended).sum(-1, keepdim=True)
         for rows, start, begin, end in _blocks(ctx.spans):
-            queries, grads = query[rows, :, begin:end].flip(2), grad[rows, :, begin:end].flip(2)
-            keys, values = key[rows, :, start:end], value[rows, :, start:end]
-            scores = (queries @ keys.transpose(2, 3)).mul_(ctx.scaling).add_(bias.block(end - begin, end - start))
+            queries, outputs, corrections = (
+                tensor[rows, :, begin:end].flip(2).flatten(0, 1) for tensor in (query, grad, correction)
+            )
+            keys, values, grad_keys, grad_values = (  # views: the gradients are added to in place
+                tensor[rows, :, start:end].view(-1, end - start, tensor.shape[3])
+                for tensor in (key, value, grads[1], grads[2])
+            )
+            scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(ctx.scaling)
+            per_head = scores.unflatten(0, (-1, query.shape[1]))
+            per_head.add_(bias.block(end - begin, end - start))
             weights = scores.softmax(-1)
-            grad_scores = (grads @ values.transpose(2, 3)).sub_(correction[rows, :, begin:end].flip(2)).mul_(weights)
-            grad_value[rows, :, start:end] += weights.transpose(2, 3) @ grads
-            grad_key[rows, :, start:end] += (grad_scores.transpose(2, 3) @ queries).mul_(ctx.scaling)
-            grad_query[rows, :, begin:end] = (grad_scores @ keys).mul_(ctx.scaling).flip(2)
-            bias.add_gradient(grad_scores.sum(0))
-        return grad_query, grad_key, grad_value, bias.gradient(table), None, None
+            grad_values.baddbmm_(weights.transpose(1, 2), outputs)
+            grad_scores = torch.bmm(outputs, values.transpose(1, 2)).sub_(corrections).mul_(weights)
+            grad_keys.baddbmm_(grad_scores.transpose(1, 2), queries, alpha=ctx.scaling)
+            grad_queries = torch.bmm(grad_scores, keys).mul_(ctx.scaling).view_as(query[rows, :, begin:end])
+            grads[0][rows, :, begin:end] = grad_queries.flip(2)
+            bias.add_gradient(grad_scores.view_as(per_head).sum(0))
+        return *grads, bias.gradient(table), None, None
 
 
 def _blocks(spans: Iterable[Span]) -> Iterable[tuple[slice, int, int, int]]:

@@ -35,7 +35,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
     """
 
-    def __init__(self, form: Form, prompts: torch.LongTensor, pitch_shifts: Sequence[int]) -> None:
+    def __init__(self, form: Form, prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
         self.form = form
         self.pitch_shifts = pitch_shifts
         self._prompt_lengths = [len(ids) for ids in map(_unpadded, prompts.tolist())]
@@ -43,7 +43,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         for row, ids in enumerate(map(_unpadded, prompts.tolist())):
             self._rows[row] = (ids, self._read(row, ids))
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
         infinity.
         """
@@ -85,9 +85,9 @@ class GrammarGenerationMixin(GenerationMixin):
 
     grammar_form: Form = "full"
 
-    def generate(  # type: ignore[override]
+    def generate(
         self,
-        inputs: torch.LongTensor | None = None,
+        inputs: torch.Tensor | None = None,
         generation_config: GenerationConfig | None = None,
         logits_processor: LogitsProcessorList | None = None,
         pitch_shift: int | Sequence[int] = 0,
@@ -112,7 +112,7 @@ class GrammarGenerationMixin(GenerationMixin):
         return super().generate(inputs, generation_config, processors, **kwargs)
 
 
-def detail_prompts(plans: torch.LongTensor) -> torch.LongTensor:
+def detail_prompts(plans: torch.Tensor) -> torch.Tensor:
     """Prompts of the detail stage from finished plans: [B, L] with `<EOS>` -> [B, L'], ending in `<Detail>`,
     left-padded.
 
@@ -125,7 +125,7 @@ def detail_prompts(plans: torch.LongTensor) -> torch.LongTensor:
             raise RequestError("a plan stops before <EOS>; let the planner write it to its end, without max_length")
         rows.append([*ids[: ids.index(EOS)], DETAIL])
     longest = max(map(len, rows))
-    return torch.tensor([[PAD] * (longest - len(row)) + row for row in rows], device=plans.device)  # type: ignore[return-value]
+    return torch.tensor([[PAD] * (longest - len(row)) + row for row in rows], device=plans.device)
 
 
 class TwoStageGenerationMixin:
@@ -134,13 +134,13 @@ class TwoStageGenerationMixin:
     planner: GrammarGenerationMixin
     detail: GrammarGenerationMixin
 
-    def generate(self, input_ids: torch.LongTensor, **kwargs: Any) -> torch.LongTensor:
+    def generate(self, input_ids: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes
         over them.
 
         Returns:
             Sequences in the form "detail", [B, L'], right-padded; each holds its plan and its notes.
         """
-        masks = {"attention_mask": (input_ids != PAD).long()}
-        prompts = detail_prompts(self.planner.generate(input_ids, **masks, **kwargs))
+        plans = self.planner.generate(input_ids, attention_mask=(input_ids != PAD).long(), **kwargs)
+        prompts = detail_prompts(plans)
         return self.detail.generate(prompts, attention_mask=(prompts != PAD).long(), **kwargs)

@@ -78,7 +78,7 @@ class Structure:
         self._meter = token
         name = TOKENS[token][1]
         meter = None if name == FREE_METER else Meter.parse(name)
-        self._bar_length = meter and meter.bar_length
+        self._bar_length = meter.bar_length if meter else None
         self.beat_length = meter.beat_length if meter else MAX_BAR_LENGTH
 
     def header_choice(self, strict: bool, ringing: bool) -> Choice:

@@ -1,0 +1,155 @@
+"""The grammar: what real music may do, what composed music must do, and how a wrong token is reported."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from remi_two_stage.core.codec import decode, detail_sequence, encode
+from remi_two_stage.core.errors import GrammarError
+from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
+from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.scores.read_abc import read_abc
+
+METERS = [meter for meter in FAMILIES["time"] if meter != "none"]
+NAMES = token_names()
+
+
+def ids(tokens: Sequence[str]) -> list[int]:
+    return [TOKEN_IDS[token] for token in tokens]
+
+
+def compose_at_random(form: Form, prompt: Sequence[int], choose: random.Random, pitch_shift: int = 0) -> list[int]:
+    """What a model with random weights would write: any allowed token after the prompt."""
+    grammar = Grammar(form, strict_from=len(prompt), pitch_shift=pitch_shift)
+    written = list(prompt)
+    for token in prompt:
+        grammar.advance(token)
+    while not grammar.is_finished:
+        written.append(choose.choice(choose.choice([tokens for tokens in grammar.allowed if tokens])))
+        grammar.advance(written[-1])
+    return written
+
+
+def random_plan(seed: int, voices: Sequence[str] = ("M",)) -> tuple[list[int], int]:
+    choose = random.Random(seed)
+    bars = choose.randint(1, 20)
+    globals_ = ["<BOS>", f"<time={choose.choice(METERS)}>", "<key=Cmin>", f"<Bars={bars}>"]
+    prompt = ids([*globals_, *(f"<voice={voice}>" for voice in voices)])
+    return compose_at_random("plan", prompt, choose), bars
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_choice_ends_in_a_plan_with_exactly_the_bars_asked_for(seed: int) -> None:
+    plan, bars = random_plan(seed)
+    piece = decode([NAMES[token] for token in plan])
+    assert piece.bar_count == bars
+    opened = sum(bar.repeat_start for bar in piece.bars)
+    assert opened <= sum(bar.repeat_end for bar in piece.bars)
+    firsts = [index for index, bar in enumerate(piece.bars) if bar.endings == (1,)]
+    assert len(firsts) == sum(bar.endings == (2,) for bar in piece.bars)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_short_bars_of_a_composed_plan_complete_each_other(seed: int) -> None:
+    plan, _ = random_plan(seed)
+    bars = decode([NAMES[token] for token in plan]).bars
+    full = bars[0].meter.bar_length
+    for index, bar in enumerate(bars):
+        before = bars[index - 1]
+        if bar.is_pickup and index:
+            assert bar.length + before.length == full
+            assert before.repeat_end or before.ending_end
+        elif not bar.is_pickup and bar.length < full:
+            assert bar.repeat_end or bar.ending_end or index + 1 == len(bars)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_choice_of_notes_is_a_piece_over_that_plan_in_the_voices_ranges(seed: int) -> None:
+    voices = ("S", "A", "T", "B") if seed % 2 else ("M",)
+    shift = seed % 12 - 6
+    plan, bars = random_plan(seed, voices)
+    detail = compose_at_random("detail", [*plan[:-1], DETAIL], random.Random(seed), shift)
+    names = [NAMES[token] for token in detail]
+    piece = decode(names)
+    assert detail_sequence(encode(piece)) == names
+    assert piece.bar_count == bars
+    for voice, _, _, pitch in piece.note_list():
+        lowest, highest = VOICE_RANGES[voice]
+        assert lowest <= pitch + shift <= highest
+    end = sum(bar.length for bar in piece.bars)
+    assert all(24 * (onset + duration) <= end for _, onset, duration, _ in piece.note_list())
+
+
+def test_forced_tokens_are_the_headers_and_the_first_voice() -> None:
+    (piece,) = read_abc('X:1\nM:2/4\nL:1/8\nK:C\n|:"C"C2E2|"G7"D4:|')
+    sequence = ids(detail_sequence(encode(piece)))
+    grammar = Grammar("detail")
+    copied = []
+    for token in sequence:
+        if sequence.index(DETAIL) < grammar.position and grammar.forced() is not None:
+            copied.append(NAMES[token])
+        grammar.advance(token)
+    assert " ".join(copied) == ("<PhraseStart> <RepeatStart> <BarStart> <Chord_I> <voice=M> <Chord_V7> <voice=M> <EOS>")
+
+
+def test_a_missing_token_is_noticed_wherever_it_was(tune_books: dict[str, list[Path]]) -> None:
+    """Leaving out any one token breaks the grammar, or leaves a sequence that is another piece, never the same one."""
+    for file in tune_books["ryansMammoth"][:40:4]:
+        tokens = encode(read_abc(file)[0])
+        for position in random.Random(1).sample(range(len(tokens)), 20):
+            shorter = tokens[:position] + tokens[position + 1 :]
+            try:
+                changed = decode(shorter)
+            except GrammarError:
+                continue
+            assert encode(changed) == shorter
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ("<EOS>", r"token 0: <EOS> may not stand here; allowed: <BOS>"),
+        ("<BOS> <time=4/4> <voice=M>", r"token 2: <voice=M> may not stand here; allowed: <key=Cbmaj> to"),
+        ("<BOS> <time=4/4> <key=Cmaj> <voice=M> <BarStart> <PickUp=96>", r"token 5: <PickUp=96> may not stand here"),
+        ("<BOS> <time=4/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I>", "stops before <EOS>"),
+        ("<BOS> <time=4/4> <key=Cmaj> <Bars=2> <voice=M> <BarStart> <Chord_I> <EOS>", r"token 7: <EOS> may not stand"),
+    ],
+)
+def test_a_wrong_token_is_reported_with_what_may_stand_there(tokens: str, message: str) -> None:
+    with pytest.raises(GrammarError, match=message):
+        check_grammar(ids(tokens.split()), "plan")
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        "<RelPos=24> <Note-On=60> <Duration=24> <RelPos=24> <Note-On=62> <Duration=24>",
+        "<RelPos=0> <Note-On=60> <Duration=24> <Note-On=60> <Duration=24>",
+        "<RelPos=0> <Note-On=62> <Duration=24> <Note-On=60> <Duration=24>",
+        "<RelPos=0> <Note-On=60> <Duration=48> <RelPos=24> <Note-On=60> <Duration=24>",
+        "<RelPos=0> <Note-On=60> <Duration=24> <Duration=24>",
+        "<RelPos=96> <Note-On=60> <Duration=24>",
+    ],
+)
+def test_notes_rise_in_time_and_pitch_and_are_not_struck_while_they_sound(notes: str) -> None:
+    bar = f"<BOS> <time=4/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I> <voice=M> {notes} <EOS>"
+    with pytest.raises(GrammarError, match="may not stand here"):
+        check_grammar(ids(bar.split()), "full")
+
+
+def test_a_note_may_ring_over_a_barline_but_not_past_a_repeat() -> None:
+    start = (
+        "<BOS> <time=2/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I> <voice=M> <RelPos=24> <Note-On=60> <Duration=48>"
+    )
+    check_grammar(ids(f"{start} <BarStart> <Chord_I> <voice=M> <EOS>".split()), "full")
+    with pytest.raises(GrammarError, match="<RepeatEnd> may not stand here"):
+        check_grammar(ids(f"{start} <RepeatEnd> <EOS>".split()), "full")
+
+
+def test_forms_are_told_apart() -> None:
+    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I>"
+    assert form_of(ids(f"{plan} <EOS>".split())) == "plan"
+    assert form_of(ids(f"{plan} <voice=M> <EOS>".split())) == "full"
+    assert form_of(ids(f"{plan} <Detail> <BarStart> <Chord_I> <voice=M> <EOS>".split())) == "detail"
