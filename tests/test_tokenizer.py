@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import music21
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tunes import kesh_jig
@@ -108,3 +109,11 @@ def test_the_file_alone_gives_the_same_ids_without_our_class(tokenizer: REMIABCT
     tokenizer.save_pretrained(tmp_path)
     plain = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
     assert plain.encode("".join(KESH)) == tokenizer.encode(KESH)
+
+
+def test_a_music21_score_becomes_its_whole_sequence(tokenizer: REMIABCTokenizer) -> None:
+    chorale = music21.corpus.parse("bach/bwv66.6")
+    tokens = tokenizer.tokenize(chorale)
+    assert tokens[:5] == ["<BOS>", "<time=4/4>", "<key=Cmin>", "<Tempo=100>", "<Bars=9>"]
+    assert tokens[5:9] == ["<voice=S>", "<voice=A>", "<voice=T>", "<voice=B>"]
+    assert tokenizer.encode(chorale) == [TOKEN_IDS[name] for name in tokens]

@@ -3,7 +3,7 @@
 Conventions
 - Field names are those of transformers (`hidden_size`, `num_attention_heads`, ...); lengths and distances count tokens.
 - Ids 0 to 3 are `<PAD> <UNK> <BOS> <EOS>` in both stages: they share one vocabulary (`vocabulary.py`).
-- Defaults are the base sizes, about 20 and 153 million parameters; smaller ones are the same with other numbers.
+- Defaults are the base sizes, about 19 and 151 million parameters besides the embeddings; fields set others.
 """
 
 from typing import Any, ClassVar
