@@ -27,6 +27,11 @@ from .core.vocabulary import MAX_BARS, STYLES, TEMPOS, TOKEN_IDS, VOICES, token_
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
 FOUR_PART_STYLES = ("hymn", "chorale")
+STYLE_METERS = {
+    "jig": "6/8", "reel": "C|", "hornpipe": "C|", "slip-jig": "9/8", "slide": "12/8", "clog": "C|", "highland-fling": "C|",
+    "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
+}  # fmt: skip
+"""The usual metre of a style; 4/4 where nothing is listed."""
 Progress = Callable[[str, int, int], None]
 """Called as bars are written: "plan" or "notes", bars begun, bars in all (pick-ups included as they come)."""
 
@@ -82,7 +87,7 @@ class Composer:
         self,
         style: str | None = None,
         key: str = "C",
-        meter: str = "4/4",
+        meter: str | None = None,
         bars: int = 16,
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
@@ -95,7 +100,7 @@ class Composer:
         Args:
             style: One of `vocabulary.STYLES`; None leaves it open.
             key: Tonic and mode, such as "D", "Am" or "Gmix".
-            meter: Such as "6/8", "C" or "C|".
+            meter: Such as "6/8", "C" or "C|"; None is the usual metre of the style.
             bars: 1 to 64.
             tempo: Quarter notes a minute, 30 to 300.
             voices: Names of the voices, high to low; None is S, A, T, B for hymns and chorales, else a melody alone.
@@ -104,8 +109,8 @@ class Composer:
         Raises:
             RequestError: a value that does not exist or is out of range.
         """
-        tonality, measure = Key.parse(key), _check_meter(meter)
         _check_request(style, bars, tempo)
+        tonality, measure = Key.parse(key), _check_meter(meter, style)
         home = Key("C", tonality.mode)
         names = globals_tokens(_check_voices(voices, style), home, measure, style, tempo, bars)
         prompt = torch.tensor([[TOKEN_IDS[name] for name in names]])
@@ -144,7 +149,7 @@ class Composer:
         self,
         style: str | None = None,
         key: str = "C",
-        meter: str = "4/4",
+        meter: str | None = None,
         bars: int = 16,
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
@@ -213,8 +218,8 @@ def _seeded(seed: int | None) -> Iterator[None]:
         yield
 
 
-def _check_meter(text: str) -> Meter:
-    meter = Meter.parse(text)
+def _check_meter(text: str | None, style: str | None) -> Meter:
+    meter = Meter.parse(STYLE_METERS.get(style or "", "4/4") if text is None else text)
     token_id("time", meter)
     return meter
 
@@ -237,11 +242,15 @@ def _check_voices(voices: Sequence[str] | None, style: str | None) -> tuple[str,
 
 
 def _typed_plan(
-    text: str, key: str = "C", meter: str = "4/4", voices: Sequence[str] | None = None, **globals_: Any
+    text: str,
+    key: str = "C",
+    meter: str | None = None,
+    voices: Sequence[str] | None = None,
+    style: str | None = None,
+    tempo: float | None = None,
 ) -> Plan:
-    style, tempo = globals_.get("style"), globals_.get("tempo")
     _check_request(style, 1, tempo)
-    return Plan.parse(text, Key.parse(key), _check_meter(meter), _check_voices(voices, style), style, tempo)
+    return Plan.parse(text, Key.parse(key), _check_meter(meter, style), _check_voices(voices, style), style, tempo)
 
 
 def _in_key(piece: Piece, key: Key) -> Piece:

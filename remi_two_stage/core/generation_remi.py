@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, GenerationMixin, LogitsProcessor, LogitsProcessorList
 
-from .errors import RequestError
+from .errors import GrammarError, RequestError
 from .grammar import Form, Grammar
+from .structure import only
 from .vocabulary import DETAIL, EOS, PAD
 
 MAX_NEW_TOKENS = 1 << 16
@@ -39,7 +40,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self.form = form
         self.pitch_shifts = pitch_shifts
         self._prompt_lengths = [len(ids) for ids in map(_unpadded, prompts.tolist())]
-        self._rows: dict[int, tuple[list[int], Grammar]] = {}
+        self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
         for row, ids in enumerate(map(_unpadded, prompts.tolist())):
             self._rows[row] = (ids, self._read(row, ids))
 
@@ -53,17 +54,21 @@ class GrammarLogitsProcessor(LogitsProcessor):
         for row, ids in enumerate(map(_unpadded, input_ids.tolist())):
             grammar = self._follow(row, row // copies, ids)
             followed[row] = (ids, grammar)
-            for allowed in grammar.allowed or (range(EOS, EOS + 1),):
+            for allowed in (grammar and grammar.allowed) or only(EOS):
                 masked[row, allowed.start : allowed.stop] = scores[row, allowed.start : allowed.stop]
         self._rows = followed
         return masked
 
-    def _follow(self, row: int, prompt: int, ids: list[int]) -> Grammar:
+    def _follow(self, row: int, prompt: int, ids: list[int]) -> Grammar | None:
+        """The grammar after `ids`; None on a beam of score minus infinity, which stands where choices were too few."""
         seen, grammar = self._rows.get(row, ([], None))
-        if grammar is not None and ids[:-1] == seen and not grammar.is_finished:
+        try:
+            if grammar is None or ids[:-1] != seen or grammar.is_finished:
+                return grammar if grammar is not None and ids == seen else self._read(prompt, ids)
             grammar.advance(ids[-1])
-            return grammar
-        return grammar if grammar is not None and ids == seen else self._read(prompt, ids)
+        except GrammarError:
+            return None
+        return grammar
 
     def _read(self, prompt: int, ids: list[int]) -> Grammar:
         grammar = Grammar(self.form, self._prompt_lengths[prompt], self.pitch_shifts[prompt])
@@ -91,12 +96,14 @@ class GrammarGenerationMixin(GenerationMixin):
         generation_config: GenerationConfig | None = None,
         logits_processor: LogitsProcessorList | None = None,
         pitch_shift: int | Sequence[int] = 0,
+        grammar: bool | None = None,
         **kwargs: Any,
     ) -> Any:
         """As in transformers; the sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded.
 
         Args:
             pitch_shift: Semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each.
+            grammar: Whether to hold to the grammar; None is what the generation config says, True if it says nothing.
 
         Raises:
             GrammarError: a prompt is not the beginning of a sequence of this stage; the message names the position.
@@ -104,7 +111,7 @@ class GrammarGenerationMixin(GenerationMixin):
         config = generation_config or self.generation_config
         prompts = inputs if inputs is not None else kwargs.get("input_ids")
         processors = LogitsProcessorList(logits_processor or [])
-        if prompts is not None and getattr(config, "grammar", True):
+        if prompts is not None and (getattr(config, "grammar", True) if grammar is None else grammar):
             shifts = [pitch_shift] * len(prompts) if isinstance(pitch_shift, int) else list(pitch_shift)
             processors.insert(0, GrammarLogitsProcessor(self.grammar_form, prompts, shifts))
             if config.max_new_tokens is None and "max_length" not in kwargs:

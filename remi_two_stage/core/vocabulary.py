@@ -33,7 +33,7 @@ UNKNOWN_STYLE = "unk"
 STYLE_SLOTS = 64
 VOICES = ("M", "S", "A", "T", "B", *(f"V{number}" for number in range(1, 13)))
 """M is a lone melody; S, A, T, B four parts; V1 to V12 the voices of other scores, from high to low."""
-VOICE_RANGES = {"M": (53, 91), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67)}
+VOICE_RANGES = {"M": (55, 88), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67)}
 """Lowest and highest MIDI number at sounding pitch that a generated voice may use; other voices:
 `DEFAULT_VOICE_RANGE`.
 """

@@ -1,0 +1,166 @@
+"""Composing: whatever the weights, every request ends in a valid piece, or is refused before any work."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from remi_two_stage.composer import Composer, Sampling
+from remi_two_stage.core.codec import decode, encode, extract_chord_sequence
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
+from remi_two_stage.core.modeling_remi import TwoStageModel
+from remi_two_stage.core.piece import Key, Meter
+from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
+
+TINY = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_rel_dist": 64,
+}
+
+
+@pytest.fixture(scope="module")
+def composer() -> Composer:
+    """Both stages, tiny and with random weights."""
+    torch.manual_seed(3)
+    config = TwoStageConfig(planner_config=BarPlannerConfig(**TINY), detail_config=DetailGeneratorConfig(**TINY))
+    return Composer(TwoStageModel(config))
+
+
+def globals_ids(*globals_: str) -> torch.Tensor:
+    return torch.tensor([[TOKEN_IDS[token] for token in ("<BOS>", *globals_)]])
+
+
+@pytest.mark.parametrize(
+    ("style", "key", "meter", "bars"),
+    [("jig", "D", None, 4), ("chorale", "F#m", None, 2), (None, "Ador", "7/8", 5), ("waltz", "Bb", "3/4", 1)],
+)
+def test_a_composition_is_what_was_asked_for(
+    composer: Composer, style: str | None, key: str, meter: str | None, bars: int
+) -> None:
+    piece = composer.compose(style, key, meter, bars, seed=bars)
+    assert piece.bar_count == bars
+    assert piece.key == Key.parse(key)
+    assert piece.meter == Meter.parse(meter or {"jig": "6/8"}.get(style or "", "4/4"))
+    assert piece.style == style
+    assert piece.voices == (("S", "A", "T", "B") if style == "chorale" else ("M",))
+    for voice, _, _, pitch in piece.note_list():
+        assert VOICE_RANGES[voice][0] <= pitch <= VOICE_RANGES[voice][1]
+    assert decode(encode(piece)).note_list() == piece.in_c().note_list()
+
+
+def test_the_notes_are_written_over_the_plan_to_the_letter(composer: Composer) -> None:
+    plan = composer.plan("reel", "G", bars=6, seed=5)
+    assert Plan.of(composer.realize(plan, seed=6)) == plan
+    typed = Plan.parse("|: (D7) | G | C G | [1 D7 :| [2 G |]", Key("G"), Meter(3, 4))
+    assert Plan.of(composer.realize(typed, seed=7)) == typed
+    assert Plan.of(composer.realize("|: (D7) | G | C G | [1 D7 :| [2 G |]", key="G", meter="3/4", seed=7)) == typed
+
+
+def test_the_same_seed_gives_the_same_music_and_leaves_the_callers_random_state(composer: Composer) -> None:
+    torch.manual_seed(1)
+    state = torch.random.get_rng_state()
+    first = composer.compose("jig", bars=3, seed=11)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert composer.compose("jig", bars=3, seed=11) == first
+    assert composer.compose("jig", bars=3, seed=12) != first
+
+
+def test_greedy_needs_no_seed(composer: Composer) -> None:
+    greedy = Sampling(greedy=True)
+    assert composer.plan(bars=2, sampling=greedy) == composer.plan(bars=2, sampling=greedy)
+
+
+def test_progress_counts_the_bars_of_both_stages(composer: Composer) -> None:
+    seen: list[tuple[str, int, int]] = []
+    composer.compose("jig", bars=3, seed=2, progress=lambda *report: seen.append(report))
+    counts = {stage: [begun for name, begun, _ in seen if name == stage] for stage in ("plan", "notes")}
+    for begun in counts.values():
+        assert begun == sorted(begun)
+        assert begun[-1] >= 3
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"style": "polonaise"}, "there is no style 'polonaise'; there are jig, reel"),
+        ({"key": "H"}, "there is no key 'H'"),
+        ({"meter": "7/0"}, "there is no metre 7/0"),
+        ({"meter": "25/4"}, "there is no time '25/4'"),
+        ({"bars": 0}, "cannot write 0 bars; ask for 1 to 64"),
+        ({"bars": 10_000}, "cannot write 10000 bars"),
+        ({"tempo": 5}, "cannot write at 5 quarter notes a minute; ask for 30 to 300"),
+        ({"voices": ["S", "S"]}, r"cannot write for the voices \['S', 'S'\]"),
+        ({"seed": -1}, "the seed -1 is out of range"),
+    ],
+)
+def test_impossible_requests_are_refused(composer: Composer, request_: dict[str, object], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        composer.compose(**request_)
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0}, {"top_p": 0}, {"top_p": 1.5}, {"top_k": -1}])
+def test_impossible_sampling_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(RequestError, match="no sampling with temperature"):
+        Sampling(**settings)
+
+
+def test_a_typed_plan_that_cannot_be_is_refused(composer: Composer) -> None:
+    with pytest.raises(ChordError, match="bar 2: there is no chord 'Xv'"):
+        composer.realize("I | Xv")
+
+
+@pytest.mark.parametrize("path", ["no-such-folder/model", "."])
+def test_a_missing_model_is_named(path: str) -> None:
+    with pytest.raises(RemiError, match=r"no-such-folder/model|'\.'|\. holds") as raised:
+        Composer.from_pretrained(path)
+    assert isinstance(raised.value, CheckpointError)
+
+
+def written(ids: Sequence[int]) -> list[str]:
+    """Token names up to the first <EOS>, without padding on the left."""
+    names = [token_names()[token] for token in ids if token != PAD]
+    return names[: names.index("<EOS>") + 1] if "<EOS>" in names else names
+
+
+def test_generate_of_the_model_alone_is_locked_to_the_grammar_for_every_row(composer: Composer) -> None:
+    first = globals_ids("<Style=jig>", "<time=6/8>", "<key=Cmaj>", "<Bars=3>", "<voice=M>")
+    second = globals_ids("<time=4/4>", "<key=Cmin>", "<Bars=2>", "<voice=M>")
+    prompts = torch.cat([first, torch.cat([torch.tensor([[PAD]]), second], 1)])
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        sequences = composer.model.generate(prompts, do_sample=True)
+    pieces = [decode(written(row)) for row in sequences.tolist()]
+    assert [piece.bar_count for piece in pieces] == [3, 2]
+    assert [str(piece.meter) for piece in pieces] == ["6/8", "4/4"]
+
+
+def test_beams_are_locked_to_the_grammar(composer: Composer) -> None:
+    prompt = globals_ids("<time=2/4>", "<key=Cmaj>", "<Bars=3>", "<voice=M>")
+    plans = composer.model.planner.generate(prompt, num_beams=3, num_return_sequences=3)
+    for row in plans.tolist():
+        assert decode(written(row)).bar_count == 3
+
+
+def test_without_the_grammar_the_model_writes_what_it_likes(composer: Composer) -> None:
+    prompt = globals_ids("<time=2/4>", "<key=Cmaj>", "<Bars=1>", "<voice=M>")
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        free = composer.model.planner.generate(prompt, do_sample=True, max_new_tokens=40, grammar=False)
+    with pytest.raises(GrammarError, match="may not stand here|stops before"):
+        decode(written(free[0].tolist()))
+
+
+def test_an_ungrammatical_prompt_is_refused_with_its_position(composer: Composer) -> None:
+    with pytest.raises(GrammarError, match=r"token 2: <voice=M> may not stand here"):
+        composer.model.planner.generate(globals_ids("<time=2/4>", "<voice=M>"))
+
+
+def test_the_plan_of_a_composed_piece_is_its_chord_sequence(composer: Composer) -> None:
+    plan = composer.plan(bars=4, seed=8)
+    piece = composer.realize(plan, seed=8)
+    assert extract_chord_sequence(encode(piece)) == extract_chord_sequence(encode(plan.skeleton))
