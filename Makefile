@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# What `make compose` asks for beyond the defaults: a fixed seed, so that everybody gets the tune of the README.
+ARGS ?= --seed 1
 
 .PHONY: help install compose test lint clean
 
@@ -11,7 +13,7 @@ help:  ## show this list
 install: $(INSTALLED)  ## make .venv with everything that composing, tests and lint need
 
 compose: $(INSTALLED)  ## compose a tune with the embedded checkpoint into out/
-	$(BIN)/remi-two-stage compose --output out/
+	$(BIN)/remi-two-stage compose --output out/ $(ARGS)
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest

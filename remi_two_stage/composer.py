@@ -7,6 +7,7 @@ the same music.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,6 +78,10 @@ class Composer:
             CheckpointError: there is no such model, or it is incomplete.
         """
         source = EMBEDDED if path_or_repo is None else path_or_repo
+        if not Path(source).is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+            raise CheckpointError(
+                f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
+            )
         try:
             return cls(TwoStageModel.from_pretrained(source))
         except OSError as error:

@@ -1,0 +1,269 @@
+"""The command `remi-two-stage`: a thin shell over the package, one function a command.
+
+Exit codes: 0 done, 2 a request or an input that cannot be used (one line on standard error says why), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import secrets
+import sys
+import typing
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .core.errors import RemiError, RequestError
+from .training.arguments import TrainingPlan
+
+if TYPE_CHECKING:
+    from .composer import Composer, Progress, Sampling
+    from .core.piece import Piece
+    from .core.plan import Plan
+
+OUTPUT_FORMATS = (".abc", ".mid", ".musicxml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except RemiError as error:
+        print(f"remi-two-stage: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("remi-two-stage: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="remi-two-stage", description="Compose music in two stages: a chord plan, then the notes."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_compose(commands)
+    _add_plan(commands)
+    _add_realize(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    tokens = commands.add_parser("tokens", help="print the vocabulary")
+    tokens.set_defaults(command=_tokens)
+    return parser
+
+
+def _add_request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--style", default="jig", help="such as jig, reel, waltz, hymn, chorale (default: %(default)s)")
+    parser.add_argument("--key", default="D", help="tonic and mode, such as D, Am, Gmix (default: %(default)s)")
+    parser.add_argument("--meter", help="such as 6/8, 4/4, C| (default: the style's own)")
+    parser.add_argument("--bars", type=int, default=16, help="1 to 64, pick-ups not counted (default: %(default)s)")
+    parser.add_argument("--tempo", type=float, help="quarter notes a minute")
+    parser.add_argument("--voices", help="names separated by commas, such as S,A,T,B (default: the style's own)")
+    _add_sampling(parser)
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, help="makes the result repeatable (default: a new one, printed)")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="above 1 bolder, below 1 tamer (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--top-k", type=int, default=0, help="draw from the k likeliest tokens, 0 from all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=0.95,
+        help="draw from the likeliest tokens with this share (default: %(default)s)",
+    )
+    parser.add_argument("--greedy", action="store_true", help="always take the likeliest token")
+    parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", type=Path, default=Path("out"), help="folder for .abc, .mid and .musicxml (default: %(default)s)"
+    )
+
+
+def _add_compose(commands: Any) -> None:
+    parser = commands.add_parser("compose", help="write a chord plan and the notes over it")
+    _add_request(parser)
+    _add_output(parser)
+    parser.set_defaults(command=_compose)
+
+
+def _add_plan(commands: Any) -> None:
+    parser = commands.add_parser("plan", help="write a chord plan and print it")
+    _add_request(parser)
+    parser.set_defaults(command=_plan)
+
+
+def _add_realize(commands: Any) -> None:
+    parser = commands.add_parser("realize", help="write the notes over your own chord plan")
+    parser.add_argument("chords", help='such as "I | IV V7 | I" or, in the key, "D | G A7 | D"')
+    parser.add_argument("--style", help="such as jig, reel, waltz, hymn, chorale")
+    parser.add_argument("--key", default="C", help="tonic and mode, such as D, Am, Gmix (default: %(default)s)")
+    parser.add_argument("--meter", help="such as 6/8, 4/4, C| (default: the style's own)")
+    parser.add_argument("--tempo", type=float, help="quarter notes a minute")
+    parser.add_argument("--voices", help="names separated by commas, such as S,A,T,B (default: the style's own)")
+    _add_sampling(parser)
+    _add_output(parser)
+    parser.set_defaults(command=_realize)
+
+
+def _compose(options: argparse.Namespace) -> None:
+    composer, seed, sampling = _prepare(options)
+    with _progress_bars() as progress:
+        plan = composer.plan(**_request(options), seed=seed, sampling=sampling, progress=progress)
+        piece = composer.realize(plan, seed=seed, sampling=sampling, progress=progress)
+    _report(plan, seed)
+    _write(piece, options.output, seed)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    composer, seed, sampling = _prepare(options)
+    with _progress_bars() as progress:
+        plan = composer.plan(**_request(options), seed=seed, sampling=sampling, progress=progress)
+    _report(plan, seed)
+
+
+def _realize(options: argparse.Namespace) -> None:
+    composer, seed, sampling = _prepare(options)
+    context = {"style": options.style, "key": options.key, "meter": options.meter, "tempo": options.tempo}
+    with _progress_bars() as progress:
+        piece = composer.realize(
+            options.chords, seed=seed, sampling=sampling, progress=progress, voices=_voices(options), **context
+        )
+    _write(piece, options.output, seed)
+
+
+def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
+    """The composer, the seed and the sampling of a request; refuses an output that is no folder before any work."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    from .composer import Composer, Sampling
+
+    hub_logging.set_verbosity_error()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    output = getattr(options, "output", None)
+    if output is not None and output.exists() and not output.is_dir():
+        raise RequestError(f"the output {str(output)!r} is a file; name a folder")
+    seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.greedy)
+    return Composer.from_pretrained(options.model), seed, sampling
+
+
+def _request(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("style", "key", "meter", "bars", "tempo")
+    return {name: getattr(options, name) for name in names} | {"voices": _voices(options)}
+
+
+def _voices(options: argparse.Namespace) -> list[str] | None:
+    return None if options.voices is None else options.voices.split(",")
+
+
+@contextmanager
+def _progress_bars() -> Iterator[Progress]:
+    """A progress bar for each stage on standard error, as a `Progress` callback."""
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def progress(stage: str, begun: int, total: int) -> None:
+        if stage not in bars:
+            bars[stage] = tqdm(
+                total=total,
+                desc=f"{stage:5}",
+                unit="bar",
+                bar_format="{desc} {bar:30} {n_fmt}/{total_fmt} bars {elapsed}",
+            )
+        bar = bars[stage]
+        bar.total = max(total, begun)
+        bar.update(begun - bar.n)
+
+    try:
+        yield progress
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _report(plan: Plan, seed: int) -> None:
+    roman, names = plan.text().splitlines(), plan.text(names=True).splitlines()
+    width = max(map(len, roman))
+    print(f"chord plan, {plan.bar_count} bars in {plan.skeleton.key}, {plan.skeleton.meter}, seed {seed}")
+    for left, right in zip(roman, names, strict=True):
+        print(f"  {left:{width}}    {right}")
+
+
+def _write(piece: Piece, folder: Path, seed: int) -> None:
+    from .scores.formats import write_score
+
+    stem = re.sub(r"[^a-z0-9#]+", "-", piece.title.lower()).strip("-").replace("#", "-sharp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"the output folder {str(folder)!r} cannot be made: {error.strerror}") from None
+    for suffix in OUTPUT_FORMATS:
+        path = folder / f"{stem}-{seed}{suffix}"
+        write_score(piece, path)
+        print(f"wrote {path}")
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser(
+        "train", help="train both stages on a corpus; the same command goes on with a stopped run"
+    )
+    hints = typing.get_type_hints(TrainingPlan)
+    for option in dataclasses.fields(TrainingPlan):
+        required = option.default is dataclasses.MISSING
+        kind = (typing.get_args(hints[option.name]) or (hints[option.name],))[0]
+        default = "" if required or option.default is None else " (default: %(default)s)"
+        parser.add_argument(
+            "--" + option.name.replace("_", "-"),
+            type=kind,
+            required=required,
+            default=None if required else option.default,
+            choices=option.metadata.get("choices") or None,
+            help=option.metadata["help"] + default,
+        )
+    parser.set_defaults(command=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    plan = TrainingPlan(**{option.name: getattr(options, option.name) for option in dataclasses.fields(TrainingPlan)})
+    from .training.trainer import train_two_stage
+
+    print(f"wrote {train_two_stage(plan)}")
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser("evaluate", help="held-out likelihood of a model beside n-gram models")
+    parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
+    parser.add_argument("--corpus", required=True, help="music21, an .abc file, or a folder of .abc and .abc.gz files")
+    parser.set_defaults(command=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from .composer import EMBEDDED
+    from .evaluation.likelihood import compare_likelihood
+
+    print(compare_likelihood(options.model or EMBEDDED, options.corpus))
+
+
+def _tokens(options: argparse.Namespace) -> None:
+    from .core.vocabulary import describe
+
+    print(describe())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
