@@ -17,10 +17,10 @@ from itertools import accumulate, pairwise
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
 from ..core.piece import Bar, Chord, Key, Note
+from ..core.write_abc import bars_before, completes_bar
 from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
-
-_BARS_PER_PHRASE = 4
+from .phrases import mark_phrases
 
 
 def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
@@ -35,8 +35,7 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
     chords = _chords_by_bar(voices, boundaries, lengths)
     ending_ends = _ending_ends(boundaries)
     pickups = _pickups(boundaries, lengths, ending_ends)
-    phrase_starts = _phrase_starts(boundaries, pickups, _marked_phrases(voices, boundaries))
-    return tuple(
+    bars = [
         Bar(
             meter=left.meter,
             key=left.key,
@@ -44,14 +43,14 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
             notes=sung,
             chords=chords[index],
             is_pickup=pickups[index],
-            phrase_start=index in phrase_starts,
             repeat_start=left.repeat_start,
             endings=left.endings,
             ending_end=ending_ends[index],
             repeat_end=right.repeat_end,
         )
         for index, ((left, right), sung) in enumerate(zip(pairwise(boundaries), notes, strict=True))
-    )
+    ]
+    return tuple(_mark_phrases(bars, boundaries, voices))
 
 
 def _to_ticks(units: int) -> int:
@@ -194,14 +193,9 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
 
 def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends: Sequence[bool]) -> list[bool]:
     """Which bars are pick-ups or second parts: short, and first of all, or completing a short bar before a sign that may split a bar."""
+    before = bars_before([bool(boundary.endings) for boundary in boundaries[:-1]], ending_ends)
     pickups: list[bool] = []
-    before_endings = 0
-    for index, (boundary, length) in enumerate(zip(boundaries, lengths, strict=False)):
-        previous = index - 1
-        if boundary.endings:
-            if index and ending_ends[index - 1]:
-                previous = before_endings
-            before_endings = previous
+    for boundary, length, previous in zip(boundaries, lengths, before, strict=False):
         full = boundary.meter.bar_length if boundary.meter else 0
         if length >= full:
             is_pickup = False
@@ -210,40 +204,15 @@ def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends
         elif previous < 0:
             is_pickup = True
         else:
-            is_pickup = boundary.splits_bar and not pickups[previous] and length + lengths[previous] <= full
+            is_pickup = boundary.splits_bar and completes_bar(length, full, lengths[previous], pickups[previous])
         pickups.append(is_pickup)
     return pickups
 
 
-def _marked_phrases(voices: Sequence[Voice], boundaries: Sequence[Boundary]) -> set[int]:
-    """The bars that follow a lyric line or a fermata, in music of several voices."""
-    if len(voices) == 1:
-        return set()
+def _mark_phrases(bars: Sequence[Bar], boundaries: Sequence[Boundary], voices: Sequence[Voice]) -> list[Bar]:
+    """Phrases begin after double bars and part labels; in music of several voices, after lyric lines and fermatas too."""
+    begins = {index for index, boundary in enumerate(boundaries) if boundary.is_double or boundary.is_section}
     times = [boundary.time for boundary in boundaries]
-    return {bisect_left(times, time) for voice in voices for time in voice.phrase_ends}
-
-
-def _phrase_starts(boundaries: Sequence[Boundary], pickups: Sequence[bool], marked: set[int]) -> set[int]:
-    """The bars with which sections begin; within a section those in `marked`, or every fourth bar if there are none."""
-    starts = {0}
-    bars_in_section = bars_before_endings = 0
-    fourths: set[int] = set()
-    for index, is_pickup in enumerate(pickups):
-        boundary = boundaries[index]
-        if boundary.endings and not boundary.repeat_start:
-            if boundary.repeat_end:
-                bars_in_section = bars_before_endings
-            bars_before_endings = bars_in_section
-        elif index and (boundary.is_section or boundary.is_double or boundary.repeat_start or boundary.repeat_end):
-            starts.add(index)
-            bars_in_section = 0
-        if bars_in_section and bars_in_section % _BARS_PER_PHRASE == 0 and not is_pickup:
-            fourths.add(index)
-        bars_in_section += not is_pickup
-    return starts | (_within_unmarked(starts, fourths, marked) if marked else fourths)
-
-
-def _within_unmarked(starts: set[int], fourths: set[int], marked: set[int]) -> set[int]:
-    sections = sorted(starts)
-    has_marks = {bisect_right(sections, bar) for bar in marked - starts}
-    return marked | {bar for bar in fourths if bisect_right(sections, bar) not in has_marks}
+    ends = [time for voice in voices for time in voice.phrase_ends] if len(voices) > 1 else []
+    begins.update(bisect_left(times, time) for time in ends)
+    return mark_phrases(bars, begins, are_known=bool(ends))

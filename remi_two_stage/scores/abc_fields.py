@@ -26,6 +26,7 @@ ALTERATIONS = {"": 0, "^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 STYLE_NAMES = {
     "double-jig": "jig",
     "irish-jig": "jig",
+    "single-jig": "jig",
     "slipjig": "slip-jig",
     "hop-jig": "slip-jig",
     "fling": "highland-fling",

@@ -37,8 +37,8 @@ TOKEN = re.compile(
   | (?P<tuplet>    \( [0-9]{{1,2}} (?: :[0-9]{{0,2}} ){{0,2}} )
   | (?P<broken>    >{{1,3}} | <{{1,3}} )
   | (?P<field>     \[ [A-Za-z] : [^\[\]]* \] )
-  | (?P<ending>    \[ \s? [0-9] (?:[0-9,.-]*[0-9])? )
   | (?P<chord>     \[ (?: [^\[\]"|] | {_STRING} )*+ \] {_LENGTH} -? )
+  | (?P<ending>    \[ (?: \s? [0-9] (?:[0-9,.-]*[0-9])? | {_STRING} ) )
   | (?P<tie>       - )
   | (?P<decoration> ! [^!|\[\]\s]{{1,40}} ! | !D\.[CS]\.[\w\s.]{{0,40}}! | \+ [^+|\[\]\s]{{1,40}} \+ | H )
   | (?P<bar_rest>  [ZX] [0-9]* )
@@ -164,6 +164,6 @@ def parse_bar_line(text: str) -> BarLine:
         repeat_end=":" in before,
         repeat_start=":" in after[after.rfind("|") + 1 :],
         is_double=("||" in signs or "]" in signs or before.endswith("[")) and signs != "[|]",
-        splits_bar=signs != "|",
+        splits_bar=text != "|",
         endings=parse_endings(text[len(signs) :]),
     )

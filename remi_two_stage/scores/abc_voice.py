@@ -249,7 +249,9 @@ class Voice:
 
     def ending(self, match: Match[str]) -> None:
         """A variant ending that begins here, after a bar line or without one."""
-        self.end_bar().endings = parse_endings(match[0])
+        boundary = self.end_bar()
+        boundary.endings = parse_endings(match[0])
+        boundary.splits_bar = True
 
     def unclosed(self, match: Match[str]) -> None:
         """A bracket, brace or quotation mark without its partner."""

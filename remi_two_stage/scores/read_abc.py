@@ -17,6 +17,7 @@ from typing import Literal
 
 from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.piece import Meter, Piece
+from ..core.write_abc import PICKUP_REMARKS
 from .abc_bars import build_bars
 from .abc_fields import (
     default_unit_length,
@@ -36,9 +37,8 @@ _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHLMNOQRSZ")
 _FIELDS_WITHOUT_MEANING = frozenset("XUmwWIsr+")
 _VOICE_NAME = re.compile(r"[MSATB]|V[1-9][0-9]?")
 _MOST_VOICES = 99
+_IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 _GZIP_SIGNATURE = b"\x1f\x8b"
-PICKUP_REMARKS = {"pick-up": True, "no pick-up": False}
-"""Inline remarks (`[r:pick-up]`) that decide where the lengths of short bars do not."""
 
 
 class TuneBook(list[Piece]):
@@ -233,8 +233,8 @@ class _Tune:
             voice.boundaries[-1].is_section = True
         elif letter == "w":
             voice.phrase_ends.append(voice.time)
-        elif letter == "r" and text.strip() in PICKUP_REMARKS:
-            voice.boundaries[-1].pickup_remark = PICKUP_REMARKS[text.strip()]
+        elif letter == "r" and text.strip() in _IS_PICKUP:
+            voice.boundaries[-1].pickup_remark = _IS_PICKUP[text.strip()]
 
     def _choose_voice(self, text: str) -> None:
         name = (text.split(maxsplit=1) or [""])[0]

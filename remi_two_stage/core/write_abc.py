@@ -1,0 +1,420 @@
+"""`Piece` to ABC, as a person would engrave it (ABC standard 2.1); `read_abc(write_abc(piece))` is the same music.
+
+Conventions
+- A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds between
+  two cuts is a rest, a note or a chord, and a note that goes on is tied.
+- Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
+- Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
+- An accidental is written wherever one of two readings needs it: it holds for its octave only, or for all octaves.
+- Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import accumulate, groupby, pairwise
+
+from .chords import chord_name
+from .errors import ScoreError
+from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece, fifths_of, name_at
+
+PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
+"""What the inline remark `[r:...]` says of a short bar: whether it is a pick-up, where bar lines and lengths mislead."""
+
+_BARS_PER_LINE = 4
+_LETTERS = "CDEFGAB"
+_SEMITONES = dict(zip(_LETTERS, (0, 2, 4, 5, 7, 9, 11), strict=True))
+_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
+_MIDDLE_C_OCTAVE = 5
+_HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
+_GRID = 3  # ticks of a 32nd, the shortest value outside triplets
+_VALUES = (336, 288, 192, 168, 144, 96, 84, 72, 48, 42, 36, 24, 21, 18, 12, 9, 6, 3)  # plain, dotted and double-dotted
+_TRIPLET_VALUES = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the ticks that plain and dotted values take in a triplet
+_BASS_CLEF_BELOW = 57  # mean pitch
+
+
+def write_abc(piece: Piece) -> str:
+    """ABC text of a piece: one tune, numbered 1.
+
+    Left out are velocities, dynamics, chords that are not known, and phrases. An ending that stays open past a repeat, a
+    double bar or the next ending is closed there.
+
+    Raises:
+        ScoreError: a bar without length, or a note or a chord outside the piece's bars.
+    """
+    _check(piece)
+    lines = _header(piece)
+    bar_lines = _BarLines(piece.bars)
+    voices = [_VoiceWriter(piece, voice, bar_lines) for voice in range(len(piece.voices))]
+    labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != ("M",) else [""]
+    for first, last in _systems(piece.bars):
+        lines += [label + voice.line(first, last) for label, voice in zip(labels, voices, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _check(piece: Piece) -> None:
+    total = sum(bar.length for bar in piece.bars)
+    start = 0
+    for number, bar in enumerate(piece.bars, 1):
+        if bar.length < 1:
+            raise ScoreError(f"a bar is {bar.length} ticks long; it needs at least one").at(
+                title=piece.title, bar=number
+            )
+        onsets = [note.onset for sung in bar.notes for note in sung] + [chord.onset for chord in bar.chords]
+        if any(not 0 <= onset < bar.length for onset in onsets):
+            problem = f"a note or a chord begins at tick {max(onsets)} of a bar of {bar.length}"
+            raise ScoreError(f"{problem}; put it into its own bar").at(title=piece.title, bar=number)
+        end = max((start + note.onset + note.duration for sung in bar.notes for note in sung), default=0)
+        if end > total:
+            raise ScoreError(f"a note rings {end - total} ticks past the last bar; shorten it").at(
+                title=piece.title, bar=number
+            )
+        start += bar.length
+
+
+def _header(piece: Piece) -> list[str]:
+    fields = [("X", "1"), ("T", piece.title)]
+    fields += [(letter, text) for letter, text in piece.metadata if letter == "C"]
+    fields += [("R", piece.style)] if piece.style else []
+    fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
+    fields += [("Q", _tempo_text(piece.tempo, piece.meter))] if piece.tempo else []
+    lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
+    if piece.voices != ("M",):
+        is_choir = piece.voices == ("S", "A", "T", "B")
+        lines.append("%%score " + ("(S A) (T B)" if is_choir else " ".join(piece.voices)))
+        lines += [f"V:{name} clef={_clef(piece, voice)}" for voice, name in enumerate(piece.voices)]
+    return [*lines, f"K:{_key_text(piece.key)}"]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("%", "\\%")
+
+
+def _clef(piece: Piece, voice: int) -> str:
+    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+    return "bass" if pitches and sum(pitches) < _BASS_CLEF_BELOW * len(pitches) else "treble"
+
+
+def _meter_text(meter: Meter | None) -> str:
+    return "none" if meter is None else str(meter)
+
+
+def _key_text(key: Key) -> str:
+    return key.tonic + {"maj": "", "min": "m"}.get(key.mode, key.mode)
+
+
+def _unit_length(meter: Meter | None) -> int:
+    """Ticks of the unit note length that the standard gives a metre: a 16th below 3/4, else an eighth."""
+    return TICKS_PER_WHOLE // (16 if meter and 4 * meter.numerator < 3 * meter.denominator else 8)
+
+
+def _tempo_text(tempo: float, meter: Meter | None) -> str:
+    """The tempo in beats of the metre where these are a whole number a minute, else in quarter notes."""
+    beat = meter.beat_length if meter else _QUARTER
+    beats = tempo * TICKS_PER_QUARTER / beat
+    if abs(beats - round(beats)) < 1e-6 and round(beats):
+        return f"{Fraction(beat, TICKS_PER_WHOLE)}={round(beats)}"
+    return f"1/4={tempo:g}"
+
+
+def _systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
+    """Index of the first bar of each line, and of the one after its last: lines hold four bars, pick-ups not counted."""
+    first = count = 0
+    for index, bar in enumerate(bars):
+        if count == _BARS_PER_LINE:
+            yield first, index
+            first, count = index, 0
+        count += not bar.is_pickup
+    yield first, len(bars)
+
+
+def bars_before(begins_ending: Sequence[bool], ends_ending: Sequence[bool]) -> list[int]:
+    """Index of the bar that leads into each bar; -1 for the first. A later ending is entered from before the first one.
+
+    Args:
+        begins_ending: Whether each bar begins an ending.
+        ends_ending: Whether the open ending stops after each bar.
+    """
+    before = []
+    entrance = -1
+    for index, begins in enumerate(begins_ending):
+        if begins and not (index and ends_ending[index - 1]):
+            entrance = index - 1
+        before.append(entrance if begins else index - 1)
+    return before
+
+
+def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -> bool:
+    """Whether a bar of `length` ticks after a sign is the second part of a split bar that begins with `before` ticks."""
+    return not before_is_pickup and length + before <= full
+
+
+class _BarLines:
+    """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice."""
+
+    def __init__(self, bars: Sequence[Bar]) -> None:
+        self._bars = bars
+        self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
+        self._is_in_ending: list[bool] = []  # after each bar
+        is_open = False
+        for bar in bars:
+            is_open = (is_open or bool(bar.endings)) and not bar.ending_end
+            self._is_in_ending.append(is_open)
+
+    def opening(self, index: int) -> str:
+        """What stands before a bar at the start of a line."""
+        bar = self._bars[index]
+        signs = ["|:"] if bar.repeat_start else []
+        if bar.endings:
+            signs.append("[" + ",".join(map(str, bar.endings)))
+        return " ".join([*signs, *self._marks(index)])
+
+    def closing(self, index: int) -> str:
+        """What stands after a bar at the end of a line."""
+        bar = self._bars[index]
+        if bar.repeat_end:
+            return ":|"
+        if index + 1 == len(self._bars):
+            return "|]"
+        after = self._bars[index + 1]
+        if bar.ending_end and not after.repeat_start and not after.endings:
+            return "||"
+        if self._splits_bar(index):
+            return ".|" if self._is_in_ending[index] else "||"
+        return "|"
+
+    def joining(self, index: int) -> str:
+        """What stands between a bar and the next on the same line."""
+        close, opening = self.closing(index), self.opening(index + 1)
+        if opening.startswith("|:"):
+            opening = (":" if close == ":|" else "|") + opening[1:]
+            close = ""
+        return " ".join(filter(None, (close, opening)))
+
+    def _has_sign(self, index: int) -> bool:
+        """Whether a repeat or an ending stands between a bar and the next."""
+        bar, after = self._bars[index], self._bars[index + 1]
+        return bar.repeat_end or bar.ending_end or after.repeat_start or bool(after.endings)
+
+    def _splits_bar(self, index: int) -> bool:
+        """Whether a bar and the next are one that nothing but a bar line splits."""
+        return self._bars[index + 1].is_pickup and not self._has_sign(index) and self._completes_bar(index + 1)
+
+    def _completes_bar(self, index: int) -> bool:
+        bar, before = self._bars[index], self._bars[self._before[index]]
+        full = bar.meter.bar_length if bar.meter else 0
+        return self._before[index] < 0 or completes_bar(bar.length, full, before.length, before.is_pickup)
+
+    def _marks(self, index: int) -> Iterator[str]:
+        bar, last = self._bars[index], self._bars[max(0, index - 1)]
+        if bar.meter != last.meter:
+            yield f"[M:{_meter_text(bar.meter)}]"
+        if bar.key != last.key:
+            yield f"[K:{_key_text(bar.key)}]"
+        if bar.meter and bar.length < bar.meter.bar_length:
+            is_signed = index == 0 or self._has_sign(index - 1) or self._splits_bar(index - 1)
+            if bar.is_pickup != (is_signed and self._completes_bar(index)):
+                yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
+
+
+@dataclass(eq=False, slots=True)
+class _Sounding:
+    """A note on the time line of the piece, and how it is spelled: letter, octave and alteration."""
+
+    start: int
+    end: int
+    pitch: int
+    letter: str
+    octave: int
+    alteration: int
+
+
+def _spelled(pitch: int, key: Key) -> tuple[str, int, int]:
+    """Letter, octave and alteration: the key's own and those chromatic notes that are nearest on the line of fifths."""
+    lowest = key.signature - (2 if key.mode == "min" else 3)
+    fifths = lowest + (7 * pitch - lowest) % 12
+    name = name_at(fifths)
+    alteration = name.count("#") - name.count("b")
+    octave = (pitch - alteration) // 12
+    if octave < 0:
+        return "C", 0, pitch
+    return name[0], octave, alteration
+
+
+class _Accidentals:
+    """Which notes of a voice need an accidental, so that it is read right by those who take accidentals for their octave
+    only, by those who take them for all octaves, and by those who carry them over ties.
+    """
+
+    def __init__(self) -> None:
+        self._signature: dict[str, int] = {}
+        self._in_octave: dict[tuple[str, int], int] = {}
+        self._in_all: dict[str, int] = {}
+
+    def start_bar(self, key: Key) -> None:
+        """Forget the last bar's accidentals."""
+        altered = [name_at(fifths) for fifths in range(key.signature - 1, key.signature + 6)]
+        self._signature = {name[0]: name.count("#") - name.count("b") for name in altered}
+        self._in_octave.clear()
+        self._in_all.clear()
+
+    def sign(self, note: _Sounding, tied: Sequence[_Sounding]) -> str:
+        """The accidental of a note, empty where none is needed; `tied` are the notes that are tied on to here."""
+        letter, octave, alteration = note.letter, note.octave, note.alteration
+        readings = {
+            self._in_octave.get((letter, octave), self._signature[letter]),
+            self._in_all.get(letter, self._signature[letter]),
+            *(other.alteration for other in tied if (other.letter, other.octave) == (letter, octave)),
+        }
+        if readings == {alteration}:
+            return ""
+        self._in_octave[letter, octave] = self._in_all[letter] = alteration
+        return _ACCIDENTALS[alteration]
+
+
+class _VoiceWriter:
+    """One voice, written line after line."""
+
+    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines) -> None:
+        self._bars = piece.bars
+        self._key = piece.key
+        self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
+        self._voice = voice
+        self._bar_lines = bar_lines
+        self._unit = _unit_length(piece.meter)
+        self._accidentals = _Accidentals()
+        self._sounding: list[_Sounding] = []
+
+    def line(self, first: int, last: int) -> str:
+        """The bars from `first` to before `last`."""
+        parts = [self._bar_lines.opening(first)]
+        for index in range(first, last):
+            parts.append(self._bar(index))
+            parts.append(self._bar_lines.joining(index) if index + 1 < last else self._bar_lines.closing(index))
+        return " ".join(filter(None, parts))
+
+    def _bar(self, index: int) -> str:
+        bar = self._bars[index]
+        start, end = self._starts[index], self._starts[index + 1]
+        self._accidentals.start_bar(bar.key)
+        onsets = [note.onset for note in bar.notes[self._voice]]
+        notes = self._sounding + [
+            _Sounding(
+                start + note.onset, start + note.onset + note.duration, note.pitch, *_spelled(note.pitch, bar.key)
+            )
+            for note in bar.notes[self._voice]
+        ]
+        symbols = self._symbols(bar)
+        cuts = {0, bar.length, *onsets, *symbols, *(note.end - start for note in notes if note.end < end)}
+        text = []
+        last: _Value | None = None
+        for is_triplet, values in _groups(_values(sorted(cuts), bar)):
+            prefix = "" if not is_triplet else "(3" if len(values) == 3 else f"(3:2:{len(values)}"
+            for value in values:
+                text.append("" if last is None or _is_beamed(last, value, bar) else " ")
+                text += [prefix, symbols.get(value.start, ""), self._sound(value, notes, start)]
+                prefix, last = "", value
+        self._sounding = [note for note in notes if note.end > end]
+        return "".join(text)
+
+    def _symbols(self, bar: Bar) -> dict[int, str]:
+        names = {chord.onset: chord_name(chord.label, self._key) for chord in bar.chords if self._voice == 0}
+        return {onset: f'"{name}"' for onset, name in names.items() if name}
+
+    def _sound(self, value: _Value, notes: Sequence[_Sounding], bar_start: int) -> str:
+        """A rest, a note or a chord for what sounds during a value."""
+        start, end = bar_start + value.start, bar_start + value.end
+        sounding = sorted((note for note in notes if note.start <= start < note.end), key=_low_to_high)
+        tied = [note for note in sounding if note.start < start]
+        heads = [self._head(note, tied) + "-" * (note.end > end) for note in sounding]
+        length = _length_text(Fraction((end - start) * (3 if value.window is not None else 2), 2 * self._unit))
+        if not heads:
+            return "z" + length
+        if len(heads) > 1:
+            return f"[{''.join(heads)}]{length}"
+        head = heads[0].rstrip("-")
+        return head + length + heads[0][len(head) :]
+
+    def _head(self, note: _Sounding, tied: Sequence[_Sounding]) -> str:
+        octaves = note.octave - _MIDDLE_C_OCTAVE
+        letter = note.letter.lower() if octaves > 0 else note.letter
+        return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
+
+
+def _low_to_high(note: _Sounding) -> tuple[int, int]:
+    return note.pitch, note.start
+
+
+def _length_text(length: Fraction) -> str:
+    if length == Fraction(1, 2):
+        return "/"
+    upper = "" if length.numerator == 1 else str(length.numerator)
+    return upper if length.denominator == 1 else f"{upper}/{length.denominator}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A stretch of a bar that one note value fills; `window` is where its triplet begins, None outside triplets."""
+
+    start: int
+    end: int
+    window: int | None
+
+
+def _groups(values: Sequence[_Value]) -> Iterator[tuple[bool, list[_Value]]]:
+    for window, group in groupby(values, key=lambda value: value.window):
+        yield window is not None, list(group)
+
+
+def _is_beamed(value: _Value, following: _Value, bar: Bar) -> bool:
+    """Whether two neighbours stand under one beam: both short, and within one beat, half a bar of 4/4, or a bar of 3/8."""
+    if max(value.end - value.start, following.end - following.start) >= _QUARTER or bar.meter is None:
+        return False
+    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), bar.meter.beat_length)
+    return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
+
+
+def _values(cuts: Sequence[int], bar: Bar) -> list[_Value]:
+    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too."""
+    beat = bar.meter.beat_length if bar.meter else _QUARTER
+    origin = bar.offset if bar.offset % _GRID == 0 else 0
+    positions = [cut + origin for cut in cuts]
+    is_compound = bar.meter is not None and bar.meter.is_compound
+    windows = dict(_triplets(positions, positions[0], positions[-1], _EIGHTH if is_compound else _HALF))
+    edges = {edge for window in windows.items() for edge in window if positions[0] < edge < positions[-1]}
+    starts = sorted(windows)
+    values = []
+    for left, right in pairwise(sorted({*positions, *edges})):
+        nearest = bisect_right(starts, left) - 1
+        window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
+        for start, end in _split(left, right, beat, _VALUES if window is None else _TRIPLET_VALUES):
+            values.append(_Value(start - origin, end - origin, window))
+    return values
+
+
+def _triplets(cuts: Sequence[int], first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the triplets that the cuts need: the longest that have all cuts within them on their grid."""
+    for start in range(first - first % size, last, size):
+        end = start + size
+        inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
+        if all(cut % _GRID == 0 for cut in inside):
+            continue
+        if size == _SHORTEST_TRIPLET or all((cut - start) % (size // 3) == 0 for cut in inside):
+            yield start, end
+        else:
+            yield from _triplets(inside, start, end, size // 2)
+
+
+def _split(start: int, end: int, beat: int, values: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Cut a stretch into note values, up to the next beat first where it does not begin on one."""
+    while start < end:
+        length = end - start
+        if length not in values:
+            to_beat = beat - start % beat
+            most = min(length, to_beat) if start % beat else length
+            length = next(value for value in values if value <= most)
+        yield start, start + length
+        start += length
