@@ -1,0 +1,1 @@
+"""How good a checkpoint is, in numbers that another program can compute again."""

@@ -1,0 +1,108 @@
+"""Held-out loss of a checkpoint, in nats a token, beside n-gram models over exactly the same tokens.
+
+Counted are the tokens that decoding samples: what the grammar or the plan prescribes costs a model nothing and would
+only flatter it. All models read the same tokens to the left; the n-gram models are estimated on the training split of
+the same corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+from ..core.configuration_remi import VOCABULARY_SIZE
+from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from ..data.corpus import load_corpus
+from ..data.crop import crop_to_length
+from ..data.datasets import IGNORED, BarChordDataset, FullDetailDataset, PackedRows, StageDataset, collate
+from ..data.splits import split_by_melody
+from ..data.tunes import CorpusTune
+from .ngrams import NgramModel
+
+NGRAM_ORDERS = {"unigram": 1, "bigram": 2, "5-gram": 5}
+ROWS_AT_ONCE = 4
+
+Split = Literal["train", "valid", "test"]
+
+
+@dataclass(frozen=True)
+class LikelihoodTable:
+    """Loss in nats a token by stage ("planner", "detail") and model ("unigram", "bigram", "5-gram", "model"), and the
+    tokens counted by stage.
+    """
+
+    losses: dict[str, dict[str, float]]
+    tokens: dict[str, int]
+    split: Split
+
+    def __str__(self) -> str:
+        models = next(iter(self.losses.values()))
+        lines = [
+            f"nats a token, {self.split} split",
+            f"{'':8} {'tokens':>9} " + " ".join(f"{name:>8}" for name in models),
+        ]
+        for stage, losses in self.losses.items():
+            numbers = " ".join(f"{loss:8.4f}" for loss in losses.values())
+            lines.append(f"{stage:8} {self.tokens[stage]:9,} {numbers}")
+        return "\n".join(lines)
+
+
+def compare_likelihood(model_folder: str | Path, corpus: str | Path, split: Split = "test") -> LikelihoodTable:
+    """Loss of both stages of a checkpoint, and of n-gram models, over a split of a corpus.
+
+    Raises:
+        CorpusError: there is no such corpus, or it is too small to split.
+        CheckpointError: there is no such model, or it is incomplete.
+    """
+    model = TwoStageModel.from_pretrained(model_folder, dtype=torch.float32).eval()
+    splits = split_by_melody(load_corpus(corpus).tunes)
+    losses, tokens = {}, {}
+    for stage in (model.planner, model.detail):
+        max_length = stage.config.max_position_embeddings
+        held_out = stage_dataset(stage, getattr(splits, split), max_length)
+        train = stage_dataset(stage, splits.train, max_length)
+        name = "planner" if isinstance(stage, BarPlannerModel) else "detail"
+        ngrams = {
+            label: NgramModel(order, VOCABULARY_SIZE).fit(_sequences(train)).loss(_sequences(held_out))
+            for label, order in NGRAM_ORDERS.items()
+        }
+        losses[name] = ngrams | {"model": mean_loss(stage, PackedRows(held_out, max_length))}
+        tokens[name] = sum(sum(counts) for _, counts in _sequences(held_out))
+    return LikelihoodTable(losses, tokens, split)
+
+
+def stage_dataset(
+    stage: BarPlannerModel | DetailGeneratorModel, tunes: Sequence[CorpusTune], max_length: int
+) -> StageDataset:
+    """The dataset of a stage over some tunes, cut where they are longer than `max_length` tokens; nothing is left out
+    at random.
+    """
+    kind = BarChordDataset if isinstance(stage, BarPlannerModel) else FullDetailDataset
+    return kind(part for tune in tunes for part in crop_to_length(tune.tokens, kind.form, max_length))
+
+
+@torch.inference_mode()
+def mean_loss(stage: BarPlannerModel | DetailGeneratorModel, rows: PackedRows) -> float:
+    """Mean negative log likelihood of all labelled tokens, in nats."""
+    device = next(stage.parameters()).device
+    total, number = 0.0, 0
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        batch = collate([rows[index] for index in range(start, min(start + ROWS_AT_ONCE, len(rows)))])
+        batch = {name: tensor.to(device) for name, tensor in batch.items()}
+        labels = batch.pop("labels")[:, 1:]
+        is_counted = labels != IGNORED
+        logits = stage(**batch, use_cache=False).logits[:, :-1][is_counted]
+        total += F.cross_entropy(logits.float(), labels[is_counted], reduction="sum").item()
+        number += len(logits)
+    return total / number
+
+
+def _sequences(dataset: StageDataset) -> Iterable[tuple[list[int], list[bool]]]:
+    for index in range(len(dataset)):
+        item = dataset[index]
+        yield item["input_ids"].tolist(), (item["labels"] != IGNORED).tolist()

@@ -1,0 +1,1 @@
+"""Training of both stages with `transformers.Trainer`, resumable, into one model folder."""
