@@ -24,6 +24,7 @@ _MODULES = {
         "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "RemiError",
         "RequestError", "ScoreError", "ScoreFormatError",
     ),
+    "core.generation_remi": ("detail_prompts",),
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
     "core.plan": ("Plan",),

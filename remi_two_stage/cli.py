@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .core.errors import RemiError, RequestError
+from .core.plan import Plan
 from .training.arguments import TrainingPlan
 
 if TYPE_CHECKING:
     from .composer import Composer, Progress, Sampling
     from .core.piece import Piece
-    from .core.plan import Plan
 
 OUTPUT_FORMATS = (".abc", ".mid", ".musicxml")
 
@@ -140,6 +140,7 @@ def _realize(options: argparse.Namespace) -> None:
         piece = composer.realize(
             options.chords, seed=seed, sampling=sampling, progress=progress, voices=_voices(options), **context
         )
+    _report(Plan.of(piece), seed)
     _write(piece, options.output, seed)
 
 
@@ -199,7 +200,7 @@ def _progress_bars() -> Iterator[Progress]:
 def _report(plan: Plan, seed: int) -> None:
     roman, names = plan.text().splitlines(), plan.text(names=True).splitlines()
     width = max(map(len, roman))
-    print(f"chord plan, {plan.bar_count} bars in {plan.skeleton.key}, {plan.skeleton.meter}, seed {seed}")
+    print(f"chord plan, {plan.bar_count} bars in {plan.skeleton.key.spoken}, {plan.skeleton.meter}, seed {seed}")
     for left, right in zip(roman, names, strict=True):
         print(f"  {left:{width}}    {right}")
 

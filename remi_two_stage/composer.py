@@ -120,7 +120,7 @@ class Composer:
         names = globals_tokens(_check_voices(voices, style), home, measure, style, tempo, bars)
         prompt = torch.tensor([[TOKEN_IDS[name] for name in names]])
         written = self._generate(self.model.planner, prompt, tonality, seed, sampling, _counter(progress, "plan", bars))
-        return Plan.of(_in_key(decode(written), tonality))
+        return Plan.of(decode(written).in_key(tonality.tonic))
 
     def realize(
         self,
@@ -148,7 +148,8 @@ class Composer:
         written = self._generate(
             self.model.detail, prompt, tonality, seed, sampling, _counter(progress, "notes", total)
         )
-        return _in_key(decode(written), tonality)
+        title = f"{(given.skeleton.style or 'tune').replace('-', ' ').capitalize()} in {tonality.spoken}"
+        return replace(decode(written).in_key(tonality.tonic), title=given.skeleton.title or title)
 
     def compose(
         self,
@@ -164,8 +165,7 @@ class Composer:
     ) -> Piece:
         """Write a plan and the notes over it; arguments and errors as in `plan`."""
         plan = self.plan(style, key, meter, bars, tempo, voices, seed, sampling, progress)
-        piece = self.realize(plan, seed, sampling, progress)
-        return replace(piece, title=f"{(style or 'tune').replace('-', ' ').capitalize()} in {_spoken(Key.parse(key))}")
+        return self.realize(plan, seed, sampling, progress)
 
     def _generate(
         self,
@@ -256,17 +256,3 @@ def _typed_plan(
 ) -> Plan:
     _check_request(style, 1, tempo)
     return Plan.parse(text, Key.parse(key), _check_meter(meter, style), _check_voices(voices, style), style, tempo)
-
-
-def _in_key(piece: Piece, key: Key) -> Piece:
-    return piece.in_key(key.tonic)
-
-
-_SPOKEN_MODES = {
-    "maj": "major", "min": "minor", "dor": "Dorian", "phr": "Phrygian", "lyd": "Lydian", "mix": "Mixolydian",
-    "loc": "Locrian",
-}  # fmt: skip
-
-
-def _spoken(key: Key) -> str:
-    return f"{key.tonic} {_SPOKEN_MODES[key.mode]}"

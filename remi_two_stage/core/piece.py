@@ -24,6 +24,7 @@ TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
 _LINE_OF_FIFTHS = "FCGDAEB"
 MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
 """Mode -> sharps of its key signature when its tonic is C (negative: flats)."""
+_SPOKEN_MODES = dict(zip(MODES, "major minor Dorian Phrygian Lydian Mixolydian Locrian".split(), strict=True))
 _MODE_NAMES = {"": "maj", "M": "maj", "m": "min", "ion": "maj", "aeo": "min"} | {mode: mode for mode in MODES}
 """What `K:` may say -> mode; only the first three letters count (ABC 2.1, section 3.1.14)."""
 
@@ -90,6 +91,11 @@ class Key:
     def semitones_above_c(self) -> int:
         """Semitones from C to this tonic by the way that `Piece.in_c()` takes back: -6 to 5."""
         return self.pitch_class if self.pitch_class <= 5 else self.pitch_class - 12
+
+    @property
+    def spoken(self) -> str:
+        """The key in words: "F# minor"."""
+        return f"{self.tonic} {_SPOKEN_MODES[self.mode]}"
 
     def shifted(self, fifths: int) -> Key:
         """The same mode, its tonic moved along the line of fifths, respelled where that needs more than seven

@@ -12,10 +12,10 @@ from .music21_writer import to_music21
 __all__ = ["from_music21", "remi_tokens_to_score", "to_music21"]
 
 
-def remi_tokens_to_score(tokens: Sequence[str]) -> Any:
-    """The `music21.stream.Score`, in C, that a token sequence of any form says.
+def remi_tokens_to_score(tokens: Sequence[str], tonic: str = "C") -> Any:
+    """The `music21.stream.Score` that a token sequence of any form says, brought from C to `tonic`.
 
     Raises:
         GrammarError: an unknown token, or one that may not stand where it does.
     """
-    return to_music21(decode(tokens))
+    return to_music21(decode(tokens).in_key(tonic))
