@@ -1,9 +1,10 @@
-"""Are all compositions valid scores? Composes with the embedded checkpoint and with random weights, and checks every piece.
+"""Are all compositions valid scores? Composes with the embedded checkpoint and random weights, and checks every piece.
 
     python benchmarks/compositions.py [--trained 200] [--random 50]
 
-Checked: exactly the bars asked for; the notes and bars that come back from the ABC and from the MusicXML; what abc2midi (Debian's package
-abcmidi) says about the ABC, when it is installed. Requests go round all common metres, several keys, styles and lengths from 1 to 32 bars.
+Checked: exactly the bars asked for; the notes, bars and chords that come back from the ABC and from the MusicXML; what
+abc2midi (Debian's package abcmidi) says about the ABC, when it is installed. Requests go round common metres, several
+keys, styles and lengths from 1 to 32 bars.
 """
 
 from __future__ import annotations

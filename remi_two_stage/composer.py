@@ -29,8 +29,8 @@ EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
 FOUR_PART_STYLES = ("hymn", "chorale")
 STYLE_METERS = {
-    "jig": "6/8", "reel": "C|", "hornpipe": "C|", "slip-jig": "9/8", "slide": "12/8", "clog": "C|", "highland-fling": "C|",
-    "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
+    "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
+    "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
 }  # fmt: skip
 """The usual metre of a style; 4/4 where nothing is listed."""
 Progress = Callable[[str, int, int], None]

@@ -7,7 +7,7 @@ A bar range begins at a phrase start and never inside an ending. What the cut ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..core.chords import make_label, split_label
@@ -16,6 +16,13 @@ from ..core.errors import RequestError
 from ..core.grammar import Form
 from ..core.piece import Bar, Chord, Piece
 from ..core.vocabulary import TOKEN_IDS, token_names
+
+SEQUENCE_OF: dict[Form, Callable[[Sequence[str]], list[str]]] = {
+    "full": list,
+    "plan": extract_chord_sequence,
+    "detail": detail_sequence,
+}
+"""For each form, what makes its sequence from a tune's tokens in the form "full"."""
 
 
 def crop(piece: Piece, start: int, stop: int) -> Piece:
@@ -75,8 +82,9 @@ def crop_to_length(token_ids: Sequence[int], form: Form, max_length: int) -> lis
     A tune that fits stays as it is. A longer one is cut at phrase starts, each part as long as possible; a phrase
     that alone is too long is left out.
     """
+    make = SEQUENCE_OF[form]
     names = [token_names()[token] for token in token_ids]
-    if _length(names, form) <= max_length:
+    if len(make(names)) <= max_length:
         return [list(token_ids)]
     piece = decode(names)
     cuts = [index for index in _boundaries(piece.bars) if piece.bars[index].phrase_start or index == 0]
@@ -88,16 +96,10 @@ def crop_to_length(token_ids: Sequence[int], form: Form, max_length: int) -> lis
         last = first
         while last < len(ends):
             candidate = encode(crop(piece, cuts[first], ends[last]))
-            if _length(candidate, form) > max_length:
+            if len(make(candidate)) > max_length:
                 break
             longest, last = candidate, last + 1
         if longest is not None:
             parts.append([TOKEN_IDS[name] for name in longest])
         first = max(last, first + 1)
     return parts
-
-
-def _length(full: list[str], form: Form) -> int:
-    if form == "full":
-        return len(full)
-    return len(extract_chord_sequence(full) if form == "plan" else detail_sequence(full))

@@ -21,10 +21,10 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from ..core.codec import detail_sequence, extract_chord_sequence
 from ..core.errors import CorpusError, RequestError
 from ..core.grammar import Form, Grammar
 from ..core.vocabulary import DETAIL, IDS, PAD, TOKEN_IDS, token_names
+from .crop import SEQUENCE_OF
 
 IGNORED = -100
 """Label of a token that bears no loss."""
@@ -81,18 +81,13 @@ class StageDataset(Dataset[Item]):
         sampled: list[bool] = []
         self.lengths: list[int] = []
         for tune in tunes:
-            sequence = [TOKEN_IDS[name] for name in self.sequence_of([names[token] for token in tune])]
+            sequence = [TOKEN_IDS[name] for name in SEQUENCE_OF[self.form]([names[token] for token in tune])]
             token_ids += sequence
             sampled += sampled_tokens(sequence, self.form)
             self.lengths.append(len(sequence))
         self._token_ids = torch.tensor(token_ids, dtype=torch.int16)
         self._sampled = torch.tensor(sampled, dtype=torch.bool)
         self._starts = [0, *torch.tensor(self.lengths, dtype=torch.int64).cumsum(0).tolist()]
-
-    @staticmethod
-    def sequence_of(full: Sequence[str]) -> list[str]:
-        """The sequence that the stage learns, from a tune's tokens in the form "full"."""
-        raise NotImplementedError
 
     def set_epoch(self, epoch: int) -> None:
         """Choose anew what items lack; training calls this before each epoch."""
@@ -121,7 +116,6 @@ class BarChordDataset(StageDataset):
     """For the planner: globals, then every bar's header and footer (form "plan"); all of it is learnt."""
 
     form = "plan"
-    sequence_of = staticmethod(extract_chord_sequence)
 
 
 class FullDetailDataset(StageDataset):
@@ -130,7 +124,6 @@ class FullDetailDataset(StageDataset):
     """
 
     form = "detail"
-    sequence_of = staticmethod(detail_sequence)
 
 
 class PackedRows(Dataset[Item]):
@@ -149,7 +142,7 @@ class PackedRows(Dataset[Item]):
             raise CorpusError("there is no piece to pack; the corpus, or this split of it, is empty")
         if max(pieces.lengths) > row_length:
             raise RequestError(
-                f"a piece of {max(pieces.lengths)} tokens does not fit a row of {row_length}; cut it with crop_to_length"
+                f"a piece of {max(pieces.lengths)} tokens does not fit rows of {row_length}; cut it with crop_to_length"
             )
         self.pieces = pieces
         self.row_length = row_length

@@ -11,7 +11,7 @@ _BARS_A_PHRASE = 4
 
 
 def mark_phrases(bars: Sequence[Bar], begins: Collection[int] = (), are_known: bool = False) -> list[Bar]:
-    """The bars with `phrase_start` set: at the beginning of every section, then at known places or every fourth bar.
+    """The bars with `phrase_start` set: where a section begins, then at known places or every fourth bar.
 
     A section begins with the piece, at `|:` and after `:|`; endings belong to the section before them.
 
