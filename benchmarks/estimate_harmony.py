@@ -2,41 +2,62 @@
 
     REMI_CORPORA=path/to/corpora python benchmarks/estimate_harmony.py [--write]
 
-The parameters are those of a conditional random field over the triads of bars, fitted by maximum conditional likelihood
-with a Gaussian prior on Nottingham's training tunes (melodies with chord symbols). Accuracy is the share of bars that
-begin with a written chord whose root and triad quality are found with all symbols hidden; sevenths and other additions
-do not count.
+The parameters are those of two conditional random fields over triads, fitted by maximum conditional likelihood with a
+Gaussian prior: for melodies on Nottingham's training tunes (melodies with chord symbols), for several voices on 20
+chorales of Bach with the analyses that come with music21.
 
-Shapes: B tunes, T bars, S triads, F features, 12 pitch classes or intervals.
+Accuracy on melodies is the share of bars that begin with a written chord whose root and triad quality are found with
+all symbols hidden; sevenths and other additions do not count. On chorales it is the share of beats whose longest triad
+is found, each fourth of the chorales inferred with parameters from the other three.
+
+Shapes: T segments (bars or beats) of a piece, B pieces, S triads, F features, 12 pitch classes or intervals, P places.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from remi_two_stage.core.chords import split_label
-from remi_two_stage.core.piece import Bar, Piece
-from remi_two_stage.scores import harmony
-from remi_two_stage.scores.harmony import FEATURES, POSITIONS, TRIADS, Triad
+from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Piece
+from remi_two_stage.scores import harmony_inference as inference
+from remi_two_stage.scores.harmony_inference import ChordModel, Segment, Triad
+from remi_two_stage.scores.music21_bridge import from_music21
 from remi_two_stage.scores.read_abc import read_abc
 
-QUALITIES = ("maj", "min")
 MODES = ("maj", "min")
 TRIAD_OF = {
     "7": "maj", "maj7": "maj", "6": "maj", "min7": "min", "min6": "min", "minmaj7": "min",
     "hdim7": "dim", "dim7": "dim", "aug7": "aug",
 }  # fmt: skip
-STRENGTH_OF_PRIOR = 0.3
+MUSIC21_QUALITIES = {"major": "maj", "minor": "min", "diminished": "dim", "augmented": "aug"}
+STRENGTH_OF_PRIOR = 1.0
 ITERATIONS = 60
-NONE = -1
+FOLDS = 4
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Example:
+    """A piece in segments, its mode, and the triad of each segment as far as it is known."""
+
+    segments: list[Segment]
+    mode: str
+    triads: list[Triad | None]
+
+
+# --- data
 
 
 def triad_of(label: str) -> Triad | None:
@@ -50,107 +71,170 @@ def written_triad(bar: Bar) -> Triad | None:
     return triad_of(bar.chords[0].label) if bar.chords and bar.chords[0].onset == 0 else None
 
 
-def accuracy(pieces: list[Piece]) -> tuple[float, int]:
-    """Share of the bars that begin with a symbol whose triad is inferred, and the number of these bars."""
-    right = total = 0
-    for piece in pieces:
-        for bar, label in zip(piece.bars, harmony.infer_chords(piece), strict=True):
-            if written := written_triad(bar):
-                right += triad_of(label) == written
-                total += 1
-    return right / total, total
+def melody_example(piece: Piece) -> Example:
+    """A tune with its chord symbols as targets."""
+    segments = inference.melody_segments(piece, len(piece.bars))
+    return Example(segments, piece.key.mode, [written_triad(bar) for bar in piece.bars])
+
+
+def chorale_examples() -> Iterator[Example]:
+    """The chorales of Bach's whose analyses music21 brings, beat by beat."""
+    from music21 import converter, corpus
+
+    for path in sorted(path for path in corpus.getComposer("bach") if path.suffix == ".rntxt"):
+        work = re.search(r"BWV:\s*([\d.]+)", path.read_text(encoding="utf-8", errors="replace"))
+        assert work is not None, f"{path} names no work"
+        score = corpus.parse(f"bach/bwv{work[1]}")
+        numbers = [measure.number for measure in score.parts[0].getElementsByClass("Measure")]
+        analysis = {
+            measure.number: [
+                (round(TICKS_PER_QUARTER * chord.getOffsetInHierarchy(measure)), chord)
+                for chord in measure.recurse().getElementsByClass("RomanNumeral")
+            ]
+            for measure in converter.parse(path, format="romanText", forceSource=True)
+            .recurse()
+            .getElementsByClass("Measure")
+        }
+        piece = from_music21(score)
+        segments = inference.voices_segments(piece, len(piece.bars))
+        timelines = _timelines(piece, [analysis.get(number) for number in numbers])
+        yield Example(segments, piece.key.mode, [_longest(timelines, segment) for segment in segments])
+
+
+def _timelines(piece: Piece, chords: Sequence[list[tuple[int, Any]] | None]) -> list[list[tuple[int, Triad | None]]]:
+    """For each bar the analysed triads with their onsets, those before continued; empty where nothing is analysed."""
+    current: Triad | None = None
+    timelines = []
+    for in_bar in chords:
+        timeline: list[tuple[int, Triad | None]] = []
+        timeline += [(onset, _triad_of_numeral(chord, piece)) for onset, chord in in_bar or []]
+        if in_bar is not None and (not timeline or timeline[0][0] > 0):
+            timeline.insert(0, (0, current))
+        current = timeline[-1][1] if timeline else None
+        timelines.append(timeline)
+    return timelines
+
+
+def _triad_of_numeral(numeral: Any, piece: Piece) -> Triad:
+    root = numeral.root().pitchClass
+    quality = MUSIC21_QUALITIES.get(numeral.quality, "other")
+    return (root - piece.key.pitch_class) % 12, quality
+
+
+def _longest(timelines: Sequence[list[tuple[int, Triad | None]]], segment: Segment) -> Triad | None:
+    """The triad that sounds longest in a segment."""
+    timeline = timelines[segment.bar]
+    sounding: Counter[Triad | None] = Counter()
+    for (onset, triad), stop in zip(timeline, [*(onset for onset, _ in timeline[1:]), segment.end], strict=False):
+        sounding[triad] += max(0, min(stop, segment.end) - max(onset, segment.onset))
+    return max(sounding, key=sounding.__getitem__) if sounding else None
+
+
+# --- estimation
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tunes of similar length: evidence [B, T, F, 12], positions, targets and mask [B, T], modes [B]."""
+    """Examples of similar length: evidence [B, T, F, 12]; places, targets and mask [B, T]; modes [B]."""
 
     evidence: Tensor
-    positions: Tensor
+    places: Tensor
     targets: Tensor
     mask: Tensor
     modes: Tensor
 
 
-def make_batch(pieces: list[Piece]) -> Batch:
-    """Tensors for tunes; a target is `NONE` where no chord, or none of `TRIADS`, is known."""
-    size, length = len(pieces), max(len(piece.bars) for piece in pieces)
+def make_batch(examples: Sequence[Example], triads: Sequence[Triad], features: int) -> Batch:
+    """Tensors of examples; a target is `UNKNOWN` where no chord, or none of `triads`, is known."""
+    size, length = len(examples), max(len(example.segments) for example in examples)
     batch = Batch(
-        evidence=torch.zeros(size, length, len(FEATURES), 12),
-        positions=torch.zeros(size, length, dtype=torch.long),
-        targets=torch.full((size, length), NONE),
+        evidence=torch.zeros(size, length, features, 12),
+        places=torch.zeros(size, length, dtype=torch.long),
+        targets=torch.full((size, length), UNKNOWN),
         mask=torch.zeros(size, length, dtype=torch.bool),
-        modes=torch.tensor([MODES.index(piece.key.mode) for piece in pieces]),
+        modes=torch.tensor([MODES.index(example.mode) for example in examples]),
     )
-    for row, piece in enumerate(pieces):
-        batch.mask[row, : len(piece.bars)] = True
-        batch.positions[row, : len(piece.bars)] = torch.tensor(harmony.bar_positions(piece))
-        for column, (seen, bar) in enumerate(zip(harmony.bar_evidence(piece), piece.bars, strict=True)):
-            for feature, pitch_class, weight in seen:
+    for row, example in enumerate(examples):
+        batch.mask[row, : len(example.segments)] = True
+        for column, (segment, triad) in enumerate(zip(example.segments, example.triads, strict=True)):
+            batch.places[row, column] = segment.place
+            batch.targets[row, column] = triads.index(triad) if triad in triads else UNKNOWN
+            for feature, pitch_class, weight in segment.evidence:
                 batch.evidence[row, column, feature, pitch_class] = weight
-            triad = written_triad(bar)
-            batch.targets[row, column] = TRIADS.index(triad) if triad in TRIADS else NONE
     return batch
 
 
 class ChordField(torch.nn.Module):
-    """The conditional random field of `scores/harmony.py`, differentiable."""
+    """The conditional random field of `ChordModel`, differentiable."""
 
-    def __init__(self) -> None:
+    def __init__(self, triads: Sequence[Triad], features: int, places: int) -> None:
         super().__init__()
-        self.tones = torch.nn.Parameter(torch.zeros(len(QUALITIES), len(FEATURES), 12))
-        self.steps = torch.nn.Parameter(torch.zeros(len(QUALITIES), len(QUALITIES), 12))
-        self.mode_priors = torch.nn.Parameter(torch.zeros(len(MODES), 1, len(TRIADS)))
-        self.position_priors = torch.nn.Parameter(torch.zeros(len(MODES), len(POSITIONS), len(TRIADS)))
-        self.roots = torch.tensor([root for root, _ in TRIADS])
-        self.qualities = torch.tensor([QUALITIES.index(quality) for _, quality in TRIADS])
+        self.triads = tuple(triads)
+        self.kinds = tuple(dict.fromkeys(quality for _, quality in triads))
+        self.tones = torch.nn.Parameter(torch.zeros(len(self.kinds), features, 12))
+        self.steps = torch.nn.Parameter(torch.zeros(len(self.kinds), len(self.kinds), 12))
+        self.mode_priors = torch.nn.Parameter(torch.zeros(len(MODES), 1, len(triads)))
+        self.place_priors = torch.nn.Parameter(torch.zeros(len(MODES), places, len(triads)))
+        self.roots = torch.tensor([root for root, _ in triads])
+        self.qualities = torch.tensor([self.kinds.index(quality) for _, quality in triads])
 
     @property
     def priors(self) -> Tensor:
-        """Scores by mode and position, [2, positions, S]."""
-        return self.mode_priors + self.position_priors
+        """Scores by mode and place, [2, P, S]."""
+        return self.mode_priors + self.place_priors
 
     def scores(self, batch: Batch) -> Tensor:
-        """Score of every triad in every bar, [B, T, S]."""
+        """Score of every triad in every segment, [B, T, S]."""
         intervals = (torch.arange(12) - self.roots[:, None]) % 12
-        weights = self.tones[self.qualities].gather(2, intervals[:, None].expand(-1, len(FEATURES), -1))
-        return (
-            torch.einsum("btfp,sfp->bts", batch.evidence, weights) + self.priors[batch.modes[:, None], batch.positions]
-        )
+        weights = self.tones[self.qualities].gather(2, intervals[:, None].expand(-1, self.tones.shape[1], -1))
+        heard = torch.einsum("btfp,sfp->bts", batch.evidence, weights)
+        return heard + self.priors[batch.modes[:, None], batch.places]
 
     def transition(self) -> Tensor:
         """Score of every triad after every triad, [S, S]."""
         return self.steps[self.qualities[:, None], self.qualities, (self.roots - self.roots[:, None]) % 12]
 
     def loss(self, batch: Batch) -> Tensor:
-        """Negative log-likelihood of the written chords, the unwritten summed out."""
+        """Negative log-likelihood of the known chords, the unknown summed out."""
         scores = self.scores(batch)
-        excluded = (batch.targets[..., None] != NONE) & (batch.targets[..., None] != torch.arange(len(TRIADS)))
-        return (
-            self.log_partition(scores, batch.mask) - self.log_partition(scores.masked_fill(excluded, -1e9), batch.mask)
-        ).sum()
+        targets = batch.targets[..., None]
+        excluded = (targets != UNKNOWN) & (targets != torch.arange(len(self.triads)))
+        known = scores.masked_fill(excluded, -1e9)
+        return (self.log_partition(scores, batch.mask) - self.log_partition(known, batch.mask)).sum()
 
     def log_partition(self, scores: Tensor, mask: Tensor) -> Tensor:
         """Log of the summed weights of all paths, [B], by the forward recursion."""
         transition = self.transition()
         forward = scores[:, 0]
-        for bar in range(1, scores.shape[1]):
-            arrived = torch.logsumexp(forward[:, :, None] + transition, dim=1) + scores[:, bar]
-            forward = torch.where(mask[:, bar, None], arrived, forward)
+        for segment in range(1, scores.shape[1]):
+            arrived = torch.logsumexp(forward[:, :, None] + transition, dim=1) + scores[:, segment]
+            forward = torch.where(mask[:, segment, None], arrived, forward)
         return torch.logsumexp(forward, dim=1)
 
     def penalty(self) -> Tensor:
         """Negative log of the Gaussian prior."""
-        return (
-            0.5 * STRENGTH_OF_PRIOR * torch.stack([parameter.square().sum() for parameter in self.parameters()]).sum()
+        squares = torch.stack([parameter.square().sum() for parameter in self.parameters()])
+        return 0.5 * STRENGTH_OF_PRIOR * squares.sum()
+
+    def tables(self) -> dict[str, Any]:
+        """The parameters as `ChordModel` takes them, rounded."""
+        tones, steps, priors = (
+            table.mul(100).round().div(100).tolist() for table in (self.tones, self.steps, self.priors)
         )
+        return {
+            "tones": dict(zip(self.kinds, tones, strict=True)),
+            "steps": {
+                kind: dict(zip(self.kinds, rows, strict=True)) for kind, rows in zip(self.kinds, steps, strict=True)
+            },
+            "priors": dict(zip(MODES, priors, strict=True)),
+        }
 
 
-def fit(pieces: list[Piece]) -> ChordField:
+def fit(examples: Sequence[Example], triads: Sequence[Triad], features: int, places: int) -> ChordField:
     """Maximise the penalised likelihood by L-BFGS."""
-    pieces = sorted(pieces, key=lambda piece: len(piece.bars))
-    batches = [make_batch(pieces[start : start + 150]) for start in range(0, len(pieces), 150)]
-    model = ChordField()
+    examples = sorted(examples, key=lambda example: len(example.segments))
+    batches = [make_batch(examples[start : start + 150], triads, features) for start in range(0, len(examples), 150)]
+    model = ChordField(triads, features, places)
     optimizer = torch.optim.LBFGS(
         model.parameters(), max_iter=ITERATIONS, history_size=20, line_search_fn="strong_wolfe"
     )
@@ -166,38 +250,68 @@ def fit(pieces: list[Piece]) -> ChordField:
     return model
 
 
-def as_module(model: ChordField) -> str:
+def fit_melody(pieces: Sequence[Piece]) -> ChordField:
+    """The field of melodies."""
+    examples = [melody_example(piece) for piece in pieces if piece.key.mode in MODES]
+    return fit(examples, inference.MELODY_TRIADS, len(inference.MELODY_FEATURES), len(inference.MELODY_PLACES))
+
+
+def fit_voices(examples: Sequence[Example]) -> ChordField:
+    """The field of several voices."""
+    return fit(examples, inference.VOICES_TRIADS, len(inference.VOICES_FEATURES), len(inference.VOICES_PLACES))
+
+
+def as_module(models: dict[str, ChordField]) -> str:
     """Source text of `harmony_table.py`."""
+    lines = ['"""Parameters of `harmony_inference.py`; `benchmarks/estimate_harmony.py` writes them."""\n']
+    for name, model in models.items():
+        for part, table in model.tables().items():
+            lines.append(f"{name}_{part.upper()} = {_source(table)}\n")
+    return "\n".join(lines)
 
-    def rows(table: Tensor) -> str:
-        return "".join(f"        ({', '.join(f'{value:.2f}' for value in row)}),\n" for row in table.tolist())
 
-    def tables(name: str, keys: tuple[str, ...], values: Tensor) -> str:
-        blocks = "".join(f'    "{key}": (\n{rows(table)}    ),\n' for key, table in zip(keys, values, strict=True))
-        return f"{name} = {{\n{blocks}}}\n"
+def _source(value: object, indent: str = "") -> str:
+    """A table as Python source, a line for each innermost row."""
+    deeper = indent + "    "
+    if isinstance(value, dict):
+        items = "".join(f'{deeper}"{key}": {_source(part, deeper)},\n' for key, part in value.items())
+        return f"{{\n{items}{indent}}}"
+    if isinstance(value, list) and isinstance(value[0], list):
+        return "(\n" + "".join(f"{deeper}{_source(row, deeper)},\n" for row in value) + f"{indent})"
+    assert isinstance(value, list)
+    return f"({', '.join(f'{number:.2f}' for number in value)}{',' * (len(value) == 1)})"
 
-    steps = "".join(
-        f'    "{before}": {{\n'
-        + "".join(
-            f'        "{after}": ({", ".join(f"{v:.2f}" for v in model.steps[i, j].tolist())}),\n'
-            for j, after in enumerate(QUALITIES)
-        )
-        + "    },\n"
-        for i, before in enumerate(QUALITIES)
-    )
-    return (
-        '"""Parameters of `harmony.py`; written by `benchmarks/estimate_harmony.py`, not by hand."""\n\n'
-        + tables("TONES", QUALITIES, model.tones)
-        + '"""Triad quality -> [feature][semitones of a note above the chord\'s root]."""\n\n'
-        + f"STEPS = {{\n{steps}}}\n"
-        + '"""Quality of a triad -> quality of the next one -> [semitones from root to root]."""\n\n'
-        + tables("PRIORS", MODES, model.priors)
-        + '"""Mode -> [position][triad]."""\n'
-    )
+
+# --- accuracy
+
+
+def melody_accuracy(pieces: Sequence[Piece]) -> tuple[float, int]:
+    """Share of the bars that begin with a symbol whose triad is inferred, and the number of these bars."""
+    right = total = 0
+    for piece in pieces:
+        for bar, chords in zip(piece.bars, inference.infer_chords(piece), strict=True):
+            if written := written_triad(bar):
+                right += triad_of(chords[0].label) == written
+                total += 1
+    return right / total, total
+
+
+def voices_accuracy(examples: Sequence[Example]) -> tuple[float, int]:
+    """Share of the beats whose analysed triad is inferred, cross-validated, and the number of these beats."""
+    right = total = 0
+    for fold in range(FOLDS):
+        tables = fit_voices([example for index, example in enumerate(examples) if index % FOLDS != fold]).tables()
+        model = ChordModel(inference.VOICES_TRIADS, **tables)
+        for example in examples[fold::FOLDS]:
+            found = model.best_path(example.segments, example.mode)
+            known = [(a, b) for a, b in zip(example.triads, found, strict=True) if a is not None]
+            right += sum(a == b for a, b in known)
+            total += len(known)
+    return right / total, total
 
 
 def main() -> None:
-    """Fit, compare, and write the table if asked to."""
+    """Estimate or measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="estimate anew and replace harmony_table.py")
     arguments = parser.parse_args()
@@ -205,17 +319,19 @@ def main() -> None:
         sys.exit("set REMI_CORPORA to the folder that holds nottingham/train.abc")
     nottingham = Path(folder, "nottingham")
     splits = {name: read_abc(nottingham / f"{name}.abc", errors="collect") for name in ("train", "valid", "test")}
+    chorales = list(chorale_examples())
     if arguments.write:
-        Path(harmony.__file__).with_name("harmony_table.py").write_text(
-            as_module(fit(splits["train"])), encoding="utf-8"
-        )
+        models = {"MELODY": fit_melody(splits["train"]), "VOICES": fit_voices(chorales)}
+        Path(inference.__file__).with_name("harmony_table.py").write_text(as_module(models), encoding="utf-8")
         print("harmony_table.py is written; run again without --write to measure it")
         return
     for name, pieces in {**splits, "valid + test": [*splits["valid"], *splits["test"]]}.items():
         start = time.process_time()
-        share, bars = accuracy(pieces)
+        share, bars = melody_accuracy(pieces)
         milliseconds = 1000 * (time.process_time() - start) / len(pieces)
-        print(f"{name:12}  {share:.1%} of {bars} bars, {milliseconds:.2f} ms a tune")
+        print(f"Nottingham {name:12}  {share:.1%} of {bars} bars, {milliseconds:.2f} ms a tune")
+    share, beats = voices_accuracy(chorales)
+    print(f"chorales, cross-validated  {share:.1%} of {beats} beats")
 
 
 if __name__ == "__main__":
