@@ -18,6 +18,7 @@ from .grammar import check_grammar, form_of
 from .piece import Bar, Chord, Key, Meter, Note, Piece
 from .vocabulary import (
     DYNAMICS,
+    FAMILIES,
     FREE_METER,
     MAX_BARS,
     MAX_DURATION,
@@ -32,6 +33,8 @@ from .vocabulary import (
 )
 
 _MAX_ENDING = 9
+_REL_POS, _NOTE_ON = (tuple(token(family, value) for value in FAMILIES[family]) for family in ("RelPos", "Note-On"))
+_DURATION = ("", *(token("Duration", value) for value in FAMILIES["Duration"]))
 _GLOBAL_TOKENS = ("<BOS>", "<Style=", "<time=", "<key=", "<Tempo=", "<Bars=", "<voice=")
 _NOTE_TOKENS = ("<RelPos=", "<Note-On=", "<Duration=", "<Velocity=", "<Dynamics=")
 
@@ -160,14 +163,15 @@ def _notes(notes: Iterable[Note], offset: int) -> Iterator[str]:
     for note in notes:
         if note.onset != onset:
             onset = note.onset
-            yield token("RelPos", offset + onset)
+            yield _REL_POS[offset + onset]
             if note.dynamics is not None:
                 yield token("Dynamics", note.dynamics)
-        yield token("Note-On", note.pitch)
+        yield _NOTE_ON[note.pitch]
         longest, rest = divmod(note.duration, MAX_DURATION)
-        yield from (token("Duration", MAX_DURATION),) * longest
+        if longest:
+            yield from (_DURATION[MAX_DURATION],) * longest
         if rest:
-            yield token("Duration", rest)
+            yield _DURATION[rest]
         if note.velocity is not None:
             yield token("Velocity", note.velocity)
 
@@ -184,7 +188,10 @@ def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     bars = _fit_structure(piece.bars, losses)
     rings = _ring_limits(bars)
     voices = [_fit_voice(bars, voice, rings, losses) for voice in range(len(piece.voices))]
-    fitted = tuple(replace(bar, notes=notes) for bar, notes in zip(bars, zip(*voices, strict=True), strict=True))
+    fitted = tuple(
+        bar if notes == bar.notes else replace(bar, notes=notes)
+        for bar, notes in zip(bars, zip(*voices, strict=True), strict=True)
+    )
     return replace(piece, bars=fitted), +losses
 
 
@@ -200,7 +207,9 @@ def _fit_structure(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
         is_open = is_open and not ending_end
         is_pickup = bar.is_pickup and bar.meter is not None and bar.length < bar.meter.bar_length
         chords = tuple(chord for chord in bar.chords if chord.label != UNKNOWN_CHORD)
-        fitted.append(replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords))
+        if (endings, ending_end, is_pickup, chords) != (bar.endings, bar.ending_end, bar.is_pickup, bar.chords):
+            bar = replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords)
+        fitted.append(bar)
     return fitted
 
 

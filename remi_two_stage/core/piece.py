@@ -326,16 +326,20 @@ class Piece:
         return self._moved(fifths, semitones)
 
     def _moved(self, fifths: int, semitones: int) -> Piece:
+        keys = {key: key.shifted(fifths) for key in {bar.key for bar in self.bars}}
         bars = []
         for number, bar in enumerate(self.bars, 1):
             try:
-                notes = tuple(tuple(replace(note, pitch=note.pitch + semitones) for note in sung) for sung in bar.notes)
+                notes = tuple(tuple(_raised(note, semitones) for note in sung) for sung in bar.notes)
             except ScoreError as error:
-                raise ScoreError(
-                    f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}"
-                ).at(bar=number) from None
-            bars.append(replace(bar, key=bar.key.shifted(fifths), notes=notes))
+                message = f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}"
+                raise ScoreError(message).at(bar=number) from None
+            bars.append(replace(bar, key=keys[bar.key], notes=notes))
         return replace(self, bars=tuple(bars))
+
+
+def _raised(note: Note, semitones: int) -> Note:
+    return Note(note.onset, note.pitch + semitones, note.duration, note.velocity, note.dynamics)
 
 
 def _playing_order(bars: tuple[Bar, ...]) -> Iterator[int]:

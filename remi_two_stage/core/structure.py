@@ -9,6 +9,8 @@ Given music may do what real scores do. Composed music (`strict`) is held to wha
 
 from __future__ import annotations
 
+from functools import cache
+
 from .piece import Meter
 from .vocabulary import FREE_METER, IDS, MAX_BAR_LENGTH, TOKENS, token_id
 
@@ -26,6 +28,7 @@ Choice = tuple[range, ...]
 """What may come next: ranges of token ids."""
 
 
+@cache
 def only(*tokens: int) -> Choice:
     """The choice of exactly these tokens."""
     return tuple(range(token, token + 1) for token in tokens)

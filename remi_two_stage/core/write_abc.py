@@ -1,8 +1,8 @@
 """`Piece` to ABC, as a person would engrave it (ABC standard 2.1); `read_abc(write_abc(piece))` is the same music.
 
 Conventions
-- A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds between
-  two cuts is a rest, a note or a chord, and a note that goes on is tied.
+- A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
+  between two cuts is a rest, a note or a chord, and a note that goes on is tied.
 - Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
 - Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
 - An accidental is written wherever one of two readings needs it: it holds for its octave only, or for all octaves.
@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, groupby, pairwise
 
 from .chords import chord_name
 from .errors import ScoreError
-from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece, fifths_of, name_at
+from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece, name_at
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
-"""What the inline remark `[r:...]` says of a short bar: whether it is a pick-up, where bar lines and lengths mislead."""
+"""Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
 _BARS_PER_LINE = 4
 _LETTERS = "CDEFGAB"
@@ -39,8 +39,8 @@ _BASS_CLEF_BELOW = 57  # mean pitch
 def write_abc(piece: Piece) -> str:
     """ABC text of a piece: one tune, numbered 1.
 
-    Left out are velocities, dynamics, chords that are not known, and phrases. An ending that stays open past a repeat, a
-    double bar or the next ending is closed there.
+    Left out are velocities, dynamics, chords that are not known, and phrases. An ending that stays open past a repeat
+    or the next ending is closed there.
 
     Raises:
         ScoreError: a bar without length, or a note or a chord outside the piece's bars.
@@ -121,7 +121,7 @@ def _tempo_text(tempo: float, meter: Meter | None) -> str:
 
 
 def _systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
-    """Index of the first bar of each line, and of the one after its last: lines hold four bars, pick-ups not counted."""
+    """Index of the first bar of each line and of the one after its last: four bars a line, pick-ups not counted."""
     first = count = 0
     for index, bar in enumerate(bars):
         if count == _BARS_PER_LINE:
@@ -148,7 +148,7 @@ def bars_before(begins_ending: Sequence[bool], ends_ending: Sequence[bool]) -> l
 
 
 def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -> bool:
-    """Whether a bar of `length` ticks after a sign is the second part of a split bar that begins with `before` ticks."""
+    """Whether a bar of `length` ticks after a sign is the second part of a bar that begins with `before` ticks."""
     return not before_is_pickup and length + before <= full
 
 
@@ -245,8 +245,8 @@ def _spelled(pitch: int, key: Key) -> tuple[str, int, int]:
 
 
 class _Accidentals:
-    """Which notes of a voice need an accidental, so that it is read right by those who take accidentals for their octave
-    only, by those who take them for all octaves, and by those who carry them over ties.
+    """Which notes of a voice need an accidental, so that it is read right by those who take accidentals for their
+    octave only, by those who take them for all octaves, and by those who carry them over ties.
     """
 
     def __init__(self) -> None:
@@ -370,10 +370,11 @@ def _groups(values: Sequence[_Value]) -> Iterator[tuple[bool, list[_Value]]]:
 
 
 def _is_beamed(value: _Value, following: _Value, bar: Bar) -> bool:
-    """Whether two neighbours stand under one beam: both short, and within one beat, half a bar of 4/4, or a bar of 3/8."""
-    if max(value.end - value.start, following.end - following.start) >= _QUARTER or bar.meter is None:
+    """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
+    if max(value.end - value.start, following.end - following.start) >= _QUARTER:
         return False
-    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), bar.meter.beat_length)
+    beat = bar.meter.beat_length if bar.meter else _QUARTER
+    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), beat)
     return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
 
 

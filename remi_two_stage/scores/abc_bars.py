@@ -1,9 +1,9 @@
 """From the time lines of an ABC tune's voices to the bars of a `Piece`.
 
 Conventions
-- Times of voices are in units; onsets and lengths in bars are in ticks, rounded within each bar, so that full bars stay full.
+- Times of voices are in units; onsets and lengths in bars are in ticks, rounded within each bar: full bars stay full.
 - Boundaries lie between bars: bar i has boundary i on its left and boundary i + 1 on its right.
-- The first voice that has a repeat or an ending on a boundary decides for all; metres and keys are those of the longest voice.
+- The first voice with an ending on a boundary decides for all; metres and keys are those of the longest voice.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def _raise_uneven(voice: Voice, own: list[int], base: Voice, times: list[int]) -
     bar = next(number for number, time in enumerate(own) if time not in common)
     ticks, wanted = (_to_ticks(line[bar] - line[bar - 1]) for line in (own, times))
     raise AbcSyntaxError(
-        f"bar {bar} of voice {voice.name!r} has {ticks} ticks (24 to a quarter note), that of voice {base.name!r} has {wanted}; "
-        "write the missing notes or rests"
+        f"bar {bar} of voice {voice.name!r} has {ticks} ticks (24 to a quarter note), that of voice {base.name!r} has "
+        f"{wanted}; write the missing notes or rests"
     ).at(line=voice.boundaries[bar].line, voice=voice.name, bar=bar)
 
 
@@ -173,7 +173,7 @@ def _chord_label(text: str, key: Key) -> str | None:
 
 
 def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
-    """Whether a variant ending stops after each bar: at a repeat, a double bar, the next ending or the end (section 4.9)."""
+    """Whether an ending stops after each bar: at a repeat, a double bar, the next ending or the end (section 4.9)."""
     ends = [False] * (len(boundaries) - 1)
     is_open = bool(boundaries[0].endings)
     for index, boundary in enumerate(boundaries[1:]):
@@ -192,7 +192,7 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
 
 
 def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends: Sequence[bool]) -> list[bool]:
-    """Which bars are pick-ups or second parts: short, and first of all, or completing a short bar before a sign that may split a bar."""
+    """Which bars are pick-ups or second parts: short ones that come first, or complete a short bar before a sign."""
     before = bars_before([bool(boundary.endings) for boundary in boundaries[:-1]], ending_ends)
     pickups: list[bool] = []
     for boundary, length, previous in zip(boundaries, lengths, before, strict=False):
@@ -210,7 +210,7 @@ def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends
 
 
 def _mark_phrases(bars: Sequence[Bar], boundaries: Sequence[Boundary], voices: Sequence[Voice]) -> list[Bar]:
-    """Phrases begin after double bars and part labels; in music of several voices, after lyric lines and fermatas too."""
+    """Phrases begin after double bars and part labels; in several voices, after lyric lines and fermatas too."""
     begins = {index for index, boundary in enumerate(boundaries) if boundary.is_double or boundary.is_section}
     times = [boundary.time for boundary in boundaries]
     ends = [time for voice in voices for time in voice.phrase_ends] if len(voices) > 1 else []

@@ -1,8 +1,9 @@
-"""What the information fields of ABC say: keys, metres, unit note lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
+"""What the information fields of ABC say: keys, metres, lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
 
 Conventions
-- Functions get the text after the colon, without comment, and raise AbcSyntaxError without a place: the caller knows it.
-- A written length is a whole number of units, `UNITS_PER_TICK` to a tick, so that tuplets stay exact until a bar is rounded to ticks.
+- Functions get the text after the colon, without comment, and raise AbcSyntaxError without a place: the caller adds it.
+- A written length is a whole number of units, `UNITS_PER_TICK` to a tick, so that tuplets stay exact until a bar is
+  rounded to ticks.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ _OCTAVE_CLEF = re.compile(r"(?:clef=\"?\w+|\b(?:treble|alto|tenor|bass)\d?)(?P<o
 _OCTAVES = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
 _METER = re.compile(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3}){0,15})\s*\)?\s*/\s*(\d{1,3})(?!\d)")
 _TEMPO = re.compile(
-    r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)+)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)|C?(?P<multiple>\d{0,3})\s*=\s*(?P<of_units>\d{1,4})|(?P<bare>\d{1,4})"
+    r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)++)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)"
+    r"|C?(?P<multiple>\d{0,3})\s*=\s*(?P<of_units>\d{1,4})"
+    r"|(?P<bare>\d{1,4})"
 )
 _FASTEST_TEMPO = 1_000
 
@@ -115,7 +118,7 @@ def _signature(key: Key | None) -> tuple[int, ...]:
 
 
 def _nearest_key(key: Key | None, alterations: tuple[int, ...]) -> Key:
-    """The mode on the tonic whose signature differs least; without a tonic, the major key with as many sharps or flats."""
+    """The mode on the tonic whose signature differs least; without a tonic, the major key with as many accidentals."""
     if key is None:
         return Key(name_at(max(-7, min(7, sum(alterations)))))
     modes = [Key(key.tonic, mode) for mode, sharps in MODES.items() if abs(key.fifths + sharps) <= 7]
@@ -123,7 +126,9 @@ def _nearest_key(key: Key | None, alterations: tuple[int, ...]) -> Key:
 
 
 def parse_transposition(text: str) -> int | None:
-    """Semitones from written to sounding pitch that `K:` or `V:` ask for by `octave=`, `transpose=` or a clef such as treble-8; None if not said."""
+    """Semitones from written to sounding pitch, by `octave=`, `transpose=` or a clef such as treble-8 in `K:` or `V:`;
+    None where nothing is said (section 4.6).
+    """
     octave = re.search(r"\boctave=\s*([+-]?\d)\b", text)
     transpose = re.search(r"\btranspose=\s*([+-]?\d{1,2})\b", text)
     clef = _OCTAVE_CLEF.search(text)
@@ -180,7 +185,9 @@ def default_unit_length(meter: Meter | None) -> int:
 
 
 def parse_tempo(text: str, unit_length: int) -> float | None:
-    """Read `Q:` ("1/4=120", '"Slow" 3/8=80', "C3=40", "120") as quarter notes a minute; None when it gives no number (section 3.1.8)."""
+    """Read `Q:` ("1/4=120", '"Slow" 3/8=80', "C3=40", "120") as quarter notes a minute (section 3.1.8); None when it
+    gives no number.
+    """
     match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
     if match is None:
         return None

@@ -1,8 +1,8 @@
 """The tokens of a line of ABC music, found in one pass by one regular expression (ABC standard 2.1, section 4).
 
 Conventions
-- Characters that no token begins with (spaces, slurs, single-letter decorations, back quotes, `$`, spacers) have no effect on the notes and
-  are skipped, as section 8.1 asks.
+- Characters that no token begins with (spaces, slurs, single-letter decorations, back quotes, spacers) have no effect on
+  the notes and are skipped, as section 8.1 asks.
 - A pitch is a *step*: 35 is C on the ledger line below the treble staff (middle C), 36 the D above it, 42 the next C.
 - No alternative backtracks over more than it matched, so that a line takes time linear in its length.
 """
@@ -56,7 +56,7 @@ _CHORD_TOKEN = re.compile(rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|![^!]{{1,40
 
 
 class WrittenNote(NamedTuple):
-    """A note as written: its step, the accidental's semitones (None without one), its length in unit note lengths, and whether a tie follows."""
+    """A note as written: step, the accidental's semitones (None without one), unit note lengths, whether it is tied."""
 
     step: int
     alteration: int | None
@@ -73,7 +73,7 @@ class WrittenChord(NamedTuple):
 
 
 class BarLine(NamedTuple):
-    """What a bar line says: repeats, the passes of an ending, whether it is double, and whether it may stand within a measure."""
+    """What a bar line says; `splits_bar`: it is a sign that may stand within a measure."""
 
     repeat_end: bool
     repeat_start: bool
@@ -157,7 +157,7 @@ def parse_endings(text: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1024)
 def parse_bar_line(text: str) -> BarLine:
-    """Read a bar line such as ":|2" or "|:" (sections 4.8 and 4.9); how often a repeat is played beyond twice (`::|`) is not kept."""
+    """Read a bar line such as ":|2" or "|:" (sections 4.8 and 4.9); `::|` is read as `:|`, played twice."""
     signs = text.rstrip("0123456789,.-")
     before, _, after = signs.partition("|") if "|" in signs else (":", "", ":")
     return BarLine(

@@ -2,9 +2,9 @@
 
 Conventions
 - Times count from the start of the tune in units (`abc_fields.UNITS_PER_TICK` to a tick).
-- A voice is its notes and the boundaries between its bars. What stands on a bar line (repeats, endings, changes of key and metre) belongs to
-  the boundary, so that a bar of no length vanishes and its signs stay.
-- An accidental holds to the end of its bar in all octaves (`%%propagate-accidentals pitch`, the standard's default, section 11.3).
+- A voice is its notes and the boundaries between its bars. What stands on a bar line (repeats, endings, changes of key
+  and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
+- An accidental holds to the end of its bar in all octaves (`%%propagate-accidentals pitch`, the default of section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its accidental.
 """
 
@@ -52,7 +52,7 @@ class Boundary:
     Attributes:
         is_section: A double bar or a part label: a phrase begins here.
         splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
-        pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`write_abc` writes them where lengths mislead).
+        pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`write_abc.PICKUP_REMARKS`).
         line: The line of the file, from 1.
     """
 
@@ -207,6 +207,7 @@ class Voice:
         self.time = start + (self.time - start) * upper // lower
         for _, _, sung in struck:
             sung.end = start + (sung.end - start) * upper // lower
+        self._event = None
 
     def tuplet(self, match: Match[str]) -> None:
         """(p:q:r puts p notes into the time of q for the next r notes (section 4.13)."""

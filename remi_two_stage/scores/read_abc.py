@@ -1,9 +1,11 @@
 """ABC text to `Piece`s (ABC standard 2.1): files, tune books, headers, and the lines of a tune.
 
 Conventions
-- A tune begins at its X: line and ends at an empty line; text between tunes is skipped. A text without any X: is one tune.
-- One voice is named "M", four "S", "A", "T", "B" in score order, others "V1", "V2", ...; voices whose ids are such names keep them.
-- Repeats and endings stay as written. Grace notes, lyrics, ornaments, macros and the playing order of parts are left out.
+- A tune begins at its X: line and ends at an empty line; text between tunes is skipped. A text without X: is one tune.
+- One voice is named "M", four "S", "A", "T", "B" in score order, others "V1", "V2", ...; voices that bear such names in
+  the text keep them, even when they are silent.
+- Fields in the body hold for their voice, those before the first voice for all.
+- Repeats and endings stay as written. Grace notes, lyrics, ornaments, macros and the order of parts are left out.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from ..core.errors import AbcSyntaxError, ScoreError
-from ..core.piece import Meter, Piece
+from ..core.piece import Piece
 from ..core.write_abc import PICKUP_REMARKS
 from .abc_bars import build_bars
 from .abc_fields import (
@@ -37,6 +40,7 @@ _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHLMNOQRSZ")
 _FIELDS_WITHOUT_MEANING = frozenset("XUmwWIsr+")
 _VOICE_NAME = re.compile(r"[MSATB]|V[1-9][0-9]?")
 _MOST_VOICES = 99
+_LONGEST_TUNE = 250_000
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 _GZIP_SIGNATURE = b"\x1f\x8b"
 
@@ -142,10 +146,9 @@ class _Tune:
         self._first_line = first_line
         self._lines = lines
         self._metadata: list[tuple[str, str]] = []
-        self._meter: Meter | None = None
-        self._unit_length: int | None = None
         self._tempo = ""
-        self._settings: Settings | None = None  # what the header says, once K: has closed it
+        self._is_in_body = False
+        self._settings = Settings(None, parse_key(""), 0)
         self._transpositions: dict[str, int | None] = {}  # by voice, in the order of their first V:
         self._score_order: list[str] = []
         self._voices: dict[str, Voice] = {}
@@ -157,6 +160,8 @@ class _Tune:
         Raises:
             AbcSyntaxError: the tune cannot be read.
         """
+        if sum(map(len, self._lines)) > _LONGEST_TUNE:
+            raise AbcSyntaxError(f"the tune is longer than {_LONGEST_TUNE} characters; split it")
         for line in self._file_header:
             if line[:2] in _FILE_HEADER_FIELDS:
                 self._field(line[0], _without_comment(line[2:]))
@@ -175,7 +180,7 @@ class _Tune:
 
     def _line(self, number: int, line: str) -> None:
         if (field := _FIELD.match(line)) is None:
-            if self._settings is not None:
+            if self._is_in_body:
                 self._music(number, line)
             return
         try:
@@ -203,21 +208,26 @@ class _Tune:
             self._choose_voice(text)
         elif letter == "Q":
             self._tempo = self._tempo or text
-        elif self._settings is None:
+        elif self._voice is not None:
+            self._body_field(letter, text, self._voice)
+        elif letter in "MLK":
+            self._change_settings(letter, text)
+        elif not self._is_in_body:
             self._header_field(letter, text)
+
+    def _change_settings(self, letter: str, text: str) -> None:
+        settings = self._settings
+        if letter == "M":
+            self._settings = replace(settings, meter=parse_meter(text))
+        elif letter == "L":
+            self._settings = replace(settings, unit_length=parse_unit_length(text))
         else:
-            self._body_field(letter, text, self._current_voice())
+            unit_length = settings.unit_length or default_unit_length(settings.meter)
+            self._settings = replace(settings, signature=parse_key(text), unit_length=unit_length)
+            self._is_in_body = True
 
     def _header_field(self, letter: str, text: str) -> None:
-        if letter == "M":
-            self._meter = parse_meter(text)
-        elif letter == "L":
-            self._unit_length = parse_unit_length(text)
-        elif letter == "K":
-            self._settings = Settings(
-                self._meter, parse_key(text), self._unit_length or default_unit_length(self._meter)
-            )
-        elif letter == "T" and not self.title:
+        if letter == "T" and not self.title:
             self.title = _plain(text)
         elif letter not in _FIELDS_WITHOUT_MEANING and text.strip():
             self._metadata.append((letter, _plain(text)))
@@ -247,7 +257,7 @@ class _Tune:
             )
         if self._transpositions.get(name) is None:
             self._transpositions[name] = transposition
-        if self._settings is not None:
+        if self._is_in_body:
             self._voice = self._voice_named(name)
 
     def _current_voice(self) -> Voice:
@@ -257,12 +267,11 @@ class _Tune:
 
     def _voice_named(self, name: str) -> Voice:
         if name not in self._voices:
-            assert self._settings is not None
             self._voices[name] = Voice(name, self._settings, self._transpositions.setdefault(name, None))
         return self._voices[name]
 
     def _piece(self) -> Piece:
-        if self._settings is None:
+        if not self._is_in_body:
             raise AbcSyntaxError("the tune has no K: line; write one, such as K:C, after the other header lines")
         order = {name: place for place, name in enumerate(dict.fromkeys([*self._score_order, *self._transpositions]))}
         voices = [self._voice_named(name) for name in sorted(self._transpositions, key=order.__getitem__)]

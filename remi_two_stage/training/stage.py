@@ -70,7 +70,7 @@ def train_stage(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: Pack
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     model.config.use_cache = True
     if interruption.was_requested:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"stopped after step {trainer.state.global_step}; the same command goes on from there")
     return model.eval()
 
 

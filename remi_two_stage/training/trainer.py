@@ -47,7 +47,6 @@ def train_two_stage(plan: TrainingPlan) -> Path:
         CheckpointError: the output folder holds a run with other arguments.
         KeyboardInterrupt: Ctrl-C was pressed; the same call goes on from there.
     """
-    plan.keep_or_compare()
     with _quiet():
         return _train(plan)
 
@@ -67,6 +66,7 @@ def _quiet() -> Iterator[None]:
 
 def _train(plan: TrainingPlan) -> Path:
     corpus = load_corpus(plan.corpus, plan.processes)
+    plan.keep_or_compare()
     print(corpus.report())
     splits = split_by_melody(corpus.tunes)
     for stage in plan.stages():
