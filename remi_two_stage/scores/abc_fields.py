@@ -1,4 +1,4 @@
-"""What the information fields of ABC say: keys, metres, lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
+"""What the fields of ABC say: keys, metres, lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
 
 Conventions
 - Functions get the text after the colon, without comment, and raise AbcSyntaxError without a place: the caller adds it.

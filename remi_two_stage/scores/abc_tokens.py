@@ -1,7 +1,7 @@
 """The tokens of a line of ABC music, found in one pass by one regular expression (ABC standard 2.1, section 4).
 
 Conventions
-- Characters that no token begins with (spaces, slurs, single-letter decorations, back quotes, spacers) have no effect on
+- Characters that no token begins with (spaces, slurs, decorations of one letter, spacers) have no effect on
   the notes and are skipped, as section 8.1 asks.
 - A pitch is a *step*: 35 is C on the ledger line below the treble staff (middle C), 36 the D above it, 42 the next C.
 - No alternative backtracks over more than it matched, so that a line takes time linear in its length.

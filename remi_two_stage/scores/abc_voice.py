@@ -4,7 +4,7 @@ Conventions
 - Times count from the start of the tune in units (`abc_fields.UNITS_PER_TICK` to a tick).
 - A voice is its notes and the boundaries between its bars. What stands on a bar line (repeats, endings, changes of key
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
-- An accidental holds to the end of its bar in all octaves (`%%propagate-accidentals pitch`, the default of section 11.3).
+- An accidental holds to the end of its bar in all octaves (`%%propagate-accidentals pitch`, the default, section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its accidental.
 """
 
