@@ -1,0 +1,145 @@
+"""Training of both stages on a handful of reels: what it changes, how it stops and goes on, and what it leaves behind."""
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
+
+from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
+from remi_two_stage.core.modeling_remi import TwoStageModel
+from remi_two_stage.data.corpus import load_corpus
+from remi_two_stage.data.datasets import Item, PackedRows
+from remi_two_stage.data.splits import split_by_melody
+from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.training import arguments
+from remi_two_stage.training.arguments import Stage, TrainingPlan
+from remi_two_stage.training.stage import new_model, train_stage
+from remi_two_stage.training.trainer import stage_rows, train_two_stage
+
+TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+@pytest.fixture(scope="module")
+def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ryan")
+    for path in tune_books["ryansMammoth"][:24]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
+    monkeypatch.setitem(arguments.DETAIL_SIZES, "tiny", TINY)
+
+
+@pytest.fixture
+def plan(reels: Path, tmp_path: Path) -> TrainingPlan:
+    return TrainingPlan(
+        str(reels), tmp_path / "model", planner_epochs=4, detail_epochs=1, batch_size=1, max_length=1024, processes=1
+    )
+
+
+class RowsWithCtrlC(PackedRows):
+    """Rows during whose ninth reading somebody presses Ctrl-C."""
+
+    reads = 0
+
+    def __getitem__(self, index: int) -> Item:
+        self.reads += 1
+        if self.reads == 9:
+            signal.raise_signal(signal.SIGINT)
+        return super().__getitem__(index)
+
+
+def rows_of(stage: Stage, plan: TrainingPlan) -> tuple[PackedRows, PackedRows]:
+    splits = split_by_melody(load_corpus(plan.corpus, processes=1).tunes)
+    return stage_rows(stage, splits.train, plan, True), stage_rows(stage, splits.valid, plan, False)
+
+
+def test_both_stages_end_up_in_one_folder_that_loads(plan: TrainingPlan) -> None:
+    folder = train_two_stage(replace(plan, dtype="bfloat16"))
+    assert folder == plan.output
+    model = TwoStageModel.from_pretrained(folder)
+    assert model.dtype == torch.bfloat16
+    assert AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids("<BOS>") == model.config.bos_token_id
+    assert {path.suffix for path in folder.iterdir() if path.is_file()} <= {".json", ".safetensors", ".py"}
+
+
+def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: TrainingPlan) -> None:
+    folder = train_two_stage(plan)
+    record = json.loads((folder / "training.json").read_text())
+    assert record["command"].startswith(f"remi-two-stage train --corpus {plan.corpus} --output {plan.output} ")
+    assert record["seed"] == plan.seed
+    assert record["corpus"]["tunes"] == 24 == sum(record["split"]["tunes"].values())
+    model = TwoStageModel.from_pretrained(folder).eval()
+    for stage, part in (("planner", model.planner), ("detail", model.detail)):
+        assert record["held_out_loss"][stage]["valid"] == round(mean_loss(part, rows_of(stage, plan)[1]), 4)
+
+
+@pytest.mark.parametrize("stage", ["planner", "detail"])
+def test_every_parameter_changes_and_the_held_out_loss_falls(stage: Stage, plan: TrainingPlan) -> None:
+    train, valid = rows_of(stage, plan)
+    before = new_model(stage, plan).eval()
+    after = train_stage(stage, plan, train, valid)
+    for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert not torch.equal(old, new), name
+    assert mean_loss(after, valid) < mean_loss(before, valid)
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights_as_an_unbroken_one(plan: TrainingPlan, tmp_path: Path) -> None:
+    plan = replace(plan, planner_epochs=6, dropout=0.1, max_length=512)
+    train, valid = rows_of("planner", plan)
+    unbroken = train_stage("planner", replace(plan, output=tmp_path / "unbroken"), train, valid)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        train_stage("planner", plan, RowsWithCtrlC(train.pieces, plan.max_length), valid)
+    resumed = train_stage("planner", plan, train, valid)
+    for (name, expected), found in zip(unbroken.named_parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(expected, found), name
+
+
+def test_a_finished_run_is_not_trained_again(plan: TrainingPlan) -> None:
+    weights = train_two_stage(plan) / "run" / "detail" / "finished" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    assert train_two_stage(plan) == plan.output
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_one_stage_can_be_trained_at_a_time(plan: TrainingPlan) -> None:
+    planner = train_two_stage(replace(plan, stage="planner"))
+    assert planner == plan.output / "run" / "planner" / "finished"
+    assert not (plan.output / "model.safetensors").exists()
+    assert train_two_stage(replace(plan, stage="detail")) == plan.output
+    joined, alone = load_file(plan.output / "model.safetensors"), load_file(planner / "model.safetensors")
+    assert all(torch.equal(joined[f"planner.{name}"], weight) for name, weight in alone.items())
+
+
+def test_another_run_in_the_same_folder_is_refused(plan: TrainingPlan) -> None:
+    train_two_stage(replace(plan, stage="planner"))
+    with pytest.raises(CheckpointError, match="other arguments .seed 0, now 1.; give the same ones"):
+        train_two_stage(replace(plan, seed=1))
+
+
+def test_a_missing_corpus_leaves_nothing_behind(plan: TrainingPlan, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="there is no corpus"):
+        train_two_stage(replace(plan, corpus=str(tmp_path / "missing")))
+    assert not plan.output.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"planner_epochs": 0.0}, "--planner-epochs is 0.0; it must be above 0"),
+        ({"batch_size": 0}, "--batch-size is 0; it must be 1 or more"),
+        ({"detail_size": "huge"}, "--detail-size is 'huge'; choose one of tiny, small, base"),
+        ({"seed": -1}, "--seed is -1; it must be from 0"),
+    ],
+)
+def test_bad_arguments_name_their_flag(change: dict[str, float], message: str, plan: TrainingPlan) -> None:
+    with pytest.raises(RequestError, match=message):
+        replace(plan, **change)
