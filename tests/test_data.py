@@ -3,6 +3,7 @@
 import gzip
 import random
 from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_chorales_are_four_parts_and_others_rejected(music21_corpus: Path) -> No
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: folder / "missing", "there is no corpus .*missing"),
+        (lambda folder: folder / "missing", r"there is no corpus .*missing"),
         (lambda folder: folder, "has no .abc"),
     ],
 )
@@ -119,7 +120,7 @@ def test_a_missing_or_empty_corpus_says_so(make, message: str, tmp_path: Path) -
 
 def test_a_corpus_without_a_usable_tune_says_why(tmp_path: Path) -> None:
     (tmp_path / "binary.abc").write_bytes(bytes(range(256)))
-    with pytest.raises(CorpusError, match="no tune of .* can be used: "):
+    with pytest.raises(CorpusError, match=r"no tune of .* can be used: "):
         load_corpus(tmp_path)
 
 
@@ -171,7 +172,7 @@ def test_the_melody_is_the_first_voice_alone(music21_corpus: Path) -> None:
     tune = read_file(CorpusFile(music21_corpus / "bach" / "bwv66.6.mxl", "bwv66.6")).tunes[0]
     piece = decode(names_of(tune.tokens))
     soprano = [note.pitch for bar in piece.bars for note in bar.notes[0]]
-    assert [interval - 128 for interval in melody(tune.tokens)] == [b - a for a, b in zip(soprano, soprano[1:], strict=False)]
+    assert [interval - 128 for interval in melody(tune.tokens)] == [b - a for a, b in pairwise(soprano)]
 
 
 def test_bar_ranges_are_music(longest_airs: list[Piece]) -> None:
@@ -201,7 +202,9 @@ def test_a_repeat_that_the_cut_leaves_open_goes() -> None:
     assert crop(piece, 2, 4).bars[1].repeat_end
 
 
-@pytest.mark.parametrize(("start", "stop", "message"), [(0, 99, "0 to 99"), (2, 2, "2 to 2"), (3, 4, "bar 3 is inside")])
+@pytest.mark.parametrize(
+    ("start", "stop", "message"), [(0, 99, "0 to 99"), (2, 2, "2 to 2"), (3, 4, "bar 3 is inside")]
+)
 def test_impossible_bar_ranges_say_why(start: int, stop: int, message: str) -> None:
     piece = read_abc("X:1\nM:4/4\nL:1/4\nK:G\n|:GABc|d4|[1GABc|d4:|[2G4|]")[0]
     with pytest.raises(RequestError, match=message):
@@ -214,7 +217,7 @@ def test_long_tunes_are_cut_into_parts_that_fit(longest_airs: list[Piece]) -> No
     assert len(parts) > 1
     dataset = FullDetailDataset(parts)
     assert max(dataset.lengths) <= 400
-    whole, cut = (sum(TOKENS[token][0] == "Note-On" for token in ids) for ids in (tokens, sum(parts, [])))
+    whole, cut = (sum(TOKENS[token][0] == "Note-On" for token in ids) for ids in (tokens, chain(*parts)))
     assert 0.9 * whole <= cut <= whole
 
 
@@ -267,7 +270,7 @@ def test_globals_are_left_out_alike_in_plan_and_detail_and_anew_each_epoch(corpu
 def test_packed_rows_hold_every_piece_whole(corpus: Corpus) -> None:
     dataset = FullDetailDataset(tune.tokens for tune in corpus.tunes)
     rows = PackedRows(dataset, 2048)
-    assert sorted(sum(rows.rows, [])) == list(range(len(dataset)))
+    assert sorted(chain(*rows.rows)) == list(range(len(dataset)))
     for index, pieces in enumerate(rows.rows):
         row = rows[index]
         assert len(row["input_ids"]) <= 2048

@@ -1,4 +1,4 @@
-"""Training of both stages on a handful of reels: what it changes, how it stops and goes on, and what it leaves behind."""
+"""Training of both stages on a handful of reels: what it changes, how it stops and goes on, what it leaves behind."""
 
 import json
 import signal
@@ -121,7 +121,7 @@ def test_one_stage_can_be_trained_at_a_time(plan: TrainingPlan) -> None:
 
 def test_another_run_in_the_same_folder_is_refused(plan: TrainingPlan) -> None:
     train_two_stage(replace(plan, stage="planner"))
-    with pytest.raises(CheckpointError, match="other arguments .seed 0, now 1.; give the same ones"):
+    with pytest.raises(CheckpointError, match=r"other arguments \(seed 0, now 1\); give the same ones"):
         train_two_stage(replace(plan, seed=1))
 
 

@@ -15,8 +15,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
+from ..composer import Composer
 from ..core.configuration_remi import VOCABULARY_SIZE
-from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..data.corpus import load_corpus
 from ..data.crop import crop_to_length
 from ..data.datasets import IGNORED, BarChordDataset, FullDetailDataset, PackedRows, StageDataset, collate
@@ -59,7 +60,7 @@ def compare_likelihood(model_folder: str | Path, corpus: str | Path, split: Spli
         CorpusError: there is no such corpus, or it is too small to split.
         CheckpointError: there is no such model, or it is incomplete.
     """
-    model = TwoStageModel.from_pretrained(model_folder, dtype=torch.float32).eval()
+    model = Composer.from_pretrained(model_folder).model.float()
     splits = split_by_melody(load_corpus(corpus).tunes)
     losses, tokens = {}, {}
     for stage in (model.planner, model.detail):

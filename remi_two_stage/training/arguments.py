@@ -20,11 +20,13 @@ PLANNER_SIZES: dict[str, dict[str, int]] = {
     "base": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 8},
 }
 DETAIL_SIZES: dict[str, dict[str, int]] = {
-    "tiny": {"hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 6, "num_attention_heads": 6},
+    "tiny": {"hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 4, "num_attention_heads": 6},
     "small": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8},
     "base": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 16},
 }
 """Sizes by name, as fields of the stages' configs; `tiny` is the embedded checkpoint's."""
+LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
+"""Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
 
 _MAY_CHANGE = ("processes",)
 """Fields that a second start of the same run may give otherwise, since they change no result."""
@@ -47,11 +49,11 @@ class TrainingPlan:
     stage: str = _option("all", "which stage to train", ("all", *STAGES))
     planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))
     detail_size: str = _option("tiny", "size of the detail generator", tuple(DETAIL_SIZES))
-    planner_epochs: float = _option(20.0, "times that the planner sees the training tunes")
-    detail_epochs: float = _option(5.0, "times that the detail generator sees the training tunes")
-    planner_learning_rate: float = _option(1e-3, "highest learning rate of the planner")
-    detail_learning_rate: float = _option(1e-3, "highest learning rate of the detail generator")
-    batch_size: int = _option(4, "rows of --max-length tokens in a batch")
+    planner_epochs: float = _option(8.0, "times that the planner sees the training tunes")
+    detail_epochs: float = _option(4.0, "times that the detail generator sees the training tunes")
+    planner_learning_rate: float | None = _option(None, "highest rate of the planner; by its size if not given")
+    detail_learning_rate: float | None = _option(None, "highest rate of the detail generator; by its size if not given")
+    batch_size: int = _option(2, "rows of --max-length tokens in a batch")
     max_length: int = _option(
         2048, "tokens in a row; pieces are packed into rows, longer ones are cut at phrase starts"
     )
@@ -67,7 +69,7 @@ class TrainingPlan:
             value, choices = getattr(self, option.name), option.metadata.get("choices")
             if choices and value not in choices:
                 raise RequestError(f"{_flag(option)} is {value!r}; choose one of {', '.join(choices)}")
-            if option.name.endswith(("_epochs", "_learning_rate", "_minutes")):
+            if option.name.endswith(("_epochs", "_learning_rate", "_minutes")) and value is not None:
                 self._require(option.name, value > 0, "above 0")
         self._require("batch_size", self.batch_size >= 1, "1 or more")
         self._require("max_length", self.max_length >= 64, "64 or more")

@@ -32,7 +32,7 @@ from transformers import (
 from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..data.datasets import PackedRows, collate
-from .arguments import DETAIL_SIZES, PLANNER_SIZES, Stage, TrainingPlan
+from .arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES, Stage, TrainingPlan
 
 StageModel = BarPlannerModel | DetailGeneratorModel
 
@@ -75,11 +75,11 @@ def train_stage(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: Pack
 
 
 def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArguments:
-    is_planner = stage == "planner"
+    size, epochs, rate = (getattr(plan, f"{stage}_{name}") for name in ("size", "epochs", "learning_rate"))
     return TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=plan.planner_epochs if is_planner else plan.detail_epochs,
-        learning_rate=plan.planner_learning_rate if is_planner else plan.detail_learning_rate,
+        num_train_epochs=epochs,
+        learning_rate=rate or LEARNING_RATES[size],
         per_device_train_batch_size=plan.batch_size,
         per_device_eval_batch_size=plan.batch_size,
         lr_scheduler_type="cosine",

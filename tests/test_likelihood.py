@@ -1,0 +1,110 @@
+"""Held-out loss and the n-gram models beside it."""
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
+from remi_two_stage.core.errors import CheckpointError, CorpusError
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from remi_two_stage.data.corpus import load_corpus
+from remi_two_stage.data.datasets import IGNORED, FullDetailDataset, PackedRows
+from remi_two_stage.data.splits import Splits, split_by_melody
+from remi_two_stage.evaluation.likelihood import compare_likelihood, mean_loss, stage_dataset
+from remi_two_stage.evaluation.ngrams import NgramModel
+
+TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+@pytest.fixture(scope="module")
+def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ryan")
+    for path in tune_books["ryansMammoth"][:60]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def splits(reels: Path) -> Splits:
+    return split_by_melody(load_corpus(reels, processes=1, progress=False).tunes)
+
+
+@pytest.fixture
+def model() -> TwoStageModel:
+    planner = BarPlannerModel(BarPlannerConfig(**TINY))
+    return TwoStageModel.from_stages(planner, DetailGeneratorModel(DetailGeneratorConfig(**TINY))).eval()
+
+
+def counted(tokens: str) -> tuple[list[int], list[bool]]:
+    """Token ids of letters; capitals count."""
+    return [ord(letter.lower()) - ord("a") for letter in tokens], [letter.isupper() for letter in tokens]
+
+
+def test_witten_bell_by_hand() -> None:
+    """Unigram of A B A over four tokens: two types, p(a) = (2 + 2/4) / (3 + 2); after a only b was seen."""
+    unigram = NgramModel(1, 4).fit([counted("ABA")])
+    assert unigram.probability(0, []) == pytest.approx(0.5)
+    bigram = NgramModel(2, 4).fit([counted("ABA")])
+    p_b = (1 + 2 / 4) / (3 + 2)
+    assert bigram.probability(1, [0]) == pytest.approx((1 + 1 * p_b) / (1 + 1))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_probabilities_sum_to_one_after_any_context(order: int) -> None:
+    draw = random.Random(0)
+    letters = "".join(draw.choice("AAABCde") for _ in range(300))
+    ngrams = NgramModel(order, 7).fit([counted(letters)])
+    for context in ([], [0], [3, 0], [6, 6, 6], [0, 0, 1, 2, 4]):
+        assert sum(ngrams.probability(token, context) for token in range(7)) == pytest.approx(1)
+
+
+def test_only_tokens_that_count_are_predicted() -> None:
+    ngrams = NgramModel(2, 4).fit([counted("cAcAcB")])
+    loss = -(math.log(ngrams.probability(0, [2])) + math.log(ngrams.probability(1, [2]))) / 2
+    assert ngrams.loss([counted("cAcB")]) == pytest.approx(loss)
+
+
+def test_the_loss_is_that_of_the_definition_whether_packed_or_not(splits: Splits, model: TwoStageModel) -> None:
+    dataset = stage_dataset(model.detail, splits.valid + splits.test, 2048)
+    total, number = 0.0, 0
+    for index in range(len(dataset)):
+        item = dataset[index]
+        with torch.inference_mode():
+            logits = model.detail(item["input_ids"][None]).logits[0].log_softmax(-1)
+        for position, label in enumerate(item["labels"].tolist()):
+            if label != IGNORED:
+                total -= logits[position - 1, label].item()
+                number += 1
+    assert mean_loss(model.detail, PackedRows(dataset, 2048)) == pytest.approx(total / number, abs=1e-4)
+
+
+def test_the_table_holds_both_stages_and_context_helps(reels: Path, model: TwoStageModel, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    table = compare_likelihood(tmp_path, reels)
+    for stage in ("planner", "detail"):
+        losses = table.losses[stage]
+        assert list(losses) == ["unigram", "bigram", "5-gram", "model"]
+        assert losses["bigram"] < losses["unigram"] < math.log(VOCABULARY_SIZE)
+        assert losses["model"] == pytest.approx(math.log(VOCABULARY_SIZE), abs=0.5)
+    assert table.losses["detail"]["5-gram"] < table.losses["detail"]["bigram"]
+    assert str(table).splitlines()[1].split() == ["tokens", "unigram", "bigram", "5-gram", "model"]
+
+
+def test_all_models_are_measured_on_the_same_tokens(
+    splits: Splits, reels: Path, model: TwoStageModel, tmp_path: Path
+) -> None:
+    model.save_pretrained(tmp_path)
+    dataset = FullDetailDataset(tune.tokens for tune in splits.test)
+    labels = sum(int((dataset[index]["labels"] != IGNORED).sum()) for index in range(len(dataset)))
+    assert compare_likelihood(tmp_path, reels).tokens["detail"] == labels
+
+
+def test_a_missing_corpus_or_model_says_so(reels: Path, model: TwoStageModel, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no model"):
+        compare_likelihood(tmp_path / "missing", reels)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(CorpusError, match="there is no corpus"):
+        compare_likelihood(tmp_path, tmp_path / "missing")
