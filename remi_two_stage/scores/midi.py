@@ -2,7 +2,7 @@
 
 Conventions
 - Written: `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter, a track for tempo, metres and keys, then a track a
-  voice; repeats are played out.
+  voice; repeats are played out. Pick-ups and other irregular bars get a time signature of their own length.
 - Read: onsets and ends rounded to the nearest tick of `Piece`, bars from the time signatures (4/4 without any), a voice
   for each track and channel that has notes, drums (channel 10) left out. The key is the file's, else estimated.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ..core.errors import RequestError, ScoreFormatError
-from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece, name_at
+from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at
 from .keys import estimate_key
 from .phrases import mark_phrases
 from .voices import voice_names
@@ -58,8 +58,8 @@ def _conductor(piece: Piece) -> bytes:
     time, meter, key = 0, None, None
     for index in piece.playing_order():
         bar = piece.bars[index]
-        if bar.meter is not None and bar.meter != meter:
-            meter = bar.meter
+        if (here := _meter_of_length(bar)) and here != meter:
+            meter = here
             events.append((time, 0, _meta(_TIME_SIGNATURE, _time_signature(meter))))
         if bar.key != key:
             key = bar.key
@@ -67,6 +67,18 @@ def _conductor(piece: Piece) -> bytes:
             events.append((time, 0, _meta(_KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
         time += bar.length
     return _track(events, time)
+
+
+def _meter_of_length(bar: Bar) -> Meter | None:
+    """The bar's metre, or one as long as the bar really is; None if there is none."""
+    if bar.is_full:
+        return bar.meter
+    denominators = [bar.meter.denominator] if bar.meter else [4]
+    for denominator in (*denominators, 8, 16, 32):
+        numerator, rest = divmod(bar.length * denominator, TICKS_PER_WHOLE)
+        if rest == 0 and numerator <= 255:
+            return Meter(numerator, denominator)
+    return bar.meter
 
 
 def _time_signature(meter: Meter) -> bytes:
@@ -253,7 +265,15 @@ def _bars(contents: _Contents, end: int) -> list[Bar]:
         length = min(meter.bar_length, following - time)
         bars.append(Bar(meter, _latest(contents.keys, time) or Key(), length, ()))
         time += length
-    return bars
+    return _with_pickup(bars)
+
+
+def _with_pickup(bars: list[Bar]) -> list[Bar]:
+    """A first bar with a shorter metre of its own is a pick-up to the second one."""
+    first, following = bars[0], bars[1].meter if len(bars) > 1 else None
+    if following is None or first.length >= following.bar_length:
+        return bars
+    return [replace(first, meter=following, is_pickup=True), *bars[1:]]
 
 
 def _latest(changes: dict[int, _Change], time: int) -> _Change | None:

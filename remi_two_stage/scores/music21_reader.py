@@ -54,7 +54,7 @@ def from_music21(score: Any) -> Piece:
     bars = _with_chords(bars, columns)
     begins, are_fermatas = _phrase_begins(columns)
     return Piece(
-        voices=voice_names([str(part.partName or part.id) for part in parts]),
+        voices=voice_names([str(getattr(part, "partName", None) or part.id) for part in parts]),
         bars=tuple(mark_phrases(bars, begins, are_fermatas)),
         title=_title_of(score),
         tempo=_tempo_of(score),
@@ -70,7 +70,8 @@ def _parts_of(score: Any) -> list[Any]:
         part.append(score)
         return [part]
     parts = list(score.parts) if isinstance(score, stream.Score) else [score]
-    return [part if part.hasMeasures() else part.makeNotation() for part in parts or [score]]
+    with_music = [part for part in parts or [score] if part.recurse().notesAndRests]
+    return [part if part.hasMeasures() else part.makeNotation() for part in with_music]
 
 
 def _bars_of(columns: Sequence[Sequence[Any]], is_own: bool) -> tuple[list[Bar], list[bool]]:

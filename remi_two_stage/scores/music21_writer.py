@@ -35,10 +35,13 @@ def to_music21(piece: Piece) -> Any:
 
 
 def _part(piece: Piece, voice: int, name: str) -> Any:
-    from music21 import stream, tempo
+    from music21 import instrument, stream, tempo
 
     part = stream.Part(id=name)
     part.partName = name
+    player = instrument.Instrument()
+    player.partName, player.partId = name, f"P{voice + 1}"
+    part.insert(0, player)
     layers = layers_of(timeline(piece, voice))
     onset, number = 0, 0
     for index, bar in enumerate(piece.bars):
@@ -48,12 +51,15 @@ def _part(piece: Piece, voice: int, name: str) -> Any:
         if voice == 0:
             _add_chord_symbols(measure, bar, piece.key)
         part.append(measure)
+        if bar.meter is not None and bar.length <= bar.meter.bar_length:
+            measure.makeBeams(inPlace=True)
         onset += bar.length
     _add_endings(part, piece.bars)
-    first: Any = part[stream.Measure].first()
-    first.clef = _clef(piece, voice)
+    measures: list[Any] = list(part[stream.Measure])
+    measures[-1].rightBarline = measures[-1].rightBarline or "final"
+    measures[0].clef = _clef(piece, voice)
     if voice == 0 and piece.tempo is not None:
-        first.insert(0, tempo.MetronomeMark(number=round(piece.tempo, 2)))
+        measures[0].insert(0, tempo.MetronomeMark(number=round(piece.tempo, 2)))
     return part
 
 

@@ -18,8 +18,8 @@ def mark_phrases(bars: Sequence[Bar], begins: Collection[int] = (), are_known: b
     Args:
         bars: Any bars.
         begins: Indices of bars where a phrase begins too.
-        are_known: Whether `begins` names all phrases, as fermatas do in a hymn; else they begin sections, as after double
-            bars, and sections are counted out in fours.
+        are_known: Whether `begins` names all phrases, as fermatas do in a hymn; else they begin sections, as after
+            double bars, and sections are counted out in fours.
     """
     marked: list[Bar] = []
     number = number_before_endings = 0

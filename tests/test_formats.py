@@ -1,0 +1,81 @@
+"""Score files of all kinds by their ending; what cannot be read or written is refused in words."""
+
+from pathlib import Path
+
+import pytest
+from tunes import kesh_jig
+
+from remi_two_stage.core.errors import ScoreError, ScoreFormatError
+from remi_two_stage.scores.formats import read_score, write_score
+
+KERN = "**kern\t**kern\n*M3/4\t*M3/4\n*k[f#]\t*k[f#]\n*G:\t*G:\n=1\t=1\n2.GG\t4g\n.\t4a\n.\t4b\n==\t==\n*-\t*-\n"
+
+
+@pytest.mark.parametrize("ending", [".abc", ".musicxml", ".xml"])
+def test_a_tune_comes_back_from_its_file(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"tune{ending}"
+    write_score(kesh_jig(), path)
+    (piece,) = read_score(path)
+    assert piece.note_list() == kesh_jig().note_list()
+    assert piece.title == "The Kesh Jig"
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_same_piece_makes_the_same_file(tmp_path: Path) -> None:
+    for ending in (".abc", ".mid", ".musicxml"):
+        write_score(kesh_jig(), tmp_path / f"one{ending}")
+        write_score(kesh_jig(), str(tmp_path / f"two{ending}"))
+        assert (tmp_path / f"one{ending}").read_bytes() == (tmp_path / f"two{ending}").read_bytes()
+
+
+def test_kern_and_compressed_musicxml_are_read(tmp_path: Path, music21_corpus: Path) -> None:
+    (tmp_path / "tune.krn").write_text(KERN)
+    (kern,) = read_score(tmp_path / "tune.krn")
+    assert [(pitch, onset) for _, onset, _, pitch in kern.note_list()] == [(67, 0), (43, 0), (69, 1), (71, 2)]
+    (chorale,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
+    assert chorale.voices == ("S", "A", "T", "B")
+
+
+def test_reading_is_silent(
+    tmp_path: Path, music21_corpus: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    (chorale,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
+    write_score(chorale, tmp_path / "chorale.musicxml")
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", ["tune.pdf", "tune", "tune.mid.gz", ".abc.txt"])
+def test_unknown_endings_are_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("X:1\nK:C\nC|\n")
+    with pytest.raises(ScoreFormatError, match=r"cannot read .* known are \.abc, \.abc\.gz, \.musicxml"):
+        read_score(tmp_path / name)
+    with pytest.raises(ScoreFormatError, match=r"cannot write .* known are \.abc, \.musicxml, .*\.mid"):
+        write_score(kesh_jig(), tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid"])
+def test_missing_files_and_folders_are_refused(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match=rf"missing\{ending}: there is no such file"):
+        read_score(tmp_path / f"missing{ending}")
+    (tmp_path / f"folder{ending}").mkdir()
+    with pytest.raises(ScoreError, match=rf"folder\{ending}: "):
+        read_score(tmp_path / f"folder{ending}")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\x01binary", b"<score-partwise/>", b"<a><b></a>"])
+@pytest.mark.parametrize("ending", [".musicxml", ".mxl", ".krn", ".mid"])
+def test_broken_files_are_refused_with_their_name(ending: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"broken{ending}"
+    path.write_bytes(content)
+    with pytest.raises(ScoreFormatError, match=rf"broken\{ending}: "):
+        read_score(path)
+
+
+def test_a_place_that_cannot_be_written_is_refused_and_left_clean(tmp_path: Path) -> None:
+    (tmp_path / "taken.mid").mkdir()
+    with pytest.raises(ScoreError, match=r"taken\.mid: the file cannot be written"):
+        write_score(kesh_jig(), tmp_path / "taken.mid")
+    with pytest.raises(ScoreError, match=r"tune\.mid: the file cannot be written"):
+        write_score(kesh_jig(), tmp_path / "nowhere" / "tune.mid")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.mid"]

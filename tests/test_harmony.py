@@ -1,0 +1,153 @@
+"""Chords come from the symbols of the source where it has them, else from the notes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import music21
+import pytest
+from tunes import kesh_jig
+
+from remi_two_stage.core.chords import split_label
+from remi_two_stage.core.errors import RequestError
+from remi_two_stage.core.piece import Chord, Key, Piece
+from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.scores.music21_bridge import from_music21
+from remi_two_stage.scores.read_abc import read_abc
+
+TRIAD_OF = {
+    "7": "maj",
+    "min7": "min",
+    "maj7": "maj",
+    "6": "maj",
+    "min6": "min",
+    "dim7": "dim",
+    "hdim7": "dim",
+}
+SYMBOLS = """X:1
+M:4/4
+L:1/4
+K:G
+D|"G"GBdB|"C"ceg"D7"f|"G"g2"Am"a"D7"f|g4|"Em""^slowly"e2"A7"^c2|]
+"""
+
+
+def labels(piece: Piece) -> list[str]:
+    """The chords of each bar in one text, the later ones with their onsets in ticks."""
+    return [
+        " ".join(chord.label if not chord.onset else f"{chord.onset}:{chord.label}" for chord in bar.chords)
+        for bar in piece.bars
+    ]
+
+
+def without_symbols(piece: Piece) -> Piece:
+    return replace(piece, bars=tuple(replace(bar, chords=()) for bar in piece.bars))
+
+
+@pytest.mark.parametrize(
+    ("harmonic_rhythm", "expected"),
+    [
+        ("source", ["I", "IV 72:V7", "I 48:ii 72:V7", "V7", "vi 48:II7"]),
+        ("bar", ["I", "IV", "I", "V7", "vi"]),
+        ("beat", ["I", "IV 72:V7", "I 48:ii 72:V7", "V7", "vi 48:II7"]),
+    ],
+)
+def test_symbols_are_kept_at_the_harmonic_rhythm(harmonic_rhythm: str, expected: list[str]) -> None:
+    (piece,) = read_abc(SYMBOLS)
+    assert labels(label_chords(piece, harmonic_rhythm))[1:] == expected  # type: ignore[arg-type]
+
+
+def test_the_longest_chord_of_a_bar_may_be_a_later_one() -> None:
+    (piece,) = read_abc('X:1\nM:3/4\nL:1/4\nK:C\n"C"c"G"GB|"F"f"C"e"F"f|')
+    assert labels(label_chords(piece)) == ["V", "IV"]
+
+
+def test_symbols_between_beats_go_to_the_beat_that_they_fill() -> None:
+    (piece,) = read_abc('X:1\nM:2/4\nL:1/16\nK:C\n"C"c3"G"BG4|"F"f"C"e7|')
+    assert labels(label_chords(piece, "beat")) == ["I 24:V", "I"]
+
+
+def test_bars_before_the_first_symbol_are_inferred() -> None:
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\nG|ceGc|dBGB|"C"c4|"F"F4|')
+    assert labels(label_chords(piece))[1:] == ["I", "V7", "I", "IV"]
+    (late,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\ncegc|e2"G7"B2|"C"c4|')
+    assert labels(label_chords(late, "source")) == ["I", "I 48:V7", "I"]
+
+
+def test_labels_count_from_the_first_key_after_a_change_of_key() -> None:
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:G\n"G"G4|"D"d4|[K:D]"D"d4|"A"a4|')
+    assert labels(label_chords(piece)) == ["I", "V", "V", "II"]
+
+
+def test_unknown_chords_count_as_missing() -> None:
+    piece = kesh_jig()
+    unknown = replace(piece, bars=tuple(replace(bar, chords=(Chord(0, "unk"),)) for bar in piece.bars))
+    assert label_chords(unknown) == label_chords(without_symbols(piece))
+
+
+def test_a_jig_gets_the_chords_that_are_played_to_it() -> None:
+    found = labels(label_chords(kesh_jig(with_chords=False)))
+    assert found[0] == found[4] == "I"
+    assert found[1].startswith("V")
+    assert found[7].startswith("V")
+
+
+def test_inference_does_not_depend_on_the_key() -> None:
+    piece = kesh_jig(with_chords=False)
+    expected = labels(label_chords(piece))
+    for semitones in range(-6, 7):
+        assert labels(label_chords(piece.transpose(semitones))) == expected
+    assert labels(label_chords(piece.in_c())) == expected
+
+
+def test_modes_have_their_own_chords() -> None:
+    (dorian,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Ador\nA2AB c2e2|G2GA B2d2|A2AB c2e2|G2B2 A4|]")
+    assert labels(label_chords(dorian))[:3] == ["i", "bVII", "i"]
+    (mixolydian,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Dmix\nd2fd A2FA|c2ec G2EG|d2fd A2FA|c2e2 d4|]")
+    assert labels(label_chords(mixolydian))[:3] == ["I", "bVII", "I"]
+
+
+def test_every_bar_of_every_tune_gets_a_chord(tune_books: dict[str, list[Path]]) -> None:
+    for files in tune_books.values():
+        for piece in read_abc(files[0], errors="collect"):
+            for labelled in (label_chords(piece), label_chords(piece, "beat")):
+                assert all(bar.chords and bar.chords[0].onset == 0 for bar in labelled.bars)
+                assert [replace(bar, chords=()) for bar in labelled.bars] == [
+                    replace(bar, chords=()) for bar in piece.bars
+                ]
+
+
+def test_silence_gets_a_chord_too() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nz4|z4|")
+    assert all(label for label in labels(label_chords(piece)))
+
+
+def test_four_voices_are_heard_beat_by_beat() -> None:
+    piece = from_music21(music21.corpus.parse("bach/bwv66.6"))
+    assert piece.key == Key("F#", "min")
+    found = labels(label_chords(piece, "beat"))
+    assert found[0] == "bIII"
+    assert found[-1].split()[-1].endswith(":I")
+    assert labels(label_chords(piece))[0] == "bIII"
+
+
+def test_an_unknown_harmonic_rhythm_is_refused() -> None:
+    with pytest.raises(RequestError, match="no harmonic rhythm 'half'; choose one of source, bar, beat"):
+        label_chords(kesh_jig(), "half")  # type: ignore[arg-type]
+
+
+def test_most_hidden_symbols_are_found(extra_corpora: Path) -> None:
+    right = total = 0
+    for split in ("valid", "test"):
+        for piece in read_abc(extra_corpora / "nottingham" / f"{split}.abc", errors="collect"):
+            inferred = label_chords(without_symbols(piece))
+            for bar, guess in zip(piece.bars, inferred.bars, strict=True):
+                if bar.chords and bar.chords[0].onset == 0:
+                    right += _triad(bar.chords[0].label) == _triad(guess.chords[0].label)
+                    total += 1
+    assert total > 1_800
+    assert right / total > 0.72
+
+
+def _triad(label: str) -> tuple[int, str] | None:
+    parts = split_label(label)
+    return parts and (parts[0], TRIAD_OF.get(parts[1], parts[1]))

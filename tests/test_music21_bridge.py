@@ -1,0 +1,203 @@
+"""music21 scores and MusicXML say the same music as `Piece`, both ways, for real scores and for absurd ones."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import music21
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tunes import kesh_jig
+
+from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
+from remi_two_stage.core.errors import ScoreFormatError
+from remi_two_stage.core.piece import MODES, Bar, Chord, Key, Meter, Note, Piece, name_at
+from remi_two_stage.scores.formats import read_score, write_score
+from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.scores.music21_bridge import from_music21, to_music21
+from remi_two_stage.scores.read_abc import read_abc
+
+KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
+
+
+def as_written(piece: Piece) -> tuple[Bar, ...]:
+    """The bars without what MusicXML does not keep."""
+    return tuple(
+        replace(
+            bar,
+            notes=tuple(tuple(replace(note, velocity=None) for note in sung) for sung in bar.notes),
+            phrase_start=False,
+            ending_end=False,
+        )
+        for bar in piece.bars
+    )
+
+
+def through_musicxml(piece: Piece, folder: Path) -> Piece:
+    write_score(piece, folder / "score.musicxml")
+    (read,) = read_score(folder / "score.musicxml")
+    return read
+
+
+@pytest.fixture(scope="module")
+def chorale() -> music21.stream.Score:
+    return music21.corpus.parse("bach/bwv66.6")
+
+
+def test_a_chorale_keeps_its_notes_bars_and_voices(chorale: music21.stream.Score) -> None:
+    piece = from_music21(chorale)
+    assert piece.voices == ("S", "A", "T", "B")
+    assert (piece.key, piece.meter, piece.bar_count) == (Key("F#", "min"), Meter(4, 4), 9)
+    assert piece.bars[0].is_pickup
+    assert piece.bars[0].length == 24
+    expected = [
+        (voice, Fraction(note.getOffsetInHierarchy(part)), Fraction(note.quarterLength), note.pitch.midi)
+        for voice, part in zip("SATB", chorale.parts, strict=True)
+        for note in part.stripTies().recurse().notes
+    ]
+    assert sorted(piece.note_list()) == sorted(expected)
+
+
+def test_a_fermata_ends_a_phrase(chorale: music21.stream.Score) -> None:
+    bars = from_music21(chorale).bars
+    fermatas = [
+        number
+        for number, measure in enumerate(chorale.parts[0].getElementsByClass("Measure"))
+        if any(note.expressions for note in measure.notes)
+    ]
+    assert fermatas
+    assert [index for index, bar in enumerate(bars) if bar.phrase_start] == [
+        0,
+        *(number + 1 for number in fermatas if number + 1 < len(bars)),
+    ]
+
+
+@pytest.mark.parametrize("work", ["bwv66.6", "bwv84.5", "bwv269", "bwv302", "bwv153.1"])
+def test_chorales_pass_through_musicxml(work: str, tmp_path: Path) -> None:
+    piece = label_chords(from_music21(music21.corpus.parse(f"bach/{work}")), "beat")
+    again = through_musicxml(piece, tmp_path)
+    assert as_written(again) == as_written(piece)
+    assert (again.voices, again.title) == (piece.voices, piece.title)
+
+
+def test_tunes_of_a_tune_book_pass_through_musicxml(tune_books: dict[str, list[Path]], tmp_path: Path) -> None:
+    for book in tune_books.values():
+        for piece in read_abc(book[0], errors="collect")[:6]:
+            assert as_written(through_musicxml(piece, tmp_path)) == as_written(piece), piece.title
+
+
+def test_the_score_itself_reads_back() -> None:
+    piece = replace(kesh_jig(), tempo=180.0)
+    again = from_music21(to_music21(piece))
+    assert as_written(again) == as_written(piece)
+    assert (again.voices, again.title, again.tempo) == (("M",), "The Kesh Jig", 180.0)
+
+
+def test_music21_understands_the_repeats() -> None:
+    piece = kesh_jig()
+    played = to_music21(piece).expandRepeats()
+    assert [note.pitch.midi for note in played.flatten().notes if isinstance(note, music21.note.Note)] == [
+        pitch for _, _, _, pitch in piece.note_list(unfold_repeats=True)
+    ]
+
+
+def test_every_chord_label_passes_through_musicxml(tmp_path: Path) -> None:
+    labels = [label for label in CHORD_LABELS if label != UNKNOWN_CHORD]
+    bars = tuple(Bar(Meter(), Key("Eb"), 96, ((Note(0, 63, 96),),), (Chord(0, label),)) for label in labels)
+    again = through_musicxml(Piece(("M",), bars), tmp_path)
+    assert [bar.chords for bar in again.bars] == [(Chord(0, label),) for label in labels]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_every_key_survives_with_its_mode_and_spells_its_scale_without_accidentals(key: Key) -> None:
+    scale = [60 + (key.pitch_class + step) % 12 for step in _steps(key.mode)]
+    notes = tuple(Note(12 * index, pitch, 12) for index, pitch in enumerate(scale))
+    score = to_music21(Piece(("M",), (Bar(Meter(7, 8), key, 84, (notes,)),)))
+    assert from_music21(score).key == key
+    accidentals = [note.pitch.accidental for note in score.flatten().notes]
+    assert not any(accidental and accidental.displayStatus for accidental in accidentals)
+    assert [note.pitch.midi for note in score.flatten().notes] == scale
+
+
+def _steps(mode: str) -> list[int]:
+    return sorted(7 * (MODES[mode] - 1 + step) % 12 for step in range(7))
+
+
+@st.composite
+def bars(draw: st.DrawFn, voices: int, is_first: bool) -> Bar:
+    meter = draw(st.sampled_from([Meter(4, 4), Meter(3, 4), Meter(6, 8), Meter(7, 8), Meter(5, 16), None]))
+    full = meter.bar_length if meter else 60
+    length = draw(st.one_of(st.just(full), st.integers(1, 2 * full)))
+    is_pickup = meter is not None and length < full and (is_first or draw(st.booleans()))
+    note = st.builds(Note, st.integers(0, length - 1), st.integers(30, 90), st.integers(1, 200))
+    chord = st.builds(Chord, st.integers(0, length - 1), st.sampled_from(["I", "V7", "bVII", "iiø7", "N"]))
+    return Bar(
+        meter,
+        draw(st.sampled_from(KEYS)),
+        length,
+        tuple(tuple(sorted(draw(st.lists(note, max_size=5)))) for _ in range(voices)),
+        tuple(sorted(draw(st.lists(chord, max_size=3, unique_by=lambda chord: chord.onset)))),
+        is_pickup=is_pickup,
+        repeat_start=draw(st.booleans()),
+        endings=draw(st.sampled_from([(), (), (), (1,), (2,), (1, 3)])),
+        repeat_end=draw(st.booleans()),
+    )
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> Piece:
+    voices = draw(st.sampled_from([("M",), ("S", "A", "T", "B"), ("V1", "V2")]))
+    count = draw(st.integers(1, 4))
+    return Piece(voices, tuple(draw(bars(len(voices), index == 0)) for index in range(count)))
+
+
+@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(piece=pieces())
+def test_any_piece_passes_through_musicxml(piece: Piece, tmp_path: Path) -> None:
+    end = sum(Fraction(bar.length, 24) for bar in piece.bars)
+    again = through_musicxml(piece, tmp_path)
+    clipped = [(voice, onset, min(duration, end - onset), pitch) for voice, onset, duration, pitch in piece.note_list()]
+    assert again.note_list() == sorted(
+        clipped, key=lambda note: (note[1], piece.voices.index(note[0]), note[3], note[2])
+    )
+    assert [replace(bar, notes=()) for bar in as_written(again)] == [
+        replace(bar, notes=()) for bar in as_written(piece)
+    ]
+
+
+def test_chords_voices_graces_and_ties_of_a_foreign_score() -> None:
+    measure = music21.stream.Measure(number=1)
+    measure.insert(0, music21.meter.TimeSignature("2/4"))
+    measure.insert(0, music21.key.KeySignature(-3))
+    upper, lower = music21.stream.Voice(id="1"), music21.stream.Voice(id="2")
+    grace = music21.note.Note("D5").getGrace()
+    held = music21.note.Note("E-5", quarterLength=1)
+    held.tie = music21.tie.Tie("start")
+    tied = music21.note.Note("E-5", quarterLength=1)
+    tied.tie = music21.tie.Tie("stop")
+    upper.append([grace, held, tied])
+    lower.append(music21.chord.Chord(["C3", "G3"], quarterLength=2))
+    measure.insert(0, upper)
+    measure.insert(0, lower)
+    piece = from_music21(music21.stream.Score([music21.stream.Part([measure])]))
+    assert piece.note_list() == [("M", 0, 2, 48), ("M", 0, 2, 55), ("M", 0, 2, 75)]
+    assert piece.key == Key("C", "min")
+
+
+def test_an_opus_is_not_one_score() -> None:
+    with pytest.raises(ScoreFormatError, match="Opus is not one score"):
+        from_music21(music21.stream.Opus())
+
+
+def test_a_score_without_music_is_refused() -> None:
+    with pytest.raises(ScoreFormatError, match="no measures"):
+        from_music21(music21.stream.Score())
+
+
+def test_importing_the_bridge_does_not_import_music21() -> None:
+    program = "import sys, remi_two_stage.scores.formats; print('music21' in sys.modules or 'torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
