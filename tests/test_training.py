@@ -131,6 +131,12 @@ def test_a_missing_corpus_leaves_nothing_behind(plan: TrainingPlan, tmp_path: Pa
     assert not plan.output.exists()
 
 
+def test_an_output_that_is_a_file_is_refused(plan: TrainingPlan, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match=r"nothing can be written to .*file'"):
+        train_two_stage(replace(plan, output=tmp_path / "file"))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -88,13 +88,14 @@ def load_corpus(source: str | Path, processes: int | None = None, progress: bool
     is_named = str(source) == MUSIC21
     files = _music21_files() if is_named else _files_of(Path(source))
     cache = _cache_path(files) if is_named else None
-    results = _cached(cache) or _read_all(files, processes, progress)
+    cached = _cached(cache)
+    results = cached or _read_all(files, processes, progress)
     tunes = tuple(tune for result in results for tune in result.tunes)
     rejected = sum((result.rejected for result in results), Counter[str]())
     if not tunes:
         reasons = ", ".join(f"{reason} ({number})" for reason, number in rejected.most_common(3))
         raise CorpusError(f"no tune of {source} can be used: {reasons or 'its files are empty'}")
-    if cache is not None:
+    if cache is not None and cached is None:
         _store(cache, results)
     return Corpus(str(source), tunes, rejected)
 

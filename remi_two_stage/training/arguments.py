@@ -49,8 +49,8 @@ class TrainingPlan:
     stage: str = _option("all", "which stage to train", ("all", *STAGES))
     planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))
     detail_size: str = _option("tiny", "size of the detail generator", tuple(DETAIL_SIZES))
-    planner_epochs: float = _option(8.0, "times that the planner sees the training tunes")
-    detail_epochs: float = _option(4.0, "times that the detail generator sees the training tunes")
+    planner_epochs: float = _option(12.0, "times that the planner sees the training tunes")
+    detail_epochs: float = _option(5.0, "times that the detail generator sees the training tunes")
     planner_learning_rate: float | None = _option(None, "highest rate of the planner; by its size if not given")
     detail_learning_rate: float | None = _option(None, "highest rate of the detail generator; by its size if not given")
     batch_size: int = _option(2, "rows of --max-length tokens in a batch")
@@ -105,6 +105,7 @@ class TrainingPlan:
 
         Raises:
             CheckpointError: the folder holds a run with other arguments.
+            RequestError: the folder cannot be made.
         """
         path = self.run_folder / "arguments.json"
         ours = {name: value for name, value in self.to_dict().items() if name not in (*_MAY_CHANGE, "output", "stage")}
@@ -118,8 +119,13 @@ class TrainingPlan:
                     "give the same ones to go on with it, or another --output"
                 )
             return
-        self.run_folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+        try:
+            self.run_folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise RequestError(
+                f"nothing can be written to {str(self.output)!r}: {error.strerror}; give another --output"
+            ) from None
 
 
 def _flag(option: Field[Any]) -> str:
