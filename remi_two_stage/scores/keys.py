@@ -16,7 +16,7 @@ _PROFILES = {
     "min": (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330),
 }
 """How usual each pitch class above the tonic is (Temperley, Music and Probability, 2007)."""
-_WEIGHT_OF_LAST_BASS = 0.3
+_WEIGHT_OF_LAST_BASS = 0.15
 _KEYS = [
     Key(name_at(fifths), mode) for mode, first in (("maj", -5), ("min", -2)) for fifths in range(first, first + 12)
 ]
@@ -40,7 +40,7 @@ def estimate_key(bars: Iterable[Bar], signature: int | None = None) -> Key:
             latest_end = max(note.onset + note.duration for note in notes)
             last_bass = min(note.pitch for note in notes if note.onset + note.duration == latest_end) % 12
     if len(set(weights)) == 1:
-        return next((key for key in keys if key.tonic == "C"), keys[0])
+        return Key() if signature is None else keys[0]
 
     def fit(key: Key) -> float:
         tonic = key.pitch_class

@@ -1,0 +1,42 @@
+"""The key of music that does not say its key."""
+
+from pathlib import Path
+
+import pytest
+
+from remi_two_stage.core.piece import Bar, Key, Meter
+from remi_two_stage.scores.keys import estimate_key
+from remi_two_stage.scores.read_abc import read_abc
+
+
+@pytest.mark.parametrize(
+    ("tune", "key"),
+    [
+        ("K:D\nd2fd A2FA|GFEF D4|]", Key("D")),
+        ("K:Gm\nG2Bd g2dB|c2A^F G4|]", Key("G", "min")),
+        ("K:Eb\ne2gb e'2bg|a2fd e4|]", Key("Eb")),
+    ],
+)
+def test_scale_and_last_note_tell_the_key(tune: str, key: Key) -> None:
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/8\n{tune}")
+    assert estimate_key(piece.bars) == key
+
+
+def test_a_signature_leaves_two_keys() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Am\nA2ce a2ec|d2B^G A4|]")
+    assert estimate_key(piece.bars, signature=0) == Key("A", "min")
+    assert estimate_key(piece.bars, signature=7).signature == 7
+
+
+def test_silence_is_in_c_or_in_the_major_key_of_its_signature() -> None:
+    silence = [Bar(Meter(), Key("D"), 96, ((),))]
+    assert estimate_key(silence) == Key("C")
+    assert estimate_key(silence, signature=-3) == Key("Eb")
+
+
+def test_most_tunes_of_a_book_are_found(tune_books: dict[str, list[Path]]) -> None:
+    pieces = [piece for file in tune_books["ryansMammoth"] for piece in read_abc(file, errors="collect")[::10]]
+    known = [piece for piece in pieces if piece.key.mode in ("maj", "min")]
+    found = [estimate_key(piece.bars) == piece.key for piece in known]
+    assert len(found) > 50
+    assert sum(found) / len(found) > 0.8
