@@ -107,8 +107,8 @@ def _key_text(key: Key) -> str:
 
 
 def _unit_length(meter: Meter | None) -> int:
-    """Ticks of the unit note length that the standard gives a metre: a 16th below 3/4, else an eighth."""
-    return TICKS_PER_WHOLE // (16 if meter and 4 * meter.numerator < 3 * meter.denominator else 8)
+    """Ticks of the unit note length: an eighth, but a 16th in metres of 16ths and shorter."""
+    return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
 
 
 def _tempo_text(tempo: float, meter: Meter | None) -> str:
@@ -180,7 +180,7 @@ class _BarLines:
         if index + 1 == len(self._bars):
             return "|]"
         after = self._bars[index + 1]
-        if bar.ending_end and not after.repeat_start and not after.endings:
+        if (bar.ending_end and not after.endings) or (after.repeat_start and not bar.is_full):
             return "||"
         if self._splits_bar(index):
             return ".|" if self._is_in_ending[index] else "||"
@@ -309,14 +309,14 @@ class _VoiceWriter:
         ]
         symbols = self._symbols(bar)
         cuts = {0, bar.length, *onsets, *symbols, *(note.end - start for note in notes if note.end < end)}
+        values = _values(sorted(cuts), bar)
+        for value in values:
+            value.notes = sorted((note for note in notes if _sounds_at(note, start + value.start)), key=_low_to_high)
+        _break_rhythm(values, start)
         text = []
-        last: _Value | None = None
-        for is_triplet, values in _groups(_values(sorted(cuts), bar)):
-            prefix = "" if not is_triplet else "(3" if len(values) == 3 else f"(3:2:{len(values)}"
-            for value in values:
-                text.append("" if last is None or _is_beamed(last, value, bar) else " ")
-                text += [prefix, symbols.get(value.start, ""), self._sound(value, notes, start)]
-                prefix, last = "", value
+        for last, value in zip([None, *values], values, strict=False):
+            text.append(" " if last and not _is_beamed(last, value, bar) else "")
+            text += [value.tuplet, symbols.get(value.start, ""), self._sound(value, start), value.broken]
         self._sounding = [note for note in notes if note.end > end]
         return "".join(text)
 
@@ -324,13 +324,11 @@ class _VoiceWriter:
         names = {chord.onset: chord_name(chord.label, self._key) for chord in bar.chords if self._voice == 0}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
 
-    def _sound(self, value: _Value, notes: Sequence[_Sounding], bar_start: int) -> str:
+    def _sound(self, value: _Value, bar_start: int) -> str:
         """A rest, a note or a chord for what sounds during a value."""
-        start, end = bar_start + value.start, bar_start + value.end
-        sounding = sorted((note for note in notes if note.start <= start < note.end), key=_low_to_high)
-        tied = [note for note in sounding if note.start < start]
-        heads = [self._head(note, tied) + "-" * (note.end > end) for note in sounding]
-        length = _length_text(Fraction((end - start) * (3 if value.window is not None else 2), 2 * self._unit))
+        tied = [note for note in value.notes if note.start < bar_start + value.start]
+        heads = [self._head(note, tied) + "-" * (note.end > bar_start + value.end) for note in value.notes]
+        length = _length_text(value.written / self._unit)
         if not heads:
             return "z" + length
         if len(heads) > 1:
@@ -344,6 +342,10 @@ class _VoiceWriter:
         return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
 
 
+def _sounds_at(note: _Sounding, time: int) -> bool:
+    return note.start <= time < note.end
+
+
 def _low_to_high(note: _Sounding) -> tuple[int, int]:
     return note.pitch, note.start
 
@@ -355,23 +357,42 @@ def _length_text(length: Fraction) -> str:
     return upper if length.denominator == 1 else f"{upper}/{length.denominator}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Value:
-    """A stretch of a bar that one note value fills; `window` is where its triplet begins, None outside triplets."""
+    """A stretch of a bar that one note value fills.
+
+    Attributes:
+        written: Ticks as written, which are more than there are in a triplet and differ beside a broken rhythm's sign.
+        window: Where its triplet begins; None outside triplets.
+        tuplet: The sign before the first value of a triplet.
+        broken: The sign of broken rhythm after it.
+        notes: What sounds.
+    """
 
     start: int
     end: int
+    written: Fraction
     window: int | None
+    tuplet: str = ""
+    broken: str = ""
+    notes: Sequence[_Sounding] = ()
 
 
-def _groups(values: Sequence[_Value]) -> Iterator[tuple[bool, list[_Value]]]:
-    for window, group in groupby(values, key=lambda value: value.window):
-        yield window is not None, list(group)
+def _break_rhythm(values: Sequence[_Value], bar_start: int) -> None:
+    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied."""
+    for first, second in pairwise(values):
+        long, short = sorted((first.written, second.written), reverse=True)
+        pair = second.end - first.start
+        is_pair = long == 3 * short and pair in (_EIGHTH, _QUARTER) and first.start % pair == 0
+        is_plain = first.window is None and second.window is None and first.notes and second.notes
+        if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
+            first.broken = ">" if first.written == long else "<"
+            first.written = second.written = Fraction(pair, 2)
 
 
 def _is_beamed(value: _Value, following: _Value, bar: Bar) -> bool:
     """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
-    if max(value.end - value.start, following.end - following.start) >= _QUARTER:
+    if max(value.written, following.written) >= _QUARTER:
         return False
     beat = bar.meter.beat_length if bar.meter else _QUARTER
     beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), beat)
@@ -392,7 +413,12 @@ def _values(cuts: Sequence[int], bar: Bar) -> list[_Value]:
         nearest = bisect_right(starts, left) - 1
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
         for start, end in _split(left, right, beat, _VALUES if window is None else _TRIPLET_VALUES):
-            values.append(_Value(start - origin, end - origin, window))
+            written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
+            values.append(_Value(start - origin, end - origin, written, window))
+    for _, group in groupby(values, key=lambda value: value.window):
+        first, *others = group
+        if first.window is not None:
+            first.tuplet = "(3" if len(others) == 2 else f"(3:2:{len(others) + 1}"
     return values
 
 

@@ -106,7 +106,7 @@ def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
         )
     accidental = match["accidental"].lower().replace("n", "")
     try:
-        return Key.parse(match["letter"].upper() + accidental + (match["mode"] or "").strip()), match["rest"]
+        return Key.parse(match["letter"].upper() + accidental + (match["mode"] or "").strip().lower()), match["rest"]
     except RequestError as error:
         raise AbcSyntaxError(error.message) from None
 

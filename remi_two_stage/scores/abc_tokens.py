@@ -19,6 +19,7 @@ from .abc_fields import ALTERATIONS, LETTERS
 STEPS_PER_OCTAVE = len(LETTERS)
 _MIDDLE_C_OCTAVE = 5
 _HIGHEST_OCTAVE = 11
+_MOST_NOTES_IN_CHORD = 100
 _LONGEST_NOTE = 1_024
 """In unit note lengths."""
 
@@ -144,6 +145,10 @@ def parse_chord(text: str) -> WrittenChord:
             notes.append(WrittenNote(note.step, note.alteration, *own, note.is_tied or bool(tie)))
         elif match["symbol"]:
             symbols.append(match["symbol"])
+    if len(notes) > _MOST_NOTES_IN_CHORD:
+        raise AbcSyntaxError(
+            f"a chord of {len(notes)} notes is more than any hand plays; write {_MOST_NOTES_IN_CHORD} at most"
+        )
     return WrittenChord(tuple(notes), tuple(symbols))
 
 

@@ -40,7 +40,7 @@ _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHLMNOQRSZ")
 _FIELDS_WITHOUT_MEANING = frozenset("XUmwWIsr+")
 _VOICE_NAME = re.compile(r"[MSATB]|V[1-9][0-9]?")
 _MOST_VOICES = 99
-_LONGEST_TUNE = 250_000
+_LONGEST_TUNE = 200_000
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 _GZIP_SIGNATURE = b"\x1f\x8b"
 

@@ -1,0 +1,261 @@
+"""The ABC writer: what it writes reads back as the same music, by our reader and by abc2midi, and looks as engraved."""
+
+import random
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from abc2midi import agrees, needs_abc2midi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tunes import kesh_jig
+
+from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
+from remi_two_stage.core.errors import ScoreError
+from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
+from remi_two_stage.core.write_abc import write_abc
+from remi_two_stage.scores.read_abc import read_abc
+
+KEYS = [Key("C"), Key("F#"), Key("Gb"), Key("A", "min"), Key("Ab", "min"), Key("D", "dor"), Key("B", "loc"), Key("C#")]
+METERS = [None, Meter(4, 4), Meter(6, 8), Meter(3, 4), Meter(7, 8), Meter(2, 2), Meter(5, 16), Meter(9, 8), Meter(3, 2)]
+VOICES = [("M",), ("S", "A", "T", "B"), ("V1", "V2"), ("S", "B"), ("V1", "V2", "V3", "V4", "V5"), ("V1",)]
+
+
+def music(piece: Piece) -> tuple[tuple[str, ...], list[Bar]]:
+    """What has to survive: the voices and all of the bars but the phrases."""
+    return piece.voices, [replace(bar, phrase_start=False) for bar in piece.bars]
+
+
+def assert_reads_back(piece: Piece) -> None:
+    again = read_abc(write_abc(piece))
+    assert len(again) == 1
+    assert music(again[0]) == music(piece)
+    assert again[0].note_list() == piece.note_list()
+
+
+def body(piece: Piece) -> str:
+    """What stands below the K: line."""
+    return write_abc(piece).split("\nK:")[1].split("\n", 1)[1].rstrip("\n")
+
+
+def rewritten(text: str, meter: str = "4/4", key: str = "C") -> str:
+    """The body that comes of reading and writing a tune with L:1/8."""
+    return body(read_abc(f"X:1\nM:{meter}\nL:1/8\nK:{key}\n{text}\n")[0])
+
+
+class TestEngraving:
+    def test_a_tune(self) -> None:
+        assert write_abc(kesh_jig()) == (
+            "X:1\nT:The Kesh Jig\nR:jig\nM:6/8\nL:1/8\nK:G\n"
+            '|: "G"GAG GAB | "D"ABA ABd | "C"edd gdd | "D"edB dBA |\n'
+            '"G"GAG GAB | "D"ABA ABd | "C"edd gdB | "D"AGF G3 :|\n'
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "meter"),
+        [
+            ("GABc dedB | d2 d>B d2 (3efg |]", "4/4"),
+            ("A>Bc<d e2 f/>g/a |]", "4/4"),
+            ("(3ABc (3:2:2c2 d (3e/f/g/a z3 |]", "4/4"),
+            ("C8- | C4 [CEG]4 |]", "4/4"),
+            ("[C-E]2 [CF]2 z4 |]", "4/4"),
+            ("C4- C D3 | G7 A |]", "4/4"),
+            ("AB/c/d efg |]", "6/8"),
+            ("ABc | d/e/fg |]", "3/8"),
+            ("G2 |: A8 | [1 c6 :| [2 d6 || e2 | f8 |]", "4/4"),
+            ("A8 :: B8 :: c8 :|", "4/4"),
+            ("A8 | B4 || c4 | d8 |]", "4/4"),
+            ("A8 | [M:3/4] [K:G] d6 |]", "4/4"),
+            ("[r:no pick-up] A2 | B8 |]", "4/4"),
+        ],
+    )
+    def test_comes_back_as_a_person_wrote_it(self, text: str, meter: str) -> None:
+        assert rewritten(text, meter) == text
+
+    def test_four_bars_a_line_and_a_pick_up(self) -> None:
+        text = "G2 | A8 | A8 | A8 | A8 |\nA8 | A8 | A8 | A6 |]"
+        assert rewritten(text) == text
+
+    @pytest.mark.parametrize(
+        ("key", "text"),
+        [
+            ("Am", "_B2 ^G2 ^c2 ^d2 |]"),
+            ("Eb", "=A2 _d2 _g2 =e2 |]"),
+            ("C", "^F2 ^f2 =F2 =f2 | F2 _B2 _b2 _B,2 |]"),
+            ("D", "=f2 ^d2 =d2 ^A2 |]"),
+        ],
+    )
+    def test_accidentals(self, key: str, text: str) -> None:
+        assert rewritten(text, key=key) == text
+
+    def test_an_accidental_after_a_tie_over_the_bar_line(self) -> None:
+        assert rewritten("z4 ^F4- | F4 F4 |]") == "z4 ^F4- | ^F4 =F4 |]"
+
+    def test_choir(self) -> None:
+        text = write_abc(chorale())
+        assert "%%score (S A) (T B)\n" in text
+        assert "V:S clef=treble\n" in text
+        assert "V:B clef=bass\n" in text
+        assert "[V:B] C,4 |]" in text
+
+    def test_fields_stay_on_their_lines(self) -> None:
+        piece = replace(kesh_jig(), title="50% \n K:X", metadata=(("C", "A\nB"), ("Z", "nobody")))
+        text = write_abc(piece)
+        assert "T:50\\% K:X\n" in text
+        assert "C:A B\n" in text
+        assert "Z:" not in text
+        assert read_abc(text)[0].title == "50% K:X"
+
+    @pytest.mark.parametrize(
+        ("tempo", "meter", "text"),
+        [(120.0, Meter(6, 8), "3/8=80"), (100.0, Meter(6, 8), "1/4=100"), (96.5, None, "1/4=96.5")],
+    )
+    def test_tempo(self, tempo: float, meter: Meter | None, text: str) -> None:
+        bar = Bar(meter, Key("C"), 72, ((Note(0, 60, 72),),))
+        piece = Piece(("M",), (bar,), tempo=tempo)
+        assert f"Q:{text}\n" in write_abc(piece)
+        assert read_abc(write_abc(piece))[0].tempo == tempo
+
+
+def chorale() -> Piece:
+    bar = Bar(Meter(2, 4), Key("C"), 48, tuple((Note(0, pitch, 48),) for pitch in (72, 67, 60, 48)))
+    return Piece(("S", "A", "T", "B"), (bar,))
+
+
+def one_bar(*notes: Note, length: int = 96, **attributes: object) -> Piece:
+    return Piece(("M",), (Bar(Meter(4, 4), Key("C"), length, (notes,), **attributes),))  # type: ignore[arg-type]
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("tick", range(1, 24))
+    def test_any_tick(self, tick: int) -> None:
+        assert_reads_back(one_bar(Note(0, 60, tick), Note(tick, 64, 48), Note(tick + 48, 67, 1)))
+
+    @pytest.mark.parametrize(
+        "notes",
+        [
+            (Note(0, 60, 96), Note(7, 64, 24), Note(30, 67, 66)),
+            (Note(0, 60, 48), Note(24, 60, 24), Note(24, 60, 72)),
+            (Note(0, 60, 96), Note(0, 60, 96)),
+            tuple(Note(0, pitch, 5 + pitch % 7) for pitch in range(60, 68)),
+            (Note(0, 0, 96), Note(0, 127, 96)),
+        ],
+    )
+    def test_polyphony_within_a_voice(self, notes: tuple[Note, ...]) -> None:
+        assert_reads_back(one_bar(*notes))
+
+    def test_silence(self) -> None:
+        assert_reads_back(one_bar())
+        assert_reads_back(replace(chorale(), bars=(replace(chorale().bars[0], notes=((), (), (), ())),)))
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_every_chord_at_odd_places(self, key: Key) -> None:
+        labels = [label for label in CHORD_LABELS if label != UNKNOWN_CHORD]
+        bars = [
+            Bar(Meter(4, 4), key, 96, ((Note(0, 60, 96),),), (Chord(index % 90, label),))
+            for index, label in enumerate(labels)
+        ]
+        assert_reads_back(Piece(("M",), tuple(bars)))
+
+    def test_unknown_chords_are_left_out(self) -> None:
+        assert '"' not in write_abc(one_bar(Note(0, 60, 96), chords=(Chord(0, UNKNOWN_CHORD),)))
+
+    @settings(max_examples=150, deadline=None, derandomize=True)
+    @given(st.integers(0, 2**32), st.sampled_from([1, 2, 3, 6, 8, 12]))
+    def test_any_piece(self, seed: int, grid: int) -> None:
+        assert_reads_back(random_piece(random.Random(seed), grid))
+
+    def test_tune_books(self, tune_books: dict[str, list[Path]]) -> None:
+        for path in (path for book in tune_books.values() for path in book[5::20]):
+            for piece in read_abc(path, errors="collect"):
+                assert_reads_back(piece)
+
+    @pytest.mark.parametrize("name", ["hymns/test.abc.gz", "nottingham/test.abc"])
+    def test_extra_corpora(self, extra_corpora: Path, name: str) -> None:
+        for piece in read_abc(extra_corpora / name):
+            assert_reads_back(piece)
+
+
+def random_piece(rng: random.Random, grid: int) -> Piece:
+    """A piece as wild as the data model allows: odd bars, notes and chords anywhere, notes over bar lines."""
+    voices, meter, key = rng.choice(VOICES), rng.choice(METERS), rng.choice(KEYS)
+    full = meter.bar_length if meter else 96
+    lengths = [full if rng.random() < 0.6 else rng.randint(1, 2 * full) for _ in range(rng.randint(1, 7))]
+    bars: list[Bar] = []
+    is_in_ending = False
+    for index, length in enumerate(lengths):
+        left = sum(lengths[index:])
+        endings = () if is_in_ending or rng.random() < 0.8 else rng.choice([(1,), (2,), (1, 3)])
+        is_in_ending = is_in_ending or bool(endings)
+        repeat_end = rng.random() < 0.2
+        ending_end = is_in_ending and (repeat_end or rng.random() < 0.5 or index == len(lengths) - 1)
+        bars.append(
+            Bar(
+                meter,
+                key if rng.random() < 0.9 else rng.choice(KEYS),
+                length,
+                tuple(tuple(random_notes(rng, length, left, grid)) for _ in voices),
+                tuple(Chord(onset, rng.choice(CHORD_LABELS[:-1])) for onset in random_onsets(rng, length)),
+                is_pickup=meter is not None and length < full and rng.random() < 0.4,
+                repeat_start=rng.random() < 0.15 and (not is_in_ending or bool(endings)),
+                endings=endings,
+                ending_end=ending_end,
+                repeat_end=repeat_end,
+            )
+        )
+        is_in_ending = is_in_ending and not ending_end
+    return Piece(voices, tuple(bars))
+
+
+def random_onsets(rng: random.Random, length: int) -> list[int]:
+    return sorted({rng.randrange(length) for _ in range(rng.choice([0, 0, 1, 2]))})
+
+
+def random_notes(rng: random.Random, length: int, left: int, grid: int) -> list[Note]:
+    notes = []
+    for _ in range(rng.choice([0, 1, 3, 8])):
+        onset = rng.randrange(length) // grid * grid
+        duration = rng.randint(1, 8) * grid if rng.random() < 0.8 else rng.randint(1, 300)
+        notes.append(
+            Note(onset, rng.choice([60, 61, 62, 63, 66, 67, 72, rng.randrange(128)]), min(duration, left - onset))
+        )
+    return sorted(notes)
+
+
+class TestAbc2midi:
+    MUSIC = "|:G2|A2B2 (3cde f2-|f^fd>B A4|[1 [CEG]4 C2:|[2 D6||\n|:G2|A>B=c_d e2f2-|f2e2 d4|G4- G2:|"
+
+    @needs_abc2midi
+    @pytest.mark.parametrize("key", ["C", "Eb", "F#m", "Ador"])
+    def test_reads_the_same_notes_without_a_warning_on_bar_lengths(self, key: str, tmp_path: Path) -> None:
+        piece = read_abc(f"X:1\nM:4/4\nL:1/8\nK:{key}\n{self.MUSIC}\n")[0]
+        text = write_abc(piece)
+        assert agrees(piece, text, tmp_path)
+        path = tmp_path / "written.abc"
+        path.write_text(text)
+        report = subprocess.run(["abc2midi", path, "-c"], check=True, capture_output=True, text=True).stdout
+        assert "time units" not in report
+
+    @needs_abc2midi
+    @pytest.mark.parametrize("seed", range(5))
+    def test_reads_odd_onsets_and_polyphony_alike(self, seed: int, tmp_path: Path) -> None:
+        rng = random.Random(seed)
+        notes = [Note(rng.randrange(30) + 53 * half, pitch, 13) for pitch in range(60, 72) for half in (0, 1)]
+        piece = one_bar(*sorted(notes))
+        assert agrees(piece, write_abc(piece), tmp_path)
+
+
+class TestBadPieces:
+    @pytest.mark.parametrize(
+        ("piece", "message"),
+        [
+            (one_bar(Note(0, 60, 97)), "bar 1: a note rings 1 ticks past the last bar"),
+            (one_bar(Note(96, 60, 1)), "bar 1: a note or a chord begins at tick 96 of a bar of 96"),
+            (one_bar(chords=(Chord(100, "I"),)), "begins at tick 100"),
+            (one_bar(length=0), "bar 1: a bar is 0 ticks long"),
+        ],
+    )
+    def test_what_cannot_be_written(self, piece: Piece, message: str) -> None:
+        with pytest.raises(ScoreError, match=message):
+            write_abc(piece)
