@@ -57,7 +57,7 @@ class TestEngraving:
         [
             ("GABc dedB | d2 d>B d2 (3efg |]", "4/4"),
             ("A>Bc<d e2 f/>g/a |]", "4/4"),
-            ("(3ABc (3:2:2c2 d (3e/f/g/a z3 |]", "4/4"),
+            ("(3ABc (3:2:2c2 d (3e/f/g/ a z3 |]", "4/4"),
             ("C8- | C4 [CEG]4 |]", "4/4"),
             ("[C-E]2 [CF]2 z4 |]", "4/4"),
             ("C4- C D3 | G7 A |]", "4/4"),

@@ -392,7 +392,7 @@ def _break_rhythm(values: Sequence[_Value], bar_start: int) -> None:
 
 def _is_beamed(value: _Value, following: _Value, bar: Bar) -> bool:
     """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
-    if max(value.written, following.written) >= _QUARTER:
+    if max(value.written, following.written) >= _QUARTER or value.window != following.window:
         return False
     beat = bar.meter.beat_length if bar.meter else _QUARTER
     beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), beat)
