@@ -168,6 +168,12 @@ def test_any_piece_passes_through_musicxml(piece: Piece, tmp_path: Path) -> None
     ]
 
 
+def test_a_note_struck_again_beside_a_tied_one_stays_two_notes(tmp_path: Path) -> None:
+    notes = (Note(0, 58, 48), Note(0, 67, 24), Note(24, 67, 24))
+    piece = Piece(("M",), (Bar(Meter(2, 4), Key("C"), 48, (notes,)),))
+    assert through_musicxml(piece, tmp_path).note_list() == piece.note_list()
+
+
 def test_chords_voices_graces_and_ties_of_a_foreign_score() -> None:
     measure = music21.stream.Measure(number=1)
     measure.insert(0, music21.meter.TimeSignature("2/4"))

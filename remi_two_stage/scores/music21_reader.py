@@ -194,7 +194,7 @@ def _sounds(measure: Any) -> Iterator[tuple[str, int, int, int, str | None]]:
             onset, end = _ticks(start), _ticks(start + element.quarterLength)
             for single in element.notes if element.isChord else (element,):
                 if hasattr(single, "pitch"):
-                    tie = single.tie or element.tie
+                    tie = single.tie
                     yield str(layer.id), onset, max(end, onset + 1), single.pitch.midi, tie and tie.type
 
 
