@@ -7,8 +7,8 @@ from remi_two_stage.core.vocabulary import FAMILIES, IDS, STYLE_SLOTS, TOKEN_IDS
 
 DESIGNED = """<PAD> <UNK> <BOS> <EOS> <Detail> <Context> <After> <time=6/8> <time=4/4> <key=Cmaj> <key=F#min>
 <Tempo=120> <Bars=1> <Bars=64> <PhraseStart> <RepeatStart> <RepeatEnd> <Ending=1> <Ending=9> <EndingEnd> <BarStart>
-<PickUp=24> <BarLen=72> <Chord_I> <Chord_ii> <Chord_V7> <Chord_viio7> <Chord_bVII> <Chord_N> <Chord_unk> <voice=S> <voice=A>
-<voice=T> <voice=B> <RelPos=36> <Note-On=67> <Duration=12> <Velocity=80> <Dynamics=mf> <Style=jig>
+<PickUp=24> <BarLen=72> <Chord_I> <Chord_ii> <Chord_V7> <Chord_viio7> <Chord_bVII> <Chord_N> <Chord_unk> <voice=S>
+<voice=A> <voice=T> <voice=B> <RelPos=36> <Note-On=67> <Duration=12> <Velocity=80> <Dynamics=mf> <Style=jig>
 <Style=unk>""".split()
 
 
