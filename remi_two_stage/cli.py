@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RemiError as error:
         print(f"remi-two-stage: error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("remi-two-stage: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(f"remi-two-stage: {stopped or 'interrupted'}", file=sys.stderr)
         return 130
     return 0
 

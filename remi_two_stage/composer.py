@@ -72,7 +72,7 @@ class Composer:
 
     @classmethod
     def from_pretrained(cls, path_or_repo: str | Path | None = None) -> Composer:
-        """Load a model folder or a Hub repository; None is the checkpoint that ships with the package.
+        """Load a model folder or a Hub repository, in float32; None is the checkpoint that ships with the package.
 
         Raises:
             CheckpointError: there is no such model, or it is incomplete.
@@ -83,7 +83,7 @@ class Composer:
                 f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
             )
         try:
-            return cls(TwoStageModel.from_pretrained(source))
+            return cls(TwoStageModel.from_pretrained(source, dtype=torch.float32))
         except OSError as error:
             reason = str(error).strip().splitlines()[0]
             raise CheckpointError(f"no model can be loaded from {str(source)!r}: {reason}") from error
