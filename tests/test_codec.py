@@ -32,8 +32,9 @@ def same_music(piece: Piece, other: Piece) -> bool:
 
 
 def tunes(books: dict[str, list[Path]], step: int) -> Iterator[Piece]:
+    """Every `step`-th tune of every fourth file."""
     for files in books.values():
-        for file in files:
+        for file in files[::4]:
             yield from map(label_chords, read_abc(file, errors="collect")[::step])
 
 
@@ -51,8 +52,8 @@ def assert_survives(pieces: Iterator[Piece]) -> tuple[int, Counter[str]]:
 
 
 def test_tune_books_survive_encoding(tune_books: dict[str, list[Path]]) -> None:
-    number, losses = assert_survives(tunes(tune_books, step=12))
-    assert number > 300
+    number, losses = assert_survives(tunes(tune_books, step=4))
+    assert number > 200
     assert losses.total() <= 0.02 * number
 
 
@@ -84,7 +85,7 @@ def test_the_plan_is_the_tokens_without_the_notes() -> None:
 
 
 def test_plan_and_detail_sequences_of_real_tunes_are_grammatical(tune_books: dict[str, list[Path]]) -> None:
-    for piece in tunes(tune_books, step=60):
+    for piece in tunes(tune_books, step=12):
         tokens = encode(piece)
         plan = decode(extract_chord_sequence(tokens))
         assert same_music(decode(detail_sequence(tokens)), decode(tokens))
