@@ -1,10 +1,16 @@
 """Plans as text that a musician reads and types."""
 
-import pytest
+import random
+from dataclasses import replace
 
+import pytest
+from test_grammar import compose_at_random
+
+from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import ChordError
 from remi_two_stage.core.piece import Chord, Key, Meter
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
 
 
 @pytest.mark.parametrize(
@@ -12,7 +18,8 @@ from remi_two_stage.core.plan import Plan
     [
         "I | IV V7 | I |",
         "|: I | ii V | I / / V | I :|",
-        "|: (V7) | I | IV / / V7 | I | [1 V :|\n[2 V | I |",
+        "|: (V7) | I | IV / / V7 | I | [1 V :|\n[2 V | I ||",
+        "|: (? 1/8) | I | V / / IV :|\n(ii 1/8) | V | N |",
         "bVII | viiø7 | N | i |\nIVmaj7 | I+ |",
     ],
 )
@@ -52,6 +59,9 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
         ("I | Dm/F", "bar 2: plans hold neither inversions.*write Dm"),
         ("I | I I I I I", "bar 2: .* has 5 chords or holds for 4 beats"),
         ("I / V", "3 items for 4 beats"),
+        ("I :vi IV", "bar 1: ':' has no meaning here"),
+        ("I [1 V :| [2 I", "bar 1: '\\[1' stands inside a bar"),
+        ("(V 4/4) | I", "bar 1: the pick-up is not shorter than a bar of 4/4"),
         ("/ I / V", "begins with /"),
         (" | ", "has no bars"),
     ],
@@ -59,3 +69,27 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
 def test_a_plan_that_cannot_be_is_refused_with_its_bar(text: str, message: str) -> None:
     with pytest.raises(ChordError, match=message):
         Plan.parse(text)
+
+
+def test_bars_before_a_pick_up_hold_chords_on_their_own_beats() -> None:
+    plan = Plan.parse("(V7) | I | IV | I V7", meter=Meter(3, 4))
+    assert [bar.length for bar in plan.skeleton.bars] == [24, 72, 72, 48]
+    assert plan.skeleton.bars[-1].chords == (Chord(0, "I"), Chord(24, "V7"))
+
+
+def test_signs_may_touch_the_chords_and_lines_may_end_with_a_bar_line() -> None:
+    assert Plan.parse("|:I|V:|\n| I |\n| V |").text() == "|: I | V :|\nI | V |"
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_plan_that_can_be_composed_reads_back_from_its_text(seed: int) -> None:
+    choose = random.Random(seed)
+    meter = choose.choice(["4/4", "6/8", "3/4", "2/2", "9/8", "7/8", "2/4", "3/8"])
+    names = ["<BOS>", f"<time={meter}>", "<key=Cmaj>", f"<Bars={choose.randint(1, 16)}>", "<voice=M>"]
+    written = compose_at_random("plan", [TOKEN_IDS[name] for name in names], choose)
+    plan = Plan.of(decode([token_names()[token] for token in written]))
+    for text in (plan.text(), plan.text(names=True)):
+        again = Plan.parse(text, meter=Meter.parse(meter))
+        assert [replace(bar, phrase_start=False) for bar in again.skeleton.bars] == [
+            replace(bar, phrase_start=False) for bar in plan.skeleton.bars
+        ]

@@ -1,8 +1,9 @@
 """`Plan`, a chord plan a person can read, edit and type.
 
-Text form: bars between `|`, chords as Roman numerals or as names in the plan's key. n chords in a bar divide its
-beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before it. `|: :| [1 [2` are as
-in ABC (standard 2.1, section 4.8); `(V)` is a pick-up.
+Text form: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
+chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
+it. `|: :| [1 [2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of an
+eighth note; the bars that lead back to it, and the last one, are shorter by it.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """
@@ -10,14 +11,17 @@ in ABC (standard 2.1, section 4.8); `(V)` is a pick-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
-from .chords import NO_CHORD, UNKNOWN_CHORD, chord_name, parse_name, parse_roman
+from .chords import UNKNOWN_CHORD, chord_name, parse_name, parse_roman
 from .errors import ChordError
-from .piece import Bar, Chord, Key, Meter, Piece
+from .piece import TICKS_PER_WHOLE, Bar, Chord, Key, Meter, Piece
 
-_SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]]+")
+_SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
+_BAR_LINES = ("|:", ":|:", "::", ":|", "|]", "||", "|")
+_UNKNOWN = "?"
 _PHRASE_BARS = 4
 
 
@@ -47,16 +51,22 @@ class Plan:
         style: str | None = None,
         tempo: float | None = None,
     ) -> Plan:
-        """Read a plan typed by a person; a pick-up lasts one beat.
+        """Read a plan typed by a person.
 
         Raises:
             ChordError: a chord that does not exist, or more chords in a bar than it has beats; the message names the
                 bar.
         """
-        bars = [bar.build(number, key, meter, len(voices)) for number, bar in enumerate(_typed_bars(text), 1)]
-        if not bars:
+        typed = list(_typed_bars(text))
+        if not typed:
             raise ChordError(f"the plan {text!r} has no bars; write chords between bar lines, such as I | IV V7 | I")
-        return cls(Piece(voices, tuple(_with_structure(bars)), style=style, tempo=tempo))
+        _close_endings(typed)
+        lengths = _lengths(typed, meter)
+        bars = [
+            bar.build(number, key, meter, length, len(voices))
+            for number, (bar, length) in enumerate(zip(typed, lengths, strict=True), 1)
+        ]
+        return cls(Piece(voices, tuple(_with_phrases(bars)), style=style, tempo=tempo))
 
     @property
     def bar_count(self) -> int:
@@ -64,7 +74,8 @@ class Plan:
         return self.skeleton.bar_count
 
     def text(self, names: bool = False) -> str:
-        """The plan as `parse` reads it, a line every four bars.
+        """The plan as `parse` reads it, a line every four bars. Phrases, changes of metre or key, irregular bars and
+        chords between the beats have no text form.
 
         Args:
             names: Chord names in the plan's key instead of Roman numerals.
@@ -74,8 +85,9 @@ class Plan:
         for index, bar in enumerate(bars):
             line += _left_sign(bar, line) + self._bar_text(bar, names)
             count += not bar.is_pickup
-            if bar.repeat_end or index + 1 == len(bars) or count == _PHRASE_BARS:
-                lines.append(line + (" :|" if bar.repeat_end else " |"))
+            closes = bar.repeat_end or bar.ending_end
+            if closes or index + 1 == len(bars) or count == _PHRASE_BARS:
+                lines.append(line + (" :|" if bar.repeat_end else " ||" if bar.ending_end else " |"))
                 line, count = "", 0
         return "\n".join(lines)
 
@@ -83,27 +95,41 @@ class Plan:
         return self.text()
 
     def _bar_text(self, bar: Bar, names: bool) -> str:
-        labels = [chord_name(chord.label, self.skeleton.key) if names else chord.label for chord in bar.chords]
-        beat = bar.meter.beat_length if bar.meter else bar.length
-        beats = max(bar.length // beat, 1)
-        places = [min(chord.onset // beat, beats - 1) for chord in bar.chords]
-        items = labels if places == _division(len(labels), beats) else _on_beats(labels, places, beats)
-        text = " ".join(items) or (NO_CHORD if not names else "N.C.")
-        return f"({text})" if bar.is_pickup else text
+        slots = _beats(bar.offset, bar.length, bar.meter)
+        items = ["/"] * len(slots)
+        places = []
+        for chord in bar.chords:
+            place = max(index for index, onset in enumerate(slots) if onset <= chord.onset)
+            items[place] = self._item(chord.label, names)
+            places.append(place)
+        items[0] = _UNKNOWN if items[0] == "/" else items[0]
+        sounding = [index for index, item in enumerate(items) if item != "/"]
+        if sounding == _division(len(sounding), len(slots)):
+            items = [items[index] for index in sounding]
+        return _in_parentheses(bar, items) if bar.is_pickup else " ".join(items)
+
+    def _item(self, label: str, names: bool) -> str:
+        if label == UNKNOWN_CHORD:
+            return _UNKNOWN
+        return chord_name(label, self.skeleton.key) if names else label
+
+
+def _beats(offset: int, length: int, meter: Meter | None) -> list[int]:
+    """Ticks from a bar's start to the beats in it, its start first; `offset` is the metrical position of its start."""
+    beat = meter.beat_length if meter else length
+    return [0, *(position - offset for position in range(offset - offset % beat + beat, offset + length, beat))]
+
+
+def _in_parentheses(bar: Bar, items: list[str]) -> str:
+    is_beat = bar.meter is not None and bar.length == bar.meter.beat_length
+    value = Fraction(bar.length, TICKS_PER_WHOLE)
+    return f"({' '.join(items)}{'' if is_beat else f' {value.numerator}/{value.denominator}'})"
 
 
 def _division(chords: int, beats: int) -> list[int]:
     """Beats on which `chords` chords stand that divide a bar, earlier ones longer."""
     shares = [beats // chords + (index < beats % chords) for index in range(chords)]
     return [sum(shares[:index]) for index in range(chords)]
-
-
-def _on_beats(labels: list[str], places: list[int], beats: int) -> list[str]:
-    """One item a beat, `/` where a chord holds; of several chords in a beat the last."""
-    items = ["/"] * beats
-    for label, place in zip(labels, places, strict=True):
-        items[place] = label
-    return items if items[0] != "/" else [UNKNOWN_CHORD, *items[1:]]
 
 
 def _left_sign(bar: Bar, line: str) -> str:
@@ -117,18 +143,20 @@ class _TypedBar:
     """A bar as typed: its chords, and the signs around it."""
 
     items: list[str] = field(default_factory=list)
-    repeat_start: bool = False
-    repeat_end: bool = False
-    ending_end: bool = False
     phrase_start: bool = False
+    repeat_start: bool = False
     endings: tuple[int, ...] = ()
+    ending_end: bool = False
+    repeat_end: bool = False
     is_pickup: bool = False
+    pickup_value: Fraction | None = None
 
-    def build(self, number: int, key: Key, meter: Meter, voices: int) -> Bar:
-        beats = 1 if self.is_pickup else meter.bar_length // meter.beat_length
-        length = meter.beat_length if self.is_pickup else meter.bar_length
+    def build(self, number: int, key: Key, meter: Meter, length: int, voices: int) -> Bar:
+        offset = meter.bar_length - length if self.is_pickup else 0
         try:
-            chords = tuple(Chord(beat * meter.beat_length, label) for beat, label in _placed(self.items, beats, key))
+            if not length > 0 or (self.is_pickup and length >= meter.bar_length):
+                raise ChordError(f"the pick-up is not shorter than a bar of {meter}; write its length, such as (V 1/8)")
+            chords = tuple(_placed(self.items, _beats(offset, length, meter), key))
         except ChordError as error:
             raise error.at(bar=number) from None
         return Bar(
@@ -146,20 +174,19 @@ class _TypedBar:
         )
 
 
-def _placed(items: list[str], beats: int, key: Key) -> Iterator[tuple[int, str]]:
-    """(beat, label) of each chord of a bar."""
-    if len(items) > beats:
-        raise ChordError(
-            f"{' '.join(items)!r} has {len(items)} chords or holds for {beats} beats; write one a beat at most"
-        )
-    if "/" in items and len(items) != beats:
-        raise ChordError(f"{' '.join(items)!r} has {len(items)} items for {beats} beats; with / write one item a beat")
+def _placed(items: Sequence[str], beats: Sequence[int], key: Key) -> Iterator[Chord]:
+    """The chords of a bar on its beats."""
+    text = " ".join(items)
+    if len(items) > len(beats):
+        raise ChordError(f"{text!r} has {len(items)} chords or holds for {len(beats)} beats; write one a beat at most")
+    if "/" in items and len(items) != len(beats):
+        raise ChordError(f"{text!r} has {len(items)} items for {len(beats)} beats; with / write one item a beat")
     if items[0] == "/":
-        raise ChordError(f"{' '.join(items)!r} begins with /, which holds no chord; begin the bar with a chord")
-    places = range(beats) if "/" in items else _division(len(items), beats)
+        raise ChordError(f"{text!r} begins with /, which holds no chord; begin the bar with a chord")
+    places = range(len(beats)) if "/" in items else _division(len(items), len(beats))
     for place, item in zip(places, items, strict=True):
-        if item != "/":
-            yield place, _label(item, key)
+        if item not in ("/", _UNKNOWN):
+            yield Chord(beats[place], _label(item, key))
 
 
 def _label(item: str, key: Key) -> str:
@@ -175,37 +202,70 @@ def _label(item: str, key: Key) -> str:
 
 def _typed_bars(text: str) -> Iterator[_TypedBar]:
     """Bars of a typed plan; signs between two bars go to the one that they belong to."""
-    bar = _TypedBar(phrase_start=True)
+    bar, number = _TypedBar(phrase_start=True), 1
     for sign in _SIGNS.findall(text):
-        if sign[0] not in "|:[()" or (sign[0] == ":" and len(sign) > 3):
-            bar.items.append(sign)
-        elif sign == "(":
-            bar.is_pickup = True
-        elif sign != ")":
-            if bar.items and sign[0] != "[":
+        if sign in _BAR_LINES:
+            if bar.items:
                 bar.repeat_end = sign[0] == ":"
-                bar.ending_end = sign not in ("|",)
+                bar.ending_end = sign != "|"
                 yield bar
-                bar = _TypedBar(phrase_start=sign != "|")
+                bar, number = _TypedBar(phrase_start=sign != "|"), number + 1
             bar.repeat_start = bar.repeat_start or sign in ("|:", "::", ":|:")
-            if sign[0] == "[":
-                bar.endings = tuple(map(int, sign[1:].split(",")))
+        else:
+            _read_sign(bar, sign, number)
     if bar.items:
         yield bar
 
 
-def _with_structure(bars: list[Bar]) -> Iterator[Bar]:
-    """Endings closed where they must, bars before a return to the pick-up shortened by it, phrases every four bars."""
-    pickup = since = 0
+def _read_sign(bar: _TypedBar, sign: str, number: int) -> None:
+    """Take what stands between two bar lines."""
+    if sign[0] in "[(" and bar.items:
+        raise ChordError(f"{sign!r} stands inside a bar; write | before it").at(bar=number)
+    if sign[0] == "[" and len(sign) > 1:
+        bar.endings = tuple(map(int, sign[1:].split(",")))
+    elif sign == "(":
+        bar.is_pickup = True
+    elif bar.is_pickup and re.fullmatch(r"[1-9]\d?/[1-9]\d?", sign):
+        bar.pickup_value = Fraction(sign)
+    elif sign in ("[", "]", ":"):
+        raise ChordError(f"{sign!r} has no meaning here; bar lines are {' '.join(_BAR_LINES)}").at(bar=number)
+    elif sign != ")":
+        bar.items.append(sign)
+
+
+def _close_endings(bars: Sequence[_TypedBar]) -> None:
+    """Let every ending end: where a sign says so, before the next one or a repeat, or with the plan."""
     is_open = False
     for index, bar in enumerate(bars):
         following = bars[index + 1] if index + 1 < len(bars) else None
         is_open = is_open or bool(bar.endings)
-        closes = is_open and (bar.ending_end or following is None or bool(following.endings) or following.repeat_start)
-        is_open = is_open and not closes
-        pickup = bar.length if bar.is_pickup else 0 if bar.repeat_start else pickup
-        since = 0 if bar.phrase_start else since
+        must_close = following is None or bool(following.endings) or following.repeat_start
+        bar.ending_end = is_open and (bar.ending_end or must_close)
+        is_open = is_open and not bar.ending_end
+
+
+def _lengths(bars: Sequence[_TypedBar], meter: Meter) -> list[int]:
+    """Ticks of each bar: full, but for pick-ups and the bars that lead back to them or end the plan."""
+    lengths, pickup = [], 0
+    for index, bar in enumerate(bars):
+        is_last = index + 1 == len(bars)
+        if bar.is_pickup:
+            value = bar.pickup_value or Fraction(meter.beat_length, TICKS_PER_WHOLE)
+            pickup = int(value * TICKS_PER_WHOLE)
+            lengths.append(pickup)
+            continue
+        pickup = 0 if bar.repeat_start else pickup
+        closes = bar.repeat_end or bar.ending_end
+        lengths.append(meter.bar_length - pickup if closes or is_last else meter.bar_length)
+        if closes and (is_last or not bars[index + 1].endings):
+            pickup = 0
+    return lengths
+
+
+def _with_phrases(bars: Sequence[Bar]) -> Iterator[Bar]:
+    """A phrase begins where a sign says so, and else after every fourth bar."""
+    since = 0
+    for bar in bars:
         starts = bar.phrase_start or (since == _PHRASE_BARS and not bar.is_pickup)
-        since = (1 if starts else since + 1) - bar.is_pickup
-        length = bar.length - pickup if (bar.repeat_end or following is None) and not bar.is_pickup else bar.length
-        yield replace(bar, ending_end=closes, phrase_start=starts, length=length)
+        since = (0 if starts else since) + (not bar.is_pickup)
+        yield replace(bar, phrase_start=starts)

@@ -1,0 +1,43 @@
+"""What the README shows can be typed."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from remi_two_stage.cli import build_parser
+from remi_two_stage.scores.formats import read_score
+from remi_two_stage.scores.read_abc import read_abc
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    remi-two-stage (.+)$", README, re.MULTILINE)
+
+
+def test_the_python_lines_compose_a_tune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})
+    (piece,) = read_score(tmp_path / "jig.musicxml")
+    assert (piece.bar_count, piece.key.spoken, str(piece.meter)) == (16, "D major", "6/8")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_are_understood(command: str) -> None:
+    assert callable(build_parser().parse_args(shlex.split(command)).command)
+
+
+def test_the_tune_shown_is_a_tune() -> None:
+    (text,) = re.findall(r"```abc\n(.+?)```", README, re.DOTALL)
+    (piece,) = read_abc(text)
+    assert piece.bar_count == 16
+    assert all(bar.chords for bar in piece.bars)
+
+
+def test_the_file_tree_names_every_module() -> None:
+    folders = ("core", "scores")
+    missing = [path.name for folder in folders for path in (ROOT / "remi_two_stage" / folder).glob("*.py")]
+    named = re.sub(r"(\w+)_\*\.py", "", README)
+    stems = {"abc_", "music21_", "harmony_"}
+    assert [name for name in missing if name not in named and not any(map(name.startswith, stems | {"__"}))] == []
