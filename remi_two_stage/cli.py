@@ -138,7 +138,7 @@ def _realize(options: argparse.Namespace) -> None:
     context = {"style": options.style, "key": options.key, "meter": options.meter, "tempo": options.tempo}
     with _progress_bars() as progress:
         piece = composer.realize(
-            options.chords, seed=seed, sampling=sampling, progress=progress, voices=_voices(options), **context
+            options.chords, voices=_voices(options), seed=seed, sampling=sampling, progress=progress, **context
         )
     _report(Plan.of(piece), seed)
     _write(piece, options.output, seed)

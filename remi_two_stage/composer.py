@@ -8,6 +8,8 @@ the same music.
 from __future__ import annotations
 
 import re
+import secrets
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +20,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from .core.codec import decode, encode, extract_chord_sequence, globals_tokens
-from .core.errors import CheckpointError, RequestError
+from .core.errors import CheckpointError, RemiError, RequestError
 from .core.generation_remi import GrammarGenerationMixin, detail_prompts
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
@@ -28,6 +30,7 @@ from .core.vocabulary import MAX_BARS, STYLES, TEMPOS, TOKEN_IDS, VOICES, token_
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
 FOUR_PART_STYLES = ("hymn", "chorale")
+FOUR_PARTS = ("S", "A", "T", "B")
 STYLE_METERS = {
     "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
     "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
@@ -47,10 +50,12 @@ class Sampling:
     greedy: bool = False
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
+        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
+        if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
             raise RequestError(
                 f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
-                "temperature is above 0, top_k 0 (off) or more, top_p above 0 and at most 1"
+                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
             )
 
     def arguments(self) -> dict[str, Any]:
@@ -83,16 +88,24 @@ class Composer:
                 f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
             )
         try:
-            return cls(TwoStageModel.from_pretrained(source, dtype=torch.float32))
-        except OSError as error:
-            reason = str(error).strip().splitlines()[0]
+            model = TwoStageModel.from_pretrained(source, dtype=torch.float32)
+        except RemiError:
+            raise
+        except Exception as error:  # transformers, safetensors and the Hub's client each have errors of their own
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"no model can be loaded from {str(source)!r}: {reason}") from error
+        if model.config.vocab_size != len(token_names()):
+            raise CheckpointError(
+                f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary {len(token_names())}; "
+                "train it again with this version"
+            )
+        return cls(model)
 
     def plan(
         self,
         style: str | None = None,
-        key: str = "C",
-        meter: str | None = None,
+        key: str | Key = "C",
+        meter: str | Meter | None = None,
         bars: int = 16,
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
@@ -114,48 +127,57 @@ class Composer:
         Raises:
             RequestError: a value that does not exist or is out of range.
         """
-        _check_request(style, bars, tempo)
-        tonality, measure = Key.parse(key), _check_meter(meter, style)
+        _check_style(style)
+        _check_tempo(tempo)
+        _check_bars(bars)
+        tonality, measure = _check_key(key), _check_meter(meter, style)
         home = Key("C", tonality.mode)
         names = globals_tokens(_check_voices(voices, style), home, measure, style, tempo, bars)
         prompt = torch.tensor([[TOKEN_IDS[name] for name in names]])
         written = self._generate(self.model.planner, prompt, tonality, seed, sampling, _counter(progress, "plan", bars))
-        return Plan.of(decode(written).in_key(tonality.tonic))
+        return Plan.of(replace(decode(written).in_key(tonality.tonic), tempo=tempo))
 
     def realize(
         self,
         plan: Plan | str,
+        key: str | Key = "C",
+        meter: str | Meter | None = None,
+        voices: Sequence[str] | None = None,
+        style: str | None = None,
+        tempo: float | None = None,
         seed: int | None = None,
         sampling: Sampling = Sampling(),
         progress: Progress | None = None,
-        **context: Any,
     ) -> Piece:
         """Write the notes over a plan, which stays as it is.
 
         Args:
-            plan: A plan, or one as text (`Plan.parse`), for which `context` may give key, meter, voices, style and
-                tempo.
+            plan: A `Plan`, which brings its own key, metre, voices, style and tempo; or a plan as text (`Plan.parse`),
+                to which the next five arguments belong.
 
         Raises:
             ChordError: the text is no plan.
+            RequestError: a value that does not exist or is out of range.
             EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
         """
-        given = plan if isinstance(plan, Plan) else _typed_plan(plan, **context)
-        tonality = given.skeleton.key
-        names = extract_chord_sequence(encode(given.skeleton))
+        if isinstance(plan, str):
+            plan = _typed_plan(plan, key, meter, voices, style, tempo)
+        if not isinstance(plan, Plan):
+            raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
+        given = plan.skeleton
+        names = extract_chord_sequence(encode(given))
         prompt = detail_prompts(torch.tensor([[TOKEN_IDS[name] for name in names]]))
-        total = len(given.skeleton.bars)
-        written = self._generate(
-            self.model.detail, prompt, tonality, seed, sampling, _counter(progress, "notes", total)
-        )
-        title = f"{(given.skeleton.style or 'tune').replace('-', ' ').capitalize()} in {tonality.spoken}"
-        return replace(decode(written).in_key(tonality.tonic), title=given.skeleton.title or title)
+        counter = _counter(progress, "notes", len(given.bars))
+        written = self._generate(self.model.detail, prompt, given.key, seed, sampling, counter)
+        title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
+        piece = decode(written).in_key(given.key.tonic)
+        return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
 
     def compose(
         self,
         style: str | None = None,
-        key: str = "C",
-        meter: str | None = None,
+        key: str | Key = "C",
+        meter: str | Meter | None = None,
         bars: int = 16,
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
@@ -165,7 +187,7 @@ class Composer:
     ) -> Piece:
         """Write a plan and the notes over it; arguments and errors as in `plan`."""
         plan = self.plan(style, key, meter, bars, tempo, voices, seed, sampling, progress)
-        return self.realize(plan, seed, sampling, progress)
+        return self.realize(plan, seed=seed, sampling=sampling, progress=progress)
 
     def _generate(
         self,
@@ -176,10 +198,10 @@ class Composer:
         sampling: Sampling,
         processors: LogitsProcessorList,
     ) -> list[str]:
-        with _seeded(seed):
+        with _seeded(seed, stage.device):
             ids = stage.generate(
-                prompt,
-                attention_mask=torch.ones_like(prompt),
+                prompt.to(stage.device),
+                attention_mask=torch.ones_like(prompt, device=stage.device),
                 logits_processor=processors,
                 pitch_shift=key.semitones_above_c,
                 **sampling.arguments(),
@@ -210,49 +232,77 @@ def _counter(progress: Progress | None, stage: str, bars: int) -> LogitsProcesso
     return LogitsProcessorList([_BarCounter(lambda begun: progress(stage, begun, bars))])
 
 
+_RANDOM_STATE = threading.Lock()
+"""Held while tokens are drawn: the random state belongs to the whole process."""
+
+
 @contextmanager
-def _seeded(seed: int | None) -> Iterator[None]:
-    """Draw from a generator of its own, so that the caller's random state stays."""
-    if seed is not None and not 0 <= seed < 1 << 63:
-        raise RequestError(f"the seed {seed} is out of range; it is a whole number from 0 up")
-    with torch.random.fork_rng(devices=[]):
-        if seed is not None:
-            torch.manual_seed(seed)
-        else:
-            torch.seed()
+def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    """Draw from a random state of its own, so that the caller's stays; None gives an unpredictable one.
+
+    Raises:
+        RequestError: the seed is no whole number from 0 up.
+    """
+    if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 1 << 63):
+        raise RequestError(f"the seed {seed!r} is out of range; it is a whole number from 0 up")
+    accelerators = [] if device.type == "cpu" else [device]
+    with (
+        _RANDOM_STATE,
+        torch.random.fork_rng(devices=accelerators, device_type=device.type if accelerators else "cuda"),
+    ):
+        torch.manual_seed(secrets.randbits(62) if seed is None else seed)
         yield
 
 
-def _check_meter(text: str | None, style: str | None) -> Meter:
-    meter = Meter.parse(STYLE_METERS.get(style or "", "4/4") if text is None else text)
-    token_id("time", meter)
-    return meter
+def _check_key(key: str | Key) -> Key:
+    if not isinstance(key, str | Key):
+        raise RequestError(f"there is no key {key!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
+    return key if isinstance(key, Key) else Key.parse(key)
 
 
-def _check_request(style: str | None, bars: int, tempo: float | None) -> None:
+def _check_meter(meter: str | Meter | None, style: str | None) -> Meter:
+    wanted = STYLE_METERS.get(style or "", "4/4") if meter is None else meter
+    if not isinstance(wanted, str | Meter):
+        raise RequestError(f"there is no metre {wanted!r}; write two numbers such as 6/8, or C, or C|")
+    parsed = wanted if isinstance(wanted, Meter) else Meter.parse(wanted)
+    token_id("time", parsed)
+    return parsed
+
+
+def _check_style(style: str | None) -> None:
     if style is not None and style not in STYLES:
         raise RequestError(f"there is no style {style!r}; there are {', '.join(STYLES)}")
-    if not 1 <= bars <= MAX_BARS:
-        raise RequestError(f"cannot write {bars} bars; ask for 1 to {MAX_BARS}")
-    if tempo is not None and not TEMPOS[0] <= tempo <= TEMPOS[-1]:
-        raise RequestError(f"cannot write at {tempo} quarter notes a minute; ask for {TEMPOS[0]} to {TEMPOS[-1]}")
+
+
+def _check_bars(bars: int) -> None:
+    if not isinstance(bars, int) or not 1 <= bars <= MAX_BARS:
+        raise RequestError(f"cannot write {bars!r} bars; ask for 1 to {MAX_BARS}")
+
+
+def _check_tempo(tempo: float | None) -> None:
+    if tempo is not None and not (isinstance(tempo, int | float) and TEMPOS[0] <= tempo <= TEMPOS[-1]):
+        raise RequestError(f"cannot write at {tempo!r} quarter notes a minute; ask for {TEMPOS[0]} to {TEMPOS[-1]}")
 
 
 def _check_voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if voices is None:
-        return ("S", "A", "T", "B") if style in FOUR_PART_STYLES else ("M",)
-    if not voices or len(set(voices)) < len(voices) or not set(voices) <= set(VOICES):
-        raise RequestError(f"cannot write for the voices {list(voices)}; name each once, from {', '.join(VOICES)}")
-    return tuple(voices)
+        return FOUR_PARTS if style in FOUR_PART_STYLES else ("M",)
+    named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
+    if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
+        raise RequestError(
+            f"cannot write for the voices {voices!r}; give a list that names each once, from {', '.join(VOICES)}"
+        )
+    return named
 
 
 def _typed_plan(
     text: str,
-    key: str = "C",
-    meter: str | None = None,
-    voices: Sequence[str] | None = None,
-    style: str | None = None,
-    tempo: float | None = None,
+    key: str | Key,
+    meter: str | Meter | None,
+    voices: Sequence[str] | None,
+    style: str | None,
+    tempo: float | None,
 ) -> Plan:
-    _check_request(style, 1, tempo)
-    return Plan.parse(text, Key.parse(key), _check_meter(meter, style), _check_voices(voices, style), style, tempo)
+    _check_style(style)
+    _check_tempo(tempo)
+    return Plan.parse(text, _check_key(key), _check_meter(meter, style), _check_voices(voices, style), style, tempo)

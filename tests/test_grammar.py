@@ -111,7 +111,7 @@ def test_a_missing_token_is_noticed_wherever_it_was(tune_books: dict[str, list[P
     ("tokens", "message"),
     [
         ("<EOS>", r"token 0: <EOS> may not stand here; allowed: <BOS>"),
-        ("<BOS> <time=4/4> <voice=M>", r"token 2: <voice=M> may not stand here; allowed: <key=Cbmaj> to"),
+        ("<BOS> <time=4/4> <voice=M>", r"token 2: <voice=M> may not stand here; allowed: <key=Cmaj>, <key=Cmin>"),
         ("<BOS> <time=4/4> <key=Cmaj> <voice=M> <BarStart> <PickUp=96>", r"token 5: <PickUp=96> may not stand here"),
         ("<BOS> <time=4/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I>", "stops before <EOS>"),
         ("<BOS> <time=4/4> <key=Cmaj> <Bars=2> <voice=M> <BarStart> <Chord_I> <EOS>", r"token 7: <EOS> may not stand"),

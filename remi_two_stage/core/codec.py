@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar
 
 from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
 from .grammar import check_grammar, form_of
 from .piece import Bar, Chord, Key, Meter, Note, Piece
+from .structure import ring_limits
 from .vocabulary import (
     DYNAMICS,
     FAMILIES,
@@ -52,7 +54,7 @@ def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
     """Tokens of a piece as `encode` gives them, and how often what had to be changed (see `fit`)."""
     fitted, losses = fit(piece.in_c())
     try:
-        tokens = globals_tokens(piece.voices, fitted.key, fitted.meter, piece.style, piece.tempo, piece.bar_count)
+        tokens = globals_tokens(piece.voices, fitted.key, fitted.meter, piece.style, piece.tempo, fitted.bar_count)
     except RequestError as error:
         raise EncodingError(error.message).at(title=piece.title) from None
     previous: Bar | None = None
@@ -180,9 +182,9 @@ def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     """The nearest piece that tokens can say, and what was changed, by reason.
 
     Changed are notes that ring past the end of a repeat, an ending or the piece (cut there), notes struck while they
-    sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes that start after
-    their bar's end (left out), endings beyond the ninth, and endings left open (closed). Velocities and tempos go to
-    their bins uncounted.
+    sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes and
+    chords that start after their bar's end (left out), chords at one place (the last stays), endings beyond the ninth,
+    and endings left open (closed). Velocities, dynamics and tempos go to their bins uncounted.
     """
     losses: Counter[str] = Counter()
     bars = _fit_structure(piece.bars, losses)
@@ -206,23 +208,27 @@ def _fit_structure(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
         ending_end = is_open and (bar.ending_end or must_close)
         is_open = is_open and not ending_end
         is_pickup = bar.is_pickup and bar.meter is not None and bar.length < bar.meter.bar_length
-        chords = tuple(chord for chord in bar.chords if chord.label != UNKNOWN_CHORD)
+        chords = _fit_chords(bar, losses)
         if (endings, ending_end, is_pickup, chords) != (bar.endings, bar.ending_end, bar.is_pickup, bar.chords):
             bar = replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords)
         fitted.append(bar)
     return fitted
 
 
+def _fit_chords(bar: Bar, losses: Counter[str]) -> tuple[Chord, ...]:
+    """Chords in order, one an onset (the last written), none after the bar's end."""
+    at_onset = {chord.onset: chord for chord in bar.chords if chord.label != UNKNOWN_CHORD and chord.onset < bar.length}
+    known = sum(chord.label != UNKNOWN_CHORD for chord in bar.chords)
+    losses["a chord at another's place or after its bar's end"] += known - len(at_onset)
+    return tuple(sorted(at_onset.values()))
+
+
 def _ring_limits(bars: Sequence[Bar]) -> list[int]:
-    """For each bar, ticks from its start to the next point that no note may ring past."""
-    limits, beyond = [0] * len(bars), 0
-    for index in reversed(range(len(bars))):
-        bar = bars[index]
-        following = bars[index + 1] if index + 1 < len(bars) else None
-        if bar.repeat_end or bar.ending_end or following is None or following.repeat_start or following.endings:
-            beyond = 0
-        limits[index] = beyond = beyond + bar.length
-    return limits
+    ends = [
+        bar.repeat_end or bar.ending_end or following.repeat_start or bool(following.endings)
+        for bar, following in pairwise(bars)
+    ]
+    return ring_limits([bar.length for bar in bars], [*ends, True])
 
 
 def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Counter[str]) -> list[tuple[Note, ...]]:

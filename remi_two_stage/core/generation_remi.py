@@ -14,13 +14,17 @@ from transformers import GenerationConfig, GenerationMixin, LogitsProcessor, Log
 
 from .errors import GrammarError, RequestError
 from .grammar import Form, Grammar
-from .structure import only
-from .vocabulary import DETAIL, EOS, PAD
+from .structure import BAR_START, only
+from .vocabulary import BOS, DETAIL, EOS, PAD
 
 MAX_NEW_TOKENS = 1 << 16
 """The grammar ends every piece by itself; this only bounds what `generate()` may be asked for without a limit of its
 own.
 """
+
+MAX_PITCH_SHIFT = 24
+"""Semitones by which sounding pitch may differ from the tokens'; every voice's range stays within MIDI's."""
+_SHARED_SETTINGS = frozenset({"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams"})
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
@@ -39,17 +43,20 @@ class GrammarLogitsProcessor(LogitsProcessor):
     def __init__(self, form: Form, prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
         self.form = form
         self.pitch_shifts = pitch_shifts
-        self._prompt_lengths = [len(ids) for ids in map(_unpadded, prompts.tolist())]
+        self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
         self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
-        for row, ids in enumerate(map(_unpadded, prompts.tolist())):
-            self._rows[row] = (ids, self._read(row, ids))
+        for prompt, ids in enumerate(self._prompts):
+            if form == "plan" and BAR_START in ids:
+                message = "the planner composes whole plans; end the prompt with the voices, before the first bar"
+                raise GrammarError(message, position=ids.index(BAR_START))
+            self._read(prompt, ids)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
         infinity.
         """
         masked = torch.full_like(scores, -torch.inf)
-        copies = len(input_ids) // len(self._prompt_lengths)
+        copies = len(input_ids) // len(self._prompts)
         followed = {}
         for row, ids in enumerate(map(_unpadded, input_ids.tolist())):
             grammar = self._follow(row, row // copies, ids)
@@ -63,15 +70,16 @@ class GrammarLogitsProcessor(LogitsProcessor):
         """The grammar after `ids`; None on a beam of score minus infinity, which stands where choices were too few."""
         seen, grammar = self._rows.get(row, ([], None))
         try:
-            if grammar is None or ids[:-1] != seen or grammar.is_finished:
-                return grammar if grammar is not None and ids == seen else self._read(prompt, ids)
-            grammar.advance(ids[-1])
+            if grammar is None or ids[: len(seen)] != seen:
+                return self._read(prompt, ids)
+            for token in () if grammar.is_finished else ids[len(seen) :]:
+                grammar.advance(token)
         except GrammarError:
             return None
         return grammar
 
     def _read(self, prompt: int, ids: list[int]) -> Grammar:
-        grammar = Grammar(self.form, self._prompt_lengths[prompt], self.pitch_shifts[prompt])
+        grammar = Grammar(self.form, len(self._prompts[prompt]), self.pitch_shifts[prompt])
         for token in ids:
             if grammar.is_finished and token in (PAD, EOS):
                 break
@@ -109,14 +117,28 @@ class GrammarGenerationMixin(GenerationMixin):
             GrammarError: a prompt is not the beginning of a sequence of this stage; the message names the position.
         """
         config = generation_config or self.generation_config
-        prompts = inputs if inputs is not None else kwargs.get("input_ids")
         processors = LogitsProcessorList(logits_processor or [])
-        if prompts is not None and (getattr(config, "grammar", True) if grammar is None else grammar):
-            shifts = [pitch_shift] * len(prompts) if isinstance(pitch_shift, int) else list(pitch_shift)
-            processors.insert(0, GrammarLogitsProcessor(self.grammar_form, prompts, shifts))
-            if config.max_new_tokens is None and "max_length" not in kwargs:
+        if getattr(config, "grammar", True) if grammar is None else grammar:
+            prompts = inputs if inputs is not None else kwargs.pop("input_ids", None)
+            if kwargs.get("inputs_embeds") is not None:
+                raise RequestError(
+                    "the grammar cannot be followed from inputs_embeds; give input_ids, or grammar=False"
+                )
+            inputs = torch.tensor([[BOS]], device=self.device) if prompts is None else prompts
+            processors.insert(0, GrammarLogitsProcessor(self.grammar_form, inputs, _shifts(pitch_shift, len(inputs))))
+            if config.max_new_tokens is None and config.max_length is None and "max_length" not in kwargs:
                 kwargs.setdefault("max_new_tokens", MAX_NEW_TOKENS)
         return super().generate(inputs, generation_config, processors, **kwargs)
+
+
+def _shifts(pitch_shift: int | Sequence[int], rows: int) -> list[int]:
+    shifts = [pitch_shift] * rows if isinstance(pitch_shift, int) else list(pitch_shift)
+    if len(shifts) != rows or not all(abs(shift) <= MAX_PITCH_SHIFT for shift in shifts):
+        raise RequestError(
+            f"pitch_shift is {pitch_shift} for {rows} prompts; give one number of semitones, or one for each, "
+            f"from -{MAX_PITCH_SHIFT} to {MAX_PITCH_SHIFT}"
+        )
+    return shifts
 
 
 def detail_prompts(plans: torch.Tensor) -> torch.Tensor:
@@ -141,13 +163,42 @@ class TwoStageGenerationMixin:
     planner: GrammarGenerationMixin
     detail: GrammarGenerationMixin
 
-    def generate(self, input_ids: torch.Tensor, **kwargs: Any) -> torch.Tensor:
-        """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes
-        over them.
+    def generate(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        pitch_shift: int | Sequence[int] = 0,
+        num_return_sequences: int = 1,
+        **sampling: Any,
+    ) -> torch.Tensor:
+        """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes.
+
+        Args:
+            attention_mask: As in transformers; it follows from the padding and may be left out.
+            pitch_shift: Semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each.
+            num_return_sequences: Plans for each prompt, with the notes over each.
+            **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams; for both stages.
 
         Returns:
-            Sequences in the form "detail", [B, L'], right-padded; each holds its plan and its notes.
+            Sequences in the form "detail", [B * num_return_sequences, L'], right-padded; each holds its plan and notes.
+
+        Raises:
+            GrammarError: a prompt is not the globals of a piece; the message names the position.
+            RequestError: a setting that has no meaning for both stages together.
         """
-        plans = self.planner.generate(input_ids, attention_mask=(input_ids != PAD).long(), **kwargs)
+        if unknown := sampling.keys() - _SHARED_SETTINGS:
+            raise RequestError(
+                f"{', '.join(sorted(unknown))} cannot be set for both stages together; there are "
+                f"{', '.join(sorted(_SHARED_SETTINGS))}; call generate() of planner and detail for the rest"
+            )
+        shifts = _shifts(pitch_shift, len(input_ids))
+        plans = self.planner.generate(
+            input_ids,
+            attention_mask=(input_ids != PAD).long() if attention_mask is None else attention_mask,
+            pitch_shift=shifts,
+            num_return_sequences=num_return_sequences,
+            **sampling,
+        )
         prompts = detail_prompts(plans)
-        return self.detail.generate(prompts, attention_mask=(prompts != PAD).long(), **kwargs)
+        repeated = [shift for shift in shifts for _ in range(num_return_sequences)]
+        return self.detail.generate(prompts, attention_mask=(prompts != PAD).long(), pitch_shift=repeated, **sampling)

@@ -22,20 +22,22 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from .errors import GrammarError
+from .piece import MODES
 from .structure import (
     BAR_START,
     ENDING,
     ENDING_END,
-    KEY,
     REPEAT_END,
     REPEAT_START,
     TIME,
     Choice,
     Structure,
     only,
+    ring_limits,
     values,
 )
 from .vocabulary import (
@@ -45,6 +47,7 @@ from .vocabulary import (
     EOS,
     IDS,
     MAX_DURATION,
+    STYLES,
     TOKENS,
     VOICE_RANGES,
     token_id,
@@ -60,6 +63,8 @@ REL_POS, NOTE_ON, DURATION, VELOCITY, DYNAMICS = (
     IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity", "Dynamics")
 )
 _KNOWN_CHORD = range(CHORD.start, token_id("Chord", "unk"))
+_NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
+_KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _UNLIMITED = 1 << 30
 
 
@@ -147,11 +152,11 @@ class Grammar:
         return EOS if end == EOS else (yield from self._detail_bars())
 
     def _globals(self) -> Steps:
-        token = yield (STYLE, TIME)
+        token = yield (_NAMED_STYLE if self.is_strict else STYLE, TIME)
         if token in STYLE:
             token = yield (TIME,)
         self._structure.set_meter(token)
-        self._structure.key = yield (KEY,)
+        self._structure.key = yield _KEYS_ON_C
         token = yield (TEMPO, BARS, VOICE)
         if token in TEMPO:
             token = yield (BARS, VOICE)
@@ -248,7 +253,8 @@ class Grammar:
         return token
 
     def _detail_bars(self) -> Steps:
-        rings = _ring_limits(self.plan)
+        ends = [bool(bar.footer) or following.begins_section for bar, following in pairwise(self.plan)]
+        rings = ring_limits([bar.length for bar in self.plan], [*ends, True])
         following = [bar.header[0] for bar in self.plan[1:]] + [EOS]
         yield only(self.plan[0].header[0])
         for bar, ring, next_token in zip(self.plan, rings, following, strict=True):
@@ -281,8 +287,9 @@ class Grammar:
 
         def onward(lowest: int | None = None) -> Choice:
             notes = () if lowest is None else self._pitches(voice, lowest, position - bar.offset)
+            first = max(position + 1, bar.offset + self._first_free(voice))
             after = self._after_bar(self._is_ringing(bar.length)) if follow is None else follow
-            return (*notes, values("RelPos", 0, range(position + 1, end)), *after)
+            return (*notes, values("RelPos", 0, range(first, end)), *after)
 
         token = yield onward()
         while token in REL_POS:
@@ -305,32 +312,30 @@ class Grammar:
                     token = yield onward(pitch + 1)
         return token
 
+    def _range(self, voice: int) -> tuple[int, int]:
+        """Lowest and highest pitch that may come next: when composing, the voice's range, in the key of the tokens."""
+        if not self.is_strict:
+            return 0, 127
+        lowest, highest = VOICE_RANGES.get(TOKENS[voice][1], DEFAULT_VOICE_RANGE)
+        return lowest - self.pitch_shift, highest - self.pitch_shift
+
+    def _first_free(self, voice: int) -> int:
+        """Ticks from the bar's start to the point from which some pitch of the voice does not sound."""
+        lowest, highest = self._range(voice)
+        ends = [end for pitch, end in self._sounding[voice].items() if lowest <= pitch <= highest]
+        return min(ends) if len(ends) > highest - lowest else 0
+
     def _pitches(self, voice: int, lowest: int, onset: int) -> Choice:
-        """Pitches from `lowest` up that do not sound in this voice at `onset` and, when composing, lie in the
-        voice's range.
-        """
-        highest = 127
-        if self.is_strict:
-            bottom, top = VOICE_RANGES.get(TOKENS[voice][1], DEFAULT_VOICE_RANGE)
-            lowest, highest = max(lowest, bottom - self.pitch_shift), min(top - self.pitch_shift, 127)
+        """Pitches from `lowest` up, within the voice's range, that do not sound in this voice at `onset`."""
+        bottom, highest = self._range(voice)
+        lowest = max(lowest, bottom)
+        held = sorted(pitch for pitch, end in self._sounding[voice].items() if end > onset)
         ranges = []
-        for held in sorted(
-            pitch for pitch, end in self._sounding[voice].items() if end > onset and lowest <= pitch <= highest
-        ):
-            ranges.append(values("Note-On", 0, range(lowest, held)))
-            lowest = held + 1
+        for pitch in held:
+            if lowest <= pitch <= highest:
+                ranges.append(values("Note-On", 0, range(lowest, pitch)))
+                lowest = pitch + 1
         return (*ranges, values("Note-On", 0, range(lowest, highest + 1)))
-
-
-def _ring_limits(plan: list[PlannedBar]) -> list[int]:
-    """For each bar, ticks from its start to the next point that no note may ring past."""
-    limits = [0] * len(plan)
-    beyond = 0
-    for index in reversed(range(len(plan))):
-        following_begins = index + 1 < len(plan) and plan[index + 1].begins_section
-        beyond = plan[index].length + (0 if plan[index].footer or following_begins else beyond)
-        limits[index] = beyond
-    return limits
 
 
 def _describe(choice: Choice) -> str:

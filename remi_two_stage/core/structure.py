@@ -9,10 +9,11 @@ Given music may do what real scores do. Composed music (`strict`) is held to wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from .piece import Meter
-from .vocabulary import FREE_METER, IDS, MAX_BAR_LENGTH, TOKENS, token_id
+from .vocabulary import FREE_METER, IDS, MAX_BAR_LENGTH, MAX_BARS, TOKENS, token_id
 
 PHRASE_START, REPEAT_START, REPEAT_END, ENDING_END, BAR_START = IDS["structure"]
 ENDING, PICK_UP, BAR_LEN, TIME, KEY = (IDS[family] for family in ("Ending", "PickUp", "BarLen", "time", "key"))
@@ -47,6 +48,20 @@ def _others(family: range, current: int) -> Choice:
     return range(family.start, current), range(current + 1, family.stop)
 
 
+def ring_limits(lengths: Sequence[int], ends: Sequence[bool]) -> list[int]:
+    """For each bar, ticks from its start to the next point that no note may ring past.
+
+    Args:
+        lengths: Ticks of each bar.
+        ends: Whether a repeat, an ending or the piece ends with the bar, or a repeat or an ending begins after it.
+    """
+    limits, beyond = [0] * len(lengths), 0
+    for index in reversed(range(len(lengths))):
+        beyond = lengths[index] + (0 if ends[index] else beyond)
+        limits[index] = beyond
+    return limits
+
+
 class Structure:
     """What is open and what is due at the present point of a sequence.
 
@@ -73,8 +88,9 @@ class Structure:
         self._header_step = self._footer_step = 0
 
     @property
-    def _remaining(self) -> int | None:
-        return None if self.total is None else self.total - self._counted
+    def _remaining(self) -> int:
+        """Bars that may still be counted; without `<Bars=>` composed music has at most as many as can be asked for."""
+        return (MAX_BARS if self.total is None else self.total) - self._counted
 
     def set_meter(self, token: int) -> None:
         """Take a `<time=>` token."""
@@ -103,8 +119,7 @@ class Structure:
         if self._ending or self._header_step >= 2:
             return only(BAR_START)
         repeat = () if self._repeat_open else only(REPEAT_START)
-        room_for_two = self._remaining is None or self._remaining >= 2
-        first = only(_FIRST) if self._bars_in_section and room_for_two else ()
+        first = only(_FIRST) if self._bars_in_section and self._remaining >= 2 else ()
         return (*repeat, *first, *only(BAR_START))
 
     def begin_bar(self) -> None:
@@ -135,7 +150,7 @@ class Structure:
         pickups = values("PickUp", 1, range(1, self._bar_length))
         if strict:
             return self._strict_length(pickups)
-        if self._remaining == 0:
+        if self.total is not None and self._remaining <= 0:
             return (pickups,), False
         return (pickups, *_others(BAR_LEN, BAR_LEN.start + self._bar_length - 1)), True
 
@@ -146,9 +161,9 @@ class Structure:
             return (pickups,), True
         if not self._pickup or self._bar_length is None:
             return (), True
-        complement = only(BAR_LEN.start + self._bar_length - self._pickup - 1)
+        length = self._bar_length - self._pickup
         in_first_ending = (self._new_ending or self._ending) == (_FIRST,)
-        return complement, self._remaining != (2 if in_first_ending else 1)
+        return (values("BarLen", 1, range(length, length + 1)),), self._remaining > (2 if in_first_ending else 1)
 
     def read_length(self, token: int) -> None:
         """Take a `<PickUp=>` or `<BarLen=>`."""
@@ -191,7 +206,7 @@ class Structure:
             self._needs_second = self._ending == (_FIRST,)
             self._ending = ()
         if not self._needs_second:
-            self._pickup_due = self._pickup if self._is_complement and self._remaining != 0 else 0
+            self._pickup_due = self._pickup if self._is_complement and self._remaining > 0 else 0
             self._repeat_open, self._bars_in_section, self._pickup = False, 0, 0
 
     def may_leave_bar(self, strict: bool) -> bool:
@@ -201,19 +216,19 @@ class Structure:
         if self._footer_step:
             return not (self._footer_step == 1 and self._needs_second)
         if self._ending == (_FIRST,):
-            return not self._is_complement and self._remaining != 1
+            return not self._is_complement and self._remaining > 1
         if self._ending:
-            return not self._is_complement and self._remaining != 0
-        if self._remaining == 0:
+            return not self._is_complement and self._remaining > 0
+        if self._remaining <= 0:
             return not self._repeat_open
         return not (self._pickup and self._is_complement)
 
     def may_end(self, strict: bool) -> bool:
         """Whether the piece may end after this bar."""
-        if self._ending or (self._remaining or 0) > 0:
+        if self._ending or (self.total is not None and self._remaining > 0):
             return False
         return not strict or not (self._is_pickup or self._needs_second or self._repeat_open)
 
     def may_go_on(self, strict: bool) -> bool:
         """Whether a further bar may follow."""
-        return not strict or self._remaining != 0
+        return not strict or self._remaining > 0

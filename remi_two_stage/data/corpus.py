@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -171,7 +172,8 @@ def _cached(path: Path | None) -> list[FileTunes] | None:
     if path is None:
         return None
     # A cache that is missing or damaged is made again.
-    with suppress(OSError, EOFError, ValueError, KeyError, TypeError), gzip.open(path, "rt", encoding="utf-8") as file:
+    damage = (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error)
+    with suppress(*damage), gzip.open(path, "rt", encoding="utf-8") as file:
         return [FileTunes.from_dict(stored) for stored in json.load(file)]
     return None
 

@@ -71,6 +71,7 @@ class TrainingPlan:
                 raise RequestError(f"{_flag(option)} is {value!r}; choose one of {', '.join(choices)}")
             if option.name.endswith(("_epochs", "_learning_rate", "_minutes")) and value is not None:
                 self._require(option.name, value > 0, "above 0")
+        self._require("processes", self.processes is None or self.processes >= 1, "1 or more")
         self._require("batch_size", self.batch_size >= 1, "1 or more")
         self._require("max_length", self.max_length >= 64, "64 or more")
         self._require("dropout", 0 <= self.dropout < 1, "from 0 to below 1")
