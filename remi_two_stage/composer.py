@@ -96,8 +96,8 @@ class Composer:
             raise CheckpointError(f"no model can be loaded from {str(source)!r}: {reason}") from error
         if model.config.vocab_size != len(token_names()):
             raise CheckpointError(
-                f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary {len(token_names())}; "
-                "train it again with this version"
+                f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
+                f"{len(token_names())}; train it again with this version"
             )
         return cls(model)
 
