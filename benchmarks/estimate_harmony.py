@@ -8,7 +8,8 @@ chorales of Bach with the analyses that come with music21.
 
 Accuracy on melodies is the share of bars that begin with a written chord whose root and triad quality are found with
 all symbols hidden; sevenths and other additions do not count. On chorales it is the share of beats whose longest triad
-is found, each fourth of the chorales inferred with parameters from the other three.
+is found. Cross-validated means that each fourth of the music is inferred with parameters from the other three, and that
+tunes with a common melody are in the same fourth. `benchmarks/harmony.py` compares this with other ways.
 
 Shapes: T segments (bars or beats) of a piece, B pieces, S triads, F features, 12 pitch classes or intervals, P places.
 """
@@ -19,29 +20,25 @@ import argparse
 import os
 import re
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+from harmony import MUSIC21_QUALITIES, accuracy, inferred, share_found, written_triad
 from torch import Tensor
 
-from remi_two_stage.core.chords import split_label
-from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Piece
+from remi_two_stage.core.piece import TICKS_PER_QUARTER, Piece
+from remi_two_stage.data.splits import group_melodies
 from remi_two_stage.scores import harmony_inference as inference
 from remi_two_stage.scores.harmony_inference import ChordModel, Segment, Triad
 from remi_two_stage.scores.music21_bridge import from_music21
 from remi_two_stage.scores.read_abc import read_abc
 
 MODES = ("maj", "min")
-TRIAD_OF = {
-    "7": "maj", "maj7": "maj", "6": "maj", "min7": "min", "min6": "min", "minmaj7": "min",
-    "hdim7": "dim", "dim7": "dim", "aug7": "aug",
-}  # fmt: skip
-MUSIC21_QUALITIES = {"major": "maj", "minor": "min", "diminished": "dim", "augmented": "aug"}
 STRENGTH_OF_PRIOR = 1.0
 ITERATIONS = 60
 FOLDS = 4
@@ -58,17 +55,6 @@ class Example:
 
 
 # --- data
-
-
-def triad_of(label: str) -> Triad | None:
-    """Root and triad quality of a label."""
-    parts = split_label(label)
-    return None if parts is None else (parts[0], TRIAD_OF.get(parts[1], parts[1]))
-
-
-def written_triad(bar: Bar) -> Triad | None:
-    """The triad of the symbol at the start of a bar."""
-    return triad_of(bar.chords[0].label) if bar.chords and bar.chords[0].onset == 0 else None
 
 
 def melody_example(piece: Piece) -> Example:
@@ -250,9 +236,9 @@ def fit(examples: Sequence[Example], triads: Sequence[Triad], features: int, pla
     return model
 
 
-def fit_melody(pieces: Sequence[Piece]) -> ChordField:
+def fit_melody(examples: Sequence[Example]) -> ChordField:
     """The field of melodies."""
-    examples = [melody_example(piece) for piece in pieces if piece.key.mode in MODES]
+    examples = [example for example in examples if example.mode in MODES]
     return fit(examples, inference.MELODY_TRIADS, len(inference.MELODY_FEATURES), len(inference.MELODY_PLACES))
 
 
@@ -285,29 +271,40 @@ def _source(value: object, indent: str = "") -> str:
 # --- accuracy
 
 
-def melody_accuracy(pieces: Sequence[Piece]) -> tuple[float, int]:
-    """Share of the bars that begin with a symbol whose triad is inferred, and the number of these bars."""
-    right = total = 0
-    for piece in pieces:
-        for bar, chords in zip(piece.bars, inference.infer_chords(piece), strict=True):
-            if written := written_triad(bar):
-                right += triad_of(chords[0].label) == written
-                total += 1
-    return right / total, total
-
-
-def voices_accuracy(examples: Sequence[Example]) -> tuple[float, int]:
-    """Share of the beats whose analysed triad is inferred, cross-validated, and the number of these beats."""
-    right = total = 0
+def cross_validated(
+    examples: Sequence[Example], folds: Sequence[int], estimate: Callable[[Sequence[Example]], ChordField]
+) -> tuple[float, int]:
+    """Share of the known triads that are inferred with parameters from the other folds, and their number."""
+    triads: list[tuple[Triad | None, Triad | None]] = []
     for fold in range(FOLDS):
-        tables = fit_voices([example for index, example in enumerate(examples) if index % FOLDS != fold]).tables()
-        model = ChordModel(inference.VOICES_TRIADS, **tables)
-        for example in examples[fold::FOLDS]:
-            found = model.best_path(example.segments, example.mode)
-            known = [(a, b) for a, b in zip(example.triads, found, strict=True) if a is not None]
-            right += sum(a == b for a, b in known)
-            total += len(known)
-    return right / total, total
+        field = estimate([example for example, its_fold in zip(examples, folds, strict=True) if its_fold != fold])
+        model = ChordModel(field.triads, **field.tables())
+        for example in (example for example, its_fold in zip(examples, folds, strict=True) if its_fold == fold):
+            triads += zip(example.triads, model.best_path(example.segments, example.mode), strict=True)
+    return share_found(triads)
+
+
+def melody_folds(pieces: Sequence[Piece]) -> list[int]:
+    """A fold for each tune, such that tunes that share a melody are in one."""
+    pitches = [[note.pitch for bar in piece.bars for note in bar.notes[0]] for piece in pieces]
+    groups = group_melodies([bytes(128 + after - before for before, after in pairwise(line)) for line in pitches])
+    folds = [0] * len(pieces)
+    for number, members in enumerate(sorted(groups.values(), key=len, reverse=True)):
+        for index in members:
+            folds[index] = number % FOLDS
+    return folds
+
+
+def show_accuracy(splits: dict[str, list[Piece]], chorales: Sequence[Example]) -> None:
+    """Print how often the parameters in `harmony_table.py` are right, and how often those from other music are."""
+    for name, pieces in {**splits, "valid + test": [*splits["valid"], *splits["test"]]}.items():
+        share, bars = accuracy(inferred, pieces)
+        print(f"Nottingham {name:22}  {share:.1%} of {bars} bars")
+    train = splits["train"]
+    share, bars = cross_validated([melody_example(piece) for piece in train], melody_folds(train), fit_melody)
+    print(f"Nottingham train, cross-validated {share:.1%} of {bars} bars")
+    share, beats = cross_validated(chorales, [index % FOLDS for index in range(len(chorales))], fit_voices)
+    print(f"chorales, cross-validated         {share:.1%} of {beats} beats")
 
 
 def main() -> None:
@@ -321,17 +318,11 @@ def main() -> None:
     splits = {name: read_abc(nottingham / f"{name}.abc", errors="collect") for name in ("train", "valid", "test")}
     chorales = list(chorale_examples())
     if arguments.write:
-        models = {"MELODY": fit_melody(splits["train"]), "VOICES": fit_voices(chorales)}
+        models = {"MELODY": fit_melody(list(map(melody_example, splits["train"]))), "VOICES": fit_voices(chorales)}
         Path(inference.__file__).with_name("harmony_table.py").write_text(as_module(models), encoding="utf-8")
         print("harmony_table.py is written; run again without --write to measure it")
-        return
-    for name, pieces in {**splits, "valid + test": [*splits["valid"], *splits["test"]]}.items():
-        start = time.process_time()
-        share, bars = melody_accuracy(pieces)
-        milliseconds = 1000 * (time.process_time() - start) / len(pieces)
-        print(f"Nottingham {name:12}  {share:.1%} of {bars} bars, {milliseconds:.2f} ms a tune")
-    share, beats = voices_accuracy(chorales)
-    print(f"chorales, cross-validated  {share:.1%} of {beats} beats")
+    else:
+        show_accuracy(splits, chorales)
 
 
 if __name__ == "__main__":

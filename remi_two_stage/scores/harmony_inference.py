@@ -10,10 +10,10 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from itertools import groupby, pairwise
-from operator import add
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import groupby, pairwise, repeat
+from operator import add, mul, sub
 from typing import NamedTuple
 
 from ..core.chords import make_label, split_label
@@ -46,16 +46,14 @@ _ALTERED_DOMINANTS = (2, 4, 9)
 _AUDIBLE_SEVENTH = 0.1
 """The share of a beat's sounding time that makes a seventh part of the chord: half a beat in one of four voices."""
 _WITH_SEVENTH = {"maj": "7", "min": "min7", "dim": "hdim7"}
+_KEPT_ROWS = 1 << 14
+"""Scores of single pieces of evidence that are kept, since most come again and again."""
 _DENSITY_OF_VOICES = 2.0
 """Notes sounding at once, on average, from which on the chords are taken from the voices' harmony."""
 
 
-class Evidence(NamedTuple):
-    """What speaks for or against a chord: index of a feature, pitch class above the tonic, weight from 0 to 1."""
-
-    feature: int
-    pitch_class: int
-    weight: float
+Evidence = tuple[int, int, float]
+"""What speaks for or against a chord: index of a feature, pitch class above the tonic, weight from 0 to 1."""
 
 
 class Segment(NamedTuple):
@@ -91,7 +89,10 @@ class ChordModel:
             [[tones[quality][feature][(heard - root) % 12] for root, quality in triads] for heard in range(12)]
             for feature in features
         ]
-        self._transition = [[steps[before][after][(to - root) % 12] for root, before in triads] for to, after in triads]
+        self._arriving = [[steps[before][after][(to - root) % 12] for root, before in triads] for to, after in triads]
+        self._weighted = lru_cache(_KEPT_ROWS)(self._weigh)
+        self._leaving = list(zip(*self._arriving, strict=True))
+        self._recovery = [[max(map(sub, lost, won)) for lost in self._leaving] for won in self._leaving]
         self._priors = {mode: self._prior(mode, priors) for mode in MODES}
 
     def _prior(self, mode: str, priors: Mapping[str, Sequence[Sequence[float]]]) -> list[list[float]]:
@@ -107,21 +108,28 @@ class ChordModel:
         best = self._scores(segments[0], mode)
         reached = [best]
         for segment in segments[1:]:
-            scores = self._scores(segment, mode)
-            best = [max(map(add, best, row)) + score for row, score in zip(self._transition, scores, strict=True)]
+            best = list(map(add, self._arrivals(best), self._scores(segment, mode)))
             reached.append(best)
         path = [self.triads.index(following)] if following in self.triads else []
         for best in reversed(reached):
-            totals = list(map(add, best, self._transition[path[-1]])) if path else best
+            totals = list(map(add, best, self._arriving[path[-1]])) if path else best
             path.append(totals.index(max(totals)))
         return [self.triads[state] for state in path[::-1][: len(segments)]]
 
+    def _arrivals(self, best: Sequence[float]) -> Iterable[float]:
+        """The best score before each next triad; no time goes to triads too far behind the leading one to recover."""
+        highest = max(best)
+        recovery = self._recovery[best.index(highest)]
+        alive = [state for state, score in enumerate(map(add, best, recovery)) if score >= highest]
+        arrivals = [map(add, self._leaving[state], repeat(best[state])) for state in alive]
+        return map(max, *arrivals) if len(arrivals) > 1 else arrivals[0]
+
     def _scores(self, segment: Segment, mode: str) -> list[float]:
-        scores = self._priors[mode][segment.place]
-        for feature, pitch_class, weight in segment.evidence:
-            row = self._emission[feature][pitch_class]
-            scores = [score + weight * part for score, part in zip(scores, row, strict=True)]
-        return scores
+        rows = [self._weighted(*evidence) for evidence in segment.evidence]
+        return list(map(sum, zip(self._priors[mode][segment.place], *rows, strict=True)))
+
+    def _weigh(self, feature: int, pitch_class: int, weight: float) -> tuple[float, ...]:
+        return tuple(map(mul, self._emission[feature][pitch_class], repeat(weight)))
 
 
 def _foreign_tones(triad: Triad, mode: str) -> int:
@@ -175,6 +183,7 @@ def _is_dense(piece: Piece) -> bool:
     return sounding >= _DENSITY_OF_VOICES * sum(bar.length for bar in piece.bars)
 
 
+@cache
 def _with_usual_seventh(triad: Triad, following: Triad) -> str:
     """Label of a melody's triad; dominants bear a seventh, V only where it resolves a fifth down."""
     root, quality = triad
@@ -203,20 +212,32 @@ def _with_sounding_sevenths(segments: Sequence[Segment], path: Sequence[Triad]) 
 def melody_segments(piece: Piece, count: int) -> list[Segment]:
     """The first `count` bars with what their notes say; of notes struck together the lowest counts."""
     tonic = piece.key.pitch_class
-    heard = [[note for sung in bar.notes for note in sung] for bar in piece.bars[: count + 1]]
-    downbeats = [_downbeat(notes, tonic) for notes in heard]
+    heard = [_heard(bar) for bar in piece.bars[: count + 1]]
     segments = []
     for index, (bar, notes, place) in enumerate(zip(piece.bars[:count], heard, _places(piece.bars), strict=False)):
         evidence = _shares(bar, notes, tonic)
-        if (downbeat := downbeats[index]) is not None:
-            evidence.append(Evidence(2, downbeat, 1.0))
         if notes:
-            last = max(notes, key=lambda note: (note.onset, -note.pitch))
-            evidence.append(Evidence(3, (last.pitch - tonic) % 12, 1.0))
-        if index + 1 < len(heard) and (downbeat := downbeats[index + 1]) is not None:
-            evidence.append(Evidence(4, downbeat, 1.0))
+            evidence.append((3, (_last(notes).pitch - tonic) % 12, 1.0))
+        for feature, at in ((2, index), (4, index + 1)):
+            if at < len(heard) and heard[at] and heard[at][0].onset == 0:
+                evidence.append((feature, (heard[at][0].pitch - tonic) % 12, 1.0))
         segments.append(Segment(index, 0, bar.length, place, evidence))
     return segments
+
+
+def _heard(bar: Bar) -> Sequence[Note]:
+    """The notes of all voices by onset, then pitch."""
+    if len(bar.notes) == 1:
+        return bar.notes[0]
+    return sorted((note for sung in bar.notes for note in sung), key=lambda note: (note.onset, note.pitch))
+
+
+def _last(notes: Sequence[Note]) -> Note:
+    """The lowest of the notes that begin last."""
+    last = len(notes) - 1
+    while last and notes[last - 1].onset == notes[last].onset:
+        last -= 1
+    return notes[last]
 
 
 def _places(bars: Sequence[Bar]) -> Iterator[int]:
@@ -233,26 +254,27 @@ def _places(bars: Sequence[Bar]) -> Iterator[int]:
             number += 1
 
 
-def _downbeat(notes: Sequence[Note], tonic: int) -> int | None:
-    """Pitch class, above the tonic, of the lowest note that begins the bar."""
-    lowest = min((note.pitch for note in notes if note.onset == 0), default=None)
-    return None if lowest is None else (lowest - tonic) % 12
-
-
 def _shares(bar: Bar, notes: Sequence[Note], tonic: int) -> list[Evidence]:
     """The share of each pitch class in the time sounded in either half; a bar in three has no second half."""
     is_triple = bar.meter is not None and bar.meter.numerator in (3, 9)
     middle = bar.length if is_triple else bar.length // 2
-    shares: dict[tuple[int, int], int] = {}
+    halves: tuple[dict[int, int], dict[int, int]] = ({}, {})
     total = 0
     for note in notes:
         pitch_class = (note.pitch - tonic) % 12
-        total += note.duration
-        early = min(note.duration, max(0, middle - note.onset))
-        for half, duration in ((0, early), (1, note.duration - early)):
-            if duration:
-                shares[half, pitch_class] = shares.get((half, pitch_class), 0) + duration
-    return [Evidence(half, pitch_class, duration / total) for (half, pitch_class), duration in shares.items()]
+        duration = note.duration
+        total += duration
+        early = middle - note.onset
+        if 0 < early < duration:
+            halves[0][pitch_class] = halves[0].get(pitch_class, 0) + early
+            duration -= early
+        half = halves[early <= 0 or early < note.duration]
+        half[pitch_class] = half.get(pitch_class, 0) + duration
+    return [
+        (feature, pitch_class, duration / total)
+        for feature, half in enumerate(halves)
+        for pitch_class, duration in half.items()
+    ]
 
 
 # --- several voices
@@ -291,7 +313,7 @@ def _beat_evidence(heard: Sequence[tuple[int, int, int]], start: int, end: int, 
         if sounding:
             _add(amounts[1], min(sounding), right - left)
     return [
-        Evidence(feature, (pitch_class - tonic) % 12, amount / total)
+        (feature, (pitch_class - tonic) % 12, amount / total)
         for feature, of_feature in enumerate(amounts)
         for total in [sum(of_feature.values())]
         for pitch_class, amount in of_feature.items()

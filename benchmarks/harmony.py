@@ -1,0 +1,191 @@
+"""How often is the chord of a bar found? Chords inferred from melodies, beside simpler ways, music21 and chorder.
+
+    python benchmarks/harmony.py FILE.abc [FILE.abc ...]
+
+The files hold melodies with chord symbols, such as Nottingham's valid.abc and test.abc. Counted are the bars that begin
+with a written chord; right is who finds its root and triad quality with all symbols hidden (sevenths and other
+additions do not count). The key is known to all, as the files say it. A way that finds no chord is wrong.
+
+`chorder` is compared when it is installed (`pip install chorder`; it needs miditoolkit and nothing that conflicts with
+this package), twice: as it is meant, on the whole tune in MIDI, beat by beat, with the beats counted from the first
+full bar; and asked for one chord of each bar's notes.
+
+Triads are (root in semitones above the tonic, key of `chords.QUALITIES`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from remi_two_stage.core.chords import QUALITIES, split_label
+from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Piece
+from remi_two_stage.scores.harmony_inference import MELODY_TRIADS, Triad, infer_chords
+from remi_two_stage.scores.music21_names import MODE_NAMES
+from remi_two_stage.scores.read_abc import read_abc
+
+TRIAD_OF = {
+    "7": "maj", "maj7": "maj", "6": "maj", "min7": "min", "min6": "min", "minmaj7": "min",
+    "hdim7": "dim", "dim7": "dim", "aug7": "aug",
+}  # fmt: skip
+"""Quality with a seventh or sixth -> the triad in it."""
+MUSIC21_QUALITIES = {"major": "maj", "minor": "min", "diminished": "dim", "augmented": "aug"}
+CHORDER_QUALITIES = {
+    "M": "maj", "7": "maj", "M7": "maj", "m": "min", "m7": "min", "o": "dim", "o7": "dim", "/o7": "dim", "+": "aug",
+}  # fmt: skip
+
+Way = Callable[[Piece], Sequence[Triad | None]]
+"""Finds a triad for every bar of a piece, without looking at its symbols."""
+
+
+def triad_of(label: str) -> Triad | None:
+    """Root and triad quality of a label."""
+    parts = split_label(label)
+    return None if parts is None else (parts[0], TRIAD_OF.get(parts[1], parts[1]))
+
+
+def written_triad(bar: Bar) -> Triad | None:
+    """The triad of the symbol at the start of a bar."""
+    return triad_of(bar.chords[0].label) if bar.chords and bar.chords[0].onset == 0 else None
+
+
+def accuracy(way: Way, pieces: Sequence[Piece]) -> tuple[float, int]:
+    """Share of the bars with a written triad whose triad is found, and the number of these bars."""
+    return share_found(
+        (written_triad(bar), found) for piece in pieces for bar, found in zip(piece.bars, way(piece), strict=True)
+    )
+
+
+def share_found(triads: Iterable[tuple[Triad | None, Triad | None]]) -> tuple[float, int]:
+    """Share of the known triads that are found, and the number of those known, of pairs (known, found)."""
+    is_found = [known == found for known, found in triads if known is not None]
+    return sum(is_found) / len(is_found), len(is_found)
+
+
+# --- the ways
+
+
+def inferred(piece: Piece) -> list[Triad | None]:
+    """`harmony_inference.py`, which `label_chords` asks."""
+    return [triad_of(chords[0].label) for chords in infer_chords(piece)]
+
+
+def tonic(piece: Piece) -> list[Triad | None]:
+    """The tonic triad everywhere."""
+    return [(0, "maj" if piece.key.mode in ("maj", "lyd", "mix") else "min")] * len(piece.bars)
+
+
+def template(piece: Piece) -> list[Triad | None]:
+    """For each bar the triad whose notes sound longest in it; of equals the commonest."""
+    return [_fullest_triad(bar, piece.key.pitch_class) for bar in piece.bars]
+
+
+def _fullest_triad(bar: Bar, tonic_pitch_class: int) -> Triad:
+    sounding: Counter[int] = Counter()
+    for note in (note for sung in bar.notes for note in sung):
+        sounding[(note.pitch - tonic_pitch_class) % 12] += note.duration
+
+    def share(triad: Triad) -> int:
+        return sum(sounding[(triad[0] + interval) % 12] for interval in QUALITIES[triad[1]].intervals)
+
+    return max(MELODY_TRIADS, key=share)
+
+
+def roman_numerals(piece: Piece) -> list[Triad | None]:
+    """music21's Roman numeral of each bar's notes."""
+    from music21 import key, pitch
+
+    tonality = key.Key(piece.key.tonic.replace("b", "-"), MODE_NAMES[piece.key.mode])
+    found: list[Triad | None] = []
+    for bar in piece.bars:
+        pitches = [pitch.Pitch(midi=number) for number in sorted({note.pitch for sung in bar.notes for note in sung})]
+        numeral = roman_numeral(pitches, tonality) if pitches else None
+        quality = MUSIC21_QUALITIES.get(numeral.quality) if numeral else None
+        found.append(((numeral.root().pitchClass - piece.key.pitch_class) % 12, quality) if quality else None)
+    return found
+
+
+def roman_numeral(pitches: Sequence[Any], tonality: Any) -> Any:
+    """music21's Roman numeral, in a music21 Key, of music21 Pitches taken together; None of none."""
+    from music21 import chord, roman
+
+    return roman.romanNumeralFromChord(chord.Chord(pitches), tonality) if pitches else None
+
+
+def chorder_by_beat(piece: Piece) -> list[Triad | None]:
+    """chorder's chord of each bar's first beat."""
+    from chorder import Dechorder
+    from miditoolkit.midi.containers import Instrument
+    from miditoolkit.midi.containers import Note as MidiNote
+    from miditoolkit.midi.parser import MidiFile
+
+    two_beats = 2 * TICKS_PER_QUARTER
+    shift = -piece.bars[0].length % two_beats if piece.bars[0].is_pickup else 0
+    starts = list(accumulate((bar.length for bar in piece.bars), initial=shift))
+    midi = MidiFile(ticks_per_beat=TICKS_PER_QUARTER)
+    midi.instruments.append(Instrument(0))
+    midi.instruments[0].notes += [
+        MidiNote(80, note.pitch, start + note.onset, start + note.onset + note.duration)
+        for bar, start in zip(piece.bars, starts, strict=False)
+        for sung in bar.notes
+        for note in sung
+    ]
+    midi.max_tick = starts[-1]
+    chords = Dechorder.dechord(midi)
+    beats = [start // TICKS_PER_QUARTER for start in starts[:-1]]
+    return [_triad_of_chorder(chords[beat], piece) if beat < len(chords) else None for beat in beats]
+
+
+def chorder_by_bar(piece: Piece) -> list[Triad | None]:
+    """chorder's chord of each bar's notes."""
+    from chorder import Dechorder
+    from miditoolkit.midi.containers import Note as MidiNote
+
+    found = []
+    for bar in piece.bars:
+        notes = [
+            MidiNote(80, note.pitch, note.onset, note.onset + note.duration) for sung in bar.notes for note in sung
+        ]
+        chord, _ = Dechorder.get_chord_quality(notes, 0, bar.length)
+        found.append(_triad_of_chorder(chord, piece))
+    return found
+
+
+def _triad_of_chorder(chord: Any, piece: Piece) -> Triad | None:
+    quality = CHORDER_QUALITIES.get(chord.quality)
+    return ((chord.root_pc - piece.key.pitch_class) % 12, quality) if quality else None
+
+
+WAYS: dict[str, Way] = {
+    "inferred": inferred,
+    "always the tonic": tonic,
+    "triad template": template,
+    "music21's Roman numerals": roman_numerals,
+    "chorder, beat by beat": chorder_by_beat,
+    "chorder, bar by bar": chorder_by_bar,
+}
+
+
+def main() -> None:
+    """Compare the ways on the files named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path, help="ABC files of melodies with chord symbols")
+    pieces = [piece for file in parser.parse_args().files for piece in read_abc(file, errors="collect")]
+    for name, way in WAYS.items():
+        if name.startswith("chorder") and importlib.util.find_spec("chorder") is None:
+            print(f"{name:26} not installed: pip install chorder")
+            continue
+        start = time.process_time()
+        share, bars = accuracy(way, pieces)
+        milliseconds = 1000 * (time.process_time() - start) / len(pieces)
+        print(f"{name:26} {share:6.1%} of {bars} bars, {milliseconds:8.2f} ms a tune")
+
+
+if __name__ == "__main__":
+    main()
