@@ -1,5 +1,7 @@
 """Score files of all kinds by their ending; what cannot be read or written is refused in words."""
 
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,34 @@ def test_broken_files_are_refused_with_their_name(ending: str, content: bytes, t
     path.write_bytes(content)
     with pytest.raises(ScoreFormatError, match=rf"broken\{ending}: "):
         read_score(path)
+
+
+def test_bombs_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", b" " * 101 * 2**20)
+    with pytest.raises(ScoreFormatError, match=r"bomb\.mxl: the score has 101 MB, at most 100 can be read"):
+        read_score(tmp_path / "bomb.mxl")
+    entities = "".join(f'<!ENTITY e{number} "{10 * f"&e{number - 1};"}">' for number in range(1, 10))
+    doctype = f'<!DOCTYPE score-partwise [<!ENTITY e0 "note">{entities}]>'
+    (tmp_path / "bomb.musicxml").write_text(f"{doctype}<score-partwise>&e9;</score-partwise>")
+    with pytest.raises(ScoreFormatError, match=r"bomb\.musicxml: music21 cannot read this as musicxml"):
+        read_score(tmp_path / "bomb.musicxml")
+
+
+def test_entities_from_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    doctype = f'<!DOCTYPE score-partwise [<!ENTITY secret SYSTEM "{(tmp_path / "secret.txt").as_uri()}">]>'
+    title = "<work><work-title>&secret;</work-title></work>"
+    (tmp_path / "thief.musicxml").write_text(f"{doctype}<score-partwise>{title}</score-partwise>")
+    with pytest.raises(ScoreFormatError, match="undefined entity"):
+        read_score(tmp_path / "thief.musicxml")
+
+
+def test_a_piece_without_a_title_gets_none_from_its_file(tmp_path: Path) -> None:
+    write_score(replace(kesh_jig(), title=""), tmp_path / "tune.musicxml")
+    assert b"Music21" not in (tmp_path / "tune.musicxml").read_bytes()
+    (piece,) = read_score(tmp_path / "tune.musicxml")
+    assert piece.title == ""
 
 
 def test_a_place_that_cannot_be_written_is_refused_and_left_clean(tmp_path: Path) -> None:

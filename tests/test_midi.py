@@ -93,11 +93,17 @@ def _without_keys(piece: Piece) -> Piece:
         (b"MThd\0\0\0\6\0\1\0\1\0\x60", "no notes"),
         (b"MThd\0\0\0\6\0\1\0\1\0\x60MTrk\0\0\0\x02\0\x90", "breaks off"),
         (b"MThd\0\0\0\6\0\1\0\1\0\x60MTrk\0\0\0\x02\0\x40", "data where a message should begin"),
+        (b"MThd\0\0\0\6\0\1\0\1\0\x60MTrk\0\x4c\x4b\x40" + 5_000_000 * b"\xff", "more than four bytes"),
     ],
 )
 def test_what_is_no_midi_file_is_refused_in_words(data: bytes, message: str) -> None:
     with pytest.raises(ScoreFormatError, match=message):
         parse_midi(data)
+
+
+def test_titles_in_latin_1_are_read() -> None:
+    data = midi_bytes(replace(kesh_jig(), title="Etude \x07n 1"))
+    assert parse_midi(data.replace(b"Etude \x07n", b"\xc9tude \x07n")).title == "Étude n 1"
 
 
 @settings(max_examples=300, derandomize=True, deadline=None)

@@ -207,3 +207,41 @@ def test_importing_the_bridge_does_not_import_music21() -> None:
     program = "import sys, remi_two_stage.scores.formats; print('music21' in sys.modules or 'torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
+
+
+def test_transposing_instruments_are_read_as_they_sound() -> None:
+    written = music21.converter.parse("tinynotation: 4/4 d4 e f# d")
+    written.measure(1).insert(0, music21.key.Key("D"))
+    written.insert(0, music21.instrument.Clarinet())
+    written.atSoundingPitch = False
+    piece = from_music21(music21.stream.Score([written]))
+    assert [pitch for _, _, _, pitch in piece.note_list()] == [60, 62, 64, 60]
+    assert piece.key == Key("C")
+    assert written.recurse().notes.first().pitch.midi == 62
+
+
+def test_neither_text_nor_rests_of_one_part_make_a_bar_longer() -> None:
+    upper, lower = (music21.converter.parse(f"tinynotation: 2/4 {notes}") for notes in ("c4 d e f", "c2 d2"))
+    upper.measure(1).insert(3.5, music21.expressions.TextExpression("cresc."))
+    lower.measure(1).insert(2.0, music21.note.Rest(quarterLength=2))
+    piece = from_music21(music21.stream.Score([upper, lower]))
+    assert [bar.length for bar in piece.bars] == [48, 48]
+    lower.measure(2).insert(2.0, music21.note.Note("e4"))
+    assert [bar.length for bar in from_music21(music21.stream.Score([upper, lower])).bars] == [48, 72]
+
+
+def test_notes_without_length_are_left_out() -> None:
+    part = music21.converter.parse("tinynotation: 2/4 c4 d")
+    part.measure(1).insert(1.0, music21.note.Note("g4", duration=music21.duration.Duration(0)))
+    assert [pitch for _, _, _, pitch in from_music21(part).note_list()] == [60, 62]
+
+
+def test_kern_says_the_mode_beside_the_signature(music21_corpus: Path) -> None:
+    (piece,) = read_score(music21_corpus / "bach" / "bwv277.krn")
+    assert (piece.key, piece.voices, piece.bars[0].is_pickup) == (Key("A", "min"), ("S", "A", "T", "B"), True)
+
+
+def test_a_measure_of_absurd_length_is_refused() -> None:
+    part = music21.stream.Part([music21.stream.Measure([music21.note.Note("c4", quarterLength=1e6)])])
+    with pytest.raises(ScoreFormatError, match="bar 1: the measure is 1000000 quarter notes long"):
+        from_music21(part)

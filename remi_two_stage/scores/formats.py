@@ -6,9 +6,12 @@ Written files appear whole or not at all: they are made beside their place and t
 from __future__ import annotations
 
 import os
+import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,15 @@ from .midi import midi_bytes, parse_midi
 from .music21_bridge import from_music21, to_music21
 from .read_abc import read_abc
 
+_LARGEST_FILE = 100 * 2**20
+"""Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
+
 
 def read_score(path: str | os.PathLike[str]) -> list[Piece]:
     """All pieces of a score file: ABC, MusicXML (compressed too), Humdrum kern or MIDI, by the ending of its name.
 
     Raises:
-        ScoreFormatError: another ending, or content that is not what the ending says.
+        ScoreFormatError: another ending, content that is not what the ending says, or more than 100 MB of it.
         ScoreError: the file is missing or cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
     """
     path = Path(path)
@@ -71,32 +77,38 @@ def _ending(path: Path) -> str:
     return "".join(endings) if endings[-1:] == [".gz"] else "".join(endings[-1:])
 
 
-def _read_bytes(path: Path) -> bytes:
+def _check_file(path: Path) -> None:
+    """Raise unless there is a file that may be read and is not too large; a zip archive counts as what it holds."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if zipfile.is_zipfile(file):
+                size = sum(member.file_size for member in zipfile.ZipFile(file).infolist())
     except FileNotFoundError:
         raise ScoreError("there is no such file; check the path") from None
     except OSError as error:
         raise ScoreError(
             f"the file cannot be read: {error.strerror}; check that it is a file that you may read"
         ) from None
+    except zipfile.BadZipFile as error:
+        raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
+    if size > _LARGEST_FILE:
+        raise ScoreFormatError(
+            f"the score has {size / 2**20:.0f} MB, at most {_LARGEST_FILE // 2**20} can be read; split it"
+        )
 
 
 def _read_midi(path: Path) -> list[Piece]:
-    return [parse_midi(_read_bytes(path))]
+    _check_file(path)
+    return [parse_midi(path.read_bytes())]
 
 
 def _read_with_music21(path: Path) -> list[Piece]:
-    _read_bytes(path)
-    from music21 import converter, stream
-
+    _check_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            parsed: Any = converter.parse(
-                path, format=_MUSIC21_FORMATS[_ending(path)], forceSource=True, storePickle=False
-            )
-            return [from_music21(score) for score in (parsed.scores if isinstance(parsed, stream.Opus) else [parsed])]
+            return [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
     except ScoreError:
         raise
     except Exception as error:  # whatever music21's parsers stumble over
@@ -104,6 +116,18 @@ def _read_with_music21(path: Path) -> list[Piece]:
         raise ScoreFormatError(
             f"music21 cannot read this as {_MUSIC21_FORMATS[_ending(path)]} ({what}); export it again"
         ) from error
+
+
+def _scores_in(path: Path) -> list[Any]:
+    from music21 import converter, stream
+
+    parsed: Any = converter.parse(path, format=_MUSIC21_FORMATS[_ending(path)], forceSource=True, storePickle=False)
+    return list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
+
+
+def _without_name_as_title(piece: Piece, path: Path) -> Piece:
+    """music21 takes the file's name for the title where there is none."""
+    return replace(piece, title="") if piece.title == path.name else piece
 
 
 def musicxml_bytes(piece: Piece) -> bytes:
@@ -114,9 +138,13 @@ def musicxml_bytes(piece: Piece) -> bytes:
     exporter.makeNotation = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return exporter.parse()
+        return _MUSIC21_AS_AUTHOR.sub(b"", exporter.parse())
 
 
+_MUSIC21_AS_AUTHOR = re.compile(
+    rb"\s*(<movement-title>Music21 Fragment</movement-title>|<creator type=.composer.>Music21</creator>)"
+)
+"""How music21 fills in a title and a composer where there are none."""
 _MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".abc": read_abc,

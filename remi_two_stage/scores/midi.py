@@ -10,9 +10,9 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at
@@ -27,8 +27,6 @@ _MICROSECONDS_PER_MINUTE = 60_000_000
 _DRUMS = 9
 _TRACK_NAME, _END_OF_TRACK, _SET_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
 _MAX_BARS = 10_000
-
-_Change = TypeVar("_Change")
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -184,7 +182,7 @@ def _contents(data: bytes) -> _Contents:
 
 
 def _read_track(data: bytes, track: int, division: int, contents: _Contents) -> None:
-    held: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    held: defaultdict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
 
     def ticks(time: int) -> int:
         return (2 * time * TICKS_PER_QUARTER + division) // (2 * division)
@@ -194,9 +192,9 @@ def _read_track(data: bytes, track: int, division: int, contents: _Contents) -> 
         if status > 0xFF:
             _read_meta(status & 0xFF, content, ticks(time), track, contents)
         elif kind == 0x90 and content[1]:
-            held.setdefault((channel, content[0]), []).append((ticks(time), content[1]))
-        elif kind in (0x80, 0x90) and channel != _DRUMS and (waiting := held.get((channel, content[0]))):
-            onset, velocity = waiting.pop(0)
+            held[channel, content[0]].append((ticks(time), content[1]))
+        elif kind in (0x80, 0x90) and channel != _DRUMS and (waiting := held[channel, content[0]]):
+            onset, velocity = waiting.popleft()
             note = Note(onset, content[0] & 0x7F, max(1, ticks(time) - onset), velocity)
             contents.voices.setdefault((track, channel), []).append(note)
 
@@ -225,18 +223,18 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
-    """A number of seven-bit digits, and the position after it."""
+    """A number of at most four seven-bit digits, and the position after it."""
     number = 0
-    while True:
-        number = number << 7 | data[position] & 0x7F
-        position += 1
-        if not data[position - 1] & 0x80:
-            return number, position
+    for end in range(position + 1, position + 5):
+        number = number << 7 | data[end - 1] & 0x7F
+        if not data[end - 1] & 0x80:
+            return number, end
+    raise ScoreFormatError("the MIDI file has a number of more than four bytes; export it again")
 
 
 def _read_meta(kind: int, content: bytes, time: int, track: int, contents: _Contents) -> None:
     if kind == _TRACK_NAME:
-        contents.names[track] = name = content.decode("utf-8", "replace").strip("\0 ")
+        contents.names[track] = name = _text(content)
         contents.title = name if track == 0 else contents.title
     elif kind == _SET_TEMPO and contents.tempo is None and any(content):
         contents.tempo = round(_MICROSECONDS_PER_MINUTE / int.from_bytes(content, "big"), 2)
@@ -252,20 +250,37 @@ def _read_meta(kind: int, content: bytes, time: int, track: int, contents: _Cont
             contents.keys[time] = Key(name_at(sharps - MODES[mode]), mode)
 
 
+def _text(content: bytes) -> str:
+    """Text in UTF-8 or else Latin-1, without control characters; the standard leaves the encoding open."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    return "".join(filter(str.isprintable, text)).strip()
+
+
 def _bars(contents: _Contents, end: int) -> list[Bar]:
     """Empty bars up to the end of the last note; a change of metre inside a bar cuts it short."""
     bars: list[Bar] = []
     time = 0
-    changes = sorted(contents.meters)
+    meter_times, key_times = sorted(contents.meters), sorted(contents.keys)
     while time < end:
         if len(bars) == _MAX_BARS:
             raise ScoreFormatError(f"the MIDI file has more than {_MAX_BARS} bars; split it")
-        meter = _latest(contents.meters, time) or Meter()
-        following = next((change for change in changes if change > time), end + meter.bar_length)
-        length = min(meter.bar_length, following - time)
-        bars.append(Bar(meter, _latest(contents.keys, time) or Key(), length, ()))
+        meter = contents.meters[_latest(meter_times, time)] if meter_times else Meter()
+        key = contents.keys[_latest(key_times, time)] if key_times else Key()
+        following = bisect_right(meter_times, time)
+        length = meter.bar_length
+        if following < len(meter_times):
+            length = min(length, meter_times[following] - time)
+        bars.append(Bar(meter, key, length, ()))
         time += length
     return _with_pickup(bars)
+
+
+def _latest(times: list[int], time: int) -> int:
+    """The last of the times of changes up to a time; before the first change, that one."""
+    return times[max(0, bisect_right(times, time) - 1)]
 
 
 def _with_pickup(bars: list[Bar]) -> list[Bar]:
@@ -274,12 +289,6 @@ def _with_pickup(bars: list[Bar]) -> list[Bar]:
     if following is None or first.length >= following.bar_length:
         return bars
     return [replace(first, meter=following, is_pickup=True), *bars[1:]]
-
-
-def _latest(changes: dict[int, _Change], time: int) -> _Change | None:
-    """What holds at a time; before the first change, what it changes to."""
-    times = sorted(changes)
-    return changes[times[max(0, bisect_right(times, time) - 1)]] if times else None
 
 
 def _by_bar(notes: Iterable[Note], starts: list[int]) -> list[tuple[Note, ...]]:

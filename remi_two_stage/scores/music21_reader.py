@@ -3,6 +3,7 @@
 Conventions
 - music21 counts in quarter notes, `Piece` in ticks; onsets and ends are rounded to ticks one by one.
 - music21 is imported inside the functions, since that takes seconds, and typed as `Any`.
+- Transposing instruments are read as they sound.
 - Fermatas, or else double bars, end a phrase.
 - Dropped: graces, lyrics, ornaments, unpitched percussion, velocities, dynamics.
 """
@@ -23,6 +24,8 @@ from .music21_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
 from .phrases import mark_phrases
 from .voices import voice_names
 
+_LONGEST_BAR = 1000 * TICKS_PER_QUARTER
+
 
 def from_music21(score: Any) -> Piece:
     """The piece that a music21 score, part or measure holds, bars as written.
@@ -31,7 +34,8 @@ def from_music21(score: Any) -> Piece:
     bear such names keep them. A key signature without a mode, or none at all, is completed from the notes.
 
     Raises:
-        ScoreFormatError: several scores at once (`music21.stream.Opus`), or one without any measure.
+        ScoreFormatError: several scores at once (`music21.stream.Opus`), one without any measure, or one with a measure
+            beyond a thousand quarter notes.
     """
     from music21 import stream
 
@@ -39,7 +43,7 @@ def from_music21(score: Any) -> Piece:
         raise ScoreFormatError(
             f"{type(score).__name__} is not one score; give a music21 Score, or each of an Opus's scores"
         )
-    parts = _parts_of(score)
+    parts = _parts_of(_at_sounding_pitch(score))
     measures = [list(part.getElementsByClass(stream.Measure)) for part in parts]
     count = max(map(len, measures), default=0)
     if not count:
@@ -59,6 +63,13 @@ def from_music21(score: Any) -> Piece:
         title=_title_of(score),
         tempo=_tempo_of(score),
     )
+
+
+def _at_sounding_pitch(score: Any) -> Any:
+    """The score itself, or a copy in which transposing instruments stand as they sound."""
+    parts = score.parts if hasattr(score, "parts") else ()
+    is_transposed = any(part.atSoundingPitch is False for part in (score, *parts))
+    return score.toSoundingPitch() if is_transposed else score
 
 
 def _parts_of(score: Any) -> list[Any]:
@@ -85,11 +96,16 @@ def _bars_of(columns: Sequence[Sequence[Any]], is_own: bool) -> tuple[list[Bar],
     for index, column in enumerate(columns):
         measures = [measure for measure in column if measure is not None]
         meter = _meter_at(measures, meter)
-        signature = next((measure.keySignature for measure in measures if measure.keySignature is not None), None)
-        if signature is not None:
-            is_written = isinstance(signature, keys.Key) and signature.mode in MODE_OF_NAME
-            key = _key_of(signature)
-        length = _length_of(columns, index)
+        signatures = [found for measure in measures for found in measure.getElementsByClass(keys.KeySignature)]
+        if signatures:
+            named = [found for found in signatures if isinstance(found, keys.Key) and found.mode in MODE_OF_NAME]
+            is_written, key = bool(named), _key_of((named or signatures)[0])
+        length = _length_of(columns, index, meter)
+        if length > _LONGEST_BAR:
+            raise ScoreFormatError(
+                f"the measure is {length / TICKS_PER_QUARTER:.0f} quarter notes long, a thousand at most can be read; "
+                "check its durations"
+            ).at(bar=index + 1)
         is_short = meter is not None and length < meter.bar_length
         bars.append(
             Bar(
@@ -132,19 +148,37 @@ def _key_of(signature: Any) -> Key:
     return Key(name_at(sharps - MODES[mode]), mode)
 
 
-def _length_of(columns: Sequence[Sequence[Any]], index: int) -> int:
-    """Ticks from a measure to the next one, or what it holds if that is more."""
-    lengths = [0]
+def _length_of(columns: Sequence[Sequence[Any]], index: int, meter: Meter | None) -> int:
+    """Ticks that a bar's notes and rests take; rests in a part alone do not make it longer than its metre.
+
+    Where they end does not count text and other marks, which some programs place behind a bar's end.
+    """
+    sung, filled = [0], []
     for number, measure in enumerate(columns[index]):
         if measure is None:
             continue
-        lengths.append(_ticks(max((part.highestTime for part in (measure, *measure.voices)), default=0)))
+        sung.append(_end_of(measure, "notes"))
         following = columns[index + 1][number] if index + 1 < len(columns) else None
-        if following is not None:
-            lengths.append(_ticks(following.offset - measure.offset))
-    if max(lengths) == 0:
-        lengths += [_ticks(measure.barDuration.quarterLength) for measure in columns[index] if measure is not None]
-    return max(lengths)
+        spaced = _ticks(following.offset - measure.offset) if following is not None else 0
+        if meter is not None:
+            spaced = meter.bar_length if spaced >= meter.bar_length else 0
+        filled.append(max(spaced, _end_of(measure, "notesAndRests")))
+    if max(filled) == 0:
+        return max(_ticks(measure.barDuration.quarterLength) for measure in columns[index] if measure is not None)
+    agreed = max(min(filled), meter.bar_length) if meter is not None else max(filled)
+    return max(*sung, min(max(filled), agreed))
+
+
+def _end_of(measure: Any, kind: str) -> int:
+    """Ticks to the end of a measure's elements of a kind, its voices' too."""
+    return max(
+        (
+            _ticks((0 if layer is measure else layer.offset) + element.offset + element.quarterLength)
+            for layer in (measure, *measure.voices)
+            for element in getattr(layer, kind)
+        ),
+        default=0,
+    )
 
 
 def _is_pickup(measures: Sequence[Any], before: Sequence[Bar], length: int, is_own: bool) -> bool:
@@ -188,7 +222,7 @@ def _sounds(measure: Any) -> Iterator[tuple[str, int, int, int, str | None]]:
     for layer in (measure, *measure.voices):
         shift = 0 if layer is measure else layer.offset
         for element in layer.notes:
-            if element.duration.isGrace or isinstance(element, harmony.Harmony):
+            if not element.quarterLength or isinstance(element, harmony.Harmony):
                 continue
             start = shift + element.offset
             onset, end = _ticks(start), _ticks(start + element.quarterLength)
@@ -214,9 +248,8 @@ def _with_keys(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:
     completed: list[Bar] = []
     for (key, written), group in groupby(zip(bars, is_written, strict=True), key=lambda pair: (pair[0].key, pair[1])):
         under_it = [bar for bar, _ in group]
-        completed += (
-            under_it if written else [replace(bar, key=estimate_key(under_it, key.signature)) for bar in under_it]
-        )
+        found = key if written else estimate_key(under_it, key.signature)
+        completed += [replace(bar, key=found) for bar in under_it]
     return completed
 
 
