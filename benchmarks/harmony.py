@@ -98,16 +98,19 @@ def _fullest_triad(bar: Bar, tonic_pitch_class: int) -> Triad:
 
 
 def roman_numerals(piece: Piece) -> list[Triad | None]:
-    """music21's Roman numeral of each bar's notes."""
+    """music21's Roman numeral of each bar's notes; where they make no triad, upper case counts as major."""
     from music21 import key, pitch
 
     tonality = key.Key(piece.key.tonic.replace("b", "-"), MODE_NAMES[piece.key.mode])
     found: list[Triad | None] = []
     for bar in piece.bars:
         pitches = [pitch.Pitch(midi=number) for number in sorted({note.pitch for sung in bar.notes for note in sung})]
-        numeral = roman_numeral(pitches, tonality) if pitches else None
-        quality = MUSIC21_QUALITIES.get(numeral.quality) if numeral else None
-        found.append(((numeral.root().pitchClass - piece.key.pitch_class) % 12, quality) if quality else None)
+        if (numeral := roman_numeral(pitches, tonality)) is None:
+            found.append(None)
+            continue
+        by_case = "maj" if numeral.romanNumeralAlone.isupper() else "min"
+        quality = MUSIC21_QUALITIES.get(numeral.quality, by_case)
+        found.append(((numeral.root().pitchClass - piece.key.pitch_class) % 12, quality))
     return found
 
 

@@ -1,6 +1,8 @@
 """Chords come from the symbols of the source where it has them, else from the notes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise, product
 from pathlib import Path
 
 import music21
@@ -10,7 +12,9 @@ from tunes import kesh_jig
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.piece import Chord, Key, Piece
+from remi_two_stage.scores import harmony_table as table
 from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.scores.harmony_inference import MELODY_TRIADS, Segment, Triad, melody, melody_segments
 from remi_two_stage.scores.music21_bridge import from_music21
 from remi_two_stage.scores.read_abc import read_abc
 
@@ -128,6 +132,26 @@ def test_four_voices_are_heard_beat_by_beat() -> None:
     assert found[0] == "bIII"
     assert found[-1].split()[-1].endswith(":I")
     assert labels(label_chords(piece))[0] == "bIII"
+
+
+def test_the_best_path_is_the_best_of_all_paths() -> None:
+    segments = melody_segments(kesh_jig(), 8)
+    for start in range(6):
+        window = segments[start : start + 3]
+        expected = max(product(MELODY_TRIADS, repeat=3), key=lambda path: _score(path, window))
+        assert melody().best_path(window, "maj") == list(expected)
+
+
+def _score(path: Sequence[Triad], segments: Sequence[Segment]) -> float:
+    """What the parameters say of a sequence of triads in a major key."""
+    score = 0.0
+    for (root, quality), segment in zip(path, segments, strict=True):
+        score += table.MELODY_PRIORS["maj"][segment.place][MELODY_TRIADS.index((root, quality))]
+        for feature, heard, weight in segment.evidence:
+            score += weight * table.MELODY_TONES[quality][feature][(heard - root) % 12]
+    for (root, quality), (following, its_quality) in pairwise(path):
+        score += table.MELODY_STEPS[quality][its_quality][(following - root) % 12]
+    return score
 
 
 def test_an_unknown_harmonic_rhythm_is_refused() -> None:
