@@ -82,7 +82,7 @@ def tonic(piece: Piece) -> list[Triad | None]:
 
 
 def template(piece: Piece) -> list[Triad | None]:
-    """For each bar the triad whose notes sound longest in it; of equals the commonest."""
+    """For each bar the one of melodies' usual triads whose notes sound longest in it; of equals the commonest."""
     return [_fullest_triad(bar, piece.key.pitch_class) for bar in piece.bars]
 
 
