@@ -14,7 +14,7 @@ import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .core.errors import RemiError, RequestError
 from .core.plan import Plan
@@ -41,6 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with code 2."""
+        self.exit(2, f"{self.prog}: error: {message}; {self.prog} --help lists the options\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     parser = argparse.ArgumentParser(
@@ -57,14 +65,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_request(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--style", default="jig", help="such as jig, reel, waltz, hymn, chorale (default: %(default)s)")
-    parser.add_argument("--key", default="D", help="tonic and mode, such as D, Am, Gmix (default: %(default)s)")
+def _add_request(parser: argparse.ArgumentParser, style: str | None, key: str) -> None:
+    parser.add_argument("--style", default=style, help="such as jig, reel, waltz, hymn, chorale (default: %(default)s)")
+    parser.add_argument("--key", default=key, help="tonic and mode, such as D, Am, Gmix (default: %(default)s)")
     parser.add_argument("--meter", help="such as 6/8, 4/4, C| (default: the style's own)")
-    parser.add_argument("--bars", type=int, default=16, help="1 to 64, pick-ups not counted (default: %(default)s)")
     parser.add_argument("--tempo", type=float, help="quarter notes a minute")
     parser.add_argument("--voices", help="names separated by commas, such as S,A,T,B (default: the style's own)")
     _add_sampling(parser)
+
+
+def _add_bars(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bars", type=int, default=16, help="1 to 64, pick-ups not counted (default: %(default)s)")
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
@@ -93,26 +104,23 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _add_compose(commands: Any) -> None:
     parser = commands.add_parser("compose", help="write a chord plan and the notes over it")
-    _add_request(parser)
+    _add_bars(parser)
+    _add_request(parser, style="jig", key="D")
     _add_output(parser)
     parser.set_defaults(command=_compose)
 
 
 def _add_plan(commands: Any) -> None:
     parser = commands.add_parser("plan", help="write a chord plan and print it")
-    _add_request(parser)
+    _add_bars(parser)
+    _add_request(parser, style="jig", key="D")
     parser.set_defaults(command=_plan)
 
 
 def _add_realize(commands: Any) -> None:
     parser = commands.add_parser("realize", help="write the notes over your own chord plan")
     parser.add_argument("chords", help='such as "I | IV V7 | I" or, in the key, "D | G A7 | D"')
-    parser.add_argument("--style", help="such as jig, reel, waltz, hymn, chorale")
-    parser.add_argument("--key", default="C", help="tonic and mode, such as D, Am, Gmix (default: %(default)s)")
-    parser.add_argument("--meter", help="such as 6/8, 4/4, C| (default: the style's own)")
-    parser.add_argument("--tempo", type=float, help="quarter notes a minute")
-    parser.add_argument("--voices", help="names separated by commas, such as S,A,T,B (default: the style's own)")
-    _add_sampling(parser)
+    _add_request(parser, style=None, key="C")
     _add_output(parser)
     parser.set_defaults(command=_realize)
 
@@ -120,7 +128,7 @@ def _add_realize(commands: Any) -> None:
 def _compose(options: argparse.Namespace) -> None:
     composer, seed, sampling = _prepare(options)
     with _progress_bars() as progress:
-        plan = composer.plan(**_request(options), seed=seed, sampling=sampling, progress=progress)
+        plan = composer.plan(bars=options.bars, **_request(options), seed=seed, sampling=sampling, progress=progress)
         piece = composer.realize(plan, seed=seed, sampling=sampling, progress=progress)
     _report(plan, seed)
     _write(piece, options.output, seed)
@@ -129,17 +137,14 @@ def _compose(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace) -> None:
     composer, seed, sampling = _prepare(options)
     with _progress_bars() as progress:
-        plan = composer.plan(**_request(options), seed=seed, sampling=sampling, progress=progress)
+        plan = composer.plan(bars=options.bars, **_request(options), seed=seed, sampling=sampling, progress=progress)
     _report(plan, seed)
 
 
 def _realize(options: argparse.Namespace) -> None:
     composer, seed, sampling = _prepare(options)
-    context = {"style": options.style, "key": options.key, "meter": options.meter, "tempo": options.tempo}
     with _progress_bars() as progress:
-        piece = composer.realize(
-            options.chords, voices=_voices(options), seed=seed, sampling=sampling, progress=progress, **context
-        )
+        piece = composer.realize(options.chords, **_request(options), seed=seed, sampling=sampling, progress=progress)
     _report(Plan.of(piece), seed)
     _write(piece, options.output, seed)
 
@@ -163,12 +168,8 @@ def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("style", "key", "meter", "bars", "tempo")
-    return {name: getattr(options, name) for name in names} | {"voices": _voices(options)}
-
-
-def _voices(options: argparse.Namespace) -> list[str] | None:
-    return None if options.voices is None else options.voices.split(",")
+    voices = None if options.voices is None else options.voices.split(",")
+    return {name: getattr(options, name) for name in ("style", "key", "meter", "tempo")} | {"voices": voices}
 
 
 @contextmanager

@@ -39,7 +39,10 @@ def test_plan_prints_a_plan_that_can_be_typed_again(capsys: pytest.CaptureFixtur
     assert main(["plan", "--style", "reel", "--key", "G", "--bars", "8", "--seed", "3"]) == 0
     title, *lines = capsys.readouterr().out.splitlines()
     assert title == "chord plan, 8 bars in G major, 2/2, seed 3"
-    roman = Plan.parse(" ".join(line.split("    ")[0] for line in lines), meter=Meter(2, 2))
+    columns = [line.split("    ") for line in lines]
+    roman = Plan.parse(" ".join(column[0] for column in columns), Key("G"), Meter(2, 2))
+    names = Plan.parse(" ".join(column[-1] for column in columns), Key("G"), Meter(2, 2))
+    assert roman == names
     assert roman.bar_count == 8
 
 
@@ -94,7 +97,19 @@ def test_a_corpus_that_is_no_music_is_named(
     assert message in error
 
 
-def test_a_missing_option_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--corpus", "music21"], "the following arguments are required: --output"),
+        (["compose", "--bars", "x"], "argument --bars: invalid int value: 'x'"),
+        (["sing"], "invalid choice: 'sing'"),
+    ],
+)
+def test_options_that_cannot_be_get_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["train", "--corpus", "music21"])
-    assert "--output" in capsys.readouterr().err
+        main(arguments)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert "--help" in line
