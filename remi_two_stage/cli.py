@@ -51,9 +51,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    parser = argparse.ArgumentParser(
-        prog="remi-two-stage", description="Compose music in two stages: a chord plan, then the notes."
-    )
+    parser = _Parser(prog="remi-two-stage", description="Compose music in two stages: a chord plan, then the notes.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_compose(commands)
     _add_plan(commands)
@@ -151,20 +149,25 @@ def _realize(options: argparse.Namespace) -> None:
 
 def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
     """The composer, the seed and the sampling of a request; refuses an output that is no folder before any work."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging
-
     from .composer import Composer, Sampling
 
-    hub_logging.set_verbosity_error()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    _quiet()
     output = getattr(options, "output", None)
     if output is not None and output.exists() and not output.is_dir():
         raise RequestError(f"the output {str(output)!r} is a file; name a folder")
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.greedy)
     return Composer.from_pretrained(options.model), seed, sampling
+
+
+def _quiet() -> None:
+    """Keep what libraries tell developers off the user's terminal."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    hub_logging.set_verbosity_error()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -258,6 +261,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from .composer import EMBEDDED
     from .evaluation.likelihood import compare_likelihood
 
+    _quiet()
     print(compare_likelihood(options.model or EMBEDDED, options.corpus))
 
 

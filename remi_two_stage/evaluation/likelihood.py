@@ -60,8 +60,8 @@ def compare_likelihood(model_folder: str | Path, corpus: str | Path, split: Spli
         CorpusError: there is no such corpus, or it is too small to split.
         CheckpointError: there is no such model, or it is incomplete.
     """
-    model = Composer.from_pretrained(model_folder).model
     splits = split_by_melody(load_corpus(corpus).tunes)
+    model = Composer.from_pretrained(model_folder).model
     losses, tokens = {}, {}
     for stage in (model.planner, model.detail):
         max_length = stage.config.max_position_embeddings
