@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 # What `make compose` asks for beyond the defaults: a fixed seed, so that everybody gets the tune of the README.
 ARGS ?= --seed 1
 
-.PHONY: help install compose test lint clean
+.PHONY: help install compose test fuzz lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -17,6 +17,9 @@ compose: $(INSTALLED)  ## compose a tune with the embedded checkpoint into out/
 
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED)  ## read random ABC for some minutes, other text on every run
+	REMI_FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_abc_fuzz.py
 
 lint: $(INSTALLED)  ## check style and types
 	$(BIN)/ruff check

@@ -1,8 +1,8 @@
 """`Piece` to tokens and back.
 
 `encode` writes a piece in C in the grammar's form "full"; `decode` reads any form. What tokens cannot say is changed
-by `fit` first, which counts every change: `decode(encode(piece))` is the same music as `piece.in_c()` wherever
-nothing was counted. A bar without a known chord begins with `<Chord_unk>`, which decodes to no chord again.
+by `fit` first, which counts every change: `decode(encode(piece))` is the same music as `piece.in_part_order().in_c()`
+wherever nothing was counted. A bar without a known chord begins with `<Chord_unk>`, which decodes to no chord again.
 """
 
 from __future__ import annotations
@@ -182,11 +182,13 @@ def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     """The nearest piece that tokens can say, and what was changed, by reason.
 
     Changed are notes that ring past the end of a repeat, an ending or the piece (cut there), notes struck while they
-    sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes and
-    chords that start after their bar's end (left out), chords at one place (the last stays), endings beyond the ninth,
-    and endings left open (closed). Velocities, dynamics and tempos go to their bins uncounted.
+    sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes and chords that
+    start after their bar's end (left out), chords at one place (the last stays), endings beyond the ninth, endings left
+    open (closed), and plays of a repeat beyond the second (left out). What the piece's reader lost counts too.
+    Velocities, dynamics and tempos go to their bins, and an order of parts is written out, uncounted.
     """
-    losses: Counter[str] = Counter()
+    losses: Counter[str] = Counter(dict(piece.losses))
+    piece = piece.in_part_order()
     bars = _fit_structure(piece.bars, losses)
     rings = _ring_limits(bars)
     voices = [_fit_voice(bars, voice, rings, losses) for voice in range(len(piece.voices))]
@@ -208,9 +210,16 @@ def _fit_structure(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
         ending_end = is_open and (bar.ending_end or must_close)
         is_open = is_open and not ending_end
         is_pickup = bar.is_pickup and bar.meter is not None and bar.length < bar.meter.bar_length
+        losses["a third or later play of a repeat"] += bar.plays - 2
         chords = _fit_chords(bar, losses)
-        if (endings, ending_end, is_pickup, chords) != (bar.endings, bar.ending_end, bar.is_pickup, bar.chords):
-            bar = replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords)
+        if (endings, ending_end, is_pickup, chords, 2) != (
+            bar.endings,
+            bar.ending_end,
+            bar.is_pickup,
+            bar.chords,
+            bar.plays,
+        ):
+            bar = replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords, plays=2)
         fitted.append(bar)
     return fitted
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from .errors import RequestError, ScoreError
@@ -27,6 +27,8 @@ MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": 
 _SPOKEN_MODES = dict(zip(MODES, "major minor Dorian Phrygian Lydian Mixolydian Locrian".split(), strict=True))
 _MODE_NAMES = {"": "maj", "M": "maj", "m": "min", "ion": "maj", "aeo": "min"} | {mode: mode for mode in MODES}
 """What `K:` may say -> mode; only the first three letters count (ABC 2.1, section 3.1.14)."""
+
+_MOST_PLAYED = 200_000
 
 TimedNote = tuple[str, Fraction, Fraction, int]
 """(voice, onset, duration, pitch): onset and duration in quarter notes, pitch a MIDI number."""
@@ -200,6 +202,8 @@ class Bar:
         endings: The passes for which this bar begins an ending: `[1` is (1,), `[1,3` is (1, 3).
         ending_end: The ending that is open stops after this bar.
         repeat_end: `:|` stands after this bar.
+        plays: How often the section that this bar's repeat ends is played: 2, or 3 for `::|` and so on.
+        part: Label of the part that begins here (`P:` in ABC), which is no more part of the music than a title.
     """
 
     meter: Meter | None
@@ -213,6 +217,8 @@ class Bar:
     endings: tuple[int, ...] = ()
     ending_end: bool = False
     repeat_end: bool = False
+    plays: int = 2
+    part: str = field(default="", compare=False)
 
     @property
     def is_full(self) -> bool:
@@ -237,6 +243,8 @@ class Piece:
         tempo: Quarter notes a minute; None when unknown.
         original_key: The first key before `in_c()`; None when not transposed.
         metadata: Further fields of the source, as (name, text).
+        part_order: Labels of the parts (`Bar.part`) in playing order; empty: played as written.
+        losses: What a reader could not keep of the source, as (reason, how often).
     """
 
     voices: tuple[str, ...]
@@ -246,12 +254,18 @@ class Piece:
     tempo: float | None = None
     original_key: Key | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+    part_order: tuple[str, ...] = ()
+    losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
             raise ScoreError(
                 f"a piece needs bars and differently named voices; "
                 f"got {len(self.bars)} bars and the voices {self.voices}"
+            )
+        if unknown := set(self.part_order) - {bar.part for bar in self.bars if bar.part}:
+            raise ScoreError(
+                f"the order of parts names {sorted(unknown)}, which no bar begins; label bars with Bar.part"
             )
         for number, bar in enumerate(self.bars, 1):
             if len(bar.notes) != len(self.voices):
@@ -280,9 +294,14 @@ class Piece:
         pitch.
 
         Args:
-            unfold_repeats: Play repeats and endings instead of reading the bars once as written.
+            unfold_repeats: Play repeats, endings and the order of parts instead of reading the bars once as written.
+
+        Raises:
+            ScoreError: unfolded, the piece has more notes or bars than anybody plays.
         """
         order = self.playing_order() if unfold_repeats else range(len(self.bars))
+        if unfold_repeats:
+            _check_playable(sum(sum(map(len, self.bars[index].notes)) for index in order), "notes")
         notes: list[tuple[int, int, int, int]] = []
         start = 0
         for index in order:
@@ -290,14 +309,50 @@ class Piece:
             for voice, sung in enumerate(bar.notes):
                 notes.extend((start + note.onset, voice, note.pitch, note.duration) for note in sung)
             start += bar.length
+        times = {ticks: Fraction(ticks, TICKS_PER_QUARTER) for note in notes for ticks in (note[0], note[3])}
         return [
-            (self.voices[voice], Fraction(onset, TICKS_PER_QUARTER), Fraction(duration, TICKS_PER_QUARTER), pitch)
+            (self.voices[voice], times[onset], times[duration], pitch)
             for onset, voice, pitch, duration in sorted(notes)
         ]
 
     def playing_order(self) -> list[int]:
-        """Indices of the bars in the order in which repeats and endings have them played."""
-        return list(_playing_order(self.bars))
+        """Indices of the bars in the order in which parts, repeats and endings have them played.
+
+        Raises:
+            ScoreError: unfolded, the piece has more bars than anybody plays.
+        """
+        order: list[int] = []
+        for first, end in self._parts_in_order():
+            order.extend(first + index for index in _playing_order(self.bars[first:end], _MOST_PLAYED - len(order)))
+            _check_playable(len(order), "bars")
+        return order
+
+    def in_part_order(self) -> Piece:
+        """This piece with its parts written out in the order in which they are played; repeats stay as they are.
+
+        Raises:
+            ScoreError: written out, the piece has more bars than anybody plays.
+        """
+        if not self.part_order:
+            return self
+        bars: list[Bar] = []
+        for first, end in self._parts_in_order():
+            bars += _closed(self.bars[first:end])
+            _check_playable(len(bars), "bars")
+        return replace(self, bars=tuple(bars), part_order=())
+
+    def _parts_in_order(self) -> Iterator[tuple[int, int]]:
+        """First bar and the one after the last of each part in playing order; what precedes the first part leads in."""
+        if not self.part_order:
+            yield 0, len(self.bars)
+            return
+        starts = [index for index, bar in enumerate(self.bars) if bar.part]
+        if starts[0] > 0:
+            yield 0, starts[0]
+        parts: dict[str, tuple[int, int]] = {}
+        for first, end in zip(starts, [*starts[1:], len(self.bars)], strict=True):
+            parts.setdefault(self.bars[first].part, (first, end))
+        yield from (parts[label] for label in self.part_order)
 
     def in_c(self) -> Piece:
         """This piece with its first tonic on C, moved by -5 to +6 semitones; `in_original_key()` undoes it."""
@@ -342,9 +397,24 @@ def _raised(note: Note, semitones: int) -> Note:
     return Note(note.onset, note.pitch + semitones, note.duration, note.velocity, note.dynamics)
 
 
-def _playing_order(bars: tuple[Bar, ...]) -> Iterator[int]:
-    start, playing, index = 0, 1, 0
-    while index < len(bars):
+def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
+    """A part whose first repeat goes back to its own start, whatever comes before it."""
+    sign = next((bar for bar in part if bar.repeat_start or bar.repeat_end), None)
+    if sign is None or sign.repeat_start:
+        return part
+    return replace(part[0], repeat_start=True), *part[1:]
+
+
+def _check_playable(count: int, what: str) -> None:
+    if count > _MOST_PLAYED:
+        raise ScoreError(f"unfolded, the piece has more than {_MOST_PLAYED} {what}; write fewer repeats or parts")
+
+
+def _playing_order(bars: tuple[Bar, ...], most: int) -> Iterator[int]:
+    """Indices of the bars in playing order, up to one more than `most`."""
+    start, playing, index, played = 0, 1, 0, 0
+    passes = _passes(bars)
+    while index < len(bars) and played <= most:
         bar = bars[index]
         if bar.repeat_start and index > start:
             start, playing = index, 1
@@ -352,7 +422,8 @@ def _playing_order(bars: tuple[Bar, ...]) -> Iterator[int]:
             index = _last_of_ending(bars, index) + 1
             continue
         yield index
-        last_pass = playing >= _passes(bars, start) if bar.repeat_end or bar.ending_end else False
+        played += 1
+        last_pass = playing >= passes[start] if bar.repeat_end or bar.ending_end else False
         if bar.repeat_end and not last_pass:
             index, playing = start, playing + 1
             continue
@@ -367,14 +438,14 @@ def _last_of_ending(bars: tuple[Bar, ...], index: int) -> int:
     return index
 
 
-def _passes(bars: tuple[Bar, ...], start: int) -> int:
-    """How often the section that begins at bar `start` is played: up to its highest ending, or twice."""
-    highest = 2
-    for index in range(start, len(bars)):
+def _passes(bars: tuple[Bar, ...]) -> list[int]:
+    """How often the section that begins at each bar is played: up to its highest ending, or as its repeat says."""
+    passes = [2] * len(bars)
+    following: Bar | None = None
+    for index in reversed(range(len(bars))):
         bar = bars[index]
-        if index > start and bar.repeat_start:
-            break
-        highest = max((highest, *bar.endings))
-        if (bar.repeat_end or bar.ending_end) and not (index + 1 < len(bars) and bars[index + 1].endings):
-            break
-    return highest
+        closes = (bar.repeat_end or bar.ending_end) and not (following and following.endings)
+        rest = 2 if closes or following is None or following.repeat_start else passes[index + 1]
+        passes[index] = max(rest, bar.plays, *bar.endings)
+        following = bar
+    return passes

@@ -3,36 +3,28 @@
 Conventions
 - A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
   between two cuts is a rest, a note or a chord, and a note that goes on is tied.
-- Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
-- Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
-- An accidental is written wherever one of two readings needs it: it holds for its octave only, or for all octaves.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate
 
+from .abc_spelling import Accidentals, Sounding, spelled
+from .abc_values import Value, break_rhythm, is_beamed, note_values
 from .chords import chord_name
 from .errors import ScoreError
-from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece, name_at
+from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
 _BARS_PER_LINE = 4
-_LETTERS = "CDEFGAB"
-_SEMITONES = dict(zip(_LETTERS, (0, 2, 4, 5, 7, 9, 11), strict=True))
-_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 _MIDDLE_C_OCTAVE = 5
-_HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
-_GRID = 3  # ticks of a 32nd, the shortest value outside triplets
-_VALUES = (336, 288, 192, 168, 144, 96, 84, 72, 48, 42, 36, 24, 21, 18, 12, 9, 6, 3)  # plain, dotted and double-dotted
-_TRIPLET_VALUES = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the ticks that plain and dotted values take in a triplet
+_NOT_IN_LABELS = r"[\[\]%\\]"
 _BASS_CLEF_BELOW = 57  # mean pitch
 
 
@@ -79,6 +71,7 @@ def _header(piece: Piece) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
     fields += [(letter, text) for letter, text in piece.metadata if letter == "C"]
     fields += [("R", piece.style)] if piece.style else []
+    fields += [("P", ".".join(piece.part_order))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     fields += [("Q", _tempo_text(piece.tempo, piece.meter))] if piece.tempo else []
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
@@ -90,7 +83,7 @@ def _header(piece: Piece) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("%", "\\%")
+    return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
 
 
 def _clef(piece: Piece, voice: int) -> str:
@@ -113,7 +106,7 @@ def _unit_length(meter: Meter | None) -> int:
 
 def _tempo_text(tempo: float, meter: Meter | None) -> str:
     """The tempo in beats of the metre where these are a whole number a minute, else in quarter notes."""
-    beat = meter.beat_length if meter else _QUARTER
+    beat = meter.beat_length if meter else TICKS_PER_QUARTER
     beats = tempo * TICKS_PER_QUARTER / beat
     if abs(beats - round(beats)) < 1e-6 and round(beats):
         return f"{Fraction(beat, TICKS_PER_WHOLE)}={round(beats)}"
@@ -152,12 +145,21 @@ def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -
     return not before_is_pickup and length + before <= full
 
 
+def _plays(bars: Sequence[Bar]) -> list[int]:
+    """How often the section is played that the next repeat at or after each bar ends."""
+    plays = [2] * len(bars)
+    for index in reversed(range(len(bars))):
+        plays[index] = bars[index].plays if bars[index].repeat_end or index + 1 == len(bars) else plays[index + 1]
+    return plays
+
+
 class _BarLines:
     """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice."""
 
     def __init__(self, bars: Sequence[Bar]) -> None:
         self._bars = bars
         self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
+        self._plays = _plays(bars)
         self._is_in_ending: list[bool] = []  # after each bar
         is_open = False
         for bar in bars:
@@ -167,7 +169,7 @@ class _BarLines:
     def opening(self, index: int) -> str:
         """What stands before a bar at the start of a line."""
         bar = self._bars[index]
-        signs = ["|:"] if bar.repeat_start else []
+        signs = ["|" + ":" * (self._plays[index] - 1)] if bar.repeat_start else []
         if bar.endings:
             signs.append("[" + ",".join(map(str, bar.endings)))
         return " ".join([*signs, *self._marks(index)])
@@ -176,7 +178,7 @@ class _BarLines:
         """What stands after a bar at the end of a line."""
         bar = self._bars[index]
         if bar.repeat_end:
-            return ":|"
+            return ":" * (bar.plays - 1) + "|"
         if index + 1 == len(self._bars):
             return "|]"
         after = self._bars[index + 1]
@@ -190,7 +192,7 @@ class _BarLines:
         """What stands between a bar and the next on the same line."""
         close, opening = self.closing(index), self.opening(index + 1)
         if opening.startswith("|:"):
-            opening = (":" if close == ":|" else "|") + opening[1:]
+            opening = (close[:-1] if close.startswith(":") else "|") + opening[1:]
             close = ""
         return " ".join(filter(None, (close, opening)))
 
@@ -210,6 +212,8 @@ class _BarLines:
 
     def _marks(self, index: int) -> Iterator[str]:
         bar, last = self._bars[index], self._bars[max(0, index - 1)]
+        if bar.part:
+            yield f"[P:{re.sub(_NOT_IN_LABELS, '', bar.part)}]"
         if bar.meter != last.meter:
             yield f"[M:{_meter_text(bar.meter)}]"
         if bar.key != last.key:
@@ -218,61 +222,6 @@ class _BarLines:
             is_signed = index == 0 or self._has_sign(index - 1) or self._splits_bar(index - 1)
             if bar.is_pickup != (is_signed and self._completes_bar(index)):
                 yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
-
-
-@dataclass(eq=False, slots=True)
-class _Sounding:
-    """A note on the time line of the piece, and how it is spelled: letter, octave and alteration."""
-
-    start: int
-    end: int
-    pitch: int
-    letter: str
-    octave: int
-    alteration: int
-
-
-def _spelled(pitch: int, key: Key) -> tuple[str, int, int]:
-    """Letter, octave and alteration: the key's own and those chromatic notes that are nearest on the line of fifths."""
-    lowest = key.signature - (2 if key.mode == "min" else 3)
-    fifths = lowest + (7 * pitch - lowest) % 12
-    name = name_at(fifths)
-    alteration = name.count("#") - name.count("b")
-    octave = (pitch - alteration) // 12
-    if octave < 0:
-        return "C", 0, pitch
-    return name[0], octave, alteration
-
-
-class _Accidentals:
-    """Which notes of a voice need an accidental, so that it is read right by those who take accidentals for their
-    octave only, by those who take them for all octaves, and by those who carry them over ties.
-    """
-
-    def __init__(self) -> None:
-        self._signature: dict[str, int] = {}
-        self._in_octave: dict[tuple[str, int], int] = {}
-        self._in_all: dict[str, int] = {}
-
-    def start_bar(self, key: Key) -> None:
-        """Forget the last bar's accidentals."""
-        altered = [name_at(fifths) for fifths in range(key.signature - 1, key.signature + 6)]
-        self._signature = {name[0]: name.count("#") - name.count("b") for name in altered}
-        self._in_octave.clear()
-        self._in_all.clear()
-
-    def sign(self, note: _Sounding, tied: Sequence[_Sounding]) -> str:
-        """The accidental of a note, empty where none is needed; `tied` are the notes that are tied on to here."""
-        letter, octave, alteration = note.letter, note.octave, note.alteration
-        readings = {
-            self._in_octave.get((letter, octave), self._signature[letter]),
-            self._in_all.get(letter, self._signature[letter]),
-            *(other.alteration for other in tied if (other.letter, other.octave) == (letter, octave)),
-        }
-        if readings == {alteration}:
-            return ""
-        self._in_octave[letter, octave] = self._in_all[letter] = alteration
-        return _ACCIDENTALS[alteration]
 
 
 class _VoiceWriter:
@@ -285,8 +234,8 @@ class _VoiceWriter:
         self._voice = voice
         self._bar_lines = bar_lines
         self._unit = _unit_length(piece.meter)
-        self._accidentals = _Accidentals()
-        self._sounding: list[_Sounding] = []
+        self._accidentals = Accidentals()
+        self._sounding: list[Sounding] = []
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -302,20 +251,18 @@ class _VoiceWriter:
         self._accidentals.start_bar(bar.key)
         onsets = [note.onset for note in bar.notes[self._voice]]
         notes = self._sounding + [
-            _Sounding(
-                start + note.onset, start + note.onset + note.duration, note.pitch, *_spelled(note.pitch, bar.key)
-            )
+            Sounding(start + note.onset, start + note.onset + note.duration, note.pitch, *spelled(note.pitch, bar.key))
             for note in bar.notes[self._voice]
         ]
         symbols = self._symbols(bar)
         cuts = {0, bar.length, *onsets, *symbols, *(note.end - start for note in notes if note.end < end)}
-        values = _values(sorted(cuts), bar)
+        values = note_values(sorted(cuts), bar)
         for value in values:
             value.notes = sorted((note for note in notes if _sounds_at(note, start + value.start)), key=_low_to_high)
-        _break_rhythm(values, start)
+        break_rhythm(values, start)
         text = []
         for last, value in zip([None, *values], values, strict=False):
-            text.append(" " if last and not _is_beamed(last, value, bar) else "")
+            text.append(" " if last and not is_beamed(last, value, bar) else "")
             text += [value.tuplet, symbols.get(value.start, ""), self._sound(value, start), value.broken]
         self._sounding = [note for note in notes if note.end > end]
         return "".join(text)
@@ -324,7 +271,7 @@ class _VoiceWriter:
         names = {chord.onset: chord_name(chord.label, self._key) for chord in bar.chords if self._voice == 0}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
 
-    def _sound(self, value: _Value, bar_start: int) -> str:
+    def _sound(self, value: Value, bar_start: int) -> str:
         """A rest, a note or a chord for what sounds during a value."""
         tied = [note for note in value.notes if note.start < bar_start + value.start]
         heads = [self._head(note, tied) + "-" * (note.end > bar_start + value.end) for note in value.notes]
@@ -336,17 +283,17 @@ class _VoiceWriter:
         head = heads[0].rstrip("-")
         return head + length + heads[0][len(head) :]
 
-    def _head(self, note: _Sounding, tied: Sequence[_Sounding]) -> str:
+    def _head(self, note: Sounding, tied: Sequence[Sounding]) -> str:
         octaves = note.octave - _MIDDLE_C_OCTAVE
         letter = note.letter.lower() if octaves > 0 else note.letter
         return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
 
 
-def _sounds_at(note: _Sounding, time: int) -> bool:
+def _sounds_at(note: Sounding, time: int) -> bool:
     return note.start <= time < note.end
 
 
-def _low_to_high(note: _Sounding) -> tuple[int, int]:
+def _low_to_high(note: Sounding) -> tuple[int, int]:
     return note.pitch, note.start
 
 
@@ -355,93 +302,3 @@ def _length_text(length: Fraction) -> str:
         return "/"
     upper = "" if length.numerator == 1 else str(length.numerator)
     return upper if length.denominator == 1 else f"{upper}/{length.denominator}"
-
-
-@dataclass(slots=True)
-class _Value:
-    """A stretch of a bar that one note value fills.
-
-    Attributes:
-        written: Ticks as written, which are more than there are in a triplet and differ beside a broken rhythm's sign.
-        window: Where its triplet begins; None outside triplets.
-        tuplet: The sign before the first value of a triplet.
-        broken: The sign of broken rhythm after it.
-        notes: What sounds.
-    """
-
-    start: int
-    end: int
-    written: Fraction
-    window: int | None
-    tuplet: str = ""
-    broken: str = ""
-    notes: Sequence[_Sounding] = ()
-
-
-def _break_rhythm(values: Sequence[_Value], bar_start: int) -> None:
-    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied."""
-    for first, second in pairwise(values):
-        long, short = sorted((first.written, second.written), reverse=True)
-        pair = second.end - first.start
-        is_pair = long == 3 * short and pair in (_EIGHTH, _QUARTER) and first.start % pair == 0
-        is_plain = first.window is None and second.window is None and first.notes and second.notes
-        if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
-            first.broken = ">" if first.written == long else "<"
-            first.written = second.written = Fraction(pair, 2)
-
-
-def _is_beamed(value: _Value, following: _Value, bar: Bar) -> bool:
-    """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
-    if max(value.written, following.written) >= _QUARTER or value.window != following.window:
-        return False
-    beat = bar.meter.beat_length if bar.meter else _QUARTER
-    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), beat)
-    return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
-
-
-def _values(cuts: Sequence[int], bar: Bar) -> list[_Value]:
-    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too."""
-    beat = bar.meter.beat_length if bar.meter else _QUARTER
-    origin = bar.offset if bar.offset % _GRID == 0 else 0
-    positions = [cut + origin for cut in cuts]
-    is_compound = bar.meter is not None and bar.meter.is_compound
-    windows = dict(_triplets(positions, positions[0], positions[-1], _EIGHTH if is_compound else _HALF))
-    edges = {edge for window in windows.items() for edge in window if positions[0] < edge < positions[-1]}
-    starts = sorted(windows)
-    values = []
-    for left, right in pairwise(sorted({*positions, *edges})):
-        nearest = bisect_right(starts, left) - 1
-        window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
-        for start, end in _split(left, right, beat, _VALUES if window is None else _TRIPLET_VALUES):
-            written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
-            values.append(_Value(start - origin, end - origin, written, window))
-    for _, group in groupby(values, key=lambda value: value.window):
-        first, *others = group
-        if first.window is not None:
-            first.tuplet = "(3" if len(others) == 2 else f"(3:2:{len(others) + 1}"
-    return values
-
-
-def _triplets(cuts: Sequence[int], first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
-    """Start and end of the triplets that the cuts need: the longest that have all cuts within them on their grid."""
-    for start in range(first - first % size, last, size):
-        end = start + size
-        inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
-        if all(cut % _GRID == 0 for cut in inside):
-            continue
-        if size == _SHORTEST_TRIPLET or all((cut - start) % (size // 3) == 0 for cut in inside):
-            yield start, end
-        else:
-            yield from _triplets(inside, start, end, size // 2)
-
-
-def _split(start: int, end: int, beat: int, values: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Cut a stretch into note values, up to the next beat first where it does not begin on one."""
-    while start < end:
-        length = end - start
-        if length not in values:
-            to_beat = beat - start % beat
-            most = min(length, to_beat) if start % beat else length
-            length = next(value for value in values if value <= most)
-        yield start, start + length
-        start += length

@@ -3,16 +3,17 @@
 Conventions
 - Times of voices are in units; onsets and lengths in bars are in ticks, rounded within each bar: full bars stay full.
 - Boundaries lie between bars: bar i has boundary i on its left and boundary i + 1 on its right.
-- The first voice with an ending on a boundary decides for all; metres and keys are those of the longest voice.
+- Every voice keeps its own time. The bars are those of the longest voice; other voices' signs count where their
+  boundaries meet these, and the first voice with an ending on a boundary decides for all.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from operator import attrgetter
 
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
@@ -22,16 +23,20 @@ from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
 from .phrases import mark_phrases
 
+_HALF_TICK = UNITS_PER_TICK // 2
+_BY_ONSET = attrgetter("onset", "pitch", "duration")
+
 
 def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
-    """The bars of all voices, each of which must have been closed by `Voice.end_bar`.
+    """The bars of all voices, each of which must have been closed by `Voice.end`.
 
     Raises:
-        AbcSyntaxError: the voices do not fit together, or a note lies outside MIDI's range.
+        AbcSyntaxError: a note lies outside MIDI's range.
     """
     boundaries = _common_boundaries(voices)
-    lengths = [max(1, _to_ticks(right.time - left.time)) for left, right in pairwise(boundaries)]
-    notes = zip(*(_notes_by_bar(voice.notes, boundaries, lengths) for voice in voices), strict=True)
+    times = [boundary.time for boundary in boundaries]
+    lengths = [max(1, _to_ticks(right - left)) for left, right in pairwise(times)]
+    notes = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
     chords = _chords_by_bar(voices, boundaries, lengths)
     ending_ends = _ending_ends(boundaries)
     pickups = _pickups(boundaries, lengths, ending_ends)
@@ -46,106 +51,75 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
             repeat_start=left.repeat_start,
             endings=left.endings,
             ending_end=ending_ends[index],
-            repeat_end=right.repeat_end,
+            repeat_end=right.plays > 0,
+            plays=max(2, right.plays),
+            part=left.part,
         )
         for index, ((left, right), sung) in enumerate(zip(pairwise(boundaries), notes, strict=True))
     ]
     return tuple(_mark_phrases(bars, boundaries, voices))
 
 
+def count_between_ticks(voices: Sequence[Voice]) -> int:
+    """How many notes begin or end between two ticks, where no bar can keep them."""
+    notes = (note for voice in voices for note in voice.notes)
+    return sum(1 for note in notes if note.start % UNITS_PER_TICK or note.end % UNITS_PER_TICK)
+
+
 def _to_ticks(units: int) -> int:
-    return (2 * units + UNITS_PER_TICK) // (2 * UNITS_PER_TICK)
+    return (units + _HALF_TICK) // UNITS_PER_TICK
 
 
 def _common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
-    """One line of boundaries for all voices; voices that end whole bars early are silent from there on.
-
-    Voices with as many bars whose lengths differ are brought together bar by bar, the shorter bar padded; voices whose
-    ends or bar lines meet are brought together by time.
-    """
-    base = max(voices, key=lambda voice: voice.time)
-    times = [boundary.time for boundary in base.boundaries]
-    if any(voice.time != base.time and len(voice.boundaries) == len(times) for voice in voices):
-        times = _align_bars([voice for voice in voices if len(voice.boundaries) == len(times)])
-    by_time = {time: replace(boundary, time=time) for time, boundary in zip(times, base.boundaries, strict=True)}
+    """One line of boundaries for all voices: those of the longest one; voices that end early are silent from there."""
+    base = max(voices, key=lambda voice: (voice.time, len(voice.boundaries)))
+    by_time = {boundary.time: boundary for boundary in base.boundaries}
     for voice in voices:
-        if voice is base:
-            continue
-        own = [boundary.time for boundary in voice.boundaries]
-        if own[-1] != times[-1] and not by_time.keys() >= set(own):
-            _raise_uneven(voice, own, base, times)
-        for boundary in voice.boundaries:
+        for boundary in voice.boundaries if voice is not base else ():
             if common := by_time.get(boundary.time):
                 _merge(common, boundary)
-    return list(by_time.values())
-
-
-def _align_bars(voices: Sequence[Voice]) -> list[int]:
-    """Move all voices' bars to where the longest bars before them end, and give the common times of the boundaries."""
-    lengths = [
-        max(right - left for left, right in bars) for bars in zip(*(_spans(voice) for voice in voices), strict=True)
-    ]
-    times = list(accumulate(lengths, initial=0))
-    for voice in voices:
-        own = [boundary.time for boundary in voice.boundaries]
-        for note in voice.notes:
-            first, last = bisect_right(own, note.start) - 1, bisect_left(own, note.end) - 1
-            note.start += times[first] - own[first]
-            note.end += times[last] - own[last]
-        voice.symbols = [
-            (time + times[bar] - own[bar], text)
-            for time, text in voice.symbols
-            if (bar := bisect_right(own, time) - 1) >= 0
-        ]
-        for time, boundary in zip(times, voice.boundaries, strict=True):
-            boundary.time = time
-        voice.time = times[-1]
-    return times
-
-
-def _spans(voice: Voice) -> list[tuple[int, int]]:
-    return [(left.time, right.time) for left, right in pairwise(voice.boundaries)]
-
-
-def _raise_uneven(voice: Voice, own: list[int], base: Voice, times: list[int]) -> None:
-    common = set(times)
-    bar = next(number for number, time in enumerate(own) if time not in common)
-    ticks, wanted = (_to_ticks(line[bar] - line[bar - 1]) for line in (own, times))
-    raise AbcSyntaxError(
-        f"bar {bar} of voice {voice.name!r} has {ticks} ticks (24 to a quarter note), that of voice {base.name!r} has "
-        f"{wanted}; write the missing notes or rests"
-    ).at(line=voice.boundaries[bar].line, voice=voice.name, bar=bar)
+    return base.boundaries
 
 
 def _merge(common: Boundary, other: Boundary) -> None:
-    common.repeat_end |= other.repeat_end
+    common.plays = max(common.plays, other.plays)
     common.repeat_start |= other.repeat_start
     common.is_double |= other.is_double
     common.is_section |= other.is_section
     common.splits_bar |= other.splits_bar
     common.endings = common.endings or other.endings
+    common.part = common.part or other.part
     if common.pickup_remark is None:
         common.pickup_remark = other.pickup_remark
 
 
-def _notes_by_bar(
-    notes: Sequence[SungNote], boundaries: Sequence[Boundary], lengths: Sequence[int]
-) -> list[tuple[Note, ...]]:
-    times = [boundary.time for boundary in boundaries]
+def _notes_by_bar(notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]) -> list[tuple[Note, ...]]:
     starts = list(accumulate(lengths, initial=0))
-    bars: list[list[tuple[int, int, int]]] = [[] for _ in lengths]
-    bar = 0
+    bars: list[list[Note]] = [[] for _ in lengths]
+    bar = left = right = length = 0
     for note in notes:
-        if not times[bar] <= note.start < times[bar + 1]:
+        if not left <= note.start < right:
             bar = bisect_right(times, note.start) - 1
-        last = bar if note.end <= times[bar + 1] else min(bisect_left(times, note.end), len(lengths)) - 1
-        onset = min(_to_ticks(note.start - times[bar]), lengths[bar] - 1)
-        end = starts[last] + min(_to_ticks(note.end - times[last]), lengths[last])
-        bars[bar].append((onset, note.pitch, max(1, end - starts[bar] - onset)))
-    try:
-        return [tuple(Note(*note) for note in sorted(sung)) for sung in bars]
-    except ScoreError as error:
-        raise AbcSyntaxError(error.message) from None
+            left, right, length = times[bar], times[bar + 1], lengths[bar]
+        onset = (note.start - left + _HALF_TICK) // UNITS_PER_TICK
+        if note.end <= right:
+            release = (note.end - left + _HALF_TICK) // UNITS_PER_TICK
+        else:
+            last = bisect_left(times, note.end) - 1
+            release = starts[last] - starts[bar] + min(_to_ticks(note.end - times[last]), lengths[last])
+        if onset >= length:
+            onset = length - 1
+        try:
+            bars[bar].append(_note(onset, note.pitch, max(1, release - onset)))
+        except ScoreError as error:
+            raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
+    return [tuple(sorted(sung, key=_BY_ONSET)) for sung in bars]
+
+
+@lru_cache(maxsize=65_536)
+def _note(onset: int, pitch: int, duration: int) -> Note:
+    """Notes never change, so tunes may share them."""
+    return Note(onset, pitch, duration)
 
 
 def _chords_by_bar(
@@ -178,11 +152,7 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
     is_open = bool(boundaries[0].endings)
     for index, boundary in enumerate(boundaries[1:]):
         closes = (
-            boundary.endings
-            or boundary.repeat_end
-            or boundary.repeat_start
-            or boundary.is_double
-            or index + 1 == len(ends)
+            boundary.endings or boundary.plays or boundary.repeat_start or boundary.is_double or index + 1 == len(ends)
         )
         if closes:
             ends[index] = is_open

@@ -77,8 +77,10 @@ class KeySignature:
 def parse_key(text: str) -> KeySignature:
     """Read `K:`: "D", "A Dorian", "G exp _B", "D =c", "HP", "none", "C treble-8" (section 3.1.14).
 
+    Keys with more than seven sharps or flats are respelled: G# is read as Ab.
+
     Raises:
-        AbcSyntaxError: no key, or one with more than seven sharps or flats.
+        AbcSyntaxError: no key.
     """
     text = text.strip()
     transposition = parse_transposition(text)
@@ -104,11 +106,10 @@ def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
         raise AbcSyntaxError(
             f"there is no key {text[:40]!r}; write a tonic and a mode, such as K:D, K:Bb, K:F#m, K:Ador"
         )
-    accidental = match["accidental"].lower().replace("n", "")
-    try:
-        return Key.parse(match["letter"].upper() + accidental + (match["mode"] or "").strip().lower()), match["rest"]
-    except RequestError as error:
-        raise AbcSyntaxError(error.message) from None
+    letter, accidental = match["letter"].upper(), match["accidental"].lower().replace("n", "")
+    natural = Key.parse(letter + (match["mode"] or "").strip().lower())
+    sharps = {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(accidental, 0)
+    return natural.shifted(7 * sharps), match["rest"]
 
 
 def _signature(key: Key | None) -> tuple[int, ...]:
@@ -143,21 +144,19 @@ def parse_transposition(text: str) -> int | None:
 
 @lru_cache(maxsize=1024)
 def parse_meter(text: str) -> Meter | None:
-    """Read `M:`: "6/8", "C", "C|", "(2+3)/8"; None for "none" or nothing, which is free metre (section 3.1.6).
+    """Read `M:`: "6/8", "C", "C|", "(2+3)/8"; None for "none" or nothing, which is free metre (section 3.1.6),
+    as are old signs without a fraction, such as "2" and "O"; the fraction after "=" tells what else a sign means.
 
     Raises:
         AbcSyntaxError: a metre that does not exist, such as 4/0.
     """
-    text = text.strip()
-    if not text or text.lower().startswith("none"):
-        return None
-    common = re.match(r"C\|?(?![\w|])", text)
+    text = text.rpartition("=")[2].strip()
+    if common := re.match(r"C\|?(?![\w|])", text):
+        return Meter.parse(common[0])
     match = _METER.match(text)
+    if match is None:
+        return None
     try:
-        if common:
-            return Meter.parse(common[0])
-        if match is None:
-            raise RequestError(f"there is no metre {text[:40]!r}; write M:6/8, M:C, M:C|, M:(2+3)/8 or M:none")
         return Meter(sum(int(number) for number in match[1].split("+")), int(match[2]))
     except RequestError as error:
         raise AbcSyntaxError(error.message) from None

@@ -4,22 +4,22 @@ Conventions
 - Times count from the start of the tune in units (`abc_fields.UNITS_PER_TICK` to a tick).
 - A voice is its notes and the boundaries between its bars. What stands on a bar line (repeats, endings, changes of key
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
-- An accidental holds to the end of its bar in all octaves (`%%propagate-accidentals pitch`, the default, section 11.3).
+- An accidental holds to the end of its bar in all octaves, unless `%%propagate-accidentals` says else (section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its accidental.
+- A tuplet within a tuplet and broken rhythm after a tuplet's last note have no effect, as in the other programs.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from re import Match
-from typing import NamedTuple
+from operator import attrgetter
 
 from ..core.errors import AbcSyntaxError
 from ..core.piece import TICKS_PER_WHOLE, Key, Meter
 from .abc_fields import UNITS_PER_TICK, KeySignature
 from .abc_tokens import (
-    STEPS_PER_OCTAVE,
     WrittenNote,
     parse_bar_line,
     parse_chord,
@@ -28,21 +28,27 @@ from .abc_tokens import (
     parse_note,
 )
 
-_SEMITONES = (0, 2, 4, 5, 7, 9, 11)
 _MOST_BARS = 20_000
+_MOST_OVERLAYS = 16
+_MOST_PLAYS = 9
+_NO_FACTOR = 1, 1, False
 _ANNOTATION_SIGNS = "^_<>@"
-_CLOSING = {"[": "]", "{": "}", '"': '"'}
+_CLOSING = {"{": "}", '"': '"'}
+_LONGEST_BROKEN_SIGN = 3
+_LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """(p notes take the time of q; the other p depend on the metre (section 4.13)."""
 
 
 @dataclass(slots=True)
 class SungNote:
-    """A note on the time line of its voice."""
+    """A note on the time line of its voice, its step and alteration as last written."""
 
     start: int
     pitch: int
     end: int
+    step: int
+    alteration: int
 
 
 @dataclass(slots=True)
@@ -50,48 +56,57 @@ class Boundary:
     """What stands between two bars; the metre and the key are those that hold after it.
 
     Attributes:
+        plays: How often the section that a repeat closes here is played; 0 without a repeat.
+        part: Label of the part that begins here.
         is_section: A double bar or a part label: a phrase begins here.
         splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
         pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`write_abc.PICKUP_REMARKS`).
-        line: The line of the file, from 1.
     """
 
     time: int
     meter: Meter | None
     key: Key
-    line: int
-    repeat_end: bool = False
+    plays: int = 0
     repeat_start: bool = False
     endings: tuple[int, ...] = ()
+    part: str = ""
     is_double: bool = False
     is_section: bool = False
     splits_bar: bool = False
     pickup_remark: bool | None = None
 
 
-class Struck(NamedTuple):
-    """A note as it was struck or tied on: its step and alteration as read, and the note that sounds."""
-
-    step: int
-    alteration: int
-    sung: SungNote
+Event = tuple[int, list[SungNote], bool]
+"""A note, chord or rest: when it begins, its notes, and whether it closes a tuplet."""
 
 
 @dataclass(slots=True)
 class Layer:
-    """What an overlay (`&`) does not share with its voice: accidentals of the bar by letter, and ties that are open."""
+    """What an overlay (`&`) does not share with its voice: the bar's accidentals by letter or step, and open ties."""
 
     accidentals: dict[int, int] = field(default_factory=dict)
-    ties: list[Struck] = field(default_factory=list)
+    ties: list[SungNote] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a tune's header sets for all its voices."""
+    """What a tune's header sets for all its voices.
+
+    Attributes:
+        meter: None in free metre.
+        signature: What `K:` says.
+        unit_length: In units; 0 where the metre decides.
+        part: Label of the part that the tune begins with.
+        propagation: How far accidentals reach: "pitch" (all octaves), "octave" or "not" (section 11.3).
+        midi_transposition: Semitones that `%%MIDI transpose` adds.
+    """
 
     meter: Meter | None
     signature: KeySignature
-    unit_length: int
+    unit_length: int = 0
+    part: str = ""
+    propagation: str = "pitch"
+    midi_transposition: int = 0
 
 
 class Voice:
@@ -104,21 +119,22 @@ class Voice:
         self.key = settings.signature.key or Key()
         self.alterations = settings.signature.alterations
         self.transposition = (settings.signature.transposition or 0) if transposition is None else transposition
-        self.line = 0
+        self.midi_transposition = settings.midi_transposition
+        self.propagation = settings.propagation
         self.time = 0
         self.notes: list[SungNote] = []
         self.symbols: list[tuple[int, str]] = []
         self.phrase_ends: list[int] = []
-        self.boundaries = [Boundary(0, self.meter, self.key, 0)]
-        self._overlay_end = 0
+        self.microtones = 0
+        self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._layers = [Layer()]
         self._layer = self._layers[0]
         self._layer_number = 0
-        self._event: tuple[int, list[Struck]] | None = (
-            None  # the last note, chord or rest of this bar, and when it began
-        )
-        self._broken = (1, 1)
-        self._tuplet = (0, 1, 1)  # notes left, and the factor of their lengths
+        self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
+        self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
+        self._event: Event | None = None  # the last one of this bar
+        self._broken: tuple[int, int] | None = None
+        self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
 
     @property
     def bar_number(self) -> int:
@@ -128,7 +144,7 @@ class Voice:
     @property
     def is_at_bar_start(self) -> bool:
         """Whether nothing stands in this bar yet."""
-        return max(self.time, self._overlay_end) == self.boundaries[-1].time
+        return self.time == self.boundaries[-1].time and self._main_end is None
 
     def set_meter(self, meter: Meter | None) -> None:
         """Change the metre from here on."""
@@ -148,43 +164,69 @@ class Voice:
 
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
-        end = max(self.time, self._overlay_end)
-        if end > self.boundaries[-1].time:
-            if len(self.boundaries) > _MOST_BARS:
-                raise AbcSyntaxError(f"voice {self.name!r} has more than {_MOST_BARS} bars; split the tune")
-            self.boundaries.append(Boundary(end, self.meter, self.key, self.line))
-        self.time = self._overlay_end = end
-        self._layer_number = 0
-        self._layer = self._layers[0]
-        self._event = None
+        if self._main_end is not None and self._overlay_start is None:
+            self.time, self._main_end = self._main_end, None
+            self._layer, self._layer_number = self._layers[0], 0
         for layer in self._layers:
             layer.accidentals.clear()
-        return self.boundaries[-1]
+        self._event = None
+        boundary = self.boundaries[-1]
+        if self.time > boundary.time:
+            if len(self.boundaries) > _MOST_BARS:
+                raise AbcSyntaxError(f"voice {self.name!r} has more than {_MOST_BARS} bars; split the tune")
+            boundary = Boundary(self.time, self.meter, self.key)
+            self.boundaries.append(boundary)
+        elif self.time < boundary.time:  # an overlay of several bars goes over bar lines that are already there
+            boundary = self.boundaries[bisect_left(self.boundaries, self.time, key=attrgetter("time"))]
+            if boundary.time != self.time:
+                return Boundary(self.time, self.meter, self.key)
+        return boundary
 
-    def note(self, match: Match[str]) -> None:
+    def end(self) -> None:
+        """Close the voice after its last note."""
+        self._overlay_start = None
+        self.end_bar()
+        self.time = max([self.time, *(note.end for note in self.notes)])
+        self.end_bar()
+
+    def note(self, text: str) -> None:
         """A single note."""
-        self._strike((parse_note(match[0]),))
-
-    def chord(self, match: Match[str]) -> None:
-        """Notes between brackets; the first one's length is the chord's (section 4.17)."""
-        chord = parse_chord(match[0])
-        for symbol in chord.symbols:
-            self._add_symbol(symbol)
-        if chord.notes:
-            self._strike(chord.notes)
-
-    def rest(self, match: Match[str]) -> None:
-        """A rest, visible or not."""
-        numerator, denominator = parse_length(match[0][1:])
+        written = parse_note(text)
         start = self.time
-        upper, lower = self._take_factor()
+        upper, lower, closes_tuplet = self._take_factor() if self._broken or self._tuplet else _NO_FACTOR
+        self.time = end = start + self.unit_length * written.numerator * upper // (written.denominator * lower)
+        struck = [self._sound(written, start, end)]
+        self._event = start, struck, closes_tuplet
+        if written.is_tied or self._layer.ties:
+            self._keep_ties(start, struck if written.is_tied else [])
+
+    def chord(self, text: str) -> None:
+        """Notes between brackets; the first one's length is the chord's (section 4.17)."""
+        chord = parse_chord(text)
+        for symbol in chord.symbols:
+            self.symbol(symbol)
+        if not chord.notes:
+            return
+        start = self.time
+        upper, lower, closes_tuplet = self._take_factor()
+        ends = [start + self.unit_length * n.numerator * upper // (n.denominator * lower) for n in chord.notes]
+        struck = [self._sound(note, start, end) for note, end in zip(chord.notes, ends, strict=True)]
+        self.time = ends[0]
+        self._event = start, struck, closes_tuplet
+        self._keep_ties(start, [sung for note, sung in zip(chord.notes, struck, strict=True) if note.is_tied])
+
+    def rest(self, text: str) -> None:
+        """A rest, visible or not."""
+        numerator, denominator = parse_length(text[1:])
+        start = self.time
+        upper, lower, closes_tuplet = self._take_factor()
         self.time += self.unit_length * numerator * upper // (denominator * lower)
-        self._event = start, []
+        self._event = start, [], closes_tuplet
         self._keep_ties(start, [])
 
-    def bar_rest(self, match: Match[str]) -> None:
+    def bar_rest(self, text: str) -> None:
         """A rest of one or more whole bars."""
-        bars, _ = parse_length(match[0][1:])
+        bars, _ = parse_length(text[1:])
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
         self._keep_ties(self.time, [])
         for number in range(bars):
@@ -192,132 +234,139 @@ class Voice:
                 self.end_bar()
             self.time += length
 
-    def symbol(self, match: Match[str]) -> None:
+    def symbol(self, text: str) -> None:
         """A chord symbol or an annotation (sections 4.18 and 4.19)."""
-        self._add_symbol(match[0])
+        name = text[1:-1].strip()
+        if name and name[0] not in _ANNOTATION_SIGNS:
+            self.symbols.append((self.time, name))
 
-    def broken(self, match: Match[str]) -> None:
+    def broken(self, text: str) -> None:
         """Broken rhythm: one neighbour gains what the other loses (section 4.4)."""
-        if self._event is None:
+        sign = text[-1]
+        count = len(text) - len(text.rstrip(sign))
+        if self._event is None or self._broken or count > _LONGEST_BROKEN_SIGN:
             return
-        halves = 2 ** len(match[0])
+        start, struck, closes_tuplet = self._event
+        if closes_tuplet:
+            return
+        halves = 2**count
         long, short = (2 * halves - 1, halves), (1, halves)
-        (upper, lower), self._broken = (long, short) if match[0][0] == ">" else (short, long)
-        start, struck = self._event
+        (upper, lower), self._broken = (long, short) if sign == ">" else (short, long)
         self.time = start + (self.time - start) * upper // lower
-        for _, _, sung in struck:
+        for sung in struck:
             sung.end = start + (sung.end - start) * upper // lower
-        self._event = None
 
-    def tuplet(self, match: Match[str]) -> None:
+    def tuplet(self, text: str) -> None:
         """(p:q:r puts p notes into the time of q for the next r notes (section 4.13)."""
-        numbers = [int(number) if number else 0 for number in match[0][1:].split(":")]
-        notes, time, count = (*numbers, 0, 0)[:3]
-        if notes < 2:
+        if self._tuplet is not None:
             return
+        numbers = [int(number) if number else 0 for number in text[1:].split(":")]
+        notes, time, count = (*numbers, 0, 0)[:3]
         is_compound = self.meter is not None and self.meter.is_compound
         self._tuplet = count or notes, time or _TUPLET_TIME.get(notes) or (3 if is_compound else 2), notes
 
-    def tie(self, match: Match[str]) -> None:
+    def tie(self, text: str) -> None:
         """A tie that does not touch its note."""
         if self._event is not None:
-            self._layer.ties = [struck for struck in self._layer.ties if struck not in self._event[1]] + self._event[1]
+            _, struck, _ = self._event
+            self._layer.ties = [tie for tie in self._layer.ties if tie not in struck] + struck
 
-    def decoration(self, match: Match[str]) -> None:
+    def decoration(self, text: str) -> None:
         """Only a fermata matters: a phrase ends with its bar."""
-        if match[0] == "H" or "ferm" in match[0]:
+        if text == "H" or "ferm" in text:
             self.phrase_ends.append(self.time + 1)
 
-    def overlay(self, match: Match[str]) -> None:
-        """Go back to the start of the bar with another layer of the voice (section 7.4)."""
-        self._overlay_end = max(self.time, self._overlay_end)
-        self.time = self.boundaries[-1].time
-        self._layer_number += 1
-        if self._layer_number == len(self._layers):
-            self._layers.append(Layer())
-        self._layer = self._layers[self._layer_number]
+    def overlay(self, text: str) -> None:
+        """Go back with another layer of the voice: to the start of the bar, or to where `(&` stood (section 7.4)."""
         self._event = None
+        if text == "(&":
+            self._overlay_start = self.time
+        elif text == "&)":
+            self.time = max(self.time, self._main_end or 0)
+            self._overlay_start = self._main_end = None
+            self._layer_number = 0
+        else:
+            self._main_end = self.time if self._main_end is None else self._main_end
+            self.time = self.boundaries[-1].time if self._overlay_start is None else self._overlay_start
+            self._layer_number += 1
+            self._add_layer()
+        self._layer = self._layers[self._layer_number]
 
-    def bar(self, match: Match[str]) -> None:
+    def bar(self, text: str) -> None:
         """A bar line with its repeats and ending (sections 4.8 to 4.10)."""
-        sign = parse_bar_line(match[0])
         boundary = self.end_bar()
-        boundary.repeat_end |= sign.repeat_end
+        if text == "|":
+            return
+        sign = parse_bar_line(text)
+        boundary.plays = max(boundary.plays, min(sign.plays, _MOST_PLAYS))
         boundary.repeat_start |= sign.repeat_start
         boundary.is_double |= sign.is_double
         boundary.splits_bar |= sign.splits_bar
         boundary.endings = sign.endings or boundary.endings
 
-    def ending(self, match: Match[str]) -> None:
+    def ending(self, text: str) -> None:
         """A variant ending that begins here, after a bar line or without one."""
         boundary = self.end_bar()
-        boundary.endings = parse_endings(match[0])
+        boundary.endings = parse_endings(text)
         boundary.splits_bar = True
 
-    def unclosed(self, match: Match[str]) -> None:
-        """A bracket, brace or quotation mark without its partner."""
-        raise AbcSyntaxError(f"{match[0]!r} is not closed on its line; add {_CLOSING[match[0]]!r}")
+    def unclosed(self, text: str) -> None:
+        """A brace or a quotation mark without its partner, which hides the rest of the line."""
+        if not _LETTERS_OF_NOTES.isdisjoint(text):
+            raise AbcSyntaxError(f"{text[0]!r} is not closed on its line; add {_CLOSING[text[0]]!r}")
 
-    def ignore(self, match: Match[str]) -> None:
+    def ignore(self, text: str) -> None:
         """Grace notes take no time and are left out."""
 
-    def _add_symbol(self, text: str) -> None:
-        text = text[1:-1].strip()
-        if text and text[0] not in _ANNOTATION_SIGNS:
-            self.symbols.append((self.time, text))
+    def _add_layer(self) -> None:
+        if self._layer_number > _MOST_OVERLAYS:
+            raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
+        if self._layer_number == len(self._layers):
+            self._layers.append(Layer())
 
-    def _strike(self, written: tuple[WrittenNote, ...]) -> None:
-        first = written[0]
-        if not first.numerator:
-            return
-        start = self.time
-        upper, lower = self._take_factor()
-        unit = self.unit_length * upper
-        struck, tied = [], []
-        for note in written:
-            sounding = self._sound(note, start, start + unit * note.numerator // (note.denominator * lower))
-            struck.append(sounding)
-            if note.is_tied:
-                tied.append(sounding)
-        self.time = start + unit * first.numerator // (first.denominator * lower)
-        self._event = start, struck
-        self._keep_ties(start, tied)
-
-    def _sound(self, note: WrittenNote, start: int, end: int) -> Struck:
+    def _sound(self, note: WrittenNote, start: int, end: int) -> SungNote:
+        """Strike a note, or hold the one that is tied to it."""
         layer = self._layer
-        letter = note.step % STEPS_PER_OCTAVE
+        place = note.letter if self.propagation == "pitch" else note.step
         alteration = note.alteration
-        if alteration is not None:
-            layer.accidentals[letter] = alteration
-        elif (alteration := layer.accidentals.get(letter)) is None:
-            tied = (tie.alteration for tie in layer.ties if tie.step == note.step and tie.sung.end == start)
-            alteration = next(tied, self.alterations[letter])
-        pitch = _SEMITONES[letter] + 12 * (note.step // STEPS_PER_OCTAVE) + alteration + self.transposition
+        if alteration is None:
+            alteration = layer.accidentals.get(place)
+            if alteration is None:
+                alteration = self.alterations[note.letter]
+                for tie in layer.ties:
+                    if tie.step == note.step and tie.end == start:
+                        alteration = tie.alteration
+        elif self.propagation != "not":
+            layer.accidentals[place] = alteration
+        if note.is_microtone:
+            self.microtones += 1
+        pitch = note.natural + alteration + self.transposition + self.midi_transposition
         for index, tie in enumerate(layer.ties):
-            if tie.sung.pitch == pitch and tie.sung.end == start:
+            if tie.pitch == pitch and tie.end == start:
                 del layer.ties[index]
-                tie.sung.end = end
-                return Struck(note.step, alteration, tie.sung)
-        sung = SungNote(start, pitch, end)
+                tie.end, tie.step, tie.alteration = end, note.step, alteration
+                return tie
+        sung = SungNote(start, pitch, end, note.step, alteration)
         self.notes.append(sung)
-        return Struck(note.step, alteration, sung)
+        return sung
 
-    def _keep_ties(self, start: int, tied: list[Struck]) -> None:
+    def _keep_ties(self, start: int, tied: list[SungNote]) -> None:
         """Leave open the ties of this event, and those of longer notes in the chord before."""
         if tied or self._layer.ties:
-            self._layer.ties = [tie for tie in self._layer.ties if tie.sung.end > start] + tied
+            self._layer.ties = [tie for tie in self._layer.ties if tie.end > start] + tied
 
-    def _take_factor(self) -> tuple[int, int]:
-        upper, lower = self._broken
-        self._broken = (1, 1)
+    def _take_factor(self) -> tuple[int, int, bool]:
+        """Numerator and denominator of what the next length is multiplied by, and whether it closes a tuplet."""
+        upper, lower = self._broken or (1, 1)
+        self._broken = None
+        if self._tuplet is None:
+            return upper, lower, False
         left, time, notes = self._tuplet
-        if left:
-            self._tuplet = left - 1, time, notes
-            return upper * time, lower * notes
-        return upper, lower
+        self._tuplet = (left - 1, time, notes) if left > 1 else None
+        return upper * time, lower * notes, left == 1
 
 
-HANDLERS: dict[str, Callable[[Voice, Match[str]], None]] = {
+HANDLERS: dict[str, Callable[[Voice, str], None]] = {
     "note": Voice.note,
     "bar": Voice.bar,
     "symbol": Voice.symbol,
@@ -331,6 +380,7 @@ HANDLERS: dict[str, Callable[[Voice, Match[str]], None]] = {
     "decoration": Voice.decoration,
     "bar_rest": Voice.bar_rest,
     "overlay": Voice.overlay,
+    "open_chord": Voice.chord,
     "unclosed": Voice.unclosed,
 }
 """Token (`abc_tokens.TOKEN`) -> the method that reads it; inline fields are the tune's business."""

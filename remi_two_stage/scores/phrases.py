@@ -32,6 +32,7 @@ def mark_phrases(bars: Sequence[Bar], begins: Collection[int] = (), are_known: b
             number = number_before_endings if after_repeat else number
             number_before_endings = number
         is_fourth = not are_known and number > 0 and number % _BARS_A_PHRASE == 0 and not bar.is_pickup
-        marked.append(replace(bar, phrase_start=is_section or index in begins or is_fourth))
+        phrase_start = is_section or index in begins or is_fourth
+        marked.append(bar if bar.phrase_start == phrase_start else replace(bar, phrase_start=phrase_start))
         number += not bar.is_pickup
     return marked

@@ -1,0 +1,112 @@
+"""Note values, tuplets, broken rhythm and beams: how a bar is written that notes cut into stretches.
+
+Conventions
+- Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
+- Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, pairwise
+
+from .abc_spelling import Sounding
+from .piece import Bar
+
+_HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
+_GRID = 3  # ticks of a 32nd, the shortest value outside triplets
+_VALUES = (336, 288, 192, 168, 144, 96, 84, 72, 48, 42, 36, 24, 21, 18, 12, 9, 6, 3)  # plain, dotted and double-dotted
+_TRIPLET_VALUES = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the ticks that plain and dotted values take in a triplet
+
+
+@dataclass(slots=True)
+class Value:
+    """A stretch of a bar that one note value fills.
+
+    Attributes:
+        written: Ticks as written, which are more than there are in a triplet and differ beside a broken rhythm's sign.
+        window: Where its triplet begins; None outside triplets.
+        tuplet: The sign before the first value of a triplet.
+        broken: The sign of broken rhythm after it.
+        notes: What sounds.
+    """
+
+    start: int
+    end: int
+    written: Fraction
+    window: int | None
+    tuplet: str = ""
+    broken: str = ""
+    notes: Sequence[Sounding] = ()
+
+
+def break_rhythm(values: Sequence[Value], bar_start: int) -> None:
+    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied."""
+    for first, second in pairwise(values):
+        long, short = sorted((first.written, second.written), reverse=True)
+        pair = second.end - first.start
+        is_pair = long == 3 * short and pair in (_EIGHTH, _QUARTER) and first.start % pair == 0
+        is_plain = first.window is None and second.window is None and first.notes and second.notes
+        if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
+            first.broken = ">" if first.written == long else "<"
+            first.written = second.written = Fraction(pair, 2)
+
+
+def is_beamed(value: Value, following: Value, bar: Bar) -> bool:
+    """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
+    if max(value.written, following.written) >= _QUARTER or value.window != following.window:
+        return False
+    beat = bar.meter.beat_length if bar.meter else _QUARTER
+    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), beat)
+    return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
+
+
+def note_values(cuts: Sequence[int], bar: Bar) -> list[Value]:
+    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too."""
+    beat = bar.meter.beat_length if bar.meter else _QUARTER
+    origin = bar.offset if bar.offset % _GRID == 0 else 0
+    positions = [cut + origin for cut in cuts]
+    is_compound = bar.meter is not None and bar.meter.is_compound
+    windows = dict(_triplets(positions, positions[0], positions[-1], _EIGHTH if is_compound else _HALF))
+    edges = {edge for window in windows.items() for edge in window if positions[0] < edge < positions[-1]}
+    starts = sorted(windows)
+    values = []
+    for left, right in pairwise(sorted({*positions, *edges})):
+        nearest = bisect_right(starts, left) - 1
+        window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
+        for start, end in _split(left, right, beat, _VALUES if window is None else _TRIPLET_VALUES):
+            written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
+            values.append(Value(start - origin, end - origin, written, window))
+    for _, group in groupby(values, key=lambda value: value.window):
+        first, *others = group
+        if first.window is not None:
+            first.tuplet = "(3" if len(others) == 2 else f"(3:2:{len(others) + 1}"
+    return values
+
+
+def _triplets(cuts: Sequence[int], first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the triplets that the cuts need: the longest that have all cuts within them on their grid."""
+    for start in range(first - first % size, last, size):
+        end = start + size
+        inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
+        if all(cut % _GRID == 0 for cut in inside):
+            continue
+        if size == _SHORTEST_TRIPLET or all((cut - start) % (size // 3) == 0 for cut in inside):
+            yield start, end
+        else:
+            yield from _triplets(inside, start, end, size // 2)
+
+
+def _split(start: int, end: int, beat: int, values: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Cut a stretch into note values, up to the next beat first where it does not begin on one."""
+    while start < end:
+        length = end - start
+        if length not in values:
+            to_beat = beat - start % beat
+            most = min(length, to_beat) if start % beat else length
+            length = next(value for value in values if value <= most)
+        yield start, start + length
+        start += length

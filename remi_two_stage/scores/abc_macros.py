@@ -1,0 +1,83 @@
+"""Macros of ABC (`m:`, ABC standard 2.1, section 9): text of a tune's music that stands for other text.
+
+Conventions
+- A static macro replaces its target wherever it stands: `m:~G3 = G{A}G{F}G`.
+- The target of a transposing macro has an `n` for any note; letters from h to z in what replaces it are the notes as
+  far from that note as they are from `n` in the alphabet: `m:~n2 = n{o}n` writes `~c2` as `c{d}c`.
+- Macros are expanded in the order in which they were defined, each once a line.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from ..core.errors import AbcSyntaxError
+from .abc_fields import LETTERS
+
+_MOST_MACROS = 30
+_LONGEST_LINE = 100_000
+_RELATIVE_NOTE = re.compile(r'"[^"]*"|![^!]*!|(?P<letter>[h-z])')
+
+
+class Macros:
+    """The macros that a tune has defined so far."""
+
+    def __init__(self) -> None:
+        self._macros: list[tuple[re.Pattern[str], str, bool]] = []
+
+    def define(self, text: str) -> None:
+        """Add what an `m:` field says; a later macro for the same target stands beside the first without effect.
+
+        Raises:
+            AbcSyntaxError: no macro, or too many.
+        """
+        target, equals, replacement = (part.strip() for part in text.partition("="))
+        if not target or not equals:
+            raise AbcSyntaxError(
+                f"there is no macro {text.strip()[:40]!r}; write m:~G2 = {{A}}G{{F}}G or m:~n2 = (3o/n/m/ n"
+            )
+        if len(self._macros) == _MOST_MACROS:
+            raise AbcSyntaxError(f"the tune has more than {_MOST_MACROS} macros; define fewer")
+        before, transposes, after = target.partition("n")
+        note = "([A-Ga-g])([,']*)" if transposes else ""
+        pattern = re.compile(re.escape(before) + note + re.escape(after) + r"(?![0-9/])")
+        self._macros.append((pattern, replacement, bool(transposes)))
+
+    def expand(self, line: str) -> str:
+        """A line of music with its macros written out.
+
+        Raises:
+            AbcSyntaxError: written out, the line is far longer than any music.
+        """
+        for pattern, replacement, transposes in self._macros:
+            count = sum(1 for _ in pattern.finditer(line))
+            if len(line) + count * len(replacement) > _LONGEST_LINE:
+                raise AbcSyntaxError(f"with its macros written out, the line is longer than {_LONGEST_LINE} characters")
+            line = pattern.sub(partial(_transposed if transposes else _literal, replacement), line) if count else line
+        return line
+
+
+def _literal(text: str, _: re.Match[str]) -> str:
+    return text
+
+
+def _transposed(text: str, found: re.Match[str]) -> str:
+    """The text of a transposing macro with its letters written as notes around the one that `n` stands for."""
+    letter, octaves = found.groups()
+    octave = letter.islower() + octaves.count("'") - octaves.count(",")
+    place = len(LETTERS) * octave + LETTERS.index(letter.upper())
+
+    def note(match: re.Match[str]) -> str:
+        relative = match["letter"]
+        return _note(place + ord(relative) - ord("n")) if relative else match[0]
+
+    return _RELATIVE_NOTE.sub(note, text)
+
+
+def _note(place: int) -> str:
+    """The note so many steps above middle C."""
+    octave, letter = divmod(place, len(LETTERS))
+    if octave <= 0:
+        return LETTERS[letter] + "," * -octave
+    return LETTERS[letter].lower() + "'" * (octave - 1)

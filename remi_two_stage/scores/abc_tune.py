@@ -1,0 +1,288 @@
+"""One ABC tune from its lines to a `Piece`: fields, directives, voices, and the tokens of its music.
+
+Conventions
+- Fields in the body hold for their voice, those before the first voice for all (ABC standard 2.1, section 7).
+- One voice is named "M", four "S", "A", "T", "B" in score order, others "V1", "V2", ...; voices that bear such names in
+  the text keep them, even when they are silent.
+- Music before the first V: of the body belongs to the last voice of the header, as in the other programs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..core.errors import AbcSyntaxError
+from ..core.piece import Piece
+from ..core.write_abc import PICKUP_REMARKS
+from .abc_bars import build_bars, count_between_ticks
+from .abc_fields import (
+    default_unit_length,
+    parse_key,
+    parse_meter,
+    parse_style,
+    parse_tempo,
+    parse_transposition,
+    parse_unit_length,
+)
+from .abc_macros import Macros
+from .abc_parts import parse_part_order
+from .abc_text import decode_text
+from .abc_tokens import OPEN_CHORD_AT_END, TOKEN
+from .abc_voice import HANDLERS, Settings, Voice
+
+_FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
+_COMMENT = re.compile(r"(?<!\\)%")
+_MIDI_TRANSPOSITION = re.compile(r"MIDI\s+transpose\s+([+-]?[0-9]{1,2})\s*")
+_CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
+_FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSZ")
+_FIELDS_WITHOUT_MEANING = frozenset("XUWswr")
+_VOICE_NAME = re.compile(r"[MSATB]|V[1-9][0-9]?")
+_NO_TOKEN = "$"
+_MOST_VOICES = 99
+_MOST_FIELDS_OF_FILE = 200
+_LONGEST_TUNE = 150_000
+_IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
+
+
+FieldLines = Sequence[tuple[str, str]]
+"""Fields as (letter, text without comment); a directive is the field `I:`."""
+
+
+def file_header(lines: Sequence[str]) -> FieldLines:
+    """The fields of a file header that hold for every tune (section 2.2.2).
+
+    Raises:
+        AbcSyntaxError: so many fields that it is no header.
+    """
+    fields = [("I", line[2:]) for line in lines if line.startswith("%%")]
+    fields += [(line[0], _without_comment(line[2:])) for line in lines if line.startswith(_FILE_HEADER_FIELDS)]
+    if len(fields) > _MOST_FIELDS_OF_FILE:
+        raise AbcSyntaxError(
+            f"the file header has {len(fields)} fields, more than {_MOST_FIELDS_OF_FILE}; end it with an empty line"
+        )
+    return fields
+
+
+class Tune:
+    """One tune while it is read, line by line."""
+
+    def __init__(self, number: int, file_header: FieldLines, first_line: int, lines: Sequence[str]) -> None:
+        self.number = number
+        self.title = ""
+        self._file_header = file_header
+        self._first_line = first_line
+        self._lines = lines
+        self._metadata: list[tuple[str, str]] = []
+        self._tempo = self._part_order = ""
+        self._is_in_body = False
+        self._settings = Settings(None, parse_key(""))
+        self._macros = Macros()
+        self._transpositions: dict[str, int | None] = {}  # by voice, in the order of their first V:
+        self._score_order: list[str] = []
+        self._voices: dict[str, Voice] = {}
+        self._voice: Voice | None = None
+        self._open_chord = ""  # the end of the last line, where a chord that it begins goes on in the next
+
+    def read(self) -> Piece:
+        """Read all lines.
+
+        Raises:
+            AbcSyntaxError: the tune cannot be read.
+        """
+        if sum(map(len, self._lines)) > _LONGEST_TUNE:
+            raise AbcSyntaxError(f"the tune is longer than {_LONGEST_TUNE} characters; split it")
+        for letter, text in self._file_header:
+            self._field(letter, text)
+        is_text = False
+        for number, line in enumerate(self._lines, self._first_line):
+            if line.startswith("%"):
+                is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
+                self._directive(line[2:])
+            elif not is_text:
+                self._line(number, _without_comment(line))
+        self._music(number, "")
+        return self._piece()
+
+    def _line(self, number: int, line: str) -> None:
+        field = _FIELD.match(line)
+        try:
+            if field is not None:
+                self._field(line[0], field[2])
+            elif self._is_in_body:
+                self._music(number, self._macros.expand(line))
+        except AbcSyntaxError as error:
+            raise error.at(line=number) from None
+
+    def _directive(self, text: str) -> None:
+        """A line after `%%`, or what `I:` says (section 11)."""
+        name, _, rest = text.partition(" ")
+        if name in ("score", "staves"):
+            self._score_order = re.findall(r"[^\s()\[\]{}|*]+", rest)
+        elif name == "propagate-accidentals":
+            self._set(propagation=rest.strip())
+        elif match := _MIDI_TRANSPOSITION.fullmatch(text):
+            self._set(midi_transposition=int(match[1]))
+
+    def _set(self, **settings: str | int) -> None:
+        """Change settings for the current voice, before the first one for all."""
+        if self._voice is None:
+            self._settings = replace(self._settings, **settings)  # type: ignore[arg-type]
+        else:
+            for name, value in settings.items():
+                setattr(self._voice, name, value)
+
+    def _music(self, number: int, line: str) -> None:
+        """A line of music; a chord that it leaves open waits for the next one."""
+        if self._open_chord:
+            is_closed = _CLOSES_CHORD.match(line)
+            line, self._open_chord = self._open_chord + ("" if is_closed else _NO_TOKEN) + line, ""
+        elif "[" in line and (chord := OPEN_CHORD_AT_END.search(line)):
+            line, self._open_chord = line[: chord.start()], chord[0]
+        voice = self._current_voice()
+        for token in TOKEN.finditer(line):
+            kind = token.lastgroup or ""
+            text = token[kind]
+            try:
+                if kind == "field":
+                    self._field(text[1], text[3:-1])
+                    voice = self._current_voice()
+                else:
+                    HANDLERS[kind](voice, text)
+            except AbcSyntaxError as error:
+                column = token.start(kind) + 1
+                raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
+
+    def _field(self, letter: str, text: str) -> None:
+        """Any field: in the file header, the tune's header, on a line of its own in the body, or inline."""
+        if letter == "V":
+            self._choose_voice(text)
+        elif letter == "Q":
+            self._tempo = self._tempo or text
+        elif letter == "I":
+            self._directive(text.strip())
+        elif letter == "m":
+            self._macros.define(text)
+        elif self._voice is not None:
+            self._body_field(letter, text, self._voice)
+        elif letter in "MLK":
+            self._change_settings(letter, text)
+        elif letter == "P" and self._is_in_body:
+            self._settings = replace(self._settings, part=text.strip())
+        elif not self._is_in_body:
+            self._header_field(letter, text)
+
+    def _change_settings(self, letter: str, text: str) -> None:
+        settings = self._settings
+        if letter == "M":
+            self._settings = replace(settings, meter=parse_meter(text))
+        elif letter == "L":
+            self._settings = replace(settings, unit_length=parse_unit_length(text))
+        else:
+            unit_length = settings.unit_length or default_unit_length(settings.meter)
+            self._settings = replace(settings, signature=parse_key(text), unit_length=unit_length)
+            self._is_in_body = True
+
+    def _header_field(self, letter: str, text: str) -> None:
+        if letter == "T" and not self.title:
+            self.title = decode_text(text)
+        elif letter == "+" and self._metadata:
+            letter, start = self._metadata.pop()
+            self._metadata.append((letter, f"{start} {decode_text(text)}"))
+        elif letter not in _FIELDS_WITHOUT_MEANING and text.strip():
+            self._metadata.append((letter, decode_text(text)))
+            self._part_order = text if letter == "P" else self._part_order
+
+    def _body_field(self, letter: str, text: str, voice: Voice) -> None:
+        if letter == "M":
+            voice.set_meter(parse_meter(text))
+        elif letter == "L":
+            voice.unit_length = parse_unit_length(text)
+        elif letter == "K" and text.strip():
+            voice.set_key(parse_key(text))
+        elif letter == "P" and voice.is_at_bar_start:
+            voice.boundaries[-1].is_section = True
+            voice.boundaries[-1].part = text.strip()
+        elif letter == "w":
+            voice.phrase_ends.append(voice.time)
+        elif letter == "r" and text.strip() in _IS_PICKUP:
+            voice.boundaries[-1].pickup_remark = _IS_PICKUP[text.strip()]
+
+    def _choose_voice(self, text: str) -> None:
+        name = (text.split(maxsplit=1) or [""])[0]
+        if name in ("", "*"):
+            return
+        transposition = parse_transposition(text)
+        if name not in self._transpositions and len(self._transpositions) == _MOST_VOICES:
+            raise AbcSyntaxError(
+                f"voice {name!r} is one more than {_MOST_VOICES}, the most that can be read; split the tune"
+            )
+        if self._transpositions.get(name) is None or transposition is not None:
+            self._transpositions[name] = transposition
+        if self._is_in_body:
+            self._voice = self._voice_named(name)
+            self._voice.transposition = transposition if transposition is not None else self._voice.transposition
+
+    def _current_voice(self) -> Voice:
+        if self._voice is None:
+            self._voice = self._voice_named(next(reversed(self._transpositions), "1"))
+        return self._voice
+
+    def _voice_named(self, name: str) -> Voice:
+        if name not in self._voices:
+            self._voices[name] = Voice(name, self._settings, self._transpositions.setdefault(name, None))
+        return self._voices[name]
+
+    def _piece(self) -> Piece:
+        if not self._is_in_body:
+            raise AbcSyntaxError("the tune has no K: line; write one, such as K:C, after the other header lines")
+        order = {name: place for place, name in enumerate(dict.fromkeys([*self._score_order, *self._transpositions]))}
+        voices = [self._voice_named(name) for name in sorted(self._transpositions, key=order.__getitem__)]
+        for voice in voices:
+            voice.end()
+        if not any(voice.time for voice in voices):
+            raise AbcSyntaxError("the tune has no music; write notes after its K: line")
+        voices, names = _named(voices)
+        bars = build_bars(voices)
+        return Piece(
+            voices=names,
+            bars=bars,
+            title=self.title,
+            style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
+            tempo=parse_tempo(self._tempo, self._settings.unit_length),
+            metadata=tuple(self._metadata),
+            part_order=_part_order(self._part_order, {bar.part for bar in bars}),
+            losses=_losses(voices),
+        )
+
+
+def _part_order(text: str, labels: set[str]) -> tuple[str, ...]:
+    """The order of parts that `P:` gives, unless it is a word or names a part that does not exist."""
+    order = parse_part_order(text) if labels != {""} else ()
+    return order if labels.issuperset(order) else ()
+
+
+def _losses(voices: Sequence[Voice]) -> tuple[tuple[str, int], ...]:
+    counts = {
+        "a microtone": sum(voice.microtones for voice in voices),
+        "a note that begins or ends between two ticks": count_between_ticks(voices),
+    }
+    return tuple((reason, count) for reason, count in counts.items() if count)
+
+
+def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
+    """The voices that a piece keeps, and their names."""
+    ids = tuple(voice.name for voice in voices)
+    if all(_VOICE_NAME.fullmatch(name) for name in ids) and ids != ("V1", "V2", "V3", "V4"):
+        return voices, ids
+    sounding = [voice for voice in voices if voice.notes] or voices[:1]
+    if len(sounding) == 1:
+        return sounding, ("M",)
+    if len(sounding) == 4:
+        return sounding, ("S", "A", "T", "B")
+    return sounding, tuple(f"V{number}" for number in range(1, len(sounding) + 1))
+
+
+def _without_comment(line: str) -> str:
+    return _COMMENT.split(line, maxsplit=1)[0] if "%" in line else line
