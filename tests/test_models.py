@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 from tunes import kesh_jig
 
 from remi_two_stage.core.codec import detail_sequence, encode, extract_chord_sequence
-from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.configuration_remi import FORMS, BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import (
     BarPlannerModel,
@@ -44,9 +44,9 @@ def randomised(model: PreTrainedModel) -> PreTrainedModel:
     return model.eval()
 
 
-@pytest.fixture
-def detail() -> DetailGeneratorModel:
-    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY)))
+@pytest.fixture(params=FORMS)
+def detail(request: pytest.FixtureRequest) -> DetailGeneratorModel:
+    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY, relative_attention=request.param)))
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_no_weight_is_ever_left_random(detail: DetailGeneratorModel, tmp_path: P
             other.from_pretrained(tmp_path / "detail")
     shutil.copytree(tmp_path / "detail", tmp_path / "incomplete")
     weights = load_file(tmp_path / "detail" / "model.safetensors")
-    del weights["model.layers.1.attention.position_bias.table"]
+    del weights["model.layers.1.attention.o_proj.weight"]
     save_file(weights, tmp_path / "incomplete" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(CheckpointError, match=r"lacks 1 of the weights .*layers\.1\.attention\.position_bias\.table"):
+    with pytest.raises(CheckpointError, match=r"lacks 1 of the weights .*layers\.1\.attention\.o_proj\.weight"):
         DetailGeneratorModel.from_pretrained(tmp_path / "incomplete")

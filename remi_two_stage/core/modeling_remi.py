@@ -27,9 +27,17 @@ from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-from .attention_remi import AttentionContext, RelativeAttention, RelativePositionBias, attention_context, is_packed
+from .attention_remi import (
+    AttentionContext,
+    FourierBias,
+    RelativeAttention,
+    RelativePositionBias,
+    attention_context,
+    is_packed,
+)
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
+from .coordinates_remi import BarReader
 from .errors import CheckpointError, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import Form
@@ -95,6 +103,10 @@ class RemiPreTrainedModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, RelativePositionBias):
             initialization.zeros_(module.table)
+        elif isinstance(module, FourierBias):
+            initialization.zeros_(module.amplitudes)
+        elif isinstance(module, BarReader):
+            initialization.copy_(module.token_table, module.make_token_table())
         elif isinstance(module, RelativeDecoderLayer):
             config = module.attention.config
             std = config.initializer_range / math.sqrt(2 * config.num_hidden_layers)
@@ -147,6 +159,8 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.layers = nn.ModuleList(RelativeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        bar_tokens = None if {"bar", "time"}.isdisjoint(config.fourier_periods or {}) else config.bar_tokens
+        self.bar_reader = BarReader(bar_tokens, config.num_hidden_layers) if bar_tokens else None
         self.gradient_checkpointing = False
         self.post_init()
 
@@ -168,14 +182,26 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
             attention_mask: [B, tokens so far], 1 for real tokens; None when all are.
             position_ids: [B, L]; read for packing alone (see the module's conventions).
             past_key_values: Keys and values of the tokens so far; grows by L.
+
+        Raises:
+            RequestError: both or neither of ids and embeddings were given, or embeddings where attention has to read
+                bars off the ids.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
+        if input_ids is None and self.bar_reader is not None:
+            raise RequestError(
+                f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} reads bars and "
+                "time off the ids; give input_ids"
+            )
         embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
             past_key_values = DynamicCache(config=self.config)
+        coordinates = None
+        if self.bar_reader is not None:
+            coordinates = self.bar_reader(input_ids, attention_mask, position_ids, past_key_values)
         context = attention_context(
-            self.config, embeddings, attention_mask, position_ids, past_key_values, self.training
+            self.config, embeddings, attention_mask, position_ids, past_key_values, self.training, coordinates
         )
         hidden_states = self.dropout(embeddings)
         for layer in self.layers:
