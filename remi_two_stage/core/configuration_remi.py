@@ -206,6 +206,10 @@ class TwoStageConfig(PreTrainedConfig):
         """Tokens in the vocabulary that both stages share."""
         return int(self.detail_config.vocab_size)
 
+    @vocab_size.setter
+    def vocab_size(self, size: int) -> None:
+        self.planner_config.vocab_size = self.detail_config.vocab_size = size
+
     def validate_vocabulary(self) -> None:
         """Reject stages that do not share a vocabulary; `@strict` calls this."""
         planner, detail = self.planner_config.vocab_size, self.detail_config.vocab_size
