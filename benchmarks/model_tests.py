@@ -3,8 +3,8 @@
     python benchmarks/model_tests.py [PYTEST ARGUMENTS ...]
 
 The tests come from the source distribution of the transformers that is installed, which pip fetches once into
-build/transformers-tests/; nothing of it is committed. `transformers_tests.py` says what is run and, test by test, what
-is left out and why. Ends with pytest's exit status.
+build/transformers-tests/; nothing of it is committed. `tests/transformers_common.py` says what is run and, test by
+test, what is left out and why. Ends with pytest's exit status.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def main() -> int:
     """Fetch, run, and name what was left out."""
     fetch()
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    sys.path[:0] = [str(FOLDER), str(ROOT / "benchmarks")]
-    tests = ROOT / "benchmarks" / "transformers_tests.py"
+    sys.path[:0] = [str(FOLDER), str(ROOT / "tests")]
+    tests = ROOT / "tests" / "transformers_common.py"
     options = ["-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-W", "ignore", "-q", "--tb=short"]
     status = pytest.main([*options, str(tests), *sys.argv[1:]])
-    from transformers_tests import EXCLUDED
+    from transformers_common import EXCLUDED
 
     for test_class, reasons in EXCLUDED.items():
         print(f"\n{test_class} leaves out {len(reasons)}:")
