@@ -148,8 +148,8 @@ class RelativeAttention(nn.Module):
         if context.rotation is not None:
             query, key = rotate(query, *context.rotation), rotate(key, *context.rotation)
         if self.fourier_bias is not None and context.fourier is not None:
-            query = _append(query, self.fourier_bias.query_features(context.fourier) / self.scaling)
-            key = _append(key, self.fourier_bias.key_features(context.fourier))
+            query = append_features(query, self.fourier_bias.query_features(context.fourier) / self.scaling)
+            key = append_features(key, self.fourier_bias.key_features(context.fourier))
         if past_key_values is not None:
             key, value = past_key_values.update(key, value, self.layer_idx)
         if context.spans is None:
@@ -194,7 +194,7 @@ class RelativeAttention(nn.Module):
         return attended[..., : self.head_dim], weights
 
 
-def _append(states: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+def append_features(states: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
     """[B, H, Q, D] and [B or 1, H or 1, Q, 2P] -> [B, H, Q, D + 2P]."""
     return torch.cat([states, features.to(states.dtype).expand(*states.shape[:3], -1)], dim=-1)
 
@@ -220,10 +220,10 @@ def attention_context(
     past = past_key_values.get_seq_length() if past_key_values is not None else 0
     key_length = past_key_values.get_mask_sizes(length, 0)[0] if past_key_values is not None else length
     query_slots = torch.arange(length, device=inputs_embeds.device) + past
-    rotation = _rotation(config, query_slots) if "rope" in config.relative_attention else None
+    turns = rotation(config, query_slots) if "rope" in config.relative_attention else None
     fourier = None
     if "fourier" in config.relative_attention:
-        fourier = _fourier_context(config.fourier_periods, query_slots, key_length, coordinates)
+        fourier = fourier_context(config.fourier_periods, query_slots, key_length, coordinates)
     spans = mask = None
     if key_length == length and _spans_apply(config, inputs_embeds, training):
         spans = _spans(inputs_embeds.shape[0], length, attention_mask, position_ids)
@@ -235,21 +235,23 @@ def attention_context(
             past_key_values=past_key_values,
             position_ids=position_ids,
         )
-    return AttentionContext(mask, spans, query_slots, rotation, fourier)
+    return AttentionContext(mask, spans, query_slots, turns, fourier)
 
 
-def _rotation(config: PreTrainedConfig, query_slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def rotation(config: PreTrainedConfig, query_slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines by which `rope` turns tokens at these slots [Q]: [Q, D / 2] each."""
     halves = torch.arange(0, config.head_dim, 2, device=query_slots.device) / config.head_dim
     angles = query_slots[:, None] * config.rope_base**-halves
     return angles.cos(), angles.sin()
 
 
-def _fourier_context(
+def fourier_context(
     periods: dict[str, list[int]],
     query_slots: torch.Tensor,
     key_length: int,
     coordinates: MusicalCoordinates | None,
 ) -> FourierContext:
+    """What the layers' Fourier biases share; `coordinates` are needed for periods of bars and time."""
     query, key = {}, {}
     if coordinates is not None:
         query, key = dict(coordinates.new), dict(coordinates.all)

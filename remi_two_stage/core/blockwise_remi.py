@@ -13,14 +13,20 @@ Blocks of query rows are taken in reversed order. For them the bias of a block, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
-BLOCK_LENGTH = 64
-"""Query rows of a block: enough for the matrix products, few enough for what they make to stay in the cache."""
+FORWARD_ROWS = 192
+"""Query rows of a block of the forward pass: from so many on the fused kernel works in large pieces."""
+BACKWARD_ROWS = 128
+BACKWARD_HEADS = 4
+"""Query rows and heads that the backward pass recomputes at once: enough for the matrix products, few enough for what
+they make to stay in the processor's cache.
+"""
 
 Span = tuple[slice, int, int]
 
@@ -61,7 +67,7 @@ class _BlockwiseAttention(torch.autograd.Function):
         width = value.shape[3]
         # The fused kernel wants one width for all.
         padded = F.pad(value, (0, query.shape[3] - width))
-        for rows, start, begin, end in _blocks(spans):
+        for rows, start, begin, end in _blocks(spans, FORWARD_ROWS):
             block = F.scaled_dot_product_attention(
                 query[rows, :, begin:end].flip(2),
                 key[rows, :, start:end],
@@ -81,33 +87,32 @@ class _BlockwiseAttention(torch.autograd.Function):
         bias = _ReversedBias(table.to(query.dtype), ctx.spans)
         grads = [torch.zeros_like(tensor) for tensor in (query, key, value)]
         grad = grad.contiguous()
-        correction = (grad * attended).sum(-1, keepdim=True)
-        for rows, start, begin, end in _blocks(ctx.spans):
-            queries, outputs, corrections = (
-                tensor[rows, :, begin:end].flip(2).flatten(0, 1) for tensor in (query, grad, correction)
-            )
-            keys, values, grad_keys, grad_values = (  # views: the gradients are added to in place
-                tensor[rows, :, start:end].view(-1, end - start, tensor.shape[3])
-                for tensor in (key, value, grads[1], grads[2])
-            )
-            scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(ctx.scaling)
-            per_head = scores.unflatten(0, (-1, query.shape[1]))
-            per_head.add_(bias.block(end - begin, end - start))
-            weights = scores.softmax(-1)
-            grad_values.baddbmm_(weights.transpose(1, 2), outputs)
-            grad_scores = torch.bmm(outputs, values.transpose(1, 2)).sub_(corrections).mul_(weights)
-            grad_keys.baddbmm_(grad_scores.transpose(1, 2), queries, alpha=ctx.scaling)
-            grad_queries = torch.bmm(grad_scores, keys).mul_(ctx.scaling).view_as(query[rows, :, begin:end])
-            grads[0][rows, :, begin:end] = grad_queries.flip(2)
-            bias.add_gradient(grad_scores.view_as(per_head).sum(0))
+        correction = -(grad * attended).sum(-1, keepdim=True)
+        for rows, start, begin, end in _blocks(ctx.spans, BACKWARD_ROWS):
+            for row, first in product(range(len(query))[rows], range(0, query.shape[1], BACKWARD_HEADS)):
+                heads = slice(first, first + BACKWARD_HEADS)
+                queries, outputs, corrections = (
+                    tensor[row, heads, begin:end].flip(1) for tensor in (query, grad, correction)
+                )
+                keys, values, grad_keys, grad_values = (  # views: the gradients are added to in place
+                    tensor[row, heads, start:end] for tensor in (key, value, grads[1], grads[2])
+                )
+                block = bias.block(end - begin, end - start)[0, heads]
+                scores = torch.baddbmm(block, queries, keys.transpose(1, 2), alpha=ctx.scaling)
+                weights = scores.softmax(-1)
+                grad_values.baddbmm_(weights.transpose(1, 2), outputs)
+                torch.baddbmm(corrections.expand_as(scores), outputs, values.transpose(1, 2), out=scores)
+                grad_scores = bias.add_gradient(heads, scores, weights)
+                grad_keys.baddbmm_(grad_scores.transpose(1, 2), queries, alpha=ctx.scaling)
+                grads[0][row, heads, begin:end] = torch.bmm(grad_scores, keys).mul_(ctx.scaling).flip(1)
         return *grads, bias.gradient(table), None, None
 
 
-def _blocks(spans: Iterable[Span]) -> Iterable[tuple[slice, int, int, int]]:
-    """Blocks of query rows, `begin` to `end`, whose keys are `start` to `end`."""
+def _blocks(spans: Iterable[Span], length: int) -> Iterable[tuple[slice, int, int, int]]:
+    """Blocks of at most `length` query rows, `begin` to `end`, whose keys are `start` to `end`."""
     for rows, start, stop in spans:
-        for begin in range(start, stop, BLOCK_LENGTH):
-            yield rows, start, begin, min(begin + BLOCK_LENGTH, stop)
+        for begin in range(start, stop, length):
+            yield rows, start, begin, min(begin + length, stop)
 
 
 class _ReversedBias:
@@ -128,13 +133,19 @@ class _ReversedBias:
         first = self.longest - keys
         return self.row.unfold(1, keys, 1)[None, :, first : first + queries]
 
-    def add_gradient(self, grad: torch.Tensor) -> None:
-        """Add a block's gradient [H, queries, keys]: all entries that came from one number lie on one antidiagonal."""
-        heads, queries, keys = grad.shape
+    def add_gradient(self, heads: slice, grad_weights: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Multiply [heads, queries, keys] gradients of weights by the weights, which gives those of the scores, and add
+        them to the bias's: all entries that came from one number lie on one antidiagonal.
+        """
+        count, queries, keys = weights.shape
         width = keys + queries - 1
-        skewed = F.pad(grad, (0, queries)).flatten(1)[:, : queries * width].view(heads, queries, width)
+        padded = weights.new_empty(count, queries, keys + queries)
+        padded[..., keys:].zero_()
+        grad_scores = torch.mul(grad_weights, weights, out=padded[..., :keys])
+        skewed = padded.flatten(1)[:, : queries * width].view(count, queries, width)
         first = self.longest - keys
-        self.row_gradient[:, first : first + width] += skewed.sum(1)
+        self.row_gradient[heads, first : first + width] += skewed.sum(1)
+        return grad_scores
 
     def gradient(self, table: torch.Tensor) -> torch.Tensor:
         """Gradient of the table, [H, max_rel_dist]."""
