@@ -65,6 +65,18 @@ def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float = 1e-5) -> 
         (DetailGeneratorConfig, {"max_rel_dist": 0}, "max_rel_dist is 0; it must be at least 1"),
         (DetailGeneratorConfig, {"hidden_dropout": 1.5}, "hidden_dropout is 1.5; it must be at least 0 and below 1"),
         (BarPlannerConfig, {"num_hidden_layers": "six"}, "num_hidden_layers"),
+        (BarPlannerConfig, {"relative_attention": "alibi"}, "relative_attention is 'alibi'; choose one of table, four"),
+        (BarPlannerConfig, {"fourier_periods": {"bar": [4]}}, "relative_attention 'table', which takes none"),
+        (
+            BarPlannerConfig,
+            {"relative_attention": "fourier", "fourier_periods": {"beat": [4]}},
+            "fourier_periods has 'beat'",
+        ),
+        (
+            BarPlannerConfig,
+            {"relative_attention": "rope", "hidden_size": 40},
+            r"heads are 5 wide \(hidden_size 40, 8 heads\); rope needs an even width",
+        ),
         (
             TwoStageConfig,
             {"planner_config": {"vocab_size": 7}},
@@ -257,6 +269,17 @@ def test_stages_join_into_one_model(both: TwoStageModel, detail: DetailGenerator
     loaded = TwoStageModel.from_pretrained(tmp_path)
     assert torch.equal(loaded.planner(PLAN).logits, both.planner(PLAN).logits)
     assert torch.equal(loaded.detail(DETAIL).logits, detail(DETAIL).logits)
+
+
+def test_a_checkpoint_from_before_other_forms_existed_loads_as_a_table(both: TwoStageModel, tmp_path: Path) -> None:
+    both.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for stage in ("planner_config", "detail_config"):
+        for name in ("relative_attention", "fourier_periods", "rope_base", "bar_tokens"):
+            del config[stage][name]
+    path.write_text(json.dumps(config), encoding="utf-8")
+    assert torch.equal(TwoStageModel.from_pretrained(tmp_path)(input_ids=DETAIL).logits, both(input_ids=DETAIL).logits)
 
 
 def test_auto_classes_find_config_and_model(both: TwoStageModel, tmp_path: Path) -> None:
