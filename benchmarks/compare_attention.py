@@ -39,14 +39,14 @@ FORMS: dict[str, dict[str, Any]] = {
     "table": {"relative_attention": "table"},
     "fourier-tokens": {
         "relative_attention": "fourier",
-        "fourier_periods": {"token": [2**power for power in range(1, 13)]},
+        "fourier_periods": {"token": [4, 8, 16, 64, 128, 512, 1024, 4096]},
     },
     "fourier": {"relative_attention": "fourier"},
     "rope": {"relative_attention": "rope"},
     "rope+fourier": {"relative_attention": "rope+fourier"},
     "table+fourier": {"relative_attention": "table+fourier"},
 }
-"""Name -> fields of the config. All Fourier forms have twelve pairs; `fourier` measures tokens, bars and time, those
+"""Name -> fields of the config. All Fourier forms have eight pairs; `fourier` measures tokens, bars and time, those
 with a `+` bars and time.
 """
 ROW_LENGTH, ROWS = 2048, 2

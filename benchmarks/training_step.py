@@ -24,6 +24,7 @@ from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHead
 from remi_two_stage.core.configuration_remi import FORMS, DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
+from remi_two_stage.core.vocabulary import BOS, EOS, PAD
 from remi_two_stage.data.corpus import load_corpus
 from remi_two_stage.data.datasets import FullDetailDataset, PackedRows, collate
 from remi_two_stage.training.arguments import DETAIL_SIZES
@@ -90,6 +91,9 @@ def gpt2() -> GPT2LMHeadModel:
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
+            bos_token_id=BOS,
+            eos_token_id=EOS,
+            pad_token_id=PAD,
         )
     )
 

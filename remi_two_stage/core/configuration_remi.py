@@ -19,10 +19,10 @@ from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 VOCABULARY_SIZE = len(token_names())
 FORMS: dict[str, dict[str, list[int]]] = {
     "table": {},
-    "fourier": {"bar": [2, 4, 16, 64], "time": [24, 48, 72, 192], "token": [4, 32, 256, 2048]},
+    "fourier": {"bar": [2, 4, 16], "time": [24, 72, 96], "token": [16, 1024]},
     "rope": {},
-    "table+fourier": {"bar": [2, 4, 8, 16, 32, 64], "time": [24, 36, 48, 72, 96, 192]},
-    "rope+fourier": {"bar": [2, 4, 8, 16, 32, 64], "time": [24, 36, 48, 72, 96, 192]},
+    "table+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
+    "rope+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
 }
 """Forms of relative attention -> the periods of their Fourier pairs, if none are given: whole numbers of tokens, of
 bars, and of ticks of musical time.
