@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from remi_two_stage.core.attention_remi import BLOCK_LENGTH, blockwise_attention
+from remi_two_stage.core.blockwise_remi import FORWARD_ROWS, blockwise_attention
 
 HEADS, WIDTH, MAX_DISTANCE = 3, 8, 150
 SCALING = WIDTH**-0.5
@@ -35,7 +35,7 @@ def by_definition(
     ("length", "spans", "sequences"),
     [
         (5, [(slice(None), 0, 5)], [[(0, 5)]] * 2),
-        (BLOCK_LENGTH, [(slice(None), 0, BLOCK_LENGTH)], [[(0, BLOCK_LENGTH)]] * 2),
+        (FORWARD_ROWS, [(slice(None), 0, FORWARD_ROWS)], [[(0, FORWARD_ROWS)]] * 2),
         (300, [(slice(None), 0, 300)], [[(0, 300)]] * 2),
         (
             200,

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 from tunes import kesh_jig
 
 from remi_two_stage.core.codec import detail_sequence, encode, extract_chord_sequence
-from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.configuration_remi import FORMS, BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import (
     BarPlannerModel,
@@ -44,9 +44,9 @@ def randomised(model: PreTrainedModel) -> PreTrainedModel:
     return model.eval()
 
 
-@pytest.fixture
-def detail() -> DetailGeneratorModel:
-    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY)))
+@pytest.fixture(params=FORMS)
+def detail(request: pytest.FixtureRequest) -> DetailGeneratorModel:
+    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY, relative_attention=request.param)))
 
 
 @pytest.fixture
@@ -65,6 +65,18 @@ def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float = 1e-5) -> 
         (DetailGeneratorConfig, {"max_rel_dist": 0}, "max_rel_dist is 0; it must be at least 1"),
         (DetailGeneratorConfig, {"hidden_dropout": 1.5}, "hidden_dropout is 1.5; it must be at least 0 and below 1"),
         (BarPlannerConfig, {"num_hidden_layers": "six"}, "num_hidden_layers"),
+        (BarPlannerConfig, {"relative_attention": "alibi"}, "relative_attention is 'alibi'; choose one of table, four"),
+        (BarPlannerConfig, {"fourier_periods": {"bar": [4]}}, "relative_attention 'table', which takes none"),
+        (
+            BarPlannerConfig,
+            {"relative_attention": "fourier", "fourier_periods": {"beat": [4]}},
+            "fourier_periods has 'beat'",
+        ),
+        (
+            BarPlannerConfig,
+            {"relative_attention": "rope", "hidden_size": 40},
+            r"heads are 5 wide \(hidden_size 40, 8 heads\); rope needs an even width",
+        ),
         (
             TwoStageConfig,
             {"planner_config": {"vocab_size": 7}},
@@ -259,6 +271,17 @@ def test_stages_join_into_one_model(both: TwoStageModel, detail: DetailGenerator
     assert torch.equal(loaded.detail(DETAIL).logits, detail(DETAIL).logits)
 
 
+def test_a_checkpoint_from_before_other_forms_existed_loads_as_a_table(both: TwoStageModel, tmp_path: Path) -> None:
+    both.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for stage in ("planner_config", "detail_config"):
+        for name in ("relative_attention", "fourier_periods", "rope_base", "bar_tokens"):
+            del config[stage][name]
+    path.write_text(json.dumps(config), encoding="utf-8")
+    assert torch.equal(TwoStageModel.from_pretrained(tmp_path)(input_ids=DETAIL).logits, both(input_ids=DETAIL).logits)
+
+
 def test_auto_classes_find_config_and_model(both: TwoStageModel, tmp_path: Path) -> None:
     register_auto_classes()
     both.save_pretrained(tmp_path)
@@ -274,7 +297,7 @@ def test_no_weight_is_ever_left_random(detail: DetailGeneratorModel, tmp_path: P
             other.from_pretrained(tmp_path / "detail")
     shutil.copytree(tmp_path / "detail", tmp_path / "incomplete")
     weights = load_file(tmp_path / "detail" / "model.safetensors")
-    del weights["model.layers.1.attention.position_bias.table"]
+    del weights["model.layers.1.attention.o_proj.weight"]
     save_file(weights, tmp_path / "incomplete" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(CheckpointError, match=r"lacks 1 of the weights .*layers\.1\.attention\.position_bias\.table"):
+    with pytest.raises(CheckpointError, match=r"lacks 1 of the weights .*layers\.1\.attention\.o_proj\.weight"):
         DetailGeneratorModel.from_pretrained(tmp_path / "incomplete")

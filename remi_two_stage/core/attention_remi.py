@@ -1,38 +1,43 @@
-"""Relative-position attention, the form `table`: a learned bias per head and clipped token distance.
+"""Relative-position attention: how a score depends on the distance of two tokens is a choice of the config.
 
-    score[h, i, j] = scaling * q_i . k_j + table[h, min(i - j, max_rel_dist - 1)]        for j <= i
+    score[h, i, j] = scaling * q_i . k_j + bias[h, i, j]        for j <= i
+
+    form            bias[h, i, j], or what is done to q and k instead
+    table           table[h, min(i - j, max_rel_dist - 1)], learned
+    fourier         sum over coordinates t and periods p of
+                    a[h] * cos(2 pi (t_i - t_j) / p) + b[h] * sin(2 pi (t_i - t_j) / p), a and b learned
+    rope            q and k are rotated by their position (Su et al. 2021, "RoFormer")
+    table+fourier, rope+fourier     both
 
 Conventions
-- Shapes: B batch, H heads, D head width, L tokens, Q query tokens, K key tokens (cached ones included).
+- Shapes: B batch, H heads, D head width, L tokens, Q query tokens, K key tokens (cached ones too), P Fourier pairs.
 - i and j count slots of the row, with padding. Only differences matter, and within one sequence the difference of two
   slots is the difference of two positions; so left padding, packing and a cache need no position ids to be right.
-- A span is (rows, start, stop): tokens start to stop of these batch rows are one sequence that sees nothing outside it.
+- A coordinate t is the token's slot, its bar, or its musical time in ticks (`coordinates_remi.py`).
+- The Fourier bias is the product of further features, 2P of queries and 2P of keys, so that any kernel for plain
+  attention computes it; the features of keys ride in the cache.
 
 Two ways to the same numbers. With cached tokens, on an accelerator, under attention dropout or when asked for `eager`,
-the bias is materialised as [1, H, Q, K] and handed to transformers' attention interface. Otherwise
-`blockwise_attention` runs: blocks of query rows in reversed order, for which the bias of a block, causal mask included,
-is a view of a [H, 2L] tensor that the fused kernel takes as its mask; the backward pass recomputes each block. It is
-exact, and memory grows with L instead of L squared.
+transformers' attention interface is called, with the table as a bias of [1, H, Q, K]; `eager` computes each bias as it
+is defined. Otherwise each sequence of the batch goes through the fused causal kernel by itself, in blocks if there is a
+table (`blockwise_remi.py`), and memory grows with L instead of L squared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.autograd.function import once_differentiable
 from transformers import PreTrainedConfig
 from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-BLOCK_LENGTH = 64
-"""Query rows of a block: enough for the matrix products, few enough for what they make to stay in the cache."""
-
-Span = tuple[slice, int, int]
+from .blockwise_remi import Span, blockwise_attention
+from .coordinates_remi import MusicalCoordinates
 
 
 class AttentionContext(NamedTuple):
@@ -42,11 +47,29 @@ class AttentionContext(NamedTuple):
         mask: As `create_causal_mask` makes it; None when `spans` says it all, or when plain causality does.
         spans: The sequences of the batch; None when attention has to go through `mask`.
         query_slots: [Q], the slots of the query tokens.
+        rotation: Cosines and sines of `rope`, [Q, D / 2] each.
+        fourier: Coordinates and features of the form's Fourier bias.
     """
 
     mask: torch.Tensor | None
     spans: tuple[Span, ...] | None
     query_slots: torch.Tensor
+    rotation: tuple[torch.Tensor, torch.Tensor] | None
+    fourier: FourierContext | None
+
+
+class FourierContext(NamedTuple):
+    """What the layers' Fourier biases share.
+
+    Attributes:
+        query: Coordinate -> its values at the query tokens, [B or 1, Q].
+        key: Coordinate -> its values at all tokens, [B or 1, K].
+        waves: Cosines and sines of the query tokens' phases, [B or 1, 1, Q, P] each.
+    """
+
+    query: dict[str, torch.Tensor]
+    key: dict[str, torch.Tensor]
+    waves: tuple[torch.Tensor, torch.Tensor]
 
 
 class RelativePositionBias(nn.Module):
@@ -63,8 +86,40 @@ class RelativePositionBias(nn.Module):
         return self.table[:, distances][None]
 
 
+class FourierBias(nn.Module):
+    """The amplitudes a and b of the form `fourier`, [2, H, P], in the order of the config's periods."""
+
+    def __init__(self, num_heads: int, periods: dict[str, list[int]]) -> None:
+        super().__init__()
+        self.periods = periods
+        self.amplitudes = nn.Parameter(torch.zeros(2, num_heads, sum(map(len, periods.values()))))
+
+    def forward(self, context: FourierContext) -> torch.Tensor:
+        """The bias as it is defined, [B or 1, H, Q, K]."""
+        pairs = iter(self.amplitudes.unbind(-1))
+        bias = torch.zeros((), device=self.amplitudes.device)
+        for coordinate, periods in self.periods.items():
+            distances = context.query[coordinate][:, None, :, None] - context.key[coordinate][:, None, None]
+            for period in periods:
+                angles = distances.remainder(period) * (2 * math.pi / period)
+                cosine, sine = next(pairs)[:, :, None, None]
+                bias = bias + cosine * angles.cos() + sine * angles.sin()
+        return bias
+
+    def query_features(self, context: FourierContext) -> torch.Tensor:
+        """Features [B or 1, H, Q, 2P] whose products with those of the keys are the bias."""
+        cosines, sines = context.waves
+        a, b = self.amplitudes[:, :, None]
+        return torch.cat([a * cosines + b * sines, a * sines - b * cosines], dim=-1)
+
+    @staticmethod
+    def key_features(context: FourierContext) -> torch.Tensor:
+        """Features [B or 1, 1, Q, 2P], the same for all layers and heads."""
+        return torch.cat(context.waves, dim=-1)
+
+
 class RelativeAttention(nn.Module):
-    """Causal multi-head self-attention with a learned bias per head and distance."""
+    """Causal multi-head self-attention that knows distances in the way its config asks for."""
 
     def __init__(self, config: PreTrainedConfig, layer_idx: int) -> None:
         super().__init__()
@@ -75,7 +130,9 @@ class RelativeAttention(nn.Module):
         self.is_causal = True
         self.qkv_proj = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
-        self.position_bias = RelativePositionBias(config.num_attention_heads, config.max_rel_dist)
+        form, heads = config.relative_attention, config.num_attention_heads
+        self.position_bias = RelativePositionBias(heads, config.max_rel_dist) if "table" in form else None
+        self.fourier_bias = FourierBias(heads, config.fourier_periods) if "fourier" in form else None
 
     def forward(
         self,
@@ -88,29 +145,65 @@ class RelativeAttention(nn.Module):
         batch, length, width = hidden_states.shape
         heads = self.qkv_proj(hidden_states).view(batch, length, 3, -1, self.head_dim).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)
+        if context.rotation is not None:
+            query, key = rotate(query, *context.rotation), rotate(key, *context.rotation)
+        if self.fourier_bias is not None and context.fourier is not None:
+            query = append_features(query, self.fourier_bias.query_features(context.fourier) / self.scaling)
+            key = append_features(key, self.fourier_bias.key_features(context.fourier))
         if past_key_values is not None:
             key, value = past_key_values.update(key, value, self.layer_idx)
-        weights = None
-        if context.spans is not None:
-            attended = blockwise_attention(
-                query, key, value, self.position_bias.table, context.spans, self.scaling
-            ).transpose(1, 2)
+        if context.spans is None:
+            attended, weights = self._attend_with_mask(query, key, value, context, **kwargs)
         else:
-            attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
-            dropout = self.config.attention_dropout if self.training else 0.0
-            bias = self.position_bias(context.query_slots, key.shape[2]).to(query.dtype)
-            attended, weights = attend(
-                self,
-                query,
-                key,
-                value,
-                context.mask,
-                dropout=dropout,
-                scaling=self.scaling,
-                position_bias=bias,
-                **kwargs,
-            )
+            attended, weights = self._attend_in_spans(query, key, value, context.spans), None
         return self.o_proj(attended.reshape(batch, length, width)), weights
+
+    def _attend_in_spans(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: tuple[Span, ...]
+    ) -> torch.Tensor:
+        if self.position_bias is None:
+            attended = span_attention(query, key, value, spans, self.scaling)
+        else:
+            attended = blockwise_attention(query, key, value, self.position_bias.table, spans, self.scaling)
+        return attended.transpose(1, 2)
+
+    def _attend_with_mask(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, context: AttentionContext, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        biases = []
+        if self.position_bias is not None:
+            biases.append(self.position_bias(context.query_slots, key.shape[2]))
+        if self.fourier_bias is not None and context.fourier is not None:
+            if self.config._attn_implementation == "eager":
+                query, key = query[..., : self.head_dim], key[..., : self.head_dim]
+                biases.append(self.fourier_bias(context.fourier))
+            else:
+                value = F.pad(value, (0, key.shape[3] - self.head_dim))  # fused kernels want one width for all
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
+        attended, weights = attend(
+            self,
+            query,
+            key,
+            value,
+            context.mask,
+            dropout=self.config.attention_dropout if self.training else 0.0,
+            scaling=self.scaling,
+            position_bias=sum(biases[1:], biases[0]).to(query.dtype) if biases else None,
+            **kwargs,
+        )
+        return attended[..., : self.head_dim], weights
+
+
+def append_features(states: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """[B, H, Q, D] and [B or 1, H or 1, Q, 2P] -> [B, H, Q, D + 2P]."""
+    return torch.cat([states, features.to(states.dtype).expand(*states.shape[:3], -1)], dim=-1)
+
+
+def rotate(states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
+    """Turn the pairs (d, d + D / 2) of [B, H, Q, D] by angles whose cosines and sines are [Q, D / 2]."""
+    first, second = states.chunk(2, dim=-1)
+    cosines, sines = cosines.to(states.dtype), sines.to(states.dtype)
+    return torch.cat([first * cosines - second * sines, second * cosines + first * sines], dim=-1)
 
 
 def attention_context(
@@ -120,34 +213,63 @@ def attention_context(
     position_ids: torch.Tensor | None,
     past_key_values: Cache | None,
     training: bool,
+    coordinates: MusicalCoordinates | None = None,
 ) -> AttentionContext:
     """Choose the way for one forward pass over [B, Q, hidden] embeddings, and prepare what all its layers share."""
     length = inputs_embeds.shape[1]
     past = past_key_values.get_seq_length() if past_key_values is not None else 0
+    key_length = past_key_values.get_mask_sizes(length, 0)[0] if past_key_values is not None else length
     query_slots = torch.arange(length, device=inputs_embeds.device) + past
-    spans = None
-    if _blockwise_applies(config, inputs_embeds, past_key_values, training):
+    turns = rotation(config, query_slots) if "rope" in config.relative_attention else None
+    fourier = None
+    if "fourier" in config.relative_attention:
+        fourier = fourier_context(config.fourier_periods, query_slots, key_length, coordinates)
+    spans = mask = None
+    if key_length == length and _spans_apply(config, inputs_embeds, training):
         spans = _spans(inputs_embeds.shape[0], length, attention_mask, position_ids)
-    if spans is not None:
-        return AttentionContext(None, spans, query_slots)
-    mask = create_causal_mask(
-        config=config,
-        inputs_embeds=inputs_embeds,
-        attention_mask=attention_mask,
-        past_key_values=past_key_values,
-        position_ids=position_ids,
-    )
-    return AttentionContext(mask, None, query_slots)
+    if spans is None:
+        mask = create_causal_mask(
+            config=config,
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            position_ids=position_ids,
+        )
+    return AttentionContext(mask, spans, query_slots, turns, fourier)
 
 
-def _blockwise_applies(
-    config: PreTrainedConfig, inputs_embeds: torch.Tensor, past_key_values: Cache | None, training: bool
-) -> bool:
-    length = inputs_embeds.shape[1]
-    fresh = past_key_values is None or past_key_values.get_mask_sizes(length, 0)[0] == length
+def rotation(config: PreTrainedConfig, query_slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines by which `rope` turns tokens at these slots [Q]: [Q, D / 2] each."""
+    halves = torch.arange(0, config.head_dim, 2, device=query_slots.device) / config.head_dim
+    angles = query_slots[:, None] * config.rope_base**-halves
+    return angles.cos(), angles.sin()
+
+
+def fourier_context(
+    periods: dict[str, list[int]],
+    query_slots: torch.Tensor,
+    key_length: int,
+    coordinates: MusicalCoordinates | None,
+) -> FourierContext:
+    """What the layers' Fourier biases share; `coordinates` are needed for periods of bars and time."""
+    query, key = {}, {}
+    if coordinates is not None:
+        query, key = dict(coordinates.new), dict(coordinates.all)
+    query["token"] = query_slots[None]
+    key["token"] = torch.arange(key_length, device=query_slots.device)[None]
+    angles = []
+    for coordinate, lengths in periods.items():
+        # Whole periods are taken off in whole numbers, so that no precision is lost far from the start.
+        turns = torch.tensor(lengths, device=query_slots.device)
+        angles.append(query[coordinate][..., None].remainder(turns) * (2 * math.pi / turns))
+    rows = max(angle.shape[0] for angle in angles)
+    phases = torch.cat([angle.expand(rows, -1, -1) for angle in angles], dim=-1)[:, None]
+    return FourierContext(query, key, (phases.cos(), phases.sin()))
+
+
+def _spans_apply(config: PreTrainedConfig, inputs_embeds: torch.Tensor, training: bool) -> bool:
     return (
-        fresh
-        and length > 1
+        inputs_embeds.shape[1] > 1
         and config._attn_implementation == "sdpa"
         and inputs_embeds.device.type == "cpu"
         and not (training and config.attention_dropout)
@@ -201,122 +323,51 @@ def eager_attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float,
-    position_bias: torch.Tensor,
+    position_bias: torch.Tensor | None = None,
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The definition, step by step: [B, H, Q, D] -> ([B, Q, H, D], weights [B, H, Q, K]); oracle of the other forms."""
-    scores = query @ key.transpose(2, 3) * scaling + position_bias
-    if attention_mask is not None:
-        scores = scores + attention_mask
+    scores = query @ key.transpose(2, 3) * scaling
+    for term in (position_bias, attention_mask):
+        if term is not None:
+            scores = scores + term
     weights = F.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
     weights = F.dropout(weights, p=dropout, training=module.training)
     return (weights @ value).transpose(1, 2).contiguous(), weights
 
 
-def blockwise_attention(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    table: torch.Tensor,
-    spans: Iterable[Span],
-    scaling: float,
+def span_attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: tuple[Span, ...], scaling: float
 ) -> torch.Tensor:
-    """Causal attention within `spans`, elsewhere 0: [B, H, L, D] -> [B, H, L, D], with `table` [H, max_rel_dist]."""
-    attended: torch.Tensor = _BlockwiseAttention.apply(query, key, value, table, tuple(spans), scaling)
-    return attended
-
-
-class _BlockwiseAttention(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        table: torch.Tensor,
-        spans: tuple[Span, ...],
-        scaling: float,
-    ) -> torch.Tensor:
-        query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
-        bias = _ReversedBias(table.to(query.dtype), spans)
-        attended = torch.zeros_like(query)
-        for rows, start, begin, end in _blocks(spans):
-            block = F.scaled_dot_product_attention(
-                query[rows, :, begin:end].flip(2),
-                key[rows, :, start:end],
-                value[rows, :, start:end],
-                attn_mask=bias.block(end - begin, end - start).expand(query[rows].shape[0], -1, -1, -1),
-                scale=scaling,
-            )
-            attended[rows, :, begin:end] = block.flip(2)
-        ctx.save_for_backward(query, key, value, table, attended)
-        ctx.spans, ctx.scaling = spans, scaling
-        return attended
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        query, key, value, table, attended = ctx.saved_tensors
-        bias = _ReversedBias(table.to(query.dtype), ctx.spans)
-        grads = [torch.zeros_like(tensor) for tensor in (query, key, value)]
-        grad = grad.contiguous()
-        correction = (grad * attended).sum(-1, keepdim=True)
-        for rows, start, begin, end in _blocks(ctx.spans):
-            queries, outputs, corrections = (
-                tensor[rows, :, begin:end].flip(2).flatten(0, 1) for tensor in (query, grad, correction)
-            )
-            keys, values, grad_keys, grad_values = (  # views: the gradients are added to in place
-                tensor[rows, :, start:end].view(-1, end - start, tensor.shape[3])
-                for tensor in (key, value, grads[1], grads[2])
-            )
-            scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(ctx.scaling)
-            per_head = scores.unflatten(0, (-1, query.shape[1]))
-            per_head.add_(bias.block(end - begin, end - start))
-            weights = scores.softmax(-1)
-            grad_values.baddbmm_(weights.transpose(1, 2), outputs)
-            grad_scores = torch.bmm(outputs, values.transpose(1, 2)).sub_(corrections).mul_(weights)
-            grad_keys.baddbmm_(grad_scores.transpose(1, 2), queries, alpha=ctx.scaling)
-            grad_queries = torch.bmm(grad_scores, keys).mul_(ctx.scaling).view_as(query[rows, :, begin:end])
-            grads[0][rows, :, begin:end] = grad_queries.flip(2)
-            bias.add_gradient(grad_scores.view_as(per_head).sum(0))
-        return *grads, bias.gradient(table), None, None
-
-
-def _blocks(spans: Iterable[Span]) -> Iterable[tuple[slice, int, int, int]]:
-    """Blocks of query rows, `begin` to `end`, whose keys are `start` to `end`."""
-    for rows, start, stop in spans:
-        for begin in range(start, stop, BLOCK_LENGTH):
-            yield rows, start, begin, min(begin + BLOCK_LENGTH, stop)
-
-
-class _ReversedBias:
-    """The bias as one row per head, [H, 2 * longest]: distances longest - 1 down to 0, then -inf for what lies ahead.
-
-    In a block whose query rows are reversed, row r and key j have the distance K - 1 - r - j. So a block with its mask
-    is a Hankel matrix: each row is the one above it shifted by one, which a strided view says without a copy.
+    """Plain causal attention within `spans`, elsewhere 0: queries and keys [B, H, L, D], values [B, H, L, D'] ->
+    [B, H, L, D'], D' being at most D.
     """
+    length, width = value.shape[2:]
+    value = F.pad(value, (0, query.shape[3] - width))  # the fused kernel wants one width for all
+    if spans == ((slice(None), 0, length),):
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)[..., :width]
+    rows = []
+    for row, states in enumerate(zip(query, key, value, strict=True)):
+        sizes, are_real = _pieces([span[1:] for span in spans if span[0].start == row], length)
+        pieces = zip(*(state.split(sizes, dim=1) for state in states), are_real, strict=True)
+        attended = [
+            F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, scale=scaling)[0]
+            if is_real
+            else torch.zeros_like(v)
+            for q, k, v, is_real in pieces
+        ]
+        rows.append(torch.cat(attended, dim=1))
+    return torch.stack(rows)[..., :width]
 
-    def __init__(self, table: torch.Tensor, spans: tuple[Span, ...]) -> None:
-        self.longest = max(stop - start for _, start, stop in spans)
-        self.distances = torch.arange(self.longest - 1, -1, -1, device=table.device).clamp(max=table.shape[1] - 1)
-        self.row = F.pad(table[:, self.distances], (0, self.longest), value=float("-inf"))
-        self.row_gradient = torch.zeros(self.row.shape, dtype=torch.float32, device=table.device)
 
-    def block(self, queries: int, keys: int) -> torch.Tensor:
-        """A view, [1, H, queries, keys], for the last `queries` of `keys` tokens in reversed order."""
-        first = self.longest - keys
-        return self.row.unfold(1, keys, 1)[None, :, first : first + queries]
-
-    def add_gradient(self, grad: torch.Tensor) -> None:
-        """Add a block's gradient [H, queries, keys]: all entries that came from one number lie on one antidiagonal."""
-        heads, queries, keys = grad.shape
-        width = keys + queries - 1
-        skewed = F.pad(grad, (0, queries)).flatten(1)[:, : queries * width].view(heads, queries, width)
-        first = self.longest - keys
-        self.row_gradient[:, first : first + width] += skewed.sum(1)
-
-    def gradient(self, table: torch.Tensor) -> torch.Tensor:
-        """Gradient of the table, [H, max_rel_dist]."""
-        grad = torch.zeros(table.shape, dtype=torch.float32, device=table.device)
-        return grad.index_add_(1, self.distances, self.row_gradient[:, : self.longest]).to(table.dtype)
+def _pieces(spans: list[tuple[int, int]], length: int) -> tuple[list[int], list[bool]]:
+    """Sizes of the sequences and gaps that make up a row, in order, and which of them are sequences."""
+    sizes, are_real, end = [], [], 0
+    for start, stop in (*spans, (length, length)):
+        for size, is_real in ((start - end, False), (stop - start, True)):
+            if size:
+                sizes.append(size)
+                are_real.append(is_real)
+        end = stop
+    return sizes, are_real

@@ -4,6 +4,7 @@ Conventions
 - Field names are those of transformers (`hidden_size`, `num_attention_heads`, ...); lengths and distances count tokens.
 - Ids 0 to 3 are `<PAD> <UNK> <BOS> <EOS>` in both stages: they share one vocabulary (`vocabulary.py`).
 - Defaults are the base sizes, about 19 and 151 million parameters besides the embeddings; fields set others.
+- How attention sees distances is a choice of `FORMS`, defined in `attention_remi.py`.
 """
 
 from typing import Any, ClassVar
@@ -12,9 +13,32 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
 from .errors import RequestError
-from .vocabulary import token_names
+from .piece import Meter
+from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 
 VOCABULARY_SIZE = len(token_names())
+FORMS: dict[str, dict[str, list[int]]] = {
+    "table": {},
+    "fourier": {"bar": [2, 4, 16], "time": [24, 72, 96], "token": [16, 1024]},
+    "rope": {},
+    "table+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
+    "rope+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
+}
+"""Forms of relative attention -> the periods of their Fourier pairs, if none are given: whole numbers of tokens, of
+bars, and of ticks of musical time.
+"""
+COORDINATES = ("bar", "time", "token")
+
+
+def default_bar_tokens() -> dict[str, list[int]]:
+    """The ids that bars and musical time are read from: blocks of consecutive ids as [first, one past the last], and
+    the bar length in ticks of each `<time=>` token, 0 in free metre.
+    """
+    families = {name: IDS[name] for name in ("time", "key", "Ending", "PickUp", "BarLen", "voice", "RelPos")}
+    single = dict(zip(FAMILIES["structure"], IDS["structure"], strict=True)) | {"Detail": DETAIL}
+    blocks = families | {name: range(index, index + 1) for name, index in single.items()}
+    lengths = [0 if name == FREE_METER else Meter.parse(name).bar_length for name in FAMILIES["time"]]
+    return {name: [ids.start, ids.stop] for name, ids in blocks.items()} | {"meter_lengths": lengths}
 
 
 @strict
@@ -27,7 +51,14 @@ class RelativeTransformerConfig(PreTrainedConfig):
         intermediate_size: Width of the feed-forward layer.
         num_hidden_layers: Decoder layers.
         num_attention_heads: Heads; each is `hidden_size / num_attention_heads` wide.
-        max_rel_dist: Token distances with a learned bias of their own; those further away share the last one.
+        relative_attention: The form of relative attention, a key of `FORMS`.
+        max_rel_dist: Token distances with a learned bias of their own in `table`; those further away share the last
+            one.
+        fourier_periods: Coordinate ("token", "bar", "time") -> periods of its Fourier pairs in tokens, bars or ticks;
+            those of `FORMS` when None.
+        rope_base: Base of the wavelengths of `rope`.
+        bar_tokens: The ids that bars and musical time are read from, as `default_bar_tokens()` gives them, which fills
+            them in where a form asks for them.
         max_position_embeddings: Longest sequence that training prepares for; attention itself has no limit.
         hidden_dropout: Dropout after the embedding, the attention and the feed-forward layer.
         attention_dropout: Dropout of attention weights; anything but 0 forgoes the blockwise form and is far slower.
@@ -45,7 +76,11 @@ class RelativeTransformerConfig(PreTrainedConfig):
     intermediate_size: int = 2048
     num_hidden_layers: int = 6
     num_attention_heads: int = 8
+    relative_attention: str = "table"
     max_rel_dist: int = 2048
+    fourier_periods: dict[str, list[int]] | None = None
+    rope_base: float | int = 10_000.0
+    bar_tokens: dict[str, list[int]] | None = None
     max_position_embeddings: int = 4096
     hidden_dropout: float | int = 0.0
     attention_dropout: float | int = 0.0
@@ -56,6 +91,14 @@ class RelativeTransformerConfig(PreTrainedConfig):
     pad_token_id: int | None = 0
     bos_token_id: int | None = 2
     eos_token_id: int | list[int] | None = 3
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        periods = self.fourier_periods or FORMS.get(self.relative_attention)
+        if periods:  # in one order, however a JSON file has them, since weights stand in it
+            self.fourier_periods = {coordinate: list(periods[coordinate]) for coordinate in sorted(periods)}
+        if self.bar_tokens is None and not {"bar", "time"}.isdisjoint(self.fourier_periods or {}):
+            self.bar_tokens = default_bar_tokens()
+        super().__post_init__(**kwargs)
 
     @property
     def head_dim(self) -> int:
@@ -79,6 +122,28 @@ class RelativeTransformerConfig(PreTrainedConfig):
             raise RequestError(
                 f"hidden_size ({self.hidden_size}) is not a multiple of num_attention_heads "
                 f"({self.num_attention_heads}); change one of them"
+            )
+
+    def validate_relative_attention(self) -> None:
+        """Reject unknown forms and coordinates, and periods that do not go with the form; `@strict` calls this."""
+        form, periods = self.relative_attention, self.fourier_periods or {}
+        if form not in FORMS:
+            raise RequestError(f"relative_attention is {form!r}; choose one of {', '.join(FORMS)}")
+        if bool(periods) != ("fourier" in form):
+            needed = "needs some" if "fourier" in form else "takes none"
+            raise RequestError(
+                f"fourier_periods is {self.fourier_periods} and relative_attention {form!r}, which {needed}"
+            )
+        for coordinate, numbers in periods.items():
+            if coordinate not in COORDINATES or not numbers or min(numbers) < 2:
+                raise RequestError(
+                    f"fourier_periods has {coordinate!r}: {numbers}; it maps {', '.join(COORDINATES)} to periods of 2 "
+                    "or more"
+                )
+        if "rope" in form and self.head_dim % 2:
+            raise RequestError(
+                f"heads are {self.head_dim} wide (hidden_size {self.hidden_size}, {self.num_attention_heads} heads); "
+                "rope needs an even width"
             )
 
     def validate_dropout(self) -> None:
@@ -140,6 +205,10 @@ class TwoStageConfig(PreTrainedConfig):
     def vocab_size(self) -> int:
         """Tokens in the vocabulary that both stages share."""
         return int(self.detail_config.vocab_size)
+
+    @vocab_size.setter
+    def vocab_size(self, size: int) -> None:
+        self.planner_config.vocab_size = self.detail_config.vocab_size = size
 
     def validate_vocabulary(self) -> None:
         """Reject stages that do not share a vocabulary; `@strict` calls this."""

@@ -27,9 +27,17 @@ from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-from .attention_remi import AttentionContext, RelativeAttention, RelativePositionBias, attention_context, is_packed
+from .attention_remi import (
+    AttentionContext,
+    FourierBias,
+    RelativeAttention,
+    RelativePositionBias,
+    attention_context,
+    is_packed,
+)
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
+from .coordinates_remi import BarReader
 from .errors import CheckpointError, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import Form
@@ -95,6 +103,10 @@ class RemiPreTrainedModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, RelativePositionBias):
             initialization.zeros_(module.table)
+        elif isinstance(module, FourierBias):
+            initialization.zeros_(module.amplitudes)
+        elif isinstance(module, BarReader):
+            initialization.copy_(module.token_table, module.make_token_table())
         elif isinstance(module, RelativeDecoderLayer):
             config = module.attention.config
             std = config.initializer_range / math.sqrt(2 * config.num_hidden_layers)
@@ -147,6 +159,8 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.layers = nn.ModuleList(RelativeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        bar_tokens = None if {"bar", "time"}.isdisjoint(config.fourier_periods or {}) else config.bar_tokens
+        self.bar_reader = BarReader(bar_tokens, config.num_hidden_layers) if bar_tokens else None
         self.gradient_checkpointing = False
         self.post_init()
 
@@ -168,14 +182,26 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
             attention_mask: [B, tokens so far], 1 for real tokens; None when all are.
             position_ids: [B, L]; read for packing alone (see the module's conventions).
             past_key_values: Keys and values of the tokens so far; grows by L.
+
+        Raises:
+            RequestError: both or neither of ids and embeddings were given, or embeddings where attention has to read
+                bars off the ids.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
+        if input_ids is None and self.bar_reader is not None:
+            raise RequestError(
+                f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} reads bars and "
+                "time off the ids; give input_ids"
+            )
         embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
             past_key_values = DynamicCache(config=self.config)
+        coordinates = None
+        if self.bar_reader is not None:
+            coordinates = self.bar_reader(input_ids, attention_mask, position_ids, past_key_values)
         context = attention_context(
-            self.config, embeddings, attention_mask, position_ids, past_key_values, self.training
+            self.config, embeddings, attention_mask, position_ids, past_key_values, self.training, coordinates
         )
         hidden_states = self.dropout(embeddings)
         for layer in self.layers:
@@ -281,6 +307,8 @@ class TwoStageOutput(ModelOutput):
 
     Attributes:
         loss: The sum of the losses there are.
+        hidden_states: Of the detail generator, when asked for; `plan_hidden_states` of the planner.
+        attentions: Of the detail generator, when asked for; `plan_attentions` of the planner.
     """
 
     loss: torch.FloatTensor | None = None
@@ -288,6 +316,10 @@ class TwoStageOutput(ModelOutput):
     detail_loss: torch.FloatTensor | None = None
     plan_logits: torch.FloatTensor | None = None
     logits: torch.FloatTensor | None = None
+    plan_hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    plan_attentions: tuple[torch.FloatTensor, ...] | None = None
+    attentions: tuple[torch.FloatTensor, ...] | None = None
 
 
 class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
@@ -327,30 +359,59 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
         """Run the planner on `plan_input_ids` [B, L], the detail generator on `input_ids` [B', L'], or both.
 
         Args:
-            **kwargs: For the detail generator. `num_items_in_batch` counts `labels` over all accumulated batches; the
-                planner's mean is weighted by this batch's share of them, so that the steps add up.
+            **kwargs: For the detail generator, but that `output_attentions` and `output_hidden_states` hold for both.
+                `num_items_in_batch` counts `labels` over all accumulated batches; the planner's mean is weighted by
+                this batch's share of them, so that the steps add up.
         """
         if plan_input_ids is None and input_ids is None:
             raise RequestError("forward got neither plan_input_ids nor input_ids; give one of them or both")
         plan = detail = None
         if plan_input_ids is not None:
+            asked = {name: kwargs[name] for name in ("output_attentions", "output_hidden_states") if name in kwargs}
             plan = self.planner(
-                plan_input_ids, plan_attention_mask, plan_position_ids, labels=plan_labels, use_cache=False
+                plan_input_ids, plan_attention_mask, plan_position_ids, labels=plan_labels, use_cache=False, **asked
             )
         if input_ids is not None:
             detail = self.detail(input_ids, attention_mask, position_ids, labels=labels, use_cache=False, **kwargs)
-        plan_loss = plan.loss if plan is not None else None
-        detail_loss = detail.loss if detail is not None else None
+        plan, detail = plan or CausalLMOutputWithPast(), detail or CausalLMOutputWithPast()
+        plan_loss = plan.loss
         if plan_loss is not None and labels is not None and kwargs.get("num_items_in_batch") is not None:
             plan_loss = plan_loss * ((labels[:, 1:] != -100).sum() / kwargs["num_items_in_batch"])
-        losses = [loss for loss in (plan_loss, detail_loss) if loss is not None]
+        losses = [loss for loss in (plan_loss, detail.loss) if loss is not None]
         return TwoStageOutput(
             loss=sum(losses[1:], losses[0]) if losses else None,
             plan_loss=plan_loss,
-            detail_loss=detail_loss,
-            plan_logits=plan.logits if plan is not None else None,
-            logits=detail.logits if detail is not None else None,
+            detail_loss=detail.loss,
+            plan_logits=plan.logits,
+            logits=detail.logits,
+            plan_hidden_states=plan.hidden_states,
+            hidden_states=detail.hidden_states,
+            plan_attentions=plan.attentions,
+            attentions=detail.attentions,
         )
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens in the vocabulary that both stages share."""
+        return int(self.config.vocab_size)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The detail generator's; the planner has its own."""
+        return self.detail.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Set the detail generator's."""
+        self.detail.set_input_embeddings(value)
+
+    def resize_token_embeddings(
+        self,
+        new_num_tokens: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        mean_resizing: bool = True,
+    ) -> nn.Embedding:
+        """As in transformers, for both stages; returns the detail generator's embedding."""
+        self.planner.resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
+        return self.detail.resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
 
 
 def register_auto_classes() -> None:

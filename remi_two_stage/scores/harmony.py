@@ -42,24 +42,7 @@ def label_chords(piece: Piece, harmonic_rhythm: HarmonicRhythm = "bar") -> Piece
         raise RequestError(f"there is no harmonic rhythm {harmonic_rhythm!r}; choose one of {', '.join(_RHYTHMS)}")
     simplify = _RHYTHMS[harmonic_rhythm]
     bars = zip(piece.bars, _complete(piece), strict=True)
-    return replace(piece, bars=tuple(_with_chords(bar, simplify(bar, chords)) for bar, chords in bars))
-
-
-def _with_chords(bar: Bar, chords: Chords) -> Bar:
-    """`replace(bar, chords=chords)`, which would take as long as the inference."""
-    return Bar(
-        bar.meter,
-        bar.key,
-        bar.length,
-        bar.notes,
-        chords,
-        bar.is_pickup,
-        bar.phrase_start,
-        bar.repeat_start,
-        bar.endings,
-        bar.ending_end,
-        bar.repeat_end,
-    )
+    return replace(piece, bars=tuple(replace(bar, chords=simplify(bar, chords)) for bar, chords in bars))
 
 
 def _complete(piece: Piece) -> list[Chords]:

@@ -1,0 +1,142 @@
+"""Which form of relative attention learns best: held-out loss of the tiny detail generator, on equal data and budget.
+
+    python benchmarks/compare_attention.py [--output runs/attention] [--steps 600] [--seeds 0 1 2] [--forms table ...]
+
+Every run trains on the training split of a corpus for the same number of steps, in the same order for the same seed,
+and is then measured on the valid split, in nats a token, over the tokens that decoding samples. A run takes about ten
+minutes of CPU and leaves one JSON file; runs whose file is there are not repeated, so the command goes on where it was
+stopped. It ends with the table of all runs so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from torch import nn
+from tqdm import trange
+from transformers import get_cosine_schedule_with_warmup, set_seed
+
+from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
+from remi_two_stage.core.modeling_remi import DetailGeneratorModel
+from remi_two_stage.data.corpus import load_corpus
+from remi_two_stage.data.crop import crop_to_length
+from remi_two_stage.data.datasets import FullDetailDataset, PackedRows, collate
+from remi_two_stage.data.splits import split_by_melody
+from remi_two_stage.data.tunes import CorpusTune
+from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES
+
+FORMS: dict[str, dict[str, Any]] = {
+    "table": {"relative_attention": "table"},
+    "fourier-tokens": {
+        "relative_attention": "fourier",
+        "fourier_periods": {"token": [4, 8, 16, 64, 128, 512, 1024, 4096]},
+    },
+    "fourier": {"relative_attention": "fourier"},
+    "rope": {"relative_attention": "rope"},
+    "rope+fourier": {"relative_attention": "rope+fourier"},
+    "table+fourier": {"relative_attention": "table+fourier"},
+}
+"""Name -> fields of the config. All Fourier forms have eight pairs; `fourier` measures tokens, bars and time, those
+with a `+` bars and time.
+"""
+ROW_LENGTH, ROWS = 2048, 2
+
+
+def rows_of(tunes: tuple[CorpusTune, ...]) -> PackedRows:
+    """Packed rows of the form "detail"."""
+    parts = (part for tune in tunes for part in crop_to_length(tune.tokens, "detail", ROW_LENGTH))
+    return PackedRows(FullDetailDataset(parts), ROW_LENGTH)
+
+
+def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows) -> dict[str, Any]:
+    """Train one model and measure it."""
+    set_seed(seed)
+    started = time.process_time()
+    model = DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES["tiny"], **FORMS[form])).train()
+    matrices = [p for name, p in model.named_parameters() if p.dim() > 1 and "bias" not in name]
+    others = [p for name, p in model.named_parameters() if p.dim() <= 1 or "bias" in name]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATES["tiny"], betas=(0.9, 0.95), fused=True)
+    schedule = get_cosine_schedule_with_warmup(optimizer, max(1, steps // 33), steps)
+    draw = torch.Generator().manual_seed(seed)
+    order: list[int] = []
+    for _ in trange(steps, desc=f"{form}, seed {seed}", leave=False):
+        if len(order) < ROWS:
+            order = torch.randperm(len(train), generator=draw).tolist()
+        batch = collate([train[order.pop()] for _ in range(ROWS)])
+        model(**batch, use_cache=False).loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+    trained = time.process_time()
+    return {
+        "form": form,
+        "seed": seed,
+        "steps": steps,
+        "parameters": model.num_parameters(),
+        "loss": mean_loss(model.eval(), valid),
+        "minutes": (trained - started) / 60,
+    }
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """A line a form: mean and standard deviation over the seeds, best first."""
+    by_form: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        by_form.setdefault(result["form"], []).append(result)
+    lines = []
+    for form, runs in by_form.items():
+        losses = [result["loss"] for result in runs]
+        spread = statistics.stdev(losses) if len(losses) > 1 else float("nan")
+        minutes = statistics.mean(result["minutes"] for result in runs)
+        lines.append(
+            (
+                statistics.mean(losses),
+                f"{form:15} {runs[0]['parameters']:11,} {len(runs):5} {statistics.mean(losses):9.4f} {spread:7.4f} "
+                f"{minutes:8.1f}",
+            )
+        )
+    head = f"{'form':15} {'parameters':>11} {'seeds':>5} {'nats':>9} {'+-':>7} {'minutes':>8}"
+    return "\n".join([head, *(line for _, line in sorted(lines))])
+
+
+def main() -> None:
+    """Do the runs that are missing, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("runs/attention"), help="folder of the runs' results")
+    parser.add_argument("--corpus", default="music21", help="as for remi-two-stage train")
+    parser.add_argument("--steps", type=int, default=600, help=f"steps of {ROWS} rows of {ROW_LENGTH} tokens")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.output.mkdir(parents=True, exist_ok=True)
+    splits = split_by_melody(load_corpus(options.corpus).tunes)
+    train, valid = rows_of(splits.train), rows_of(splits.valid)
+    results = []
+    for seed in options.seeds:
+        for form in options.forms:
+            file = options.output / f"{form}-{options.steps}-{seed}.json"
+            if not file.exists():
+                result = run(form, seed, options.steps, train, valid)
+                unfinished = file.with_suffix(".unfinished")
+                unfinished.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+                unfinished.replace(file)
+            results.append(json.loads(file.read_text(encoding="utf-8")))
+            print(f"{form}, seed {seed}: {results[-1]['loss']:.4f} nats a token", flush=True)
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
