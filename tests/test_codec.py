@@ -9,7 +9,7 @@ import pytest
 
 from remi_two_stage.core.codec import decode, detail_sequence, encode, encode_with_losses, extract_chord_sequence
 from remi_two_stage.core.errors import EncodingError, GrammarError
-from remi_two_stage.core.piece import Bar, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.scores.harmony import label_chords
 from remi_two_stage.scores.read_abc import read_abc
@@ -109,6 +109,7 @@ def bar(*notes: Note, **signs: object) -> Bar:
         (melody(bar(Note(0, 60, 24), Note(0, 60, 48))), "a unison", Note(0, 60, 48)),
         (melody(bar(Note(0, 60, 24), Note(100, 62, 4))), "starts after its bar's end", Note(0, 60, 24)),
         (melody(bar(Note(0, 60, 24), endings=(1,))), "an ending left open", Note(0, 60, 24)),
+        (melody(bar(Note(0, 60, 24), chords=(Chord(0, "I"), Chord(0, "V")))), "a chord at another's", Note(0, 60, 24)),
     ],
 )
 def test_what_tokens_cannot_say_is_changed_and_counted(piece: Piece, loss: str, kept: Note) -> None:

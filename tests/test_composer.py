@@ -1,9 +1,13 @@
 """Composing: whatever the weights, every request ends in a valid piece, or is refused before any work."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from transformers import GenerationConfig
 
 from remi_two_stage.composer import Composer, Sampling
 from remi_two_stage.core.codec import decode, encode, extract_chord_sequence
@@ -71,6 +75,19 @@ def test_the_same_seed_gives_the_same_music_and_leaves_the_callers_random_state(
     assert composer.compose("jig", bars=3, seed=12) != first
 
 
+def test_seeds_hold_when_several_threads_compose(composer: Composer) -> None:
+    alone = composer.plan(bars=6, seed=5)
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda _: composer.plan(bars=6, seed=5), range(6)))
+    assert together == [alone] * 6
+
+
+def test_tempo_title_and_metadata_of_a_plan_stay(composer: Composer) -> None:
+    skeleton = replace(Plan.parse("I | V | I", tempo=127).skeleton, title="Mine", metadata=(("C", "me"),))
+    piece = composer.realize(Plan(skeleton), seed=1)
+    assert (piece.tempo, piece.title, piece.metadata) == (127, "Mine", (("C", "me"),))
+
+
 def test_greedy_needs_no_seed(composer: Composer) -> None:
     greedy = Sampling(greedy=True)
     assert composer.plan(bars=2, sampling=greedy) == composer.plan(bars=2, sampling=greedy)
@@ -97,6 +114,12 @@ def test_progress_counts_the_bars_of_both_stages(composer: Composer) -> None:
         ({"tempo": 5}, "cannot write at 5 quarter notes a minute; ask for 30 to 300"),
         ({"voices": ["S", "S"]}, r"cannot write for the voices \['S', 'S'\]"),
         ({"seed": -1}, "the seed -1 is out of range"),
+        ({"seed": 1.9}, "the seed 1.9 is out of range"),
+        ({"bars": "x"}, "cannot write 'x' bars"),
+        ({"key": None}, "there is no key None"),
+        ({"meter": 6}, "there is no metre 6"),
+        ({"tempo": "fast"}, "cannot write at 'fast' quarter notes"),
+        ({"voices": "SATB"}, "cannot write for the voices 'SATB'; give a list"),
     ],
 )
 def test_impossible_requests_are_refused(composer: Composer, request_: dict[str, object], message: str) -> None:
@@ -104,7 +127,17 @@ def test_impossible_requests_are_refused(composer: Composer, request_: dict[str,
         composer.compose(**request_)
 
 
-@pytest.mark.parametrize("settings", [{"temperature": 0}, {"top_p": 0}, {"top_p": 1.5}, {"top_k": -1}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0},
+        {"temperature": float("inf")},
+        {"temperature": "hot"},
+        {"top_p": 0},
+        {"top_p": 1.5},
+        {"top_k": -1},
+    ],
+)
 def test_impossible_sampling_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(RequestError, match="no sampling with temperature"):
         Sampling(**settings)
@@ -120,6 +153,17 @@ def test_a_missing_model_is_named(path: str) -> None:
     with pytest.raises(RemiError, match=r"there is no model 'no such folder'|from '\.'|\. holds") as raised:
         Composer.from_pretrained(path)
     assert isinstance(raised.value, CheckpointError)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("model.safetensors", b"\x00" * 40), ("config.json", b'{"model_type": "remi_two_stage", "planner_config": 7}')],
+)
+def test_a_damaged_model_is_named(composer: Composer, file: str, content: bytes, tmp_path: Path) -> None:
+    composer.model.save_pretrained(tmp_path)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(CheckpointError, match="no model can be loaded from"):
+        Composer.from_pretrained(tmp_path)
 
 
 def written(ids: Sequence[int]) -> list[str]:
@@ -145,6 +189,44 @@ def test_beams_are_locked_to_the_grammar(composer: Composer) -> None:
     plans = composer.model.planner.generate(prompt, num_beams=3, num_return_sequences=3)
     for row in plans.tolist():
         assert decode(written(row)).bar_count == 3
+
+
+def test_every_sequence_keeps_to_the_ranges_of_its_own_prompt(composer: Composer) -> None:
+    prompt = globals_ids("<time=2/4>", "<key=Cmaj>", "<Bars=2>", "<voice=M>")
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        sequences = composer.model.generate(
+            torch.cat([prompt, prompt]), pitch_shift=[-24, 24], num_return_sequences=3, do_sample=True
+        )
+    lowest, highest = VOICE_RANGES["M"]
+    for row, shift in zip(sequences.tolist(), (-24, -24, -24, 24, 24, 24), strict=True):
+        pitches = [pitch + shift for *_, pitch in decode(written(row)).note_list()]
+        assert pitches
+        assert lowest <= min(pitches) <= max(pitches) <= highest
+
+
+def test_without_a_prompt_the_planner_begins_by_itself(composer: Composer) -> None:
+    plan = decode(written(composer.model.planner.generate()[0].tolist()))
+    assert 1 <= plan.bar_count <= 64
+
+
+def test_a_limit_on_the_length_is_kept(composer: Composer) -> None:
+    prompt = globals_ids("<time=2/4>", "<key=Cmaj>", "<Bars=60>", "<voice=M>")
+    short = composer.model.planner.generate(prompt, GenerationConfig(max_length=20, pad_token_id=PAD))
+    assert short.shape[1] == 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_new_tokens": 5}, "max_new_tokens cannot be set for both stages together"),
+        ({"pitch_shift": 100}, "pitch_shift is 100 for 1 prompts"),
+        ({"pitch_shift": [0, 0]}, r"pitch_shift is \[0, 0\] for 1 prompts"),
+    ],
+)
+def test_settings_that_cannot_hold_are_refused(composer: Composer, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        composer.model.generate(globals_ids("<time=2/4>", "<key=Cmaj>", "<voice=M>"), **settings)
 
 
 def test_without_the_grammar_the_model_writes_what_it_likes(composer: Composer) -> None:

@@ -153,3 +153,24 @@ def test_forms_are_told_apart() -> None:
     assert form_of(ids(f"{plan} <EOS>".split())) == "plan"
     assert form_of(ids(f"{plan} <voice=M> <EOS>".split())) == "full"
     assert form_of(ids(f"{plan} <Detail> <BarStart> <Chord_I> <voice=M> <EOS>".split())) == "detail"
+
+
+def test_where_every_pitch_of_a_voice_sounds_no_further_onset_is_offered() -> None:
+    lowest, highest = VOICE_RANGES["M"]
+    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I> <BarStart> <Chord_I> <Detail>"
+    chord = " ".join(f"<Note-On={pitch}> <Duration=72>" for pitch in range(lowest, highest + 1))
+    grammar = Grammar("detail", strict_from=len(plan.split()))
+    for token in ids(f"{plan} <BarStart> <Chord_I> <voice=M> <RelPos=0> {chord}".split()):
+        grammar.advance(token)
+    assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<Velocity=8>", "<BarStart>"]
+    for token in ids("<BarStart> <Chord_I> <voice=M>".split()):
+        grammar.advance(token)
+    assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<RelPos=24>", "<EOS>"]
+
+
+def test_without_a_number_of_bars_a_plan_ends_after_64_at_most() -> None:
+    for seed in range(30):
+        choose = random.Random(seed)
+        prompt = ids(["<BOS>", f"<time={choose.choice(METERS)}>", "<key=Cmaj>", "<voice=M>"])
+        plan = compose_at_random("plan", prompt, choose)
+        assert 1 <= decode([NAMES[token] for token in plan]).bar_count <= 64
