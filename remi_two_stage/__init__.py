@@ -1,7 +1,7 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
-    core/           Piece, chords, vocabulary, grammar, codec, ABC writer, models, decoding: travels with every
-    checkpoint scores/         files and music21 scores <-> Piece; the chords heard in a piece
+    core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no scores, no music21
+    scores/         files and music21 scores <-> Piece; the chords heard in a piece
     composer.py     Composer: plan, realize, compose
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages

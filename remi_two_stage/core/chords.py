@@ -1,11 +1,11 @@
-"""Chord labels (Roman numerals), chord names, and the chord plan as text that a musician reads and types.
+"""Chord labels (Roman numerals) and chord names.
 
 Conventions
 - A label is a Roman numeral counted from the *major* scale on the tonic in every mode (C minor has bIII, bVI, bVII),
   upper case for a major third and lower case for a minor one, then a suffix: `I`, `ii`, `V7`, `viio7`, `bVII`,
   `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
 - A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on a key, labels do not.
-- Inversions have no label: a name's bass (`Am7/E`) is dropped from files and counted, and refused in typed plans.
+- Inversions have no label: the bass of a name (`Am7/E`) is dropped from files and refused in typed plans.
 """
 
 from __future__ import annotations

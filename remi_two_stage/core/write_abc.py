@@ -26,6 +26,7 @@ _BARS_PER_LINE = 4
 _MIDDLE_C_OCTAVE = 5
 _NOT_IN_LABELS = r"[\[\]%\\]"
 _BASS_CLEF_BELOW = 57  # mean pitch
+_MALE_VOICES = ("T", "B")  # share the lower staff of a choir
 
 
 def write_abc(piece: Piece) -> str:
@@ -88,6 +89,8 @@ def _one_line(text: str) -> str:
 
 def _clef(piece: Piece, voice: int) -> str:
     pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+    if piece.voices[voice] in _MALE_VOICES:
+        return "bass"
     return "bass" if pitches and sum(pitches) < _BASS_CLEF_BELOW * len(pitches) else "treble"
 
 
