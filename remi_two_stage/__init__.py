@@ -1,6 +1,6 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
-    core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no scores, no music21
+    core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no music21
     scores/         files and music21 scores <-> Piece; the chords heard in a piece
     composer.py     Composer: plan, realize, compose
     data/           corpora, their splits, the datasets of both stages
