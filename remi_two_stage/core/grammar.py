@@ -165,6 +165,7 @@ class Grammar:
             token = yield (VOICE,)
         while token in VOICE:
             self._voices.append(token)
+            self._structure.has_parts = len(self._voices) > 1
             others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
             token = yield (*others, *self._header_choice())
         self._sounding = {voice: {} for voice in self._voices}

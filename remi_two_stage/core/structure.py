@@ -4,7 +4,8 @@ Given music may do what real scores do. Composed music (`strict`) is held to wha
 - exactly the bars that `<Bars=>` asks for; a pick-up counts as none;
 - a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a
   `<BarLen=>` of a full bar less n ticks, so that a repeat leads back into the pick-up without a gap;
-- a first ending closes with a repeat and is followed by the second one; what is opened is closed; metre and key stay.
+- a first ending closes with a repeat and is followed by the second one; what is opened is closed; with several voices
+  the first repeat is opened by a sign (players of ABC lose count otherwise); metre and key stay.
 """
 
 from __future__ import annotations
@@ -69,11 +70,13 @@ class Structure:
         total: Bars asked for by `<Bars=>`; None if it is absent.
         offset: Metrical position at which the current bar starts, in ticks.
         length: Ticks in the current bar.
+        has_parts: Whether several voices sing; their first repeat is to be opened by a sign.
         beat_length: Ticks in a beat of the current metre.
     """
 
     def __init__(self) -> None:
         self.total: int | None = None
+        self.has_parts = False
         self.key = KEY.start
         self.offset = self.length = self.beat_length = 0
         self._bar_length: int | None = None
@@ -82,7 +85,7 @@ class Structure:
         self._pickup = self._pickup_due = 0
         self._is_first = True
         self._is_pickup = self._is_complement = False
-        self._repeat_open = self._needs_second = False
+        self._repeat_open = self._needs_second = self._was_closed = False
         self._ending: tuple[int, ...] = ()
         self._new_ending: tuple[int, ...] = ()
         self._header_step = self._footer_step = 0
@@ -91,6 +94,11 @@ class Structure:
     def _remaining(self) -> int:
         """Bars that may still be counted; without `<Bars=>` composed music has at most as many as can be asked for."""
         return (MAX_BARS if self.total is None else self.total) - self._counted
+
+    @property
+    def _may_close(self) -> bool:
+        """Whether composed music may end a repeat here: a lone melody's first one may begin without a sign."""
+        return self._repeat_open or self._was_closed or not self.has_parts
 
     def set_meter(self, token: int) -> None:
         """Take a `<time=>` token."""
@@ -119,7 +127,7 @@ class Structure:
         if self._ending or self._header_step >= 2:
             return only(BAR_START)
         repeat = () if self._repeat_open else only(REPEAT_START)
-        first = only(_FIRST) if self._bars_in_section and self._remaining >= 2 else ()
+        first = only(_FIRST) if self._bars_in_section and self._remaining >= 2 and self._may_close else ()
         return (*repeat, *first, *only(BAR_START))
 
     def begin_bar(self) -> None:
@@ -159,7 +167,7 @@ class Structure:
             return only(PICK_UP.start + self._pickup_due - 1), False
         if self._is_first:
             return (pickups,), True
-        if not self._pickup or self._bar_length is None:
+        if not self._pickup or self._bar_length is None or not (self._may_close or self._remaining == 1):
             return (), True
         length = self._bar_length - self._pickup
         in_first_ending = (self._new_ending or self._ending) == (_FIRST,)
@@ -197,7 +205,9 @@ class Structure:
             return only(REPEAT_END) if self._footer_step == 1 and self._needs_second else ()
         if self._is_pickup or (self._pickup and not self._is_complement):
             return ()
-        return only(ENDING_END if self._ending else REPEAT_END)
+        if self._ending:
+            return only(ENDING_END)
+        return only(REPEAT_END) if self._may_close else ()
 
     def read_footer(self, token: int) -> None:
         """Take an `<EndingEnd>` or `<RepeatEnd>`."""
@@ -208,6 +218,7 @@ class Structure:
         if not self._needs_second:
             self._pickup_due = self._pickup if self._is_complement and self._remaining > 0 else 0
             self._repeat_open, self._bars_in_section, self._pickup = False, 0, 0
+            self._was_closed = True
 
     def may_leave_bar(self, strict: bool) -> bool:
         """Whether the bar may end without (a further) footer token."""
