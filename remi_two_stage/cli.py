@@ -116,7 +116,12 @@ def _add_plan(commands: Any) -> None:
 
 
 def _add_realize(commands: Any) -> None:
-    parser = commands.add_parser("realize", help="write the notes over your own chord plan")
+    parser = commands.add_parser(
+        "realize",
+        help="write the notes over your own chord plan",
+        epilog="Chords in a bar divide its beats; with / each item takes a beat and / holds: D / A7. Repeats and "
+        "endings are |: :| [1 [2 as in ABC, (A7) is a pick-up of one beat, (A7 1/8) one of an eighth note.",
+    )
     parser.add_argument("chords", help='such as "I | IV V7 | I" or, in the key, "D | G A7 | D"')
     _add_request(parser, style=None, key="C")
     _add_output(parser)
@@ -149,9 +154,13 @@ def _realize(options: argparse.Namespace) -> None:
 
 def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
     """The composer, the seed and the sampling of a request; refuses an output that is no folder before any work."""
+    import torch
+
     from .composer import Composer, Sampling
 
     _quiet()
+    # A step of a small model is too short to share among threads, and waits for them where other work runs.
+    torch.set_num_threads(1)
     output = getattr(options, "output", None)
     if output is not None and output.exists() and not output.is_dir():
         raise RequestError(f"the output {str(output)!r} is a file; name a folder")
@@ -172,7 +181,8 @@ def _quiet() -> None:
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
     voices = None if options.voices is None else options.voices.split(",")
-    return {name: getattr(options, name) for name in ("style", "key", "meter", "tempo")} | {"voices": voices}
+    style = None if options.style is None else options.style.lower().replace(" ", "-")
+    return {"style": style, "key": options.key, "meter": options.meter, "tempo": options.tempo, "voices": voices}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from remi_two_stage.core.codec import decode, detail_sequence, encode
 from remi_two_stage.core.errors import GrammarError
 from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
-from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.core.vocabulary import DEFAULT_VOICE_RANGE, DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
 from remi_two_stage.scores.read_abc import read_abc
 
 METERS = [meter for meter in FAMILIES["time"] if meter != "none"]
@@ -86,6 +87,9 @@ def test_any_choice_of_notes_is_a_piece_over_that_plan_in_the_voices_ranges(seed
     for voice, _, _, pitch in piece.note_list():
         lowest, highest = VOICE_RANGES[voice]
         assert lowest <= pitch + shift <= highest
+    for voice in voices:
+        sung = [(onset, onset + duration) for name, onset, duration, _ in piece.note_list() if name == voice]
+        assert all(first[1] <= second[0] for first, second in pairwise(sung))
     end = sum(bar.length for bar in piece.bars)
     assert all(24 * (onset + duration) <= end for _, onset, duration, _ in piece.note_list())
 
@@ -164,14 +168,14 @@ def test_forms_are_told_apart() -> None:
 
 
 def test_where_every_pitch_of_a_voice_sounds_no_further_onset_is_offered() -> None:
-    lowest, highest = VOICE_RANGES["M"]
-    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=M> <BarStart> <Chord_I> <BarStart> <Chord_I> <Detail>"
+    lowest, highest = DEFAULT_VOICE_RANGE
+    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=V1> <BarStart> <Chord_I> <BarStart> <Chord_I> <Detail>"
     chord = " ".join(f"<Note-On={pitch}> <Duration=72>" for pitch in range(lowest, highest + 1))
     grammar = Grammar("detail", strict_from=len(plan.split()))
-    for token in ids(f"{plan} <BarStart> <Chord_I> <voice=M> <RelPos=0> {chord}".split()):
+    for token in ids(f"{plan} <BarStart> <Chord_I> <voice=V1> <RelPos=0> {chord}".split()):
         grammar.advance(token)
     assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<Velocity=8>", "<BarStart>"]
-    for token in ids("<BarStart> <Chord_I> <voice=M>".split()):
+    for token in ids("<BarStart> <Chord_I> <voice=V1>".split()):
         grammar.advance(token)
     assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<RelPos=24>", "<EOS>"]
 

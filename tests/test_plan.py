@@ -77,6 +77,12 @@ def test_bars_before_a_pick_up_hold_chords_on_their_own_beats() -> None:
     assert plan.skeleton.bars[-1].chords == (Chord(0, "I"), Chord(24, "V7"))
 
 
+def test_endings_may_be_written_with_a_bar_line_as_in_abc() -> None:
+    assert Plan.parse("|: F | Bb C7 |1 F C7 :|2 F ||", Key("F")) == Plan.parse(
+        "|: F | Bb C7 | [1 F C7 :| [2 F ||", Key("F")
+    )
+
+
 def test_signs_may_touch_the_chords_and_lines_may_end_with_a_bar_line() -> None:
     assert Plan.parse("|:I|V:|\n| I |\n| V |").text() == "|: I | V :|\nI | V |"
 

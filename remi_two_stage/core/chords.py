@@ -195,7 +195,7 @@ def parse_roman(text: str) -> str:
         return text
     match = re.fullmatch(r"([#b♯♭]?)([IV]+|[iv]+)(.*)", text)
     if match is None or match[2].upper() not in _DEGREES:
-        raise ChordError(f"there is no chord {text!r}; write a Roman numeral such as I, ii, V7, viio7 or bVII")
+        raise ChordError(f"there is no chord {text!r}; write a Roman numeral (I, ii, V7, bVII) or a name (D, Em, A7)")
     accidental, numeral, suffix = match.groups()
     if re.fullmatch(r"(6|64|65|43|42|2|6/4|6/5|4/3|4/2|/.*)", suffix):
         raise ChordError(

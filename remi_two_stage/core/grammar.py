@@ -65,6 +65,8 @@ REL_POS, NOTE_ON, DURATION, VELOCITY, DYNAMICS = (
 _KNOWN_CHORD = range(CHORD.start, token_id("Chord", "unk"))
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
+_LINES = frozenset(token_id("voice", name) for name in ("M", "S", "A", "T", "B"))
+"""Voices that, when composed, have one note at a time."""
 _UNLIMITED = 1 << 30
 
 
@@ -287,8 +289,10 @@ class Grammar:
         position = bar.offset - 1
 
         def onward(lowest: int | None = None) -> Choice:
-            notes = () if lowest is None else self._pitches(voice, lowest, position - bar.offset)
-            first = max(position + 1, bar.offset + self._first_free(voice))
+            is_line = self.is_strict and voice in _LINES
+            notes = () if lowest is None or is_line else self._pitches(voice, lowest, position - bar.offset)
+            silent = max(sounding.values(), default=0) if is_line else self._first_free(voice)
+            first = max(position + 1, bar.offset + silent)
             after = self._after_bar(self._is_ringing(bar.length)) if follow is None else follow
             return (*notes, values("RelPos", 0, range(first, end)), *after)
 

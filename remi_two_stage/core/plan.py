@@ -2,8 +2,8 @@
 
 Text form: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
 chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
-it. `|: :| [1 [2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of an
-eighth note; the bars that lead back to it, and the last one, are shorter by it.
+it. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of
+an eighth note; the bars that lead back to it, and the last one, are shorter by it.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """
@@ -203,7 +203,7 @@ def _label(item: str, key: Key) -> str:
 def _typed_bars(text: str) -> Iterator[_TypedBar]:
     """Bars of a typed plan; signs between two bars go to the one that they belong to."""
     bar, number = _TypedBar(phrase_start=True), 1
-    for sign in _SIGNS.findall(text):
+    for sign in _SIGNS.findall(re.sub(r"\|\s*([1-9](?:,[1-9])*)(?=\s)", r"| [\1", text)):
         if sign in _BAR_LINES:
             if bar.items:
                 bar.repeat_end = sign[0] == ":"

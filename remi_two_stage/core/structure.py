@@ -4,8 +4,9 @@ Given music may do what real scores do. Composed music (`strict`) is held to wha
 - exactly the bars that `<Bars=>` asks for; a pick-up counts as none;
 - a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a
   `<BarLen=>` of a full bar less n ticks, so that a repeat leads back into the pick-up without a gap;
-- a first ending closes with a repeat and is followed by the second one; what is opened is closed; with several voices
-  the first repeat is opened by a sign (players of ABC lose count otherwise); metre and key stay.
+- a first ending closes with a repeat and is followed by the second one; what is opened is closed, and what is
+  closed was opened by a sign, but for the first repeat of a lone melody (players lose count otherwise); metre and key
+  stay.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class Structure:
 
     @property
     def _may_close(self) -> bool:
-        """Whether composed music may end a repeat here: a lone melody's first one may begin without a sign."""
-        return self._repeat_open or self._was_closed or not self.has_parts
+        """Whether composed music may end a repeat here: only a lone melody's first one may begin without a sign."""
+        return self._repeat_open or not (self.has_parts or self._was_closed)
 
     def set_meter(self, token: int) -> None:
         """Take a `<time=>` token."""
