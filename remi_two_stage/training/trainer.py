@@ -1,6 +1,6 @@
 """The way from a corpus to a model folder: read, split, train the stages, join them, measure what was saved.
 
-The output folder ends up with the model (config.json, model.safetensors, the tokenizer, generation_config.json) and
+The output folder ends up with the model (config.json, model.safetensors, the tokenizer) and
 `training.json`, which says how it was made and how good it is. Checkpoints of the run, and finished stages, are in
 `run/`; the same call again goes on from there.
 """
@@ -15,12 +15,10 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import GenerationConfig
 
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
 from ..core.tokenization_remi import REMIABCTokenizer
 from ..core.tokenization_remi import register_auto_classes as register_tokenizer
-from ..core.vocabulary import BOS, EOS, PAD
 from ..data.corpus import Corpus, load_corpus
 from ..data.crop import crop_to_length
 from ..data.datasets import BarChordDataset, FullDetailDataset, PackedRows, StageDataset
@@ -107,8 +105,6 @@ def _save_model(plan: TrainingPlan) -> None:
     model = TwoStageModel.from_stages(planner, detail).to(getattr(torch, plan.dtype))
     model.save_pretrained(plan.output)
     REMIABCTokenizer().save_pretrained(plan.output)
-    generation = GenerationConfig(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD, do_sample=True, top_p=0.95)
-    generation.save_pretrained(plan.output)
 
 
 def _save_record(plan: TrainingPlan, corpus: Corpus, splits: Splits) -> None:
