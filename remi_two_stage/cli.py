@@ -64,7 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_request(parser: argparse.ArgumentParser, style: str | None, key: str) -> None:
-    parser.add_argument("--style", default=style, help="such as jig, reel, waltz, hymn, chorale (default: %(default)s)")
+    style_help = f"such as jig, reel, waltz, hymn, chorale (default: {style or 'left open'})"
+    parser.add_argument("--style", default=style, help=style_help)
     parser.add_argument("--key", default=key, help="tonic and mode, such as D, Am, Gmix (default: %(default)s)")
     parser.add_argument("--meter", help="such as 6/8, 4/4, C| (default: the style's own)")
     parser.add_argument("--tempo", type=float, help="quarter notes a minute")

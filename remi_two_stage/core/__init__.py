@@ -1,1 +1,1 @@
-"""What travels with every checkpoint to the Hub: flat modules that need torch and transformers alone."""
+"""Flat modules that need torch and transformers alone; what the models use of them is saved with every checkpoint."""
