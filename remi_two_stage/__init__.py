@@ -18,7 +18,8 @@ from typing import Any
 
 _MODULES = {
     "composer": ("Composer", "Sampling"),
-    "core.codec": ("decode", "encode", "extract_chord_sequence"),
+    "core.codec": ("decode", "encode"),
+    "core.forms": ("extract_chord_sequence",),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
         "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "RemiError",

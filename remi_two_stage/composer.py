@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from .core.codec import decode, encode, extract_chord_sequence, globals_tokens
+from .core.codec import decode, encode, globals_tokens
 from .core.errors import CheckpointError, RemiError, RequestError
+from .core.forms import extract_chord_sequence
 from .core.generation_remi import GrammarGenerationMixin, detail_prompts
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece

@@ -31,7 +31,7 @@ LAYERS = (
 )
 CORE_LAYERS = (
     {"__init__", "errors", "piece", "chords", "vocabulary"},
-    {"plan", "structure", "grammar", "codec", "abc_spelling", "abc_values", "write_abc", "configuration_remi"},
+    {"plan", "structure", "grammar", "forms", "codec", "abc_spelling", "abc_values", "write_abc", "configuration_remi"},
     {"tokenization_remi", "attention_remi", "blockwise_remi", "coordinates_remi"},
     {"modeling_remi", "generation_remi"},
     {"pipeline_remi"},

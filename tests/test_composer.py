@@ -10,9 +10,10 @@ import torch
 from transformers import GenerationConfig
 
 from remi_two_stage.composer import Composer, Sampling
-from remi_two_stage.core.codec import decode, encode, extract_chord_sequence
+from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
+from remi_two_stage.core.forms import extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
@@ -236,6 +237,18 @@ def test_without_the_grammar_the_model_writes_what_it_likes(composer: Composer) 
         free = composer.model.planner.generate(prompt, do_sample=True, max_new_tokens=40, grammar=False)
     with pytest.raises(GrammarError, match=r"may not stand here|stops before"):
         decode(written(free[0].tolist()))
+
+
+@pytest.mark.parametrize("mark", ["<After>", "<Context>"])
+def test_given_bars_are_given_whole(composer: Composer, mark: str) -> None:
+    tokens = encode(composer.compose("jig", bars=4, seed=1))
+    prompt = infilling_sequence(tokens, 2) if mark == "<After>" else melody_sequence(tokens)
+    stage = composer.model.detail if mark == "<After>" else composer.model.planner
+    whole = torch.tensor([[TOKEN_IDS[name] for name in prompt[: prompt.index("<Detail>") + 1]]])
+    written = decode([token_names()[token] for token in stage.generate(whole, do_sample=False)[0].tolist()])
+    assert written.bar_count == 4
+    with pytest.raises(GrammarError, match="the given bars stop before <Detail>; end the prompt there"):
+        stage.generate(whole[:, :-1], do_sample=False)
 
 
 def test_an_ungrammatical_prompt_is_refused_with_its_position(composer: Composer) -> None:

@@ -8,9 +8,10 @@ from transformers import DynamicCache, StaticCache
 from tunes import kesh_jig
 
 from remi_two_stage import read_abc
-from remi_two_stage.core.codec import decode, detail_sequence, encode, extract_chord_sequence
+from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, default_bar_tokens
 from remi_two_stage.core.coordinates_remi import BarReader
+from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.vocabulary import TOKEN_IDS
 
 # Pick-up, repeats split in the middle of a bar, endings, a change of metre and of key, rests, two voices.
@@ -80,7 +81,11 @@ def read(reader: BarReader, ids: torch.Tensor, **kwargs: torch.Tensor | None) ->
     return [list(zip(*rows, strict=True)) for rows in zip(new["bar"].tolist(), new["time"].tolist(), strict=True)]
 
 
-@pytest.mark.parametrize("form", [list, extract_chord_sequence, detail_sequence], ids=["full", "plan", "detail"])
+def infilling(tokens: list[str]) -> list[str]:
+    return infilling_sequence(tokens, 2)
+
+
+@pytest.mark.parametrize("form", [list, extract_chord_sequence, detail_sequence, infilling, melody_sequence])
 def test_coordinates_are_those_of_the_piece(reader: BarReader, form: type) -> None:
     for tune in tunes():
         tokens = form(tune)
@@ -107,6 +112,18 @@ def test_a_note_has_the_coordinates_of_its_bar_and_beat_in_the_plan(reader: BarR
             by_bar[index > split].setdefault(name, set()).add(where)
     assert by_bar[0] == by_bar[1]
     assert max(bar for bar, _ in coordinates) == tokens[:split].count("<BarStart>")
+
+
+def test_given_bars_have_the_coordinates_of_the_bars_that_they_are(reader: BarReader) -> None:
+    """Bars after `<After>` count on from the plan in front of them, those after `<Context>` from the first."""
+    tokens = tunes()[1]
+
+    def bar_starts(form: list[str]) -> list[tuple[int, int]]:
+        return [where for name, where in zip(form, read(reader, ids_of(form))[0], strict=True) if name == "<BarStart>"]
+
+    whole = bar_starts(tokens)
+    assert bar_starts(infilling_sequence(tokens, 3)) == [*whole, *whole[:3]]
+    assert bar_starts(melody_sequence(tokens)) == [*whole, *whole]
 
 
 def test_left_padding_and_masked_tokens_change_nothing(reader: BarReader) -> None:

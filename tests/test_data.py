@@ -11,9 +11,9 @@ import torch
 
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import CorpusError, RequestError
-from remi_two_stage.core.grammar import Grammar, check_grammar
+from remi_two_stage.core.grammar import Grammar, check_grammar, form_of
 from remi_two_stage.core.piece import Chord, Key, Piece
-from remi_two_stage.core.vocabulary import DETAIL, EOS, TOKEN_IDS, TOKENS, token_names
+from remi_two_stage.core.vocabulary import CONTEXT, DETAIL, EOS, IDS, TOKEN_IDS, TOKENS, token_names
 from remi_two_stage.data.corpus import Corpus, load_corpus
 from remi_two_stage.data.crop import crop, crop_to_length
 from remi_two_stage.data.datasets import (
@@ -21,6 +21,7 @@ from remi_two_stage.data.datasets import (
     BarChordDataset,
     FullDetailDataset,
     PackedRows,
+    SingleStageDataset,
     StageDataset,
     collate,
     pack,
@@ -45,6 +46,12 @@ def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def corpus(reels: Path) -> Corpus:
     return load_corpus(reels, processes=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def chorale(music21_corpus: Path) -> CorpusTune:
+    path = music21_corpus / "bach" / "bwv66.6.mxl"
+    return read_file(CorpusFile(path, "bach/bwv66.6.mxl", "chorale", four_parts_only=True)).tunes[0]
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +245,68 @@ def test_labels_are_exactly_the_sampled_tokens(kind: type[StageDataset], corpus:
             is_sampled = grammar.forced() is None and index > given
             assert label == (token if is_sampled else IGNORED)
             grammar.advance(token)
+
+
+def test_the_planner_is_also_shown_tunes_with_a_voice_given(chorale: CorpusTune, corpus: Corpus) -> None:
+    tunes = [chorale.tokens, *(tune.tokens for tune in corpus.tunes)]
+    some = BarChordDataset(tunes, from_melody=0.3)
+    assert len(tunes) < len(some) < 1.6 * len(tunes)
+    dataset = BarChordDataset(tunes, from_melody=1.0)
+    assert len(dataset) == 2 * len(tunes)
+    given = set()
+    for epoch in range(8):
+        dataset.set_epoch(epoch)
+        item = dataset[len(tunes)]
+        ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
+        check_grammar(ids, "melody")
+        learnt = {TOKENS[token][0] for token in labels if token != IGNORED}
+        assert learnt <= {"Chord", "RelPos", "structure"}
+        assert labels[: ids.index(DETAIL) + 1] == [IGNORED] * (ids.index(DETAIL) + 1)
+        assert len(ids) <= dataset.lengths[len(tunes)]
+        given |= {
+            names_of([token])[0] for token in ids[ids.index(CONTEXT) : ids.index(DETAIL)] if token in IDS["voice"]
+        }
+    assert len(given) > 1
+
+
+def test_the_detail_stage_is_also_shown_later_bars_first_and_other_voices_first(chorale: CorpusTune) -> None:
+    dataset = FullDetailDataset([chorale.tokens], infilling=0.5, voice_orders=0.5)
+    piece = decode(names_of(chorale.tokens))
+    forms, orders = set(), set()
+    for epoch in range(16):
+        dataset.set_epoch(epoch)
+        item = dataset[0]
+        ids = item["input_ids"].tolist()
+        shown = decode(names_of(ids))
+        assert sorted(shown.note_list()) == sorted(piece.note_list())
+        assert len(ids) <= dataset.lengths[0]
+        forms.add(form_of(ids))
+        orders.add(shown.voices[0])
+        labels = item["labels"].tolist()
+        assert labels[: ids.index(DETAIL) + 1] == [IGNORED] * (ids.index(DETAIL) + 1)
+    assert forms == {"detail", "infilling"}
+    assert len(orders) > 2
+
+
+def test_a_single_stage_learns_headers_and_notes(corpus: Corpus) -> None:
+    item = SingleStageDataset([corpus.tunes[0].tokens])[0]
+    assert item["input_ids"].tolist() == list(corpus.tunes[0].tokens)
+    learnt = {TOKENS[token][0] for token in item["labels"].tolist() if token != IGNORED}
+    assert {"Chord", "structure", "RelPos", "Note-On", "Duration"} <= learnt
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (BarChordDataset, {"from_melody": 1.5}),
+        (FullDetailDataset, {"infilling": -0.1}),
+        (FullDetailDataset, {"voice_orders": 2.0}),
+        (SingleStageDataset, {"omit_globals": 7.0}),
+    ],
+)
+def test_a_probability_is_one(kind: type[StageDataset], settings: dict[str, float], corpus: Corpus) -> None:
+    with pytest.raises(RequestError, match="it is a probability, from 0 to 1"):
+        kind([corpus.tunes[0].tokens], **settings)
 
 
 def test_the_planner_learns_its_globals_and_the_detail_stage_only_notes(corpus: Corpus) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from remi_two_stage.core.codec import decode, detail_sequence, encode
+from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import GrammarError
+from remi_two_stage.core.forms import detail_sequence
 from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
 from remi_two_stage.core.vocabulary import DEFAULT_VOICE_RANGE, DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
 from remi_two_stage.scores.read_abc import read_abc

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
-from remi_two_stage.core.modeling_remi import TwoStageModel
+from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
 from remi_two_stage.data.corpus import load_corpus
 from remi_two_stage.data.datasets import Item, PackedRows
 from remi_two_stage.data.splits import split_by_melody
@@ -69,6 +71,17 @@ def test_both_stages_end_up_in_one_folder_that_loads(plan: TrainingPlan) -> None
     assert model.dtype == torch.bfloat16
     assert AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids("<BOS>") == model.config.bos_token_id
     assert {path.suffix for path in folder.iterdir() if path.is_file()} <= {".json", ".safetensors", ".py"}
+
+
+def test_a_single_stage_is_trained_for_comparison_and_composes_by_itself(plan: TrainingPlan) -> None:
+    folder = train_two_stage(replace(plan, stage="single"))
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert isinstance(model, DetailGeneratorModel)
+    prompt = ["<BOS>", "<time=6/8>", "<key=Cmaj>", "<Bars=4>", "<voice=M>"]
+    written = model.generate(torch.tensor([[TOKEN_IDS[name] for name in prompt]]), do_sample=False)
+    tokens = [token_names()[token] for token in written[0].tolist()]
+    assert "<Detail>" not in tokens
+    assert decode(tokens).bar_count == 4
 
 
 def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: TrainingPlan) -> None:

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import ClassVar
 
 from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
+from .forms import first_bar
 from .grammar import check_grammar, form_of
 from .piece import Bar, Chord, Key, Meter, Note, Piece
 from .structure import ring_limits
 from .vocabulary import (
+    AFTER,
+    DETAIL,
     DYNAMICS,
     FAMILIES,
     FREE_METER,
@@ -37,8 +40,6 @@ from .vocabulary import (
 _MAX_ENDING = 9
 _REL_POS, _NOTE_ON = (tuple(token(family, value) for value in FAMILIES[family]) for family in ("RelPos", "Note-On"))
 _DURATION = ("", *(token("Duration", value) for value in FAMILIES["Duration"]))
-_GLOBAL_TOKENS = ("<BOS>", "<Style=", "<time=", "<key=", "<Tempo=", "<Bars=", "<voice=")
-_NOTE_TOKENS = ("<RelPos=", "<Note-On=", "<Duration=", "<Velocity=", "<Dynamics=")
 
 
 def encode(piece: Piece) -> list[str]:
@@ -65,32 +66,6 @@ def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
             raise EncodingError(error.message).at(title=piece.title, bar=number) from None
         previous = bar
     return [*tokens, "<EOS>"], losses
-
-
-def extract_chord_sequence(tokens: Sequence[str]) -> list[str]:
-    """The plan of a piece in the form "full" or "detail": its globals and every bar's header and footer, without the
-    notes.
-    """
-    if "<Detail>" in tokens:
-        return [*tokens[: tokens.index("<Detail>")], "<EOS>"]
-    first_bar = _first_bar(tokens)
-    plan = list(tokens[:first_bar])
-    in_notes = False
-    for name in tokens[first_bar:]:
-        in_notes = name.startswith("<voice=") or (in_notes and name.startswith(_NOTE_TOKENS))
-        if not in_notes:
-            plan.append(name)
-    return plan
-
-
-def detail_sequence(tokens: Sequence[str]) -> list[str]:
-    """The form "detail" of a piece in the form "full": its plan, `<Detail>`, then all its bars."""
-    return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[_first_bar(tokens) :]]
-
-
-def _first_bar(tokens: Sequence[str]) -> int:
-    """Index of the first bar's first token: what follows the globals."""
-    return next((index for index, name in enumerate(tokens) if not name.startswith(_GLOBAL_TOKENS)), len(tokens))
 
 
 def globals_tokens(
@@ -299,19 +274,20 @@ def _nearest(bins: range, value: float) -> int:
 
 
 def decode(tokens: Sequence[str]) -> Piece:
-    """The piece, in C, that a token sequence of any form says; a plan gives a piece with silent voices.
+    """The piece, in C, that a token sequence of any form says; a plan (also that of the form "melody") gives a piece
+    with silent voices.
 
     Raises:
         GrammarError: an unknown token, or one that may not stand where it does.
     """
     ids = [_id_at(position, name) for position, name in enumerate(tokens)]
-    form = form_of(ids)
-    check_grammar(ids, form)
+    check_grammar(ids, form_of(ids))
     builder = _PieceBuilder()
-    first_bar = _first_bar(tokens)
-    bars_from = tokens.index("<Detail>") + 1 if form == "detail" else first_bar
-    for index in (*ids[1:first_bar], *ids[bars_from:-1]):
-        builder.read(*TOKENS[index])
+    start = first_bar(tokens)
+    detail = ids.index(DETAIL) if DETAIL in ids else start - 1
+    later = range(ids.index(AFTER) + 1, detail) if AFTER in ids else range(0)
+    for index in chain(range(1, start), range(detail + 1, len(ids) - 1), later):
+        builder.read(*TOKENS[ids[index]])
     return builder.build()
 
 

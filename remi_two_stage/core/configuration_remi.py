@@ -17,6 +17,7 @@ from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 
 VOCABULARY_SIZE = len(token_names())
+DEFAULT_FORM = "table"
 FORMS: dict[str, dict[str, list[int]]] = {
     "table": {},
     "fourier": {"bar": [2, 4, 16], "time": [24, 72, 96], "token": [16, 1024]},
@@ -76,7 +77,7 @@ class RelativeTransformerConfig(PreTrainedConfig):
     intermediate_size: int = 2048
     num_hidden_layers: int = 6
     num_attention_heads: int = 8
-    relative_attention: str = "table"
+    relative_attention: str = DEFAULT_FORM
     max_rel_dist: int = 2048
     fourier_periods: dict[str, list[int]] | None = None
     rope_base: float | int = 10_000.0
@@ -163,7 +164,12 @@ class BarPlannerConfig(RelativeTransformerConfig):
 
 @strict
 class DetailGeneratorConfig(RelativeTransformerConfig):
-    """The detail generator: a wider decoder over the plan and all notes."""
+    """The detail generator: a wider decoder over the plan and all notes.
+
+    Attributes:
+        has_plan: Whether the plan stands in front of the notes; without it this is a model of the usual single stage,
+            which writes each bar's header and then its notes (the grammar's form "full").
+    """
 
     model_type: ClassVar[str] = "remi_detail_generator"
     base_config_key: ClassVar[str] = "detail_config"
@@ -172,6 +178,7 @@ class DetailGeneratorConfig(RelativeTransformerConfig):
     intermediate_size: int = 4096
     num_hidden_layers: int = 12
     num_attention_heads: int = 16
+    has_plan: bool = True
 
 
 @strict

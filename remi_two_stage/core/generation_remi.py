@@ -14,7 +14,7 @@ from transformers import GenerationConfig, GenerationMixin, LogitsProcessor, Log
 
 from .errors import GrammarError, RequestError
 from .grammar import Form, Grammar
-from .structure import BAR_START, only
+from .structure import only
 from .vocabulary import BOS, DETAIL, EOS, PAD
 
 MAX_NEW_TOKENS = 1 << 16
@@ -31,7 +31,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
     """Gives every token that the grammar does not allow next the score minus infinity.
 
     Args:
-        form: The grammar's form that the sequences have.
+        forms: For each prompt, the grammar's form that its sequence has.
         prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's
             strict rules.
         pitch_shifts: For each prompt, semitones from the tokens' pitch to the sounding one, for the ranges of voices.
@@ -40,15 +40,14 @@ class GrammarLogitsProcessor(LogitsProcessor):
         GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
     """
 
-    def __init__(self, form: Form, prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
-        self.form = form
+    def __init__(self, forms: Sequence[Form], prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
+        self.forms = forms
         self.pitch_shifts = pitch_shifts
         self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
         self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
         for prompt, ids in enumerate(self._prompts):
-            if form == "plan" and BAR_START in ids:
-                message = "the planner composes whole plans; end the prompt with the voices, before the first bar"
-                raise GrammarError(message, position=ids.index(BAR_START))
+            if forms[prompt] in ("infilling", "melody") and DETAIL not in ids:
+                raise GrammarError("the given bars stop before <Detail>; end the prompt there", position=len(ids))
             self._read(prompt, ids)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -79,7 +78,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         return grammar
 
     def _read(self, prompt: int, ids: list[int]) -> Grammar:
-        grammar = Grammar(self.form, len(self._prompts[prompt]), self.pitch_shifts[prompt])
+        grammar = Grammar(self.forms[prompt], len(self._prompts[prompt]), self.pitch_shifts[prompt])
         for token in ids:
             if grammar.is_finished and token in (PAD, EOS):
                 break
@@ -96,7 +95,9 @@ def _unpadded(ids: list[int]) -> list[int]:
 class GrammarGenerationMixin(GenerationMixin):
     """transformers' `generate()`, locked to the grammar unless `generation_config.grammar` is False."""
 
-    grammar_form: Form = "full"
+    def form_of_prompt(self, ids: Sequence[int]) -> Form:
+        """The form of the sequence that begins with a prompt."""
+        raise NotImplementedError
 
     def generate(
         self,
@@ -125,7 +126,8 @@ class GrammarGenerationMixin(GenerationMixin):
                     "the grammar cannot be followed from inputs_embeds; give input_ids, or grammar=False"
                 )
             inputs = torch.tensor([[BOS]], device=self.device) if prompts is None else prompts
-            processors.insert(0, GrammarLogitsProcessor(self.grammar_form, inputs, _shifts(pitch_shift, len(inputs))))
+            forms = [self.form_of_prompt(ids) for ids in inputs.tolist()]
+            processors.insert(0, GrammarLogitsProcessor(forms, inputs, _shifts(pitch_shift, len(inputs))))
             if config.max_new_tokens is None and config.max_length is None and "max_length" not in kwargs:
                 kwargs.setdefault("max_new_tokens", MAX_NEW_TOKENS)
         return super().generate(inputs, generation_config, processors, **kwargs)

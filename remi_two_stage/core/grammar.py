@@ -8,6 +8,12 @@
     full    = <BOS> globals bar* <EOS>
     plan    = <BOS> globals (header footer)* <EOS>
     detail  = <BOS> globals (header footer)* <Detail> bar* <EOS>            every bar's header and footer are the plan's
+    infilling = <BOS> globals (header footer)* <After> bar* <Detail> bar* <EOS>
+    melody  = <BOS> globals <Context> bar* <Detail> (header footer)* <EOS>
+
+In "infilling" the plan's later bars have their notes already: `<After>` stands where these begin, and the bars after
+`<Detail>` are those before it. In "melody" the bars after `<Context>` hold the first voice alone over `<Chord_unk>`,
+and the plan after `<Detail>` is theirs but for the chords.
 
 The rules below are written as coroutines that read like these lines: each `yield` offers what may come and receives
 what came. Up to `strict_from` the reader accepts whatever music was written so; from there on it offers only what a
@@ -21,11 +27,11 @@ key of the tokens (C).
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
-from .errors import GrammarError
+from .errors import GrammarError, RequestError
 from .piece import MODES
 from .structure import (
     BAR_START,
@@ -41,7 +47,9 @@ from .structure import (
     values,
 )
 from .vocabulary import (
+    AFTER,
     BOS,
+    CONTEXT,
     DEFAULT_VOICE_RANGE,
     DETAIL,
     EOS,
@@ -54,7 +62,7 @@ from .vocabulary import (
     token_names,
 )
 
-Form = Literal["full", "plan", "detail"]
+Form = Literal["full", "plan", "detail", "infilling", "melody"]
 Steps = Generator[Choice, int, int]
 """A rule: offers choices, receives tokens, and returns the first token that belongs to the next rule."""
 
@@ -62,12 +70,14 @@ CHORD, VOICE, STYLE, TEMPO, BARS = (IDS[family] for family in ("Chord", "voice",
 REL_POS, NOTE_ON, DURATION, VELOCITY, DYNAMICS = (
     IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity", "Dynamics")
 )
-_KNOWN_CHORD = range(CHORD.start, token_id("Chord", "unk"))
+_UNKNOWN_CHORD = token_id("Chord", "unk")
+_KNOWN_CHORD = range(CHORD.start, _UNKNOWN_CHORD)
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _LINES = frozenset(token_id("voice", name) for name in ("M", "S", "A", "T", "B"))
 """Voices that, when composed, have one note at a time."""
 _UNLIMITED = 1 << 30
+_FORM_MARKS: dict[int, Form] = {AFTER: "infilling", CONTEXT: "melody", DETAIL: "detail"}
 
 
 @dataclass(slots=True)
@@ -78,6 +88,7 @@ class PlannedBar:
     footer: list[int] = field(default_factory=list)
     offset: int = 0
     length: int = 0
+    beat_length: int = 0
 
     @property
     def begins_section(self) -> bool:
@@ -89,25 +100,37 @@ class Grammar:
     """Reads one sequence and always knows what may come next.
 
     Args:
-        form: Which of the three forms is read.
-        strict_from: Number of tokens that are given; what follows is being composed and offered strictly.
+        form: Which of the forms is read.
+        strict_from: Number of tokens that are given; what follows is being composed and offered strictly. In the forms
+            "infilling" and "melody" that is after `<Detail>`.
         pitch_shift: Semitones from the tokens' pitch to the sounding one; voice ranges hold for the latter.
+        given_voice: For each bar after `<Detail>`, the tokens that the first voice has to sing, its `<voice=>` left
+            out; none if it is composed as the others are.
 
     Attributes:
         allowed: What may come next; empty after `<EOS>`.
         position: How many tokens have been read.
-        plan: The bars' headers and footers read so far (in form "detail": the whole plan).
+        plan: The bars' headers and footers read so far (after `<Detail>`: the whole plan).
     """
 
-    def __init__(self, form: Form = "full", strict_from: int | None = None, pitch_shift: int = 0) -> None:
+    def __init__(
+        self,
+        form: Form = "full",
+        strict_from: int | None = None,
+        pitch_shift: int = 0,
+        given_voice: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         self.form = form
         self.strict_from = strict_from
         self.pitch_shift = pitch_shift
+        self.given_voice = given_voice
         self.position = 0
         self.plan: list[PlannedBar] = []
         self._voices: list[int] = []
         self._sounding: dict[int, dict[int, int]] = {}
         self._structure = Structure()
+        self._section_end = EOS
+        self._is_context = False
         self._steps = self._sequence()
         self.allowed: Choice = next(self._steps)
 
@@ -148,10 +171,17 @@ class Grammar:
         yield only(BOS)
         token = yield from self._globals()
         if self.form == "full":
-            return (yield from self._full_bars(token))
-        end = EOS if self.form == "plan" else DETAIL
-        yield from self._plan_bars(token, end)
-        return EOS if end == EOS else (yield from self._detail_bars())
+            return (yield from self._full_bars(token, EOS))
+        if self.form == "plan":
+            return (yield from self._plan_bars(token, EOS))
+        if self.form == "melody":
+            return (yield from self._melody())
+        yield from self._plan_bars(token, AFTER if self.form == "infilling" else DETAIL)
+        planned = len(self.plan)
+        if self.form == "infilling":
+            token = yield self._header_choice()
+            yield from self._full_bars(token, DETAIL)
+        return (yield from self._detail_bars(planned))
 
     def _globals(self) -> Steps:
         token = yield (_NAMED_STYLE if self.is_strict else STYLE, TIME)
@@ -169,7 +199,7 @@ class Grammar:
             self._voices.append(token)
             self._structure.has_parts = len(self._voices) > 1
             others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
-            token = yield (*others, *self._header_choice())
+            token = yield (*others, *(only(CONTEXT) if self.form == "melody" else self._header_choice()))
         self._sounding = {voice: {} for voice in self._voices}
         return token
 
@@ -193,15 +223,20 @@ class Grammar:
             token = yield self._header_choice()
         bar.header.append(token)
         length_choice, may_be_full = structure.length_choice(self.is_strict)
-        chords = (_KNOWN_CHORD,) if self.is_strict else (CHORD,)
+        chords = self._chord_choice()
         token = yield (*length_choice, *(chords if may_be_full else ()))
         if token not in CHORD:
             bar.header.append(token)
             structure.read_length(token)
             token = yield chords
-        bar.offset, bar.length = structure.offset, structure.length
+        bar.offset, bar.length, bar.beat_length = structure.offset, structure.length, structure.beat_length
         structure.count_bar()
         return (yield from self._chords(bar, token, follow))
+
+    def _chord_choice(self) -> Choice:
+        if self._is_context:
+            return only(_UNKNOWN_CHORD)
+        return (_KNOWN_CHORD,) if self.is_strict else (CHORD,)
 
     def _chords(self, bar: PlannedBar, token: int, follow: Choice | None) -> Steps:
         position = bar.offset
@@ -213,25 +248,33 @@ class Grammar:
                 return token
             bar.header.append(token)
             position = token - REL_POS.start
-            token = yield ((_KNOWN_CHORD,) if self.is_strict else (CHORD,))
+            token = yield self._chord_choice()
 
     def _chord_positions(self, bar: PlannedBar, last: int) -> Choice:
         """Positions of a further chord: anywhere later in given music, on later beats in composed music."""
-        end = bar.offset + bar.length
+        end, beat = bar.offset + bar.length, bar.beat_length
+        if self._is_context:
+            return ()
         if not self.is_strict:
             return (values("RelPos", 0, range(last + 1, end)),)
-        beat = self._structure.beat_length
         return only(*(REL_POS.start + position for position in range(last - last % beat + beat, end, beat)))
 
     def _after_bar(self, ringing: bool) -> Choice:
-        """What may follow a bar's content or footer: (more) footer, the next header, the end of the form."""
-        structure, strict = self._structure, self.is_strict
+        """What may follow a bar's content or footer: (more) footer, the next header, the end of the section."""
+        # Given music may have left what no strict rule leads out of.
+        return self._bar_end_choice(ringing, self.is_strict) or self._bar_end_choice(ringing, strict=False)
+
+    def _bar_end_choice(self, ringing: bool, strict: bool) -> Choice:
+        structure = self._structure
         footer = structure.footer_choice(strict, ringing)
         if not structure.may_leave_bar(strict):
             return footer
-        header = structure.header_choice(strict, ringing) if structure.may_go_on(strict) else ()
-        end = only(DETAIL if self.form == "detail" else EOS) if structure.may_end(strict) and not ringing else ()
-        return (*footer, *header, *end)
+        header = structure.header_choice(strict, ringing) if structure.may_go_on(self.is_strict) else ()
+        if self._section_end == AFTER:
+            may_end = structure.may_go_on(strict=True)
+        else:
+            may_end = structure.may_end(strict) and not ringing
+        return (*footer, *header, *(only(self._section_end) if may_end else ()))
 
     def _footer(self, token: int) -> Steps:
         while token in (ENDING_END, REPEAT_END):
@@ -241,13 +284,15 @@ class Grammar:
         return token
 
     def _plan_bars(self, token: int, end: int) -> Steps:
+        self._section_end = end
         while token != end:
             token = yield from self._header(token, None)
             token = yield from self._footer(token)
         return token
 
-    def _full_bars(self, token: int) -> Steps:
-        while token != EOS:
+    def _full_bars(self, token: int, end: int) -> Steps:
+        self._section_end = end
+        while token != end:
             token = yield from self._header(token, only(self._voices[0]))
             bar = self.plan[-1]
             ring = bar.length if self.is_strict else _UNLIMITED
@@ -255,34 +300,78 @@ class Grammar:
             token = yield from self._footer(token)
         return token
 
-    def _detail_bars(self) -> Steps:
-        ends = [bool(bar.footer) or following.begins_section for bar, following in pairwise(self.plan)]
-        rings = ring_limits([bar.length for bar in self.plan], [*ends, True])
-        following = [bar.header[0] for bar in self.plan[1:]] + [EOS]
-        yield only(self.plan[0].header[0])
-        for bar, ring, next_token in zip(self.plan, rings, following, strict=True):
-            for token in (*bar.header[1:], self._voices[0]):
+    def _melody(self) -> Steps:
+        del self._voices[1:]
+        self._is_context = True
+        token = yield self._header_choice()
+        yield from self._full_bars(token, DETAIL)
+        self._is_context = False
+        context, self.plan = self.plan, []
+        following = [bar.header[0] for bar in context[1:]] + [EOS]
+        yield only(context[0].header[0])
+        for bar, next_token in zip(context, following, strict=True):
+            self.plan.append(replace(bar, header=bar.header[:-1]))
+            for token in bar.header[1:-1]:
                 yield only(token)
             tail = [*bar.footer, next_token]
-            yield from self._voices_of_bar(bar, ring, only(tail[0]))
+            token = yield self._chord_choice()
+            yield from self._chords(self.plan[-1], token, only(tail[0]))
             for token in tail[1:]:
                 yield only(token)
         return EOS
 
-    def _voices_of_bar(self, bar: PlannedBar, ring: int, follow: Choice | None) -> Steps:
+    def _detail_bars(self, planned: int) -> Steps:
+        """Read the first `planned` bars of the plan with their notes."""
+        self._sounding = {voice: {} for voice in self._voices}
+        lengths = [bar.length for bar in self.plan]
+        ends = [bool(bar.footer) or following.begins_section for bar, following in pairwise(self.plan)] + [True]
+        # What is composed does not ring into bars that have their notes already.
+        given, composed = ring_limits(lengths, ends), ring_limits(lengths[:planned], [*ends[: planned - 1], True])
+        following = [bar.header[0] for bar in self.plan[1:planned]] + [EOS]
+        yield only(self.plan[0].header[0])
+        for index, next_token in enumerate(following):
+            bar = self.plan[index]
+            for token in (*bar.header[1:], self._voices[0]):
+                yield only(token)
+            tail = [*bar.footer, next_token]
+            ring = (composed if self.is_strict else given)[index]
+            yield from self._voices_of_bar(bar, ring, only(tail[0]), self._given_at(index, planned))
+            for token in tail[1:]:
+                yield only(token)
+        return EOS
+
+    def _given_at(self, index: int, planned: int) -> Sequence[int] | None:
+        if self.given_voice is None:
+            return None
+        if len(self.given_voice) != planned:
+            raise RequestError(f"the given voice has {len(self.given_voice)} bars, the plan {planned}; give as many")
+        return self.given_voice[index]
+
+    def _voices_of_bar(
+        self, bar: PlannedBar, ring: int, follow: Choice | None, given: Sequence[int] | None = None
+    ) -> Steps:
         """Read the voices of a bar, the first voice's token being read already; `follow` comes after the last one
-        (None: what follows a bar).
+        (None: what follows a bar), and `given` is what the first one sings.
         """
         token = self._voices[0]
         for index, voice in enumerate(self._voices):
             is_last = index + 1 == len(self._voices)
-            token = yield from self._voice(bar, voice, ring, follow if is_last else only(self._voices[index + 1]))
+            after = follow if is_last else only(self._voices[index + 1])
+            if index == 0 and given is not None and after is not None:
+                token = yield from self._given_voice(given, after)
+            else:
+                token = yield from self._voice(bar, voice, ring, after)
         for sounding in self._sounding.values():
             for pitch in list(sounding):
                 sounding[pitch] -= bar.length
                 if sounding[pitch] <= 0:
                     del sounding[pitch]
         return token
+
+    def _given_voice(self, tokens: Sequence[int], follow: Choice) -> Steps:
+        for token in tokens:
+            yield only(token)
+        return (yield follow)
 
     def _voice(self, bar: PlannedBar, voice: int, ring: int, follow: Choice | None) -> Steps:
         sounding, end = self._sounding[voice], bar.offset + bar.length
@@ -367,10 +456,11 @@ def check_grammar(token_ids: Sequence[int], form: Form) -> None:
 
 
 def form_of(token_ids: Sequence[int]) -> Form:
-    """Which form a sequence has: "detail" with `<Detail>`, "full" with voices after the first bar's start, else
-    "plan".
+    """Which form a sequence has, by the first of `<After>`, `<Context>` and `<Detail>`; without them it is "full" where
+    voices follow the first bar's start, else "plan".
     """
-    if DETAIL in token_ids:
-        return "detail"
+    for token, form in _FORM_MARKS.items():
+        if token in token_ids:
+            return form
     bars = token_ids[token_ids.index(BAR_START) :] if BAR_START in token_ids else []
     return "full" if any(token in VOICE for token in bars) else "plan"

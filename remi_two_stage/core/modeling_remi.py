@@ -13,6 +13,7 @@ Conventions
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -41,6 +42,7 @@ from .coordinates_remi import BarReader
 from .errors import CheckpointError, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import Form
+from .vocabulary import AFTER, CONTEXT
 
 
 class FeedForward(nn.Module):
@@ -291,14 +293,22 @@ class BarPlannerModel(_CausalStage):
     """Stage 1: writes the plan, bar headers with their chords."""
 
     config: BarPlannerConfig
-    grammar_form: Form = "plan"
+
+    def form_of_prompt(self, ids: Sequence[int]) -> Form:
+        """A plan; that of a given voice after `<Context>`."""
+        return "melody" if CONTEXT in ids else "plan"
 
 
 class DetailGeneratorModel(_CausalStage):
     """Stage 2: reads the whole plan, then writes the notes."""
 
     config: DetailGeneratorConfig
-    grammar_form: Form = "detail"
+
+    def form_of_prompt(self, ids: Sequence[int]) -> Form:
+        """Notes over a plan, after `<After>` before notes that are given; without a plan where the config has none."""
+        if AFTER in ids:
+            return "infilling"
+        return "detail" if self.config.has_plan else "full"
 
 
 @dataclass

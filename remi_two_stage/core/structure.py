@@ -123,7 +123,7 @@ class Structure:
         return (*phrase, *repeat, *endings, *meters, *keys, *only(BAR_START))
 
     def _strict_header(self) -> Choice:
-        if self._needs_second:
+        if self._needs_second and self._header_step <= _HEADER_ORDER[_SECOND]:
             return only(BAR_START if self._new_ending else _SECOND)
         if self._ending or self._header_step >= 2:
             return only(BAR_START)
@@ -133,6 +133,8 @@ class Structure:
 
     def begin_bar(self) -> None:
         """A new bar's header begins."""
+        if self._is_complement and not self._footer_step:
+            self._pickup_due = self._pickup
         self.offset, self.length = 0, self._bar_length or 0
         self._is_pickup = self._is_complement = False
         self._footer_step = 0
@@ -186,7 +188,8 @@ class Structure:
     def count_bar(self) -> None:
         """The header has told where and how long the bar is."""
         if self._new_ending:
-            self._ending, self._new_ending, self._needs_second = self._new_ending, (), False
+            self._ending, self._new_ending = self._new_ending, ()
+        self._needs_second = False
         if not self._is_pickup:
             self._counted += 1
             self._bars_in_section += 1

@@ -11,18 +11,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..core.chords import make_label, split_label
-from ..core.codec import decode, detail_sequence, encode, extract_chord_sequence
+from ..core.codec import decode, encode
 from ..core.errors import RequestError
+from ..core.forms import detail_sequence, extract_chord_sequence, in_voice_order, melody_sequence, voices_of
 from ..core.grammar import Form
 from ..core.piece import Bar, Chord, Piece
 from ..core.vocabulary import TOKEN_IDS, token_names
+
+
+def _longest_melody(tokens: Sequence[str]) -> list[str]:
+    """The form "melody" from that of the voices which makes it longest."""
+    voices = voices_of(tokens)
+    orders = ([voice, *(other for other in voices if other != voice)] for voice in voices)
+    return max((melody_sequence(in_voice_order(tokens, order)) for order in orders), key=len)
+
 
 SEQUENCE_OF: dict[Form, Callable[[Sequence[str]], list[str]]] = {
     "full": list,
     "plan": extract_chord_sequence,
     "detail": detail_sequence,
+    "melody": _longest_melody,
 }
-"""For each form, what makes its sequence from a tune's tokens in the form "full"."""
+"""For each form that a whole tune determines, what makes its sequence from the tune's tokens in the form "full"."""
 
 
 def crop(piece: Piece, start: int, stop: int) -> Piece:

@@ -2,9 +2,9 @@
 
 Conventions
 - Input is one sequence of token ids a tune in the grammar's form "full" (`codec.encode`); each dataset makes its own
-  form of it.
+  forms of it (`core/forms.py`).
 - An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*, and -100 where
-  the grammar leaves no choice (decoding copies such tokens), in the plan that the detail stage reads, and on `<BOS>`.
+  the grammar leaves no choice (decoding copies such tokens), in what stands before `<Detail>`, and on `<BOS>`.
   They are not shifted: models do that.
 - A packed row has "position_ids" too; they start again at 0 with each piece, which is how the models know not to look
   across.
@@ -13,6 +13,7 @@ Conventions
 from __future__ import annotations
 
 import random
+from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -22,7 +23,8 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ..core.errors import CorpusError, RequestError
-from ..core.grammar import Form, Grammar
+from ..core.forms import in_voice_order, infilling_sequence, voices_of
+from ..core.grammar import Form, Grammar, check_grammar
 from ..core.vocabulary import DETAIL, IDS, PAD, TOKEN_IDS, token_names
 from .crop import SEQUENCE_OF
 
@@ -33,8 +35,8 @@ Item = dict[str, torch.Tensor]
 
 
 def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
-    """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by the plan it stands
-    in for.
+    """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by what stands before
+    `<Detail>`.
 
     Raises:
         GrammarError: a token that may not stand where it does.
@@ -44,86 +46,153 @@ def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
     for token in token_ids:
         sampled.append(grammar.forced() is None)
         grammar.advance(token)
-    if form == "detail":
+    if DETAIL in token_ids:
         given = token_ids.index(DETAIL) + 1
         sampled[:given] = [False] * given
     return sampled
 
 
 class StageDataset(Dataset[Item]):
-    """Sequences of one form, held as flat arrays.
+    """Sequences of the forms that a stage learns, made anew from the tunes in each epoch.
 
     Args:
         tunes: Token ids of each tune in the form "full".
         omit_globals: Probability, for each of `<Style=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
             so that whoever asks for music may leave it open. The same seed, epoch and index lack the same ones in
-            both datasets.
-        seed: With the index and the epoch, what decides on that.
+            all datasets.
+        seed: With the index and the epoch, what decides on everything random.
 
     Attributes:
-        form: The form of the sequences.
-        lengths: Tokens of each item when nothing is left out.
+        form: The form of the sequences, if nothing else is asked for.
+        lengths: Tokens that each item has at most.
 
     Raises:
         GrammarError: a sequence that is not in the form "full".
+        RequestError: a probability that is none.
     """
 
     form: ClassVar[Form]
 
     def __init__(self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0) -> None:
-        if not 0 <= omit_globals <= 1:
-            raise RequestError(f"omit_globals is {omit_globals}; it is a probability, from 0 to 1")
+        _check_probability("omit_globals", omit_globals)
         self._omit_globals = omit_globals
         self._seed = seed
         self._epoch = 0
-        names = token_names()
-        token_ids: list[int] = []
-        sampled: list[bool] = []
-        self.lengths: list[int] = []
-        for tune in tunes:
-            sequence = [TOKEN_IDS[name] for name in SEQUENCE_OF[self.form]([names[token] for token in tune])]
-            token_ids += sequence
-            sampled += sampled_tokens(sequence, self.form)
-            self.lengths.append(len(sequence))
-        self._token_ids = torch.tensor(token_ids, dtype=torch.int16)
-        self._sampled = torch.tensor(sampled, dtype=torch.bool)
-        self._starts = [0, *torch.tensor(self.lengths, dtype=torch.int64).cumsum(0).tolist()]
+        self._tunes = [array("h", tune) for tune in tunes]
+        for tune in self._tunes:
+            check_grammar(tune, "full")
+        self._items: list[tuple[int, Form]] = [(index, self.form) for index in range(len(self._tunes))]
+        self.lengths = [self._length(*item) for item in self._items]
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose anew what items lack; training calls this before each epoch."""
+        """Choose anew what is random; training calls this before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self._items)
 
     def __getitem__(self, index: int) -> Item:
-        span = slice(self._starts[index], self._starts[index + 1])
-        input_ids, sampled = self._token_ids[span].long(), self._sampled[span]
-        if self._omit_globals:
-            kept = self._kept(input_ids, index)
-            input_ids, sampled = input_ids[kept], sampled[kept]
-        return {"input_ids": input_ids, "labels": input_ids.where(sampled, IGNORED)}
-
-    def _kept(self, input_ids: torch.Tensor, index: int) -> torch.Tensor:
-        """Which tokens stay, [L]."""
         draw = random.Random(f"{self._seed} {self._epoch} {index}")
-        omitted = {family: draw.random() < self._omit_globals for family in ("Style", "Tempo", "Bars")}
-        ids = [token for family, is_omitted in omitted.items() if is_omitted for token in IDS[family]]
-        return ~torch.isin(input_ids, torch.tensor(ids, dtype=torch.int64))
+        omitted = {token for family in _OMITTED if draw.random() < self._omit_globals for token in IDS[family]}
+        tune, form = self._items[index]
+        sequence, form = self._sequence(self._names(tune), form, draw)
+        ids = [token for token in (TOKEN_IDS[name] for name in sequence) if token not in omitted]
+        input_ids = torch.tensor(ids)
+        return {"input_ids": input_ids, "labels": input_ids.where(torch.tensor(sampled_tokens(ids, form)), IGNORED)}
+
+    def _names(self, tune: int) -> list[str]:
+        names = token_names()
+        return [names[token] for token in self._tunes[tune]]
+
+    def _length(self, tune: int, form: Form) -> int:
+        return len(SEQUENCE_OF[form](self._names(tune)))
+
+    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+        """The sequence to be learnt from a tune (form "full"), and its form."""
+        return SEQUENCE_OF[form](names), form
 
 
 class BarChordDataset(StageDataset):
-    """For the planner: globals, then every bar's header and footer (form "plan"); all of it is learnt."""
+    """For the planner: globals, then every bar's header and footer (form "plan").
+
+    Args:
+        from_melody: Share of the tunes that stand here a second time, as the plan for one of their voices, which is
+            given (form "melody"); the voice is drawn anew in each epoch.
+    """
 
     form = "plan"
 
+    def __init__(
+        self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0, from_melody: float = 0.0
+    ) -> None:
+        super().__init__(tunes, omit_globals, seed)
+        _check_probability("from_melody", from_melody)
+        draw = random.Random(seed)
+        melodies: list[tuple[int, Form]] = [
+            (tune, "melody") for tune in range(len(self._tunes)) if draw.random() < from_melody
+        ]
+        self._items += melodies
+        self.lengths += [self._length(*item) for item in melodies]
+
+    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+        return super()._sequence(_with_a_voice_first(names, draw) if form == "melody" else names, form, draw)
+
 
 class FullDetailDataset(StageDataset):
-    """For the detail generator: the plan, `<Detail>`, then the bars with their notes (form "detail"); the notes are
-    learnt.
+    """For the detail generator: the plan, `<Detail>`, then the bars with their notes, which alone are learnt (form
+    "detail").
+
+    Args:
+        infilling: Probability that the bars after a random one stand in front (form "infilling").
+        voice_orders: Probability that a voice drawn at random stands before the others, as when it is harmonised.
     """
 
     form = "detail"
+
+    def __init__(
+        self,
+        tunes: Iterable[Sequence[int]],
+        omit_globals: float = 0.0,
+        seed: int = 0,
+        infilling: float = 0.0,
+        voice_orders: float = 0.0,
+    ) -> None:
+        super().__init__(tunes, omit_globals, seed)
+        _check_probability("infilling", infilling)
+        _check_probability("voice_orders", voice_orders)
+        self._infilling = infilling
+        self._voice_orders = voice_orders
+
+    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+        if draw.random() < self._voice_orders:
+            names = _with_a_voice_first(names, draw)
+        bars = names.count("<BarStart>")
+        if bars > 1 and draw.random() < self._infilling:
+            return infilling_sequence(names, draw.randrange(1, bars)), "infilling"
+        return super()._sequence(names, form, draw)
+
+
+class SingleStageDataset(StageDataset):
+    """For a model without a plan in front: globals, then every bar with its header (form "full"); all of it is learnt.
+
+    This is the usual one-stage design; it is here to be compared with.
+    """
+
+    form = "full"
+
+
+_OMITTED = ("Style", "Tempo", "Bars")
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise RequestError(f"{name} is {value}; it is a probability, from 0 to 1")
+
+
+def _with_a_voice_first(names: list[str], draw: random.Random) -> list[str]:
+    voices = voices_of(names)
+    first = draw.choice(voices)
+    return names if first == voices[0] else in_voice_order(names, [first, *(v for v in voices if v != first)])
 
 
 class PackedRows(Dataset[Item]):

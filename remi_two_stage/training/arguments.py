@@ -8,10 +8,12 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ..core.configuration_remi import DEFAULT_FORM, FORMS
 from ..core.errors import CheckpointError, RequestError
 
-Stage = Literal["planner", "detail"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
+Stage = Literal["planner", "detail", "single"]
+STAGES: tuple[Stage, ...] = ("planner", "detail")
+"""The stages of a two-stage model; "single" is the detail generator without a plan in front, to be compared with."""
 DTYPES = ("float32", "bfloat16")
 
 PLANNER_SIZES: dict[str, dict[str, int]] = {
@@ -46,9 +48,10 @@ class TrainingPlan:
 
     corpus: str = field(metadata={"help": "music21, an .abc file, or a folder of .abc and .abc.gz files"})
     output: Path = field(metadata={"help": "folder for the model; the run's checkpoints go to run/ in it"})
-    stage: str = _option("all", "which stage to train", ("all", *STAGES))
+    stage: str = _option("all", "which stage to train; single has no plan in front", ("all", *get_args(Stage)))
     planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))
     detail_size: str = _option("tiny", "size of the detail generator", tuple(DETAIL_SIZES))
+    relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", tuple(FORMS))
     planner_epochs: float = _option(12.0, "times that the planner sees the training tunes")
     detail_epochs: float = _option(5.0, "times that the detail generator sees the training tunes")
     planner_learning_rate: float | None = _option(None, "highest rate of the planner; by its size if not given")
@@ -59,6 +62,9 @@ class TrainingPlan:
     )
     dropout: float = _option(0.0, "dropout after the embedding and in each layer, from 0 to below 1")
     omit_globals: float = _option(0.1, "probability that a piece is shown without its style, tempo or number of bars")
+    from_melody: float = _option(0.25, "share of the tunes that the planner also sees with a voice given")
+    infilling: float = _option(0.25, "probability that the detail generator sees later bars first")
+    voice_orders: float = _option(0.25, "probability that another voice than the first stands first")
     save_minutes: float = _option(5.0, "minutes between checkpoints of the run")
     dtype: str = _option("float32", "number format of the saved weights", DTYPES)
     seed: int = _option(0, "seed of initial weights, order and dropout")
@@ -75,7 +81,8 @@ class TrainingPlan:
         self._require("batch_size", self.batch_size >= 1, "1 or more")
         self._require("max_length", self.max_length >= 64, "64 or more")
         self._require("dropout", 0 <= self.dropout < 1, "from 0 to below 1")
-        self._require("omit_globals", 0 <= self.omit_globals <= 1, "from 0 to 1")
+        for name in ("omit_globals", "from_melody", "infilling", "voice_orders"):
+            self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
 
     def _require(self, name: str, is_right: bool, allowed: str) -> None:
@@ -89,7 +96,7 @@ class TrainingPlan:
 
     def stages(self) -> tuple[Stage, ...]:
         """The stages to train, in order."""
-        return tuple(stage for stage in STAGES if self.stage in ("all", stage))
+        return STAGES if self.stage == "all" else tuple(stage for stage in get_args(Stage) if stage == self.stage)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, the output folder as text."""

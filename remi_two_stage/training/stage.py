@@ -40,11 +40,16 @@ StageModel = BarPlannerModel | DetailGeneratorModel
 def new_model(stage: Stage, plan: TrainingPlan) -> StageModel:
     """A stage with random weights, in the size that the plan names; the same seed gives the same weights."""
     set_seed(plan.seed)
-    common = {"hidden_dropout": plan.dropout, "max_position_embeddings": plan.max_length}
-    common["max_rel_dist"] = min(plan.max_length, 2048)
+    common: dict[str, Any] = {
+        "relative_attention": plan.relative_attention,
+        "hidden_dropout": plan.dropout,
+        "max_position_embeddings": plan.max_length,
+        "max_rel_dist": min(plan.max_length, 2048),
+    }
     if stage == "planner":
         return BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES[plan.planner_size] | common))
-    return DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES[plan.detail_size] | common))
+    sizes = DETAIL_SIZES[plan.detail_size]
+    return DetailGeneratorModel(DetailGeneratorConfig(**sizes | common, has_plan=stage == "detail"))
 
 
 def train_stage(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: PackedRows) -> StageModel:
@@ -75,7 +80,8 @@ def train_stage(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: Pack
 
 
 def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArguments:
-    size, epochs, rate = (getattr(plan, f"{stage}_{name}") for name in ("size", "epochs", "learning_rate"))
+    model = "planner" if stage == "planner" else "detail"
+    size, epochs, rate = (getattr(plan, f"{model}_{name}") for name in ("size", "epochs", "learning_rate"))
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,

@@ -16,19 +16,21 @@ from typing import Any
 import torch
 import transformers
 
+from ..core.grammar import Form
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
 from ..core.tokenization_remi import REMIABCTokenizer
 from ..core.tokenization_remi import register_auto_classes as register_tokenizer
 from ..data.corpus import Corpus, load_corpus
 from ..data.crop import crop_to_length
-from ..data.datasets import BarChordDataset, FullDetailDataset, PackedRows, StageDataset
+from ..data.datasets import BarChordDataset, FullDetailDataset, PackedRows, SingleStageDataset, StageDataset
 from ..data.splits import Splits, split_by_melody
 from ..data.tunes import CorpusTune
 from ..evaluation.likelihood import mean_loss
 from .arguments import STAGES, Stage, TrainingPlan
 from .stage import StageModel, train_stage
 
-_DATASETS: dict[Stage, type[StageDataset]] = {"planner": BarChordDataset, "detail": FullDetailDataset}
+_LONGEST_FORMS: dict[Stage, Form] = {"planner": "melody", "detail": "detail", "single": "detail"}
+"""The longest form of each stage's sequences, by which tunes are cut; a single stage reads the same tunes as two."""
 _MODELS = {"planner": BarPlannerModel, "detail": DetailGeneratorModel}
 
 
@@ -38,7 +40,7 @@ def train_two_stage(plan: TrainingPlan) -> Path:
     A stage that is finished in the output folder is not trained again, one that was stopped goes on.
 
     Returns:
-        The folder of the model; the folder of the one finished stage as long as the other is missing.
+        The folder of the model; the folder of the one finished stage as long as the other is missing, and for "single".
 
     Raises:
         CorpusError: there is no such corpus, or it is too small to hold a part out.
@@ -73,6 +75,8 @@ def _train(plan: TrainingPlan) -> Path:
                 stage, plan, stage_rows(stage, splits.train, plan, True), stage_rows(stage, splits.valid, plan, False)
             )
             _save_whole(model, _finished(stage, plan))
+    if plan.stage == "single":
+        return _finished("single", plan)
     if not all(_finished(stage, plan).exists() for stage in STAGES):
         return _finished(plan.stages()[-1], plan)
     _save_model(plan)
@@ -81,10 +85,21 @@ def _train(plan: TrainingPlan) -> Path:
 
 
 def stage_rows(stage: Stage, tunes: Sequence[CorpusTune], plan: TrainingPlan, is_training: bool) -> PackedRows:
-    """Tunes as packed rows of a stage; only in training are globals left out at random."""
-    kind = _DATASETS[stage]
-    parts = (part for tune in tunes for part in crop_to_length(tune.tokens, kind.form, plan.max_length))
-    return PackedRows(kind(parts, plan.omit_globals if is_training else 0.0, plan.seed), plan.max_length)
+    """Tunes as packed rows of a stage; only in training is anything random."""
+    form = _LONGEST_FORMS[stage]
+    parts = [part for tune in tunes for part in crop_to_length(tune.tokens, form, plan.max_length)]
+    return PackedRows(_dataset(stage, parts, plan if is_training else None), plan.max_length)
+
+
+def _dataset(stage: Stage, parts: Sequence[Sequence[int]], plan: TrainingPlan | None) -> StageDataset:
+    """The dataset of a stage; with everything random that the plan asks for, if there is one."""
+    if plan is None:
+        return {"planner": BarChordDataset, "detail": FullDetailDataset, "single": SingleStageDataset}[stage](parts)
+    if stage == "planner":
+        return BarChordDataset(parts, plan.omit_globals, plan.seed, plan.from_melody)
+    if stage == "detail":
+        return FullDetailDataset(parts, plan.omit_globals, plan.seed, plan.infilling, plan.voice_orders)
+    return SingleStageDataset(parts, plan.omit_globals, plan.seed)
 
 
 def _finished(stage: Stage, plan: TrainingPlan) -> Path:

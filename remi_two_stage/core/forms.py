@@ -1,0 +1,132 @@
+"""What is made of a piece's tokens: the forms that the two stages read and write, from the form "full".
+
+    plan       globals, then every bar's header and footer
+    detail     the plan, `<Detail>`, then the bars with their notes
+    infilling  the plan of the bars before a cut, `<After>`, the bars after it with their notes, `<Detail>`, the bars
+               before it with theirs: what comes later is read before what comes earlier is written
+    melody     globals, `<Context>`, the first voice's bars over unknown chords, `<Detail>`, then the plan
+
+All functions take token names of a grammatical sequence, and return such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from .errors import RequestError
+
+_GLOBALS = ("<BOS>", "<Style=", "<time=", "<key=", "<Tempo=", "<Bars=", "<voice=")
+_HEADER = ("<PhraseStart>", "<RepeatStart>", "<Ending=", "<time=", "<key=", "<BarStart>")
+_FOOTER = ("<EndingEnd>", "<RepeatEnd>")
+
+
+@dataclass(slots=True)
+class BarTokens:
+    """Tokens of a bar: its header, each voice from its `<voice=>` on, its footer."""
+
+    header: list[str] = field(default_factory=list)
+    voices: list[list[str]] = field(default_factory=list)
+    footer: list[str] = field(default_factory=list)
+
+    def tokens(self, voices: Sequence[int] | None = None) -> Iterator[str]:
+        """All tokens, the voices in order or in the order of the indices given."""
+        sung = self.voices if voices is None else [self.voices[index] for index in voices]
+        return chain(self.header, *sung, self.footer)
+
+
+def first_bar(tokens: Sequence[str]) -> int:
+    """Index of the first token that is none of the globals."""
+    return next((index for index, name in enumerate(tokens) if not name.startswith(_GLOBALS)), len(tokens))
+
+
+def split_bars(tokens: Sequence[str]) -> tuple[list[str], list[BarTokens]]:
+    """The globals, and the bars that follow them up to `<EOS>`, of the form "full" or "plan"."""
+    first = first_bar(tokens)
+    bars: list[BarTokens] = []
+    has_started = True
+    for name in tokens[first:-1]:
+        if has_started and name.startswith(_HEADER):
+            bars.append(BarTokens())
+            has_started = False
+        bar = bars[-1]
+        if name in _FOOTER:
+            bar.footer.append(name)
+        elif name.startswith("<voice="):
+            bar.voices.append([name])
+        else:
+            (bar.voices[-1] if bar.voices else bar.header).append(name)
+        has_started = has_started or name == "<BarStart>"
+    return list(tokens[:first]), bars
+
+
+def extract_chord_sequence(tokens: Sequence[str]) -> list[str]:
+    """The plan of a piece in the form "full" or "detail": its globals and every bar's header and footer, without the
+    notes.
+    """
+    if "<Detail>" in tokens:
+        return [*tokens[: tokens.index("<Detail>")], "<EOS>"]
+    names, bars = split_bars(tokens)
+    return [*names, *_plan(bars), "<EOS>"]
+
+
+def _plan(bars: Sequence[BarTokens]) -> Iterator[str]:
+    return chain.from_iterable((*bar.header, *bar.footer) for bar in bars)
+
+
+def detail_sequence(tokens: Sequence[str]) -> list[str]:
+    """The form "detail" of a piece in the form "full"."""
+    return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[first_bar(tokens) :]]
+
+
+def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
+    """The form "infilling" of a piece in the form "full".
+
+    Args:
+        cut: Index of the first bar that stands in front with its notes, 1 or more and below the number of bars.
+
+    Raises:
+        RequestError: there is no bar before the cut, or none after it.
+    """
+    names, bars = split_bars(tokens)
+    if not 0 < cut < len(bars):
+        raise RequestError(f"cannot cut {len(bars)} bars before bar index {cut}; give 1 to {len(bars) - 1}")
+    earlier, later = (chain.from_iterable(bar.tokens() for bar in part) for part in (bars[:cut], bars[cut:]))
+    return [*names, *_plan(bars[:cut]), "<After>", *later, "<Detail>", *earlier, "<EOS>"]
+
+
+def melody_sequence(tokens: Sequence[str]) -> list[str]:
+    """The form "melody" of a piece in the form "full", from its first voice."""
+    names, bars = split_bars(tokens)
+    context = chain.from_iterable(
+        (*bar.header[: _first_chord(bar.header)], "<Chord_unk>", *bar.voices[0], *bar.footer) for bar in bars
+    )
+    return [*names, "<Context>", *context, "<Detail>", *_plan(bars), "<EOS>"]
+
+
+def _first_chord(header: Sequence[str]) -> int:
+    return next(index for index, name in enumerate(header) if name.startswith("<Chord_"))
+
+
+def voices_of(tokens: Sequence[str]) -> list[str]:
+    """Names of a piece's voices, in the order of its globals."""
+    return [name[len("<voice=") : -1] for name in tokens[: first_bar(tokens)] if name.startswith("<voice=")]
+
+
+def in_voice_order(tokens: Sequence[str], voices: Sequence[str]) -> list[str]:
+    """A piece in the form "full" with its voices in another order.
+
+    Args:
+        voices: Names of all its voices.
+
+    Raises:
+        RequestError: those are not the voices of the piece.
+    """
+    names, bars = split_bars(tokens)
+    written = voices_of(names)
+    if sorted(voices) != sorted(written):
+        raise RequestError(f"the voices are {', '.join(written)}, not {', '.join(voices)}; name each of them once")
+    order = [written.index(voice) for voice in voices]
+    moved = chain.from_iterable(bar.tokens(order) for bar in bars)
+    return [*names[: -len(written)], *(names[index - len(written)] for index in order), *moved, "<EOS>"]
