@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ..core.errors import CorpusError, RequestError
-from ..core.forms import in_voice_order, infilling_sequence, voices_of
+from ..core.forms import in_voice_order, infilling_sequence, melody_sequence, voices_of
 from ..core.grammar import Form, Grammar, check_grammar
 from ..core.vocabulary import DETAIL, IDS, PAD, TOKEN_IDS, token_names
 from .crop import SEQUENCE_OF
@@ -135,7 +135,9 @@ class BarChordDataset(StageDataset):
         self.lengths += [self._length(*item) for item in melodies]
 
     def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
-        return super()._sequence(_with_a_voice_first(names, draw) if form == "melody" else names, form, draw)
+        if form == "melody":
+            return melody_sequence(_with_a_voice_first(names, draw)), form
+        return super()._sequence(names, form, draw)
 
 
 class FullDetailDataset(StageDataset):
