@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
-    "composer": ("Composer", "Sampling"),
+    "composer": ("Composer",),
     "core.codec": ("decode", "encode"),
     "core.forms": ("extract_chord_sequence",),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
@@ -32,6 +32,7 @@ _MODULES = {
     "core.tokenization_remi": ("REMIABCTokenizer",),
     "core.write_abc": ("write_abc",),
     "data.datasets": ("BarChordDataset", "FullDetailDataset"),
+    "requests": ("Request", "Sampling"),
     "scores.formats": ("read_score", "write_score"),
     "scores.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),

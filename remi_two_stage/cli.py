@@ -21,8 +21,9 @@ from .core.plan import Plan
 from .training.arguments import TrainingPlan
 
 if TYPE_CHECKING:
-    from .composer import Composer, Progress, Sampling
+    from .composer import Composer, Progress
     from .core.piece import Piece
+    from .requests import Sampling
 
 OUTPUT_FORMATS = (".abc", ".mid", ".musicxml")
 
@@ -157,7 +158,8 @@ def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
     """The composer, the seed and the sampling of a request; refuses an output that is no folder before any work."""
     import torch
 
-    from .composer import Composer, Sampling
+    from .composer import Composer
+    from .requests import Sampling
 
     _quiet()
     # A step of a small model is too short to share among threads, and waits for them where other work runs.

@@ -1,73 +1,50 @@
-"""`Composer`: from a request to a plan, from a plan to a piece.
+"""`Composer`: from a request to a plan, from a plan to a piece, and on from there.
 
-Bars are counted as a musician does (a pick-up is none), tempos are quarter notes a minute, keys and metres are
-written as in ABC ("D", "Am", "Gmix"; "6/8", "C|"). The same request with the same seed, on the same machine, gives
-the same music.
+Every method has a batch form, which takes a list and returns one; item i of a batch has the seed `seed + i` and is the
+same as if it had been asked for alone. The same request with the same seed, on the same machine, gives the same music.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import DynamicCache
 
-from .core.codec import decode, encode, globals_tokens
+from .core.codec import decode
 from .core.errors import CheckpointError, RemiError, RequestError
-from .core.forms import extract_chord_sequence
-from .core.generation_remi import GrammarGenerationMixin, detail_prompts
+from .core.generation_remi import GrammarGenerationMixin
+from .core.grammar import Grammar
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
 from .core.plan import Plan
-from .core.vocabulary import MAX_BARS, STYLES, TEMPOS, TOKEN_IDS, VOICES, token_id, token_names
+from .core.structure import BAR_START
+from .core.vocabulary import MAX_BARS, TOKEN_IDS, token_names
+from .prompts import Extension, Harmonization, Prompt, Rewriting, plan_of
+from .requests import (
+    FOUR_PARTS,
+    Request,
+    Sampling,
+    check_bars,
+    check_piece,
+    check_seed,
+    numbered_bars,
+)
 
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
-FOUR_PART_STYLES = ("hymn", "chorale")
-FOUR_PARTS = ("S", "A", "T", "B")
-STYLE_METERS = {
-    "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
-    "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
-}  # fmt: skip
-"""The usual metre of a style; 4/4 where nothing is listed."""
 Progress = Callable[[str, int, int], None]
 """Called as bars are written: "plan" or "notes", bars begun, bars in all (pick-ups included as they come)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How tokens are drawn; `greedy` takes the likeliest token and leaves the other settings unused."""
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 0.95
-    greedy: bool = False
-
-    def __post_init__(self) -> None:
-        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
-        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
-        if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
-            raise RequestError(
-                f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
-                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
-            )
-
-    def arguments(self) -> dict[str, Any]:
-        """As arguments of transformers' `generate()`."""
-        if self.greedy:
-            return {"do_sample": False}
-        return {"do_sample": True, "temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p}
+HarmonizationPlan = Plan | str | Literal["inferred", "planned"] | None
 
 
 class Composer:
-    """Writes plans, and pieces over plans.
+    """Writes plans, and pieces over plans; goes on with pieces, writes parts of them anew, adds voices to melodies.
 
     Args:
         model: Both stages.
@@ -117,26 +94,37 @@ class Composer:
         """Write a chord plan.
 
         Args:
-            style: One of `vocabulary.STYLES`; None leaves it open.
-            key: Tonic and mode, such as "D", "Am" or "Gmix".
-            meter: Such as "6/8", "C" or "C|"; None is the usual metre of the style.
-            bars: 1 to 64.
-            tempo: Quarter notes a minute, 30 to 300.
-            voices: Names of the voices, high to low; None is S, A, T, B for hymns and chorales, else a melody alone.
+            style: This and the next five are those of `Request`.
             seed: Makes the result repeatable.
 
         Raises:
             RequestError: a value that does not exist or is out of range.
         """
-        _check_style(style)
-        _check_tempo(tempo)
-        _check_bars(bars)
-        tonality, measure = _check_key(key), _check_meter(meter, style)
-        home = Key("C", tonality.mode)
-        names = globals_tokens(_check_voices(voices, style), home, measure, style, tempo, bars)
-        prompt = torch.tensor([[TOKEN_IDS[name] for name in names]])
-        written = self._generate(self.model.planner, prompt, tonality, seed, sampling, _counter(progress, "plan", bars))
-        return Plan.of(replace(decode(written).in_key(tonality.tonic), tempo=tempo))
+        request = Request(style, key, meter, bars, tempo, voices)
+        return self.plan_batch([request], seed, sampling, progress)[0]
+
+    def plan_batch(
+        self,
+        requests: Sequence[Request],
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> list[Plan]:
+        """Write a chord plan for each request."""
+        prompts = [
+            Prompt(
+                "plan",
+                [TOKEN_IDS[name] for name in request.globals()],
+                request.tonality.semitones_above_c,
+                request.bars,
+            )
+            for request in requests
+        ]
+        written = self._write(self.model.planner, prompts, seed, sampling, progress)
+        return [
+            Plan.of(replace(decode(tokens).in_key(request.tonality.tonic), tempo=request.tempo))
+            for request, tokens in zip(requests, written, strict=True)
+        ]
 
     def realize(
         self,
@@ -154,7 +142,7 @@ class Composer:
 
         Args:
             plan: A `Plan`, which brings its own key, metre, voices, style and tempo; or a plan as text (`Plan.parse`),
-                to which the next five arguments belong.
+                to which the next five arguments belong. `Plan.of(piece)` is the plan of a score with chord symbols.
 
         Raises:
             ChordError: the text is no plan.
@@ -162,17 +150,23 @@ class Composer:
             EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
         """
         if isinstance(plan, str):
-            plan = _typed_plan(plan, key, meter, voices, style, tempo)
-        if not isinstance(plan, Plan):
-            raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
-        given = plan.skeleton
-        names = extract_chord_sequence(encode(given))
-        prompt = detail_prompts(torch.tensor([[TOKEN_IDS[name] for name in names]]))
-        counter = _counter(progress, "notes", len(given.bars))
-        written = self._generate(self.model.detail, prompt, given.key, seed, sampling, counter)
-        title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
-        piece = decode(written).in_key(given.key.tonic)
-        return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
+            plan = Request(style, key, meter, tempo=tempo, voices=voices).typed(plan)
+        return self.realize_batch([plan], seed, sampling, progress)[0]
+
+    def realize_batch(
+        self,
+        plans: Sequence[Plan],
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> list[Piece]:
+        """Write the notes over each plan."""
+        for plan in plans:
+            if not isinstance(plan, Plan):
+                raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
+        prompts = [plan_of(plan.skeleton) for plan in plans]
+        written = self._write(self.model.detail, prompts, seed, sampling, progress)
+        return [_over_plan(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
 
     def compose(
         self,
@@ -187,123 +181,209 @@ class Composer:
         progress: Progress | None = None,
     ) -> Piece:
         """Write a plan and the notes over it; arguments and errors as in `plan`."""
-        plan = self.plan(style, key, meter, bars, tempo, voices, seed, sampling, progress)
-        return self.realize(plan, seed=seed, sampling=sampling, progress=progress)
+        request = Request(style, key, meter, bars, tempo, voices)
+        return self.compose_batch([request], seed, sampling, progress)[0]
 
-    def _generate(
+    def compose_batch(
+        self,
+        requests: Sequence[Request],
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> list[Piece]:
+        """Write a plan and the notes over it for each request."""
+        plans = self.plan_batch(requests, seed, sampling, progress)
+        return self.realize_batch(plans, seed, sampling, progress)
+
+    def extend(
+        self,
+        piece: Piece,
+        bars: int = 8,
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> Piece:
+        """Go on with a piece for some bars, in its voices; what is there stays as it is.
+
+        Args:
+            bars: 1 to 63; the more, the less of the piece is seen, for both together are at most 64.
+
+        Raises:
+            RequestError: a value out of range.
+            EncodingError: the piece holds a metre, a bar length or a voice that the vocabulary does not.
+        """
+        return self.extend_batch([piece], bars, seed, sampling, progress)[0]
+
+    def extend_batch(
+        self,
+        pieces: Sequence[Piece],
+        bars: int = 8,
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> list[Piece]:
+        """Go on with each piece."""
+        check_bars(bars, MAX_BARS - 1)
+        extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
+        prompts = [extension.for_planner() for extension in extensions]
+        plans = self._write(self.model.planner, prompts, seed, sampling, progress)
+        prompts = [extension.for_detail(plan) for extension, plan in zip(extensions, plans, strict=True)]
+        written = self._write(self.model.detail, prompts, seed, sampling, progress)
+        return [extension.result(tokens) for extension, tokens in zip(extensions, written, strict=True)]
+
+    def rewrite(
+        self,
+        piece: Piece,
+        bars: tuple[int, int],
+        chords: Plan | str | None = None,
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> Piece:
+        """Write the notes of some bars anew; the others stay note for note, and what follows is heeded.
+
+        Args:
+            bars: Numbers of the first and the last bar, from 1, a pick-up not counted.
+            chords: New chords for these bars, such as "IV | V7 | I"; None keeps those of the piece.
+
+        Raises:
+            ChordError: the text is no plan.
+            RequestError: no such bars, or chords that are not for as many.
+            EncodingError: the piece holds a metre, a bar length or a voice that the vocabulary does not.
+        """
+        return self.rewrite_batch([piece], bars, chords, seed, sampling, progress)[0]
+
+    def rewrite_batch(
+        self,
+        pieces: Sequence[Piece],
+        bars: tuple[int, int],
+        chords: Plan | str | None = None,
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> list[Piece]:
+        """Write the same bars of each piece anew."""
+        rewritings = []
+        for piece in map(check_piece, pieces):
+            first, last = numbered_bars(piece, bars)
+            rewritings.append(Rewriting.of(piece, first, last, chords))
+        prompts = [rewriting.for_detail() for rewriting in rewritings]
+        written = self._write(self.model.detail, prompts, seed, sampling, progress)
+        return [rewriting.result(tokens) for rewriting, tokens in zip(rewritings, written, strict=True)]
+
+    def harmonize(
+        self,
+        melody: Piece,
+        plan: HarmonizationPlan = None,
+        voices: Sequence[str] = FOUR_PARTS,
+        style: str | None = None,
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> Piece:
+        """Add chords and further voices to a melody, which stays note for note.
+
+        Args:
+            melody: A piece; of several voices the first is the melody.
+            plan: A `Plan` or a plan as text with the melody's bars; "inferred", the chords that are heard in the
+                melody alone; "planned", those that the planner writes for it; None, the melody's own chord symbols
+                where it has some, else as "planned".
+            voices: Names of the voices, high to low; the melody becomes the first whose range holds it.
+            style: One of `vocabulary.STYLES`; None is the melody's own.
+
+        Raises:
+            ChordError: the text is no plan.
+            RequestError: a melody outside every voice, a plan for other bars, a style or voices that do not exist.
+            EncodingError: the melody holds a metre or a bar length that the vocabulary does not.
+        """
+        return self.harmonize_batch([melody], plan, voices, style, seed, sampling, progress)[0]
+
+    def harmonize_batch(
+        self,
+        melodies: Sequence[Piece],
+        plan: HarmonizationPlan = None,
+        voices: Sequence[str] = FOUR_PARTS,
+        style: str | None = None,
+        seed: int | None = None,
+        sampling: Sampling = Sampling(),
+        progress: Progress | None = None,
+    ) -> list[Piece]:
+        """Add chords and further voices to each melody."""
+        wanted = Request(style, voices=voices).voices or ()
+        parts = [Harmonization.of(check_piece(melody), wanted, style) for melody in melodies]
+        if plan == "planned" or (plan is None and not all(part.has_chords for part in parts)):
+            prompts = [part.for_planner() for part in parts]
+            plans = self._write(self.model.planner, prompts, seed, sampling, progress)
+            parts = [
+                part if plan is None and part.has_chords else part.planned(tokens)
+                for part, tokens in zip(parts, plans, strict=True)
+            ]
+        else:
+            parts = [part.over_given(plan) for part in parts]
+        written = self._write(self.model.detail, [part.for_detail() for part in parts], seed, sampling, progress)
+        return [part.result(tokens) for part, tokens in zip(parts, written, strict=True)]
+
+    def _write(
         self,
         stage: GrammarGenerationMixin,
-        prompt: torch.Tensor,
-        key: Key,
+        prompts: Sequence[Prompt],
         seed: int | None,
         sampling: Sampling,
-        processors: LogitsProcessorList,
+        progress: Progress | None,
+    ) -> list[list[str]]:
+        """Token names of the sequence that a stage writes after each prompt."""
+        check_seed(seed)
+        base = secrets.randbits(31) if seed is None else seed
+        written = []
+        for number, prompt in enumerate(prompts):
+            draw = torch.Generator().manual_seed(base + number)
+            written.append(self._write_one(stage, prompt, draw, sampling, progress))
+        return written
+
+    @torch.inference_mode()
+    def _write_one(
+        self,
+        stage: GrammarGenerationMixin,
+        prompt: Prompt,
+        draw: torch.Generator,
+        sampling: Sampling,
+        progress: Progress | None,
     ) -> list[str]:
-        with _seeded(seed, stage.device):
-            ids = stage.generate(
-                prompt.to(stage.device),
-                attention_mask=torch.ones_like(prompt, device=stage.device),
-                logits_processor=processors,
-                pitch_shift=key.semitones_above_c,
-                **sampling.arguments(),
-            )
-        names = token_names()
-        return [names[token] for token in ids[0].tolist()]
+        grammar = Grammar(prompt.form, len(prompt.ids), prompt.pitch_shift, prompt.given_voice)
+        for token in prompt.ids:
+            grammar.advance(token)
+        ids, fed, cache = list(prompt.ids), 0, DynamicCache()
+        while not grammar.is_finished:
+            token = grammar.forced()
+            if token is None:
+                logits = stage(torch.tensor([ids[fed:]]), past_key_values=cache, use_cache=True).logits[0, -1]
+                fed = len(ids)
+                allowed = torch.tensor([token for choice in grammar.allowed for token in choice])
+                token = int(allowed[_drawn(logits[allowed], sampling, draw)])
+            grammar.advance(token)
+            ids.append(token)
+            if progress is not None and token == BAR_START:
+                progress(
+                    "plan" if stage is self.model.planner else "notes",
+                    ids[len(prompt.ids) :].count(BAR_START),
+                    prompt.bars,
+                )
+        return [token_names()[token] for token in ids]
 
 
-class _BarCounter(LogitsProcessor):
-    """Reports how many bars of the first sequence have begun; changes no score."""
-
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self._report = report
-        self._prompt: int | None = None
-        self._bar_start = token_id("structure", "BarStart")
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        begun = int((input_ids[0] == self._bar_start).sum())
-        if self._prompt is None:
-            self._prompt = begun
-        self._report(begun - self._prompt)
-        return scores
+def _drawn(logits: torch.Tensor, sampling: Sampling, draw: torch.Generator) -> int:
+    if sampling.greedy:
+        return int(logits.argmax())
+    probabilities, order = (logits / sampling.temperature).softmax(-1).sort(descending=True)
+    keep = probabilities.cumsum(-1) - probabilities < sampling.top_p
+    if sampling.top_k:
+        keep[sampling.top_k :] = False
+    return int(order[torch.multinomial(probabilities * keep, 1, generator=draw)])
 
 
-def _counter(progress: Progress | None, stage: str, bars: int) -> LogitsProcessorList:
-    if progress is None:
-        return LogitsProcessorList()
-    return LogitsProcessorList([_BarCounter(lambda begun: progress(stage, begun, bars))])
-
-
-_RANDOM_STATE = threading.Lock()
-"""Held while tokens are drawn: the random state belongs to the whole process."""
-
-
-@contextmanager
-def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
-    """Draw from a random state of its own, so that the caller's stays; None gives an unpredictable one.
-
-    Raises:
-        RequestError: the seed is no whole number from 0 up.
-    """
-    if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 1 << 63):
-        raise RequestError(f"the seed {seed!r} is out of range; it is a whole number from 0 up")
-    accelerators = [] if device.type == "cpu" else [device]
-    with (
-        _RANDOM_STATE,
-        torch.random.fork_rng(devices=accelerators, device_type=device.type if accelerators else "cuda"),
-    ):
-        torch.manual_seed(secrets.randbits(62) if seed is None else seed)
-        yield
-
-
-def _check_key(key: str | Key) -> Key:
-    if not isinstance(key, str | Key):
-        raise RequestError(f"there is no key {key!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
-    return key if isinstance(key, Key) else Key.parse(key)
-
-
-def _check_meter(meter: str | Meter | None, style: str | None) -> Meter:
-    wanted = STYLE_METERS.get(style or "", "4/4") if meter is None else meter
-    if not isinstance(wanted, str | Meter):
-        raise RequestError(f"there is no metre {wanted!r}; write two numbers such as 6/8, or C, or C|")
-    parsed = wanted if isinstance(wanted, Meter) else Meter.parse(wanted)
-    token_id("time", parsed)
-    return parsed
-
-
-def _check_style(style: str | None) -> None:
-    if style is not None and style not in STYLES:
-        raise RequestError(f"there is no style {style!r}; there are {', '.join(STYLES)}")
-
-
-def _check_bars(bars: int) -> None:
-    if not isinstance(bars, int) or not 1 <= bars <= MAX_BARS:
-        raise RequestError(f"cannot write {bars!r} bars; ask for 1 to {MAX_BARS}")
-
-
-def _check_tempo(tempo: float | None) -> None:
-    if tempo is not None and not (isinstance(tempo, int | float) and TEMPOS[0] <= tempo <= TEMPOS[-1]):
-        raise RequestError(f"cannot write at {tempo!r} quarter notes a minute; ask for {TEMPOS[0]} to {TEMPOS[-1]}")
-
-
-def _check_voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
-    if voices is None:
-        return FOUR_PARTS if style in FOUR_PART_STYLES else ("M",)
-    named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
-    if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
-        raise RequestError(
-            f"cannot write for the voices {voices!r}; give a list that names each once, from {', '.join(VOICES)}"
-        )
-    return named
-
-
-def _typed_plan(
-    text: str,
-    key: str | Key,
-    meter: str | Meter | None,
-    voices: Sequence[str] | None,
-    style: str | None,
-    tempo: float | None,
-) -> Plan:
-    _check_style(style)
-    _check_tempo(tempo)
-    return Plan.parse(text, _check_key(key), _check_meter(meter, style), _check_voices(voices, style), style, tempo)
+def _over_plan(plan: Plan, tokens: list[str]) -> Piece:
+    """The piece that was written over a plan, with what tokens do not say."""
+    given = plan.skeleton
+    title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
+    piece = decode(tokens).in_key(given.key.tonic)
+    return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)

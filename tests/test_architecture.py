@@ -25,7 +25,7 @@ CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 LAYERS = (
     {"core"},
     {"scores"},
-    {"composer", "data"},
+    {"composer", "prompts", "requests", "data"},
     {"training", "evaluation", "hub"},
     {"cli", "demo", "__main__"},
 )

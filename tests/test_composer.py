@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from remi_two_stage.composer import Composer, Sampling
+from remi_two_stage.composer import Composer
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
@@ -18,6 +18,7 @@ from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.requests import Sampling
 
 TINY = {
     "hidden_size": 32,

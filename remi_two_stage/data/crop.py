@@ -43,18 +43,18 @@ def crop(piece: Piece, start: int, stop: int) -> Piece:
     """
     if not 0 <= start < stop <= len(piece.bars):
         raise RequestError(f"the piece has {len(piece.bars)} bars; the bar range {start} to {stop} is not in it")
-    if cut := {start, stop} - {0, len(piece.bars), *_boundaries(piece.bars)}:
+    if cut := {start, stop} - {0, len(piece.bars), *boundaries(piece.bars)}:
         raise RequestError(f"bar {min(cut)} is inside an ending or between two; a bar range cannot begin or stop there")
     bars = piece.bars[start:stop]
     shift = piece.key.pitch_class - bars[0].key.pitch_class
     kept = [
-        replace(bar, repeat_start=bar.repeat_start and _is_closed(bars, index), chords=_moved(bar.chords, shift))
+        replace(bar, repeat_start=bar.repeat_start and _is_closed(bars, index), chords=moved_chords(bar.chords, shift))
         for index, bar in enumerate(bars)
     ]
     return replace(piece, bars=tuple(kept))
 
 
-def _boundaries(bars: Sequence[Bar]) -> list[int]:
+def boundaries(bars: Sequence[Bar]) -> list[int]:
     """Indices of the bars that no ending begins at or holds."""
     found, is_open = [], False
     for index, bar in enumerate(bars):
@@ -75,7 +75,7 @@ def _is_closed(bars: Sequence[Bar], index: int) -> bool:
     return False
 
 
-def _moved(chords: tuple[Chord, ...], shift: int) -> tuple[Chord, ...]:
+def moved_chords(chords: tuple[Chord, ...], shift: int) -> tuple[Chord, ...]:
     """The same chords, their roots counted from a tonic `shift` semitones lower."""
     if shift % 12 == 0:
         return chords
@@ -97,7 +97,7 @@ def crop_to_length(token_ids: Sequence[int], form: Form, max_length: int) -> lis
     if len(make(names)) <= max_length:
         return [list(token_ids)]
     piece = decode(names)
-    cuts = [index for index in _boundaries(piece.bars) if piece.bars[index].phrase_start or index == 0]
+    cuts = [index for index in boundaries(piece.bars) if piece.bars[index].phrase_start or index == 0]
     ends = [*cuts[1:], len(piece.bars)]
     parts, first = [], 0
     while first < len(cuts):

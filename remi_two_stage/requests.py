@@ -1,0 +1,214 @@
+"""What may be asked of a `Composer`, checked before any work.
+
+Keys and metres are written as in ABC ("D", "Am", "Gmix"; "6/8", "C|"), tempos are quarter notes a minute, bars are
+counted and numbered as a musician does (`Piece.bar_count`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .core.codec import globals_tokens
+from .core.errors import RequestError
+from .core.piece import Key, Meter, Note, Piece
+from .core.plan import Plan
+from .core.vocabulary import (
+    DEFAULT_VOICE_RANGE,
+    MAX_BARS,
+    STYLES,
+    TEMPOS,
+    VOICE_RANGES,
+    VOICES,
+    token_id,
+)
+
+FOUR_PART_STYLES = ("hymn", "chorale")
+FOUR_PARTS = ("S", "A", "T", "B")
+STYLE_METERS = {
+    "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
+    "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
+}  # fmt: skip
+"""The usual metre of a style; 4/4 where nothing is listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn.
+
+    Attributes:
+        temperature: Above 1 bolder, below 1 tamer.
+        top_k: Draw from the k likeliest tokens; 0 from all.
+        top_p: Draw from the likeliest tokens that together have this share of the probability.
+        greedy: Take the likeliest token and leave the settings above unused.
+        candidates: How many are written for each that is asked for; the one whose drawn tokens have the highest mean
+            log likelihood under the model is returned.
+
+    Raises:
+        RequestError: a value out of range.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 0.95
+    greedy: bool = False
+    candidates: int = 1
+
+    def __post_init__(self) -> None:
+        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
+        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
+        if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
+            raise RequestError(
+                f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
+                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
+            )
+        if not isinstance(self.candidates, int) or not 1 <= self.candidates <= 64:
+            raise RequestError(f"cannot choose among {self.candidates!r} candidates; ask for 1 to 64")
+        if self.greedy and self.candidates > 1:
+            raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a plan is to be like.
+
+    Attributes:
+        style: One of `vocabulary.STYLES`; None leaves it open.
+        key: Tonic and mode, such as "D", "Am" or "Gmix".
+        meter: Such as "6/8", "C" or "C|"; None is the usual metre of the style.
+        bars: 1 to 64.
+        tempo: Quarter notes a minute, 30 to 300; None leaves it open.
+        voices: Names of the voices, high to low; None is S, A, T, B for hymns and chorales, else a melody alone.
+
+    Raises:
+        RequestError: a value that does not exist or is out of range.
+    """
+
+    style: str | None = None
+    key: str | Key = "C"
+    meter: str | Meter | None = None
+    bars: int = 16
+    tempo: float | None = None
+    voices: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.style is not None and self.style not in STYLES:
+            raise RequestError(f"there is no style {self.style!r}; there are {', '.join(STYLES)}")
+        if self.tempo is not None and not (
+            isinstance(self.tempo, int | float) and TEMPOS[0] <= self.tempo <= TEMPOS[-1]
+        ):
+            raise RequestError(
+                f"cannot write at {self.tempo!r} quarter notes a minute; ask for {TEMPOS[0]} to {TEMPOS[-1]}"
+            )
+        check_bars(self.bars, MAX_BARS)
+        object.__setattr__(self, "key", _key(self.key))
+        object.__setattr__(self, "meter", _meter(self.meter, self.style))
+        object.__setattr__(self, "voices", _voices(self.voices, self.style))
+
+    @property
+    def tonality(self) -> Key:
+        """The key, read."""
+        return _key(self.key)
+
+    def globals(self) -> list[str]:
+        """What the planner is given, in C."""
+        home = Key("C", self.tonality.mode)
+        meter = _meter(self.meter, self.style)
+        return globals_tokens(self.voices or (), home, meter, self.style, self.tempo, self.bars)
+
+    def typed(self, chords: str) -> Plan:
+        """A plan that a person typed, in this key, metre, style and tempo, for these voices.
+
+        Raises:
+            ChordError: the text is no plan.
+        """
+        meter = _meter(self.meter, self.style)
+        return Plan.parse(chords, self.tonality, meter, tuple(self.voices or ()), self.style, self.tempo)
+
+
+def _key(key: str | Key) -> Key:
+    if not isinstance(key, str | Key):
+        raise RequestError(f"there is no key {key!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
+    return key if isinstance(key, Key) else Key.parse(key)
+
+
+def _meter(meter: str | Meter | None, style: str | None) -> Meter:
+    wanted = STYLE_METERS.get(style or "", "4/4") if meter is None else meter
+    if not isinstance(wanted, str | Meter):
+        raise RequestError(f"there is no metre {wanted!r}; write two numbers such as 6/8, or C, or C|")
+    parsed = wanted if isinstance(wanted, Meter) else Meter.parse(wanted)
+    token_id("time", parsed)
+    return parsed
+
+
+def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
+    if voices is None:
+        return FOUR_PARTS if style in FOUR_PART_STYLES else ("M",)
+    named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
+    if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
+        raise RequestError(
+            f"cannot write for the voices {voices!r}; give a list that names each once, from {', '.join(VOICES)}"
+        )
+    return named
+
+
+def check_bars(bars: Any, most: int) -> None:
+    """Raises RequestError unless `bars` is a number of bars from 1 to `most`."""
+    if not isinstance(bars, int) or isinstance(bars, bool) or not 1 <= bars <= most:
+        raise RequestError(f"cannot write {bars!r} bars; ask for 1 to {most}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raises RequestError unless `seed` is None or a whole number from 0 up."""
+    if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 1 << 62):
+        raise RequestError(f"the seed {seed!r} is out of range; it is a whole number from 0 up")
+
+
+def check_piece(piece: Any) -> Piece:
+    """The piece with its parts written out.
+
+    Raises:
+        RequestError: something else than a piece.
+    """
+    if not isinstance(piece, Piece):
+        raise RequestError(f"cannot go on from a {type(piece).__name__}; give a Piece, as read_score returns")
+    return piece.in_part_order()
+
+
+def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
+    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`; the second half of a bar that a
+    repeat splits has the number of the first.
+
+    Raises:
+        RequestError: no such bars.
+    """
+    is_pair = isinstance(bars, Sequence) and len(bars) == 2 and all(isinstance(number, int) for number in bars)
+    if not is_pair or not 1 <= bars[0] <= bars[1] <= piece.bar_count:
+        raise RequestError(
+            f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), within 1 to "
+            f"{piece.bar_count}"
+        )
+    numbers, counted = [], 0
+    for bar in piece.bars:
+        counted += not bar.is_pickup
+        numbers.append(counted)
+    return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+
+
+def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:
+    """The first of `voices` whose range holds all notes of a melody.
+
+    Raises:
+        RequestError: there is none.
+    """
+    pitches = [note.pitch for note in notes]
+    ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
+    for voice, (lowest, highest) in ranges.items():
+        if all(lowest <= pitch <= highest for pitch in pitches):
+            return voice
+    known = ", ".join(f"{voice} {lowest} to {highest}" for voice, (lowest, highest) in ranges.items())
+    raise RequestError(
+        f"the melody {source!r} goes from {min(pitches)} to {max(pitches)} (MIDI numbers), outside every voice: {known}; "
+        "transpose it, or name other voices"
+    )
