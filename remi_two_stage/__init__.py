@@ -2,7 +2,8 @@
 
     core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no music21
     scores/         files and music21 scores <-> Piece; the chords heard in a piece
-    composer.py     Composer: plan, realize, compose
+    composer.py     Composer: plan, realize, compose, extend, rewrite, harmonize
+    requests.py     what may be asked of it; prompts.py: what the stages go on from
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
     evaluation/     held-out likelihood beside n-gram models

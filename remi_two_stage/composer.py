@@ -24,9 +24,10 @@ from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
 from .core.plan import Plan
 from .core.structure import BAR_START
-from .core.vocabulary import MAX_BARS, TOKEN_IDS, token_names
-from .prompts import Extension, Harmonization, Prompt, Rewriting, plan_of
+from .core.vocabulary import MAX_BARS, token_names
+from .prompts import Extension, Harmonization, Prompt, Rewriting, notes_over, plan_for
 from .requests import (
+    DEFAULT_SAMPLING,
     FOUR_PARTS,
     Request,
     Sampling,
@@ -88,7 +89,7 @@ class Composer:
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Plan:
         """Write a chord plan.
@@ -107,19 +108,11 @@ class Composer:
         self,
         requests: Sequence[Request],
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Plan]:
         """Write a chord plan for each request."""
-        prompts = [
-            Prompt(
-                "plan",
-                [TOKEN_IDS[name] for name in request.globals()],
-                request.tonality.semitones_above_c,
-                request.bars,
-            )
-            for request in requests
-        ]
+        prompts = [plan_for(request) for request in requests]
         written = self._write(self.model.planner, prompts, seed, sampling, progress)
         return [
             Plan.of(replace(decode(tokens).in_key(request.tonality.tonic), tempo=request.tempo))
@@ -135,7 +128,7 @@ class Composer:
         style: str | None = None,
         tempo: float | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
         """Write the notes over a plan, which stays as it is.
@@ -157,14 +150,14 @@ class Composer:
         self,
         plans: Sequence[Plan],
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Write the notes over each plan."""
         for plan in plans:
             if not isinstance(plan, Plan):
                 raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
-        prompts = [plan_of(plan.skeleton) for plan in plans]
+        prompts = [notes_over(plan.skeleton) for plan in plans]
         written = self._write(self.model.detail, prompts, seed, sampling, progress)
         return [_over_plan(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
 
@@ -177,7 +170,7 @@ class Composer:
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
         """Write a plan and the notes over it; arguments and errors as in `plan`."""
@@ -188,7 +181,7 @@ class Composer:
         self,
         requests: Sequence[Request],
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Write a plan and the notes over it for each request."""
@@ -200,7 +193,7 @@ class Composer:
         piece: Piece,
         bars: int = 8,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
         """Go on with a piece for some bars, in its voices; what is there stays as it is.
@@ -219,7 +212,7 @@ class Composer:
         pieces: Sequence[Piece],
         bars: int = 8,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Go on with each piece."""
@@ -237,7 +230,7 @@ class Composer:
         bars: tuple[int, int],
         chords: Plan | str | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
         """Write the notes of some bars anew; the others stay note for note, and what follows is heeded.
@@ -259,7 +252,7 @@ class Composer:
         bars: tuple[int, int],
         chords: Plan | str | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Write the same bars of each piece anew."""
@@ -278,7 +271,7 @@ class Composer:
         voices: Sequence[str] = FOUR_PARTS,
         style: str | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
         """Add chords and further voices to a melody, which stays note for note.
@@ -305,7 +298,7 @@ class Composer:
         voices: Sequence[str] = FOUR_PARTS,
         style: str | None = None,
         seed: int | None = None,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Add chords and further voices to each melody."""
@@ -350,8 +343,8 @@ class Composer:
         progress: Progress | None,
     ) -> list[str]:
         grammar = Grammar(prompt.form, len(prompt.ids), prompt.pitch_shift, prompt.given_voice)
-        for token in prompt.ids:
-            grammar.advance(token)
+        for given in prompt.ids:
+            grammar.advance(given)
         ids, fed, cache = list(prompt.ids), 0, DynamicCache()
         while not grammar.is_finished:
             token = grammar.forced()
@@ -363,11 +356,8 @@ class Composer:
             grammar.advance(token)
             ids.append(token)
             if progress is not None and token == BAR_START:
-                progress(
-                    "plan" if stage is self.model.planner else "notes",
-                    ids[len(prompt.ids) :].count(BAR_START),
-                    prompt.bars,
-                )
+                begun = ids[len(prompt.ids) :].count(BAR_START)
+                progress("plan" if stage is self.model.planner else "notes", begun, prompt.bars)
         return [token_names()[token] for token in ids]
 
 

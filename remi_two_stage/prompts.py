@@ -19,7 +19,7 @@ from .core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
 from .core.plan import Plan
 from .core.vocabulary import MAX_BARS, TOKEN_IDS, token
 from .data.crop import boundaries, crop, moved_chords
-from .requests import FOUR_PARTS, voice_for
+from .requests import FOUR_PARTS, Request, voice_for
 from .scores.harmony import label_chords
 
 
@@ -57,7 +57,12 @@ def _before_detail(sequence: list[str]) -> list[str]:
     return sequence[: sequence.index("<Detail>") + 1]
 
 
-def plan_of(skeleton: Piece) -> Prompt:
+def plan_for(request: Request) -> Prompt:
+    """For the planner: what is asked for."""
+    return Prompt("plan", _ids(request.globals()), request.tonality.semitones_above_c, request.bars)
+
+
+def notes_over(skeleton: Piece) -> Prompt:
     """For the detail generator: a plan, all of whose bars are to be written."""
     names = _before_detail(detail_sequence(encode(skeleton)))
     return prompt_of("detail", names, skeleton, len(skeleton.bars))
@@ -283,10 +288,8 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
         raise RequestError(f"the plan has {len(planned)} bars for {len(bars)}; pick-ups are bars too, such as (V 1/8)")
     for number, (bar, like) in enumerate(zip(bars, planned, strict=True), 1):
         if bar.length != like.length:
-            lengths = (Fraction(ticks, TICKS_PER_WHOLE) for ticks in (like.length, bar.length))
-            raise RequestError(
-                "the plan's bar {} is {} long and not {}; write pick-ups as (V 1/8)".format(number, *lengths)
-            )
+            given, needed = (Fraction(ticks, TICKS_PER_WHOLE) for ticks in (like.length, bar.length))
+            raise RequestError(f"the plan's bar {number} is {given} long, not {needed}; write pick-ups as (V 1/8)")
     shift = plan.skeleton.key.pitch_class - piece.key.pitch_class
     return [moved_chords(bar.chords, shift) for bar in planned]
 

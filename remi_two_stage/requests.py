@@ -69,6 +69,9 @@ class Sampling:
             raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
 
 
+DEFAULT_SAMPLING = Sampling()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a plan is to be like.
@@ -186,8 +189,8 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
     is_pair = isinstance(bars, Sequence) and len(bars) == 2 and all(isinstance(number, int) for number in bars)
     if not is_pair or not 1 <= bars[0] <= bars[1] <= piece.bar_count:
         raise RequestError(
-            f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), within 1 to "
-            f"{piece.bar_count}"
+            f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
+            f"within 1 to {piece.bar_count}"
         )
     numbers, counted = [], 0
     for bar in piece.bars:
@@ -209,6 +212,6 @@ def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:
             return voice
     known = ", ".join(f"{voice} {lowest} to {highest}" for voice, (lowest, highest) in ranges.items())
     raise RequestError(
-        f"the melody {source!r} goes from {min(pitches)} to {max(pitches)} (MIDI numbers), outside every voice: {known}; "
-        "transpose it, or name other voices"
+        f"the melody {source!r} goes from {min(pitches)} to {max(pitches)} (MIDI numbers), outside every voice: "
+        f"{known}; transpose it, or name other voices"
     )
