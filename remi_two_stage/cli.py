@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .core.piece import Piece
     from .requests import Sampling
 
+MOST_AT_ONCE = 1000
 OUTPUT_FORMATS = (".abc", ".mid", ".musicxml")
 
 
@@ -57,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compose(commands)
     _add_plan(commands)
     _add_realize(commands)
+    _add_extend(commands)
+    _add_rewrite(commands)
+    _add_harmonize(commands)
     _add_train(commands)
     _add_evaluate(commands)
     tokens = commands.add_parser("tokens", help="print the vocabulary")
@@ -93,6 +97,9 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         help="draw from the likeliest tokens with this share (default: %(default)s)",
     )
     parser.add_argument("--greedy", action="store_true", help="always take the likeliest token")
+    parser.add_argument(
+        "--candidates", type=int, default=1, help="write as many and keep the likeliest (default: %(default)s)"
+    )
     parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
 
 
@@ -106,6 +113,9 @@ def _add_compose(commands: Any) -> None:
     parser = commands.add_parser("compose", help="write a chord plan and the notes over it")
     _add_bars(parser)
     _add_request(parser, style="jig", key="D")
+    parser.add_argument(
+        "--count", type=int, default=1, help="how many, with seeds from --seed on (default: %(default)s)"
+    )
     _add_output(parser)
     parser.set_defaults(command=_compose)
 
@@ -131,12 +141,17 @@ def _add_realize(commands: Any) -> None:
 
 
 def _compose(options: argparse.Namespace) -> None:
+    from .requests import Request
+
+    request = Request(bars=options.bars, **_request(options))
+    if not 1 <= options.count <= MOST_AT_ONCE:
+        raise RequestError(f"--count is {options.count}; it must be from 1 to {MOST_AT_ONCE}")
     composer, seed, sampling = _prepare(options)
     with _progress_bars() as progress:
-        plan = composer.plan(bars=options.bars, **_request(options), seed=seed, sampling=sampling, progress=progress)
-        piece = composer.realize(plan, seed=seed, sampling=sampling, progress=progress)
-    _report(plan, seed)
-    _write(piece, options.output, seed)
+        pieces = composer.compose_batch([request] * options.count, seed, sampling, progress)
+    for number, piece in enumerate(pieces):
+        _report(Plan.of(piece), seed + number)
+        _write(piece, options.output, seed + number)
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -154,6 +169,87 @@ def _realize(options: argparse.Namespace) -> None:
     _write(piece, options.output, seed)
 
 
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("score", type=Path, help="an .abc, .mid, .musicxml, .mxl or .krn file")
+    parser.add_argument("--tune", type=int, default=1, help="which tune of the file (default: the first)")
+
+
+def _add_extend(commands: Any) -> None:
+    parser = commands.add_parser("extend", help="go on with a tune")
+    _add_score(parser)
+    parser.add_argument("--bars", type=int, default=8, help="how many to add, 1 to 63 (default: %(default)s)")
+    _add_sampling(parser)
+    _add_output(parser)
+    parser.set_defaults(command=_extend)
+
+
+def _add_rewrite(commands: Any) -> None:
+    parser = commands.add_parser("rewrite", help="write some bars of a tune anew; all others stay")
+    _add_score(parser)
+    parser.add_argument("bars", help="the first and the last bar, such as 5-8, or one; a pick-up is not counted")
+    parser.add_argument("--chords", help='new chords for these bars, such as "IV | V7 | I" (default: those there)')
+    _add_sampling(parser)
+    _add_output(parser)
+    parser.set_defaults(command=_rewrite)
+
+
+def _add_harmonize(commands: Any) -> None:
+    parser = commands.add_parser("harmonize", help="add chords and further voices to a melody, which stays as it is")
+    _add_score(parser)
+    parser.add_argument(
+        "--plan",
+        help='chords, one bar after another, such as "I | V7 | I"; inferred: those heard in the melody; planned: those '
+        "that the planner writes for it (default: the melody's own, or planned)",
+    )
+    parser.add_argument("--voices", default="S,A,T,B", help="names separated by commas (default: %(default)s)")
+    parser.add_argument("--style", help="such as chorale or hymn (default: chorale for four voices)")
+    _add_sampling(parser)
+    _add_output(parser)
+    parser.set_defaults(command=_harmonize)
+
+
+def _extend(options: argparse.Namespace) -> None:
+    piece = _score(options)
+    composer, seed, sampling = _prepare(options)
+    with _progress_bars() as progress:
+        piece = composer.extend(piece, options.bars, seed, sampling, progress)
+    _report(Plan.of(piece), seed)
+    _write(piece, options.output, seed)
+
+
+def _rewrite(options: argparse.Namespace) -> None:
+    piece = _score(options)
+    if not (numbers := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", options.bars)):
+        raise RequestError(f"the bars are {options.bars!r}; write the first and the last, such as 5-8, or one number")
+    bars = int(numbers[1]), int(numbers[2] or numbers[1])
+    composer, seed, sampling = _prepare(options)
+    with _progress_bars() as progress:
+        piece = composer.rewrite(piece, bars, options.chords, seed, sampling, progress)
+    _report(Plan.of(piece), seed)
+    _write(piece, options.output, seed)
+
+
+def _harmonize(options: argparse.Namespace) -> None:
+    piece = _score(options)
+    composer, seed, sampling = _prepare(options)
+    with _progress_bars() as progress:
+        piece = composer.harmonize(
+            piece, options.plan, options.voices.split(","), _style(options.style), seed, sampling, progress
+        )
+    _report(Plan.of(piece), seed)
+    _write(piece, options.output, seed)
+
+
+def _score(options: argparse.Namespace) -> Piece:
+    """The tune of a file that is asked for."""
+    from .scores.formats import read_score
+
+    pieces = read_score(options.score)
+    if not 1 <= options.tune <= len(pieces):
+        raise RequestError(f"there is no tune {options.tune} in {str(options.score)!r}; it has {len(pieces)}")
+    return pieces[options.tune - 1]
+
+
 def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
     """The composer, the seed and the sampling of a request; refuses an output that is no folder before any work."""
     import torch
@@ -168,7 +264,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
     if output is not None and output.exists() and not output.is_dir():
         raise RequestError(f"the output {str(output)!r} is a file; name a folder")
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
-    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.greedy)
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.greedy, options.candidates)
     return Composer.from_pretrained(options.model), seed, sampling
 
 
@@ -184,8 +280,17 @@ def _quiet() -> None:
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
     voices = None if options.voices is None else options.voices.split(",")
-    style = None if options.style is None else options.style.lower().replace(" ", "-")
-    return {"style": style, "key": options.key, "meter": options.meter, "tempo": options.tempo, "voices": voices}
+    return {
+        "style": _style(options.style),
+        "key": options.key,
+        "meter": options.meter,
+        "tempo": options.tempo,
+        "voices": voices,
+    }
+
+
+def _style(name: str | None) -> str | None:
+    return None if name is None else name.lower().replace(" ", "-")
 
 
 @contextmanager

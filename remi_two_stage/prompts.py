@@ -277,21 +277,29 @@ class Harmonization:
 def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:
     """The chords of a plan for some bars of a piece, counted from the piece's tonic.
 
+    A plan without pick-ups is for the full bars; a pick-up then has the chord of the bar that it leads to.
+
     Raises:
         ChordError: the text is no plan.
-        RequestError: the plan has other bars.
+        RequestError: the plan has other bars, or a chord where a bar has ended.
     """
     if isinstance(plan, str):
         plan = Plan.parse(plan, piece.key, bars[0].meter or Meter())
-    planned = plan.skeleton.bars
-    if len(planned) != len(bars):
-        raise RequestError(f"the plan has {len(planned)} bars for {len(bars)}; pick-ups are bars too, such as (V 1/8)")
-    for number, (bar, like) in enumerate(zip(bars, planned, strict=True), 1):
-        if bar.length != like.length:
-            given, needed = (Fraction(ticks, TICKS_PER_WHOLE) for ticks in (like.length, bar.length))
-            raise RequestError(f"the plan's bar {number} is {given} long, not {needed}; write pick-ups as (V 1/8)")
     shift = plan.skeleton.key.pitch_class - piece.key.pitch_class
-    return [moved_chords(bar.chords, shift) for bar in planned]
+    chords = [moved_chords(bar.chords, shift) for bar in plan.skeleton.bars]
+    if len(chords) != len(bars):
+        if len(chords) != _count(bars):
+            raise RequestError(f"the plan has {len(chords)} bars for {_count(bars)}; give as many, pick-ups left out")
+        following = [_count(bars[:index]) for index in range(len(bars))]
+        chords = [
+            chords[place][:1] if bar.is_pickup and place < len(chords) else chords[min(place, len(chords) - 1)]
+            for bar, place in zip(bars, following, strict=True)
+        ]
+    for number, (bar, given) in enumerate(zip(bars, chords, strict=True), 1):
+        if given and given[-1].onset >= bar.length:
+            length = Fraction(bar.length, TICKS_PER_WHOLE)
+            raise RequestError(f"the plan's bar {number} has a chord after the bar's end, which is {length} long")
+    return chords
 
 
 def _with_chords(piece: Piece) -> Piece:

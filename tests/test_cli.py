@@ -48,6 +48,33 @@ def test_plan_prints_a_plan_that_can_be_typed_again(capsys: pytest.CaptureFixtur
     assert roman.bar_count == 8
 
 
+def test_several_tunes_have_seeds_in_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compose", "--bars", "2", "--seed", "5", "--count", "3", "--output", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.glob("*.abc")) == [f"jig-in-d-major-{seed}.abc" for seed in (5, 6, 7)]
+    alone = tmp_path / "alone"
+    assert main(["compose", "--bars", "2", "--seed", "6", "--output", str(alone)]) == 0
+    assert (alone / "jig-in-d-major-6.abc").read_text() == (tmp_path / "jig-in-d-major-6.abc").read_text()
+
+
+def test_a_tune_is_extended_rewritten_and_harmonised(tmp_path: Path) -> None:
+    source = tmp_path / "waltz.abc"
+    source.write_text("X:1\nT:Waltz\nM:3/4\nL:1/4\nK:D\nFAd|f2e|dcB|A3|GBd|c2B|A2G|F3|]\n")
+    (waltz,) = read_score(source)
+    seed = ["--seed", "1", "--output", str(tmp_path / "out")]
+    written = tmp_path / "out" / "waltz-1.abc"
+    assert main(["extend", str(source), "--bars", "4", *seed]) == 0
+    (longer,) = read_score(written)
+    assert longer.bar_count == 12
+    assert longer.note_list()[: len(waltz.note_list())] == waltz.note_list()
+    assert main(["rewrite", str(source), "3-4", "--chords", "G | A7", *seed]) == 0
+    (changed,) = read_score(written)
+    assert [bar.notes for bar in changed.bars[4:]] == [bar.notes for bar in waltz.bars[4:]]
+    assert [bar.chords[0].label for bar in changed.bars[2:4]] == ["IV", "V7"]
+    assert main(["harmonize", str(source), "--voices", "S,B", *seed]) == 0
+    (duet,) = read_score(written)
+    assert [note[1:] for note in duet.note_list() if note[0] == "S"] == [note[1:] for note in waltz.note_list()]
+
+
 def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tokens"]) == 0
     assert "<PhraseStart> <RepeatStart> <RepeatEnd> <EndingEnd> <BarStart>" in capsys.readouterr().out
@@ -64,7 +91,13 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--style", "polonaise"], "there is no style 'polonaise'"),
         (["compose", "--model", "no-such-folder"], "there is no model 'no-such-folder'"),
         (["compose", "--output", __file__], "is a file; name a folder"),
+        (["compose", "--count", "0"], "--count is 0; it must be from 1 to 1000"),
+        (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),
+        (["extend", "no-such.abc"], "no-such.abc"),
+        (["rewrite", "TUNE", "9-4"], "cannot rewrite the bars (9, 4)"),
+        (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
+        (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
         (["evaluate", "--corpus", "no-such-folder"], "no-such-folder"),
     ],
@@ -75,9 +108,11 @@ def test_what_cannot_be_gets_one_clear_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    tune_books: dict[str, list[Path]],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 2
+    tune = str(tune_books["ryansMammoth"][0])
+    assert main([tune if argument == "TUNE" else argument for argument in arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("remi-two-stage: error: ")
     assert message in line

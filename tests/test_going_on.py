@@ -1,0 +1,210 @@
+"""Going on with music that is there: extending it, writing bars of it anew, adding voices to it.
+
+The weights are random, so everything that holds here holds by construction.
+"""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from remi_two_stage.composer import Composer
+from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.errors import ChordError, RequestError
+from remi_two_stage.core.modeling_remi import TwoStageModel
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.vocabulary import VOICE_RANGES
+from remi_two_stage.core.write_abc import write_abc
+from remi_two_stage.requests import Request
+from remi_two_stage.scores.formats import read_score
+from remi_two_stage.scores.read_abc import read_abc
+
+TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+# A pick-up, a repeat that leads back into it, endings, a change of key, a bar that a repeat splits, chord symbols.
+STRUCTURED = """X:1
+T:Structured
+R:jig
+M:6/8
+L:1/8
+K:G
+D|"G"GAB "D"dBG|"C"cde "D"d2 D|"G"GAB dBG|1 "D"AFD "G"G2 D:|2 "D"AFD "G"G2|:d|
+K:D
+"D"dfa "A7"gec|"D"dfa a2:|d|"D"def "A"edc|"D"d3- d2||
+"""
+
+
+@pytest.fixture(scope="module")
+def composer() -> Composer:
+    torch.manual_seed(3)
+    config = TwoStageConfig(planner_config=BarPlannerConfig(**TINY), detail_config=DetailGeneratorConfig(**TINY))
+    return Composer(TwoStageModel(config))
+
+
+@pytest.fixture(scope="module")
+def scores(tune_books: dict[str, list[Path]], music21_corpus: Path) -> list[Piece]:
+    airs = [read_abc(path)[0] for path in (*tune_books["ryansMammoth"][:50:7], *tune_books["oneills1850"][:50:7])]
+    return [*airs, read_abc(STRUCTURED)[0], read_score(music21_corpus / "bach" / "bwv66.6.mxl")[0]]
+
+
+def reads_back(piece: Piece) -> bool:
+    return read_abc(write_abc(piece))[0].note_list() == piece.note_list()
+
+
+def test_an_extension_has_just_the_bars_asked_for_and_leaves_what_was_there(
+    composer: Composer, scores: list[Piece]
+) -> None:
+    for number, piece in enumerate(scores):
+        longer = composer.extend(piece, 1 + number % 5, seed=number)
+        assert longer.bars[: len(piece.bars)] == piece.bars
+        assert longer.bar_count == piece.bar_count + 1 + number % 5
+        assert (longer.title, longer.voices, longer.style) == (piece.title, piece.voices, piece.style)
+        assert all(bar.chords for bar in longer.bars[len(piece.bars) :])
+        assert reads_back(longer)
+
+
+def test_a_short_last_bar_is_completed_by_a_pick_up(composer: Composer) -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nG|cdec|GEDC|cccB|c2z|]")
+    longer = composer.extend(piece, 4, seed=1)
+    assert longer.bars[len(piece.bars)].is_pickup
+    assert longer.bars[len(piece.bars)].length == piece.bars[0].length
+
+
+def test_a_long_piece_is_extended_from_its_end(composer: Composer, tune_books: dict[str, list[Path]]) -> None:
+    piece = max(read_abc(tune_books["airdsAirs"][0]), key=lambda piece: piece.bar_count)
+    assert piece.bar_count > 64
+    longer = composer.extend(piece, 2, seed=1)
+    assert longer.bar_count == piece.bar_count + 2
+    rewritten = composer.rewrite(piece, (70, 71), seed=1)
+    changed = [index for index, pair in enumerate(zip(piece.bars, rewritten.bars, strict=True)) if pair[0] != pair[1]]
+    assert changed
+    assert max(changed) - min(changed) <= 2
+
+
+def test_rewritten_bars_are_new_and_all_others_stay(composer: Composer, scores: list[Piece]) -> None:
+    for number, piece in enumerate(scores):
+        first = 1 + number % piece.bar_count
+        last = min(first + number % 4, piece.bar_count)
+        new = composer.rewrite(piece, (first, last), seed=number)
+        counted, changed = 0, set()
+        for before, after in zip(piece.bars, new.bars, strict=True):
+            counted += not before.is_pickup
+            if after != before:
+                changed.add(counted)
+                assert replace(after, notes=before.notes) == before
+        assert changed
+        assert changed <= set(range(first, last + 1))
+        assert reads_back(new)
+
+
+def test_rewritten_bars_may_get_other_chords(composer: Composer) -> None:
+    (piece,) = read_abc(STRUCTURED)
+    new = composer.rewrite(piece, (2, 3), "Em | Am D7", seed=1)
+    labels = [[chord.label for chord in bar.chords] for bar in new.bars]
+    assert labels[2:4] == [["vi"], ["ii", "V7"]]
+    assert labels[:2] + labels[4:] == [
+        [chord.label for chord in bar.chords] for bar in (*piece.bars[:2], *piece.bars[4:])
+    ]
+    ending = composer.rewrite(piece, (7, 8), "IV | V", seed=1)
+    assert [[chord.label for chord in bar.chords] for bar in ending.bars[8:11]] == [["IV"], ["V"], ["V"]]
+    with pytest.raises(RequestError, match=r"the plan has 1 bars for 2; give as many, pick-ups left out"):
+        composer.rewrite(piece, (2, 3), "Em")
+    with pytest.raises(RequestError, match=r"the plan's bar 1 has a chord after the bar's end, which is 1/8 long"):
+        composer.harmonize(piece, "I V | I | I | I | I | I | I | I | I | I | I | I")
+    with pytest.raises(ChordError, match="there is no chord 'Xv'"):
+        composer.rewrite(piece, (2, 3), "I | Xv")
+
+
+@pytest.mark.parametrize("plan", [None, "inferred", "planned"])
+def test_a_harmonised_melody_stays_note_for_note(composer: Composer, scores: list[Piece], plan: str | None) -> None:
+    for number, piece in enumerate(scores[::3]):
+        melody = piece.transpose(58 - min(note.pitch for bar in piece.bars for note in bar.notes[0]))
+        full = composer.harmonize(melody, plan, seed=number)
+        sung = [note[1:] for note in full.note_list() if note[0] == "S"]
+        assert sung == [note[1:] for note in melody.note_list() if note[0] == melody.voices[0]]
+        assert full.voices == ("S", "A", "T", "B")
+        assert all(bar.chords for bar in full.bars)
+        assert [replace(bar, notes=(), chords=()) for bar in full.bars] == [
+            replace(bar, notes=(), chords=()) for bar in melody.bars
+        ]
+        for voice, _, _, pitch in full.note_list():
+            assert VOICE_RANGES[voice][0] <= pitch <= VOICE_RANGES[voice][1]
+        assert reads_back(full)
+
+
+def test_a_melodys_own_chord_symbols_are_kept_and_a_given_plan_replaces_them(composer: Composer) -> None:
+    (piece,) = read_abc(STRUCTURED)
+    own = composer.harmonize(piece, seed=1)
+    symbols = [[chord.label for chord in bar.chords] for bar in piece.bars]
+    assert [labels for labels in ([chord.label for chord in bar.chords] for bar in own.bars)][1:5] == symbols[1:5]
+    (waltz,) = read_abc("X:1\nM:3/4\nL:1/4\nK:D\ndef|gfe|d3|]")
+    given = composer.harmonize(waltz, "D | A7 | Bm", voices=("S", "B"), seed=1)
+    assert [bar.chords[0].label for bar in given.bars] == ["I", "V7", "vi"]
+    assert given.voices == ("S", "B")
+    in_another_key = Plan.parse("C | G7 | Am", meter=waltz.meter)
+    assert [bar.chords[0].label for bar in composer.harmonize(waltz, in_another_key, seed=1).bars] == [
+        "bVII",
+        "IV7",
+        "v",
+    ]
+
+
+def test_the_melody_takes_the_first_voice_that_can_sing_it(composer: Composer) -> None:
+    (bass,) = read_abc("X:1\nM:4/4\nL:1/4\nK:F clef=bass\nF,,2C,2|F,,4|]")
+    full = composer.harmonize(bass, seed=1)
+    assert {note[0] for note in full.note_list()} >= {"B"}
+    assert [note[1:] for note in full.note_list() if note[0] == "B"] == [note[1:] for note in bass.note_list()]
+
+
+@pytest.mark.parametrize(
+    ("bars", "message"),
+    [
+        ((9, 4), r"cannot rewrite the bars \(9, 4\); give the first and the last as two numbers, .* within 1 to 8"),
+        ((0, 4), r"cannot rewrite the bars \(0, 4\)"),
+        ((5, 9), r"cannot rewrite the bars \(5, 9\)"),
+        (5, r"cannot rewrite the bars 5;"),
+        ("58", r"cannot rewrite the bars '58'"),
+    ],
+)
+def test_impossible_bars_are_refused(composer: Composer, bars: object, message: str) -> None:
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:C\ncd|ef|ga|bc|cd|ef|ga|bc|]")
+    with pytest.raises(RequestError, match=message):
+        composer.rewrite(piece, bars)
+
+
+def test_impossible_requests_are_refused_before_any_work(composer: Composer) -> None:
+    (piece,) = read_abc("X:1\nT:High\nM:2/4\nL:1/4\nK:C\nc'''d'''|")
+    with pytest.raises(RequestError, match=r"'High' goes from 108 to 110 .* outside every voice: S 57 to 84, A 50 to"):
+        composer.harmonize(piece)
+    with pytest.raises(RequestError, match="there is no style 'polonaise'"):
+        composer.harmonize(piece, style="polonaise")
+    with pytest.raises(RequestError, match="cannot write 64 bars; ask for 1 to 63"):
+        composer.extend(piece, 64)
+    with pytest.raises(RequestError, match="cannot go on from a str; give a Piece"):
+        composer.extend("X:1")
+    with pytest.raises(RequestError, match="cannot write notes over a str; give a Plan"):
+        composer.realize_batch(["I | V"])
+
+
+def test_each_of_a_batch_is_what_it_would_be_alone(composer: Composer, scores: list[Piece]) -> None:
+    requests = [Request("jig", "D", bars=3), Request("hymn", "Gmin", "3/4", 2), Request("reel", "A", bars=5)]
+    batch = composer.compose_batch(requests, seed=7)
+    alone = [composer.compose_batch([request], seed=7 + number)[0] for number, request in enumerate(requests)]
+    assert batch == alone
+    pieces = scores[:3]
+    assert composer.extend_batch(pieces, 2, seed=3) == [composer.extend(p, 2, seed=3 + n) for n, p in enumerate(pieces)]
+    assert composer.rewrite_batch(pieces, (2, 3), seed=3) == [
+        composer.rewrite(piece, (2, 3), seed=3 + number) for number, piece in enumerate(pieces)
+    ]
+
+
+def test_notes_that_ring_into_rewritten_bars_keep_ringing(composer: Composer) -> None:
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:C\nc2-|c2-|cd|e2|]")
+    new = composer.rewrite(piece, (2, 3), seed=1)
+    assert new.bars[0] == piece.bars[0]
+    first = next(note for note in new.note_list())
+    assert first[1:3] == (Fraction(0), Fraction(5))
+    assert decode(encode(new)).bar_count == 4
