@@ -59,7 +59,7 @@ def attention(form: str, length: int, device: torch.device) -> tuple[Callable[..
             mask = bias(slots, length).masked_fill(ahead, -math.inf).to(query.dtype)
             return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
-        return masked, [bias.table]
+        return masked, [bias.weight]
     return _ours(form, length, device, bias)
 
 

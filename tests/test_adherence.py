@@ -12,7 +12,7 @@ from remi_two_stage.scores.read_abc import read_abc
 
 
 def test_chord_tones_are_counted_on_strong_beats_alone() -> None:
-    # Strong beats of 4/4 are the first and the third: C E in bar 1, F A over G7 in bar 2; the weak F and B do not count.
+    # Strong beats of 4/4 are the first and the third: C E over C, F A over G7; the weak F and B do not count.
     (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\n"C"CFEB|"G7"FBAB|"N.C."FFFF|')
     counted = adherence([piece])
     assert (counted.strong_notes, counted.chord_tones) == (4, 3)

@@ -40,6 +40,12 @@ from .blockwise_remi import Span, blockwise_attention
 from .coordinates_remi import MusicalCoordinates
 
 
+BIAS_GAIN = 10.0
+"""What learned biases are multiplied by: they start at 0 and have to reach the size of scores, which Adam's steps, of the
+learning rate each, would take very long to.
+"""
+
+
 class AttentionContext(NamedTuple):
     """What all layers of one forward pass share.
 
@@ -77,12 +83,17 @@ class RelativePositionBias(nn.Module):
 
     def __init__(self, num_heads: int, max_rel_dist: int) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.zeros(num_heads, max_rel_dist))
+        self.weight = nn.Parameter(torch.zeros(num_heads, max_rel_dist))
+
+    @property
+    def table(self) -> torch.Tensor:
+        """The numbers that are added, [H, max_rel_dist]."""
+        return BIAS_GAIN * self.weight
 
     def forward(self, query_slots: torch.Tensor, key_length: int) -> torch.Tensor:
         """Bias of queries at `query_slots` to keys 0 to `key_length`, [1, H, Q, K]; what is ahead has distance 0."""
         key_slots = torch.arange(key_length, device=query_slots.device)
-        distances = (query_slots[:, None] - key_slots).clamp(0, self.table.shape[1] - 1)
+        distances = (query_slots[:, None] - key_slots).clamp(0, self.weight.shape[1] - 1)
         return self.table[:, distances][None]
 
 
@@ -92,12 +103,17 @@ class FourierBias(nn.Module):
     def __init__(self, num_heads: int, periods: dict[str, list[int]]) -> None:
         super().__init__()
         self.periods = periods
-        self.amplitudes = nn.Parameter(torch.zeros(2, num_heads, sum(map(len, periods.values()))))
+        self.weight = nn.Parameter(torch.zeros(2, num_heads, sum(map(len, periods.values()))))
+
+    @property
+    def amplitudes(self) -> torch.Tensor:
+        """a and b, [2, H, P]."""
+        return BIAS_GAIN * self.weight
 
     def forward(self, context: FourierContext) -> torch.Tensor:
         """The bias as it is defined, [B or 1, H, Q, K]."""
         pairs = iter(self.amplitudes.unbind(-1))
-        bias = torch.zeros((), device=self.amplitudes.device)
+        bias = torch.zeros((), device=self.weight.device)
         for coordinate, periods in self.periods.items():
             distances = context.query[coordinate][:, None, :, None] - context.key[coordinate][:, None, None]
             for period in periods:

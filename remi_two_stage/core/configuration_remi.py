@@ -17,7 +17,7 @@ from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 
 VOCABULARY_SIZE = len(token_names())
-DEFAULT_FORM = "table"
+DEFAULT_FORM = "rope+fourier"
 FORMS: dict[str, dict[str, list[int]]] = {
     "table": {},
     "fourier": {"bar": [2, 4, 16], "time": [24, 72, 96], "token": [16, 1024]},

@@ -103,10 +103,8 @@ class RemiPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """GPT-2's scheme: what writes to the residual stream starts smaller, by the root of the number of writers."""
         super()._init_weights(module)
-        if isinstance(module, RelativePositionBias):
-            initialization.zeros_(module.table)
-        elif isinstance(module, FourierBias):
-            initialization.zeros_(module.amplitudes)
+        if isinstance(module, RelativePositionBias | FourierBias):
+            initialization.zeros_(module.weight)
         elif isinstance(module, BarReader):
             initialization.copy_(module.token_table, module.make_token_table())
         elif isinstance(module, RelativeDecoderLayer):

@@ -3,8 +3,8 @@
 - Chord tones on strong beats: of the notes struck on a strong beat, the share whose pitch class belongs to the chord
   that sounds there. Strong are the first beat of a bar and, where the beats of a bar can be halved, the first of its
   second half; bars without a metre and pick-ups have none. Notes over no chord or an unknown one do not count.
-- Chords heard: of the bars with a known chord, the share in which `scores/harmony.py`, which sees the notes alone, hears
-  the root and the triad (major, minor, diminished, augmented, suspended) of the chord that sounds longest in the plan.
+- Chords heard: of the bars with a known chord, the share in which `scores/harmony.py`, which sees the notes alone,
+  hears the root and the triad (major, minor, diminished, augmented, suspended) of the plan's longest chord there.
 
 Music whose plan was inferred from its notes has the second share by definition; compare with music whose chords
 somebody wrote.
