@@ -67,7 +67,11 @@ def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float = 1e-5) -> 
         (DetailGeneratorConfig, {"hidden_dropout": 1.5}, "hidden_dropout is 1.5; it must be at least 0 and below 1"),
         (BarPlannerConfig, {"num_hidden_layers": "six"}, "num_hidden_layers"),
         (BarPlannerConfig, {"relative_attention": "alibi"}, "relative_attention is 'alibi'; choose one of table, four"),
-        (BarPlannerConfig, {"fourier_periods": {"bar": [4]}}, "relative_attention 'table', which takes none"),
+        (
+            BarPlannerConfig,
+            {"relative_attention": "table", "fourier_periods": {"bar": [4]}},
+            "relative_attention 'table', which takes none",
+        ),
         (
             BarPlannerConfig,
             {"relative_attention": "fourier", "fourier_periods": {"beat": [4]}},
