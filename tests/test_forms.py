@@ -83,6 +83,14 @@ def test_a_cut_needs_bars_on_both_sides(scores: list[list[str]]) -> None:
             infilling_sequence(scores[0], cut)
 
 
+def test_what_stands_in_front_may_be_the_second_half_of_the_last_bar_alone() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|cde:|f|]")
+    tokens = encode(label_chords(piece))
+    assert len(split_bars(tokens)[1]) == 4
+    assert "<Bars=3>" in tokens
+    assert decode(infilling_sequence(tokens, 3)) == decode(tokens)
+
+
 def test_bars_written_before_later_ones_keep_the_plan_and_what_is_given(scores: list[list[str]]) -> None:
     choose = random.Random(5)
     for tokens in scores:

@@ -270,10 +270,7 @@ class Grammar:
         if not structure.may_leave_bar(strict):
             return footer
         header = structure.header_choice(strict, ringing) if structure.may_go_on(self.is_strict) else ()
-        if self._section_end == AFTER:
-            may_end = structure.may_go_on(strict=True)
-        else:
-            may_end = structure.may_end(strict) and not ringing
+        may_end = self._section_end == AFTER or (structure.may_end(strict) and not ringing)
         return (*footer, *header, *(only(self._section_end) if may_end else ()))
 
     def _footer(self, token: int) -> Steps:
