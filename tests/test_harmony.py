@@ -14,7 +14,14 @@ from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.piece import Chord, Key, Piece
 from remi_two_stage.scores import harmony_table as table
 from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.harmony_inference import MELODY_TRIADS, Segment, Triad, melody, melody_segments
+from remi_two_stage.scores.harmony_inference import (
+    FULL_WEIGHT,
+    MELODY_TRIADS,
+    Segment,
+    Triad,
+    melody,
+    melody_segments,
+)
 from remi_two_stage.scores.music21_bridge import from_music21
 from remi_two_stage.scores.read_abc import read_abc
 
@@ -148,7 +155,7 @@ def _score(path: Sequence[Triad], segments: Sequence[Segment]) -> float:
     for (root, quality), segment in zip(path, segments, strict=True):
         score += table.MELODY_PRIORS["maj"][segment.place][MELODY_TRIADS.index((root, quality))]
         for feature, heard, weight in segment.evidence:
-            score += weight * table.MELODY_TONES[quality][feature][(heard - root) % 12]
+            score += weight / FULL_WEIGHT * table.MELODY_TONES[quality][feature][(heard - root) % 12]
     for (root, quality), (following, its_quality) in pairwise(path):
         score += table.MELODY_STEPS[quality][its_quality][(following - root) % 12]
     return score
