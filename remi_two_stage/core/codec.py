@@ -225,29 +225,27 @@ def _ring_limits(bars: Sequence[Bar]) -> list[int]:
 
 def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Counter[str]) -> list[tuple[Note, ...]]:
     """One voice's notes, bar by bar, such that no pitch is struck while it sounds and none rings too far."""
-    fitted: list[Sequence[Note]] = []
+    fitted: list[tuple[Note, ...] | list[Note]] = []
     last: dict[int, tuple[list[Note], int, int]] = {}
     start = silent_from = 0
     for bar, ring in zip(bars, rings, strict=True):
-        notes = bar.notes[voice]
-        if _is_line(notes, silent_from - start, bar.length):
-            fitted.append(notes)
+        if _is_line(bar.notes[voice], silent_from - start, bar.length):
+            fitted.append(bar.notes[voice])
             start += bar.length
             continue
         sung: list[Note] = []
-        fitted.append(sung)
-        for note in sorted(notes, key=lambda note: (note.onset, note.pitch)):
+        for note in sorted(bar.notes[voice], key=lambda note: (note.onset, note.pitch)):
             if note.onset >= bar.length:
                 losses["a note that starts after its bar's end"] += 1
                 continue
             if note.duration > ring - note.onset:
                 losses["a note that rings past a repeat, an ending or the piece"] += 1
                 note = replace(note, duration=ring - note.onset)
-            if _cut_sounding(last.get(note.pitch), start + note.onset, note, losses):
-                continue
-            last[note.pitch] = (sung, len(sung), start)
             silent_from = max(silent_from, start + note.onset + note.duration)
-            sung.append(note)
+            if not _cut_sounding(last.get(note.pitch), start + note.onset, note, losses):
+                last[note.pitch] = (sung, len(sung), start)
+                sung.append(note)
+        fitted.append(sung)
         start += bar.length
     return [notes if isinstance(notes, tuple) else tuple(_in_bins(notes)) for notes in fitted]
 
@@ -281,7 +279,7 @@ def _cut_sounding(earlier: tuple[list[Note], int, int] | None, onset: int, note:
     return False
 
 
-def _in_bins(notes: list[Note]) -> Iterator[Note]:
+def _in_bins(notes: Sequence[Note]) -> Iterator[Note]:
     """Velocities in their bins, and the dynamics of an onset on all its notes."""
     if all(note.velocity is None and note.dynamics is None for note in notes):
         yield from notes

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import zip_longest
 
 from .errors import RequestError, ScoreError
 
@@ -250,7 +251,7 @@ class Piece:
         title: Empty when unknown.
         style: Such as "jig" or "hymn"; None when unknown.
         tempo: Quarter notes a minute; None when unknown.
-        original_key: The first key before `in_c()`; None when not transposed.
+        original_keys: The key of each bar before `in_c()`; empty when not transposed.
         metadata: Further fields of the source, as (name, text).
         part_order: Labels of the parts (`Bar.part`) in playing order; empty: played as written.
         losses: What a reader could not keep of the source, as (reason, how often).
@@ -261,7 +262,7 @@ class Piece:
     title: str = ""
     style: str | None = None
     tempo: float | None = None
-    original_key: Key | None = None
+    original_keys: tuple[Key, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     part_order: tuple[str, ...] = ()
     losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
@@ -287,6 +288,11 @@ class Piece:
     def key(self) -> Key:
         """The first bar's key."""
         return self.bars[0].key
+
+    @property
+    def original_key(self) -> Key | None:
+        """The first key before `in_c()`; None when not transposed."""
+        return self.original_keys[0] if self.original_keys else None
 
     @property
     def meter(self) -> Meter | None:
@@ -365,18 +371,23 @@ class Piece:
 
     def in_c(self) -> Piece:
         """This piece with its first tonic on C, moved by -5 to +6 semitones; `in_original_key()` undoes it."""
+        keys = tuple([bar.key for bar in self.bars])
         if self.key.tonic == "C":
-            return self if self.original_key else replace(self, original_key=self.key)
-        return self._moved(-self.key.fifths, -self.key.semitones_above_c, self.key)
+            return self if self.original_keys else replace(self, original_keys=keys)
+        return self._moved(-self.key.fifths, -self.key.semitones_above_c, keys)
 
     def in_original_key(self) -> Piece:
         """The inverse of `in_c()`; a piece that was never transposed stays as it is."""
-        return self if self.original_key is None else self.in_key(self.original_key.tonic)
+        if self.original_key is None:
+            return self
+        back = self.in_key(self.original_key.tonic)
+        bars = zip_longest(back.bars, self.original_keys[: len(back.bars)])
+        return replace(back, bars=tuple([_respelled(bar, key) for bar, key in bars]))
 
     def in_key(self, tonic: str) -> Piece:
         """This piece with its first tonic on `tonic`, by the shortest way through C that `in_c()` takes."""
         target = Key(tonic, self.key.mode)
-        return self.in_c()._moved(target.fifths, target.semitones_above_c, None)
+        return self.in_c()._moved(target.fifths, target.semitones_above_c, ())
 
     def transpose(self, semitones: int) -> Piece:
         """This piece moved by `semitones`, in the spelling with the fewest sharps or flats.
@@ -385,9 +396,9 @@ class Piece:
             ScoreError: a note would leave MIDI's 0 to 127.
         """
         fifths = min((7 * semitones % 12 + wrap for wrap in (-24, -12, 0)), key=lambda n: abs(self.key.signature + n))
-        return self._moved(fifths, semitones, self.original_key)
+        return self._moved(fifths, semitones, self.original_keys)
 
-    def _moved(self, fifths: int, semitones: int, original_key: Key | None) -> Piece:
+    def _moved(self, fifths: int, semitones: int, original_keys: tuple[Key, ...]) -> Piece:
         keys = {key: key.shifted(fifths) for key in {bar.key for bar in self.bars}}
         bars = []
         for number, bar in enumerate(self.bars, 1):
@@ -397,7 +408,7 @@ class Piece:
                 message = f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}"
                 raise ScoreError(message).at(bar=number) from None
             bars.append(bar.with_music(keys[bar.key], notes, bar.chords))
-        return replace(self, bars=tuple(bars), original_key=original_key)
+        return replace(self, bars=tuple(bars), original_keys=original_keys)
 
 
 _kept_note = lru_cache(_KEPT_NOTES)(Note)
@@ -406,11 +417,15 @@ _kept_note = lru_cache(_KEPT_NOTES)(Note)
 
 def _raised(sung: Sequence[Note], semitones: int) -> tuple[Note, ...]:
     return tuple(
-        [
-            _kept_note(note.onset, note.pitch + semitones, note.duration, note.velocity, note.dynamics)
-            for note in sung
-        ]
+        [_kept_note(note.onset, note.pitch + semitones, note.duration, note.velocity, note.dynamics) for note in sung]
     )
+
+
+def _respelled(bar: Bar, original: Key | None) -> Bar:
+    """The bar in its original key where this only spells the key in another way, as G flat for F sharp."""
+    if original is None or (original.pitch_class, original.mode) != (bar.key.pitch_class, bar.key.mode):
+        return bar
+    return replace(bar, key=original)
 
 
 def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:

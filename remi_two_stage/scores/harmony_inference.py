@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from itertools import groupby, pairwise
-from operator import add, sub
-from struct import Struct
+from operator import sub
 from typing import NamedTuple
 
 from ..core.chords import make_label, split_label
 from ..core.piece import MODES, Bar, Chord, Note, Piece
 from . import harmony_table as table
+from .packed_rows import PackedRows
 
 Triad = tuple[int, str]
 """(semitones from the tonic to the root, key of `chords.QUALITIES`)."""
@@ -45,14 +45,14 @@ _MODAL_PENALTY = 1.5
 _ALTERED_DOMINANTS = (2, 4, 9)
 """Roots of the secondary dominants, which nearly always bear their seventh."""
 FULL_WEIGHT = 2**9 * 3**4 * 5**2 * 7 * 11 * 13
-"""The weight of a note alone; shares of the sounding time add up to it."""
+"""The weight of a note that counts by itself; shares of a time add up to it, and usual ones are whole numbers."""
+_POINT = 100 * FULL_WEIGHT
+"""What scores and transitions are counted in: a number 1.00 of the tables."""
+_ABOVE_ZERO = 100 * _POINT
+"""What priors and transitions are raised by, so that no sum is negative."""
 _AUDIBLE_SEVENTH = FULL_WEIGHT // 10
 """The share of a beat's sounding time that makes a seventh part of the chord: half a beat in one of four voices."""
 _WITH_SEVENTH = {"maj": "7", "min": "min7", "dim": "hdim7"}
-_LANE = 64
-"""Bits of one triad's lane in a packed row of scores."""
-_ABOVE_ZERO = 100
-"""What priors are raised by: no sum of scores falls so low."""
 _DENSITY_OF_VOICES = 2.0
 """Notes sounding at once, on average, from which on the chords are taken from the voices' harmony."""
 
@@ -72,14 +72,10 @@ class Segment(NamedTuple):
 
 
 class ChordModel:
-    """A conditional random field over triads, ready for use.
-
-    Rows of scores, one a triad, are packed: one integer holds them in lanes of 64 bits. A whole row is then weighed by
-    one multiplication and added by one addition, and all sums are exact. Scores are counted in hundredths, as the
-    tables give them, of the full weight.
+    """A conditional random field over triads, ready for use; all its sums are exact.
 
     Args:
-        triads: The chords to choose from.
+        triads: The chords to choose from; of equally good ones the first is chosen.
         tones: Triad quality -> [feature][semitones of a note above the root].
         steps: Quality of a triad -> quality of the next one -> [semitones from root to root].
         priors: "maj" or "min" -> [place][triad].
@@ -93,35 +89,34 @@ class ChordModel:
         priors: Mapping[str, Sequence[Sequence[float]]],
     ) -> None:
         self.triads = tuple(triads)
-        self._lanes = Struct(f"<{len(self.triads)}Q")
-        self._in_all_lanes = _packed([1] * len(self.triads))
-        self._top_bits = self._in_all_lanes << _LANE - 1
+        self._rows = rows = PackedRows(len(triads))
+        features = range(len(next(iter(tones.values()))))
         self._emission = [
             [
-                _packed(_hundredths(tones[quality][feature][(heard - root) % 12] for root, quality in triads))
+                rows.pack(_exact((tones[quality][feature][(heard - root) % 12] for root, quality in triads), 100))
                 for heard in range(12)
             ]
-            for feature in range(len(next(iter(tones.values()))))
+            for feature in features
         ]
         leaving = [
-            _hundredths((steps[before][after][(to - root) % 12] for to, after in triads), FULL_WEIGHT)
-            for root, before in triads
+            _exact((steps[before][after][(to - root) % 12] for to, after in triads), _POINT) for root, before in triads
         ]
-        above_zero = self._in_all_lanes * 100 * FULL_WEIGHT * _ABOVE_ZERO
-        self._leaving = [above_zero + _packed(row) for row in leaving]
+        self._leaving = [rows.pack(row) + _ABOVE_ZERO * rows.ones for row in leaving]
         self._arriving = list(zip(*leaving, strict=True))
         recovery = [[max(map(sub, lost, won)) for lost in leaving] for won in leaving]
         self._recovery = [(max(row), row) for row in recovery]
         self._priors = {mode: self._prior(mode, priors) for mode in MODES}
 
     def _prior(self, mode: str, priors: Mapping[str, Sequence[Sequence[float]]]) -> list[int]:
-        """A packed row for each place; modes other than major and minor borrow from the nearer one."""
+        """A row for each place; modes other than major and minor borrow from the nearer one."""
         family = "maj" if mode in ("maj", "lyd", "mix") else "min"
-        raised = [
-            _ABOVE_ZERO - _MODAL_PENALTY * (_foreign_tones(triad, mode) - _foreign_tones(triad, family))
-            for triad in self.triads
+        penalties = [
+            _MODAL_PENALTY * (_foreign_tones(triad, mode) - _foreign_tones(triad, family)) for triad in self.triads
         ]
-        return [_packed(_hundredths(map(add, row, raised), FULL_WEIGHT)) for row in priors[family]]
+        return [
+            self._rows.pack(_exact(map(sub, row, penalties), _POINT)) + _ABOVE_ZERO * self._rows.ones
+            for row in priors[family]
+        ]
 
     def best_path(self, segments: Sequence[Segment], mode: str, following: Triad | None = None) -> list[Triad]:
         """The sequence of triads with the highest sum of scores and transitions (Viterbi)."""
@@ -145,16 +140,9 @@ class ChordModel:
         for feature, heard, weight in evidence:
             row += weight * self._emission[feature][heard]
         if before:
-            ways = [self._leaving[state] + behind * self._in_all_lanes for state, behind in before.items()]
-            row += reduce(self._larger, ways)
-        return self._lanes.unpack(row.to_bytes(self._lanes.size, "little"))
-
-    def _larger(self, row: int, other: int) -> int:
-        """The larger number of each lane: the lane's top bit is borrowed from where the other one is."""
-        top_bits = self._top_bits
-        not_smaller = ((row | top_bits) - other) & top_bits
-        kept = not_smaller - (not_smaller >> _LANE - 1)
-        return other ^ (row ^ other) & kept
+            ways = [self._leaving[state] + behind * self._rows.ones for state, behind in before.items()]
+            row += reduce(self._rows.larger, ways)
+        return self._rows.unpack(row)
 
     def _contenders(self, totals: Sequence[int]) -> dict[int, int]:
         """How far behind the leading triad each triad is that may yet win, whatever triad comes next."""
@@ -168,13 +156,9 @@ class ChordModel:
         }
 
 
-def _hundredths(scores: Iterable[float], weight: int = 1) -> list[int]:
-    return [round(100 * score) * weight for score in scores]
-
-
-def _packed(row: Iterable[int]) -> int:
-    """A row as one integer, its first number in the lowest lane; negative ones borrow from the next lane."""
-    return sum(number << _LANE * lane for lane, number in enumerate(row))
+def _exact(scores: Iterable[float], unit: int) -> list[int]:
+    """Scores of two digits after the point, as whole numbers of a hundredth of the unit."""
+    return [round(100 * score) * (unit // 100) for score in scores]
 
 
 def _foreign_tones(triad: Triad, mode: str) -> int:
