@@ -146,7 +146,7 @@ def make_batch(examples: Sequence[Example], triads: Sequence[Triad], features: i
             batch.places[row, column] = segment.place
             batch.targets[row, column] = triads.index(triad) if triad in triads else UNKNOWN
             for feature, pitch_class, weight in segment.evidence:
-                batch.evidence[row, column, feature, pitch_class] = weight
+                batch.evidence[row, column, feature, pitch_class] += weight / inference.FULL_WEIGHT
     return batch
 
 

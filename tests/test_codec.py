@@ -120,6 +120,13 @@ def test_what_tokens_cannot_say_is_changed_and_counted(piece: Piece, loss: str, 
     assert decode(tokens).bars[0].notes[0][0] == kept
 
 
+def test_a_note_struck_while_an_earlier_one_rings_over_the_barline_cuts_it() -> None:
+    held, restruck = bar(Note(0, 60, 24), Note(0, 60, 108)), bar(Note(0, 60, 24))
+    tokens, losses = encode_with_losses(melody(held, restruck, bar()))
+    assert losses == {"a unison in one voice": 1, "a note struck while it sounds": 1}
+    assert [sung.notes[0] for sung in decode(tokens).bars] == [(Note(0, 60, 96),), (Note(0, 60, 24),), ()]
+
+
 def test_long_notes_repeat_the_longest_duration() -> None:
     piece = melody(bar(Note(24, 60, 96 + 96 + 30)), bar(), bar())
     tokens = encode(piece)

@@ -11,11 +11,20 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.errors import RequestError
-from remi_two_stage.core.piece import Chord, Key, Piece
+from remi_two_stage.core.piece import Bar, Chord, Key, Note, Piece
 from remi_two_stage.scores import harmony_table as table
 from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.harmony_inference import MELODY_TRIADS, Segment, Triad, melody, melody_segments
+from remi_two_stage.scores.harmony_inference import (
+    FULL_WEIGHT,
+    MELODY_TRIADS,
+    ChordModel,
+    Segment,
+    Triad,
+    melody,
+    melody_segments,
+)
 from remi_two_stage.scores.music21_bridge import from_music21
+from remi_two_stage.scores.packed_rows import PackedRows
 from remi_two_stage.scores.read_abc import read_abc
 
 TRIAD_OF = {
@@ -134,6 +143,26 @@ def test_four_voices_are_heard_beat_by_beat() -> None:
     assert labels(label_chords(piece))[0] == "bIII"
 
 
+def test_rows_are_added_weighed_and_compared_number_by_number() -> None:
+    rows = PackedRows(4)
+    left, right = rows.pack([5, -3, 0, 2]), rows.pack([-4, 6, 0, 1])
+    assert rows.unpack(3 * left + right + 20 * rows.ones) == (31, 17, 20, 27)
+    assert rows.unpack(rows.larger(left + 9 * rows.ones, right + 9 * rows.ones)) == (14, 15, 9, 11)
+
+
+def test_of_equal_triads_the_first_is_chosen() -> None:
+    triads = [(7, "maj"), (0, "maj"), (5, "maj")]
+    priors = {"maj": [[0.1] * 3], "min": [[0.1] * 3]}
+    indifferent = ChordModel(triads, {"maj": [[0.0] * 12]}, {"maj": {"maj": [0.0] * 12}}, priors)
+    heard = [(0, pitch_class, FULL_WEIGHT // 3) for pitch_class in (0, 5, 7)]
+    assert indifferent.best_path([Segment(bar, 0, 96, 0, heard) for bar in range(3)], "maj") == [(7, "maj")] * 3
+
+
+def test_notes_longer_than_any_bar_do_not_disturb_the_sums() -> None:
+    endless = Piece(("M",), (Bar(None, Key(), 96, ((Note(0, 60, 10**30), Note(1, 64, 1)),)),))
+    assert labels(label_chords(endless)) == ["I"]
+
+
 def test_the_best_path_is_the_best_of_all_paths() -> None:
     segments = melody_segments(kesh_jig(), 8)
     for start in range(6):
@@ -148,7 +177,7 @@ def _score(path: Sequence[Triad], segments: Sequence[Segment]) -> float:
     for (root, quality), segment in zip(path, segments, strict=True):
         score += table.MELODY_PRIORS["maj"][segment.place][MELODY_TRIADS.index((root, quality))]
         for feature, heard, weight in segment.evidence:
-            score += weight * table.MELODY_TONES[quality][feature][(heard - root) % 12]
+            score += weight / FULL_WEIGHT * table.MELODY_TONES[quality][feature][(heard - root) % 12]
     for (root, quality), (following, its_quality) in pairwise(path):
         score += table.MELODY_STEPS[quality][its_quality][(following - root) % 12]
     return score

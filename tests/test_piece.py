@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from remi_two_stage.core.errors import RequestError, ScoreError
-from remi_two_stage.core.piece import MODES, Bar, Key, Meter, Note, Piece, name_at
+from remi_two_stage.core.piece import MODES, Bar, Chord, Key, Meter, Note, Piece, name_at
 
 KEYS = [Key(name_at(signature - shift), mode) for mode, shift in MODES.items() for signature in range(-7, 8)]
 
@@ -71,6 +71,21 @@ def test_going_to_c_and_back_changes_nothing(key: Key) -> None:
     assert back.note_list() == piece.note_list()
     assert [bar.key.pitch_class for bar in back.bars] == [key.pitch_class, neighbour.pitch_class]
     assert back.key == key
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_every_later_key_comes_back_from_c_as_it_was_spelled(key: Key) -> None:
+    piece = melody(bar(62, key=key), *(bar(62, key=later) for later in KEYS))
+    assert piece.in_c().in_original_key() == piece
+    longer = replace(piece.in_c(), bars=(*piece.in_c().bars, bar(60, key=Key("C"))))
+    assert longer.in_original_key().bars[-1].key.pitch_class == key.pitch_class
+
+
+def test_bars_carry_everything_else_over_to_other_music() -> None:
+    full = Bar(Meter(3, 4), Key(), 24, ((),), (), True, True, True, (1,), True, True, 3, "A")
+    other = full.with_music(Key("D"), ((Note(0, 60, 24),),), (Chord(0, "V"),))
+    assert other == replace(full, key=Key("D"), notes=((Note(0, 60, 24),),), chords=(Chord(0, "V"),))
+    assert other.part == "A"
 
 
 def test_transposing_spells_the_key_simply_and_refuses_what_midi_cannot_say() -> None:

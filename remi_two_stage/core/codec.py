@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, pairwise
+from functools import cache
+from itertools import chain, pairwise, zip_longest
 from typing import ClassVar
 
 from .chords import UNKNOWN_CHORD
@@ -96,61 +97,63 @@ def globals_tokens(
     return [*tokens, *(_known("voice", voice) for voice in voices)]
 
 
+@cache
 def _known(family: str, value: object) -> str:
     token_id(family, value)
     return token(family, value)
 
 
-def _bar(bar: Bar, previous: Bar | None, voices: Sequence[str]) -> Iterator[str]:
-    yield from _header(bar, previous)
+def _bar(bar: Bar, previous: Bar | None, voices: Sequence[str]) -> list[str]:
+    tokens = _header(bar, previous)
     for voice, notes in zip(voices, bar.notes, strict=True):
-        yield token("voice", voice)
-        yield from _notes(notes, bar.offset)
+        tokens.append(_known("voice", voice))
+        tokens += _notes(notes, bar.offset)
     if bar.ending_end:
-        yield "<EndingEnd>"
+        tokens.append("<EndingEnd>")
     if bar.repeat_end:
-        yield "<RepeatEnd>"
+        tokens.append("<RepeatEnd>")
+    return tokens
 
 
-def _header(bar: Bar, previous: Bar | None) -> Iterator[str]:
-    if bar.phrase_start:
-        yield "<PhraseStart>"
+def _header(bar: Bar, previous: Bar | None) -> list[str]:
+    tokens = ["<PhraseStart>"] if bar.phrase_start else []
     if bar.repeat_start:
-        yield "<RepeatStart>"
-    for number in bar.endings:
-        yield token("Ending", number)
-    if previous is not None and bar.meter != previous.meter:
-        yield _known("time", bar.meter or FREE_METER)
-    if previous is not None and bar.key != previous.key:
-        yield token("key", bar.key)
-    yield "<BarStart>"
+        tokens.append("<RepeatStart>")
+    tokens += [_known("Ending", number) for number in bar.endings]
+    if previous is not None and bar.meter is not previous.meter and bar.meter != previous.meter:
+        tokens.append(_known("time", bar.meter or FREE_METER))
+    if previous is not None and bar.key is not previous.key and bar.key != previous.key:
+        tokens.append(_known("key", bar.key))
+    tokens.append("<BarStart>")
     if bar.is_pickup:
-        yield _known("PickUp", bar.length)
+        tokens.append(_known("PickUp", bar.length))
     elif not bar.is_full:
-        yield _known("BarLen", bar.length)
+        tokens.append(_known("BarLen", bar.length))
     chords = bar.chords if bar.chords and bar.chords[0].onset == 0 else (Chord(0, UNKNOWN_CHORD), *bar.chords)
-    yield _known("Chord", chords[0].label)
+    tokens.append(_known("Chord", chords[0].label))
     for chord in chords[1:]:
-        yield token("RelPos", bar.offset + chord.onset)
-        yield _known("Chord", chord.label)
+        tokens += (_REL_POS[bar.offset + chord.onset], _known("Chord", chord.label))
+    return tokens
 
 
-def _notes(notes: Iterable[Note], offset: int) -> Iterator[str]:
+def _notes(notes: Iterable[Note], offset: int) -> list[str]:
+    tokens: list[str] = []
     onset = -1
     for note in notes:
         if note.onset != onset:
             onset = note.onset
-            yield _REL_POS[offset + onset]
+            tokens.append(_REL_POS[offset + onset])
             if note.dynamics is not None:
-                yield token("Dynamics", note.dynamics)
-        yield _NOTE_ON[note.pitch]
+                tokens.append(token("Dynamics", note.dynamics))
+        tokens.append(_NOTE_ON[note.pitch])
         longest, rest = divmod(note.duration, MAX_DURATION)
         if longest:
-            yield from (_DURATION[MAX_DURATION],) * longest
+            tokens += (_DURATION[MAX_DURATION],) * longest
         if rest:
-            yield _DURATION[rest]
+            tokens.append(_DURATION[rest])
         if note.velocity is not None:
-            yield token("Velocity", note.velocity)
+            tokens.append(token("Velocity", note.velocity))
+    return tokens
 
 
 def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
@@ -168,43 +171,48 @@ def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     rings = _ring_limits(bars)
     voices = [_fit_voice(bars, voice, rings, losses) for voice in range(len(piece.voices))]
     fitted = tuple(
-        bar if notes == bar.notes else replace(bar, notes=notes)
-        for bar, notes in zip(bars, zip(*voices, strict=True), strict=True)
+        [
+            bar if notes == bar.notes else bar.with_music(bar.key, notes, bar.chords)
+            for bar, notes in zip(bars, zip(*voices, strict=True), strict=True)
+        ]
     )
     return replace(piece, bars=fitted), +losses
 
 
 def _fit_structure(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
     fitted, is_open = [], False
-    for index, bar in enumerate(bars):
-        endings = tuple(sorted({number for number in bar.endings if 1 <= number <= _MAX_ENDING}))
-        losses["an ending beyond the ninth"] += len(set(bar.endings)) - len(endings)
+    for bar, following in zip_longest(bars, bars[1:]):
+        endings = _fit_endings(bar, losses) if bar.endings else ()
         is_open = is_open or bool(endings)
-        must_close = index + 1 == len(bars) or bool(bars[index + 1].endings) or bars[index + 1].repeat_start
-        losses["an ending left open"] += is_open and must_close and not bar.ending_end
+        must_close = is_open and (following is None or following.repeat_start or bool(following.endings))
+        if must_close and not bar.ending_end:
+            losses["an ending left open"] += 1
         ending_end = is_open and (bar.ending_end or must_close)
         is_open = is_open and not ending_end
         is_pickup = bar.is_pickup and bar.meter is not None and bar.length < bar.meter.bar_length
-        losses["a third or later play of a repeat"] += bar.plays - 2
+        if bar.plays != 2:
+            losses["a third or later play of a repeat"] += bar.plays - 2
         chords = _fit_chords(bar, losses)
-        if (endings, ending_end, is_pickup, chords, 2) != (
-            bar.endings,
-            bar.ending_end,
-            bar.is_pickup,
-            bar.chords,
-            bar.plays,
-        ):
+        wanted = endings, ending_end, is_pickup, chords, 2
+        if wanted != (bar.endings, bar.ending_end, bar.is_pickup, bar.chords, bar.plays):
             bar = replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords, plays=2)
         fitted.append(bar)
     return fitted
 
 
+def _fit_endings(bar: Bar, losses: Counter[str]) -> tuple[int, ...]:
+    endings = sorted({number for number in bar.endings if 1 <= number <= _MAX_ENDING})
+    losses["an ending beyond the ninth"] += len(set(bar.endings)) - len(endings)
+    return tuple(endings)
+
+
 def _fit_chords(bar: Bar, losses: Counter[str]) -> tuple[Chord, ...]:
     """Chords in order, one an onset (the last written), none after the bar's end."""
-    at_onset = {chord.onset: chord for chord in bar.chords if chord.label != UNKNOWN_CHORD and chord.onset < bar.length}
-    known = sum(chord.label != UNKNOWN_CHORD for chord in bar.chords)
-    losses["a chord at another's place or after its bar's end"] += known - len(at_onset)
-    return tuple(sorted(at_onset.values()))
+    known = [chord for chord in bar.chords if chord.label != UNKNOWN_CHORD]
+    at_onset = {chord.onset: chord for chord in known if chord.onset < bar.length}
+    if len(known) > len(at_onset):
+        losses["a chord at another's place or after its bar's end"] += len(known) - len(at_onset)
+    return tuple(sorted(at_onset.values())) if len(at_onset) > 1 else tuple(at_onset.values())
 
 
 def _ring_limits(bars: Sequence[Bar]) -> list[int]:
@@ -217,12 +225,15 @@ def _ring_limits(bars: Sequence[Bar]) -> list[int]:
 
 def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Counter[str]) -> list[tuple[Note, ...]]:
     """One voice's notes, bar by bar, such that no pitch is struck while it sounds and none rings too far."""
-    fitted: list[list[Note]] = []
+    fitted: list[tuple[Note, ...] | list[Note]] = []
     last: dict[int, tuple[list[Note], int, int]] = {}
-    start = 0
+    start = silent_from = 0
     for bar, ring in zip(bars, rings, strict=True):
+        if _is_line(bar.notes[voice], silent_from - start, bar.length):
+            fitted.append(bar.notes[voice])
+            start += bar.length
+            continue
         sung: list[Note] = []
-        fitted.append(sung)
         for note in sorted(bar.notes[voice], key=lambda note: (note.onset, note.pitch)):
             if note.onset >= bar.length:
                 losses["a note that starts after its bar's end"] += 1
@@ -230,12 +241,22 @@ def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Co
             if note.duration > ring - note.onset:
                 losses["a note that rings past a repeat, an ending or the piece"] += 1
                 note = replace(note, duration=ring - note.onset)
-            if _cut_sounding(last.get(note.pitch), start + note.onset, note, losses):
-                continue
-            last[note.pitch] = (sung, len(sung), start)
-            sung.append(note)
+            silent_from = max(silent_from, start + note.onset + note.duration)
+            if not _cut_sounding(last.get(note.pitch), start + note.onset, note, losses):
+                last[note.pitch] = (sung, len(sung), start)
+                sung.append(note)
+        fitted.append(sung)
         start += bar.length
-    return [tuple(_in_bins(sung)) for sung in fitted]
+    return [notes if isinstance(notes, tuple) else tuple(_in_bins(notes)) for notes in fitted]
+
+
+def _is_line(notes: Sequence[Note], silent_from: int, length: int) -> bool:
+    """Whether notes without velocities and dynamics follow one another between two ticks of a bar: nothing to fit."""
+    for note in notes:
+        if note.onset < silent_from or note.velocity is not None or note.dynamics is not None:
+            return False
+        silent_from = note.onset + note.duration
+    return silent_from <= length
 
 
 def _cut_sounding(earlier: tuple[list[Note], int, int] | None, onset: int, note: Note, losses: Counter[str]) -> bool:
@@ -258,7 +279,7 @@ def _cut_sounding(earlier: tuple[list[Note], int, int] | None, onset: int, note:
     return False
 
 
-def _in_bins(notes: list[Note]) -> Iterator[Note]:
+def _in_bins(notes: Sequence[Note]) -> Iterator[Note]:
     """Velocities in their bins, and the dynamics of an onset on all its notes."""
     if all(note.velocity is None and note.dynamics is None for note in notes):
         yield from notes

@@ -42,12 +42,14 @@ def label_chords(piece: Piece, harmonic_rhythm: HarmonicRhythm = "bar") -> Piece
         raise RequestError(f"there is no harmonic rhythm {harmonic_rhythm!r}; choose one of {', '.join(_RHYTHMS)}")
     simplify = _RHYTHMS[harmonic_rhythm]
     bars = zip(piece.bars, _complete(piece), strict=True)
-    return replace(piece, bars=tuple(replace(bar, chords=simplify(bar, chords)) for bar, chords in bars))
+    return replace(
+        piece, bars=tuple([bar.with_music(bar.key, bar.notes, simplify(bar, chords)) for bar, chords in bars])
+    )
 
 
 def _complete(piece: Piece) -> list[Chords]:
     """The known chords of every bar, continued over bars without any, and those that have to be inferred."""
-    known = _continued([tuple(chord for chord in bar.chords if chord.label != UNKNOWN_CHORD) for bar in piece.bars])
+    known = _continued([tuple([chord for chord in bar.chords if chord.label != UNKNOWN_CHORD]) for bar in piece.bars])
     first = next((index for index, chords in enumerate(known) if chords), None)
     if first is None:
         return infer_chords(piece)
@@ -83,7 +85,7 @@ def _changes(bar: Bar, chords: Sequence[Chord]) -> Chords:
 
 
 def _longest(bar: Bar, chords: Chords) -> Chords:
-    return (Chord(0, chords[0].label if len(chords) == 1 else _longest_label(chords, 0, bar.length)),)
+    return chords if len(chords) == 1 else (Chord(0, _longest_label(chords, 0, bar.length)),)
 
 
 def _longest_label(chords: Chords, start: int, end: int) -> str:

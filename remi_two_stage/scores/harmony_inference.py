@@ -11,14 +11,15 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
-from itertools import groupby, pairwise, repeat
-from operator import add, mul, sub
+from functools import cache, reduce
+from itertools import groupby, pairwise
+from operator import sub
 from typing import NamedTuple
 
 from ..core.chords import make_label, split_label
 from ..core.piece import MODES, Bar, Chord, Note, Piece
 from . import harmony_table as table
+from .packed_rows import PackedRows
 
 Triad = tuple[int, str]
 """(semitones from the tonic to the root, key of `chords.QUALITIES`)."""
@@ -43,17 +44,21 @@ _MODAL_PENALTY = 1.5
 """What a chord tone costs that is foreign to the mode, as far as it is not foreign to major or minor itself."""
 _ALTERED_DOMINANTS = (2, 4, 9)
 """Roots of the secondary dominants, which nearly always bear their seventh."""
-_AUDIBLE_SEVENTH = 0.1
+FULL_WEIGHT = 2**9 * 3**4 * 5**2 * 7 * 11 * 13
+"""The weight of a note that counts by itself; shares of a time add up to it, and usual ones are whole numbers."""
+_POINT = 100 * FULL_WEIGHT
+"""What scores and transitions are counted in: a number 1.00 of the tables."""
+_ABOVE_ZERO = 100 * _POINT
+"""What priors and transitions are raised by, so that no sum is negative."""
+_AUDIBLE_SEVENTH = FULL_WEIGHT // 10
 """The share of a beat's sounding time that makes a seventh part of the chord: half a beat in one of four voices."""
 _WITH_SEVENTH = {"maj": "7", "min": "min7", "dim": "hdim7"}
-_KEPT_ROWS = 1 << 14
-"""Scores of single pieces of evidence that are kept, since most come again and again."""
 _DENSITY_OF_VOICES = 2.0
 """Notes sounding at once, on average, from which on the chords are taken from the voices' harmony."""
 
 
-Evidence = tuple[int, int, float]
-"""What speaks for or against a chord: index of a feature, pitch class above the tonic, weight from 0 to 1."""
+Evidence = tuple[int, int, int]
+"""What speaks for or against a chord: index of a feature, pitch class above the tonic, weight up to `FULL_WEIGHT`."""
 
 
 class Segment(NamedTuple):
@@ -67,10 +72,10 @@ class Segment(NamedTuple):
 
 
 class ChordModel:
-    """A conditional random field over triads, ready for use.
+    """A conditional random field over triads, ready for use; all its sums are exact.
 
     Args:
-        triads: The chords to choose from.
+        triads: The chords to choose from; of equally good ones the first is chosen.
         tones: Triad quality -> [feature][semitones of a note above the root].
         steps: Quality of a triad -> quality of the next one -> [semitones from root to root].
         priors: "maj" or "min" -> [place][triad].
@@ -84,52 +89,76 @@ class ChordModel:
         priors: Mapping[str, Sequence[Sequence[float]]],
     ) -> None:
         self.triads = tuple(triads)
+        self._rows = rows = PackedRows(len(triads))
         features = range(len(next(iter(tones.values()))))
         self._emission = [
-            [[tones[quality][feature][(heard - root) % 12] for root, quality in triads] for heard in range(12)]
+            [
+                rows.pack(_exact((tones[quality][feature][(heard - root) % 12] for root, quality in triads), 100))
+                for heard in range(12)
+            ]
             for feature in features
         ]
-        self._arriving = [[steps[before][after][(to - root) % 12] for root, before in triads] for to, after in triads]
-        self._weighted = lru_cache(_KEPT_ROWS)(self._weigh)
-        self._leaving = list(zip(*self._arriving, strict=True))
-        self._recovery = [[max(map(sub, lost, won)) for lost in self._leaving] for won in self._leaving]
+        leaving = [
+            _exact((steps[before][after][(to - root) % 12] for to, after in triads), _POINT) for root, before in triads
+        ]
+        self._leaving = [rows.pack(row) + _ABOVE_ZERO * rows.ones for row in leaving]
+        self._arriving = list(zip(*leaving, strict=True))
+        recovery = [[max(map(sub, lost, won)) for lost in leaving] for won in leaving]
+        self._recovery = [(max(row), row) for row in recovery]
         self._priors = {mode: self._prior(mode, priors) for mode in MODES}
 
-    def _prior(self, mode: str, priors: Mapping[str, Sequence[Sequence[float]]]) -> list[list[float]]:
-        """Modes other than major and minor borrow from the nearer one."""
+    def _prior(self, mode: str, priors: Mapping[str, Sequence[Sequence[float]]]) -> list[int]:
+        """A row for each place; modes other than major and minor borrow from the nearer one."""
         family = "maj" if mode in ("maj", "lyd", "mix") else "min"
         penalties = [
             _MODAL_PENALTY * (_foreign_tones(triad, mode) - _foreign_tones(triad, family)) for triad in self.triads
         ]
-        return [[score - penalty for score, penalty in zip(row, penalties, strict=True)] for row in priors[family]]
+        return [
+            self._rows.pack(_exact(map(sub, row, penalties), _POINT)) + _ABOVE_ZERO * self._rows.ones
+            for row in priors[family]
+        ]
 
     def best_path(self, segments: Sequence[Segment], mode: str, following: Triad | None = None) -> list[Triad]:
         """The sequence of triads with the highest sum of scores and transitions (Viterbi)."""
-        best = self._scores(segments[0], mode)
-        reached = [best]
-        for segment in segments[1:]:
-            best = list(map(add, self._arrivals(best), self._scores(segment, mode)))
-            reached.append(best)
+        priors = self._priors[mode]
+        contenders: dict[int, int] = {}
+        reached = []
+        for segment in segments:
+            contenders = self._contenders(self._totals(contenders, priors[segment.place], segment.evidence))
+            reached.append(contenders)
         path = [self.triads.index(following)] if following in self.triads else []
-        for best in reversed(reached):
-            totals = list(map(add, best, self._arriving[path[-1]])) if path else best
-            path.append(totals.index(max(totals)))
+        for contenders in reversed(reached):
+            if path:
+                arriving = self._arriving[path[-1]]
+                contenders = {state: behind + arriving[state] for state, behind in contenders.items()}
+            path.append(max(contenders, key=contenders.__getitem__))
         return [self.triads[state] for state in path[::-1][: len(segments)]]
 
-    def _arrivals(self, best: Sequence[float]) -> Iterable[float]:
-        """The best score before each next triad; no time goes to triads too far behind the leading one to recover."""
-        highest = max(best)
-        recovery = self._recovery[best.index(highest)]
-        alive = [state for state, score in enumerate(map(add, best, recovery)) if score >= highest]
-        arrivals = [map(add, self._leaving[state], repeat(best[state])) for state in alive]
-        return map(max, *arrivals) if len(arrivals) > 1 else arrivals[0]
+    def _totals(self, before: Mapping[int, int], prior: int, evidence: Iterable[Evidence]) -> Sequence[int]:
+        """Each triad's total in a segment on the best way through the triads before it."""
+        row = prior
+        for feature, heard, weight in evidence:
+            row += weight * self._emission[feature][heard]
+        if before:
+            ways = [self._leaving[state] + behind * self._rows.ones for state, behind in before.items()]
+            row += reduce(self._rows.larger, ways)
+        return self._rows.unpack(row)
 
-    def _scores(self, segment: Segment, mode: str) -> list[float]:
-        rows = [self._weighted(*evidence) for evidence in segment.evidence]
-        return list(map(sum, zip(self._priors[mode][segment.place], *rows, strict=True)))
+    def _contenders(self, totals: Sequence[int]) -> dict[int, int]:
+        """How far behind the leading triad each triad is that may yet win, whatever triad comes next."""
+        highest = max(totals)
+        most, recovery = self._recovery[totals.index(highest)]
+        least = highest - most
+        return {
+            state: total - highest
+            for state, total in enumerate(totals)
+            if total >= least and total + recovery[state] >= highest
+        }
 
-    def _weigh(self, feature: int, pitch_class: int, weight: float) -> tuple[float, ...]:
-        return tuple(map(mul, self._emission[feature][pitch_class], repeat(weight)))
+
+def _exact(scores: Iterable[float], unit: int) -> list[int]:
+    """Scores of two digits after the point, as whole numbers of a hundredth of the unit."""
+    return [round(100 * score) * (unit // 100) for score in scores]
 
 
 def _foreign_tones(triad: Triad, mode: str) -> int:
@@ -175,12 +204,12 @@ def infer_chords(piece: Piece, count: int | None = None, following: str | None =
 
 
 def _is_dense(piece: Piece) -> bool:
-    if len(piece.voices) == 1 and all(
-        len({note.onset for note in bar.notes[0]}) == len(bar.notes[0]) for bar in piece.bars
-    ):
+    sounding = sum([note.duration for bar in piece.bars for sung in bar.notes for note in sung])
+    if sounding < _DENSITY_OF_VOICES * sum([bar.length for bar in piece.bars]):
         return False
-    sounding = sum(note.duration for bar in piece.bars for sung in bar.notes for note in sung)
-    return sounding >= _DENSITY_OF_VOICES * sum(bar.length for bar in piece.bars)
+    return len(piece.voices) > 1 or any(
+        len({note.onset for note in bar.notes[0]}) < len(bar.notes[0]) for bar in piece.bars
+    )
 
 
 @cache
@@ -213,14 +242,16 @@ def melody_segments(piece: Piece, count: int) -> list[Segment]:
     """The first `count` bars with what their notes say; of notes struck together the lowest counts."""
     tonic = piece.key.pitch_class
     heard = [_heard(bar) for bar in piece.bars[: count + 1]]
+    downbeats = [(notes[0].pitch - tonic) % 12 if notes and not notes[0].onset else None for notes in (*heard, ())]
     segments = []
     for index, (bar, notes, place) in enumerate(zip(piece.bars[:count], heard, _places(piece.bars), strict=False)):
         evidence = _shares(bar, notes, tonic)
+        if (downbeat := downbeats[index]) is not None:
+            evidence.append((2, downbeat, FULL_WEIGHT))
         if notes:
-            evidence.append((3, (_last(notes).pitch - tonic) % 12, 1.0))
-        for feature, at in ((2, index), (4, index + 1)):
-            if at < len(heard) and heard[at] and heard[at][0].onset == 0:
-                evidence.append((feature, (heard[at][0].pitch - tonic) % 12, 1.0))
+            evidence.append((3, (_last(notes).pitch - tonic) % 12, FULL_WEIGHT))
+        if (downbeat := downbeats[index + 1]) is not None:
+            evidence.append((4, downbeat, FULL_WEIGHT))
         segments.append(Segment(index, 0, bar.length, place, evidence))
     return segments
 
@@ -255,26 +286,21 @@ def _places(bars: Sequence[Bar]) -> Iterator[int]:
 
 
 def _shares(bar: Bar, notes: Sequence[Note], tonic: int) -> list[Evidence]:
-    """The share of each pitch class in the time sounded in either half; a bar in three has no second half."""
+    """Each note's share in the time sounded, in the half where it sounds; a bar in three has no second half."""
     is_triple = bar.meter is not None and bar.meter.numerator in (3, 9)
     middle = bar.length if is_triple else bar.length // 2
-    halves: tuple[dict[int, int], dict[int, int]] = ({}, {})
-    total = 0
+    unit = FULL_WEIGHT // (sum([note.duration for note in notes]) or 1)
+    shares = []
     for note in notes:
-        pitch_class = (note.pitch - tonic) % 12
-        duration = note.duration
-        total += duration
+        heard = (note.pitch - tonic) % 12
         early = middle - note.onset
-        if 0 < early < duration:
-            halves[0][pitch_class] = halves[0].get(pitch_class, 0) + early
-            duration -= early
-        half = halves[early <= 0 or early < note.duration]
-        half[pitch_class] = half.get(pitch_class, 0) + duration
-    return [
-        (feature, pitch_class, duration / total)
-        for feature, half in enumerate(halves)
-        for pitch_class, duration in half.items()
-    ]
+        if early >= note.duration:
+            shares.append((0, heard, unit * note.duration))
+        elif early <= 0:
+            shares.append((1, heard, unit * note.duration))
+        else:
+            shares += ((0, heard, unit * early), (1, heard, unit * (note.duration - early)))
+    return shares
 
 
 # --- several voices
@@ -313,7 +339,7 @@ def _beat_evidence(heard: Sequence[tuple[int, int, int]], start: int, end: int, 
         if sounding:
             _add(amounts[1], min(sounding), right - left)
     return [
-        (feature, (pitch_class - tonic) % 12, amount / total)
+        (feature, (pitch_class - tonic) % 12, FULL_WEIGHT * amount // total)
         for feature, of_feature in enumerate(amounts)
         for total in [sum(of_feature.values())]
         for pitch_class, amount in of_feature.items()
