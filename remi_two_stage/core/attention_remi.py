@@ -39,10 +39,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from .blockwise_remi import Span, blockwise_attention
 from .coordinates_remi import MusicalCoordinates
 
-
 BIAS_GAIN = 10.0
-"""What learned biases are multiplied by: they start at 0 and have to reach the size of scores, which Adam's steps, of the
-learning rate each, would take very long to.
+"""What learned biases are multiplied by: they start at 0 and have to reach the size of scores, for which Adam's steps, of
+about the learning rate each, would be too small.
 """
 
 
