@@ -40,8 +40,8 @@ from .blockwise_remi import Span, blockwise_attention
 from .coordinates_remi import MusicalCoordinates
 
 BIAS_GAIN = 10.0
-"""What learned biases are multiplied by: they start at 0 and have to reach the size of scores, for which Adam's steps, of
-about the learning rate each, would be too small.
+"""What learned biases are multiplied by: they start at 0 and have to reach the size of scores, for which steps of about
+the learning rate would be too small.
 """
 
 
