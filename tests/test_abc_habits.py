@@ -161,6 +161,38 @@ class TestPitch:
     def test_keys_beyond_seven_accidentals_are_respelled(self, text: str, key: Key) -> None:
         assert read_abc(f"X:1\nK:{text}\nC")[0].key == key
 
+    @pytest.mark.parametrize(
+        ("field", "expected"),
+        [
+            ("shift=CD", [62, 64]),
+            ("octave=1 shift=CD", [74, 76]),
+            ("shift=_AF", [57, 59]),
+            ("sound=CG,", [55, 57]),
+            ("sound=_B", [62, 64]),
+            ("instrument=_B", [58, 60]),
+            ("instrument=d/f", [65, 67]),
+            ("score=CD", [60, 62]),
+        ],
+    )
+    def test_transposing_by_pitches(self, field: str, expected: list[int]) -> None:
+        """As abc2midi reads these fields of the ABC draft 2.2."""
+        assert [pitch for *_, pitch in read_abc(f"X:1\nK:C {field}\nCD")[0].note_list()] == expected
+        assert [pitch for *_, pitch in read_abc(f"X:1\nV:1 {field}\nK:C\nCD")[0].note_list()] == expected
+
+    def test_a_shift_moves_the_key_and_is_no_accidental_of_it(self) -> None:
+        piece = read_abc("X:1\nK:D shift=C^A,\nCDEFG")[0]
+        assert piece.key == Key("C")
+        assert [pitch for *_, pitch in piece.note_list()] == [59, 60, 62, 64, 65]
+
+    @pytest.mark.parametrize(
+        ("music", "pitch"),
+        [("^3/2c", 73), ("_1/2B", 71), ("_3/2B", 70), ("^/c", 72), ("^2/3c", 72), ("_//B", 71)],
+    )
+    def test_microtones_are_rounded_towards_the_letter(self, music: str, pitch: int) -> None:
+        piece = tune(music)
+        assert [pitch for *_, pitch in piece.note_list()] == [pitch]
+        assert dict(piece.losses) == {"a microtone": 1}
+
     def test_microtones_and_times_between_ticks_are_counted(self) -> None:
         piece = tune("^/F _3/4B F (7ABcdefg")
         assert pitches("^/F _3/4B F (7ABcdefg")[:3] == [65, 71, 65]
@@ -185,9 +217,74 @@ class TestHabits:
     def test_what_all_programs_read_alike(self, music: str, expected: list[tuple[float, int]]) -> None:
         assert notes(music) == expected
 
+    @pytest.mark.parametrize(
+        ("music", "expected"),
+        [
+            ('A"Am B|c', [(0, 69), (1, 71), (2, 72)]),
+            ('A"C#m7/E B{f}|c', [(0, 69), (1, 71), (2, 72)]),
+            ("A{g B|c", [(0, 69), (1, 71), (2, 72)]),
+            ("A{g{f}B|c", [(0, 69), (1, 71), (2, 72)]),
+            ("A}B", [(0, 69), (1, 71)]),
+        ],
+    )
+    def test_signs_that_are_not_closed(self, music: str, expected: list[tuple[float, int]]) -> None:
+        assert notes(music) == expected
+
+    def test_a_chord_symbol_within_a_triplet(self) -> None:
+        piece = tune('(3"C"GAB (3:2:3cd"G"e')
+        assert [float(onset) for _, onset, _, _ in piece.note_list()] == pytest.approx(
+            [0, 2 / 3, 4 / 3, 2, 8 / 3, 10 / 3]
+        )
+        assert [(chord.onset, chord.label) for chord in piece.bars[0].chords] == [(0, "I"), (80, "V")]
+
     @pytest.mark.parametrize(("text", "meter"), [("2", "None"), ("O", "None"), ("c. C=3/4", "3/4"), ("2/4 3/4", "2/4")])
     def test_old_meters(self, text: str, meter: str) -> None:
         assert str(read_abc(f"X:1\nM:{text}\nK:C\nC")[0].meter) == meter
+
+    @pytest.mark.parametrize("text", ["3/0", "0/4", "4/12", "4/64"])
+    def test_a_meter_that_does_not_exist_is_free(self, text: str) -> None:
+        piece = read_abc(f"X:1\nM:{text}\nL:1/4\nK:C\nCD|E")[0]
+        assert piece.meter is None
+        assert [float(onset) for _, onset, _, _ in piece.note_list()] == [0, 1, 2]
+        assert dict(piece.losses) == {"a metre that does not exist": 1}
+
+    @pytest.mark.parametrize("text", ["1/0", "0", "", "auto", "-1/8", "/"])
+    def test_a_unit_length_that_does_not_exist_is_ignored(self, text: str) -> None:
+        pieces = read_abc(
+            f"X:1\nL:{text}\nM:2/4\nK:C\nC\n\nX:2\nL:1/4\nL:{text}\nK:C\nC\n\nX:3\nL:1/4\nK:C\n[L:{text}]C"
+        )
+        assert [float(piece.note_list()[0][2]) for piece in pieces] == [0.25, 1, 1]
+        assert all(dict(piece.losses) == {"a unit note length that does not exist": 1} for piece in pieces)
+
+    @pytest.mark.parametrize(("text", "duration"), [("/16", 0.25), ("1/", 4), ("1/3", 4 / 3), ("1/4=120", 1)])
+    def test_unit_lengths_that_others_read(self, text: str, duration: float) -> None:
+        assert float(read_abc(f"X:1\nL:{text}\nK:C\nC")[0].note_list()[0][2]) == pytest.approx(duration)
+
+    @pytest.mark.parametrize("music", ["|:CDE:|", "CDE|\nFGA", "V:1\n[V:1]C~D.E|", '"C"CD{e}E|]'])
+    def test_music_without_a_key_is_in_c(self, music: str) -> None:
+        piece = read_abc(f"X:1\nT:A\n{music}\n")[0]
+        assert piece.key == Key("C")
+        assert [pitch for *_, pitch in piece.note_list()][:3] == [60, 62, 64]
+        assert dict(piece.losses) == {"a K: line that is missing": 1}
+
+    @pytest.mark.parametrize("text", ["A cabin|", "W:abc|", "CDE", "z4|", "%abc|", "T:abc|"])
+    def test_what_may_be_no_music_does_not_begin_without_a_key(self, text: str) -> None:
+        with pytest.raises(AbcSyntaxError, match="the tune has no K: line"):
+            read_abc(f"X:1\nL:1/8\n{text}\n")
+
+    @pytest.mark.parametrize(
+        ("music", "column"),
+        [
+            ("~G2 ~G2C99999A", 8),
+            ("~G2 A~G2 [V:1]{fe", 15),
+            ("C~B99999", 3),
+            ("C~F", 2),
+            ("[CE\n~G2 G]~G2 C99999", 11),
+        ],
+    )
+    def test_columns_are_those_of_the_line_as_written(self, music: str, column: int) -> None:
+        with pytest.raises(AbcSyntaxError, match=rf"line {8 + music.count(chr(10))}, column {column}, "):
+            tune(music, "m:~G2=G/A/G//A//G/\nm:~F=F99999\nm:~n=(3non\n")
 
     @pytest.mark.parametrize(
         ("text", "title"),

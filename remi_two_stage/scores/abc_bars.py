@@ -63,7 +63,7 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
 def count_between_ticks(voices: Sequence[Voice]) -> int:
     """How many notes begin or end between two ticks, where no bar can keep them."""
     notes = (note for voice in voices for note in voice.notes)
-    return sum(1 for note in notes if note.start % UNITS_PER_TICK or note.end % UNITS_PER_TICK)
+    return sum(1 for start, _, end, _ in notes if start % UNITS_PER_TICK or end % UNITS_PER_TICK)
 
 
 def _to_ticks(units: int) -> int:
@@ -96,35 +96,37 @@ def _merge(common: Boundary, other: Boundary) -> None:
 def _notes_by_bar(notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]) -> list[tuple[Note, ...]]:
     starts = list(accumulate(lengths, initial=0))
     bars: list[list[Note]] = [[] for _ in lengths]
-    bar = left = right = length = 0
-    for note in notes:
-        if not left <= note.start < right:
-            bar = bisect_right(times, note.start) - 1
-            left, right, length = times[bar], times[bar + 1], lengths[bar]
-        onset = (note.start - left + _HALF_TICK) // UNITS_PER_TICK
-        if note.end <= right:
-            release = (note.end - left + _HALF_TICK) // UNITS_PER_TICK
-        else:
-            last = bisect_left(times, note.end) - 1
-            release = starts[last] - starts[bar] + min(_to_ticks(note.end - times[last]), lengths[last])
-        if onset >= length:
-            onset = length - 1
+    bar = left = right = 0
+    for start, pitch, end, _ in notes:
+        if not left <= start < right:
+            bar = bisect_right(times, start) - 1
+            left, right, sung = times[bar], times[bar + 1], bars[bar]
+        release = 0
+        if end > right:
+            last = bisect_left(times, end) - 1
+            release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
         try:
-            bars[bar].append(_note(onset, note.pitch, max(1, release - onset)))
+            sung.append(_note(start - left, pitch, end - left, lengths[bar], release))
         except ScoreError as error:
             raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
     return [tuple(sorted(sung, key=_BY_ONSET)) for sung in bars]
 
 
 @lru_cache(maxsize=65_536)
-def _note(onset: int, pitch: int, duration: int) -> Note:
-    """Notes never change, so tunes may share them."""
-    return Note(onset, pitch, duration)
+def _note(start: int, pitch: int, end: int, length: int, release: int = 0) -> Note:
+    """A note in a bar of `length` ticks by its times in units; `release` is its end in ticks where it rings on.
+
+    Notes never change, so tunes may share them.
+    """
+    onset = min(_to_ticks(start), length - 1)
+    return Note(onset, pitch, max(1, (release or _to_ticks(end)) - onset))
 
 
 def _chords_by_bar(
     voices: Sequence[Voice], boundaries: Sequence[Boundary], lengths: Sequence[int]
 ) -> list[tuple[Chord, ...]]:
+    if not any(voice.symbols for voice in voices):
+        return [()] * len(lengths)
     times = [boundary.time for boundary in boundaries]
     key = boundaries[0].key
     bars: list[dict[int, str]] = [{} for _ in lengths]

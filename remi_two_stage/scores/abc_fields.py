@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from ..core.errors import AbcSyntaxError, RequestError
-from ..core.piece import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
+from ..core.errors import AbcSyntaxError
+from ..core.piece import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
 
 UNITS_PER_TICK = 1_441_440
 """Divisible by 1 to 16 and by 32: the lengths and tuplets of practice are whole numbers of units."""
 UNITS_PER_WHOLE = UNITS_PER_TICK * TICKS_PER_WHOLE
 
 LETTERS = "CDEFGAB"
+SEMITONES = (0, 2, 4, 5, 7, 9, 11)
+"""Of each letter above C."""
+MIDDLE_C_OCTAVE = 5
 ALTERATIONS = {"": 0, "^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 """Accidental as written in ABC -> semitones."""
 
@@ -44,11 +47,14 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _WITHOUT_TONIC = re.compile(
-    r"(?:(?:none|exp|clef|octave|transpose|middle|stafflines|treble|alto|tenor|bass|perc)(?![a-z])|[\^_=]|$)",
+    r"(?:(?:none|exp|clef|octave|transpose|shift|sound|score|instrument|middle|stafflines|treble|alto|tenor|bass|perc)"
+    r"(?![a-z])|[\^_=]|$)",
     re.IGNORECASE,
 )
 _OCTAVE_CLEF = re.compile(r"(?:clef=\"?\w+|\b(?:treble|alto|tenor|bass)\d?)(?P<octaves>[+-](?:8|15))\b")
 _OCTAVES = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
+_PITCH = r"(?:\^\^?|__?|=)?[A-Ga-g][,']*"
+_INTERVAL = re.compile(rf"\b(?P<kind>shift|sound|score|instrument)=\s*(?P<first>{_PITCH})/?(?P<second>{_PITCH})?")
 _METER = re.compile(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3}){0,15})\s*\)?\s*/\s*(\d{1,3})(?!\d)")
 _TEMPO = re.compile(
     r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)++)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)"
@@ -87,15 +93,16 @@ def parse_key(text: str) -> KeySignature:
     if text[:2] in ("HP", "Hp"):
         pipes = Key("A", "mix")
         return KeySignature(pipes, _signature(pipes), transposition)
-    key, rest = _tonic_and_mode(text)
+    key, rest = _tonic_and_mode(_INTERVAL.sub("", text))
     changes = {letter.upper(): ALTERATIONS[sign] for sign, letter in re.findall(r"(\^\^?|__?|=)([A-Ga-g])", rest)}
     if key is None and not changes:
         says_none = text == "" or text.lower().startswith("none")
         return KeySignature(Key() if says_none else None, (0,) * 7, transposition)
-    replaces_signature = key is None or re.search(r"\bexp\b", rest) is not None
-    base = (0,) * 7 if replaces_signature else _signature(key)
+    is_explicit = re.search(r"\bexp\b", rest) is not None
+    base = (0,) * 7 if is_explicit else _signature(key)
     alterations = tuple(changes.get(letter, base[step]) for step, letter in enumerate(LETTERS))
-    return KeySignature(_nearest_key(key, alterations) if replaces_signature else key, alterations, transposition)
+    key = _nearest_key(key, alterations) if key is None or is_explicit else key
+    return KeySignature(_shifted(key, text), alterations, transposition)
 
 
 def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
@@ -126,20 +133,44 @@ def _nearest_key(key: Key | None, alterations: tuple[int, ...]) -> Key:
     return min(modes, key=lambda mode: sum(a != b for a, b in zip(_signature(mode), alterations, strict=True)))
 
 
+def _shifted(key: Key, text: str) -> Key:
+    """The key in which music sounds and is printed that `shift=` moves (ABC draft 2.2, section 4.6)."""
+    intervals = (match for match in _INTERVAL.finditer(text) if match["kind"] == "shift" and match["second"])
+    return key.shifted(sum(_fifths(match["second"]) - _fifths(match["first"]) for match in intervals))
+
+
+def _fifths(pitch: str) -> int:
+    return fifths_of(pitch.lstrip("^_=").rstrip(",'").upper()) + 7 * ALTERATIONS[pitch.rstrip("ABCDEFGabcdefg,'")]
+
+
 def parse_transposition(text: str) -> int | None:
-    """Semitones from written to sounding pitch, by `octave=`, `transpose=` or a clef such as treble-8 in `K:` or `V:`;
-    None where nothing is said (section 4.6).
+    """Semitones from written to sounding pitch, by `octave=`, `transpose=` or a clef such as treble-8 in `K:` or `V:`
+    (section 4.6), or `shift=`, `sound=` or `instrument=` (ABC draft 2.2); None where nothing is said.
     """
-    octave = re.search(r"\boctave=\s*([+-]?\d)\b", text)
-    transpose = re.search(r"\btranspose=\s*([+-]?\d{1,2})\b", text)
-    clef = _OCTAVE_CLEF.search(text)
-    if not (octave or transpose or clef):
-        return None
-    return (
-        (12 * int(octave[1]) if octave else 0)
-        + (int(transpose[1]) if transpose else 0)
-        + (_OCTAVES[clef["octaves"]] if clef else 0)
-    )
+    semitones = [_interval(match) for match in _INTERVAL.finditer(text)]
+    if octave := re.search(r"\boctave=\s*([+-]?\d)\b", text):
+        semitones.append(12 * int(octave[1]))
+    if transpose := re.search(r"\btranspose=\s*([+-]?\d{1,2})\b", text):
+        semitones.append(int(transpose[1]))
+    if clef := _OCTAVE_CLEF.search(text):
+        semitones.append(_OCTAVES[clef["octaves"]])
+    return sum(semitones) if semitones else None
+
+
+def _interval(match: re.Match[str]) -> int:
+    """Semitones of two pitches, written and sounding; a single one is that of an instrument's c, or sounds as c."""
+    kind, first, second = match.groups()
+    if kind == "score" or (kind == "shift" and not second):
+        return 0
+    if kind == "instrument":
+        first, second = "c", second or first
+    return _midi_number(second or "c") - _midi_number(first)
+
+
+def _midi_number(pitch: str) -> int:
+    sign, letter, octaves = re.fullmatch(r"([\^_=]*)([A-Ga-g])([,']*)", pitch).groups()  # type: ignore[union-attr]
+    octave = MIDDLE_C_OCTAVE + letter.islower() + octaves.count("'") - octaves.count(",")
+    return 12 * octave + SEMITONES[LETTERS.index(letter.upper())] + ALTERATIONS[sign]
 
 
 @lru_cache(maxsize=1024)
@@ -148,29 +179,27 @@ def parse_meter(text: str) -> Meter | None:
     as are old signs without a fraction, such as "2" and "O"; the fraction after "=" tells what else a sign means.
 
     Raises:
-        AbcSyntaxError: a metre that does not exist, such as 4/0.
+        RequestError: a metre that does not exist, such as 4/0.
     """
     text = text.rpartition("=")[2].strip()
     if common := re.match(r"C\|?(?![\w|])", text):
         return Meter.parse(common[0])
     match = _METER.match(text)
-    if match is None:
-        return None
-    try:
-        return Meter(sum(int(number) for number in match[1].split("+")), int(match[2]))
-    except RequestError as error:
-        raise AbcSyntaxError(error.message) from None
+    return Meter(sum(int(number) for number in match[1].split("+")), int(match[2])) if match else None
 
 
-def parse_unit_length(text: str) -> int:
-    """Read `L:` ("1/8") and give its length in units (section 3.1.7).
+@lru_cache(maxsize=1024)
+def parse_unit_length(text: str) -> int | None:
+    """Read `L:` ("1/8") and give its length in units (section 3.1.7); None where it gives none, as "1/0" and "auto".
 
     Raises:
-        AbcSyntaxError: not a fraction of a whole note between 1/1024 and 8.
+        AbcSyntaxError: not between 1/1024 and 8 whole notes.
     """
-    match = re.match(r"\s*(\d{1,4})\s*(?:/\s*(\d{1,4}))?(?!\d)", text)
-    numerator, denominator = (int(match[1]), int(match[2] or 1)) if match else (0, 0)
-    if not denominator or not 1 <= numerator * 1024 // denominator <= 8 * 1024:
+    match = re.match(r"\s*(?=\d|/\s*\d)(\d*)\s*(?:/\s*(\d*))?", text)
+    numerator, denominator = (int(number[:9] or 1) for number in match.groups("1")) if match else (0, 0)
+    if not (numerator and denominator):
+        return None
+    if not 1 <= numerator * 1024 // denominator <= 8 * 1024:
         raise AbcSyntaxError(
             f"there is no unit note length {text.strip()[:40]!r}; write a fraction of a whole note such as L:1/8"
         )
@@ -183,6 +212,7 @@ def default_unit_length(meter: Meter | None) -> int:
     return UNITS_PER_WHOLE // (16 if is_short else 8)
 
 
+@lru_cache(maxsize=1024)
 def parse_tempo(text: str, unit_length: int) -> float | None:
     """Read `Q:` ("1/4=120", '"Slow" 3/8=80', "C3=40", "120") as quarter notes a minute (section 3.1.8); None when it
     gives no number.
@@ -201,6 +231,7 @@ def parse_tempo(text: str, unit_length: int) -> float | None:
     return tempo if 0 < tempo <= _FASTEST_TEMPO else None
 
 
+@lru_cache(maxsize=1024)
 def parse_style(text: str) -> str | None:
     """The style that `R:` names: "Double Jig" and "jig" are "jig", "SlipJig" is "slip-jig"; None for an empty field."""
     words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())

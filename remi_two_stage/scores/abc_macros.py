@@ -57,6 +57,20 @@ class Macros:
             line = pattern.sub(partial(_transposed if transposes else _literal, replacement), line) if count else line
         return line
 
+    def written_column(self, line: str, column: int) -> int:
+        """Where a character of the line with its macros written out comes from; columns count from 0 here."""
+        origins = list(range(len(line) + 1))
+        for pattern, replacement, transposes in self._macros:
+            replaced: list[int] = []
+            end = 0
+            for match in pattern.finditer(line):
+                text = (_transposed if transposes else _literal)(replacement, match)
+                replaced += origins[end : match.start()] + [origins[match.start()]] * len(text)
+                end = match.end()
+            origins = replaced + origins[end:]
+            line = pattern.sub(partial(_transposed if transposes else _literal, replacement), line)
+        return origins[column]
+
 
 def _literal(text: str, _: re.Match[str]) -> str:
     return text

@@ -1,68 +1,99 @@
 """The tokens of a line of ABC music, found in one pass by one regular expression (ABC standard 2.1, section 4).
 
 Conventions
+- A token means the same wherever it stands, so each text is read once and kept (`read_token`); what it does to a voice
+  is the business of `abc_voice`.
 - Characters that no token begins with (slurs, decorations of one letter, spacers) have no effect on the notes and are
   skipped, as section 8.1 asks.
 - A pitch is a *step*: 35 is C on the ledger line below the treble staff (middle C), 36 the D above it, 42 the next C.
 - No alternative backtracks over more than it matched, so that a line takes time linear in its length.
 - What all programs read alike although the standard does not have it is read as they do: a length of 0 is 1, a second
-  fraction is ignored, and so are tuplets of more than nine notes.
+  fraction is ignored, and so are tuplets of more than nine notes and a brace within grace notes.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..core.errors import AbcSyntaxError
-from .abc_fields import ALTERATIONS, LETTERS
+from .abc_fields import ALTERATIONS, LETTERS, MIDDLE_C_OCTAVE, SEMITONES
 
 STEPS_PER_OCTAVE = len(LETTERS)
-_MIDDLE_C_OCTAVE = 5
-_SEMITONES = (0, 2, 4, 5, 7, 9, 11)
 _HIGHEST_OCTAVE = 11
 _MOST_NOTES_IN_CHORD = 100
 _LONGEST_NOTE = 1_024
 """In unit note lengths."""
+_LONGEST_BROKEN_SIGN = 3
 
-_ACCIDENTAL = r"(?:\^\^?|__?|=)?(?:(?<=[\^_])[0-9]{0,2}/[0-9]{0,2})?"
-_LENGTH = r"[0-9/]*"
-_NOTE = rf"{_ACCIDENTAL}[A-Ga-g][,']*{_LENGTH}-?"
+_SIGN = r"(?:\^\^?|__?|=)"
+_ACCIDENTAL = rf"{_SIGN}(?:(?<=[\^_])[0-9]{{0,2}}/{{1,2}}[0-9]{{0,2}})?"
+_LENGTH = r"[0-9/]*+"
+_PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
+_NOTE = rf"(?:{_PLAIN_NOTE}|{_ACCIDENTAL}{_PLAIN_NOTE})"
+_PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
 _STRING = r'"[^"]*"'
 
-TOKEN = re.compile(
-    rf"""
-    [ \t]*+ (?:
-      (?P<note>      {_NOTE} )
-    | (?P<bar>       \.?(?: \[\| | \| | :(?=[:|]) ) [|:\]]* (?: [0-9] (?:[0-9,.-]*[0-9])? )? )
-    | (?P<symbol>    {_STRING} )
-    | (?P<rest>      [zx] {_LENGTH} )
-    | (?P<grace>     \{{ [^{{}}]* \}} )
-    | (?P<tuplet>    \( [2-9] (?![0-9]) (?: :[0-9]{{0,2}} ){{0,2}} )
-    | (?P<broken>    [<>]+ )
-    | (?P<field>     \[ [A-Za-z] : [^\[\]]* \] )
-    | (?P<chord>     \[ (?: [^\[\]"|] | {_STRING} )*+ \] {_LENGTH} -? )
-    | (?P<ending>    \[ (?: \s? [0-9] (?:[0-9,.-]*[0-9])? | {_STRING} ) )
-    | (?P<tie>       - )
-    | (?P<decoration> ! [^!]* ! | \+ [^+]* \+ | H )
-    | (?P<bar_rest>  [ZX] [0-9]* )
-    | (?P<overlay>   \(& | &\) | & )
-    | (?P<open_chord> \[ (?: {_NOTE} | [ \t] )++ )
-    | (?P<unclosed>  [{{"] .* )
-    )
-    """,
-    re.VERBOSE,
-)
-"""Each match's `lastgroup` names the token and holds its text."""
+_FORMS = {
+    "note": _NOTE,
+    "bar": rf"(?:\[?\||:(?=[:|])|\.(?:\[?\||:(?=[:|])))[|:\]]*(?:{_PASSES})?",
+    "symbol": _STRING,
+    "rest": rf"[zx]{_LENGTH}",
+    "grace": r"\{[^}]*\}",
+    "tuplet": r"\([2-9](?![0-9])(?::[0-9]{0,2}){0,2}",
+    "broken": "[<>]+",
+    "field": r"\[[A-Za-z]:[^\[\]]*\]",
+    "chord": rf'\[(?:[^\[\]"|]|{_STRING})*+\]{_LENGTH}-?',
+    "ending": rf"\[(?:\s?{_PASSES}|{_STRING})",
+    "tie": "-",
+    "decoration": r"![^!]*!|\+[^+]*\+|H",
+    "bar_rest": "[ZX][0-9]*",
+    "overlay": r"\(&|&\)|&",
+    "open_chord": rf"\[(?:{_NOTE}|[ \t])++",
+    "unclosed": r'[{"].*',
+}
+"""What a token may look like, by its form; the first form that fits is the token's."""
+
+TOKENS = re.compile(rf"[ \t]*+({'|'.join(_FORMS.values())})")
+"""`TOKENS.findall(line)` gives the texts of a line's tokens in their order."""
+
+_FORM = re.compile("|".join(rf"(?P<{form}>{pattern})" for form, pattern in _FORMS.items()))
+
+_MUSIC = re.compile(rf"(?:{'|'.join(_FORMS.values())}|[ \t.~`$\\()JLMOPRSTuvy])*+")
 
 OPEN_CHORD_AT_END = re.compile(rf"\[(?:{_NOTE}|[ \t])*+$")
 """The end of a line in the midst of a chord, which goes on in the next line."""
 
-_NOTE_PARTS = re.compile(rf"({_ACCIDENTAL})([A-Ga-g])([,']*)({_LENGTH})(-?)")
+_UNCLOSED_SYMBOL = re.compile(
+    r'("[A-G][#b♯♭]?(?:m|min|maj|dim|aug|sus|add|M|[0-9+°ø()#b-])*(?:/[A-G][#b♯♭]?)?)[ \t](?=[^"]*$)'
+)
+_UNCLOSED_GRACE = re.compile(r'(\{[^\s{}"|]+)[ \t](?=[^{}]*$)')
+
+_NOTE_PARTS = re.compile(rf"({_ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
 _LENGTH_PARTS = re.compile(r"([0-9]{0,6})(/{0,10})([0-9]{0,4})(?:/[0-9/]*)?")
 _CHORD_PARTS = re.compile(rf"\[([^\]]*)\]?({_LENGTH})(-?)")
 _CHORD_TOKEN = re.compile(rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|![^!]*!")
+_ANNOTATION_SIGNS = "^_<>@"
+_LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
+
+
+def is_music(line: str) -> bool:
+    """Whether a line holds bar lines and notes, and nothing that is no music."""
+    return "|" in line and not _LETTERS_OF_NOTES.isdisjoint(line) and _MUSIC.fullmatch(line) is not None
+
+
+def close_signs(line: str) -> str:
+    """A line of music with its last quotation mark or brace closed at the blank after a chord symbol or grace notes.
+
+    What else a sign that is not closed hides cannot be told; the voice that meets it judges. Columns stay.
+    """
+    if line.count('"') % 2:
+        line = _UNCLOSED_SYMBOL.sub(r'\1"', line)
+    if line.count("{") > line.count("}"):
+        line = _UNCLOSED_GRACE.sub(r"\1}", line)
+    return line
 
 
 class WrittenNote(NamedTuple):
@@ -90,7 +121,7 @@ class WrittenNote(NamedTuple):
 
 
 class WrittenChord(NamedTuple):
-    """Notes between brackets, their own lengths multiplied by the chord's, and the strings among them."""
+    """Notes between brackets, their own lengths multiplied by the chord's, and the chord symbols among them."""
 
     notes: tuple[WrittenNote, ...]
     symbols: tuple[str, ...]
@@ -114,6 +145,22 @@ class BarLine(NamedTuple):
     endings: tuple[int, ...]
 
 
+class WrittenTuplet(NamedTuple):
+    """`members` notes take the time of `time`, and so for the next `length` notes; 0 for what is not written."""
+
+    members: int
+    time: int
+    length: int
+
+
+class BrokenRhythm(NamedTuple):
+    """What the lengths of the notes before and after the sign are multiplied by, over the common `denominator`."""
+
+    before: int
+    after: int
+    denominator: int
+
+
 @lru_cache(maxsize=8192)
 def parse_length(text: str) -> tuple[int, int]:
     """Read a length ("", "2", "/", "//", "3/2", "/4") as numerator and denominator of unit note lengths (section 4.3).
@@ -133,7 +180,6 @@ def parse_length(text: str) -> tuple[int, int]:
     )
 
 
-@lru_cache(maxsize=8192)
 def parse_note(text: str) -> WrittenNote:
     """Read a note such as "^c'3/2-" (sections 4.1 to 4.3 and 4.11).
 
@@ -141,15 +187,15 @@ def parse_note(text: str) -> WrittenNote:
         AbcSyntaxError: a length or an octave beyond all music.
     """
     accidental, letter, octaves, length, tie = _NOTE_PARTS.fullmatch(text).groups()  # type: ignore[union-attr]
-    octave = _MIDDLE_C_OCTAVE + letter.islower() + octaves.count("'") - octaves.count(",")
+    octave = MIDDLE_C_OCTAVE + letter.islower() + octaves.count("'") - octaves.count(",")
     if not 0 <= octave <= _HIGHEST_OCTAVE:
         raise AbcSyntaxError(f"there is no octave for {text[:40]!r}; notes reach from C,,,,, to g'''''")
     letter = LETTERS.index(letter.upper())
-    alteration, is_microtone = _alteration(accidental)
+    alteration, is_microtone = _alteration(accidental) if accidental else (None, False)
     return WrittenNote(
         STEPS_PER_OCTAVE * octave + letter,
         letter,
-        12 * octave + _SEMITONES[letter],
+        12 * octave + SEMITONES[letter],
         alteration,
         *parse_length(length),
         bool(tie),
@@ -157,17 +203,16 @@ def parse_note(text: str) -> WrittenNote:
     )
 
 
-def _alteration(accidental: str) -> tuple[int | None, bool]:
+def _alteration(accidental: str) -> tuple[int, bool]:
     """Semitones of an accidental and whether they were rounded towards the natural; `^/` is a quarter tone."""
     sign = accidental.rstrip("0123456789/")
     if sign == accidental:
-        return (ALTERATIONS[sign] if sign else None), False
-    upper, _, lower = accidental[len(sign) :].partition("/")
-    semitones, rest = divmod(int(upper or 1), int(lower or 2) or 2)
+        return ALTERATIONS[sign], False
+    numerator, denominator = parse_length(accidental[len(sign) :])
+    semitones, rest = divmod(numerator, denominator)
     return ALTERATIONS[sign] * semitones, rest > 0
 
 
-@lru_cache(maxsize=8192)
 def parse_chord(text: str) -> WrittenChord:
     """Read notes between brackets, such as "[C-EG]2" (section 4.17); the closing one may be missing.
 
@@ -190,8 +235,31 @@ def parse_chord(text: str) -> WrittenChord:
             if len(notes) > _MOST_NOTES_IN_CHORD:
                 raise AbcSyntaxError(f"a chord has more than {_MOST_NOTES_IN_CHORD} notes; write fewer")
         elif match["symbol"]:
-            symbols.append(match["symbol"])
-    return WrittenChord(tuple(notes), tuple(symbols))
+            symbols.append(parse_symbol(match["symbol"]))
+    return WrittenChord(tuple(notes), tuple(filter(None, symbols)))
+
+
+def parse_symbol(text: str) -> str:
+    """The chord symbol between quotation marks; empty for an annotation (sections 4.18 and 4.19)."""
+    name = text[1:-1].strip()
+    return "" if name.startswith(tuple(_ANNOTATION_SIGNS)) else name
+
+
+def parse_tuplet(text: str) -> WrittenTuplet:
+    """Read "(3", "(3:2:2" or "(3::2" (section 4.13)."""
+    members, time, length, *_ = (*(int(number or 0) for number in text[1:].split(":")), 0, 0)
+    return WrittenTuplet(members, time, length)
+
+
+def parse_broken(text: str) -> BrokenRhythm | None:
+    """Read ">", "<<" and so on (section 4.4): one neighbour gains what the other loses; None beyond three signs."""
+    sign = text[-1]
+    count = len(text) - len(text.rstrip(sign))
+    if count > _LONGEST_BROKEN_SIGN:
+        return None
+    halves = 2**count
+    long, short = 2 * halves - 1, 1
+    return BrokenRhythm(long, short, halves) if sign == ">" else BrokenRhythm(short, long, halves)
 
 
 def parse_endings(text: str) -> tuple[int, ...]:
@@ -202,7 +270,6 @@ def parse_endings(text: str) -> tuple[int, ...]:
     return tuple(sorted(passes - {0}))
 
 
-@lru_cache(maxsize=1024)
 def parse_bar_line(text: str) -> BarLine:
     """Read a bar line such as ":|2" or "|:" (sections 4.8 and 4.9); each further colon is one more play."""
     signs = text.rstrip("0123456789,.-")
@@ -215,3 +282,46 @@ def parse_bar_line(text: str) -> BarLine:
         splits_bar=text != "|",
         endings=parse_endings(text[len(signs) :]),
     )
+
+
+def refuse_notes(text: str) -> None:
+    """A brace or a quotation mark without its partner hides the rest of the line, which must hold no notes.
+
+    Raises:
+        AbcSyntaxError: it does.
+    """
+    if not _LETTERS_OF_NOTES.isdisjoint(text):
+        closing = '"' if text[0] == '"' else "}"
+        raise AbcSyntaxError(f"{text[0]!r} is not closed on its line; add {closing!r}")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "note": parse_note,
+    "bar": parse_bar_line,
+    "symbol": parse_symbol,
+    "rest": lambda text: parse_length(text[1:]),
+    "grace": lambda text: None,
+    "tuplet": parse_tuplet,
+    "broken": parse_broken,
+    "field": lambda text: (text[1], text[3:-1]),
+    "chord": parse_chord,
+    "ending": parse_endings,
+    "tie": lambda text: None,
+    "decoration": lambda text: text == "H" or "ferm" in text,
+    "bar_rest": lambda text: parse_length(text[1:])[0],
+    "overlay": str,
+    "open_chord": parse_chord,
+    "unclosed": refuse_notes,
+}
+"""What reads a token's text."""
+
+
+@lru_cache(maxsize=16_384)
+def read_token(text: str) -> tuple[str, Any]:
+    """The form of a token that `TOKENS` found, and what it says; its reader's type by form.
+
+    Raises:
+        AbcSyntaxError: a length, an octave or a number of notes beyond all music, or a sign that is not closed.
+    """
+    form = _FORM.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
+    return form, _READERS[form](text)

@@ -10,11 +10,13 @@ Conventions
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from itertools import islice
+from operator import length_hint
 
-from ..core.errors import AbcSyntaxError
-from ..core.piece import Piece
+from ..core.errors import AbcSyntaxError, RequestError
+from ..core.piece import Meter, Piece
 from ..core.write_abc import PICKUP_REMARKS
 from .abc_bars import build_bars, count_between_ticks
 from .abc_fields import (
@@ -29,7 +31,7 @@ from .abc_fields import (
 from .abc_macros import Macros
 from .abc_parts import parse_part_order
 from .abc_text import decode_text
-from .abc_tokens import OPEN_CHORD_AT_END, TOKEN
+from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, close_signs, is_music, read_token
 from .abc_voice import HANDLERS, Settings, Voice
 
 _FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
@@ -84,6 +86,8 @@ class Tune:
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
         self._open_chord = ""  # the end of the last line, where a chord that it begins goes on in the next
+        self._losses: Counter[str] = Counter()
+        self._lacks_key = not any(line.startswith("K:") for line in lines)
 
     def read(self) -> Piece:
         """Read all lines.
@@ -111,7 +115,11 @@ class Tune:
             if field is not None:
                 self._field(line[0], field[2])
             elif self._is_in_body:
-                self._music(number, self._macros.expand(line))
+                self._music(number, line)
+            elif self._lacks_key and is_music(line):
+                self._losses["a K: line that is missing"] += 1
+                self._field("K", "C")
+                self._music(number, line)
         except AbcSyntaxError as error:
             raise error.at(line=number) from None
 
@@ -127,32 +135,34 @@ class Tune:
 
     def _set(self, **settings: str | int) -> None:
         """Change settings for the current voice, before the first one for all."""
-        if self._voice is None:
-            self._settings = replace(self._settings, **settings)  # type: ignore[arg-type]
-        else:
-            for name, value in settings.items():
-                setattr(self._voice, name, value)
+        for name, value in settings.items():
+            setattr(self._voice or self._settings, name, value)
 
-    def _music(self, number: int, line: str) -> None:
+    def _music(self, number: int, written: str) -> None:
         """A line of music; a chord that it leaves open waits for the next one."""
-        if self._open_chord:
-            is_closed = _CLOSES_CHORD.match(line)
-            line, self._open_chord = self._open_chord + ("" if is_closed else _NO_TOKEN) + line, ""
+        line = close_signs(self._macros.expand(written))
+        before = self._open_chord
+        if before:
+            before += "" if _CLOSES_CHORD.match(line) else _NO_TOKEN
+            line, self._open_chord = before + line, ""
         elif "[" in line and (chord := OPEN_CHORD_AT_END.search(line)):
             line, self._open_chord = line[: chord.start()], chord[0]
         voice = self._current_voice()
-        for token in TOKEN.finditer(line):
-            kind = token.lastgroup or ""
-            text = token[kind]
-            try:
-                if kind == "field":
-                    self._field(text[1], text[3:-1])
+        texts = TOKENS.findall(line)
+        tokens = iter(texts)
+        try:
+            for text in tokens:
+                form, value = read_token(text)
+                if form == "field":
+                    self._field(*value)
                     voice = self._current_voice()
                 else:
-                    HANDLERS[kind](voice, text)
-            except AbcSyntaxError as error:
-                column = token.start(kind) + 1
-                raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
+                    HANDLERS[form](voice, value)
+        except AbcSyntaxError as error:
+            place = len(texts) - length_hint(tokens) - 1
+            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - len(before)
+            column = self._macros.written_column(written, max(0, start)) + 1
+            raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
 
     def _field(self, letter: str, text: str) -> None:
         """Any field: in the file header, the tune's header, on a line of its own in the body, or inline."""
@@ -169,20 +179,34 @@ class Tune:
         elif letter in "MLK":
             self._change_settings(letter, text)
         elif letter == "P" and self._is_in_body:
-            self._settings = replace(self._settings, part=text.strip())
+            self._settings.part = text.strip()
         elif not self._is_in_body:
             self._header_field(letter, text)
 
     def _change_settings(self, letter: str, text: str) -> None:
         settings = self._settings
         if letter == "M":
-            self._settings = replace(settings, meter=parse_meter(text))
+            settings.meter = self._meter(text)
         elif letter == "L":
-            self._settings = replace(settings, unit_length=parse_unit_length(text))
+            settings.unit_length = self._unit_length(text) or settings.unit_length
         else:
-            unit_length = settings.unit_length or default_unit_length(settings.meter)
-            self._settings = replace(settings, signature=parse_key(text), unit_length=unit_length)
+            settings.signature = parse_key(text)
+            settings.unit_length = settings.unit_length or default_unit_length(settings.meter)
             self._is_in_body = True
+
+    def _meter(self, text: str) -> Meter | None:
+        """What `M:` says; free metre where it says nothing that exists."""
+        try:
+            return parse_meter(text)
+        except RequestError:
+            self._losses["a metre that does not exist"] += 1
+            return None
+
+    def _unit_length(self, text: str) -> int | None:
+        """What `L:` says; None where it says nothing."""
+        length = parse_unit_length(text)
+        self._losses["a unit note length that does not exist"] += length is None
+        return length
 
     def _header_field(self, letter: str, text: str) -> None:
         if letter == "T" and not self.title:
@@ -196,9 +220,9 @@ class Tune:
 
     def _body_field(self, letter: str, text: str, voice: Voice) -> None:
         if letter == "M":
-            voice.set_meter(parse_meter(text))
+            voice.set_meter(self._meter(text))
         elif letter == "L":
-            voice.unit_length = parse_unit_length(text)
+            voice.unit_length = self._unit_length(text) or voice.unit_length
         elif letter == "K" and text.strip():
             voice.set_key(parse_key(text))
         elif letter == "P" and voice.is_at_bar_start:
@@ -253,22 +277,19 @@ class Tune:
             tempo=parse_tempo(self._tempo, self._settings.unit_length),
             metadata=tuple(self._metadata),
             part_order=_part_order(self._part_order, {bar.part for bar in bars}),
-            losses=_losses(voices),
+            losses=self._counted_losses(voices),
         )
+
+    def _counted_losses(self, voices: Sequence[Voice]) -> tuple[tuple[str, int], ...]:
+        self._losses["a microtone"] = sum(voice.microtones for voice in voices)
+        self._losses["a note that begins or ends between two ticks"] = count_between_ticks(voices)
+        return tuple((reason, count) for reason, count in self._losses.items() if count)
 
 
 def _part_order(text: str, labels: set[str]) -> tuple[str, ...]:
     """The order of parts that `P:` gives, unless it is a word or names a part that does not exist."""
     order = parse_part_order(text) if labels != {""} else ()
     return order if labels.issuperset(order) else ()
-
-
-def _losses(voices: Sequence[Voice]) -> tuple[tuple[str, int], ...]:
-    counts = {
-        "a microtone": sum(voice.microtones for voice in voices),
-        "a note that begins or ends between two ticks": count_between_ticks(voices),
-    }
-    return tuple((reason, count) for reason, count in counts.items() if count)
 
 
 def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:

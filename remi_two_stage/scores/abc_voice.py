@@ -5,7 +5,7 @@ Conventions
 - A voice is its notes and the boundaries between its bars. What stands on a bar line (repeats, endings, changes of key
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
 - An accidental holds to the end of its bar in all octaves, unless `%%propagate-accidentals` says else (section 11.3).
-- A tie joins notes into one, also over bar lines and repeats; a tied note keeps its accidental.
+- A tie joins notes into one, also over bar lines and repeats; a tied note keeps its pitch whatever the accidentals.
 - A tuplet within a tuplet and broken rhythm after a tuplet's last note have no effect, as in the other programs.
 """
 
@@ -14,41 +14,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import Any
 
 from ..core.errors import AbcSyntaxError
 from ..core.piece import TICKS_PER_WHOLE, Key, Meter
 from .abc_fields import UNITS_PER_TICK, KeySignature
-from .abc_tokens import (
-    WrittenNote,
-    parse_bar_line,
-    parse_chord,
-    parse_endings,
-    parse_length,
-    parse_note,
-)
+from .abc_tokens import BarLine, BrokenRhythm, WrittenChord, WrittenNote, WrittenTuplet
 
 _MOST_BARS = 20_000
 _MOST_OVERLAYS = 16
 _MOST_PLAYS = 9
 _NO_FACTOR = 1, 1, False
-_ANNOTATION_SIGNS = "^_<>@"
-_CLOSING = {"{": "}", '"': '"'}
-_LONGEST_BROKEN_SIGN = 3
-_LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """(p notes take the time of q; the other p depend on the metre (section 4.13)."""
 
 
-@dataclass(slots=True)
-class SungNote:
-    """A note on the time line of its voice, its step and alteration as last written."""
+SungNote = list[int]
+"""A note on the time line of its voice: [start, pitch, end, step], the step as last written."""
 
-    start: int
-    pitch: int
-    end: int
-    step: int
-    alteration: int
+PITCH, END, STEP = 1, 2, 3
+_END_OF = itemgetter(END)
 
 
 @dataclass(slots=True)
@@ -88,9 +74,9 @@ class Layer:
     ties: list[SungNote] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settings:
-    """What a tune's header sets for all its voices.
+    """What a tune's header sets for all its voices; each copies it when it begins.
 
     Attributes:
         meter: None in free metre.
@@ -133,7 +119,7 @@ class Voice:
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
         self._event: Event | None = None  # the last one of this bar
-        self._broken: tuple[int, int] | None = None
+        self._broken: tuple[int, int] | None = None  # the factor of the next length
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
 
     @property
@@ -186,23 +172,21 @@ class Voice:
         """Close the voice after its last note."""
         self._overlay_start = None
         self.end_bar()
-        self.time = max([self.time, *(note.end for note in self.notes)])
+        self.time = max(self.time, max(map(_END_OF, self.notes), default=0))
         self.end_bar()
 
-    def note(self, text: str) -> None:
+    def note(self, note: WrittenNote) -> None:
         """A single note."""
-        written = parse_note(text)
         start = self.time
         upper, lower, closes_tuplet = self._take_factor() if self._broken or self._tuplet else _NO_FACTOR
-        self.time = end = start + self.unit_length * written.numerator * upper // (written.denominator * lower)
-        struck = [self._sound(written, start, end)]
+        self.time = end = start + self.unit_length * note.numerator * upper // (note.denominator * lower)
+        struck = [self._sound(note, start, end)]
         self._event = start, struck, closes_tuplet
-        if written.is_tied or self._layer.ties:
-            self._keep_ties(start, struck if written.is_tied else [])
+        if note.is_tied or self._layer.ties:
+            self._keep_ties(start, struck if note.is_tied else [])
 
-    def chord(self, text: str) -> None:
+    def chord(self, chord: WrittenChord) -> None:
         """Notes between brackets; the first one's length is the chord's (section 4.17)."""
-        chord = parse_chord(text)
         for symbol in chord.symbols:
             self.symbol(symbol)
         if not chord.notes:
@@ -215,18 +199,17 @@ class Voice:
         self._event = start, struck, closes_tuplet
         self._keep_ties(start, [sung for note, sung in zip(chord.notes, struck, strict=True) if note.is_tied])
 
-    def rest(self, text: str) -> None:
+    def rest(self, length: tuple[int, int]) -> None:
         """A rest, visible or not."""
-        numerator, denominator = parse_length(text[1:])
+        numerator, denominator = length
         start = self.time
         upper, lower, closes_tuplet = self._take_factor()
         self.time += self.unit_length * numerator * upper // (denominator * lower)
         self._event = start, [], closes_tuplet
         self._keep_ties(start, [])
 
-    def bar_rest(self, text: str) -> None:
+    def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
-        bars, _ = parse_length(text[1:])
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
         self._keep_ties(self.time, [])
         for number in range(bars):
@@ -234,54 +217,49 @@ class Voice:
                 self.end_bar()
             self.time += length
 
-    def symbol(self, text: str) -> None:
-        """A chord symbol or an annotation (sections 4.18 and 4.19)."""
-        name = text[1:-1].strip()
-        if name and name[0] not in _ANNOTATION_SIGNS:
+    def symbol(self, name: str) -> None:
+        """A chord symbol; an annotation has no name."""
+        if name:
             self.symbols.append((self.time, name))
 
-    def broken(self, text: str) -> None:
-        """Broken rhythm: one neighbour gains what the other loses (section 4.4)."""
-        sign = text[-1]
-        count = len(text) - len(text.rstrip(sign))
-        if self._event is None or self._broken or count > _LONGEST_BROKEN_SIGN:
+    def broken(self, rhythm: BrokenRhythm | None) -> None:
+        """Broken rhythm between the last note and the next."""
+        if rhythm is None or self._event is None or self._broken:
             return
         start, struck, closes_tuplet = self._event
         if closes_tuplet:
             return
-        halves = 2**count
-        long, short = (2 * halves - 1, halves), (1, halves)
-        (upper, lower), self._broken = (long, short) if sign == ">" else (short, long)
-        self.time = start + (self.time - start) * upper // lower
+        before, after, denominator = rhythm
+        self._broken = after, denominator
+        self.time = start + (self.time - start) * before // denominator
         for sung in struck:
-            sung.end = start + (sung.end - start) * upper // lower
+            sung[END] = start + (sung[END] - start) * before // denominator
 
-    def tuplet(self, text: str) -> None:
+    def tuplet(self, tuplet: WrittenTuplet) -> None:
         """(p:q:r puts p notes into the time of q for the next r notes (section 4.13)."""
         if self._tuplet is not None:
             return
-        numbers = [int(number) if number else 0 for number in text[1:].split(":")]
-        notes, time, count = (*numbers, 0, 0)[:3]
+        members, time, length = tuplet
         is_compound = self.meter is not None and self.meter.is_compound
-        self._tuplet = count or notes, time or _TUPLET_TIME.get(notes) or (3 if is_compound else 2), notes
+        self._tuplet = length or members, time or _TUPLET_TIME.get(members) or (3 if is_compound else 2), members
 
-    def tie(self, text: str) -> None:
+    def tie(self, nothing: None) -> None:
         """A tie that does not touch its note."""
         if self._event is not None:
             _, struck, _ = self._event
             self._layer.ties = [tie for tie in self._layer.ties if tie not in struck] + struck
 
-    def decoration(self, text: str) -> None:
+    def decoration(self, is_fermata: bool) -> None:
         """Only a fermata matters: a phrase ends with its bar."""
-        if text == "H" or "ferm" in text:
+        if is_fermata:
             self.phrase_ends.append(self.time + 1)
 
-    def overlay(self, text: str) -> None:
+    def overlay(self, sign: str) -> None:
         """Go back with another layer of the voice: to the start of the bar, or to where `(&` stood (section 7.4)."""
         self._event = None
-        if text == "(&":
+        if sign == "(&":
             self._overlay_start = self.time
-        elif text == "&)":
+        elif sign == "&)":
             self.time = max(self.time, self._main_end or 0)
             self._overlay_start = self._main_end = None
             self._layer_number = 0
@@ -292,31 +270,24 @@ class Voice:
             self._add_layer()
         self._layer = self._layers[self._layer_number]
 
-    def bar(self, text: str) -> None:
+    def bar(self, sign: BarLine) -> None:
         """A bar line with its repeats and ending (sections 4.8 to 4.10)."""
         boundary = self.end_bar()
-        if text == "|":
-            return
-        sign = parse_bar_line(text)
-        boundary.plays = max(boundary.plays, min(sign.plays, _MOST_PLAYS))
-        boundary.repeat_start |= sign.repeat_start
-        boundary.is_double |= sign.is_double
-        boundary.splits_bar |= sign.splits_bar
-        boundary.endings = sign.endings or boundary.endings
+        if sign.splits_bar:
+            boundary.splits_bar = True
+            boundary.plays = max(boundary.plays, min(sign.plays, _MOST_PLAYS))
+            boundary.repeat_start |= sign.repeat_start
+            boundary.is_double |= sign.is_double
+            boundary.endings = sign.endings or boundary.endings
 
-    def ending(self, text: str) -> None:
+    def ending(self, passes: tuple[int, ...]) -> None:
         """A variant ending that begins here, after a bar line or without one."""
         boundary = self.end_bar()
-        boundary.endings = parse_endings(text)
+        boundary.endings = passes
         boundary.splits_bar = True
 
-    def unclosed(self, text: str) -> None:
-        """A brace or a quotation mark without its partner, which hides the rest of the line."""
-        if not _LETTERS_OF_NOTES.isdisjoint(text):
-            raise AbcSyntaxError(f"{text[0]!r} is not closed on its line; add {_CLOSING[text[0]]!r}")
-
-    def ignore(self, text: str) -> None:
-        """Grace notes take no time and are left out."""
+    def ignore(self, nothing: None) -> None:
+        """Grace notes take no time and are left out; a sign that is not closed at the end of its line hides nothing."""
 
     def _add_layer(self) -> None:
         if self._layer_number > _MOST_OVERLAYS:
@@ -327,33 +298,39 @@ class Voice:
     def _sound(self, note: WrittenNote, start: int, end: int) -> SungNote:
         """Strike a note, or hold the one that is tied to it."""
         layer = self._layer
-        place = note.letter if self.propagation == "pitch" else note.step
-        alteration = note.alteration
-        if alteration is None:
-            alteration = layer.accidentals.get(place)
-            if alteration is None:
-                alteration = self.alterations[note.letter]
-                for tie in layer.ties:
-                    if tie.step == note.step and tie.end == start:
-                        alteration = tie.alteration
-        elif self.propagation != "not":
-            layer.accidentals[place] = alteration
-        if note.is_microtone:
-            self.microtones += 1
-        pitch = note.natural + alteration + self.transposition + self.midi_transposition
-        for index, tie in enumerate(layer.ties):
-            if tie.pitch == pitch and tie.end == start:
-                del layer.ties[index]
-                tie.end, tie.step, tie.alteration = end, note.step, alteration
-                return tie
-        sung = SungNote(start, pitch, end, note.step, alteration)
+        step, letter, natural, alteration, *_ = note
+        if alteration is not None:
+            self._write_accidental(note, alteration)
+        elif layer.accidentals:
+            alteration = layer.accidentals.get(letter if self.propagation == "pitch" else step)
+        written = self.alterations[letter] if alteration is None else alteration
+        pitch = natural + written + self.transposition + self.midi_transposition
+        if layer.ties and (tied := self._tied_to(start, step, pitch, has_accidental=alteration is not None)):
+            tied[END], tied[STEP] = end, step
+            return tied
+        sung = [start, pitch, end, step]
         self.notes.append(sung)
         return sung
+
+    def _write_accidental(self, note: WrittenNote, alteration: int) -> None:
+        self.microtones += note.is_microtone
+        if self.propagation != "not":
+            self._layer.accidentals[note.letter if self.propagation == "pitch" else note.step] = alteration
+
+    def _tied_to(self, start: int, step: int, pitch: int, has_accidental: bool) -> SungNote | None:
+        """The open tie that a note closes: one on its step where it has no accidental, else one of its pitch."""
+        ties = self._layer.ties
+        if not has_accidental:
+            pitch = next((tie[PITCH] for tie in ties[::-1] if tie[STEP] == step and tie[END] == start), pitch)
+        for index, tie in enumerate(ties):
+            if tie[PITCH] == pitch and tie[END] == start:
+                return ties.pop(index)
+        return None
 
     def _keep_ties(self, start: int, tied: list[SungNote]) -> None:
         """Leave open the ties of this event, and those of longer notes in the chord before."""
         if tied or self._layer.ties:
-            self._layer.ties = [tie for tie in self._layer.ties if tie.end > start] + tied
+            self._layer.ties = [tie for tie in self._layer.ties if tie[END] > start] + tied
 
     def _take_factor(self) -> tuple[int, int, bool]:
         """Numerator and denominator of what the next length is multiplied by, and whether it closes a tuplet."""
@@ -366,7 +343,7 @@ class Voice:
         return upper * time, lower * notes, left == 1
 
 
-HANDLERS: dict[str, Callable[[Voice, str], None]] = {
+HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "note": Voice.note,
     "bar": Voice.bar,
     "symbol": Voice.symbol,
@@ -381,6 +358,6 @@ HANDLERS: dict[str, Callable[[Voice, str], None]] = {
     "bar_rest": Voice.bar_rest,
     "overlay": Voice.overlay,
     "open_chord": Voice.chord,
-    "unclosed": Voice.unclosed,
+    "unclosed": Voice.ignore,
 }
-"""Token (`abc_tokens.TOKEN`) -> the method that reads it; inline fields are the tune's business."""
+"""Form of a token -> the method that takes what `abc_tokens.read_token` says; fields are the tune's business."""
