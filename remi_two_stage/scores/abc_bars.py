@@ -21,7 +21,7 @@ from ..core.piece import Bar, Chord, Key, Note
 from ..core.write_abc import bars_before, completes_bar
 from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
-from .phrases import mark_phrases
+from .phrases import phrase_starts
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
@@ -35,12 +35,13 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
     """
     boundaries = _common_boundaries(voices)
     times = [boundary.time for boundary in boundaries]
-    lengths = [max(1, _to_ticks(right - left)) for left, right in pairwise(times)]
+    lengths = [_to_ticks(right - left) or 1 for left, right in pairwise(times)]
     notes = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
     chords = _chords_by_bar(voices, boundaries, lengths)
     ending_ends = _ending_ends(boundaries)
     pickups = _pickups(boundaries, lengths, ending_ends)
-    bars = [
+    phrases = _phrases(boundaries, pickups, voices)
+    return tuple(
         Bar(
             meter=left.meter,
             key=left.key,
@@ -48,16 +49,16 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
             notes=sung,
             chords=chords[index],
             is_pickup=pickups[index],
+            phrase_start=phrases[index],
             repeat_start=left.repeat_start,
             endings=left.endings,
             ending_end=ending_ends[index],
             repeat_end=right.plays > 0,
-            plays=max(2, right.plays),
+            plays=right.plays or 2,
             part=left.part,
         )
         for index, ((left, right), sung) in enumerate(zip(pairwise(boundaries), notes, strict=True))
-    ]
-    return tuple(_mark_phrases(bars, boundaries, voices))
+    )
 
 
 def count_between_ticks(voices: Sequence[Voice]) -> int:
@@ -96,19 +97,20 @@ def _merge(common: Boundary, other: Boundary) -> None:
 def _notes_by_bar(notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]) -> list[tuple[Note, ...]]:
     starts = list(accumulate(lengths, initial=0))
     bars: list[list[Note]] = [[] for _ in lengths]
-    bar = left = right = 0
-    for start, pitch, end, _ in notes:
-        if not left <= start < right:
-            bar = bisect_right(times, start) - 1
-            left, right, sung = times[bar], times[bar + 1], bars[bar]
-        release = 0
-        if end > right:
-            last = bisect_left(times, end) - 1
-            release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
-        try:
-            sung.append(_note(start - left, pitch, end - left, lengths[bar], release))
-        except ScoreError as error:
-            raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
+    bar = left = right = length = 0
+    try:
+        for start, pitch, end, _ in notes:
+            if not left <= start < right:
+                bar = bisect_right(times, start) - 1
+                left, right, length, sung = times[bar], times[bar + 1], lengths[bar], bars[bar]
+            if end <= right:
+                sung.append(_note(start - left, pitch, end - left, length))
+            else:
+                last = bisect_left(times, end) - 1
+                release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
+                sung.append(_note(start - left, pitch, right - left, length, release))
+    except ScoreError as error:
+        raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
     return [tuple(sorted(sung, key=_BY_ONSET)) for sung in bars]
 
 
@@ -181,10 +183,15 @@ def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends
     return pickups
 
 
-def _mark_phrases(bars: Sequence[Bar], boundaries: Sequence[Boundary], voices: Sequence[Voice]) -> list[Bar]:
+def _phrases(boundaries: Sequence[Boundary], pickups: Sequence[bool], voices: Sequence[Voice]) -> list[bool]:
     """Phrases begin after double bars and part labels; in several voices, after lyric lines and fermatas too."""
     begins = {index for index, boundary in enumerate(boundaries) if boundary.is_double or boundary.is_section}
-    times = [boundary.time for boundary in boundaries]
     ends = [time for voice in voices for time in voice.phrase_ends] if len(voices) > 1 else []
-    begins.update(bisect_left(times, time) for time in ends)
-    return mark_phrases(bars, begins, are_known=bool(ends))
+    if ends:
+        times = [boundary.time for boundary in boundaries]
+        begins.update(bisect_left(times, time) for time in ends)
+    signs = (
+        (left.repeat_start, right.plays > 0, bool(left.endings), is_pickup)
+        for (left, right), is_pickup in zip(pairwise(boundaries), pickups, strict=True)
+    )
+    return phrase_starts(signs, begins, are_known=bool(ends))

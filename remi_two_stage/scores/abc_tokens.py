@@ -14,7 +14,7 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -101,8 +101,6 @@ class WrittenNote(NamedTuple):
 
     Attributes:
         step: Where it stands on the staff.
-        letter: Index of its letter in `LETTERS`.
-        natural: MIDI number of the step without accidentals.
         alteration: Semitones of its own accidental; None without one.
         numerator: Its length in unit note lengths, with `denominator`.
         denominator: See `numerator`.
@@ -111,8 +109,6 @@ class WrittenNote(NamedTuple):
     """
 
     step: int
-    letter: int
-    natural: int
     alteration: int | None
     numerator: int
     denominator: int
@@ -190,17 +186,23 @@ def parse_note(text: str) -> WrittenNote:
     octave = MIDDLE_C_OCTAVE + letter.islower() + octaves.count("'") - octaves.count(",")
     if not 0 <= octave <= _HIGHEST_OCTAVE:
         raise AbcSyntaxError(f"there is no octave for {text[:40]!r}; notes reach from C,,,,, to g'''''")
-    letter = LETTERS.index(letter.upper())
+    step = STEPS_PER_OCTAVE * octave + LETTERS.index(letter.upper())
     alteration, is_microtone = _alteration(accidental) if accidental else (None, False)
-    return WrittenNote(
-        STEPS_PER_OCTAVE * octave + letter,
-        letter,
-        12 * octave + SEMITONES[letter],
-        alteration,
-        *parse_length(length),
-        bool(tie),
-        is_microtone,
+    return WrittenNote(step, alteration, *parse_length(length), bool(tie), is_microtone)
+
+
+@lru_cache(maxsize=256)
+def scale_of(alterations: Sequence[int]) -> tuple[int, ...]:
+    """The MIDI number of every step in a key, given what its signature adds to C, D, E, F, G, A, B."""
+    return tuple(
+        12 * octave + semitones + alteration
+        for octave in range(_HIGHEST_OCTAVE + 1)
+        for semitones, alteration in zip(SEMITONES, alterations, strict=True)
     )
+
+
+NATURALS = scale_of((0,) * STEPS_PER_OCTAVE)
+"""The MIDI number of every step without accidentals."""
 
 
 def _alteration(accidental: str) -> tuple[int, bool]:

@@ -12,7 +12,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -20,7 +20,16 @@ from typing import Any
 from ..core.errors import AbcSyntaxError
 from ..core.piece import TICKS_PER_WHOLE, Key, Meter
 from .abc_fields import UNITS_PER_TICK, KeySignature
-from .abc_tokens import BarLine, BrokenRhythm, WrittenChord, WrittenNote, WrittenTuplet
+from .abc_tokens import (
+    NATURALS,
+    STEPS_PER_OCTAVE,
+    BarLine,
+    BrokenRhythm,
+    WrittenChord,
+    WrittenNote,
+    WrittenTuplet,
+    scale_of,
+)
 
 _MOST_BARS = 20_000
 _MOST_OVERLAYS = 16
@@ -62,15 +71,15 @@ class Boundary:
     pickup_remark: bool | None = None
 
 
-Event = tuple[int, list[SungNote], bool]
+Event = tuple[int, Sequence[SungNote], bool]
 """A note, chord or rest: when it begins, its notes, and whether it closes a tuplet."""
 
 
 @dataclass(slots=True)
 class Layer:
-    """What an overlay (`&`) does not share with its voice: the bar's accidentals by letter or step, and open ties."""
+    """What an overlay (`&`) does not share with its voice: the bar's MIDI number of every step, and open ties."""
 
-    accidentals: dict[int, int] = field(default_factory=dict)
+    scale: Sequence[int]
     ties: list[SungNote] = field(default_factory=list)
 
 
@@ -103,7 +112,6 @@ class Voice:
         self.meter = settings.meter
         self.unit_length = settings.unit_length
         self.key = settings.signature.key or Key()
-        self.alterations = settings.signature.alterations
         self.transposition = (settings.signature.transposition or 0) if transposition is None else transposition
         self.midi_transposition = settings.midi_transposition
         self.propagation = settings.propagation
@@ -113,7 +121,8 @@ class Voice:
         self.phrase_ends: list[int] = []
         self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
-        self._layers = [Layer()]
+        self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
+        self._layers = [Layer(self._scale)]
         self._layer = self._layers[0]
         self._layer_number = 0
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
@@ -144,9 +153,14 @@ class Voice:
             self.transposition = signature.transposition
         if signature.key is None:
             return
-        self.key, self.alterations = signature.key, signature.alterations
+        self.key = signature.key
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
+        scale = scale_of(signature.alterations)
+        for layer in self._layers:
+            steps = zip(scale, self._scale, layer.scale, strict=True)
+            layer.scale = tuple(new if current == old else current for new, old, current in steps)
+        self._scale = scale
 
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
@@ -154,7 +168,7 @@ class Voice:
             self.time, self._main_end = self._main_end, None
             self._layer, self._layer_number = self._layers[0], 0
         for layer in self._layers:
-            layer.accidentals.clear()
+            layer.scale = self._scale
         self._event = None
         boundary = self.boundaries[-1]
         if self.time > boundary.time:
@@ -179,11 +193,12 @@ class Voice:
         """A single note."""
         start = self.time
         upper, lower, closes_tuplet = self._take_factor() if self._broken or self._tuplet else _NO_FACTOR
-        self.time = end = start + self.unit_length * note.numerator * upper // (note.denominator * lower)
-        struck = [self._sound(note, start, end)]
+        _, _, numerator, denominator, is_tied, _ = note
+        self.time = end = start + self.unit_length * numerator * upper // (denominator * lower)
+        struck = (self._sound(note, start, end),)
         self._event = start, struck, closes_tuplet
-        if note.is_tied or self._layer.ties:
-            self._keep_ties(start, struck if note.is_tied else [])
+        if is_tied or self._layer.ties:
+            self._keep_ties(start, struck if is_tied else ())
 
     def chord(self, chord: WrittenChord) -> None:
         """Notes between brackets; the first one's length is the chord's (section 4.17)."""
@@ -205,13 +220,13 @@ class Voice:
         start = self.time
         upper, lower, closes_tuplet = self._take_factor()
         self.time += self.unit_length * numerator * upper // (denominator * lower)
-        self._event = start, [], closes_tuplet
-        self._keep_ties(start, [])
+        self._event = start, (), closes_tuplet
+        self._keep_ties(start, ())
 
     def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
-        self._keep_ties(self.time, [])
+        self._keep_ties(self.time, ())
         for number in range(bars):
             if number:
                 self.end_bar()
@@ -247,7 +262,7 @@ class Voice:
         """A tie that does not touch its note."""
         if self._event is not None:
             _, struck, _ = self._event
-            self._layer.ties = [tie for tie in self._layer.ties if tie not in struck] + struck
+            self._layer.ties = [*(tie for tie in self._layer.ties if tie not in struck), *struck]
 
     def decoration(self, is_fermata: bool) -> None:
         """Only a fermata matters: a phrase ends with its bar."""
@@ -293,18 +308,14 @@ class Voice:
         if self._layer_number > _MOST_OVERLAYS:
             raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
         if self._layer_number == len(self._layers):
-            self._layers.append(Layer())
+            self._layers.append(Layer(self._scale))
 
     def _sound(self, note: WrittenNote, start: int, end: int) -> SungNote:
         """Strike a note, or hold the one that is tied to it."""
+        step, alteration, _, _, _, _ = note
         layer = self._layer
-        step, letter, natural, alteration, *_ = note
-        if alteration is not None:
-            self._write_accidental(note, alteration)
-        elif layer.accidentals:
-            alteration = layer.accidentals.get(letter if self.propagation == "pitch" else step)
-        written = self.alterations[letter] if alteration is None else alteration
-        pitch = natural + written + self.transposition + self.midi_transposition
+        pitch = layer.scale[step] if alteration is None else self._altered(note, alteration)
+        pitch += self.transposition + self.midi_transposition
         if layer.ties and (tied := self._tied_to(start, step, pitch, has_accidental=alteration is not None)):
             tied[END], tied[STEP] = end, step
             return tied
@@ -312,25 +323,31 @@ class Voice:
         self.notes.append(sung)
         return sung
 
-    def _write_accidental(self, note: WrittenNote, alteration: int) -> None:
+    def _altered(self, note: WrittenNote, alteration: int) -> int:
+        """The pitch of a note with an accidental, which holds for the rest of the bar."""
         self.microtones += note.is_microtone
+        scale = list(self._layer.scale)
+        steps = range(note.step % STEPS_PER_OCTAVE, len(scale), STEPS_PER_OCTAVE)
+        for step in steps if self.propagation == "pitch" else (note.step,):
+            scale[step] = NATURALS[step] + alteration
         if self.propagation != "not":
-            self._layer.accidentals[note.letter if self.propagation == "pitch" else note.step] = alteration
+            self._layer.scale = scale
+        return scale[note.step]
 
     def _tied_to(self, start: int, step: int, pitch: int, has_accidental: bool) -> SungNote | None:
-        """The open tie that a note closes: one on its step where it has no accidental, else one of its pitch."""
+        """Take the open tie that a note closes: one on its step where no accidental holds, else one of its pitch."""
         ties = self._layer.ties
-        if not has_accidental:
+        if not has_accidental and self._layer.scale[step] == self._scale[step]:
             pitch = next((tie[PITCH] for tie in ties[::-1] if tie[STEP] == step and tie[END] == start), pitch)
         for index, tie in enumerate(ties):
             if tie[PITCH] == pitch and tie[END] == start:
                 return ties.pop(index)
         return None
 
-    def _keep_ties(self, start: int, tied: list[SungNote]) -> None:
+    def _keep_ties(self, start: int, tied: Sequence[SungNote]) -> None:
         """Leave open the ties of this event, and those of longer notes in the chord before."""
         if tied or self._layer.ties:
-            self._layer.ties = [tie for tie in self._layer.ties if tie[END] > start] + tied
+            self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
 
     def _take_factor(self) -> tuple[int, int, bool]:
         """Numerator and denominator of what the next length is multiplied by, and whether it closes a tuplet."""
