@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import attrgetter
+from typing import NamedTuple
 
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
@@ -27,7 +28,14 @@ _HALF_TICK = UNITS_PER_TICK // 2
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 
 
-def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
+class Bars(NamedTuple):
+    """The bars of a piece, and how many notes begin or end between two ticks, where no bar can keep them."""
+
+    bars: tuple[Bar, ...]
+    between_ticks: int
+
+
+def build_bars(voices: Sequence[Voice]) -> Bars:
     """The bars of all voices, each of which must have been closed by `Voice.end`.
 
     Raises:
@@ -36,35 +44,38 @@ def build_bars(voices: Sequence[Voice]) -> tuple[Bar, ...]:
     boundaries = _common_boundaries(voices)
     times = [boundary.time for boundary in boundaries]
     lengths = [_to_ticks(right - left) or 1 for left, right in pairwise(times)]
-    notes = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
-    chords = _chords_by_bar(voices, boundaries, lengths)
     ending_ends = _ending_ends(boundaries)
     pickups = _pickups(boundaries, lengths, ending_ends)
-    phrases = _phrases(boundaries, pickups, voices)
-    return tuple(
-        Bar(
-            meter=left.meter,
-            key=left.key,
-            length=lengths[index],
-            notes=sung,
-            chords=chords[index],
-            is_pickup=pickups[index],
-            phrase_start=phrases[index],
-            repeat_start=left.repeat_start,
-            endings=left.endings,
-            ending_end=ending_ends[index],
-            repeat_end=right.plays > 0,
-            plays=right.plays or 2,
-            part=left.part,
-        )
-        for index, ((left, right), sung) in enumerate(zip(pairwise(boundaries), notes, strict=True))
+    sung, between_ticks = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
+    columns = zip(
+        pairwise(boundaries),
+        lengths,
+        zip(*sung, strict=True),
+        _chords_by_bar(voices, boundaries, lengths),
+        pickups,
+        _phrases(boundaries, pickups, voices),
+        ending_ends,
+        strict=True,
     )
-
-
-def count_between_ticks(voices: Sequence[Voice]) -> int:
-    """How many notes begin or end between two ticks, where no bar can keep them."""
-    notes = (note for voice in voices for note in voice.notes)
-    return sum(1 for start, _, end, _ in notes if start % UNITS_PER_TICK or end % UNITS_PER_TICK)
+    bars = tuple(
+        Bar(  # by position: there are many, and names take a third of the time
+            left.meter,
+            left.key,
+            length,
+            notes,
+            chords,
+            is_pickup,
+            phrase_start,
+            left.repeat_start,
+            left.endings,
+            ending_end,
+            right.plays > 0,
+            right.plays or 2,
+            left.part,
+        )
+        for (left, right), length, notes, chords, is_pickup, phrase_start, ending_end in columns
+    )
+    return Bars(bars, sum(between_ticks))
 
 
 def _to_ticks(units: int) -> int:
@@ -94,34 +105,50 @@ def _merge(common: Boundary, other: Boundary) -> None:
         common.pickup_remark = other.pickup_remark
 
 
-def _notes_by_bar(notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]) -> list[tuple[Note, ...]]:
+def _notes_by_bar(
+    notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]
+) -> tuple[list[tuple[Note, ...]], int]:
+    """The notes of each bar in order, and how many begin or end between two ticks."""
     starts = list(accumulate(lengths, initial=0))
     bars: list[list[Note]] = [[] for _ in lengths]
-    bar = left = right = length = 0
+    unordered = set()
+    between_ticks = bar = left = right = latest = following = 0
     try:
         for start, pitch, end, _ in notes:
             if not left <= start < right:
                 bar = bisect_right(times, start) - 1
-                left, right, length, sung = times[bar], times[bar + 1], lengths[bar], bars[bar]
+                left, right, sung = times[bar], times[bar + 1], bars[bar]
+                latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
+                following = right if sung else left
+            if start < following:
+                unordered.add(bar)
+            following = start + UNITS_PER_TICK
+            if start > latest:
+                start = latest
             if end <= right:
-                sung.append(_note(start - left, pitch, end - left, length))
+                note, is_between_ticks = _note(start - left, pitch, end - left)
             else:
                 last = bisect_left(times, end) - 1
                 release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
-                sung.append(_note(start - left, pitch, right - left, length, release))
+                note, is_between_ticks = _note(start - left, pitch, UNITS_PER_TICK * release)
+            sung.append(note)
+            between_ticks += is_between_ticks
     except ScoreError as error:
         raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
-    return [tuple(sorted(sung, key=_BY_ONSET)) for sung in bars]
+    return [
+        tuple(sorted(sung, key=_BY_ONSET) if index in unordered else sung) for index, sung in enumerate(bars)
+    ], between_ticks
 
 
 @lru_cache(maxsize=65_536)
-def _note(start: int, pitch: int, end: int, length: int, release: int = 0) -> Note:
-    """A note in a bar of `length` ticks by its times in units; `release` is its end in ticks where it rings on.
+def _note(start: int, pitch: int, end: int) -> tuple[Note, bool]:
+    """A note by its times in units after its bar's start, and whether one of them lies between two ticks.
 
     Notes never change, so tunes may share them.
     """
-    onset = min(_to_ticks(start), length - 1)
-    return Note(onset, pitch, max(1, (release or _to_ticks(end)) - onset))
+    onset = _to_ticks(start)
+    is_between_ticks = start % UNITS_PER_TICK > 0 or end % UNITS_PER_TICK > 0
+    return Note(onset, pitch, max(1, _to_ticks(end) - onset)), is_between_ticks
 
 
 def _chords_by_bar(
@@ -169,8 +196,11 @@ def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends
     """Which bars are pick-ups or second parts: short ones that come first, or complete a short bar before a sign."""
     before = bars_before([bool(boundary.endings) for boundary in boundaries[:-1]], ending_ends)
     pickups: list[bool] = []
+    meter, full = None, 0
     for boundary, length, previous in zip(boundaries, lengths, before, strict=False):
-        full = boundary.meter.bar_length if boundary.meter else 0
+        if boundary.meter is not meter:
+            meter = boundary.meter
+            full = meter.bar_length if meter else 0
         if length >= full:
             is_pickup = False
         elif boundary.pickup_remark is not None:

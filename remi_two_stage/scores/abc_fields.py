@@ -16,8 +16,8 @@ from functools import lru_cache
 from ..core.errors import AbcSyntaxError
 from ..core.piece import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
 
-UNITS_PER_TICK = 1_441_440
-"""Divisible by 1 to 16 and by 32: the lengths and tuplets of practice are whole numbers of units."""
+UNITS_PER_TICK = 10_080
+"""Divisible by 1 to 10 and by 32: the lengths and tuplets of practice are whole numbers of units."""
 UNITS_PER_WHOLE = UNITS_PER_TICK * TICKS_PER_WHOLE
 
 LETTERS = "CDEFGAB"

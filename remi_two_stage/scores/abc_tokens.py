@@ -89,9 +89,9 @@ def close_signs(line: str) -> str:
 
     What else a sign that is not closed hides cannot be told; the voice that meets it judges. Columns stay.
     """
-    if line.count('"') % 2:
+    if '"' in line and line.count('"') % 2:
         line = _UNCLOSED_SYMBOL.sub(r'\1"', line)
-    if line.count("{") > line.count("}"):
+    if "{" in line and line.count("{") > line.count("}"):
         line = _UNCLOSED_GRACE.sub(r"\1}", line)
     return line
 

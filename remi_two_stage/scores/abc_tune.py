@@ -10,15 +10,15 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import islice
 from operator import length_hint
 
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Meter, Piece
 from ..core.write_abc import PICKUP_REMARKS
-from .abc_bars import build_bars, count_between_ticks
+from .abc_bars import build_bars
 from .abc_fields import (
     default_unit_length,
     parse_key,
@@ -86,8 +86,7 @@ class Tune:
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
         self._open_chord = ""  # the end of the last line, where a chord that it begins goes on in the next
-        self._losses: Counter[str] = Counter()
-        self._lacks_key = not any(line.startswith("K:") for line in lines)
+        self._losses: dict[str, int] = {}
 
     def read(self) -> Piece:
         """Read all lines.
@@ -109,6 +108,13 @@ class Tune:
         self._music(number, "")
         return self._piece()
 
+    @cached_property
+    def _lacks_key(self) -> bool:
+        return not any(line.startswith("K:") for line in self._lines)
+
+    def _lose(self, reason: str, count: int = 1) -> None:
+        self._losses[reason] = self._losses.get(reason, 0) + count
+
     def _line(self, number: int, line: str) -> None:
         field = _FIELD.match(line)
         try:
@@ -117,7 +123,7 @@ class Tune:
             elif self._is_in_body:
                 self._music(number, line)
             elif self._lacks_key and is_music(line):
-                self._losses["a K: line that is missing"] += 1
+                self._lose("a K: line that is missing")
                 self._field("K", "C")
                 self._music(number, line)
         except AbcSyntaxError as error:
@@ -153,7 +159,9 @@ class Tune:
         try:
             for text in tokens:
                 form, value = read_token(text)
-                if form == "field":
+                if form == "note":
+                    voice.note(value)
+                elif form == "field":
                     self._field(*value)
                     voice = self._current_voice()
                 else:
@@ -199,13 +207,14 @@ class Tune:
         try:
             return parse_meter(text)
         except RequestError:
-            self._losses["a metre that does not exist"] += 1
+            self._lose("a metre that does not exist")
             return None
 
     def _unit_length(self, text: str) -> int | None:
         """What `L:` says; None where it says nothing."""
         length = parse_unit_length(text)
-        self._losses["a unit note length that does not exist"] += length is None
+        if length is None:
+            self._lose("a unit note length that does not exist")
         return length
 
     def _header_field(self, letter: str, text: str) -> None:
@@ -268,7 +277,9 @@ class Tune:
         if not any(voice.time for voice in voices):
             raise AbcSyntaxError("the tune has no music; write notes after its K: line")
         voices, names = _named(voices)
-        bars = build_bars(voices)
+        bars, between_ticks = build_bars(voices)
+        self._lose("a microtone", sum(voice.microtones for voice in voices))
+        self._lose("a note that begins or ends between two ticks", between_ticks)
         return Piece(
             voices=names,
             bars=bars,
@@ -277,13 +288,8 @@ class Tune:
             tempo=parse_tempo(self._tempo, self._settings.unit_length),
             metadata=tuple(self._metadata),
             part_order=_part_order(self._part_order, {bar.part for bar in bars}),
-            losses=self._counted_losses(voices),
+            losses=tuple((reason, count) for reason, count in self._losses.items() if count),
         )
-
-    def _counted_losses(self, voices: Sequence[Voice]) -> tuple[tuple[str, int], ...]:
-        self._losses["a microtone"] = sum(voice.microtones for voice in voices)
-        self._losses["a note that begins or ends between two ticks"] = count_between_ticks(voices)
-        return tuple((reason, count) for reason, count in self._losses.items() if count)
 
 
 def _part_order(text: str, labels: set[str]) -> tuple[str, ...]:

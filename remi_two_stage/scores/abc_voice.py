@@ -361,7 +361,6 @@ class Voice:
 
 
 HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
-    "note": Voice.note,
     "bar": Voice.bar,
     "symbol": Voice.symbol,
     "rest": Voice.rest,
@@ -377,4 +376,6 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "open_chord": Voice.chord,
     "unclosed": Voice.ignore,
 }
-"""Form of a token -> the method that takes what `abc_tokens.read_token` says; fields are the tune's business."""
+"""Form of a token -> the method that takes what `abc_tokens.read_token` says; but notes go straight to `Voice.note`,
+since most tokens are notes, and fields are the tune's business.
+"""
