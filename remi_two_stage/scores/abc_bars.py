@@ -84,6 +84,8 @@ def _to_ticks(units: int) -> int:
 
 def _common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
     """One line of boundaries for all voices: those of the longest one; voices that end early are silent from there."""
+    if len(voices) == 1:
+        return voices[0].boundaries
     base = max(voices, key=lambda voice: (voice.time, len(voice.boundaries)))
     by_time = {boundary.time: boundary for boundary in base.boundaries}
     for voice in voices:

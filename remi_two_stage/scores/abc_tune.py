@@ -16,7 +16,7 @@ from itertools import islice
 from operator import length_hint
 
 from ..core.errors import AbcSyntaxError, RequestError
-from ..core.piece import Meter, Piece
+from ..core.piece import Bar, Meter, Piece
 from ..core.write_abc import PICKUP_REMARKS
 from .abc_bars import build_bars
 from .abc_fields import (
@@ -157,8 +157,7 @@ class Tune:
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
-            for text in tokens:
-                form, value = read_token(text)
+            for form, value in map(read_token, tokens):
                 if form == "note":
                     voice.note(value)
                 elif form == "field":
@@ -287,13 +286,14 @@ class Tune:
             style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
             tempo=parse_tempo(self._tempo, self._settings.unit_length),
             metadata=tuple(self._metadata),
-            part_order=_part_order(self._part_order, {bar.part for bar in bars}),
+            part_order=_part_order(self._part_order, bars) if self._part_order else (),
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
         )
 
 
-def _part_order(text: str, labels: set[str]) -> tuple[str, ...]:
+def _part_order(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
     """The order of parts that `P:` gives, unless it is a word or names a part that does not exist."""
+    labels = {bar.part for bar in bars}
     order = parse_part_order(text) if labels != {""} else ()
     return order if labels.issuperset(order) else ()
 

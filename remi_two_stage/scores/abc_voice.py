@@ -34,7 +34,6 @@ from .abc_tokens import (
 _MOST_BARS = 20_000
 _MOST_OVERLAYS = 16
 _MOST_PLAYS = 9
-_NO_FACTOR = 1, 1, False
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """(p notes take the time of q; the other p depend on the metre (section 4.13)."""
 
@@ -191,14 +190,22 @@ class Voice:
 
     def note(self, note: WrittenNote) -> None:
         """A single note."""
-        start = self.time
-        upper, lower, closes_tuplet = self._take_factor() if self._broken or self._tuplet else _NO_FACTOR
-        _, _, numerator, denominator, is_tied, _ = note
-        self.time = end = start + self.unit_length * numerator * upper // (denominator * lower)
-        struck = (self._sound(note, start, end),)
-        self._event = start, struck, closes_tuplet
-        if is_tied or self._layer.ties:
-            self._keep_ties(start, struck if is_tied else ())
+        step, alteration, numerator, denominator, is_tied, _ = note
+        layer, start, closes_tuplet = self._layer, self.time, False
+        if self._broken or self._tuplet:
+            upper, lower, closes_tuplet = self._take_factor()
+            end = start + self.unit_length * numerator * upper // (denominator * lower)
+        else:
+            end = start + self.unit_length * numerator // denominator
+        self.time = end
+        if alteration is None and not layer.ties:  # most notes, so they are spared the call
+            sung = [start, layer.scale[step] + self.transposition + self.midi_transposition, end, step]
+            self.notes.append(sung)
+        else:
+            sung = self._sound(note, start, end)
+        self._event = start, (sung,), closes_tuplet
+        if is_tied or layer.ties:
+            self._keep_ties(start, (sung,) if is_tied else ())
 
     def chord(self, chord: WrittenChord) -> None:
         """Notes between brackets; the first one's length is the chord's (section 4.17)."""

@@ -114,8 +114,9 @@ def _paragraph(lines: list[str], start: int, end: int) -> list[str]:
     """The lines from `start` up to the first empty one; empty lines between %%begintext and %%endtext do not count."""
     is_text = False
     for index in range(start, end):
-        if not is_text and not lines[index].strip():
+        line = lines[index]
+        if line.startswith("%%"):
+            is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
+        elif not is_text and not line.strip():
             return lines[start:index]
-        is_text = is_text or lines[index].startswith("%%begin")
-        is_text = is_text and not lines[index].startswith("%%end")
     return lines[start:end]
