@@ -44,18 +44,25 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
     boundaries = _common_boundaries(voices)
     times = [boundary.time for boundary in boundaries]
     lengths = [_to_ticks(right - left) or 1 for left, right in pairwise(times)]
+    repeat_ends = [boundary.plays > 0 for boundary in boundaries[1:]]
+    ending_starts = [bool(boundary.endings) for boundary in boundaries[:-1]]
     ending_ends = _ending_ends(boundaries)
-    pickups = _pickups(boundaries, lengths, ending_ends)
+    pickups = _pickups(boundaries, lengths, bars_before(ending_starts, ending_ends))
+    repeat_starts = [boundary.repeat_start for boundary in boundaries[:-1]]
+    signs = zip(repeat_starts, repeat_ends, ending_starts, pickups, strict=True)
+    begins, are_known = _phrases(boundaries, times, voices)
     sung, between_ticks = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
     columns = zip(
-        pairwise(boundaries),
+        boundaries,
+        boundaries[1:],
         lengths,
         zip(*sung, strict=True),
-        _chords_by_bar(voices, boundaries, lengths),
+        _chords_by_bar(voices, boundaries[0].key, times, lengths),
         pickups,
-        _phrases(boundaries, pickups, voices),
+        phrase_starts(signs, begins, are_known),
         ending_ends,
-        strict=True,
+        repeat_ends,
+        strict=False,  # the last boundary begins no bar
     )
     bars = tuple(
         Bar(  # by position: there are many, and names take a third of the time
@@ -69,11 +76,11 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
             left.repeat_start,
             left.endings,
             ending_end,
-            right.plays > 0,
+            repeat_end,
             right.plays or 2,
             left.part,
         )
-        for (left, right), length, notes, chords, is_pickup, phrase_start, ending_end in columns
+        for left, right, length, notes, chords, is_pickup, phrase_start, ending_end, repeat_end in columns
     )
     return Bars(bars, sum(between_ticks))
 
@@ -154,12 +161,10 @@ def _note(start: int, pitch: int, end: int) -> tuple[Note, bool]:
 
 
 def _chords_by_bar(
-    voices: Sequence[Voice], boundaries: Sequence[Boundary], lengths: Sequence[int]
+    voices: Sequence[Voice], key: Key, times: Sequence[int], lengths: Sequence[int]
 ) -> list[tuple[Chord, ...]]:
     if not any(voice.symbols for voice in voices):
         return [()] * len(lengths)
-    times = [boundary.time for boundary in boundaries]
-    key = boundaries[0].key
     bars: list[dict[int, str]] = [{} for _ in lengths]
     for voice in voices:
         for time, text in voice.symbols:
@@ -194,9 +199,14 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
     return ends
 
 
-def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends: Sequence[bool]) -> list[bool]:
-    """Which bars are pick-ups or second parts: short ones that come first, or complete a short bar before a sign."""
-    before = bars_before([bool(boundary.endings) for boundary in boundaries[:-1]], ending_ends)
+def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], before: Sequence[int]) -> list[bool]:
+    """Which bars are pick-ups or second parts: short ones that come first, or complete a short bar before a sign.
+
+    Args:
+        boundaries: One more than bars.
+        lengths: Of the bars, in ticks.
+        before: Index of the bar that leads into each bar (`write_abc.bars_before`).
+    """
     pickups: list[bool] = []
     meter, full = None, 0
     for boundary, length, previous in zip(boundaries, lengths, before, strict=False):
@@ -215,15 +225,12 @@ def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], ending_ends
     return pickups
 
 
-def _phrases(boundaries: Sequence[Boundary], pickups: Sequence[bool], voices: Sequence[Voice]) -> list[bool]:
-    """Phrases begin after double bars and part labels; in several voices, after lyric lines and fermatas too."""
+def _phrases(boundaries: Sequence[Boundary], times: Sequence[int], voices: Sequence[Voice]) -> tuple[set[int], bool]:
+    """The bars where a phrase begins, and whether these are all.
+
+    They come after double bars and part labels; in several voices, after lyric lines and fermatas too.
+    """
     begins = {index for index, boundary in enumerate(boundaries) if boundary.is_double or boundary.is_section}
     ends = [time for voice in voices for time in voice.phrase_ends] if len(voices) > 1 else []
-    if ends:
-        times = [boundary.time for boundary in boundaries]
-        begins.update(bisect_left(times, time) for time in ends)
-    signs = (
-        (left.repeat_start, right.plays > 0, bool(left.endings), is_pickup)
-        for (left, right), is_pickup in zip(pairwise(boundaries), pickups, strict=True)
-    )
-    return phrase_starts(signs, begins, are_known=bool(ends))
+    begins.update(bisect_left(times, time) for time in ends)
+    return begins, bool(ends)
