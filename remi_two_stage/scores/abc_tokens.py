@@ -1,7 +1,7 @@
 """The tokens of a line of ABC music, found in one pass by one regular expression (ABC standard 2.1, section 4).
 
 Conventions
-- A token means the same wherever it stands, so each text is read once and kept (`read_token`); what it does to a voice
+- A token means the same wherever it stands, so each text is read once and kept (`read_tokens`); what it does to a voice
   is the business of `abc_voice`.
 - Characters that no token begins with (slurs, decorations of one letter, spacers) have no effect on the notes and are
   skipped, as section 8.1 asks.
@@ -14,7 +14,7 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ _MOST_NOTES_IN_CHORD = 100
 _LONGEST_NOTE = 1_024
 """In unit note lengths."""
 _LONGEST_BROKEN_SIGN = 3
+_LONGEST_LINE_KEPT = 2_000
 
 _SIGN = r"(?:\^\^?|__?|=)"
 _ACCIDENTAL = rf"{_SIGN}(?:(?<=[\^_])[0-9]{{0,2}}/{{1,2}}[0-9]{{0,2}})?"
@@ -157,7 +158,6 @@ class BrokenRhythm(NamedTuple):
     denominator: int
 
 
-@lru_cache(maxsize=8192)
 def parse_length(text: str) -> tuple[int, int]:
     """Read a length ("", "2", "/", "//", "3/2", "/4") as numerator and denominator of unit note lengths (section 4.3).
 
@@ -318,12 +318,21 @@ _READERS: dict[str, Callable[[str], Any]] = {
 """What reads a token's text."""
 
 
-@lru_cache(maxsize=16_384)
-def read_token(text: str) -> tuple[str, Any]:
-    """The form of a token that `TOKENS` found, and what it says; its reader's type by form.
+def read_tokens(line: str, texts: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The form of each token of a line, and what it says: its reader's type by form.
+
+    Args:
+        line: The line, which decides whether its tokens are worth keeping.
+        texts: What `TOKENS` found in it.
 
     Raises:
-        AbcSyntaxError: a length, an octave or a number of notes beyond all music, or a sign that is not closed.
+        AbcSyntaxError: on the way, at a length, an octave or a number of notes beyond all music, or a sign that is not
+            closed.
     """
+    return map(_read_token if len(line) <= _LONGEST_LINE_KEPT else _read_token.__wrapped__, texts)
+
+
+@lru_cache(maxsize=16_384)
+def _read_token(text: str) -> tuple[str, Any]:
     form = _FORM.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
     return form, _READERS[form](text)

@@ -31,7 +31,7 @@ from .abc_fields import (
 from .abc_macros import Macros
 from .abc_parts import parse_part_order
 from .abc_text import decode_text
-from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, close_signs, is_music, read_token
+from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, close_signs, is_music, read_tokens
 from .abc_voice import HANDLERS, Settings, Voice
 
 _FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
@@ -157,7 +157,7 @@ class Tune:
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
-            for form, value in map(read_token, tokens):
+            for form, value in read_tokens(line, tokens):
                 if form == "note":
                     voice.note(value)
                 elif form == "field":

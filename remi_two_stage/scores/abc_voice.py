@@ -155,11 +155,12 @@ class Voice:
         self.key = signature.key
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
-        scale = scale_of(signature.alterations)
-        for layer in self._layers:
-            steps = zip(scale, self._scale, layer.scale, strict=True)
-            layer.scale = tuple(new if current == old else current for new, old, current in steps)
-        self._scale = scale
+        old_scale, self._scale = self._scale, scale_of(signature.alterations)
+        if self._layer.scale is not old_scale:  # accidentals of this bar stay
+            steps = zip(self._scale, old_scale, self._layer.scale, strict=True)
+            self._layer.scale = [new if current == old else current for new, old, current in steps]
+        else:
+            self._layer.scale = self._scale
 
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
@@ -383,6 +384,6 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "open_chord": Voice.chord,
     "unclosed": Voice.ignore,
 }
-"""Form of a token -> the method that takes what `abc_tokens.read_token` says; but notes go straight to `Voice.note`,
+"""Form of a token -> the method that takes what `abc_tokens.read_tokens` says; but notes go straight to `Voice.note`,
 since most tokens are notes, and fields are the tune's business.
 """
