@@ -83,6 +83,8 @@ def _measure(bar: Bar, previous: Bar | None, number: int) -> Any:
         measure.numberSuffix = "X" if number else None
         measure.showNumber = stream.enums.ShowNumber.NEVER
         measure.paddingLeft = bar.offset / TICKS_PER_QUARTER
+    elif bar.meter is not None and not bar.is_full:
+        measure.paddingRight = max(0, bar.meter.bar_length - bar.length) / TICKS_PER_QUARTER
     if previous is None or bar.key != previous.key:
         measure.insert(0, key.Key(bar.key.tonic.replace("b", "-"), MODE_NAMES[bar.key.mode]))
     if previous is None or bar.meter != previous.meter:
