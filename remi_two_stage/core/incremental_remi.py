@@ -1,0 +1,231 @@
+"""The backbone run a few new tokens at a time, for decoding; what depends on no step is done before the first one.
+
+Conventions
+- Shapes: N new tokens of all rows, Q new tokens of one row, K all its tokens so far, H heads, D head width, P Fourier
+  pairs, n layers.
+- Rows share nothing: each has keys and values of its own, as long as it is itself. The new tokens of all rows stand one
+  behind the other without padding; products with weights take them together, attention goes row by row. So a row gets
+  the same numbers beside others as alone, up to the rounding of those products.
+- Whatever attention makes of distances (`attention_remi.py`) is one additive bias for each row and step, for all layers
+  at once, [n, 1, H, Q, K]; `rope` alone turns queries and keys in every layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+from .attention_remi import rotation
+from .configuration_remi import COORDINATES
+from .coordinates_remi import BarCursor
+from .weights_remi import LayerWeights, StageWeights
+
+_LONGEST_BLOCK = 64
+"""Tokens of a row that are read at once; a longer prompt goes in parts, so that its bias stays small."""
+_SPARE_TOKENS = 512
+"""Tokens that a row has room for beyond its first block; after that its room doubles."""
+
+
+class Waves:
+    """The Fourier features of tokens, looked up in tables over one period each.
+
+    With c and s the cosine and sine of a token's phase, a cos(t - t') + b sin(t - t') is
+    a (c c' + s s') + b (s c' - c s'): queries and keys have the same features, and `between` stands between them.
+
+    Attributes:
+        width: Features of a token, 2P: all cosines, then all sines.
+        between: For all layers and heads, the matrix from query features to what is multiplied with key features,
+            [2P, n * H * 2P].
+    """
+
+    def __init__(self, periods: dict[str, list[int]], amplitudes: torch.Tensor) -> None:
+        self._turns = [
+            (COORDINATES.index(coordinate), _waves_of(period))
+            for coordinate, numbers in periods.items()
+            for period in numbers
+        ]
+        self.width = 2 * len(self._turns)
+        a, b = (torch.diag_embed(numbers) for numbers in amplitudes.unbind(1))  # [n, H, P, P]
+        between = torch.cat([torch.cat([a, -b], dim=-1), torch.cat([b, a], dim=-1)], dim=-2)
+        self.between = between.permute(2, 0, 1, 3).flatten(1)
+
+    def features(self, coordinates: tuple[int, int, int]) -> list[float]:
+        """The features of a token with these values of `COORDINATES`."""
+        waves = [turn[coordinates[index] % len(turn)] for index, turn in self._turns]
+        return [cosine for cosine, _ in waves] + [sine for _, sine in waves]
+
+
+def _waves_of(period: int) -> list[tuple[float, float]]:
+    angles = [2 * math.pi * step / period for step in range(period)]
+    return [(math.cos(angle), math.sin(angle)) for angle in angles]
+
+
+class RowStep(NamedTuple):
+    """A row's memory in one step.
+
+    Attributes:
+        size: New tokens, Q.
+        new: For each layer, the place of their keys and values, [2, 1, H, Q, D].
+        all: Each layer's keys and values in turn, [1, H, K, D].
+        features: Of all tokens, [K, 2P or 0].
+    """
+
+    size: int
+    new: Sequence[torch.Tensor]
+    all: Sequence[torch.Tensor]
+    features: torch.Tensor
+
+
+class Row:
+    """What a row remembers of its tokens: keys and values [n, 2, 1, H, capacity, D], features [capacity, 2P or 0].
+
+    Attributes:
+        length: Tokens read.
+    """
+
+    def __init__(self, weights: StageWeights, waves: Waves | None) -> None:
+        self.length = 0
+        config, like = weights.config, weights.embedding
+        self._waves = waves
+        self._cursor = BarCursor(config.bar_tokens) if waves and config.bar_tokens else None
+        self._states = like.new_empty(
+            config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim
+        )
+        self._features = like.new_empty(0, waves.width if waves else 0)
+
+    def extend(self, block: Sequence[int]) -> RowStep:
+        """Take in new tokens; their keys and values are still to be written."""
+        past = self.length
+        self.length += len(block)
+        if self.length > len(self._features):
+            self._grow()
+        if self._waves is not None:
+            self._features[past : self.length] = self._features.new_tensor(self._features_of(block, past, self._waves))
+        states = self._states[:, :, :, :, : self.length]
+        new = states[:, :, :, :, past:].unbind(0)
+        return RowStep(len(block), new, states.flatten(0, 1).unbind(0), self._features[: self.length])
+
+    def _features_of(self, block: Sequence[int], past: int, waves: Waves) -> list[list[float]]:
+        places = [self._cursor.read(token) if self._cursor else (0, 0) for token in block]
+        return [waves.features((*place, slot)) for slot, place in enumerate(places, past)]
+
+    def _grow(self) -> None:
+        capacity = max(2 * len(self._features), self.length + _SPARE_TOKENS)
+        self._states = F.pad(self._states, (0, 0, 0, capacity - self._states.shape[4]))
+        self._features = F.pad(self._features, (0, 0, 0, capacity - len(self._features)))
+
+
+class DistanceBias:
+    """The bias of all layers and heads; what lies ahead of a token has minus infinity.
+
+    Distances fall along the keys, and by one from query to query. So a layer's table, laid out from far to near with
+    minus infinity behind it, holds the bias of every query as a window.
+    """
+
+    def __init__(self, weights: StageWeights, waves: Waves | None) -> None:
+        self._waves = waves
+        self._sizes = (weights.config.num_hidden_layers, weights.config.num_attention_heads)
+        self._table = weights.embedding.new_zeros(1, 1, 1) if weights.table is None else weights.table
+        self._line = self._table
+        self._reach = 0
+
+    def __call__(self, step: RowStep) -> torch.Tensor:
+        """The bias of a row's new tokens, [n, 1, H or 1, Q, K]."""
+        key_length = len(step.features)
+        if key_length > self._reach:
+            self._lay_out(2 * key_length + _SPARE_TOKENS)
+        line = self._line[..., self._reach - key_length : self._reach + step.size - 1]
+        windows = line.unfold(-1, key_length, 1)  # the newest query's comes first
+        bias = (windows.flip(-2) if step.size > 1 else windows)[:, None]
+        if self._waves is None:
+            return bias
+        queries = (step.features[-step.size :] @ self._waves.between).view(-1, self._waves.width)
+        products = (queries @ step.features.t()).view(step.size, *self._sizes, key_length)
+        return bias + products.permute(1, 2, 0, 3)[:, None]
+
+    def _lay_out(self, reach: int) -> None:
+        distances = torch.arange(reach - 1, -1, -1, device=self._table.device).clamp(max=self._table.shape[-1] - 1)
+        line = F.pad(self._table[..., distances], (0, _LONGEST_BLOCK), value=-torch.inf)
+        self._line, self._reach = line.expand(self._sizes[0], -1, -1), reach
+
+
+class IncrementalBackbone:
+    """Reads rows of tokens, a few at a time.
+
+    Args:
+        rows: How many there are.
+    """
+
+    def __init__(self, weights: StageWeights, rows: int) -> None:
+        self._weights = weights
+        config = weights.config
+        self._heads = (config.num_attention_heads, config.head_dim)
+        waves = None if weights.amplitudes is None else Waves(config.fourier_periods or {}, weights.amplitudes)
+        self._has_rope = "rope" in config.relative_attention
+        self._bias = DistanceBias(weights, waves)
+        self._rows = [Row(weights, waves) for _ in range(rows)]
+
+    @torch.inference_mode()
+    def read(self, blocks: dict[int, Sequence[int]]) -> list[torch.Tensor]:
+        """Read new tokens, row -> tokens, one or more.
+
+        Returns:
+            For each of these rows, in order, the hidden state of its last token, [hidden], in float32 on the CPU.
+        """
+        last: dict[int, torch.Tensor] = {}
+        for start in range(0, max(map(len, blocks.values())), _LONGEST_BLOCK):
+            part = {row: block[start : start + _LONGEST_BLOCK] for row, block in blocks.items() if len(block) > start}
+            last.update(zip(part, self._read(part), strict=True))
+        return [last[row] for row in blocks]
+
+    def _read(self, blocks: dict[int, Sequence[int]]) -> Sequence[torch.Tensor]:
+        weights, device = self._weights, self._weights.embedding.device
+        turns = self._turns(blocks) if self._has_rope else None
+        steps = [self._rows[row].extend(block) for row, block in blocks.items()]
+        biases = [self._bias(step).unbind(0) for step in steps]
+        tokens = torch.tensor([token for block in blocks.values() for token in block], device=device)
+        hidden = F.embedding(tokens, weights.embedding)
+        for index, layer in enumerate(weights.layers):
+            places = [
+                (step.new[index], *step.all[2 * index : 2 * index + 2], bias[index])
+                for step, bias in zip(steps, biases, strict=True)
+            ]
+            hidden = layer.output.added(self._attend(layer, hidden, places, turns), hidden)
+            states = F.gelu(layer.up(layer.feed_forward_norm(hidden)), approximate="tanh")
+            hidden = layer.down.added(states, hidden)
+        ends = torch.tensor([step.size for step in steps], device=device).cumsum(0) - 1
+        return weights.norm(hidden[ends]).to("cpu", torch.float32).unbind(0)
+
+    def _attend(
+        self,
+        layer: LayerWeights,
+        hidden: torch.Tensor,
+        places: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]],
+        turns: tuple[torch.Tensor, torch.Tensor] | None,
+    ) -> torch.Tensor:
+        """What the new tokens [N, hidden] attend to, [N, hidden]; their keys and values go to their places."""
+        heads = layer.qkv(layer.attention_norm(hidden)).contiguous().view(-1, 3, 1, *self._heads)
+        states = heads.permute(1, 2, 3, 0, 4)  # [3, 1, H, N, D]
+        if turns is not None:
+            cosines, sines = turns
+            turned = states[:2]
+            other = turned.roll(self._heads[1] // 2, -1)
+            turned.mul_(cosines).addcmul_(other, sines)
+        sizes = [new.shape[3] for new, *_ in places]
+        attended = []
+        for row, (new, keys, values, bias) in zip(states.split(sizes, 3), places, strict=True):
+            new.copy_(row[1:])
+            attended.append(F.scaled_dot_product_attention(row[0], keys, values, attn_mask=bias).transpose(1, 2))
+        return torch.cat(attended, 1).view(len(hidden), -1)
+
+    def _turns(self, blocks: dict[int, Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each."""
+        starts = [(self._rows[row].length, len(block)) for row, block in blocks.items()]
+        slots = [slot for start, size in starts for slot in range(start, start + size)]
+        like = self._weights.embedding
+        cosines, sines = rotation(self._weights.config, torch.tensor(slots, device=like.device))
+        return torch.cat([cosines, cosines], 1).to(like.dtype), torch.cat([-sines, sines], 1).to(like.dtype)
