@@ -17,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import exp, log
 from random import Random
 from typing import Any
 
 import torch
 
-from .errors import RequestError
+from .drawing import Drawing
 from .grammar import Form, Grammar
 from .incremental_remi import IncrementalBackbone
 from .structure import BAR_START
@@ -34,58 +33,7 @@ Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How tokens are drawn; `greedy` takes the likeliest token and leaves the other settings unused."""
-
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 0.95
-    greedy: bool = False
-
-    def __post_init__(self) -> None:
-        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
-        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
-        if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
-            raise RequestError(
-                f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
-                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
-            )
-
-    def choose(self, scores: Sequence[float], random: Random) -> tuple[int, float]:
-        """Choose one of the scores, which are unnormalised log-probabilities; returns its index and log-probability."""
-        top = max(scores)
-        weights = [exp(score - top) for score in scores]
-        total = log(sum(weights))
-        index = scores.index(top) if self.greedy else self._draw(scores, weights, top, random)
-        return index, scores[index] - top - total
-
-    def _draw(self, scores: Sequence[float], weights: list[float], top: float, random: Random) -> int:
-        if self.temperature != 1:
-            weights = [exp((score - top) / self.temperature) for score in scores]
-        kept = self._kept(weights)
-        rest = random.random() * sum([weights[index] for index in kept])
-        for index in kept:
-            rest -= weights[index]
-            if rest < 0:
-                return index
-        return kept[0]
-
-    def _kept(self, weights: list[float]) -> Sequence[int]:
-        """Indices of the weights that top_k and then top_p leave, heaviest first if any of the two is on."""
-        if self.top_p == 1 and not 0 < self.top_k < len(weights):
-            return range(len(weights))
-        order = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)
-        order = order[: self.top_k or None]
-        missing = self.top_p * sum([weights[index] for index in order])
-        for count, index in enumerate(order, 1):
-            missing -= weights[index]
-            if missing <= 0:
-                return order[:count]
-        return order
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Start:
     """Where a row begins.
 
     Attributes:
@@ -105,25 +53,31 @@ class Written:
 
     Attributes:
         ids: The prompt and what was written after it, `<EOS>` included.
+        given: Tokens of the prompt.
         log_likelihood: Of what was written, in nats.
         choices: Tokens that were chosen among several.
     """
 
     ids: list[int]
+    given: int
     log_likelihood: float
     choices: int
 
+    @property
+    def mean_log_likelihood(self) -> float:
+        """Of a choice; 0 if there was none."""
+        return self.log_likelihood / max(self.choices, 1)
 
-def read_prompt(form: Form, ids: Sequence[int], pitch_shift: int = 0) -> Grammar:
-    """The grammar after a prompt; what follows is held to its strict rules.
 
-    Args:
-        pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
+def read_prompt(
+    form: Form, ids: Sequence[int], pitch_shift: int = 0, given_voice: Sequence[Sequence[int]] | None = None
+) -> Grammar:
+    """The grammar after a prompt; what follows is held to its strict rules. Arguments are those of `Grammar`.
 
     Raises:
         GrammarError: the ids are not the beginning of a sequence of this form; the message names the position.
     """
-    grammar = Grammar(form, len(ids), pitch_shift)
+    grammar = Grammar(form, len(ids), pitch_shift, given_voice)
     for token in ids:
         grammar.advance(token)
     return grammar
@@ -139,8 +93,8 @@ def row_seeds(rows: int, seed: int | None = None) -> list[int]:
 @torch.inference_mode()
 def decode_rows(
     stage: Any,
-    prompts: Sequence[Prompt],
-    sampling: Sampling = Sampling(),  # noqa: B008 (immutable)
+    starts: Sequence[Start],
+    drawing: Drawing = Drawing(),  # noqa: B008 (immutable)
     longest: int | None = None,
     report: Report | None = None,
 ) -> list[Written]:
@@ -151,9 +105,9 @@ def decode_rows(
         longest: Tokens after the prompt at which a row stops unfinished; None leaves its end to the grammar.
     """
     weights = stage if isinstance(stage, StageWeights) else StageWeights(stage)
-    backbone = IncrementalBackbone(weights, len(prompts))
+    backbone = IncrementalBackbone(weights, len(starts))
     rows = [
-        _Row(prompt, sampling, longest, report and partial(report, number)) for number, prompt in enumerate(prompts)
+        _Row(start, drawing, longest, report and partial(report, number)) for number, start in enumerate(starts)
     ]
     unread = {number: row.begin() for number, row in enumerate(rows)}
     while unread := {number: block for number, block in unread.items() if block}:
@@ -168,19 +122,21 @@ class _Row:
     """A row while it is being written."""
 
     def __init__(
-        self, prompt: Prompt, sampling: Sampling, longest: int | None, report: Callable[[int], None] | None
+        self, start: Start, drawing: Drawing, longest: int | None, report: Callable[[int], None] | None
     ) -> None:
-        self._ids = list(prompt.ids)
-        self._grammar = prompt.grammar
-        self._random = Random(prompt.seed)
-        self._sampling = sampling
-        self._end = None if longest is None else len(self._ids) + longest
+        self._ids = list(start.ids)
+        self._grammar = start.grammar
+        self._random = Random(start.seed)
+        self._drawing = drawing
+        self._given = len(self._ids)
+        self._end = None if longest is None else self._given + longest
         self._report = report
         self._bars = self._choices = 0
         self._log_likelihood = 0.0
 
     def written(self) -> Written:
-        return Written(self._ids, self._log_likelihood, self._choices)
+        """What there is by now."""
+        return Written(self._ids, self._given, self._log_likelihood, self._choices)
 
     def begin(self) -> list[int]:
         """What the model has to read before the first choice; empty if there is none to make."""
@@ -191,7 +147,7 @@ class _Row:
         read = len(self._ids)
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
-        index, log_probability = self._sampling.choose(scores, self._random)
+        index, log_probability = self._drawing.choose(scores, self._random)
         self._log_likelihood += log_probability
         self._choices += 1
         self._take(_id_at(choice, index))

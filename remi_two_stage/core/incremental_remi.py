@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ import torch.nn.functional as F
 from .attention_remi import rotation
 from .configuration_remi import COORDINATES
 from .coordinates_remi import BarCursor
-from .weights_remi import LayerWeights, StageWeights
+from .weights_remi import StageWeights
 
 _LONGEST_BLOCK = 64
 """Tokens of a row that are read at once; a longer prompt goes in parts, so that its bias stays small."""
@@ -69,15 +70,33 @@ class RowStep(NamedTuple):
 
     Attributes:
         size: New tokens, Q.
+        length: All tokens, K.
         new: For each layer, the place of their keys and values, [2, 1, H, Q, D].
         all: Each layer's keys and values in turn, [1, H, K, D].
         features: Of all tokens, [K, 2P or 0].
     """
 
     size: int
+    length: int
     new: Sequence[torch.Tensor]
     all: Sequence[torch.Tensor]
     features: torch.Tensor
+
+
+class Place(NamedTuple):
+    """Where the new tokens of a row attend in one layer.
+
+    Attributes:
+        new: The place of their keys and values, [2, 1, H, Q, D].
+        keys: Of all tokens, [1, H, K, D].
+        values: The same.
+        bias: [1, H or 1, Q, K].
+    """
+
+    new: torch.Tensor
+    keys: torch.Tensor
+    values: torch.Tensor
+    bias: torch.Tensor
 
 
 class Row:
@@ -92,31 +111,30 @@ class Row:
         config, like = weights.config, weights.embedding
         self._waves = waves
         self._cursor = BarCursor(config.bar_tokens) if waves and config.bar_tokens else None
-        self._states = like.new_empty(
-            config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim
-        )
+        self._states = like.new_empty(config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim)
+        self._capacity = 0
         self._features = like.new_empty(0, waves.width if waves else 0)
 
     def extend(self, block: Sequence[int]) -> RowStep:
         """Take in new tokens; their keys and values are still to be written."""
         past = self.length
         self.length += len(block)
-        if self.length > len(self._features):
-            self._grow()
+        if self.length > self._capacity:
+            self._grow(max(2 * self._capacity, self.length + _SPARE_TOKENS))
         if self._waves is not None:
             self._features[past : self.length] = self._features.new_tensor(self._features_of(block, past, self._waves))
         states = self._states[:, :, :, :, : self.length]
         new = states[:, :, :, :, past:].unbind(0)
-        return RowStep(len(block), new, states.flatten(0, 1).unbind(0), self._features[: self.length])
+        return RowStep(len(block), self.length, new, states.flatten(0, 1).unbind(0), self._features[: self.length])
 
     def _features_of(self, block: Sequence[int], past: int, waves: Waves) -> list[list[float]]:
         places = [self._cursor.read(token) if self._cursor else (0, 0) for token in block]
         return [waves.features((*place, slot)) for slot, place in enumerate(places, past)]
 
-    def _grow(self) -> None:
-        capacity = max(2 * len(self._features), self.length + _SPARE_TOKENS)
-        self._states = F.pad(self._states, (0, 0, 0, capacity - self._states.shape[4]))
-        self._features = F.pad(self._features, (0, 0, 0, capacity - len(self._features)))
+    def _grow(self, capacity: int) -> None:
+        more = (0, 0, 0, capacity - self._capacity)
+        self._states, self._features = F.pad(self._states, more), F.pad(self._features, more)
+        self._capacity = capacity
 
 
 class DistanceBias:
@@ -135,7 +153,7 @@ class DistanceBias:
 
     def __call__(self, step: RowStep) -> torch.Tensor:
         """The bias of a row's new tokens, [n, 1, H or 1, Q, K]."""
-        key_length = len(step.features)
+        key_length = step.length
         if key_length > self._reach:
             self._lay_out(2 * key_length + _SPARE_TOKENS)
         line = self._line[..., self._reach - key_length : self._reach + step.size - 1]
@@ -166,12 +184,12 @@ class IncrementalBackbone:
         self._heads = (config.num_attention_heads, config.head_dim)
         waves = None if weights.amplitudes is None else Waves(config.fourier_periods or {}, weights.amplitudes)
         self._has_rope = "rope" in config.relative_attention
+        self._turn_table = weights.embedding.new_empty(2, 0, config.head_dim)
         self._bias = DistanceBias(weights, waves)
         self._rows = [Row(weights, waves) for _ in range(rows)]
 
-    @torch.inference_mode()
     def read(self, blocks: dict[int, Sequence[int]]) -> list[torch.Tensor]:
-        """Read new tokens, row -> tokens, one or more.
+        """Read new tokens, row -> tokens, one or more; to be called in torch's inference mode.
 
         Returns:
             For each of these rows, in order, the hidden state of its last token, [hidden], in float32 on the CPU.
@@ -183,49 +201,53 @@ class IncrementalBackbone:
         return [last[row] for row in blocks]
 
     def _read(self, blocks: dict[int, Sequence[int]]) -> Sequence[torch.Tensor]:
-        weights, device = self._weights, self._weights.embedding.device
-        turns = self._turns(blocks) if self._has_rope else None
+        weights = self._weights
+        tokens = torch.tensor([token for block in blocks.values() for token in block], device=weights.embedding.device)
         steps = [self._rows[row].extend(block) for row, block in blocks.items()]
         biases = [self._bias(step).unbind(0) for step in steps]
-        tokens = torch.tensor([token for block in blocks.values() for token in block], device=device)
+        turns = self._turns(steps) if self._has_rope else None
         hidden = F.embedding(tokens, weights.embedding)
         for index, layer in enumerate(weights.layers):
             places = [
-                (step.new[index], *step.all[2 * index : 2 * index + 2], bias[index])
+                Place(step.new[index], step.all[2 * index], step.all[2 * index + 1], bias[index])
                 for step, bias in zip(steps, biases, strict=True)
             ]
-            hidden = layer.output.added(self._attend(layer, hidden, places, turns), hidden)
+            hidden = layer.output.added(self._attend(layer.qkv(layer.attention_norm(hidden)), places, turns), hidden)
             states = F.gelu(layer.up(layer.feed_forward_norm(hidden)), approximate="tanh")
             hidden = layer.down.added(states, hidden)
-        ends = torch.tensor([step.size for step in steps], device=device).cumsum(0) - 1
-        return weights.norm(hidden[ends]).to("cpu", torch.float32).unbind(0)
+        if len(tokens) > len(steps):
+            ends = [end - 1 for end in accumulate(step.size for step in steps)]
+            hidden = hidden[ends]
+        return weights.norm(hidden).to("cpu", torch.float32).unbind(0)
 
     def _attend(
-        self,
-        layer: LayerWeights,
-        hidden: torch.Tensor,
-        places: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]],
-        turns: tuple[torch.Tensor, torch.Tensor] | None,
+        self, heads: torch.Tensor, places: Sequence[Place], turns: tuple[torch.Tensor, torch.Tensor] | None
     ) -> torch.Tensor:
-        """What the new tokens [N, hidden] attend to, [N, hidden]; their keys and values go to their places."""
-        heads = layer.qkv(layer.attention_norm(hidden)).contiguous().view(-1, 3, 1, *self._heads)
-        states = heads.permute(1, 2, 3, 0, 4)  # [3, 1, H, N, D]
+        """What the new tokens attend to, [N, hidden], from their queries, keys and values, [N, 3 * hidden], of which
+        the latter two go to their places.
+        """
+        states = heads.contiguous().view(-1, 3, 1, *self._heads).permute(1, 2, 3, 0, 4)  # [3, 1, H, N, D]
         if turns is not None:
-            cosines, sines = turns
             turned = states[:2]
-            other = turned.roll(self._heads[1] // 2, -1)
-            turned.mul_(cosines).addcmul_(other, sines)
-        sizes = [new.shape[3] for new, *_ in places]
+            swapped = turned.roll(self._heads[1] // 2, -1)
+            turned.mul_(turns[0]).addcmul_(swapped, turns[1])
+        rows = torch.split_with_sizes(states, [place.new.shape[3] for place in places], 3)
         attended = []
-        for row, (new, keys, values, bias) in zip(states.split(sizes, 3), places, strict=True):
-            new.copy_(row[1:])
-            attended.append(F.scaled_dot_product_attention(row[0], keys, values, attn_mask=bias).transpose(1, 2))
-        return torch.cat(attended, 1).view(len(hidden), -1)
+        for row, place in zip(rows, places, strict=True):
+            place.new.copy_(row[1:])
+            output = F.scaled_dot_product_attention(row[0], place.keys, place.values, attn_mask=place.bias)
+            attended.append(output.transpose(1, 2))
+        return torch.cat(attended, 1).view(heads.shape[0], -1)
 
-    def _turns(self, blocks: dict[int, Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _turns(self, steps: Sequence[RowStep]) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each."""
-        starts = [(self._rows[row].length, len(block)) for row, block in blocks.items()]
-        slots = [slot for start, size in starts for slot in range(start, start + size)]
-        like = self._weights.embedding
-        cosines, sines = rotation(self._weights.config, torch.tensor(slots, device=like.device))
-        return torch.cat([cosines, cosines], 1).to(like.dtype), torch.cat([-sines, sines], 1).to(like.dtype)
+        longest = max(step.length for step in steps)
+        if longest > self._turn_table.shape[1]:
+            like = self._weights.embedding
+            slots = torch.arange(2 * longest + _SPARE_TOKENS, device=like.device)
+            cosines, sines = rotation(self._weights.config, slots)
+            table = torch.stack([torch.cat([cosines, cosines], 1), torch.cat([-sines, sines], 1)])
+            self._turn_table = table.to(like.dtype)
+        parts = [self._turn_table[:, step.length - step.size : step.length] for step in steps]
+        cosines, sines = torch.cat(parts, 1).unbind(0)
+        return cosines, sines

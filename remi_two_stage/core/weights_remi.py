@@ -33,13 +33,13 @@ class Product:
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """The product; many tokens come in the memory order of the transpose."""
-        if len(states) > _FEW_TOKENS:
+        if states.shape[0] > _FEW_TOKENS:
             return torch.mm(self._weight, states.t()).t()
         return torch.mm(states, self._transposed)
 
     def added(self, states: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         """The sum of the product and `residual` [N, out]."""
-        if len(states) > _FEW_TOKENS:
+        if states.shape[0] > _FEW_TOKENS:
             return torch.addmm(residual.t(), self._weight, states.t()).t()
         return torch.addmm(residual, states, self._transposed)
 
