@@ -31,8 +31,20 @@ LAYERS = (
 )
 CORE_LAYERS = (
     {"__init__", "errors", "piece", "chords", "vocabulary"},
-    {"plan", "structure", "grammar", "forms", "codec", "abc_spelling", "abc_values", "write_abc", "configuration_remi"},
+    {
+        "plan",
+        "structure",
+        "grammar",
+        "forms",
+        "codec",
+        "abc_spelling",
+        "abc_values",
+        "write_abc",
+        "drawing",
+        "configuration_remi",
+    },
     {"tokenization_remi", "attention_remi", "blockwise_remi", "coordinates_remi"},
+    {"weights_remi", "incremental_remi", "decoding_remi"},
     {"modeling_remi", "generation_remi"},
     {"pipeline_remi"},
 )

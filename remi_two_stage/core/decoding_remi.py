@@ -14,7 +14,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -28,6 +28,8 @@ from .incremental_remi import IncrementalBackbone
 from .structure import BAR_START
 from .weights_remi import StageWeights
 
+ROWS_AT_ONCE = 32
+"""Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
 Report = Callable[[int, int], None]
 """Called as bars begin: index of the row, bars begun after its prompt."""
 
@@ -103,19 +105,29 @@ def decode_rows(
     Args:
         stage: A `BarPlannerModel` or `DetailGeneratorModel`, or the `StageWeights` of one.
         longest: Tokens after the prompt at which a row stops unfinished; None leaves its end to the grammar.
+
+    Raises:
+        RequestError: the stage is not plain (`weights_remi.is_plain`).
     """
     weights = stage if isinstance(stage, StageWeights) else StageWeights(stage)
-    backbone = IncrementalBackbone(weights, len(starts))
-    rows = [
-        _Row(start, drawing, longest, report and partial(report, number)) for number, start in enumerate(starts)
-    ]
-    unread = {number: row.begin() for number, row in enumerate(rows)}
-    while unread := {number: block for number, block in unread.items() if block}:
+    backbone = IncrementalBackbone(weights)
+    rows = [_Row(start, drawing, longest, report and partial(report, number)) for number, start in enumerate(starts)]
+    waiting = iter(enumerate(rows))
+    unread: dict[int, list[int]] = {}
+    while unread := _with_others(unread, waiting):
         states = backbone.read(unread)
-        unread = {
-            number: rows[number].go_on(state, weights.head) for number, state in zip(unread, states, strict=True)
-        }
+        blocks = {number: rows[number].go_on(state, weights.head) for number, state in zip(unread, states, strict=True)}
+        unread = {number: block for number, block in blocks.items() if block}
     return [row.written() for row in rows]
+
+
+def _with_others(unread: dict[int, list[int]], waiting: Iterator[tuple[int, _Row]]) -> dict[int, list[int]]:
+    """What the model has to read, with rows that begin where others have ended."""
+    while len(unread) < ROWS_AT_ONCE and (following := next(waiting, None)):
+        number, row = following
+        if block := row.begin():
+            unread[number] = block
+    return unread
 
 
 class _Row:

@@ -13,7 +13,8 @@ Conventions
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -172,13 +173,9 @@ class DistanceBias:
 
 
 class IncrementalBackbone:
-    """Reads rows of tokens, a few at a time.
+    """Reads rows of tokens, a few at a time."""
 
-    Args:
-        rows: How many there are.
-    """
-
-    def __init__(self, weights: StageWeights, rows: int) -> None:
+    def __init__(self, weights: StageWeights) -> None:
         self._weights = weights
         config = weights.config
         self._heads = (config.num_attention_heads, config.head_dim)
@@ -186,21 +183,24 @@ class IncrementalBackbone:
         self._has_rope = "rope" in config.relative_attention
         self._turn_table = weights.embedding.new_empty(2, 0, config.head_dim)
         self._bias = DistanceBias(weights, waves)
-        self._rows = [Row(weights, waves) for _ in range(rows)]
+        self._new_row = partial(Row, weights, waves)
+        self._rows: dict[int, Row] = {}
 
-    def read(self, blocks: dict[int, Sequence[int]]) -> list[torch.Tensor]:
-        """Read new tokens, row -> tokens, one or more; to be called in torch's inference mode.
+    def read(self, blocks: Mapping[int, Sequence[int]]) -> list[torch.Tensor]:
+        """Read new tokens, row -> tokens, one or more; to be called in torch's inference mode. A row that was not there
+        before begins, one that is left out is forgotten.
 
         Returns:
             For each of these rows, in order, the hidden state of its last token, [hidden], in float32 on the CPU.
         """
+        self._rows = {row: self._rows.get(row) or self._new_row() for row in blocks}
         last: dict[int, torch.Tensor] = {}
         for start in range(0, max(map(len, blocks.values())), _LONGEST_BLOCK):
             part = {row: block[start : start + _LONGEST_BLOCK] for row, block in blocks.items() if len(block) > start}
             last.update(zip(part, self._read(part), strict=True))
         return [last[row] for row in blocks]
 
-    def _read(self, blocks: dict[int, Sequence[int]]) -> Sequence[torch.Tensor]:
+    def _read(self, blocks: Mapping[int, Sequence[int]]) -> Sequence[torch.Tensor]:
         weights = self._weights
         tokens = torch.tensor([token for block in blocks.values() for token in block], device=weights.embedding.device)
         steps = [self._rows[row].extend(block) for row, block in blocks.items()]

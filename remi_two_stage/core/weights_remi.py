@@ -87,7 +87,7 @@ class StageWeights:
     """The weights of one stage.
 
     Args:
-        stage: A `BarPlannerModel` or `DetailGeneratorModel` that `is_plain`.
+        stage: A `BarPlannerModel` or `DetailGeneratorModel`.
         int8: Whether the layers' matrices are copied in 8 bits: a quarter of the bytes to read, and slightly other
             numbers.
 
@@ -98,10 +98,15 @@ class StageWeights:
         amplitudes: The Fourier pairs of all layers, [n, 2, H, P]; None in forms that have none.
 
     Raises:
-        RequestError: 8 bits are wanted for a model that is not on a CPU, or not in float32.
+        RequestError: the stage is not plain, or 8 bits are wanted where it is not on a CPU and in float32.
     """
 
     def __init__(self, stage: Any, int8: bool = False) -> None:
+        if not is_plain(stage):
+            raise RequestError(
+                f"this {type(stage).__name__} is in training mode, on several devices, or has adapters or hooks, which "
+                "fast decoding would pass over; put it into eval mode and merge or remove them, or use its generate()"
+            )
         self.config: RelativeTransformerConfig = stage.config
         self.embedding: torch.Tensor = stage.model.embed_tokens.weight.detach()
         if int8 and (self.embedding.device.type != "cpu" or self.embedding.dtype != torch.float32):
@@ -119,7 +124,7 @@ class StageWeights:
 
 
 def is_plain(stage: Any) -> bool:
-    """Whether a stage computes just what its weights say, all on one device: no dropout, adapters, hooks or the like."""
+    """Whether a stage computes just what its weights say, on one device: no dropout, adapters, hooks or the like."""
     linears = [
         linear
         for layer in stage.model.layers
