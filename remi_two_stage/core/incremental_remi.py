@@ -148,23 +148,27 @@ class DistanceBias:
     def __init__(self, weights: StageWeights, waves: Waves | None) -> None:
         self._waves = waves
         self._sizes = (weights.config.num_hidden_layers, weights.config.num_attention_heads)
+        self._has_table = weights.table is not None
         self._table = weights.embedding.new_zeros(1, 1, 1) if weights.table is None else weights.table
         self._line = self._table
         self._reach = 0
 
     def __call__(self, step: RowStep) -> torch.Tensor:
         """The bias of a row's new tokens, [n, 1, H or 1, Q, K]."""
-        key_length = step.length
-        if key_length > self._reach:
-            self._lay_out(2 * key_length + _SPARE_TOKENS)
-        line = self._line[..., self._reach - key_length : self._reach + step.size - 1]
-        windows = line.unfold(-1, key_length, 1)  # the newest query's comes first
-        bias = (windows.flip(-2) if step.size > 1 else windows)[:, None]
         if self._waves is None:
-            return bias
+            return self._windows(step.size, step.length)
         queries = (step.features[-step.size :] @ self._waves.between).view(-1, self._waves.width)
-        products = (queries @ step.features.t()).view(step.size, *self._sizes, key_length)
-        return bias + products.permute(1, 2, 0, 3)[:, None]
+        products = (queries @ step.features.t()).view(step.size, *self._sizes, step.length).permute(1, 2, 0, 3)[:, None]
+        if step.size == 1 and not self._has_table:
+            return products
+        return products + self._windows(step.size, step.length)
+
+    def _windows(self, size: int, length: int) -> torch.Tensor:
+        if length > self._reach:
+            self._lay_out(2 * length + _SPARE_TOKENS)
+        line = self._line[..., self._reach - length : self._reach + size - 1]
+        windows = line.unfold(-1, length, 1)  # the newest query's comes first
+        return (windows.flip(-2) if size > 1 else windows)[:, None]
 
     def _lay_out(self, reach: int) -> None:
         distances = torch.arange(reach - 1, -1, -1, device=self._table.device).clamp(max=self._table.shape[-1] - 1)
