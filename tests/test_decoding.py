@@ -13,8 +13,9 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 from remi_two_stage.composer import Composer
 from remi_two_stage.core import decoding_remi
+from remi_two_stage.core.attention_forms import FORMS
 from remi_two_stage.core.codec import decode, encode
-from remi_two_stage.core.configuration_remi import FORMS, BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
 from remi_two_stage.core.drawing import Drawing
 from remi_two_stage.core.errors import RequestError

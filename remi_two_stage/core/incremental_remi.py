@@ -21,8 +21,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from .attention_forms import COORDINATES
 from .attention_remi import rotation
-from .configuration_remi import COORDINATES
 from .coordinates_remi import BarCursor
 from .weights_remi import StageWeights
 
