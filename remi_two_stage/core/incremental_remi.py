@@ -112,7 +112,8 @@ class Row:
         config, like = weights.config, weights.embedding
         self._waves = waves
         self._cursor = BarCursor(config.bar_tokens) if waves and config.bar_tokens else None
-        self._states = like.new_empty(config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim)
+        sizes = (config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim)
+        self._states = like.new_empty(sizes, dtype=weights.memory_dtype)
         self._capacity = 0
         self._features = like.new_empty(0, waves.width if waves else 0)
 
@@ -208,7 +209,7 @@ class IncrementalBackbone:
         weights = self._weights
         tokens = torch.tensor([token for block in blocks.values() for token in block], device=weights.embedding.device)
         steps = [self._rows[row].extend(block) for row, block in blocks.items()]
-        biases = [self._bias(step).unbind(0) for step in steps]
+        biases = [self._bias(step).to(weights.memory_dtype).unbind(0) for step in steps]
         turns = self._turns(steps) if self._has_rope else None
         hidden = F.embedding(tokens, weights.embedding)
         for index, layer in enumerate(weights.layers):
@@ -235,13 +236,14 @@ class IncrementalBackbone:
             turned = states[:2]
             swapped = turned.roll(self._heads[1] // 2, -1)
             turned.mul_(turns[0]).addcmul_(swapped, turns[1])
+        states = states.to(self._weights.memory_dtype)
         rows = torch.split_with_sizes(states, [place.new.shape[3] for place in places], 3)
         attended = []
         for row, place in zip(rows, places, strict=True):
             place.new.copy_(row[1:])
             output = F.scaled_dot_product_attention(row[0], place.keys, place.values, attn_mask=place.bias)
             attended.append(output.transpose(1, 2))
-        return torch.cat(attended, 1).view(heads.shape[0], -1)
+        return torch.cat(attended, 1).view(heads.shape[0], -1).to(heads.dtype)
 
     def _turns(self, steps: Sequence[RowStep]) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each."""

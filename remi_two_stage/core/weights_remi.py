@@ -89,10 +89,11 @@ class StageWeights:
     Args:
         stage: A `BarPlannerModel` or `DetailGeneratorModel`.
         int8: Whether the layers' matrices are copied in 8 bits: a quarter of the bytes to read, and slightly other
-            numbers.
+            numbers. Keys and values are then kept in 16 bits where the processor has fast products for them.
 
     Attributes:
         embedding: [V, hidden].
+        memory_dtype: In which keys and values are kept.
         head: [V, hidden], in float32 on the CPU, where tokens are chosen.
         table: The learned biases of all layers, [n, H, max_rel_dist]; None in forms that have none.
         amplitudes: The Fourier pairs of all layers, [n, 2, H, P]; None in forms that have none.
@@ -114,6 +115,8 @@ class StageWeights:
                 f"int8 weights are made from float32 on a CPU, and the model has {self.embedding.dtype} on "
                 f"{self.embedding.device}; convert it, or leave int8 out"
             )
+        is_fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
+        self.memory_dtype = torch.bfloat16 if int8 and is_fast else self.embedding.dtype
         self.head = stage.lm_head.weight.detach().to("cpu", torch.float32)
         self.norm = _norm(stage.model.norm)
         self.layers = [_layer_weights(layer, Int8Product if int8 else Product) for layer in stage.model.layers]
