@@ -101,6 +101,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         "--candidates", type=int, default=1, help="write as many and keep the likeliest (default: %(default)s)"
     )
     parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
+    parser.add_argument("--int8", action="store_true", help="weights in 8 bits: faster with large models, other music")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -265,7 +266,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
         raise RequestError(f"the output {str(output)!r} is a file; name a folder")
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.greedy, options.candidates)
-    return Composer.from_pretrained(options.model), seed, sampling
+    return Composer.from_pretrained(options.model, options.int8), seed, sampling
 
 
 def _quiet() -> None:

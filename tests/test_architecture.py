@@ -30,9 +30,21 @@ LAYERS = (
     {"cli", "demo", "__main__"},
 )
 CORE_LAYERS = (
-    {"__init__", "errors", "piece", "chords", "vocabulary"},
-    {"plan", "structure", "grammar", "forms", "codec", "abc_spelling", "abc_values", "write_abc", "configuration_remi"},
+    {"__init__", "errors", "piece", "chords", "vocabulary", "attention_forms"},
+    {
+        "plan",
+        "structure",
+        "grammar",
+        "forms",
+        "codec",
+        "abc_spelling",
+        "abc_values",
+        "write_abc",
+        "drawing",
+        "configuration_remi",
+    },
     {"tokenization_remi", "attention_remi", "blockwise_remi", "coordinates_remi"},
+    {"weights_remi", "incremental_remi", "decoding_remi"},
     {"modeling_remi", "generation_remi"},
     {"pipeline_remi"},
 )

@@ -8,7 +8,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..core.configuration_remi import DEFAULT_FORM, FORMS
+from ..core.attention_forms import DEFAULT_FORM, FORMS
 from ..core.errors import CheckpointError, RequestError
 
 Stage = Literal["planner", "detail", "single"]
