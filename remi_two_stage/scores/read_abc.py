@@ -22,7 +22,7 @@ from .abc_tune import Tune, file_header
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _LARGEST_UNPACKED_FILE = 100_000_000
 _MOST_BAD_TUNES = 1_000
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class TuneBook(list[Piece]):
@@ -80,7 +80,7 @@ def each_tune(source: str | Path) -> Iterator[tuple[Tune, Piece | AbcSyntaxError
 def decode_abc(data: bytes) -> str:
     """The text of an ABC file: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
     try:
-        return data.decode("utf-16" if data.startswith(_UTF_16_MARKS) else "utf-8")
+        return data.decode("utf-16" if data.startswith(UTF_16_MARKS) else "utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
 
