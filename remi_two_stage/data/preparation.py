@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context, parent_process
@@ -30,8 +30,8 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from ..core.errors import CorpusError, RequestError
+from .arguments import Preparation
 from .assembly import assemble
-from .augmentation import AUGMENTATIONS, check_augmentations
 from .corpus import DATA, SUMMARY, Corpus
 from .files import MUSIC21, FoundFiles, find_files
 from .shards import Shard, plan_shards, prepare_shard, reading_code
@@ -40,33 +40,6 @@ from .summary import Summary
 _SHARDS, _LOCK = "shards", ".lock"
 _WAITING = 2
 """Shards handed out a process, so that none is idle and none of the work list is held twice."""
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """What `prepare_corpus` is told; each field's help is in its metadata.
-
-    Raises:
-        RequestError: a value out of range.
-    """
-
-    corpus: str = field(metadata={"help": "music21, a score file, a .zip archive, a folder, or a glob in quotes"})
-    output: Path | None = field(default=None, metadata={"help": "folder for the prepared corpus; a cache if not given"})
-    processes: int | None = field(default=None, metadata={"help": "processes that read; one a processor if not given"})
-    augment: str = field(
-        default="",
-        metadata={"help": f"more forms of the training tunes, separated by commas: {', '.join(AUGMENTATIONS)}"},
-    )
-
-    def __post_init__(self) -> None:
-        if self.processes is not None and self.processes < 1:
-            raise RequestError(f"--processes is {self.processes}; it must be 1 or more")
-        check_augmentations(self.augmentations)
-
-    @property
-    def augmentations(self) -> tuple[str, ...]:
-        """The forms asked for."""
-        return check_augmentations(filter(None, map(str.strip, self.augment.split(","))))
 
 
 def load_corpus(source: str | Path, processes: int | None = None, progress: bool = True) -> Corpus:
