@@ -97,6 +97,7 @@ def check_augmentations(names: Iterable[str]) -> tuple[str, ...]:
     Raises:
         RequestError: there is no such augmentation.
     """
-    if unknown := set(names) - set(AUGMENTATIONS):
+    asked = set(names)
+    if unknown := asked - set(AUGMENTATIONS):
         raise RequestError(f"there is no augmentation {min(unknown)!r}; choose among {', '.join(AUGMENTATIONS)}")
-    return tuple(sorted(set(names)))
+    return tuple(sorted(asked))

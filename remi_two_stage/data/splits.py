@@ -172,7 +172,7 @@ def _pairs(ngrams: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
     grams, owners = ngrams["gram"][order], ngrams["owner"][order].astype(np.uint64)
     starts = np.flatnonzero(np.r_[True, grams[1:] != grams[:-1]])
     lengths = np.diff(np.r_[starts, len(grams)])
-    for length in range(2, MOST_OWNERS + 1):
+    for length in np.unique(lengths[(lengths > 1) & (lengths <= MOST_OWNERS)]):
         runs = starts[lengths == length]
         ones, others = np.triu_indices(length, 1)
         at_once = _AT_ONCE // len(ones) + 1
