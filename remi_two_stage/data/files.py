@@ -83,6 +83,11 @@ class CorpusFile:
         return ending_of(self.name)
 
     @property
+    def identity(self) -> str:
+        """What changes when the file, or how it is read, does; wherever it lies."""
+        return repr((self.name, self.size, self.modified, self.four_part_style, self.four_parts_only))
+
+    @property
     def most_bytes(self) -> int:
         """How much may come out of it unpacked."""
         return max(_UNSUSPICIOUS_SIZE, _MOST_EXPANSION * self.size)

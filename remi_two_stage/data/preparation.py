@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context, parent_process
@@ -98,19 +97,20 @@ def prepare_files(
         augment: Forms, of `AUGMENTATIONS`, to add to the training tunes.
         hold_out: Whether to split by melody; else all tunes are for training.
     """
-    parts = (reading_code(), augment, hold_out, [replace(file, path=Path()) for file in found.files], found.rejected)
-    key = blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    key = blake2b(repr((reading_code(), augment, hold_out, found.rejected)).encode(), digest_size=16)
+    for file in found.files:
+        key.update(file.identity.encode())
     with _written_to(folder):
         _claim(folder)
         # Of several processes that want the same corpus, one prepares it and the others wait.
         with FileLock(folder / _LOCK):
             corpus = _opened(folder)
-            if corpus is None or corpus.key != key:
+            if corpus is None or corpus.key != key.hexdigest():
                 (folder / _SHARDS).mkdir(exist_ok=True)
                 shards, unusable = plan_shards(found.files, folder / _SHARDS, augment)
                 _prepare_shards(shards, processes, progress)
                 paths = [shard.path for shard in shards]
-                corpus = assemble(paths, [*found.rejected, *unusable], folder, name, key, hold_out)
+                corpus = assemble(paths, [*found.rejected, *unusable], folder, name, key.hexdigest(), hold_out)
                 shutil.rmtree(folder / _SHARDS)
     if not corpus.summary.tunes:
         reasons = ", ".join(f"{reason} ({number})" for reason, number in corpus.summary.rejected.most_common(3))

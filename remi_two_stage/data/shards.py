@@ -20,7 +20,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -90,22 +90,23 @@ def plan_shards(
     shards: list[Shard] = []
     rejected: list[Rejection] = []
     spans: list[Span] = []
+    cost = 0
     for span in plan_spans(files, least):
         if isinstance(span, Rejection):
             rejected.append(span)
             continue
         spans.append(span)
-        if sum(span.cost for span in spans) >= least:
+        cost += span.cost
+        if cost >= least:
             shards.append(_shard(spans, folder, augment))
-            spans = []
+            spans, cost = [], 0
     return shards + ([_shard(spans, folder, augment)] if spans else []), rejected
 
 
 def _shard(spans: Sequence[Span], folder: Path, augment: tuple[str, ...]) -> Shard:
     key = blake2b(f"{reading_code()} {augment}".encode(), digest_size=12)
     for span in spans:
-        where = replace(span.file, path=Path())
-        key.update(repr((where, span.first, span.header_stop, span.start, span.stop)).encode())
+        key.update(f"{span.file.identity} {span.first} {span.header_stop} {span.start} {span.stop}\n".encode())
     return Shard(folder / f"{key.hexdigest()}.parquet", tuple(spans), augment)
 
 
