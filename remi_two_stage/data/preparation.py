@@ -15,10 +15,10 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context, parent_process
@@ -37,6 +37,7 @@ from .shards import Shard, plan_shards, prepare_shard, reading_code
 from .summary import Summary
 
 _SHARDS, _LOCK = "shards", ".lock"
+_HAS_MASKS = hasattr(signal, "pthread_sigmask")
 _WAITING = 2
 """Shards handed out a process, so that none is idle and none of the work list is held twice."""
 
@@ -97,21 +98,21 @@ def prepare_files(
         augment: Forms, of `AUGMENTATIONS`, to add to the training tunes.
         hold_out: Whether to split by melody; else all tunes are for training.
     """
-    key = blake2b(repr((reading_code(), augment, hold_out, found.rejected)).encode(), digest_size=16)
+    digest = blake2b(repr((reading_code(), augment, hold_out, found.rejected)).encode(), digest_size=16)
     for file in found.files:
-        key.update(file.identity.encode())
-    with _written_to(folder):
-        _claim(folder)
+        digest.update(file.identity.encode())
+    key = digest.hexdigest()
+    corpus = _opened(folder, key)
+    if corpus is None:
         # Of several processes that want the same corpus, one prepares it and the others wait.
-        with FileLock(folder / _LOCK):
-            corpus = _opened(folder)
-            if corpus is None or corpus.key != key.hexdigest():
-                (folder / _SHARDS).mkdir(exist_ok=True)
+        with _written_to(folder), _claimed(folder):
+            corpus = _opened(folder, key)
+            if corpus is None:
                 shards, unusable = plan_shards(found.files, folder / _SHARDS, augment)
                 _prepare_shards(shards, processes, progress)
                 paths = [shard.path for shard in shards]
-                corpus = assemble(paths, [*found.rejected, *unusable], folder, name, key.hexdigest(), hold_out)
-                shutil.rmtree(folder / _SHARDS)
+                corpus = assemble(paths, [*found.rejected, *unusable], folder, name, key, hold_out)
+            shutil.rmtree(folder / _SHARDS)
     if not corpus.summary.tunes:
         reasons = ", ".join(f"{reason} ({number})" for reason, number in corpus.summary.rejected.most_common(3))
         raise CorpusError(f"no tune of {name} can be used: {reasons or 'its files are empty'}")
@@ -130,8 +131,9 @@ def _written_to(folder: Path) -> Iterator[None]:
         raise CorpusError(f"{str(folder)!r} cannot be written: {why}; {kept}make room or name another folder") from None
 
 
-def _claim(folder: Path) -> None:
-    """Make the folder; refuse one that holds something else.
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Make the folder, with one for shards, and let no other process write there; refuse one that holds something else.
 
     Raises:
         RequestError: the folder is not empty and no corpus is being prepared in it.
@@ -143,13 +145,18 @@ def _claim(folder: Path) -> None:
     holds = {path.name for path in folder.iterdir()}
     if holds and not holds & {SUMMARY, _SHARDS, _LOCK}:
         raise RequestError(f"the output {str(folder)!r} is not empty and holds no prepared corpus; name another folder")
+    with FileLock(folder / _LOCK):
+        (folder / _SHARDS).mkdir(exist_ok=True)
+        yield
 
 
-def _opened(folder: Path) -> Corpus | None:
+def _opened(folder: Path, key: str) -> Corpus | None:
+    """The prepared corpus in the folder, if it is the one of this key."""
     try:
-        return Corpus.open(folder)
+        corpus = Corpus.open(folder)
     except CorpusError:
         return None
+    return corpus if corpus.key == key else None
 
 
 def _prepare_shards(shards: Sequence[Shard], processes: int | None, progress: bool) -> None:
@@ -165,8 +172,8 @@ def _prepare_shards(shards: Sequence[Shard], processes: int | None, progress: bo
     )
     total = Summary()
     try:
-        with bar:
-            for shard, summary in _results(waiting, min(processes or os.cpu_count() or 1, max(1, len(waiting)))):
+        with bar, closing(_results(waiting, min(processes or os.cpu_count() or 1, len(waiting)))) as results:
+            for shard, summary in results:
                 total += summary
                 done += 1
                 bar.set_postfix_str(f"{total.tunes:,} tunes, {total.rejected.total():,} rejected", refresh=False)
@@ -182,9 +189,9 @@ def _prepare_shards(shards: Sequence[Shard], processes: int | None, progress: bo
         ) from None
 
 
-def _results(shards: Sequence[Shard], processes: int) -> Iterator[tuple[Shard, Summary]]:
+def _results(shards: Sequence[Shard], processes: int) -> Generator[tuple[Shard, Summary], None, None]:
     """What `prepare_shard` gives for each shard, in the order in which they are done."""
-    if processes == 1:
+    if processes <= 1:
         yield from ((shard, prepare_shard(shard)) for shard in shards)
         return
     # Spawned and not forked: torch's threads may already run here, and a fork would inherit their locks.
@@ -193,7 +200,7 @@ def _results(shards: Sequence[Shard], processes: int) -> Iterator[tuple[Shard, S
         left = iter(shards)
         running: dict[Future[Summary], Shard] = {}
         while True:
-            with _main_left_out():
+            with _start_of_workers():
                 for shard in islice(left, _WAITING * processes - len(running)):
                     running[pool.submit(prepare_shard, shard)] = shard
             if not running:
@@ -206,14 +213,19 @@ def _results(shards: Sequence[Shard], processes: int) -> Iterator[tuple[Shard, S
 
 
 @contextmanager
-def _main_left_out() -> Iterator[None]:
-    """Processes started here do not run the user's script again, so that it needs no guard for its main part."""
+def _start_of_workers() -> Iterator[None]:
+    """Processes started here do not run the user's script again, so that it needs no guard for its main part, and leave
+    Ctrl-C to the parent from their first moment on.
+    """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if _HAS_MASKS else None
     try:
         yield
     finally:
         sys.modules["__main__"] = main
+        if heard is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _stay_with_parent() -> None:
