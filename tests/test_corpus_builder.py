@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
+import fsspec
 import pytest
 from datasets import load_dataset, packaged_modules
 from datasets.distributed import split_dataset_by_node
@@ -136,12 +137,27 @@ def read_dataset_row(path: Path) -> dict[str, object]:
     return row
 
 
+def test_remote_files_are_downloaded_first(reels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    remote = fsspec.filesystem("memory")
+    for path in sorted(reels.iterdir())[:2]:
+        with remote.open(f"/books/{path.name}.gz", "wb") as file:
+            file.write(gzip.compress(path.read_bytes()))
+    files = [f"memory://books/{path.name}.gz" for path in sorted(reels.iterdir())[:2]]
+    for streaming in (False, True):
+        tunes = load_dataset("abc", "whole", data_files=files, streaming=streaming)["train"]
+        assert ids(tunes) == [f"{path.name}.gz#1" for path in sorted(reels.iterdir())[:2]]
+
+
 def test_augmented_forms_join_the_training_split(reels: Path, tunes: datasets.DatasetDict) -> None:
     more = load_dataset("abc", "augmented", data_files=f"{reels}/*.abc")
     assert {row["augmentation"] for row in more["train"]} == {"", "octave", "unfold", "crop"}
     assert more["test"].to_list() == tunes["test"].to_list()
     octaves = load_dataset("abc", data_files=f"{reels}/*.abc", augment=["octave"])
     assert {row["augmentation"] for row in octaves["train"]} == {"", "octave"}
+    files = {"data_files": f"{reels}/*.abc", "augment": ["unfold"]}
+    streamed = load_dataset("abc", "whole", streaming=True, **files)["train"]
+    assert list(streamed) == load_dataset("abc", "whole", **files)["train"].to_list()
 
 
 def test_bad_files_do_not_stop_the_others(reels: Path, tmp_path: Path) -> None:

@@ -232,12 +232,13 @@ def test_what_is_hostile_is_rejected_and_the_tunes_beside_it_are_read(tmp_path: 
     corpus = load_corpus(tmp_path, processes=1)
     assert {tune.id for tune in corpus.tunes} == {"good.abc#1", "bomb.zip/tune.abc#1"}
     reasons = {row["id"]: row["why"].split(";")[0] for row in report_of(corpus)}
+    assert corpus.summary.rejected["unpacks to more than a hundred times its size"] == 2
     assert set(reasons) == {
         *("knot.abc", "gone.abc", "pipe.abc", "cut.abc.gz", "bomb.abc.gz", "broken.zip", "bomb.zip/bomb.abc"),
     }
     assert "symbolic links" in reasons["knot.abc"]
     assert "No such file" in reasons["gone.abc"]
-    assert reasons["bomb.abc.gz"] == reasons["bomb.zip/bomb.abc"] == "unpacks to more than 100 times its size"
+    assert reasons["bomb.abc.gz"] == reasons["bomb.zip/bomb.abc"] == "unpacks to more than a hundred times its size"
     assert "the archive is broken" in reasons["broken.zip"]
 
 

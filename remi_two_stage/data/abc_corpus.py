@@ -24,6 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from os.path import commonpath
+from pathlib import PurePosixPath
 from typing import Any
 
 import datasets
@@ -90,7 +92,7 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
         found = self._found_files(dl_manager)
         hold_out = self.config.hold_out and list(found) == [TRAIN]
         if dl_manager.is_streaming and not hold_out:
-            return [_generator(name, _spans(files)) for name, files in found.items()]
+            return [_generator(name, _spans(files), self._augment(name)) for name, files in found.items()]
         generators = []
         for name, files in found.items():
             corpus = self._prepared(name, files, hold_out, num_proc or 1)
@@ -99,8 +101,11 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
             generators += [_generator(split, paths) for split, paths in parts.items() if paths]
         return generators
 
+    def _augment(self, name: str) -> tuple[str, ...]:
+        return check_augmentations(self.config.augment) if name == TRAIN else ()
+
     def _prepared(self, name: str, files: FoundFiles, hold_out: bool, processes: int) -> Corpus:
-        augment = check_augmentations(self.config.augment) if name == TRAIN else ()
+        augment = self._augment(name)
         place = repr((self.dataset_name, name, hold_out, [str(file.path) for file in files.files]))
         corpus = prepare_files(
             files,
@@ -134,23 +139,28 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
         if dl_manager.is_streaming:
             config = dl_manager.download_config
             dl_manager = datasets.DownloadManager(dataset_name=self.dataset_name, download_config=config)
-        named = {url.partition("?")[0]: path for url, path in zip(urls, dl_manager.download(urls), strict=True)}
-        return files_named(named, self.dataset_name)
+        paths = [PurePosixPath(url.partition("://")[2].partition("?")[0]) for url in urls]
+        common = commonpath([path.parent for path in paths])
+        names = [path.relative_to(common).as_posix() for path in paths]
+        return files_named(dict(zip(names, dl_manager.download(urls), strict=True)), self.dataset_name)
 
     def _prepare_split(self, split_generator: datasets.SplitGenerator, *args: Any, **kwargs: Any) -> None:
         """Write a split, in no more processes than it has files; the work was in reading."""
         processes = min(kwargs.pop("num_proc", None) or 1, len(split_generator.gen_kwargs["parts"]))
         super()._prepare_split(split_generator, *args, num_proc=processes, **kwargs)
 
-    def _generate_examples(self, parts: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(
+        self, parts: Sequence[Any], augment: tuple[str, ...]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows out of prepared Parquet files, or out of spans of the files themselves."""
         for part in parts:
-            for row in _rows_of_span(part) if isinstance(part, Span) else Tunes([part]).rows():
+            for row in _rows_of_span(part, augment) if isinstance(part, Span) else Tunes([part]).rows():
                 yield row["id"], row
 
 
-def _generator(name: str, parts: Sequence[Any]) -> datasets.SplitGenerator:
-    return datasets.SplitGenerator(name=name, gen_kwargs={"parts": list(parts)})
+def _generator(name: str, parts: Sequence[Any], augment: tuple[str, ...] = ()) -> datasets.SplitGenerator:
+    # A list is what `datasets` shares among processes; a tuple goes to each of them.
+    return datasets.SplitGenerator(name=name, gen_kwargs={"parts": list(parts), "augment": augment})
 
 
 def _spans(files: FoundFiles) -> list[Span]:
@@ -164,8 +174,8 @@ def _spans(files: FoundFiles) -> list[Span]:
     return spans
 
 
-def _rows_of_span(span: Span) -> Iterator[dict[str, Any]]:
-    for found in read_span(span):
+def _rows_of_span(span: Span, augment: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    for found in read_span(span, augment):
         if isinstance(found, CorpusTune):
             yield row_of(found)
         else:

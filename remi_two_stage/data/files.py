@@ -32,6 +32,7 @@ ENDINGS = (*READABLE, ARCHIVE)
 _TUNE_BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _MOST_EXPANSION = 100
+_BOMB, _FIX_OF_BOMB = "unpacks to more than a hundred times its size", "unpack it yourself if you trust it"
 _UNSUSPICIOUS_SIZE = 10 * 2**20
 """Bytes; however small the packed file, this much may come out of it."""
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
@@ -231,12 +232,8 @@ def members(archive: CorpusFile) -> Iterator[CorpusFile | Rejection]:
             continue
         name = f"{archive.name}/{member.filename}"
         file = replace(archive, name=name, member=member.filename, size=member.compress_size)
-        yield _bomb(name) if member.file_size > file.most_bytes else file
-
-
-def _bomb(name: str) -> Rejection:
-    reason = f"unpacks to more than {_MOST_EXPANSION} times its size"
-    return Rejection(name, "", reason, f"{reason}; unpack it yourself if you trust it")
+        is_bomb = member.file_size > file.most_bytes
+        yield Rejection(name, "", _BOMB, f"{_BOMB}; {_FIX_OF_BOMB}") if is_bomb else file
 
 
 @contextmanager
@@ -284,4 +281,4 @@ def check_expansion(file: CorpusFile, size: int) -> None:
         ScoreError: the file is a bomb.
     """
     if size > file.most_bytes:
-        raise ScoreError(_bomb(file.name).message)
+        raise ScoreError(f"{_BOMB}; {_FIX_OF_BOMB}")
