@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..core.codec import encode_with_losses
-from ..core.errors import RemiError
+from ..core.errors import AbcSyntaxError, RemiError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.vocabulary import TOKEN_IDS
@@ -172,7 +172,7 @@ def _pieces(span: Span) -> Iterator[tuple[int, str, Piece | RemiError, str | Non
         yield number, tune.title, result, tune.text
         number += 1
     if number == span.first:
-        raise RemiError("there is no ABC tune; a tune begins with X:1 and has a K: line before its notes")
+        raise AbcSyntaxError("there is no ABC tune; a tune begins with X:1 and has a K: line before its notes")
 
 
 def _scores(file: CorpusFile) -> list[Piece]:
