@@ -19,6 +19,7 @@ from remi_two_stage import AbcCorpus, read_abc, register
 from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.grammar import check_grammar
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.data import assembly, shards
 from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.data.splits import SPLITS
 
@@ -74,6 +75,20 @@ def test_processes_change_nothing(reels: Path, tunes: datasets.DatasetDict, tmp_
     again = load_dataset("abc", data_files=f"{reels}/*.abc", num_proc=2, cache_dir=str(tmp_path))
     for name in SPLITS:
         assert again[name].to_list() == tunes[name].to_list()
+
+
+def test_a_large_corpus_is_in_several_files_that_processes_share(
+    reels: Path, tunes: datasets.DatasetDict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "_ROWS_OF_A_FILE", 10)
+    monkeypatch.setattr(assembly, "_ROWS_OF_A_GROUP", 5)
+    monkeypatch.setattr(shards, "_LEAST_COST", 4_000)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    many = load_dataset("abc", data_files=f"{reels}/*.abc", num_proc=2, cache_dir=str(tmp_path))
+    assert {name: split.to_list() for name, split in many.items()} == {n: s.to_list() for n, s in tunes.items()}
+    files = sorted(path.name for path in tmp_path.rglob("train-*.parquet"))
+    assert len(files) > 2
+    assert files[-1] == f"train-{len(files) - 1:05d}-of-{len(files):05d}.parquet"
 
 
 @pytest.mark.parametrize("config", ["default", "whole"])
