@@ -97,12 +97,9 @@ class Picture:
         Raises:
             MissingExtraError: typst is not installed, for PNG and PDF.
         """
-        makers: dict[str, Callable[[], bytes]] = {
-            ".svg": lambda: self.svg().encode(),
-            ".png": self.png,
-            ".pdf": self.pdf,
-        }
-        return makers[ending]()
+        if ending == ".svg":
+            return self.svg().encode()
+        return self.png() if ending == ".png" else self.pdf()
 
     def _repr_svg_(self) -> str:
         return self.svg()
