@@ -189,7 +189,9 @@ def test_files_stay_short() -> None:
     assert {path: lines for path, lines in lengths.items() if lines > LONGEST_FILE} == {}
 
 
-def test_importing_the_package_loads_neither_torch_nor_music21() -> None:
-    program = "import sys, remi_two_stage; print(sorted({'torch', 'transformers', 'music21'} & set(sys.modules)))"
+@pytest.mark.parametrize("module", ["remi_two_stage", "remi_two_stage.cli", "remi_two_stage.data.preparation"])
+def test_what_is_imported_often_loads_neither_torch_nor_music21(module: str) -> None:
+    heavy = {"torch", "transformers", "music21", "datasets"}
+    program = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]", shown.stdout

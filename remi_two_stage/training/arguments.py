@@ -46,7 +46,7 @@ class TrainingPlan:
         RequestError: a value out of range.
     """
 
-    corpus: str = field(metadata={"help": "music21, an .abc file, or a folder of .abc and .abc.gz files"})
+    corpus: str = field(metadata={"help": "music21, files as prepare takes them, or what it wrote"})
     output: Path = field(metadata={"help": "folder for the model; the run's checkpoints go to run/ in it"})
     stage: str = _option("all", "which stage to train; single has no plan in front", ("all", *get_args(Stage)))
     planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))
