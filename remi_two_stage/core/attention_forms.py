@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DEFAULT_FORM = "rotary"
+DEFAULT_FORM = "rotary+fourier"
 FORMS = ("table", "fourier", "rope", "rotary", "table+fourier", "rope+fourier", "rotary+fourier")
 COORDINATES = ("bar", "time", "token")
 """What distances are measured in: bars, ticks of musical time, tokens."""
@@ -14,11 +14,11 @@ _FOURIER: dict[str, Periods] = {
     "fourier": {"bar": [4, 16], "time": [24, 96], "token": [4, 8, 16, 64]},
     "table+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
     "rope+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
-    "rotary+fourier": {"bar": [4], "token": [4, 8, 16, 64]},
+    "rotary+fourier": {"token": [3, 4, 6, 8, 12, 16, 32, 64]},
 }
 _ROTARY = (
-    ("token", 8), ("bar", 4), ("time", 96), ("token", 32), ("bar", 16), ("time", 24), ("token", 4), ("bar", 8),
-    ("time", 48), ("token", 128), ("bar", 64), ("time", 288), ("token", 512), ("bar", 2), ("time", 72), ("time", 12),
+    ("token", 8), ("bar", 4), ("time", 96), ("token", 32), ("token", 4), ("token", 16), ("bar", 16), ("time", 24),
+    ("token", 128), ("bar", 8), ("time", 48), ("token", 64), ("token", 512), ("bar", 64), ("time", 288), ("token", 2048),
 )  # fmt: skip
 """Most useful ones first."""
 
