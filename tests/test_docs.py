@@ -50,3 +50,17 @@ def test_what_is_shown_can_be_done(
     arguments = shlex.split(line, comments=True)[1:]
     assert main(arguments) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["compose_from_your_chords", "harmonise_a_hymn", "add_a_style"])
+def test_tutorials_run_from_top_to_bottom(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    steps = re.findall(r"```python\n(.+?)```|^    remi-two-stage ([^\n]+)$", text, re.DOTALL | re.MULTILINE)
+    assert len(steps) > 2
+    for code, command in steps:
+        if code:
+            exec(compile(code, page, "exec"), names)
+        else:
+            assert main(shlex.split(command)) == 0
