@@ -9,7 +9,8 @@
     ├── ChordError                a chord or a chord plan that cannot be understood
     ├── RequestError              an argument out of range: a metre, a key, a number of bars, a style, a seed
     ├── CheckpointError           a model folder that is missing, incomplete or of another kind
-    └── CorpusError               a corpus that is missing or has nothing to learn from
+    ├── CorpusError               a corpus that is missing or has nothing to learn from
+    └── MissingExtraError         something asked for needs a package of an extra that is not installed
 
 Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column,
 bar) stands in front of it and is kept in `place` for programs.
@@ -102,3 +103,7 @@ class CheckpointError(RemiError):
 
 class CorpusError(RemiError):
     """A corpus that is missing or has nothing to learn from."""
+
+
+class MissingExtraError(RemiError, ImportError):
+    """Something asked for needs a package of an extra that is not installed; the message has the command that does."""
