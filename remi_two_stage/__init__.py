@@ -39,6 +39,8 @@ _MODULES = {
     "scores.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),
     "scores.read_abc": ("read_abc",),
+    "training.arguments": ("TrainingPlan",),
+    "training.trainer": ("TwoStageTrainer",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -14,12 +14,12 @@ import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .core.errors import RemiError, RequestError
 from .core.plan import Plan
 from .data.arguments import Preparation
-from .training.arguments import TrainingPlan
+from .training.arguments import TrainingPlan, flag_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .composer import Composer, Progress
     from .core.piece import Piece
     from .requests import Sampling
-
-Fields = TypeVar("Fields", bound="DataclassInstance")
 
 MOST_AT_ONCE = 1000
 OUTPUT_FORMATS = (".abc", ".mid", ".musicxml")
@@ -357,7 +355,7 @@ def _add_prepare(commands: Any) -> None:
 
 
 def _prepare_corpus(options: argparse.Namespace) -> None:
-    preparation = _given(options, Preparation)
+    preparation = Preparation(**_given(options, Preparation))
     from .data.preparation import prepare_corpus
 
     print(prepare_corpus(preparation).report())
@@ -367,37 +365,45 @@ def _add_train(commands: Any) -> None:
     parser = commands.add_parser(
         "train", help="train both stages on a corpus; the same command goes on with a stopped run"
     )
-    _add_fields(parser, TrainingPlan)
+    parser.add_argument(
+        "--config", type=Path, help="JSON file with fields by name, such as a run's arguments.json; flags come first"
+    )
+    _add_fields(parser, TrainingPlan, are_required=False)
     parser.set_defaults(command=_train)
 
 
-def _add_fields(parser: argparse.ArgumentParser, kind: type[DataclassInstance]) -> None:
-    """A flag for each field of a dataclass, whose help and choices are in the field's metadata."""
+def _add_fields(parser: argparse.ArgumentParser, kind: type[DataclassInstance], are_required: bool = True) -> None:
+    """A flag for each field of a dataclass, whose help and choices are in the field's metadata.
+
+    Args:
+        are_required: Whether fields without a default have to be given as flags.
+    """
     hints = typing.get_type_hints(kind)
     for option in dataclasses.fields(kind):
-        required = option.default is dataclasses.MISSING
+        has_default = option.default is not dataclasses.MISSING
         type_of_value = (typing.get_args(hints[option.name]) or (hints[option.name],))[0]
-        default = "" if required or option.default in (None, "") else " (default: %(default)s)"
+        default = f" (default: {option.default})" if has_default and option.default not in (None, "") else ""
         parser.add_argument(
-            "--" + option.name.replace("_", "-"),
+            flag_of(option),
+            dest=option.name,
             type=type_of_value,
-            required=required,
-            default=None if required else option.default,
+            required=are_required and not has_default,
+            default=argparse.SUPPRESS,
             choices=option.metadata.get("choices") or None,
-            help=option.metadata["help"] + default,
+            help=(option.metadata["help"] + default).replace("%", "%%"),
         )
 
 
-def _given(options: argparse.Namespace, kind: type[Fields]) -> Fields:
-    """The dataclass that `_add_fields` made flags of, as they were given."""
-    return kind(**{option.name: getattr(options, option.name) for option in dataclasses.fields(kind)})
+def _given(options: argparse.Namespace, kind: type[DataclassInstance]) -> dict[str, Any]:
+    """The fields of a dataclass whose flags, made by `_add_fields`, were given."""
+    return {option.name: getattr(options, option.name) for option in dataclasses.fields(kind) if option.name in options}
 
 
 def _train(options: argparse.Namespace) -> None:
-    plan = _given(options, TrainingPlan)
-    from .training.trainer import train_two_stage
+    plan = TrainingPlan.of(options.config, **_given(options, TrainingPlan))
+    from .training.trainer import TwoStageTrainer
 
-    print(f"wrote {train_two_stage(plan)}")
+    print(f"wrote {TwoStageTrainer(plan).train()}")
 
 
 def _add_evaluate(commands: Any) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -25,8 +25,9 @@ from torch.utils.data import Dataset
 from ..core.errors import CorpusError, RequestError
 from ..core.forms import in_voice_order, infilling_sequence, melody_sequence, voices_of
 from ..core.grammar import Form, Grammar, check_grammar
-from ..core.vocabulary import DETAIL, IDS, PAD, TOKEN_IDS, token_names
+from ..core.vocabulary import BOS, DETAIL, EOS, IDS, PAD, TOKEN_IDS, token_names
 from .crop import SEQUENCE_OF
+from .plans import with_plan
 
 IGNORED = -100
 """Label of a token that bears no loss."""
@@ -100,6 +101,16 @@ class StageDataset(Dataset[Item]):
         input_ids = torch.tensor(ids)
         return {"input_ids": input_ids, "labels": input_ids.where(torch.tensor(sampled_tokens(ids, form)), IGNORED)}
 
+    @property
+    def tune_of(self) -> list[int]:
+        """The index of the tune that each item is made of."""
+        return [tune for tune, _ in self._items]
+
+    @property
+    def tunes(self) -> Sequence[Sequence[int]]:
+        """Token ids of each tune in the form "full"."""
+        return self._tunes
+
     def _names(self, tune: int) -> list[str]:
         names = token_names()
         return [names[token] for token in self._tunes[tune]]
@@ -159,11 +170,22 @@ class FullDetailDataset(StageDataset):
         infilling: float = 0.0,
         voice_orders: float = 0.0,
     ) -> None:
+        self._plans: Mapping[int, Sequence[int]] = {}
         super().__init__(tunes, omit_globals, seed)
         _check_probability("infilling", infilling)
         _check_probability("voice_orders", voice_orders)
         self._infilling = infilling
         self._voice_orders = voice_orders
+
+    def set_plans(self, plans: Mapping[int, Sequence[int]]) -> None:
+        """Show some tunes, by index, over other chords: those of a plan (token ids, form "plan") with the same bars. An
+        item may so be somewhat longer or shorter than `lengths` says.
+        """
+        self._plans = plans
+
+    def _names(self, tune: int) -> list[str]:
+        names = super()._names(tune)
+        return with_plan(names, self._plans[tune]) if tune in self._plans else names
 
     def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
         if draw.random() < self._voice_orders:
@@ -231,11 +253,24 @@ class PackedRows(Dataset[Item]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Item:
-        items = [self.pieces[piece] for piece in self.rows[index]]
-        positions = [torch.arange(len(item["input_ids"])) for item in items]
-        row = {name: torch.cat([item[name] for item in items]) for name in ("input_ids", "labels")}
-        return row | {"position_ids": torch.cat(positions)}
+    def __getitem__(self, index: int | None) -> Item:
+        """A row; that of index None bears no loss, for the one of several processes that has no row left."""
+        return NO_ROW if index is None else joined(self.pieces[piece] for piece in self.rows[index])
+
+
+def joined(items: Iterable[Item]) -> Item:
+    """Items one behind the other in one row."""
+    pieces = list(items)
+    row = {name: torch.cat([piece[name] for piece in pieces]) for name in ("input_ids", "labels")}
+    return row | {"position_ids": torch.cat([torch.arange(len(piece["input_ids"])) for piece in pieces])}
+
+
+NO_ROW: Item = {
+    "input_ids": torch.tensor([BOS, EOS]),
+    "labels": torch.tensor([IGNORED, IGNORED]),
+    "position_ids": torch.arange(2),
+}
+"""A row without labels."""
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
@@ -264,6 +299,8 @@ def collate(items: Sequence[Item]) -> Item:
     if "position_ids" not in items[0]:
         lengths = torch.tensor([[len(item["input_ids"])] for item in items])
         return batch | {"attention_mask": (torch.arange(length) < lengths).long()}
+    if "place" in items[0]:
+        batch["place"] = torch.stack([item["place"] for item in items])
     # The padding counts from 0 again and so is one more sequence, which no other sees.
     positions = [torch.cat([item["position_ids"], torch.arange(length - len(item["position_ids"]))]) for item in items]
     return batch | {"position_ids": torch.stack(positions)}
