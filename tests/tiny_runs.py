@@ -34,9 +34,7 @@ def start(*arguments: object, before: str = "") -> subprocess.Popen[str]:
         before: What it executes first.
     """
     command = [sys.executable, "-c", before + PROGRAM, "train", *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ, **options
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish(*arguments: object, before: str = "") -> tuple[int, str]:
