@@ -74,7 +74,7 @@ def test_both_stages_train_together_and_learn_at_rates_of_their_own(plan: Traini
     after = TwoStageModel.from_pretrained(folder)
     moved = [
         max(
-            float((new - old).abs().max())
+            float((new - old).detach().abs().max())
             for old, new in zip(getattr(before, part).parameters(), getattr(after, part).parameters(), strict=True)
         )
         for part in ("planner", "detail")
