@@ -29,7 +29,8 @@ def prepare_row(row: dict[str, Any]) -> dict[str, int]:
 
 def batches_of_counts(shards: list[Shard], workers: int) -> Iterator[dict[str, Any]]:
     """The counts of all shards as they are done."""
-    made = ray.data.from_items(shards).map(prepare_row, concurrency=workers, num_cpus=1)
+    # As many blocks as shards, since a block is the work of one task.
+    made = ray.data.from_items(shards, override_num_blocks=len(shards)).map(prepare_row, concurrency=workers)
     yield from made.iter_rows()
 
 
@@ -46,9 +47,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shards, _ = plan_shards(find_files(options.tunes).files, folder)
     if options.address == "local":
-        ray.init("local", num_cpus=options.workers, include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=options.workers, include_dashboard=False)
     else:
         ray.init(options.address)
+    ray.data.DataContext.get_current().enable_progress_bars = False
     tunes = sum(counts["tunes"] for counts in batches_of_counts(shards, options.workers))
     ray.shutdown()
     print(f"{tunes:,} tunes in {len(shards):,} shards")

@@ -28,7 +28,7 @@ FINISHED = Path("run", "planner", "finished")
 def run(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     """Arguments of a run with a checkpoint after every step, and dropout, whose random state has to be kept."""
     tunes = copy_tunes(tune_books["ryansMammoth"][:24], tmp_path_factory.mktemp("ryan") / "tunes")
-    given = {"corpus": tunes, "stage": "planner", "planner-epochs": 6, "batch-size": 1, "max-length": 512,
+    given = {"corpus": tunes, "stage": "planner", "planner-epochs": 3, "batch-size": 1, "max-length": 512,
              "dropout": 0.1, "save-minutes": 1e-6, "processes": 1, "device": "cpu"}  # fmt: skip
     return [text for name, value in given.items() for text in (f"--{name}", value)]
 

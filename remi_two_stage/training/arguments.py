@@ -36,8 +36,9 @@ DETAIL_SIZES: dict[str, dict[str, int]] = {
 LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
 """Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
 EPOCHS = {"planner": 12.0, "detail": 5.0}
-FINE_TUNING_RATE, FINE_TUNING_EPOCHS = 3e-4, 10.0
-"""What a run that begins with a checkpoint has instead, for both stages."""
+FINE_TUNING_RATES = {"planner": 3e-4, "detail": 1e-4}
+FINE_TUNING_EPOCHS, FINE_TUNING_PATIENCE = 10.0, 3
+"""What a run that begins with another model has instead."""
 
 
 def _option(default: Any, text: str, choices: tuple[str, ...] = (), flag: str | None = None) -> Any:
@@ -81,10 +82,11 @@ class TrainingPlan:
         f"{FINE_TUNING_EPOCHS:g} with --from",
     )
     planner_learning_rate: float | None = _option(
-        None, f"highest rate of the planner; by its size if not given, {FINE_TUNING_RATE:g} with --from"
+        None, f"highest rate of the planner; by its size if not given, {FINE_TUNING_RATES['planner']:g} with --from"
     )
     detail_learning_rate: float | None = _option(
-        None, f"highest rate of the detail generator; by its size if not given, {FINE_TUNING_RATE:g} with --from"
+        None,
+        f"highest rate of the detail generator; by its size if not given, {FINE_TUNING_RATES['detail']:g} with --from",
     )
     batch_size: int = _option(2, "rows of --max-length tokens in a batch of one process")
     accumulation: int = _option(1, "batches that make one step")
@@ -105,7 +107,9 @@ class TrainingPlan:
     predicted_share: float = _option(0.5, "mixed: share of tunes with the planner's chords in the last epoch")
     joint_planner: str = _option("trained", "joint: whether the planner learns too", ("trained", "frozen"))
     patience: int | None = _option(
-        None, "stop after so many epochs without a lower held-out loss, and keep the best weights; never if not given"
+        None,
+        "stop after so many epochs without a lower held-out loss, and keep the best weights; never if not given, "
+        f"{FINE_TUNING_PATIENCE} with --from",
     )
     reading: str = _option(
         "memory", "whether the prepared tunes are held in memory or streamed from their files", ("memory", "stream")
@@ -199,8 +203,15 @@ class TrainingPlan:
 
     def learning_rate_of(self, stage: Stage) -> float:
         """The highest learning rate of a stage; of "joint", the detail generator's."""
-        given: float | None = getattr(self, f"{_model_of(stage)}_learning_rate")
-        return given or (FINE_TUNING_RATE if self.start_from else LEARNING_RATES[self.size_of(stage)])
+        model = _model_of(stage)
+        given: float | None = getattr(self, f"{model}_learning_rate")
+        return given or (FINE_TUNING_RATES[model] if self.start_from else LEARNING_RATES[self.size_of(stage)])
+
+    @property
+    def most_epochs_without_gain(self) -> int | None:
+        """After how many epochs without a lower held-out loss a stage stops; None is never."""
+        is_short = self.start_from is not None and self.reading == "memory"
+        return self.patience or (FINE_TUNING_PATIENCE if is_short else None)
 
     def predicted_share_in(self, epoch: int) -> float:
         """The share of tunes that have the planner's chords in an epoch, counted from 0: with `mixed` it rises in equal
@@ -224,7 +235,7 @@ class TrainingPlan:
                 f"{stage}_epochs": self.epochs_of(stage),
                 f"{stage}_learning_rate": self.learning_rate_of(stage),
             }
-        return self.to_dict() | found
+        return self.to_dict() | found | {"patience": self.most_epochs_without_gain}
 
     def command(self) -> str:
         """The command line that says the same: what is not at its default."""

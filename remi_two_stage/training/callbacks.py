@@ -48,6 +48,8 @@ class Epochs(TrainerCallback):
 class Progress(TrainerCallback):
     """One bar a stage, with the loss in nats a token, and a line after each epoch."""
 
+    bar: Any = None
+
     def __init__(self, stage: str) -> None:
         self.stage = stage
 
@@ -85,11 +87,10 @@ class Progress(TrainerCallback):
                     f"{math.exp(loss):.3f}, token accuracy {accuracy:.2%}"
                 )
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Close the bar."""
-        self.bar.close()
+    def close(self) -> None:
+        """Close the bar, however the run ended."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 class Checkpoints(TrainerCallback):

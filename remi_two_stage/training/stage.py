@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class StageTrainer(Trainer):
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
+            # With one of its own, beginning to read takes no number from the generator that dropout draws from.
+            generator=torch.Generator(),
             **batching,
         )
 
@@ -207,7 +210,7 @@ def train_stage(
     folder = plan.run_folder / stage
     args = _arguments(stage, plan, folder)
     agree = agreement(args.device)
-    interruption = Interruption(agree)
+    interruption, progress = Interruption(agree), Progress(stage)
     trainer = StageTrainer(
         stage,
         model=model,
@@ -215,15 +218,16 @@ def train_stage(
         train_dataset=train,
         eval_dataset=valid,
         planner_rate=plan.learning_rate_of("planner") if stage == "joint" and plan.joint_planner == "trained" else None,
-        callbacks=[Epochs(), *callbacks, Progress(stage), Checkpoints(60 * plan.save_minutes, agree), interruption],
+        callbacks=[Epochs(), *callbacks, progress, Checkpoints(60 * plan.save_minutes, agree), interruption],
     )
-    if plan.patience is not None:
-        trainer.add_callback(EarlyStopping(folder / "best", plan.patience, trainer.save_weights))
+    if plan.most_epochs_without_gain is not None:
+        best = EarlyStopping(folder / "best", plan.most_epochs_without_gain, trainer.save_weights)
+        trainer.add_callback(best)
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(folder)
     if checkpoint is not None:
         trainer.go_on(checkpoint)
-    with interruption.heeded():
+    with interruption.heeded(), closing(progress):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if interruption.was_heeded:
         raise KeyboardInterrupt(f"stopped after step {trainer.state.global_step}; the same command goes on from there")
