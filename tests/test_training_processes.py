@@ -13,15 +13,13 @@ from remi_two_stage.data.batches import SharedBatches
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from accelerate import PartialState
 from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import TrainingPlan
 from remi_two_stage.training.trainer import TwoStageTrainer
 arguments.PLANNER_SIZES["tiny"] = arguments.DETAIL_SIZES["tiny"] = {TINY}
-for stage in ("planner", "joint"):
+for stage, source in (("planner", "gold"), ("joint", "mixed")):
     plan = TrainingPlan(sys.argv[1], Path(sys.argv[2], stage), stage=stage, batch_size=int(sys.argv[3]), max_length=512,
-                        planner_epochs=2, detail_epochs=2, plan_source=sys.argv[4], device="cpu", processes=1)
-    plan = plan if stage == "joint" else TrainingPlan.of(**plan.to_dict() | {{"plan_source": "gold"}})
+                        planner_epochs=2, detail_epochs=2, plan_source=source, device="cpu", processes=1)
     TwoStageTrainer(plan).train()
 """
 
@@ -58,7 +56,7 @@ def test_two_processes_have_the_losses_of_one(tunes: Path, tmp_path: Path) -> No
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     one, two = tmp_path / "one", tmp_path / "two"
-    alone = [sys.executable, str(program), str(tunes), str(one), "2", "mixed"]
+    alone = [sys.executable, str(program), str(tunes), str(one), "2"]
     launch = [
         sys.executable,
         "-m",
@@ -70,7 +68,7 @@ def test_two_processes_have_the_losses_of_one(tunes: Path, tmp_path: Path) -> No
         "1",
     ]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    for command in (alone, [*launch, str(program), str(tunes), str(two), "1", "mixed"]):
+    for command in (alone, [*launch, str(program), str(tunes), str(two), "1"]):
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count("splits    train") == 2  # once a stage, not once a process
