@@ -129,7 +129,7 @@ def gpt2(name: str) -> GPT2LMHeadModel:
 def main() -> None:
     """Print a line a model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forms", nargs="*", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--forms", nargs="*", choices=FORMS, default=FORMS)
     parser.add_argument("--size", choices=DETAIL_SIZES, default="small")
     parser.add_argument("--rows", type=int, default=2, help=f"rows of {ROW_LENGTH} tokens in a step")
     parser.add_argument("--steps", type=int, default=5, help="steps to time")

@@ -70,7 +70,7 @@ class TrainingPlan:
     model_size: str = _option("tiny", "size of both stages, as in hub_configs", tuple(PLANNER_SIZES))
     planner_size: str | None = _option(None, "size of the planner, if not --model-size", tuple(PLANNER_SIZES))
     detail_size: str | None = _option(None, "size of the detail generator, if not --model-size", tuple(DETAIL_SIZES))
-    relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", tuple(FORMS))
+    relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", FORMS)
     planner_epochs: float | None = _option(
         None,
         f"times that the planner sees the training tunes; {EPOCHS['planner']:g} if not given, {FINE_TUNING_EPOCHS:g} "
