@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from full_disk import largest_file
 from safetensors.torch import load_file
+from tiny_runs import TINY
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from remi_two_stage.core.codec import decode
@@ -19,10 +21,9 @@ from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.material import find_material
+from remi_two_stage.training.run_folder import last_checkpoint
 from remi_two_stage.training.stage import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
-
-TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +47,15 @@ def plan(reels: Path, tmp_path: Path) -> TrainingPlan:
     )
 
 
-class RowsWithCtrlC(PackedRows):
-    """Rows during whose ninth reading somebody presses Ctrl-C."""
+class InterruptedRows(PackedRows):
+    """Rows during whose ninth reading somebody presses Ctrl-C, or a batch system ends the job."""
 
-    reads = 0
+    reads, signal = 0, signal.SIGINT
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, index: int | None) -> Item:
         self.reads += 1
         if self.reads == 9:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.signal)
         return super().__getitem__(index)
 
 
@@ -64,6 +65,10 @@ def rows_of(stage: Stage, plan: TrainingPlan) -> tuple[PackedRows, PackedRows]:
     assert isinstance(rows[0], PackedRows)
     assert isinstance(rows[1], PackedRows)
     return rows
+
+
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def trained(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: PackedRows) -> BarPlannerModel:
@@ -114,15 +119,42 @@ def test_every_parameter_changes_and_the_held_out_loss_falls(stage: Stage, plan:
     assert mean_loss(after, valid) < mean_loss(before, valid)
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights_as_an_unbroken_one(plan: TrainingPlan, tmp_path: Path) -> None:
+@pytest.fixture
+def unbroken(plan: TrainingPlan, tmp_path: Path) -> tuple[TrainingPlan, BarPlannerModel]:
+    """A run with dropout, whose random state has to be kept, and what it ends with when nothing happens."""
     plan = replace(plan, planner_epochs=6, dropout=0.1, max_length=512)
+    return plan, trained("planner", replace(plan, output=tmp_path / "unbroken"), *rows_of("planner", plan))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_goes_on_to_the_same_weights_as_an_unbroken_one(
+    number: signal.Signals, unbroken: tuple[TrainingPlan, BarPlannerModel]
+) -> None:
+    plan, expected = unbroken
     train, valid = rows_of("planner", plan)
-    unbroken = trained("planner", replace(plan, output=tmp_path / "unbroken"), train, valid)
+    stopped = InterruptedRows(train.pieces, plan.max_length)
+    stopped.signal = number
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        trained("planner", plan, RowsWithCtrlC(train.pieces, plan.max_length), valid)
-    resumed = trained("planner", plan, train, valid)
-    for (name, expected), found in zip(unbroken.named_parameters(), resumed.parameters(), strict=True):
-        assert torch.equal(expected, found), name
+        trained("planner", plan, stopped, valid)
+    assert same(expected, trained("planner", plan, train, valid))
+
+
+def test_a_full_disk_stops_a_run_with_one_line_and_costs_no_more_than_the_steps_since(
+    unbroken: tuple[TrainingPlan, BarPlannerModel],
+) -> None:
+    plan, expected = unbroken
+    train, valid = rows_of("planner", plan)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        trained("planner", plan, InterruptedRows(train.pieces, plan.max_length), valid)
+    (kept,) = (plan.run_folder / "planner").glob("checkpoint-*")
+    for size in (60_000, 200_000):  # the weights do not fit, then those fit and the optimizer's state does not
+        with (
+            largest_file(size),
+            pytest.raises(CheckpointError, match=r"cannot be written: .* make room and start again"),
+        ):
+            trained("planner", plan, train, valid)
+        assert last_checkpoint(plan.run_folder / "planner") == kept
+    assert same(expected, trained("planner", plan, train, valid))
 
 
 def test_a_finished_run_is_not_trained_again(plan: TrainingPlan) -> None:
