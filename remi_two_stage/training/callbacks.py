@@ -28,6 +28,11 @@ def epoch_of(state: TrainerState) -> int:
     return int(state.epoch or 0)
 
 
+def _ends_epoch(state: TrainerState) -> bool:
+    """Whether this step is an epoch's last: what is saved then, is saved after the evaluation and only once."""
+    return state.epoch is not None and state.epoch == epoch_of(state)
+
+
 class Epochs(TrainerCallback):
     """Tells the training rows and their order which epoch it is, with any number of processes."""
 
@@ -103,7 +108,8 @@ class Checkpoints(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time."""
-        if self._agree(time.monotonic() - self.last >= self.seconds):
+        is_due = self._agree(time.monotonic() - self.last >= self.seconds)
+        if is_due and not _ends_epoch(state):
             control.should_save = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -155,13 +161,14 @@ class Interruption(TrainerCallback):
         """Save and stop when asked to."""
         self.was_heeded = self._agree(self._was_requested)
         if self.was_heeded:
-            control.should_save = control.should_training_stop = True
+            control.should_training_stop = True
+            control.should_save = control.should_save or not _ends_epoch(state)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Do not keep whoever stops the run waiting for an evaluation."""
-        if self.was_heeded:
+        """In the middle of an epoch there is nothing to measure, and the step is saved already."""
+        if self.was_heeded and not _ends_epoch(state):
             control.should_save = control.should_evaluate = False
 
 

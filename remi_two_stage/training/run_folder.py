@@ -53,7 +53,8 @@ def keep_or_compare(plan: TrainingPlan, fingerprint: str) -> None:
                 f"{plan.output} holds a run with other arguments ({'; '.join(changed)}); "
                 "give the same ones to go on with it, or another --output"
             )
-        if (plan.run_folder / "corpus").read_text(encoding="utf-8") != fingerprint:
+        known = plan.run_folder / "corpus"
+        if known.exists() and known.read_text(encoding="utf-8") != fingerprint:
             raise CheckpointError(
                 f"{plan.output} holds a run that began before {plan.corpus} changed; name another --output"
             )

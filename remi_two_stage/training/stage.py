@@ -154,7 +154,8 @@ class StageTrainer(Trainer):
         """Write the model alone; called by all processes, over which its weights may be spread."""
         weights = self.accelerator.get_state_dict(self.model_wrapped)
         model: Any = self.accelerator.unwrap_model(self.model_wrapped)
-        model.save_pretrained(folder, is_main_process=self.args.should_save, state_dict=weights)
+        if self.args.should_save:
+            model.save_pretrained(folder, state_dict=weights)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write a checkpoint, mark it when all processes have written theirs, and remove the older ones after that."""
@@ -209,8 +210,8 @@ def train_stage(
     """
     folder = plan.run_folder / stage
     args = _arguments(stage, plan, folder)
-    agree = agreement(args.device)
-    interruption, progress = Interruption(agree), Progress(stage)
+    interruption, progress = Interruption(agreement(args.device)), Progress(stage)
+    checkpoints = Checkpoints(60 * plan.save_minutes, agreement(args.device))
     trainer = StageTrainer(
         stage,
         model=model,
@@ -218,7 +219,7 @@ def train_stage(
         train_dataset=train,
         eval_dataset=valid,
         planner_rate=plan.learning_rate_of("planner") if stage == "joint" and plan.joint_planner == "trained" else None,
-        callbacks=[Epochs(), *callbacks, progress, Checkpoints(60 * plan.save_minutes, agree), interruption],
+        callbacks=[Epochs(), *callbacks, progress, checkpoints, interruption],
     )
     if plan.most_epochs_without_gain is not None:
         best = EarlyStopping(folder / "best", plan.most_epochs_without_gain, trainer.save_weights)

@@ -144,7 +144,7 @@ class TwoStageTrainer:
     def _save_record(self, material: Material) -> None:
         """Write training.json, with the held-out losses of the model as it was saved."""
         plan = self.plan
-        model = TwoStageModel.from_pretrained(plan.output, dtype=torch.float32).eval()
+        model = TwoStageModel.from_pretrained(plan.output, dtype=torch.float32).eval().to(PartialState().device)
         stages: dict[Stage, StageModel] = {"planner": model.planner, "detail": model.detail}
         sizes = {"train": material.training_tunes} | {name: len(tunes) for name, tunes in material.held_out.items()}
         losses = {
