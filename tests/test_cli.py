@@ -114,6 +114,8 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
+        (["train", "--corpus", "music21"], "--output must be given, as a flag or in a --config file"),
+        (["train", "--config", "no-such.json"], "the config 'no-such.json' cannot be read"),
         (["evaluate", "--corpus", "no-such-folder"], "no-such-folder"),
     ],
 )
@@ -152,7 +154,7 @@ def test_a_corpus_that_is_no_music_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--corpus", "music21"], "the following arguments are required: --output"),
+        (["prepare", "--processes", "2"], "the following arguments are required: --corpus"),
         (["compose", "--bars", "x"], "argument --bars: invalid int value: 'x'"),
         (["sing"], "invalid choice: 'sing'"),
     ],
