@@ -11,9 +11,7 @@ set -euo pipefail
 processes=$1
 shift
 flags=(--num_processes "$processes" --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0)
+# Accelerate's word for processes of one machine; without GPUs they compute on the CPU.
 ((processes > 1)) && flags+=(--multi_gpu)
-if ! python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
-    flags=("${flags[@]/--multi_gpu/--cpu}")
-fi
 # shellcheck disable=SC2086 # several flags in one variable are meant to be split
 exec accelerate launch "${flags[@]}" ${ACCELERATE_FLAGS:-} --module remi_two_stage.cli train "$@"

@@ -57,17 +57,8 @@ def test_two_processes_have_the_losses_of_one(tunes: Path, tmp_path: Path) -> No
     program.write_text(PROGRAM)
     one, two = tmp_path / "one", tmp_path / "two"
     alone = [sys.executable, str(program), str(tunes), str(one), "2"]
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-    ]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
     for command in (alone, [*launch, str(program), str(tunes), str(two), "1"]):
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
