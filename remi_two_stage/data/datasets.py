@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import random
 from array import array
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import ClassVar
 
 import torch
@@ -220,7 +220,7 @@ def _with_a_voice_first(names: list[str], draw: random.Random) -> list[str]:
 
 
 class PackedRows(Dataset[Item]):
-    """Rows of at most `row_length` tokens, each made of whole pieces of a dataset by best fit.
+    """Rows of at most `row_length` tokens, each made of whole pieces of a dataset (`pack`).
 
     Items are {"input_ids", "labels", "position_ids"}, int64 [up to row_length]. Which pieces share a row depends on
     their lengths alone.
@@ -274,19 +274,44 @@ NO_ROW: Item = {
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Indices of `lengths` in rows whose sums are at most `capacity`: best-fit decreasing, n log n."""
-    rows: list[list[int]] = []
-    room: list[tuple[int, int]] = []
-    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
-        tightest = bisect_left(room, (lengths[index], 0))
-        if tightest == len(room):
-            rows.append([])
-            free, row = capacity, len(rows) - 1
-        else:
-            free, row = room.pop(tightest)
-        rows[row].append(index)
-        insort(room, (free - lengths[index], row))
+    """Indices of `lengths` in rows whose sums are at most `capacity`: each row takes the longest piece left, and those
+    of the others that fill it best (minimum bin slack, Gupta and Ho 1999).
+    """
+    left: dict[int, list[int]] = {}
+    for index in reversed(range(len(lengths))):
+        left.setdefault(lengths[index], []).append(index)
+    rows = []
+    while left:
+        longest = max(left)
+        counts = {length: len(left[length]) - (length == longest) for length in sorted(left, reverse=True)}
+        row = [longest, *_best_filling(counts, capacity - longest)]
+        rows.append([left[length].pop() for length in row])
+        for length in set(row):
+            if not left[length]:
+                del left[length]
     return rows
+
+
+def _best_filling(counts: Mapping[int, int], room: int) -> list[int]:
+    """Lengths, each at most as often as there are of it, whose sum comes nearest to `room` from below.
+
+    Sums that can be reached are the bits of one number.
+    """
+    reached, steps = 1, [(0, 1)]
+    fitting = {length: min(count, room // length) for length, count in counts.items() if length <= room}
+    for length in chain.from_iterable(map(repeat, fitting, fitting.values())):
+        more = (reached | reached << length) & ((1 << room + 1) - 1)
+        if more != reached:
+            reached = more
+            steps.append((length, reached))
+        if reached >> room:
+            break
+    total, taken = reached.bit_length() - 1, []
+    for (length, _), (_, before) in zip(reversed(steps[1:]), reversed(steps[:-1]), strict=True):
+        if not before >> total & 1:
+            taken.append(length)
+            total -= length
+    return taken
 
 
 def collate(items: Sequence[Item]) -> Item:
