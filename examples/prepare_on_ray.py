@@ -27,10 +27,10 @@ def prepare_row(row: dict[str, Any]) -> dict[str, int]:
     return prepare_shard(shard).counts()
 
 
-def batches_of_counts(shards: list[Shard], workers: int) -> Iterator[dict[str, Any]]:
+def counts_of(shards: list[Shard]) -> Iterator[dict[str, Any]]:
     """The counts of all shards as they are done."""
     # As many blocks as shards, since a block is the work of one task.
-    made = ray.data.from_items(shards, override_num_blocks=len(shards)).map(prepare_row, concurrency=workers)
+    made = ray.data.from_items(shards, override_num_blocks=len(shards)).map(prepare_row)
     yield from made.iter_rows()
 
 
@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("tunes", help="music21, a folder, a .zip archive, or a glob in quotes")
     parser.add_argument("output", type=Path, help="folder for the prepared corpus")
     parser.add_argument("--address", default="local", help="of the cluster (default: %(default)s, this machine alone)")
-    parser.add_argument("--workers", type=int, default=2, help="shards made at once (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="shards made at once on this machine alone (default: %(default)s)"
+    )
     options = parser.parse_args()
 
     folder = options.output.absolute() / SHARDS
@@ -51,7 +53,7 @@ def main() -> None:
     else:
         ray.init(options.address)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    tunes = sum(counts["tunes"] for counts in batches_of_counts(shards, options.workers))
+    tunes = sum(counts["tunes"] for counts in counts_of(shards))
     ray.shutdown()
     print(f"{tunes:,} tunes in {len(shards):,} shards")
     print(prepare_corpus(Preparation(options.tunes, options.output)).report())
