@@ -43,6 +43,8 @@ _MODULES = {
     "scores.piano_roll": ("piano_roll",),
     "scores.read_abc": ("read_abc",),
     "scores.sound": ("wav_bytes",),
+    "training.arguments": ("TrainingPlan",),
+    "training.trainer": ("TwoStageTrainer",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -134,6 +134,8 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
+        (["train", "--corpus", "music21"], "--output must be given, as a flag or in a --config file"),
+        (["train", "--config", "no-such.json"], "the config 'no-such.json' cannot be read"),
         (["evaluate", "--corpus", "no-such-folder"], "no-such-folder"),
     ],
 )
@@ -172,7 +174,7 @@ def test_a_corpus_that_is_no_music_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--corpus", "music21"], "train: error: Missing option '--output'"),
+        (["prepare", "--processes", "2"], "prepare: error: Missing option '--corpus'"),
         (["train", "--corpus", "music21", "--output", "x", "--stage", "all of it"], "is not one of 'all', 'planner'"),
         (["compose", "--bars", "x"], "Invalid value for '--bars': 'x' is not a valid integer"),
         (["compose", "--colour", "red"], "No such option '--colour'"),

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
+
+from ..training.arguments import flag_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -75,22 +78,44 @@ def with_flags(**kinds: type[DataclassInstance]) -> Callable[[Function], Functio
         for kind in reversed(kinds.values()):
             hints = typing.get_type_hints(kind)
             for option in reversed(dataclasses.fields(kind)):
-                _flag_of(option, hints[option.name])(called)
+                _flag(option, hints[option.name], option.default is dataclasses.MISSING)(called)
         return called
 
     return decorate
 
 
-def _flag_of(option: dataclasses.Field[Any], hint: Any) -> Callable[[Function], Function]:
+def with_given_flags(kind: type[DataclassInstance]) -> Callable[[Function], Function]:
+    """Give a function a flag for each field of a dataclass, none of them required; it is called with `given`, the
+    fields whose flags were typed.
+    """
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def called(**options: Any) -> Any:
+            source = click.get_current_context().get_parameter_source
+            values = {option.name: options.pop(option.name) for option in dataclasses.fields(kind)}
+            given = {name: value for name, value in values.items() if source(name) is ParameterSource.COMMANDLINE}
+            return function(**options, given=given)
+
+        hints = typing.get_type_hints(kind)
+        for option in reversed(dataclasses.fields(kind)):
+            _flag(option, hints[option.name], False)(called)
+        return called
+
+    return decorate
+
+
+def _flag(option: dataclasses.Field[Any], hint: Any, is_required: bool) -> Callable[[Function], Function]:
     kind = (typing.get_args(hint) or (hint,))[0]
     completions = option.metadata.get("completions", ())
-    is_required = option.default is dataclasses.MISSING
-    default: dict[str, Any] = {"required": True} if is_required else {"default": option.default}
+    has_default = option.default is not dataclasses.MISSING
+    default: dict[str, Any] = {"default": option.default} if has_default else {"required": is_required}
     return click.option(
-        "--" + option.name.replace("_", "-"),
+        flag_of(option),
+        option.name,
         type=_type_of_value(kind, option.metadata.get("choices")),
         is_flag=kind is bool or None,
-        show_default=not is_required and option.default not in (None, "") and kind is not bool,
+        show_default=has_default and option.default not in (None, "") and kind is not bool,
         help=option.metadata["help"],
         shell_complete=functools.partial(_completed, completions) if completions else None,
         **default,

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import click
 
 from ..data.arguments import Preparation
 from ..training.arguments import TrainingPlan
 from .composing import keep_libraries_quiet
-from .flags import command, with_flags
+from .flags import command, with_flags, with_given_flags
 from .reporting import Reporting
 
 
@@ -43,13 +45,20 @@ def prepare(preparation: Preparation, reporting: Reporting) -> None:
         "The planner alone; the detail generator later",
     ),
 )
-@with_flags(plan=TrainingPlan, reporting=Reporting)
-def train(plan: TrainingPlan, reporting: Reporting) -> None:
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="JSON file with fields by name, such as a run's arguments.json; flags come first",
+)
+@with_given_flags(TrainingPlan)
+@with_flags(reporting=Reporting)
+def train(config: Path | None, given: dict[str, Any], reporting: Reporting) -> None:
     """Train both stages on a corpus; the same command goes on with a stopped run."""
-    from ..training.trainer import train_two_stage
+    plan = TrainingPlan.of(config, **given)
+    from ..training.trainer import TwoStageTrainer
 
     with _remarks_apart(reporting):
-        folder = train_two_stage(plan)
+        folder = TwoStageTrainer(plan).train()
     reporting.result(f"wrote {folder}", {"model": str(folder)})
 
 
