@@ -15,6 +15,7 @@ import click
 
 from ..core.errors import RemiError
 from . import composing, going_on, learning, showing
+from .flags import CONTEXT
 
 NAME = "remi-two-stage"
 
@@ -27,7 +28,7 @@ class _Group(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Group, context_settings=CONTEXT)
 @click.version_option(import_module("remi_two_stage").__version__, message="%(prog)s %(version)s")
 def application() -> None:
     """Compose music in two stages: a chord plan, then the notes."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""How every command asks for help and shows it."""
+
 
 class Command(click.Command):
     """A command whose help ends in examples.
@@ -50,7 +53,7 @@ class Command(click.Command):
 
 def command(name: str, *examples: tuple[str, str]) -> Callable[[Function], Command]:
     """Make a function a command; its docstring is the help."""
-    return click.command(name, cls=Command, examples=examples)
+    return click.command(name, cls=Command, examples=examples, context_settings=CONTEXT)
 
 
 def flag(default: Any, text: str, choices: Sequence[str] = (), completions: Sequence[str] = ()) -> Any:
