@@ -3,7 +3,7 @@
     core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no music21
     scores/         files and music21 scores <-> Piece; the chords heard in a piece
     composer.py     Composer: plan, realize, compose, extend, rewrite, harmonize
-    requests.py     what may be asked of it; prompts.py: what the stages go on from
+    prompts.py      what the stages go on from
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
     evaluation/     held-out likelihood beside n-gram models
@@ -30,11 +30,11 @@ _MODULES = {
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
     "core.plan": ("Plan",),
+    "core.request": ("Request", "Sampling"),
     "core.tokenization_remi": ("REMIABCTokenizer",),
     "core.write_abc": ("write_abc",),
     "data.abc_corpus": ("AbcCorpus", "register"),
     "data.datasets": ("BarChordDataset", "FullDetailDataset"),
-    "requests": ("Request", "Sampling"),
     "scores.formats": ("read_score", "write_score"),
     "scores.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .composer import Composer, Progress
     from .core.piece import Piece
-    from .requests import Sampling
+    from .core.request import Sampling
 
 Fields = TypeVar("Fields", bound="DataclassInstance")
 
@@ -148,7 +148,7 @@ def _add_realize(commands: Any) -> None:
 
 
 def _compose(options: argparse.Namespace) -> None:
-    from .requests import Request
+    from .core.request import Request
 
     request = Request(bars=options.bars, **_request(options))
     if not 1 <= options.count <= MOST_AT_ONCE:
@@ -262,7 +262,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
     import torch
 
     from .composer import Composer
-    from .requests import Sampling
+    from .core.request import Sampling
 
     _quiet()
     # A step of a small model is too short to share among threads, and waits for them where other work runs.

@@ -7,36 +7,23 @@ same as if it had been asked for alone. The same request with the same seed, on 
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from .core.codec import decode
-from .core.decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
+from .core.composing_remi import Prompt, notes_prompt, piece_over, plan_of, plan_prompt, write
+from .core.decoding_remi import Report
 from .core.errors import CheckpointError, RemiError, RequestError
 from .core.generation_remi import GrammarGenerationMixin
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
 from .core.plan import Plan
+from .core.request import DEFAULT_SAMPLING, FOUR_PARTS, Request, Sampling, check_bars
 from .core.vocabulary import MAX_BARS, token_names
 from .core.weights_remi import StageWeights
-from .prompts import Extension, Harmonization, Prompt, Rewriting, notes_over, plan_for
-from .requests import (
-    DEFAULT_SAMPLING,
-    FOUR_PARTS,
-    Request,
-    Sampling,
-    check_bars,
-    check_piece,
-    check_seed,
-    numbered_bars,
-)
+from .prompts import Extension, Harmonization, Rewriting, check_piece, numbered_bars
 
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
@@ -123,12 +110,9 @@ class Composer:
         progress: Progress | None = None,
     ) -> list[Plan]:
         """Write a chord plan for each request."""
-        prompts = [plan_for(request) for request in requests]
+        prompts = [plan_prompt(request) for request in requests]
         written = self._write(self.model.planner, prompts, seed, sampling, progress)
-        return [
-            Plan.of(replace(decode(tokens).in_key(request.tonality.tonic), tempo=request.tempo))
-            for request, tokens in zip(requests, written, strict=True)
-        ]
+        return [plan_of(request, tokens) for request, tokens in zip(requests, written, strict=True)]
 
     def realize(
         self,
@@ -168,9 +152,9 @@ class Composer:
         for plan in plans:
             if not isinstance(plan, Plan):
                 raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
-        prompts = [notes_over(plan.skeleton) for plan in plans]
+        prompts = [notes_prompt(plan) for plan in plans]
         written = self._write(self.model.detail, prompts, seed, sampling, progress)
-        return [_over_plan(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
+        return [piece_over(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
 
     def compose(
         self,
@@ -336,23 +320,11 @@ class Composer:
         progress: Progress | None,
     ) -> list[list[str]]:
         """Token names of the sequence that a stage writes after each prompt, the best of its candidates."""
-        check_seed(seed)
-        base = secrets.randbits(31) if seed is None else seed
-        seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
-        rows = [(prompt, own) for prompt, several in zip(prompts, seeds, strict=True) for own in several]
-        starts = [
-            Start(prompt.ids, read_prompt(prompt.form, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
-            for prompt, own in rows
-        ]
         report = None
         if progress is not None:
-            report = _bar_counter(
-                progress, "plan" if stage is self.model.planner else "notes", [p.bars for p, _ in rows]
-            )
-        written = iter(decode_rows(self._int8_weights.get(stage, stage), starts, sampling, report=report))
-        best = [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")) for _ in prompts]
-        names = token_names()
-        return [[names[token] for token in row.ids] for row in best]
+            bars = [prompt.bars for prompt in prompts for _ in range(sampling.candidates)]
+            report = _bar_counter(progress, "plan" if stage is self.model.planner else "notes", bars)
+        return write(self._int8_weights.get(stage, stage), prompts, seed, sampling, report)
 
 
 def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:
@@ -364,11 +336,3 @@ def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:
         progress(stage, sum(begun), sum(bars))
 
     return report
-
-
-def _over_plan(plan: Plan, tokens: list[str]) -> Piece:
-    """The piece that was written over a plan, with what tokens do not say."""
-    given = plan.skeleton
-    title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
-    piece = decode(tokens).in_key(given.key.tonic)
-    return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)

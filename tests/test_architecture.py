@@ -25,7 +25,7 @@ CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 LAYERS = (
     {"core"},
     {"scores"},
-    {"composer", "prompts", "requests", "data"},
+    {"composer", "prompts", "data"},
     {"training", "evaluation", "hub"},
     {"cli", "demo", "__main__"},
 )
@@ -41,12 +41,13 @@ CORE_LAYERS = (
         "abc_values",
         "write_abc",
         "drawing",
+        "request",
         "configuration_remi",
     },
     {"tokenization_remi", "attention_remi", "blockwise_remi", "coordinates_remi"},
     {"weights_remi", "incremental_remi", "decoding_remi"},
     {"modeling_remi", "generation_remi"},
-    {"pipeline_remi"},
+    {"composing_remi", "pipeline_remi"},
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1] - {"configuration_remi"}
 TORCH_FREE = [

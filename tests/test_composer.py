@@ -17,8 +17,8 @@ from remi_two_stage.core.forms import extract_chord_sequence, infilling_sequence
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.request import Sampling
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
-from remi_two_stage.requests import Sampling
 
 TINY = {
     "hidden_size": 32,

@@ -80,6 +80,11 @@ def detail_sequence(tokens: Sequence[str]) -> list[str]:
     return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[first_bar(tokens) :]]
 
 
+def up_to_detail(sequence: Sequence[str]) -> list[str]:
+    """What is given of a sequence: all up to `<Detail>`, which is the last token returned."""
+    return list(sequence[: sequence.index("<Detail>") + 1])
+
+
 def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
     """The form "infilling" of a piece in the form "full".
 
