@@ -7,6 +7,7 @@
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
     evaluation/     held-out likelihood beside n-gram models
+    hub.py          what a repository on the Hub holds, and pushing it; card.py: its card
     cli.py          the command `remi-two-stage`
     pretrained/     the checkpoint that ships with the package
 
@@ -23,12 +24,13 @@ _MODULES = {
     "core.forms": ("extract_chord_sequence",),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
-        "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "RemiError",
-        "RequestError", "ScoreError", "ScoreFormatError",
+        "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "HubError",
+        "RemiError", "RequestError", "ScoreError", "ScoreFormatError",
     ),
     "core.generation_remi": ("detail_prompts",),
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
+    "core.pipeline_remi": ("MusicGenerationPipeline",),
     "core.plan": ("Plan",),
     "core.request": ("Request", "Sampling"),
     "core.tokenization_remi": ("REMIABCTokenizer",),

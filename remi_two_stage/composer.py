@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
+from huggingface_hub import EvalResult, is_offline_mode
 
 from .core.composing_remi import Prompt, notes_prompt, piece_over, plan_of, plan_prompt, write
 from .core.decoding_remi import Report
 from .core.errors import CheckpointError, RemiError, RequestError
 from .core.generation_remi import GrammarGenerationMixin
+from .core.loading_remi import refuse_pickles
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
 from .core.plan import Plan
@@ -50,33 +52,48 @@ class Composer:
         self._int8_weights = {stage: StageWeights(stage, int8=True) for stage in stages}
 
     @classmethod
-    def from_pretrained(cls, path_or_repo: str | Path | None = None, int8: bool = False) -> Composer:
+    def from_pretrained(
+        cls, path_or_repo: str | Path | None = None, int8: bool = False, revision: str | None = None
+    ) -> Composer:
         """Load a model folder or a Hub repository, in float32; None is the checkpoint that ships with the package.
 
         Args:
             int8: As in `Composer`.
+            revision: Branch, tag or commit of a repository; None is its main branch.
 
         Raises:
-            CheckpointError: there is no such model, or it is incomplete.
+            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+            RequestError: a revision of a folder.
         """
-        source = EMBEDDED if path_or_repo is None else path_or_repo
-        if not Path(source).is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
-            raise CheckpointError(
-                f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
-            )
-        try:
-            model = TwoStageModel.from_pretrained(source, dtype=torch.float32)
-        except RemiError:
-            raise
-        except Exception as error:  # transformers, safetensors and the Hub's client each have errors of their own
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(f"no model can be loaded from {str(source)!r}: {reason}") from error
-        if model.config.vocab_size != len(token_names()):
-            raise CheckpointError(
-                f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
-                f"{len(token_names())}; train it again with this version"
-            )
-        return cls(model, int8)
+        return cls(load_model(EMBEDDED if path_or_repo is None else path_or_repo, revision), int8)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        metrics: Sequence[EvalResult] = (),
+    ) -> str:
+        """Push model, tokenizer, pipeline, example and card in one commit; pushed again, only what has changed.
+
+        Args:
+            repository: As user/name; made if it is not there.
+            private: Whether others are kept from seeing it; None is the Hub's own default.
+            revision: A branch, made if it is not there; None is the main one.
+            token: The Hub's key to your account; None is that of `hf auth login`.
+            metrics: Held-out losses for the card, which `card.metrics_of_table` makes of what `compare_likelihood`
+                found.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            HubError: the Hub cannot be reached or refuses; what can be seen there is unchanged.
+        """
+        return cast(
+            str, self.model.push_to_hub(repository, private=private, revision=revision, token=token, metrics=metrics)
+        )
 
     def plan(
         self,
@@ -325,6 +342,51 @@ class Composer:
             bars = [prompt.bars for prompt in prompts for _ in range(sampling.candidates)]
             report = _bar_counter(progress, "plan" if stage is self.model.planner else "notes", bars)
         return write(self._int8_weights.get(stage, stage), prompts, seed, sampling, report)
+
+
+def load_model(
+    source: str | Path, revision: str | None = None, dtype: torch.dtype | Literal["auto"] = torch.float32
+) -> TwoStageModel:
+    """Load both stages from a folder or a Hub repository, whose code is not run.
+
+    Args:
+        revision: Branch, tag or commit of a repository.
+        dtype: Of the weights; "auto" is that in which they are stored.
+
+    Raises:
+        CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+        RequestError: a revision of a folder.
+    """
+    refuse_pickles(source, {})
+    is_folder = Path(source).is_dir()
+    if not is_folder and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+        raise CheckpointError(
+            f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
+        )
+    if is_folder and revision is not None:
+        raise RequestError(f"{str(source)!r} is a folder, which has no revision {revision!r}; leave it out")
+    try:
+        model: TwoStageModel = TwoStageModel.from_pretrained(source, revision=revision or "main", dtype=dtype)
+    except RemiError:
+        raise
+    except Exception as error:  # transformers, safetensors and the Hub's client each have errors of their own
+        raise CheckpointError(_why_not_loaded(str(source), is_folder, error)) from error
+    if model.config.vocab_size != len(token_names()):
+        raise CheckpointError(
+            f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
+            f"{len(token_names())}; train it again with this version"
+        )
+    return model
+
+
+def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
+    if not is_folder and is_offline_mode():
+        return (
+            f"offline mode is on (HF_HUB_OFFLINE), and {source!r} is not in the cache, or not all of it; load it once "
+            "with the network, or give a folder"
+        )
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"no model can be loaded from {source!r}: {reason}"
 
 
 def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:

@@ -26,7 +26,7 @@ LAYERS = (
     {"core"},
     {"scores"},
     {"composer", "prompts", "data"},
-    {"training", "evaluation", "hub"},
+    {"training", "evaluation", "hub", "card"},
     {"cli", "demo", "__main__"},
 )
 CORE_LAYERS = (
@@ -45,7 +45,7 @@ CORE_LAYERS = (
         "configuration_remi",
     },
     {"tokenization_remi", "attention_remi", "blockwise_remi", "coordinates_remi"},
-    {"weights_remi", "incremental_remi", "decoding_remi"},
+    {"weights_remi", "incremental_remi", "decoding_remi", "loading_remi"},
     {"modeling_remi", "generation_remi"},
     {"composing_remi", "pipeline_remi"},
 )
@@ -56,8 +56,8 @@ TORCH_FREE = [
     if module.parts[0] == "scores" or (module in CORE_MODULES and module.stem in TORCH_FREE_CORE)
 ]
 BRINGS_TORCH = {"torch", "transformers", "accelerate"}
-# tokenizers and huggingface_hub come with every transformers
-ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers", "tokenizers", "huggingface_hub"}
+# tokenizers, safetensors and huggingface_hub come with every transformers
+ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 LONGEST_FILE = 500
 
 

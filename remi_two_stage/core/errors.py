@@ -9,6 +9,7 @@
     ├── ChordError                a chord or a chord plan that cannot be understood
     ├── RequestError              an argument out of range: a metre, a key, a number of bars, a style, a seed
     ├── CheckpointError           a model folder that is missing, incomplete or of another kind
+    ├── HubError                  the Hub cannot be reached, or refuses
     └── CorpusError               a corpus that is missing or has nothing to learn from
 
 Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column,
@@ -98,6 +99,10 @@ class RequestError(RemiError, ValueError):
 
 class CheckpointError(RemiError):
     """A model folder that is missing, incomplete or of another kind."""
+
+
+class HubError(RemiError):
+    """The Hub cannot be reached, or refuses."""
 
 
 class CorpusError(RemiError):
