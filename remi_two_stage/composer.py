@@ -29,6 +29,8 @@ from .prompts import Extension, Harmonization, Rewriting, check_piece, numbered_
 
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
+REPOSITORY_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""A repository on the Hub, as user/name."""
 Progress = Callable[[str, int, int], None]
 """Called as bars are written: "plan" or "notes", bars begun, bars in all (pick-ups included as they come)."""
 HarmonizationPlan = Plan | str | Literal["inferred", "planned"] | None
@@ -359,7 +361,7 @@ def load_model(
     """
     refuse_pickles(source, {})
     is_folder = Path(source).is_dir()
-    if not is_folder and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+    if not is_folder and not REPOSITORY_NAME.fullmatch(str(source)):
         raise CheckpointError(
             f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
         )
@@ -386,7 +388,8 @@ def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
             "with the network, or give a folder"
         )
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"no model can be loaded from {source!r}: {reason}"
+    fix = "" if is_folder else "; check the name, the revision and the connection"
+    return f"no model can be loaded from {source!r}: {reason.rstrip('.')}{fix}"
 
 
 def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:

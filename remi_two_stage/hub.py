@@ -17,7 +17,6 @@ is `Composer.from_pretrained("user/repository")`, which reads data alone and run
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, EvalResul
 from transformers.dynamic_module_utils import custom_object_save
 
 from .card import Example, metrics_of_record, model_card
-from .composer import Composer, load_model
+from .composer import REPOSITORY_NAME, Composer, load_model
 from .core.errors import CheckpointError, HubError, RemiError, RequestError
 from .core.modeling_remi import TwoStageModel, register_auto_classes
 from .core.pipeline_remi import TASK, MusicGenerationPipeline
@@ -105,7 +104,7 @@ def push_model(
         record: What `training.json` is to hold.
         card: The whole README.md, in place of one that is made from metrics and record.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+    if not REPOSITORY_NAME.fullmatch(repository):
         raise RequestError(f"there is no repository {repository!r}; name it as user/name")
     with tempfile.TemporaryDirectory(prefix="remi-push-") as folder:
         save_repository(model, folder, repository, metrics=metrics, record=record, card=card)

@@ -50,7 +50,7 @@ class Hub(ThreadingHTTPServer):
     """The server and everything that is stored on it.
 
     Attributes:
-        log: "METHOD path" of every request that came in.
+        log: "METHOD path" of every request that came in, but for those of `_ASIDE`.
         cut_after: How many requests are served before the server is dead; None for all.
         cut_in: Whether the last of them is still done, and only its answer gets lost.
         half: Paths of which half is served, as if that were all ("short"), or with the connection breaking off
@@ -113,7 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         hub = self.server
         with hub.lock:
-            hub.log.append(f"{self.command} {self.path}")
+            if self.path not in _ASIDE:
+                hub.log.append(f"{self.command} {self.path}")
             served = len(hub.log)
         is_last = hub.cut_after is not None and served > hub.cut_after
         try:
@@ -195,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         return 200, {"files": modes}
 
-    def _batch(self, id: str, prefix: str = "") -> tuple[int, Any]:
+    def _batch(self, id: str, prefix: str | None = None) -> tuple[int, Any]:
         objects = []
         for asked in self._json()["objects"]:
             oid = asked["oid"]
@@ -265,11 +266,12 @@ class _Handler(BaseHTTPRequestHandler):
         files = self.server.files(id, kind, revision)
         return 200, [_entry(path, files[path]) for path in asked if path in files]
 
-    def _resolve(self, id: str, revision: str, path: str, prefix: str = "") -> tuple[Any, ...]:
-        status, shown, headers = self._info(prefix.rstrip("/") or "models", id, revision)
+    def _resolve(self, id: str, revision: str, path: str, prefix: str | None = None) -> tuple[Any, ...]:
+        kind = (prefix or "models/").rstrip("/")
+        status, shown, headers = self._info(kind, id, revision)
         if status != 200:
             return status, shown, headers
-        files = self.server.files(id, prefix.rstrip("/") or "models", revision)
+        files = self.server.files(id, kind, revision)
         commit = {"X-Repo-Commit": shown["sha"]}
         if path not in files:
             return 404, {"error": "Entry not found"}, commit | {"X-Error-Code": "EntryNotFound"}
@@ -302,6 +304,8 @@ def _entry(path: str, data: bytes) -> dict[str, Any]:
     return {"type": "file", "path": path, "size": len(data), "oid": git_id(data), **large}
 
 
+_ASIDE = ("/api/agent-harnesses",)
+"""What a client asks once in its life and does without."""
 _ID = "(?P<id>[^/]+/[^/]+?)"
 _API = rf"/api/(?P<kind>models|datasets)/{_ID}"
 _ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
