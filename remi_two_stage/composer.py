@@ -387,6 +387,8 @@ def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
             f"offline mode is on (HF_HUB_OFFLINE), and {source!r} is not in the cache, or not all of it; load it once "
             "with the network, or give a folder"
         )
+    if isinstance(error.__cause__, RemiError):  # what a config refuses comes wrapped up
+        error = error.__cause__
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     fix = "" if is_folder else "; check the name, the revision and the connection"
     return f"no model can be loaded from {source!r}: {reason.rstrip('.')}{fix}"

@@ -46,6 +46,17 @@ class Place:
         return ", ".join(parts)
 
 
+def visible(text: str) -> str:
+    """The text with every character but line breaks visible: control characters as `\\x1b`, also those that turn the
+    direction of writing.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
 class RemiError(Exception):
     """Base of all errors raised on purpose by this package."""
 
@@ -55,8 +66,9 @@ class RemiError(Exception):
         self.place = place or Place()
 
     def __str__(self) -> str:
+        """Place and message; what a file has put into them cannot steer a terminal."""
         place = str(self.place)
-        return f"{place}: {self.message}" if place else self.message
+        return visible(f"{place}: {self.message}" if place else self.message)
 
     def at(self, **where: str | int | None) -> RemiError:
         """Fill in the parts of the place that are still unknown, and return the error itself, ready to be raised."""

@@ -241,9 +241,20 @@ class Bar:
         )  # fmt: skip
 
 
+def printable(text: str) -> str:
+    """The text on one line, without control characters and half characters, which no format takes and which steer
+    terminals.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A score: voices by name from high to low, and bars that hold every voice's notes.
+
+    Title, style and metadata are kept as `printable` has them.
 
     Attributes:
         voices: Names, unique: "M" for a lone melody, "S", "A", "T", "B" for four parts, "V1" ... for others.
@@ -268,6 +279,9 @@ class Piece:
     losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
+        object.__setattr__(self, "style", self.style and printable(self.style))
+        object.__setattr__(self, "metadata", tuple((name, printable(text)) for name, text in self.metadata))
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
             raise ScoreError(
                 f"a piece needs bars and differently named voices; "

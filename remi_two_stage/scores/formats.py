@@ -10,8 +10,9 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def _read_midi(path: Path) -> list[Piece]:
 def _read_with_music21(path: Path) -> list[Piece]:
     _check_file(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
             return [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
     except ScoreError:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..core.errors import RequestError, ScoreFormatError
-from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at
+from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at, printable
 from .keys import estimate_key
 from .phrases import mark_phrases
 from .voices import voice_names
@@ -256,7 +256,7 @@ def _text(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return "".join(filter(str.isprintable, text)).strip()
+    return printable(text).strip()
 
 
 def _bars(contents: _Contents, end: int) -> list[Bar]:
