@@ -1,4 +1,4 @@
-"""The card of a model on the Hub: metadata that the Hub reads, and text that people do.
+"""Cards of models and of tunes on the Hub: metadata that the Hub reads, and text that people do.
 
 Metrics are held-out losses in nats a token, from `training.json` or from a table of `evaluate`; a card without them
 says so. A collection whose licence is not known here is named, and its licence left to whoever pushes.
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
 
 from .evaluation.likelihood import LikelihoodTable
 
@@ -84,6 +84,40 @@ Code and weights: {licence}.
 }}
 ```
 """
+
+_TUNES_TEXT = """
+# {name}
+
+{description}
+
+Tunes, one a row, read by `AbcCorpus` of the package `remi_two_stage`; splits are by melody, so that no tune stands in
+two of them. The files are Parquet; nothing else is needed to read them:
+
+```python
+from datasets import load_dataset
+
+tunes = load_dataset("{repository}", split="train", streaming=True)
+print(next(iter(tunes))["abc"])
+```
+
+| column | what |
+|---|---|
+| `id` | file and number of the tune in it |
+| `title`, `style`, `key`, `metre` | as the source has them; empty or null where unknown |
+| `bars` | as a musician counts them |
+| `abc` | the tune as ABC that can be read alone |
+| `tokens` | REMI token ids of the whole tune, in C; the models' tokenizer makes training examples of them |
+| `plan` | the chord of every bar, as text |
+| `lossy` | what tokens cannot say, and how often |
+| `augmentation` | how this form of the tune was made; empty for the tune as it stands |
+
+Titles and tunes are the words of those who wrote them down: show them as text, never as code.
+
+## Licence
+
+{licence}
+"""
+_NO_LICENCE = "Not stated. Whoever pushed this is to name the licence of the tunes and of their transcriptions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +227,24 @@ def _shown(metrics: Sequence[EvalResult]) -> str:
     return "\n".join(["| what | where | value |", "|---|---|---|", *rows]) + (
         "\n\nCounted are the tokens that the grammar leaves open, which decoding samples."
     )
+
+
+def tunes_card(repository: str, description: str, licence: str | None) -> DatasetCard:
+    """The card of a data set of tunes; `datasets` adds features and files to its metadata.
+
+    Args:
+        licence: As the Hub names it, such as "cc0-1.0"; None says that it is not stated.
+    """
+    data = DatasetCardData(
+        license=licence or "unknown",
+        task_categories=["text-generation"],
+        tags=["music", "symbolic-music", "abc-notation", "remi"],
+        pretty_name=repository.rpartition("/")[2],
+    )
+    text = _TUNES_TEXT.format(
+        name=repository.rpartition("/")[2],
+        repository=repository,
+        description=description,
+        licence=licence or _NO_LICENCE,
+    )
+    return DatasetCard(f"---\n{data.to_yaml()}\n---\n{text}")

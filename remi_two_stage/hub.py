@@ -25,10 +25,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from datasets import DatasetDict
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, EvalResult, HfApi
 from transformers.dynamic_module_utils import custom_object_save
 
-from .card import Example, metrics_of_record, model_card
+from .card import Example, metrics_of_record, model_card, tunes_card
 from .composer import REPOSITORY_NAME, Composer, load_model
 from .core.errors import CheckpointError, HubError, RemiError, RequestError
 from .core.modeling_remi import TwoStageModel, register_auto_classes
@@ -104,11 +105,44 @@ def push_model(
         record: What `training.json` is to hold.
         card: The whole README.md, in place of one that is made from metrics and record.
     """
-    if not REPOSITORY_NAME.fullmatch(repository):
-        raise RequestError(f"there is no repository {repository!r}; name it as user/name")
+    _check_name(repository)
     with tempfile.TemporaryDirectory(prefix="remi-push-") as folder:
         save_repository(model, folder, repository, metrics=metrics, record=record, card=card)
         return _upload(Path(folder), repository, private, revision, token)
+
+
+def push_tunes(
+    tunes: DatasetDict,
+    repository: str,
+    private: bool | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    licence: str | None = None,
+    description: str = "",
+) -> str:
+    """Push the tunes of an `AbcCorpus` as Parquet, with a card; what is read there streams from any place.
+
+    Args:
+        tunes: What `AbcCorpus(...).as_dataset()` or `load_dataset("abc", ...)` gives.
+        licence: Of the tunes and their transcriptions, as the Hub names it, such as "cc0-1.0".
+        description: What the tunes are and where they come from.
+
+    Returns:
+        Address of the commit. Cut off, the same again completes it; the rest as in `push_model`.
+
+    Raises:
+        HubError: the Hub cannot be reached or refuses.
+    """
+    _check_name(repository)
+    with _hub_errors(repository):
+        api = HfApi(token=token)
+        _make_repository(api, repository, private, revision, "dataset")
+        if not api.file_exists(repository, CARD, repo_type="dataset", revision=revision):
+            card = str(tunes_card(repository, description, licence)).encode()
+            api.upload_file(
+                path_or_fileobj=card, path_in_repo=CARD, repo_id=repository, repo_type="dataset", revision=revision
+            )
+        return str(tunes.push_to_hub(repository, revision=revision, token=token).commit_url)
 
 
 def save_repository(
@@ -185,14 +219,7 @@ def _example(model: TwoStageModel) -> Example:
 def _upload(folder: Path, repository: str, private: bool | None, revision: str | None, token: str | None) -> str:
     with _hub_errors(repository):
         api = HfApi(token=token)
-        api.create_repo(repository, private=private, exist_ok=True)
-        if private and not api.model_info(repository).private:
-            raise HubError(
-                f"the repository {repository!r} is there already, and public; nothing was uploaded. Make it private in "
-                "its settings on the Hub first, or push without --private"
-            )
-        if revision is not None:
-            api.create_branch(repository, branch=revision, exist_ok=True)
+        _make_repository(api, repository, private, revision, "model")
         names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         old = [name for name in api.list_repo_files(repository, revision=revision) if name not in names]
         # `upload_folder` may take several commits: a reader could meet the weights of one and the config of another.
@@ -204,6 +231,23 @@ def _upload(folder: Path, repository: str, private: bool | None, revision: str |
             revision=revision,
         )
         return commit.commit_url
+
+
+def _check_name(repository: str) -> None:
+    if not REPOSITORY_NAME.fullmatch(repository):
+        raise RequestError(f"there is no repository {repository!r}; name it as user/name")
+
+
+def _make_repository(api: HfApi, repository: str, private: bool | None, revision: str | None, kind: str) -> None:
+    """See that repository and branch are there."""
+    api.create_repo(repository, private=private, exist_ok=True, repo_type=kind)
+    if private and not api.repo_info(repository, repo_type=kind).private:
+        raise HubError(
+            f"the repository {repository!r} is there already, and public; nothing was uploaded. Make it private in its "
+            "settings on the Hub first, or push without --private"
+        )
+    if revision is not None:
+        api.create_branch(repository, branch=revision, exist_ok=True, repo_type=kind)
 
 
 def _is_of_earlier_push(name: str) -> bool:

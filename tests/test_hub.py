@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import datasets
 import pytest
 import torch
 import yaml
 from hub_server import Hub
-from huggingface_hub import ModelCard, constants
+from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
@@ -19,10 +20,11 @@ from remi_two_stage.card import metrics_of_table
 from remi_two_stage.composer import EMBEDDED, Composer
 from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, HubError, RequestError
-from remi_two_stage.core.modeling_remi import BarPlannerModel, TwoStageModel
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.write_abc import write_abc
+from remi_two_stage.data.abc_corpus import AbcCorpus
 from remi_two_stage.evaluation.likelihood import LikelihoodTable
-from remi_two_stage.hub import push_folder, push_model
+from remi_two_stage.hub import push_folder, push_model, push_tunes
 from remi_two_stage.scores.read_abc import read_abc
 
 # the client passes what it uploads to its transport in a way that the transport calls old
@@ -49,7 +51,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
         )
+        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
@@ -308,3 +312,64 @@ class TestCutOff:
         hub.repositories["models", REPOSITORY].commit("main", files | {name: files[name][: len(files[name]) // 2]})
         with pytest.raises(CheckpointError, match=message):
             Composer.from_pretrained(REPOSITORY)
+
+
+class TestTunes:
+    @pytest.fixture
+    def tunes(self, tune_books: dict[str, list[Path]], tmp_path: Path) -> datasets.DatasetDict:
+        (tmp_path / "tunes").mkdir()
+        for path in tune_books["ryansMammoth"][:40]:
+            (tmp_path / "tunes" / path.name).write_bytes(path.read_bytes())
+        builder = AbcCorpus(data_dir=str(tmp_path / "tunes"), cache_dir=str(tmp_path / "parquet"))
+        builder.download_and_prepare()
+        return builder.as_dataset()
+
+    def test_go_as_parquet_with_a_card_and_stream_back(self, hub: Hub, tunes: datasets.DatasetDict) -> None:
+        url = push_tunes(tunes, "someone/tunes", licence="cc0-1.0", description="Airs of <Aird>.")
+        assert url.startswith(hub.url)
+        files = hub.files("someone/tunes", "datasets")
+        assert {name.partition("-")[0] for name in files if name.endswith(".parquet")} == {
+            "data/train", "data/validation", "data/test",
+        }  # fmt: skip
+        card = DatasetCard(files["README.md"].decode())
+        assert card.data.license == "cc0-1.0"
+        assert card.data.configs
+        assert "Airs of <Aird>." in card.text
+        for name in tunes["train"].column_names:
+            assert f"`{name}`" in card.text
+        streamed = datasets.load_dataset("someone/tunes", split="train", streaming=True)
+        assert list(streamed) == list(tunes["train"])
+
+    def test_a_push_that_was_cut_off_is_completed(self, hub: Hub, tunes: datasets.DatasetDict) -> None:
+        push_tunes(tunes, "someone/whole")
+        for cut in range(0, len(hub.log), 3):
+            hub.log.clear()
+            hub.large.clear()
+            hub.cut_after = cut
+            with pytest.raises(HubError, match=f"the push to 'someone/cut{cut}' was not completed"):
+                push_tunes(tunes, f"someone/cut{cut}")
+            hub.cut_after = None
+            push_tunes(tunes, f"someone/cut{cut}")
+            assert set(hub.files(f"someone/cut{cut}", "datasets")) == set(hub.files("someone/whole", "datasets"))
+
+    def test_a_stranger_tunes_a_stage_with_plain_trainer(
+        self, hub: Hub, model: TwoStageModel, tunes: datasets.DatasetDict, tmp_path: Path
+    ) -> None:
+        push_model(model, REPOSITORY)
+        push_tunes(tunes, "someone/tunes")
+        (tmp_path / "run.py").write_text(
+            "import contextlib, io, json, runpy, sys\n"
+            "sys.modules['remi_two_stage'] = sys.modules['music21'] = None\n"
+            "example, *sys.argv[1:] = sys.argv[1:]\n"
+            "with contextlib.redirect_stdout(io.StringIO()) as shown:\n"
+            "    runpy.run_path(example, run_name='__main__')\n"
+            "print(json.dumps(shown.getvalue().splitlines()[-1]))\n"
+        )
+        command = [str(TESTS.parent / "examples" / "fine_tune.py"), REPOSITORY, "someone/tunes", "--epochs", "1"]
+        shown = as_stranger(hub, tmp_path, "run.py", *command, "--learning-rate", "1e-2", "--output", "tuned")
+        assert shown.endswith("saved in tuned")
+        tuned = DetailGeneratorModel.from_pretrained(tmp_path / "tuned")
+        before = model.detail.state_dict()
+        assert all(not torch.equal(weight, before[name]) for name, weight in tuned.state_dict().items())
+        joined = TwoStageModel.from_stages(model.planner, tuned.eval())
+        assert Composer(joined).compose(bars=4, seed=0).bar_count == 4
