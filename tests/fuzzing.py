@@ -254,7 +254,7 @@ def within_limits() -> Iterator[None]:
         raise TooMuchError(f"more than {MOST_SECONDS} s of processor time")
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS, 0.1)
     try:
         yield
     finally:

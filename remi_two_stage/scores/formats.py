@@ -26,6 +26,9 @@ from .read_abc import read_abc
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 
+_LARGEST_MIDI_FILE = 4 * 2**20
+"""Bytes; an opera's score has less than one MB."""
+
 
 def read_score(path: str | os.PathLike[str]) -> list[Piece]:
     """All pieces of a score file: ABC, MusicXML (compressed too), Humdrum kern or MIDI, by the ending of its name.
@@ -101,7 +104,12 @@ def _check_file(path: Path) -> None:
 
 def _read_midi(path: Path) -> list[Piece]:
     _check_file(path)
-    return [parse_midi(path.read_bytes())]
+    data = path.read_bytes()
+    if len(data) > _LARGEST_MIDI_FILE:
+        raise ScoreFormatError(
+            f"the MIDI file has {len(data) / 2**20:.0f} MB, at most {_LARGEST_MIDI_FILE // 2**20} can be read; split it"
+        )
+    return [parse_midi(data)]
 
 
 def _read_with_music21(path: Path) -> list[Piece]:
