@@ -10,7 +10,8 @@
     ├── RequestError              an argument out of range: a metre, a key, a number of bars, a style, a seed
     ├── CheckpointError           a model folder that is missing, incomplete or of another kind
     ├── HubError                  the Hub cannot be reached, or refuses
-    └── CorpusError               a corpus that is missing or has nothing to learn from
+    ├── CorpusError               a corpus that is missing or has nothing to learn from
+    └── MissingExtraError         something asked for needs a package of an extra that is not installed
 
 Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column,
 bar) stands in front of it and is kept in `place` for programs.
@@ -119,3 +120,7 @@ class HubError(RemiError):
 
 class CorpusError(RemiError):
     """A corpus that is missing or has nothing to learn from."""
+
+
+class MissingExtraError(RemiError, ImportError):
+    """Something asked for needs a package of an extra that is not installed; the message has the command that does."""
