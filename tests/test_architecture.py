@@ -30,7 +30,7 @@ LAYERS = (
     {"cli", "demo", "__main__"},
 )
 CORE_LAYERS = (
-    {"__init__", "errors", "piece", "chords", "vocabulary", "attention_forms"},
+    {"__init__", "errors", "text", "piece", "chords", "vocabulary", "attention_forms"},
     {
         "plan",
         "structure",

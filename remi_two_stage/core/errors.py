@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .text import visible
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -45,17 +47,6 @@ class Place:
             if value is not None:
                 parts.append(f"{name} {value}")
         return ", ".join(parts)
-
-
-def visible(text: str) -> str:
-    """The text with every character but line breaks visible: control characters as `\\x1b`, also those that turn the
-    direction of writing.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
-    )
 
 
 class RemiError(Exception):

@@ -20,6 +20,7 @@ from importlib import import_module
 from itertools import zip_longest
 
 from .errors import RequestError, ScoreError
+from .text import printable
 
 TICKS_PER_QUARTER = 24
 TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
@@ -240,15 +241,6 @@ class Bar:
             self.meter, key, self.length, notes, chords, self.is_pickup, self.phrase_start, self.repeat_start,
             self.endings, self.ending_end, self.repeat_end, self.plays, self.part,
         )  # fmt: skip
-
-
-def printable(text: str) -> str:
-    """The text on one line, without control characters and half characters, which no format takes and which steer
-    terminals.
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 @dataclass(frozen=True, slots=True)
