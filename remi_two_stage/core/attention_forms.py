@@ -18,7 +18,8 @@ _FOURIER: dict[str, Periods] = {
 }
 _ROTARY = (
     ("token", 8), ("bar", 4), ("time", 96), ("token", 32), ("token", 4), ("token", 16), ("bar", 16), ("time", 24),
-    ("token", 128), ("bar", 8), ("time", 48), ("token", 64), ("token", 512), ("bar", 64), ("time", 288), ("token", 2048),
+    ("token", 128), ("bar", 8), ("time", 48), ("token", 64), ("token", 512), ("bar", 64), ("time", 288),
+    ("token", 2048),
 )  # fmt: skip
 """Most useful ones first."""
 
