@@ -24,6 +24,7 @@ _ONE_NOTE = """<score-partwise><part-list><score-part id="P1"><part-name>M</part
 FOUND: list[tuple[str, list[Any]]] = [
     ("musicxml", [_ONE_NOTE.format("65536")]),
     ("musicxml", [_ONE_NOTE.format("3+&#54;5536")]),
+    ("abc", ["X:1\nT:One bar\nM:4/4\nL:1/4\nK:C\n" + "[CEG]" * 4000]),
     ("kern", ["**kern\n*M99999/1\n=1\n4c\n==\n*-\n"]),
 ]
 """(target, input) that once hung, crashed or raised something else than an error of ours."""

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from remi_two_stage.card import metrics_of_table
+from remi_two_stage.cli import main
 from remi_two_stage.composer import EMBEDDED, Composer
 from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, HubError, RequestError
@@ -188,6 +189,15 @@ class TestRepository:
             with pytest.raises(RequestError, match=r"there is no repository .*; name it as user/name"):
                 push_model(model, name)
         assert hub.log == []
+
+
+def test_the_command_pushes_a_folder(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "mine")
+    assert main(["push", str(tmp_path / "mine"), REPOSITORY, "--private", "--revision", "v2", "--quiet"]) == 0
+    assert hub.repositories["models", REPOSITORY].private
+    assert "model.safetensors" in hub.files(REPOSITORY, revision="v2")
+    assert "model.safetensors" not in hub.files(REPOSITORY)
+    assert main(["push", str(tmp_path / "nowhere"), REPOSITORY]) == 2
 
 
 class TestWayBack:
