@@ -50,7 +50,7 @@ def test_the_wheel_holds_the_package_and_runs_from_it(source: Path, tmp_path: Pa
         archive.extractall(tmp_path / "installed")
     metadata = {name for name in names if ".dist-info/" in name}
     assert names - metadata == expected
-    licences = {f"licenses/{name}" for name in names_in(source) if Path(name).name == "LICENSE"}
+    licences = {f"licenses/{name}" for name in ("LICENSE", *expected) if Path(name).name == "LICENSE"}
     assert {name.partition("/")[2] for name in metadata} == licences | {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt",
     }  # fmt: skip
