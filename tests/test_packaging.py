@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("remi_two_stage", "tests", "examples", "benchmarks", "hub_configs")
+FOLDERS = ("remi_two_stage", "tests", "examples", "benchmarks", "docs", "hub_configs")
 FILES = (
     "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "SECURITY.md",
     "constraints.txt", "pyproject.toml", "setup.cfg",
