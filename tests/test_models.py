@@ -85,7 +85,7 @@ def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float = 1e-5) -> 
         ),
         (
             BarPlannerConfig,
-            {"rotary_periods": {"bar": [4], "time": list(range(24, 56))}},
+            {"relative_attention": "rotary", "rotary_periods": {"bar": [4], "time": list(range(24, 56))}},
             "heads are 64 wide .* rotary needs an even width of at least 66 for 33 rotary_periods",
         ),
         (
