@@ -102,8 +102,8 @@ def test_what_is_no_midi_file_is_refused_in_words(data: bytes, message: str) -> 
 
 
 def test_titles_in_latin_1_are_read() -> None:
-    data = midi_bytes(replace(kesh_jig(), title="Etude \x07n 1"))
-    assert parse_midi(data.replace(b"Etude \x07n", b"\xc9tude \x07n")).title == "Étude n 1"
+    data = midi_bytes(replace(kesh_jig(), title="Etude xn 1"))
+    assert parse_midi(data.replace(b"Etude xn", b"\xc9tude \x07n")).title == "Étude n 1"
 
 
 @settings(max_examples=300, derandomize=True, deadline=None)

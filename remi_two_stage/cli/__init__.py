@@ -7,7 +7,7 @@
     composing.py     compose, plan, realize
     going_on.py      extend, rewrite, harmonize
     showing.py       show, render, tokens, completion
-    learning.py      prepare, train, evaluate
+    learning.py      prepare, train, evaluate, push
 
 Nothing here imports torch before a command needs it.
 """

@@ -17,7 +17,7 @@ from .tunes import STANDARD_STREAM, Destination, plan_data, plan_text
 
 if TYPE_CHECKING:
     from ..composer import Composer
-    from ..requests import Sampling
+    from ..core.request import Sampling
 
 MOST_AT_ONCE = 1000
 
@@ -70,7 +70,7 @@ class Drawn:
         import torch
 
         from ..composer import Composer
-        from ..requests import Sampling
+        from ..core.request import Sampling
 
         keep_libraries_quiet()
         # A step of a small model is too short to share among threads, and waits for them where other work runs.
@@ -106,7 +106,7 @@ def keep_libraries_quiet() -> None:
 @with_flags(drawn=Drawn, destination=Destination, reporting=Reporting)
 def compose(request: TuneRequest, count: int, drawn: Drawn, destination: Destination, reporting: Reporting) -> None:
     """Write a chord plan and the notes over it."""
-    from ..requests import Request
+    from ..core.request import Request
 
     asked = Request(**request.arguments())
     if not 1 <= count <= MOST_AT_ONCE:
@@ -129,7 +129,7 @@ def compose(request: TuneRequest, count: int, drawn: Drawn, destination: Destina
 @with_flags(request=TuneRequest, drawn=Drawn, reporting=Reporting)
 def plan(request: TuneRequest, drawn: Drawn, reporting: Reporting) -> None:
     """Write a chord plan and print it."""
-    from ..requests import Request
+    from ..core.request import Request
 
     Request(**request.arguments())
     composer, seed, sampling = drawn.composer()
@@ -155,7 +155,7 @@ def realize(chords: str, request: OpenRequest, drawn: Drawn, destination: Destin
     divide the beats of their bar; with / each item takes a beat and / holds: D / A7. Repeats and endings are |: :| [1
     [2 as in ABC, (A7) is a pick-up of one beat, (A7 1/8) one of an eighth note.
     """
-    from ..requests import Request
+    from ..core.request import Request
 
     typed = sys.stdin.read() if chords == STANDARD_STREAM else chords
     written = Request(**request.arguments()).typed(typed)

@@ -1,4 +1,4 @@
-"""`prepare`, `train` and `evaluate`: from a corpus to a model and its figures."""
+"""`prepare`, `train`, `evaluate` and `push`: from a corpus to a model, its figures and its place on the Hub."""
 
 from __future__ import annotations
 
@@ -91,4 +91,23 @@ def evaluate(model: str | None, corpus: str, reporting: Reporting) -> None:
     reporting.result(str(table), asdict(table))
 
 
-COMMANDS = (prepare, train, evaluate)
+@command(
+    "push",
+    ("remi-two-stage push my-model you/jigs --private", "A model, its card and its code, for yourself first"),
+    ("remi-two-stage push my-model you/jigs --revision v2", "A further version, on a branch of its own"),
+)
+@click.argument("folder", metavar="DIR")
+@click.argument("repository", metavar="REPO")
+@click.option("--private", is_flag=True, help="let nobody else see it")
+@click.option("--revision", help="a branch, made if it is not there  [default: main]")
+@with_flags(reporting=Reporting)
+def push(folder: str, repository: str, private: bool, revision: str | None, reporting: Reporting) -> None:
+    """Push a model folder to the Hub as user/name; cut off, the same again completes it."""
+    from ..hub import push_folder
+
+    keep_libraries_quiet()
+    commit = push_folder(folder, repository, private or None, revision)
+    reporting.result(f"pushed {commit}", {"commit": commit})
+
+
+COMMANDS = (prepare, train, evaluate, push)

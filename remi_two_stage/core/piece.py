@@ -20,6 +20,7 @@ from importlib import import_module
 from itertools import zip_longest
 
 from .errors import RequestError, ScoreError
+from .text import printable
 
 TICKS_PER_QUARTER = 24
 TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
@@ -246,6 +247,8 @@ class Bar:
 class Piece:
     """A score: voices by name from high to low, and bars that hold every voice's notes.
 
+    Title, style and metadata are kept as `printable` has them.
+
     Attributes:
         voices: Names, unique: "M" for a lone melody, "S", "A", "T", "B" for four parts, "V1" ... for others.
         bars: In written order; at least one.
@@ -269,6 +272,9 @@ class Piece:
     losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
+        object.__setattr__(self, "style", self.style and printable(self.style))
+        object.__setattr__(self, "metadata", tuple((name, printable(text)) for name, text in self.metadata))
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
             raise ScoreError(
                 f"a piece needs bars and differently named voices; "

@@ -23,34 +23,13 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ..core.errors import CorpusError, RequestError
-from ..core.forms import in_voice_order, infilling_sequence, melody_sequence, voices_of
-from ..core.grammar import Form, Grammar, check_grammar
-from ..core.vocabulary import BOS, DETAIL, EOS, IDS, PAD, TOKEN_IDS, token_names
+from ..core.forms import IGNORED, in_voice_order, infilling_sequence, labels_of, melody_sequence, voices_of
+from ..core.grammar import Form, check_grammar
+from ..core.vocabulary import BOS, EOS, IDS, PAD, TOKEN_IDS, token_names
 from .crop import SEQUENCE_OF
 from .plans import with_plan
 
-IGNORED = -100
-"""Label of a token that bears no loss."""
-
 Item = dict[str, torch.Tensor]
-
-
-def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
-    """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by what stands before
-    `<Detail>`.
-
-    Raises:
-        GrammarError: a token that may not stand where it does.
-    """
-    grammar = Grammar(form)
-    sampled = []
-    for token in token_ids:
-        sampled.append(grammar.forced() is None)
-        grammar.advance(token)
-    if DETAIL in token_ids:
-        given = token_ids.index(DETAIL) + 1
-        sampled[:given] = [False] * given
-    return sampled
 
 
 class StageDataset(Dataset[Item]):
@@ -98,8 +77,7 @@ class StageDataset(Dataset[Item]):
         tune, form = self._items[index]
         sequence, form = self._sequence(self._names(tune), form, draw)
         ids = [token for token in (TOKEN_IDS[name] for name in sequence) if token not in omitted]
-        input_ids = torch.tensor(ids)
-        return {"input_ids": input_ids, "labels": input_ids.where(torch.tensor(sampled_tokens(ids, form)), IGNORED)}
+        return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, form))}
 
     @property
     def tune_of(self) -> list[int]:

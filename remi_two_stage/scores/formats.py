@@ -6,14 +6,17 @@ Written files appear whole or not at all: they are made beside their place and t
 from __future__ import annotations
 
 import os
+import re
 import warnings
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
+from xml.etree import ElementTree
 
 from ..core.errors import ScoreError, ScoreFormatError
 from ..core.piece import Piece
@@ -28,6 +31,10 @@ from .sound import wav_bytes
 
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
+
+_MOST_BEATS = 999
+_LARGEST_MIDI_FILE = 4 * 2**20
+"""Bytes; an opera's score has less than one MB."""
 
 
 def read_score(path: str | os.PathLike[str]) -> list[Piece]:
@@ -151,13 +158,21 @@ def _check_file(path: Path) -> None:
 
 def _read_midi(path: Path) -> list[Piece]:
     _check_file(path)
-    return [parse_midi(path.read_bytes())]
+    data = path.read_bytes()
+    if len(data) > _LARGEST_MIDI_FILE:
+        raise ScoreFormatError(
+            f"the MIDI file has {len(data) / 2**20:.0f} MB, at most {_LARGEST_MIDI_FILE // 2**20} can be read; split it"
+        )
+    return [parse_midi(data)]
 
 
 def _read_with_music21(path: Path) -> list[Piece]:
     _check_file(path)
+    for beats in _beats_in(path):
+        if beats > _MOST_BEATS:  # music21 would divide such a bar for minutes
+            raise ScoreFormatError(f"a metre has {beats} beats, at most {_MOST_BEATS} can be read; check its numbers")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
             return [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
     except ScoreError:
@@ -167,6 +182,33 @@ def _read_with_music21(path: Path) -> list[Piece]:
         raise ScoreFormatError(
             f"music21 cannot read this as {_MUSIC21_FORMATS[_ending(path)]} ({what}); export it again"
         ) from error
+
+
+def _beats_in(path: Path) -> Iterator[int]:
+    """Beats of all metres in a score, as far as it can be read; music21 says what is wrong with the rest."""
+    if _MUSIC21_FORMATS[_ending(path)] == "humdrum":
+        yield from (int(beats) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
+        return
+    with suppress(
+        ElementTree.ParseError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError
+    ):
+        for document in _documents_in(path):
+            for _, element in ElementTree.iterparse(document):
+                if element.tag == "beats":
+                    yield sum(int(beats[:9]) for beats in re.findall("[0-9]+", element.text or ""))
+
+
+def _documents_in(path: Path) -> Iterator[IO[bytes]]:
+    """A MusicXML file, or all XML in a compressed one."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as document:
+            yield document
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith((".xml", ".musicxml")):
+                with archive.open(name) as document:
+                    yield document
 
 
 def _scores_in(path: Path) -> list[Any]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at
+from ..core.text import printable
 from .keys import estimate_key
 from .phrases import mark_phrases
 from .voices import voice_names
@@ -27,6 +28,7 @@ _MICROSECONDS_PER_MINUTE = 60_000_000
 _DRUMS = 9
 _TRACK_NAME, _END_OF_TRACK, _SET_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
 _MAX_BARS = 10_000
+_MAX_NOTES = 200_000
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -127,8 +129,9 @@ def _variable_length(number: int) -> bytes:
 
 @dataclass
 class _Contents:
-    """What a MIDI file holds, times in `Piece` ticks; voices by (track, channel)."""
+    """What a MIDI file holds, times in `Piece` ticks; voices by (track, channel); the count of all notes."""
 
+    count: int = 0
     title: str = ""
     tempo: float | None = None
     meters: dict[int, Meter] = field(default_factory=dict)
@@ -197,6 +200,9 @@ def _read_track(data: bytes, track: int, division: int, contents: _Contents) -> 
             onset, velocity = waiting.popleft()
             note = Note(onset, content[0] & 0x7F, max(1, ticks(time) - onset), velocity)
             contents.voices.setdefault((track, channel), []).append(note)
+            contents.count += 1
+            if contents.count > _MAX_NOTES:
+                raise ScoreFormatError(f"the MIDI file has more than {_MAX_NOTES:,} notes; split it")
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -256,7 +262,7 @@ def _text(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return "".join(filter(str.isprintable, text)).strip()
+    return printable(text).strip()
 
 
 def _bars(contents: _Contents, end: int) -> list[Bar]:
