@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import torch.nn.functional as F
 
+from remi_two_stage.core.attention_forms import FORMS
 from remi_two_stage.core.attention_remi import (
     FourierBias,
     RelativePositionBias,
@@ -35,7 +36,7 @@ from remi_two_stage.core.attention_remi import (
     span_attention,
 )
 from remi_two_stage.core.blockwise_remi import blockwise_attention
-from remi_two_stage.core.configuration_remi import FORMS, DetailGeneratorConfig
+from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.coordinates_remi import MusicalCoordinates
 
 BATCH, HEADS, WIDTH = 2, 16, 64

@@ -27,11 +27,10 @@ from transformers import get_cosine_schedule_with_warmup, set_seed
 
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
-from remi_two_stage.data.corpus import load_corpus
-from remi_two_stage.data.crop import crop_to_length
+from remi_two_stage.data.corpus import Tunes
 from remi_two_stage.data.datasets import FullDetailDataset, PackedRows, collate
-from remi_two_stage.data.splits import split_by_melody
-from remi_two_stage.data.tunes import CorpusTune
+from remi_two_stage.data.preparation import load_corpus
+from remi_two_stage.data.stages import stage_dataset
 from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES
 
@@ -52,10 +51,9 @@ with a `+` bars and time.
 ROW_LENGTH, ROWS = 2048, 2
 
 
-def rows_of(tunes: tuple[CorpusTune, ...]) -> PackedRows:
+def rows_of(tunes: Tunes) -> PackedRows:
     """Packed rows of the form "detail"."""
-    parts = (part for tune in tunes for part in crop_to_length(tune.tokens, "detail", ROW_LENGTH))
-    return PackedRows(FullDetailDataset(parts), ROW_LENGTH)
+    return PackedRows(stage_dataset(FullDetailDataset, tunes.tokens(), ROW_LENGTH), ROW_LENGTH)
 
 
 def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows) -> dict[str, Any]:
@@ -122,8 +120,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
-    splits = split_by_melody(load_corpus(options.corpus).tunes)
-    train, valid = rows_of(splits.train), rows_of(splits.valid)
+    corpus = load_corpus(options.corpus)
+    corpus.require_held_out()
+    train, valid = rows_of(corpus.train), rows_of(corpus.validation)
     results = []
     for seed in options.seeds:
         for form in options.forms:

@@ -72,7 +72,7 @@ def drawn_requests(number: int) -> list[Request]:
         voices = draw.choice((None, draw.sample(VOICES, draw.randint(1, 4))))
         meter = draw.choice((None, draw.choice(METERS)))
         key = draw.choice(KEYS)
-        bars, tempo = draw.randint(1, MAX_BARS), draw.choice((None, 90))
+        bars, tempo = round(MAX_BARS ** draw.random()), draw.choice((None, 90))
         drawn.append(Request(draw.choice((None, *STYLES)), Key(key[:-3], key[-3:]), meter, bars, tempo, voices))
     return drawn
 

@@ -21,12 +21,13 @@ import torch
 from torch import nn
 from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHeadModel
 
-from remi_two_stage.core.configuration_remi import FORMS, DetailGeneratorConfig
+from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
 from remi_two_stage.core.vocabulary import BOS, EOS, PAD
-from remi_two_stage.data.corpus import load_corpus
 from remi_two_stage.data.datasets import FullDetailDataset, PackedRows, collate
+from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.training.arguments import DETAIL_SIZES
 
 TUNES, ROW_LENGTH, ROWS = 400, 2048, 2
@@ -35,7 +36,7 @@ Batch = dict[str, torch.Tensor]
 
 def real_tunes() -> FullDetailDataset:
     """Tunes of the tune books at even distances, those that are longer than a row left out."""
-    tunes = [tune.tokens for tune in load_corpus("music21").tunes]
+    tunes = list(load_corpus("music21").train.tokens())
     tunes = tunes[:: max(1, len(tunes) // TUNES)]
     lengths = FullDetailDataset(tunes).lengths
     return FullDetailDataset(tune for tune, length in zip(tunes, lengths, strict=True) if length <= ROW_LENGTH)

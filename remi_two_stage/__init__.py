@@ -32,6 +32,7 @@ _MODULES = {
     "core.plan": ("Plan",),
     "core.tokenization_remi": ("REMIABCTokenizer",),
     "core.write_abc": ("write_abc",),
+    "data.abc_corpus": ("AbcCorpus", "register"),
     "data.datasets": ("BarChordDataset", "FullDetailDataset"),
     "requests": ("Request", "Sampling"),
     "scores.formats": ("read_score", "write_score"),

@@ -14,16 +14,21 @@ import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .core.errors import RemiError, RequestError
 from .core.plan import Plan
+from .data.arguments import Preparation
 from .training.arguments import TrainingPlan
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from .composer import Composer, Progress
     from .core.piece import Piece
     from .requests import Sampling
+
+Fields = TypeVar("Fields", bound="DataclassInstance")
 
 MOST_AT_ONCE = 1000
 OUTPUT_FORMATS = (".abc", ".mid", ".musicxml")
@@ -61,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_extend(commands)
     _add_rewrite(commands)
     _add_harmonize(commands)
+    _add_prepare(commands)
     _add_train(commands)
     _add_evaluate(commands)
     tokens = commands.add_parser("tokens", help="print the vocabulary")
@@ -101,6 +107,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         "--candidates", type=int, default=1, help="write as many and keep the likeliest (default: %(default)s)"
     )
     parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
+    parser.add_argument("--int8", action="store_true", help="weights in 8 bits: faster with large models, other music")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -265,7 +272,7 @@ def _prepare(options: argparse.Namespace) -> tuple[Composer, int, Sampling]:
         raise RequestError(f"the output {str(output)!r} is a file; name a folder")
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.greedy, options.candidates)
-    return Composer.from_pretrained(options.model), seed, sampling
+    return Composer.from_pretrained(options.model, options.int8), seed, sampling
 
 
 def _quiet() -> None:
@@ -341,28 +348,53 @@ def _write(piece: Piece, folder: Path, seed: int) -> None:
         print(f"wrote {path}")
 
 
+def _add_prepare(commands: Any) -> None:
+    parser = commands.add_parser(
+        "prepare", help="read a corpus once, into Parquet that training, evaluation and datasets load"
+    )
+    _add_fields(parser, Preparation)
+    parser.set_defaults(command=_prepare_corpus)
+
+
+def _prepare_corpus(options: argparse.Namespace) -> None:
+    preparation = _given(options, Preparation)
+    from .data.preparation import prepare_corpus
+
+    print(prepare_corpus(preparation).report())
+
+
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser(
         "train", help="train both stages on a corpus; the same command goes on with a stopped run"
     )
-    hints = typing.get_type_hints(TrainingPlan)
-    for option in dataclasses.fields(TrainingPlan):
+    _add_fields(parser, TrainingPlan)
+    parser.set_defaults(command=_train)
+
+
+def _add_fields(parser: argparse.ArgumentParser, kind: type[DataclassInstance]) -> None:
+    """A flag for each field of a dataclass, whose help and choices are in the field's metadata."""
+    hints = typing.get_type_hints(kind)
+    for option in dataclasses.fields(kind):
         required = option.default is dataclasses.MISSING
-        kind = (typing.get_args(hints[option.name]) or (hints[option.name],))[0]
-        default = "" if required or option.default is None else " (default: %(default)s)"
+        type_of_value = (typing.get_args(hints[option.name]) or (hints[option.name],))[0]
+        default = "" if required or option.default in (None, "") else " (default: %(default)s)"
         parser.add_argument(
             "--" + option.name.replace("_", "-"),
-            type=kind,
+            type=type_of_value,
             required=required,
             default=None if required else option.default,
             choices=option.metadata.get("choices") or None,
             help=option.metadata["help"] + default,
         )
-    parser.set_defaults(command=_train)
+
+
+def _given(options: argparse.Namespace, kind: type[Fields]) -> Fields:
+    """The dataclass that `_add_fields` made flags of, as they were given."""
+    return kind(**{option.name: getattr(options, option.name) for option in dataclasses.fields(kind)})
 
 
 def _train(options: argparse.Namespace) -> None:
-    plan = TrainingPlan(**{option.name: getattr(options, option.name) for option in dataclasses.fields(TrainingPlan)})
+    plan = _given(options, TrainingPlan)
     from .training.trainer import train_two_stage
 
     print(f"wrote {train_two_stage(plan)}")
@@ -371,7 +403,7 @@ def _train(options: argparse.Namespace) -> None:
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="held-out likelihood of a model beside n-gram models")
     parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
-    parser.add_argument("--corpus", required=True, help="music21, an .abc file, or a folder of .abc and .abc.gz files")
+    parser.add_argument("--corpus", required=True, help="music21, files as prepare takes them, or what it wrote")
     parser.set_defaults(command=_evaluate)
 
 

@@ -10,21 +10,22 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
 import torch
-from transformers import DynamicCache
 
 from .core.codec import decode
+from .core.decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
 from .core.errors import CheckpointError, RemiError, RequestError
 from .core.generation_remi import GrammarGenerationMixin
-from .core.grammar import Grammar
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
 from .core.plan import Plan
-from .core.structure import BAR_START
 from .core.vocabulary import MAX_BARS, token_names
+from .core.weights_remi import StageWeights
 from .prompts import Extension, Harmonization, Prompt, Rewriting, notes_over, plan_for
 from .requests import (
     DEFAULT_SAMPLING,
@@ -49,14 +50,24 @@ class Composer:
 
     Args:
         model: Both stages.
+        int8: Whether to write with their weights in 8 bits, as they are now: much faster with models of the size base,
+            hardly so with small ones, and other music from the same seed.
+
+    Raises:
+        RequestError: int8 and a model that is not in float32 on a CPU.
     """
 
-    def __init__(self, model: TwoStageModel) -> None:
+    def __init__(self, model: TwoStageModel, int8: bool = False) -> None:
         self.model = model.eval()
+        stages = (model.planner, model.detail) if int8 else ()
+        self._int8_weights = {stage: StageWeights(stage, int8=True) for stage in stages}
 
     @classmethod
-    def from_pretrained(cls, path_or_repo: str | Path | None = None) -> Composer:
+    def from_pretrained(cls, path_or_repo: str | Path | None = None, int8: bool = False) -> Composer:
         """Load a model folder or a Hub repository, in float32; None is the checkpoint that ships with the package.
+
+        Args:
+            int8: As in `Composer`.
 
         Raises:
             CheckpointError: there is no such model, or it is incomplete.
@@ -78,7 +89,7 @@ class Composer:
                 f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
                 f"{len(token_names())}; train it again with this version"
             )
-        return cls(model)
+        return cls(model, int8)
 
     def plan(
         self,
@@ -324,51 +335,35 @@ class Composer:
         sampling: Sampling,
         progress: Progress | None,
     ) -> list[list[str]]:
-        """Token names of the sequence that a stage writes after each prompt."""
+        """Token names of the sequence that a stage writes after each prompt, the best of its candidates."""
         check_seed(seed)
         base = secrets.randbits(31) if seed is None else seed
-        written = []
-        for number, prompt in enumerate(prompts):
-            draw = torch.Generator().manual_seed(base + number)
-            written.append(self._write_one(stage, prompt, draw, sampling, progress))
-        return written
-
-    @torch.inference_mode()
-    def _write_one(
-        self,
-        stage: GrammarGenerationMixin,
-        prompt: Prompt,
-        draw: torch.Generator,
-        sampling: Sampling,
-        progress: Progress | None,
-    ) -> list[str]:
-        grammar = Grammar(prompt.form, len(prompt.ids), prompt.pitch_shift, prompt.given_voice)
-        for given in prompt.ids:
-            grammar.advance(given)
-        ids, fed, cache = list(prompt.ids), 0, DynamicCache()
-        while not grammar.is_finished:
-            token = grammar.forced()
-            if token is None:
-                logits = stage(torch.tensor([ids[fed:]]), past_key_values=cache, use_cache=True).logits[0, -1]
-                fed = len(ids)
-                allowed = torch.tensor([token for choice in grammar.allowed for token in choice])
-                token = int(allowed[_drawn(logits[allowed], sampling, draw)])
-            grammar.advance(token)
-            ids.append(token)
-            if progress is not None and token == BAR_START:
-                begun = ids[len(prompt.ids) :].count(BAR_START)
-                progress("plan" if stage is self.model.planner else "notes", begun, prompt.bars)
-        return [token_names()[token] for token in ids]
+        seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
+        rows = [(prompt, own) for prompt, several in zip(prompts, seeds, strict=True) for own in several]
+        starts = [
+            Start(prompt.ids, read_prompt(prompt.form, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
+            for prompt, own in rows
+        ]
+        report = None
+        if progress is not None:
+            report = _bar_counter(
+                progress, "plan" if stage is self.model.planner else "notes", [p.bars for p, _ in rows]
+            )
+        written = iter(decode_rows(self._int8_weights.get(stage, stage), starts, sampling, report=report))
+        best = [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")) for _ in prompts]
+        names = token_names()
+        return [[names[token] for token in row.ids] for row in best]
 
 
-def _drawn(logits: torch.Tensor, sampling: Sampling, draw: torch.Generator) -> int:
-    if sampling.greedy:
-        return int(logits.argmax())
-    probabilities, order = (logits / sampling.temperature).softmax(-1).sort(descending=True)
-    keep = probabilities.cumsum(-1) - probabilities < sampling.top_p
-    if sampling.top_k:
-        keep[sampling.top_k :] = False
-    return int(order[torch.multinomial(probabilities * keep, 1, generator=draw)])
+def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:
+    """Reports the bars of all rows together."""
+    begun = [0] * len(bars)
+
+    def report(row: int, count: int) -> None:
+        begun[row] = count
+        progress(stage, sum(begun), sum(bars))
+
+    return report
 
 
 def _over_plan(plan: Plan, tokens: list[str]) -> Piece:

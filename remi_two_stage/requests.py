@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .core.codec import globals_tokens
+from .core.drawing import Drawing
 from .core.errors import RequestError
 from .core.piece import Key, Meter, Note, Piece
 from .core.plan import Plan
@@ -34,14 +35,10 @@ STYLE_METERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How tokens are drawn.
+class Sampling(Drawing):
+    """How music is drawn: token by token as in `Drawing`, then one of several candidates.
 
     Attributes:
-        temperature: Above 1 bolder, below 1 tamer.
-        top_k: Draw from the k likeliest tokens; 0 from all.
-        top_p: Draw from the likeliest tokens that together have this share of the probability.
-        greedy: Take the likeliest token and leave the settings above unused.
         candidates: How many are written for each that is asked for; the one whose drawn tokens have the highest mean
             log likelihood under the model is returned.
 
@@ -49,20 +46,10 @@ class Sampling:
         RequestError: a value out of range.
     """
 
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 0.95
-    greedy: bool = False
     candidates: int = 1
 
     def __post_init__(self) -> None:
-        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
-        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
-        if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
-            raise RequestError(
-                f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
-                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
-            )
+        Drawing.__post_init__(self)
         if not isinstance(self.candidates, int) or not 1 <= self.candidates <= 64:
             raise RequestError(f"cannot choose among {self.candidates!r} candidates; ask for 1 to 64")
         if self.greedy and self.candidates > 1:

@@ -16,6 +16,7 @@ _FRESH_CACHE = tempfile.TemporaryDirectory(prefix="remi-tests-")
 os.environ |= {
     "OMP_NUM_THREADS": "1",
     "HF_HOME": _FRESH_CACHE.name,
+    "XDG_CACHE_HOME": _FRESH_CACHE.name,
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }

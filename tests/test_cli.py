@@ -1,6 +1,8 @@
 """The command line: what it writes, and one clear line with exit code 2 for what cannot be."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,19 @@ def test_a_tune_is_extended_rewritten_and_harmonised(tmp_path: Path) -> None:
     assert main(["harmonize", str(source), "--voices", "S,B", *seed]) == 0
     (duet,) = read_score(written)
     assert [note[1:] for note in duet.note_list() if note[0] == "S"] == [note[1:] for note in waltz.note_list()]
+
+
+def test_nothing_is_imported_that_the_request_does_not_need(tmp_path: Path) -> None:
+    """What takes seconds to load: torch for the help, music21 where no MusicXML is wanted."""
+    steps = (
+        "import sys; from remi_two_stage.cli import build_parser; build_parser()",
+        "from remi_two_stage import Plan, write_score; from pathlib import Path",
+        f"folder, piece = Path({str(tmp_path)!r}), Plan.parse('I | V').skeleton",
+        "write_score(piece, folder / 'tune.abc'); write_score(piece, folder / 'tune.mid')",
+        "print([name for name in ('torch', 'transformers', 'datasets', 'music21') if name in sys.modules])",
+    )
+    ran = subprocess.run([sys.executable, "-c", "; ".join(steps)], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> None:

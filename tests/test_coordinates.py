@@ -10,9 +10,9 @@ from tunes import kesh_jig
 from remi_two_stage import read_abc
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, default_bar_tokens
-from remi_two_stage.core.coordinates_remi import BarReader
+from remi_two_stage.core.coordinates_remi import BarCursor, BarReader
 from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
-from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKEN_IDS, TOKENS
 
 # Pick-up, repeats split in the middle of a bar, endings, a change of metre and of key, rests, two voices.
 EVENTFUL = """X:1
@@ -81,6 +81,11 @@ def read(reader: BarReader, ids: torch.Tensor, **kwargs: torch.Tensor | None) ->
     return [list(zip(*rows, strict=True)) for rows in zip(new["bar"].tolist(), new["time"].tolist(), strict=True)]
 
 
+def by_cursor(ids: torch.Tensor) -> Coordinates:
+    cursor = BarCursor(default_bar_tokens())
+    return [cursor.read(token) for token in ids[0].tolist()]
+
+
 def infilling(tokens: list[str]) -> list[str]:
     return infilling_sequence(tokens, 2)
 
@@ -90,6 +95,7 @@ def test_coordinates_are_those_of_the_piece(reader: BarReader, form: type) -> No
     for tune in tunes():
         tokens = form(tune)
         assert read(reader, ids_of(tokens)) == [by_walking(tokens)]
+        assert by_cursor(ids_of(tokens)) == by_walking(tokens)
 
 
 def test_coordinates_hold_for_a_whole_tune_book(reader: BarReader, tune_books: dict[str, list]) -> None:
@@ -98,8 +104,16 @@ def test_coordinates_hold_for_a_whole_tune_book(reader: BarReader, tune_books: d
         for piece in read_abc(file, errors="collect"):
             tokens = detail_sequence(encode(piece))
             assert read(reader, ids_of(tokens)) == [by_walking(tokens)]
+            assert by_cursor(ids_of(tokens)) == by_walking(tokens)
             checked += 1
     assert checked >= 30
+
+
+def test_one_by_one_any_tokens_are_read_as_all_at_once(reader: BarReader) -> None:
+    structure = torch.tensor([token for name in ("structure", "Ending", "voice") for token in IDS[name]] + [DETAIL])
+    anything = torch.randint(len(TOKENS), (1, 3000))
+    ids = torch.where(torch.rand(1, 3000) < 0.5, structure[torch.randint(len(structure), (1, 3000))], anything)
+    assert by_cursor(ids) == read(reader, ids)[0]
 
 
 def test_a_note_has_the_coordinates_of_its_bar_and_beat_in_the_plan(reader: BarReader) -> None:

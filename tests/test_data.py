@@ -1,9 +1,7 @@
-"""From tune books to what the two stages learn from: reading, splitting, cutting, labels, packing."""
+"""From tunes to what the stages learn from: cutting, labels, packing."""
 
-import gzip
 import random
-from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.grammar import Grammar, check_grammar, form_of
 from remi_two_stage.core.piece import Chord, Key, Piece
 from remi_two_stage.core.vocabulary import CONTEXT, DETAIL, EOS, IDS, TOKEN_IDS, TOKENS, token_names
-from remi_two_stage.data.corpus import Corpus, load_corpus
 from remi_two_stage.data.crop import crop, crop_to_length
 from remi_two_stage.data.datasets import (
     IGNORED,
@@ -26,8 +23,8 @@ from remi_two_stage.data.datasets import (
     collate,
     pack,
 )
-from remi_two_stage.data.splits import Splits, group_melodies, melody, split_by_melody
-from remi_two_stage.data.tunes import CorpusFile, CorpusTune, read_file
+from remi_two_stage.data.tunes import CorpusTune
+from remi_two_stage.scores.formats import read_score
 from remi_two_stage.scores.harmony import label_chords
 from remi_two_stage.scores.read_abc import read_abc
 
@@ -35,23 +32,14 @@ REELS = 40
 
 
 @pytest.fixture(scope="module")
-def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of reels and jigs out of Ryan's collection."""
-    folder = tmp_path_factory.mktemp("ryan")
-    for path in tune_books["ryansMammoth"][: 3 * REELS : 3]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def corpus(reels: Path) -> Corpus:
-    return load_corpus(reels, processes=1, progress=False)
+def tunes(tune_books: dict[str, list[Path]]) -> list[CorpusTune]:
+    """Reels and jigs out of Ryan's collection."""
+    return [tune_of(read_abc(path)[0]) for path in tune_books["ryansMammoth"][: 3 * REELS : 3]]
 
 
 @pytest.fixture(scope="module")
 def chorale(music21_corpus: Path) -> CorpusTune:
-    path = music21_corpus / "bach" / "bwv66.6.mxl"
-    return read_file(CorpusFile(path, "bach/bwv66.6.mxl", "chorale", four_parts_only=True)).tunes[0]
+    return tune_of(read_score(music21_corpus / "bach" / "bwv66.6.mxl")[0])
 
 
 @pytest.fixture(scope="module")
@@ -65,121 +53,8 @@ def names_of(token_ids: tuple[int, ...] | list[int]) -> list[str]:
     return [token_names()[token] for token in token_ids]
 
 
-def tune_of(piece: Piece, source: str = "test#1") -> CorpusTune:
-    return CorpusTune.from_piece(piece, source)
-
-
-def test_a_folder_gives_every_tune_labelled_and_in_c(corpus: Corpus, reels: Path) -> None:
-    assert len(corpus.tunes) == REELS
-    assert [tune.source for tune in corpus.tunes] == [f"{path.name}#1" for path in sorted(reels.glob("*.abc"))]
-    for tune in corpus.tunes:
-        piece = decode(names_of(tune.tokens))
-        assert piece.key.tonic == "C"
-        assert all(bar.chords for bar in piece.bars)
-        assert piece.bar_count == tune.bars
-
-
-def test_a_compressed_file_reads_as_the_plain_one(reels: Path, tmp_path: Path) -> None:
-    plain = min(reels.glob("*.abc"))
-    packed = tmp_path / f"{plain.name}.gz"
-    packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert load_corpus(packed).tunes[0].tokens == load_corpus(plain).tunes[0].tokens
-
-
-def test_bad_tunes_are_counted_by_reason_and_do_not_stop_the_others(reels: Path, tmp_path: Path) -> None:
-    good = min(reels.glob("*.abc"))
-    (tmp_path / "good.abc").write_bytes(good.read_bytes())
-    (tmp_path / "no-music.abc").write_text("X:1\nT:Nothing\nK:C\n")
-    (tmp_path / "prose.abc").write_text("Dear diary,\n")
-    corpus = load_corpus(tmp_path, processes=1)
-    assert len(corpus.tunes) == 1
-    assert corpus.counts()["rejected"] == 2
-    assert "the tune has no music" in corpus.report()
-
-
-def test_four_part_pieces_of_a_folder_are_hymns(tmp_path: Path) -> None:
-    voices = "".join(f"V:{name}\n{note}4|{note}4|]\n" for name, note in zip("SATB", ("c", "G", "E", "C,"), strict=True))
-    (tmp_path / "hymn.abc").write_text(f"X:1\nM:4/4\nL:1/4\nK:C\n{voices}")
-    assert load_corpus(tmp_path).tunes[0].style == "hymn"
-
-
-def test_chorales_are_four_parts_and_others_rejected(music21_corpus: Path) -> None:
-    folder = music21_corpus / "bach"
-    chorale = read_file(CorpusFile(folder / "bwv66.6.mxl", "bach/bwv66.6.mxl", "chorale", four_parts_only=True))
-    more_parts = read_file(CorpusFile(folder / "bwv95.7.mxl", "bach/bwv95.7.mxl", "chorale", four_parts_only=True))
-    assert [tune.style for tune in chorale.tunes] == ["chorale"]
-    assert decode(names_of(chorale.tunes[0].tokens)).voices == ("S", "A", "T", "B")
-    assert not more_parts.tunes
-    assert more_parts.rejected == {"not in four parts": 1}
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda folder: folder / "missing", r"there is no corpus .*missing"),
-        (lambda folder: folder, "has no .abc"),
-    ],
-)
-def test_a_missing_or_empty_corpus_says_so(make, message: str, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=message):
-        load_corpus(make(tmp_path))
-
-
-def test_a_corpus_without_a_usable_tune_says_why(tmp_path: Path) -> None:
-    (tmp_path / "binary.abc").write_bytes(bytes(range(256)))
-    with pytest.raises(CorpusError, match=r"no tune of .* can be used: "):
-        load_corpus(tmp_path)
-
-
-def test_processes_change_nothing(reels: Path, corpus: Corpus) -> None:
-    assert load_corpus(reels, processes=2, progress=False).tunes == corpus.tunes
-
-
-def test_transposed_and_reordered_tunes_fall_into_the_same_split(corpus: Corpus, reels: Path) -> None:
-    pieces = [label_chords(read_abc(path)[0]) for path in sorted(reels.glob("*.abc"))]
-    copies = [tune_of(piece.transpose(3), f"{index}-up") for index, piece in enumerate(pieces)]
-    originals = [tune_of(piece, f"{index}") for index, piece in enumerate(pieces)]
-    tunes = [*originals, *copies]
-    random.Random(1).shuffle(tunes)
-    home = {tune.source: part for part, name in _parts(split_by_melody(tunes)) for tune in name}
-    assert all(home[f"{index}"] == home[f"{index}-up"] for index in range(len(pieces)))
-    in_order = {tune.source: part for part, name in _parts(split_by_melody([*originals, *copies])) for tune in name}
-    assert home == in_order
-
-
-def _parts(splits: Splits) -> list[tuple[str, tuple[CorpusTune, ...]]]:
-    return [("train", splits.train), ("valid", splits.valid), ("test", splits.test)]
-
-
-def test_splits_hold_every_tune_once_and_none_is_empty(corpus: Corpus) -> None:
-    splits = split_by_melody(corpus.tunes)
-    sources = [tune.source for _, part in _parts(splits) for tune in part]
-    assert sorted(sources) == sorted(tune.source for tune in corpus.tunes)
-    assert all(part for _, part in _parts(splits))
-    assert len(splits.train) > len(splits.valid) + len(splits.test)
-
-
-def test_the_fingerprint_is_of_the_music_in_the_splits(corpus: Corpus) -> None:
-    splits = split_by_melody(corpus.tunes)
-    assert split_by_melody(corpus.tunes[::-1]).fingerprint() == splits.fingerprint()
-    assert replace(splits, train=splits.train[1:]).fingerprint() != splits.fingerprint()
-
-
-def test_too_few_melodies_cannot_be_split(corpus: Corpus) -> None:
-    with pytest.raises(CorpusError, match="1 different melodies; at least 3"):
-        split_by_melody([corpus.tunes[0]] * 5)
-
-
-def test_different_tunes_are_different_melodies(corpus: Corpus) -> None:
-    groups = group_melodies([melody(tune.tokens) for tune in corpus.tunes])
-    assert len(groups) > 0.9 * REELS
-
-
-def test_the_melody_is_the_first_voice_alone(music21_corpus: Path) -> None:
-    tune = read_file(CorpusFile(music21_corpus / "bach" / "bwv66.6.mxl", "bwv66.6")).tunes[0]
-    piece = decode(names_of(tune.tokens))
-    soprano = [note.pitch for bar in piece.bars for note in bar.notes[0]]
-    assert [interval - 128 for interval in melody(tune.tokens)] == [b - a for a, b in pairwise(soprano)]
+def tune_of(piece: Piece) -> CorpusTune:
+    return CorpusTune.from_piece(piece, "test#1")
 
 
 def test_bar_ranges_are_music(longest_airs: list[Piece]) -> None:
@@ -228,14 +103,14 @@ def test_long_tunes_are_cut_into_parts_that_fit(longest_airs: list[Piece]) -> No
     assert 0.9 * whole <= cut <= whole
 
 
-def test_a_tune_that_fits_stays_as_it_is(corpus: Corpus) -> None:
-    tokens = corpus.tunes[0].tokens
+def test_a_tune_that_fits_stays_as_it_is(tunes: list[CorpusTune]) -> None:
+    tokens = tunes[0].tokens
     assert crop_to_length(tokens, "plan", 4096) == [list(tokens)]
 
 
 @pytest.mark.parametrize("kind", [BarChordDataset, FullDetailDataset])
-def test_labels_are_exactly_the_sampled_tokens(kind: type[StageDataset], corpus: Corpus) -> None:
-    dataset = kind(tune.tokens for tune in corpus.tunes[:10])
+def test_labels_are_exactly_the_sampled_tokens(kind: type[StageDataset], tunes: list[CorpusTune]) -> None:
+    dataset = kind(tune.tokens for tune in tunes[:10])
     for item in map(dataset.__getitem__, range(len(dataset))):
         ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
         check_grammar(ids, dataset.form)
@@ -247,23 +122,23 @@ def test_labels_are_exactly_the_sampled_tokens(kind: type[StageDataset], corpus:
             grammar.advance(token)
 
 
-def test_the_planner_is_also_shown_tunes_with_a_voice_given(chorale: CorpusTune, corpus: Corpus) -> None:
-    tunes = [chorale.tokens, *(tune.tokens for tune in corpus.tunes)]
-    some = BarChordDataset(tunes, from_melody=0.3)
-    assert len(tunes) < len(some) < 1.6 * len(tunes)
-    dataset = BarChordDataset(tunes, from_melody=1.0)
-    assert len(dataset) == 2 * len(tunes)
+def test_the_planner_is_also_shown_tunes_with_a_voice_given(chorale: CorpusTune, tunes: list[CorpusTune]) -> None:
+    tokens = [chorale.tokens, *(tune.tokens for tune in tunes)]
+    some = BarChordDataset(tokens, from_melody=0.3)
+    assert len(tokens) < len(some) < 1.6 * len(tokens)
+    dataset = BarChordDataset(tokens, from_melody=1.0)
+    assert len(dataset) == 2 * len(tokens)
     given = set()
     for epoch in range(8):
         dataset.set_epoch(epoch)
-        item = dataset[len(tunes)]
+        item = dataset[len(tokens)]
         ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
         check_grammar(ids, "melody")
         learnt = {TOKENS[token][0] for token in labels if token != IGNORED}
         assert "Chord" in learnt
         assert not learnt & {"Note-On", "Duration", "voice", "BarLen", "PickUp"}
         assert labels[: ids.index(DETAIL) + 1] == [IGNORED] * (ids.index(DETAIL) + 1)
-        assert len(ids) <= dataset.lengths[len(tunes)]
+        assert len(ids) <= dataset.lengths[len(tokens)]
         given |= set(ids[ids.index(CONTEXT) : ids.index(DETAIL)]) & set(IDS["voice"])
     assert len(given) > 1
 
@@ -287,9 +162,9 @@ def test_the_detail_stage_is_also_shown_later_bars_first_and_other_voices_first(
     assert len(orders) > 2
 
 
-def test_a_single_stage_learns_headers_and_notes(corpus: Corpus) -> None:
-    item = SingleStageDataset([corpus.tunes[0].tokens])[0]
-    assert item["input_ids"].tolist() == list(corpus.tunes[0].tokens)
+def test_a_single_stage_learns_headers_and_notes(tunes: list[CorpusTune]) -> None:
+    item = SingleStageDataset([tunes[0].tokens])[0]
+    assert item["input_ids"].tolist() == list(tunes[0].tokens)
     learnt = {TOKENS[token][0] for token in item["labels"].tolist() if token != IGNORED}
     assert {"Chord", "structure", "RelPos", "Note-On", "Duration"} <= learnt
 
@@ -303,40 +178,40 @@ def test_a_single_stage_learns_headers_and_notes(corpus: Corpus) -> None:
         (SingleStageDataset, {"omit_globals": 7.0}),
     ],
 )
-def test_a_probability_is_one(kind: type[StageDataset], settings: dict[str, float], corpus: Corpus) -> None:
+def test_a_probability_is_one(kind: type[StageDataset], settings: dict[str, float], tunes: list[CorpusTune]) -> None:
     with pytest.raises(RequestError, match="it is a probability, from 0 to 1"):
-        kind([corpus.tunes[0].tokens], **settings)
+        kind([tunes[0].tokens], **settings)
 
 
-def test_the_planner_learns_its_globals_and_the_detail_stage_only_notes(corpus: Corpus) -> None:
-    plan = BarChordDataset([corpus.tunes[0].tokens])[0]
+def test_the_planner_learns_its_globals_and_the_detail_stage_only_notes(tunes: list[CorpusTune]) -> None:
+    plan = BarChordDataset([tunes[0].tokens])[0]
     assert plan["labels"][0] == IGNORED
     assert torch.equal(plan["labels"][1:6], plan["input_ids"][1:6])
-    detail = FullDetailDataset([corpus.tunes[0].tokens])[0]
+    detail = FullDetailDataset([tunes[0].tokens])[0]
     learnt = {TOKENS[token][0] for token in detail["labels"].tolist() if token != IGNORED}
     assert {"RelPos", "Note-On", "Duration"} <= learnt
     assert not learnt & {"Chord", "Style", "time", "key", "Bars"}
 
 
-def test_globals_are_left_out_alike_in_plan_and_detail_and_anew_each_epoch(corpus: Corpus) -> None:
-    tunes = [tune.tokens for tune in corpus.tunes[:12]]
-    plans, details = (kind(tunes, omit_globals=0.5, seed=3) for kind in (BarChordDataset, FullDetailDataset))
+def test_globals_are_left_out_alike_in_plan_and_detail_and_anew_each_epoch(tunes: list[CorpusTune]) -> None:
+    tokens = [tune.tokens for tune in tunes[:12]]
+    plans, details = (kind(tokens, omit_globals=0.5, seed=3) for kind in (BarChordDataset, FullDetailDataset))
     seen = []
     for epoch in range(2):
         plans.set_epoch(epoch)
         details.set_epoch(epoch)
-        for index in range(len(tunes)):
+        for index in range(len(tokens)):
             plan, detail = plans[index]["input_ids"].tolist(), details[index]["input_ids"].tolist()
             assert plan[:-1] == detail[: detail.index(DETAIL)]
             check_grammar(plan, "plan")
             check_grammar(detail, "detail")
-        seen.append([len(plans[index]["input_ids"]) for index in range(len(tunes))])
+        seen.append([len(plans[index]["input_ids"]) for index in range(len(tokens))])
     assert seen[0] != seen[1]
     assert max(map(max, seen)) <= max(plans.lengths)
 
 
-def test_packed_rows_hold_every_piece_whole(corpus: Corpus) -> None:
-    dataset = FullDetailDataset(tune.tokens for tune in corpus.tunes)
+def test_packed_rows_hold_every_piece_whole(tunes: list[CorpusTune]) -> None:
+    dataset = FullDetailDataset(tune.tokens for tune in tunes)
     rows = PackedRows(dataset, 2048)
     assert sorted(chain(*rows.rows)) == list(range(len(dataset)))
     for index, pieces in enumerate(rows.rows):
@@ -352,9 +227,9 @@ def test_packing_wastes_little() -> None:
     assert 1 - sum(lengths) / (2048 * len(pack(lengths, 2048))) < 0.02
 
 
-def test_a_piece_longer_than_a_row_is_refused(corpus: Corpus) -> None:
+def test_a_piece_longer_than_a_row_is_refused(tunes: list[CorpusTune]) -> None:
     with pytest.raises(RequestError, match="does not fit rows of 64; cut it with crop_to_length"):
-        PackedRows(FullDetailDataset([corpus.tunes[0].tokens]), 64)
+        PackedRows(FullDetailDataset([tunes[0].tokens]), 64)
 
 
 def test_nothing_to_pack_is_refused() -> None:
@@ -362,8 +237,8 @@ def test_nothing_to_pack_is_refused() -> None:
         PackedRows(BarChordDataset([]), 2048)
 
 
-def test_batches_are_padded_on_the_right(corpus: Corpus) -> None:
-    dataset = BarChordDataset(tune.tokens for tune in corpus.tunes[:4])
+def test_batches_are_padded_on_the_right(tunes: list[CorpusTune]) -> None:
+    dataset = BarChordDataset(tune.tokens for tune in tunes[:4])
     batch = collate([dataset[index] for index in range(4)])
     assert batch["attention_mask"].sum(1).tolist() == dataset.lengths
     assert batch["input_ids"][batch["attention_mask"] == 0].unique().tolist() in ([0], [])

@@ -8,8 +8,9 @@ from torch.nn.functional import log_softmax
 from transformers import DynamicCache, StaticCache
 from tunes import kesh_jig
 
+from remi_two_stage.core.attention_forms import FORMS
 from remi_two_stage.core.codec import encode
-from remi_two_stage.core.configuration_remi import FORMS, DetailGeneratorConfig
+from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.forms import detail_sequence
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS

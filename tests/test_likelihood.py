@@ -2,6 +2,7 @@
 
 import math
 import random
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import torch
 from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
-from remi_two_stage.data.corpus import load_corpus
+from remi_two_stage.data.corpus import Corpus
 from remi_two_stage.data.datasets import IGNORED, FullDetailDataset, PackedRows
-from remi_two_stage.data.splits import Splits, split_by_melody
-from remi_two_stage.evaluation.likelihood import compare_likelihood, mean_loss, stage_dataset
+from remi_two_stage.data.preparation import load_corpus
+from remi_two_stage.data.stages import stage_dataset
+from remi_two_stage.evaluation.likelihood import compare_likelihood, mean_loss
 from remi_two_stage.evaluation.ngrams import NgramModel
 
 TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -28,8 +30,8 @@ def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="module")
-def splits(reels: Path) -> Splits:
-    return split_by_melody(load_corpus(reels, processes=1, progress=False).tunes)
+def corpus(reels: Path) -> Corpus:
+    return load_corpus(reels, processes=1, progress=False)
 
 
 @pytest.fixture
@@ -67,8 +69,8 @@ def test_only_tokens_that_count_are_predicted() -> None:
     assert ngrams.loss([counted("cAcB")]) == pytest.approx(loss)
 
 
-def test_the_loss_is_that_of_the_definition_whether_packed_or_not(splits: Splits, model: TwoStageModel) -> None:
-    dataset = stage_dataset(model.detail, splits.valid + splits.test, 2048)
+def test_the_loss_is_that_of_the_definition_whether_packed_or_not(corpus: Corpus, model: TwoStageModel) -> None:
+    dataset = stage_dataset(FullDetailDataset, chain(corpus.validation.tokens(), corpus.test.tokens()), 2048)
     total, number = 0.0, 0
     for index in range(len(dataset)):
         item = dataset[index]
@@ -94,10 +96,10 @@ def test_the_table_holds_both_stages_and_context_helps(reels: Path, model: TwoSt
 
 
 def test_all_models_are_measured_on_the_same_tokens(
-    splits: Splits, reels: Path, model: TwoStageModel, tmp_path: Path
+    corpus: Corpus, reels: Path, model: TwoStageModel, tmp_path: Path
 ) -> None:
     model.save_pretrained(tmp_path)
-    dataset = FullDetailDataset(tune.tokens for tune in splits.test)
+    dataset = FullDetailDataset(corpus.test.tokens())
     labels = sum(int((dataset[index]["labels"] != IGNORED).sum()) for index in range(len(dataset)))
     assert compare_likelihood(tmp_path, reels).tokens["detail"] == labels
 

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel, StaticCache
 from tunes import kesh_jig
 
+from remi_two_stage.core.attention_forms import FORMS
 from remi_two_stage.core.codec import encode
-from remi_two_stage.core.configuration_remi import FORMS, BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence
 from remi_two_stage.core.modeling_remi import (

@@ -14,9 +14,8 @@ from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
-from remi_two_stage.data.corpus import load_corpus
 from remi_two_stage.data.datasets import Item, PackedRows
-from remi_two_stage.data.splits import split_by_melody
+from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import Stage, TrainingPlan
@@ -60,8 +59,8 @@ class RowsWithCtrlC(PackedRows):
 
 
 def rows_of(stage: Stage, plan: TrainingPlan) -> tuple[PackedRows, PackedRows]:
-    splits = split_by_melody(load_corpus(plan.corpus, processes=1).tunes)
-    return stage_rows(stage, splits.train, plan, True), stage_rows(stage, splits.valid, plan, False)
+    corpus = load_corpus(plan.corpus, processes=1)
+    return stage_rows(stage, corpus.train, plan, True), stage_rows(stage, corpus.validation, plan, False)
 
 
 def test_both_stages_end_up_in_one_folder_that_loads(plan: TrainingPlan) -> None:
@@ -92,7 +91,7 @@ def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: T
     assert record["corpus"]["tunes"] == 24 == sum(record["split"]["tunes"].values())
     model = TwoStageModel.from_pretrained(folder).eval()
     for stage, part in (("planner", model.planner), ("detail", model.detail)):
-        assert record["held_out_loss"][stage]["valid"] == round(mean_loss(part, rows_of(stage, plan)[1]), 4)
+        assert record["held_out_loss"][stage]["validation"] == round(mean_loss(part, rows_of(stage, plan)[1]), 4)
 
 
 @pytest.mark.parametrize("stage", ["planner", "detail"])

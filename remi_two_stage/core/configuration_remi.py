@@ -4,7 +4,7 @@ Conventions
 - Field names are those of transformers (`hidden_size`, `num_attention_heads`, ...); lengths and distances count tokens.
 - Ids 0 to 3 are `<PAD> <UNK> <BOS> <EOS>` in both stages: they share one vocabulary (`vocabulary.py`).
 - Defaults are the base sizes, about 19 and 151 million parameters besides the embeddings; fields set others.
-- How attention sees distances is a choice of `FORMS`, defined in `attention_remi.py`.
+- How attention sees distances is a choice of `attention_forms.py`, defined in `attention_remi.py`.
 """
 
 from typing import Any, ClassVar
@@ -12,23 +12,12 @@ from typing import Any, ClassVar
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
+from .attention_forms import COORDINATES, DEFAULT_FORM, FORMS
 from .errors import RequestError
 from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 
 VOCABULARY_SIZE = len(token_names())
-DEFAULT_FORM = "rope+fourier"
-FORMS: dict[str, dict[str, list[int]]] = {
-    "table": {},
-    "fourier": {"bar": [2, 4, 16], "time": [24, 72, 96], "token": [16, 1024]},
-    "rope": {},
-    "table+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
-    "rope+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
-}
-"""Forms of relative attention -> the periods of their Fourier pairs, if none are given: whole numbers of tokens, of
-bars, and of ticks of musical time.
-"""
-COORDINATES = ("bar", "time", "token")
 
 
 def default_bar_tokens() -> dict[str, list[int]]:

@@ -146,7 +146,8 @@ class Grammar:
 
     def forced(self) -> int | None:
         """The next token if there is only one, else None."""
-        return self.allowed[0].start if len(self.allowed) == 1 and len(self.allowed[0]) == 1 else None
+        choice = [ids for ids in self.allowed if ids]
+        return choice[0].start if len(choice) == 1 and len(choice[0]) == 1 else None
 
     def advance(self, token: int) -> None:
         """Read one token id.

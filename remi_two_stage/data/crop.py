@@ -54,6 +54,12 @@ def crop(piece: Piece, start: int, stop: int) -> Piece:
     return replace(piece, bars=tuple(kept))
 
 
+def phrase_cuts(bars: Sequence[Bar]) -> list[int]:
+    """Where bars may be cut into phrases: indices of first bars, 0 among them, and the number of bars."""
+    starts = [index for index in boundaries(bars) if bars[index].phrase_start or index == 0]
+    return [*starts, len(bars)]
+
+
 def boundaries(bars: Sequence[Bar]) -> list[int]:
     """Indices of the bars that no ending begins at or holds."""
     found, is_open = [], False
@@ -97,10 +103,10 @@ def crop_to_length(token_ids: Sequence[int], form: Form, max_length: int) -> lis
     if len(make(names)) <= max_length:
         return [list(token_ids)]
     piece = decode(names)
-    cuts = [index for index in boundaries(piece.bars) if piece.bars[index].phrase_start or index == 0]
-    ends = [*cuts[1:], len(piece.bars)]
+    cuts = phrase_cuts(piece.bars)
+    ends = cuts[1:]
     parts, first = [], 0
-    while first < len(cuts):
+    while first < len(ends):
         # A range grows phrase by phrase until the next one would be too long.
         longest: list[str] | None = None
         last = first

@@ -1,71 +1,48 @@
-"""Train, valid and test splits that share no melody.
+"""Train, validation and test splits that share no melody.
 
 Two tunes share a melody when at least a fifth of the shorter one's interval 10-grams occur in the other: eleven notes
 in a row, in any key, whatever the rhythm. Tunes that share one, directly or through others, form a group, and a hash
 of the group's melodies decides on its split. So a split depends neither on the order of files nor on keys, and a tune
 that arrives later moves only those that it is a copy of.
+
+Memory holds a few numbers a tune; n-grams and pairs of tunes go through scratch files, bucket by bucket.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import combinations, pairwise
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from ..core.errors import CorpusError
+import numpy as np
+from numpy.typing import NDArray
+
 from ..core.vocabulary import IDS
-from .tunes import CorpusTune
 
+SPLITS = ("train", "validation", "test")
 NGRAM_LENGTH = 10
 SHARED_PART = 0.2
 """Share of the shorter melody's n-grams that makes two melodies one."""
-MOST_TUNES_A_NGRAM = 50
-"""An n-gram in more tunes than this (a scale, a trill) says nothing about kinship."""
-VALID_PART, TEST_PART = 0.05, 0.05
+MOST_OWNERS = 50
+"""An n-gram in more melodies than this is a scale, a trill, or a tune that everybody plays: it is compared between
+neighbours alone, in the order of the melodies' hashes, which finds the tune and not the scale.
+"""
+VALIDATION_PART, TEST_PART = 0.05, 0.05
+
+_NEIGHBOURS = 4
+_BUCKETS = 64
+_AT_ONCE = 1 << 20
+"""N-grams, or pairs, that are handled together."""
+_MULTIPLIERS = np.random.default_rng(0).integers(2**63, size=NGRAM_LENGTH + 1, dtype=np.uint64) * 2 + 1
+"""Odd, of 64 bits: one for each interval of an n-gram, one for its length."""
+_NGRAM = np.dtype([("gram", np.uint64), ("owner", np.uint32)])
 
 _REL_POS, _NOTE_ON, _VOICE, _CHORD = (IDS[family] for family in ("RelPos", "Note-On", "voice", "Chord"))
 
-
-@dataclass(frozen=True)
-class Splits:
-    """A corpus in three parts, each in the order of the corpus."""
-
-    train: tuple[CorpusTune, ...]
-    valid: tuple[CorpusTune, ...]
-    test: tuple[CorpusTune, ...]
-
-    def fingerprint(self) -> str:
-        """Hexadecimal digest of which music is in which part, in any order."""
-        digest = blake2b(digest_size=16)
-        for part in (self.train, self.valid, self.test):
-            for music in sorted(blake2b(repr(tune.tokens).encode(), digest_size=16).digest() for tune in part):
-                digest.update(music)
-            digest.update(b"|")
-        return digest.hexdigest()
-
-
-def split_by_melody(tunes: Sequence[CorpusTune]) -> Splits:
-    """Split a corpus 90 : 5 : 5; a part that would be empty gets the group nearest to it.
-
-    Raises:
-        CorpusError: fewer than three different melodies, so that nothing could be held out.
-    """
-    melodies = [melody(tune.tokens) for tune in tunes]
-    groups = group_melodies(melodies)
-    names = {group: min(_number(melodies[index]) for index in members) for group, members in groups.items()}
-    ranked = sorted(groups, key=names.__getitem__)
-    if len(ranked) < 3:
-        raise CorpusError(
-            f"the corpus has {len(ranked)} different melodies; at least 3 are needed, one to learn and two to hold out"
-        )
-    train_stop = sum(names[group] < 1 - VALID_PART - TEST_PART for group in ranked)
-    valid_stop = sum(names[group] < 1 - TEST_PART for group in ranked)
-    train_stop = min(max(train_stop, 1), len(ranked) - 2)
-    valid_stop = min(max(valid_stop, train_stop + 1), len(ranked) - 1)
-    parts = (ranked[:train_stop], ranked[train_stop:valid_stop], ranked[valid_stop:])
-    return Splits(*(tuple(tunes[i] for i in sorted(i for group in part for i in groups[group])) for part in parts))
+Indices = NDArray[np.int64]
 
 
 def melody(token_ids: Sequence[int]) -> bytes:
@@ -91,37 +68,129 @@ def melody(token_ids: Sequence[int]) -> bytes:
     return bytes(following - pitch + 128 for pitch, following in pairwise(pitches))
 
 
-def group_melodies(melodies: Sequence[bytes]) -> dict[int, list[int]]:
-    """Indices of melodies by group; a group's key is its lowest index."""
-    ngrams = [_ngrams(intervals) for intervals in melodies]
-    parents = list(range(len(melodies)))
-    for (first, second), shared in _shared_counts(ngrams).items():
-        if shared >= SHARED_PART * min(len(ngrams[first]), len(ngrams[second])):
-            _join(parents, first, second)
-    first_of: dict[bytes, int] = {}
+def split_by_melody(melodies: Iterable[bytes], scratch: Path | None = None) -> NDArray[np.int8]:
+    """The split of each melody, an index into `SPLITS`, 90 : 5 : 5 over groups; a split that would be empty gets the
+    group nearest to it. Of fewer than three groups nothing can be held out: all are for training.
+
+    Args:
+        melodies: What can be iterated over twice.
+        scratch: Folder for scratch files, up to five kilobytes a melody; None for the system's.
+    """
+    groups = group_melodies(melodies, scratch)
+    numbers = np.unique(groups).astype(np.float64) / 2.0**64
+    if len(numbers) < len(SPLITS):
+        return np.zeros(len(groups), np.int8)
+    train_stop = int((numbers < 1 - VALIDATION_PART - TEST_PART).sum())
+    validation_stop = int((numbers < 1 - TEST_PART).sum())
+    train_stop = min(max(train_stop, 1), len(numbers) - 2)
+    validation_stop = min(max(validation_stop, train_stop + 1), len(numbers) - 1)
+    stops = np.unique(groups)[[train_stop, validation_stop]]
+    return np.searchsorted(stops, groups, side="right").astype(np.int8)
+
+
+def group_melodies(melodies: Iterable[bytes], scratch: Path | None = None) -> NDArray[np.uint64]:
+    """For each melody, the lowest hash of a melody in its group, which names the group; arguments as above."""
+    hashes = np.fromiter(map(_hash, melodies), np.uint64)
+    distinct, first, melody_of = np.unique(hashes, return_index=True, return_inverse=True)
+    with TemporaryDirectory(dir=scratch) as folder:
+        ngrams = _Buckets(Path(folder, "ngrams"), _NGRAM)
+        sizes = np.zeros(len(distinct), np.int64)
+        for batch in _ngrams(melodies, first, melody_of):
+            sizes += np.bincount(batch["owner"], minlength=len(sizes))
+            ngrams.add(batch, batch["gram"])
+        pairs = _Buckets(Path(folder, "pairs"), np.dtype(np.uint64))
+        for bucket in ngrams:
+            for found in _pairs(bucket):
+                pairs.add(found, found >> np.uint64(32))
+        parents = list(range(len(distinct)))
+        for bucket in pairs:
+            for one, other in _related(bucket, sizes):
+                _join(parents, one, other)
+    # Melodies are numbered by their hashes, so the lowest number of a group is its lowest hash.
+    roots = np.array([_root(parents, index) for index in range(len(parents))], np.int64)
+    return distinct[roots[melody_of]] if len(distinct) else distinct
+
+
+def _hash(intervals: bytes) -> int:
+    return int.from_bytes(blake2b(intervals, digest_size=8).digest(), "big")
+
+
+class _Buckets:
+    """Records in files, by a key: those with the same key are in the same bucket."""
+
+    def __init__(self, folder: Path, kind: np.dtype[Any]) -> None:
+        folder.mkdir()
+        self._kind = kind
+        self._paths = [folder / str(number) for number in range(_BUCKETS)]
+
+    def add(self, records: NDArray[Any], keys: NDArray[Any]) -> None:
+        """Append records to their buckets."""
+        bucket_of = keys % np.uint64(_BUCKETS)
+        order = np.argsort(bucket_of, kind="stable")
+        bounds = np.searchsorted(bucket_of[order], np.arange(_BUCKETS + 1))
+        for path, (start, stop) in zip(self._paths, pairwise(bounds), strict=True):
+            if start < stop:
+                with path.open("ab") as file:
+                    file.write(records[order[start:stop]].tobytes())
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (np.fromfile(path, self._kind) for path in self._paths if path.exists())
+
+
+def _ngrams(melodies: Iterable[bytes], first: Indices, melody_of: Indices) -> Iterator[NDArray[Any]]:
+    """Distinct n-grams of all distinct melodies, as (hash, number of the melody), many at once."""
+    waiting: list[NDArray[Any]] = []
+    number = 0
     for index, intervals in enumerate(melodies):
-        _join(parents, first_of.setdefault(intervals, index), index)
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index in range(len(melodies)):
-        groups[_root(parents, index)].append(index)
-    return dict(groups)
+        owner = melody_of[index]
+        if first[owner] != index:
+            continue
+        grams = _hashed_ngrams(intervals)
+        records = np.empty(len(grams), _NGRAM)
+        records["gram"], records["owner"] = grams, owner
+        waiting.append(records)
+        number += len(grams)
+        if number >= _AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting, number = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
-def _ngrams(intervals: bytes) -> frozenset[bytes]:
-    return frozenset(intervals[i : i + NGRAM_LENGTH] for i in range(max(1, len(intervals) - NGRAM_LENGTH + 1)))
+def _hashed_ngrams(intervals: bytes) -> NDArray[np.uint64]:
+    """Each different n-gram once; a melody with fewer notes is one n-gram."""
+    numbers = np.frombuffer(intervals, np.uint8).astype(np.uint64)
+    width = min(NGRAM_LENGTH, len(numbers))
+    windows = np.lib.stride_tricks.sliding_window_view(numbers, width) if width else numbers[None]
+    mixed = (windows * _MULTIPLIERS[:width]).sum(1, dtype=np.uint64) + _MULTIPLIERS[-1:] * np.uint64(width)
+    return np.unique(mixed ^ (mixed >> np.uint64(29)))
 
 
-def _shared_counts(ngrams: Iterable[frozenset[bytes]]) -> Counter[tuple[int, int]]:
-    """How many n-grams two melodies share, by pair of indices, for the pairs that share any telling one."""
-    owners: dict[bytes, list[int]] = defaultdict(list)
-    for index, grams in enumerate(ngrams):
-        for gram in grams:
-            owners[gram].append(index)
-    shared: Counter[tuple[int, int]] = Counter()
-    for indices in owners.values():
-        if 2 <= len(indices) <= MOST_TUNES_A_NGRAM:
-            shared.update(combinations(indices, 2))
-    return shared
+def _pairs(ngrams: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
+    """Pairs of melodies that share an n-gram, once for each, as two numbers in one: the lower one shifted by 32."""
+    order = np.lexsort((ngrams["owner"], ngrams["gram"]))
+    grams, owners = ngrams["gram"][order], ngrams["owner"][order].astype(np.uint64)
+    starts = np.flatnonzero(np.r_[True, grams[1:] != grams[:-1]])
+    lengths = np.diff(np.r_[starts, len(grams)])
+    for length in np.unique(lengths[(lengths > 1) & (lengths <= MOST_OWNERS)]):
+        runs = starts[lengths == length]
+        ones, others = np.triu_indices(length, 1)
+        at_once = _AT_ONCE // len(ones) + 1
+        for begin in range(0, len(runs), at_once):
+            owned = owners[runs[begin : begin + at_once, None] + np.arange(length)]
+            yield (owned[:, ones] << np.uint64(32) | owned[:, others]).ravel()
+    is_common = np.repeat(lengths > MOST_OWNERS, lengths)
+    for distance in range(1, _NEIGHBOURS + 1):
+        is_pair = is_common[distance:] & (grams[distance:] == grams[:-distance])
+        yield owners[:-distance][is_pair] << np.uint64(32) | owners[distance:][is_pair]
+
+
+def _related(pairs: NDArray[np.uint64], sizes: Indices) -> Iterator[tuple[int, int]]:
+    """The pairs that share enough n-grams to be one melody."""
+    both, shared = np.unique(pairs, return_counts=True)
+    ones, others = (both >> np.uint64(32)).astype(np.int64), (both & np.uint64(2**32 - 1)).astype(np.int64)
+    is_related = shared >= SHARED_PART * np.minimum(sizes[ones], sizes[others])
+    yield from zip(ones[is_related].tolist(), others[is_related].tolist(), strict=True)
 
 
 def _root(parents: list[int], index: int) -> int:
@@ -134,8 +203,3 @@ def _root(parents: list[int], index: int) -> int:
 def _join(parents: list[int], first: int, second: int) -> None:
     low, high = sorted((_root(parents, first), _root(parents, second)))
     parents[high] = low
-
-
-def _number(intervals: bytes) -> float:
-    """A number in [0, 1) that depends on nothing but the melody."""
-    return int.from_bytes(blake2b(intervals, digest_size=8).digest(), "big") / 2**64

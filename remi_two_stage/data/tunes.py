@@ -1,143 +1,185 @@
-"""Files to labelled, encoded tunes: one plain function a file, which any process or engine can run.
+"""Files to labelled, encoded tunes, the rows of a corpus.
 
-A tune that cannot be read, labelled or said in tokens is
-counted by its reason and never stops the rest.
+A tune that cannot be read, labelled or said in tokens becomes a `Rejection` and never stops the rest.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 from ..core.codec import encode_with_losses
-from ..core.errors import RemiError
+from ..core.errors import AbcSyntaxError, RemiError
 from ..core.piece import Piece
+from ..core.plan import Plan
 from ..core.vocabulary import TOKEN_IDS
+from ..core.write_abc import write_abc
 from ..scores.formats import read_score
 from ..scores.harmony import label_chords
-from ..scores.read_abc import read_abc
+from ..scores.read_abc import decode_abc, each_tune
+from .augmentation import AUGMENTATIONS
+from .files import ABC, CorpusFile, Rejection, content
 
-ABC_SUFFIXES = (".abc", ".abc.gz")
 FOUR_PARTS = ("S", "A", "T", "B")
+_PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9][0-9.,/]*")
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusTune:
-    """One tune as training sees it.
+    """One tune: a row of the corpus, its fields the columns.
 
     Attributes:
-        source: File and number of the tune in it, such as `oneills1850/0001-0050.abc#12`.
+        id: File and number of the tune in it, such as `oneills1850/0001-0050.abc#12`; behind a plus sign the
+            augmentation that made it, if one did.
         title: Empty when unknown.
         style: None when unknown.
         key: Of the source; the tokens are in C.
-        meter: Of the first bar.
+        metre: Of the first bar.
         bars: As a musician counts them.
+        abc: The tune as ABC that can be read alone: the source's own text where the source is ABC.
         tokens: Token ids in the form "full".
-        losses: What the tokens cannot say, by reason.
+        plan: Chords of every bar as text that `Plan.parse` reads.
+        lossy: What the tokens cannot say, as (reason, how often).
+        augmentation: Which of `AUGMENTATIONS` made this form of the tune; empty for the tune as it stands.
     """
 
-    source: str
+    id: str
     title: str
     style: str | None
     key: str
-    meter: str
+    metre: str
     bars: int
+    abc: str
     tokens: tuple[int, ...]
-    losses: dict[str, int]
+    plan: str
+    lossy: tuple[tuple[str, int], ...]
+    augmentation: str = ""
 
     @classmethod
-    def from_piece(cls, piece: Piece, source: str) -> CorpusTune:
-        """Label the chords of a piece, bring it to C and encode it.
+    def from_piece(cls, piece: Piece, id: str, abc: str | None = None, augmentation: str = "") -> CorpusTune:
+        """Encode a piece, after labelling its chords and bringing it to C; without its ABC, that is written.
 
         Raises:
             RemiError: the vocabulary cannot say the piece.
         """
-        names, losses = encode_with_losses(label_chords(piece))
+        piece = label_chords(piece)
+        names, losses = encode_with_losses(piece)
         return cls(
-            source=source,
+            id=id,
             title=piece.title,
             style=piece.style,
             key=str(piece.key),
-            meter=str(piece.meter),
+            metre=str(piece.meter),
             bars=piece.bar_count,
+            abc=write_abc(piece) if abc is None else abc,
             tokens=tuple(TOKEN_IDS[name] for name in names),
-            losses=dict(losses),
+            plan=Plan.of(piece).text(),
+            lossy=tuple(sorted(losses.items())),
+            augmentation=augmentation,
         )
 
 
-@dataclass(slots=True)
-class FileTunes:
-    """What one file gave.
-
-    Attributes:
-        tunes: In the order of the file.
-        rejected: How many tunes were not taken, by reason.
-    """
-
-    tunes: list[CorpusTune] = field(default_factory=list)
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists and dictionaries, as JSON has them."""
-        return {"tunes": [asdict(tune) for tune in self.tunes], "rejected": dict(self.rejected)}
-
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> FileTunes:
-        """The inverse of `to_dict`."""
-        tunes = [CorpusTune(**tune | {"tokens": tuple(tune["tokens"])}) for tune in stored["tunes"]]
-        return cls(tunes, Counter(stored["rejected"]))
-
-
 @dataclass(frozen=True, slots=True)
-class CorpusFile:
-    """A file of a corpus.
+class Span:
+    """A file, or a run of tunes in a tune book.
 
     Attributes:
-        name: How tunes of the file are called in reports; the same wherever the corpus lies.
-        four_part_style: Style of its four-part pieces that state none; None for none.
-        four_parts_only: Whether anything but four parts is left out.
+        first: Number of its first tune in the file.
+        header_stop: Where in the file the header that holds for all tunes stops; 0 when `start` is 0.
+        start: First byte, unpacked.
+        stop: The byte after the last one; None for the end of the file.
+        cost: How long reading takes, in bytes of ABC that take as long.
     """
 
-    path: Path
-    name: str
-    four_part_style: str | None = None
-    four_parts_only: bool = False
+    file: CorpusFile
+    first: int = 1
+    header_stop: int = 0
+    start: int = 0
+    stop: int | None = None
+    cost: int = 0
 
 
-def read_file(file: CorpusFile) -> FileTunes:
-    """Read, label and encode all tunes of a file."""
-    result = FileTunes()
+def read_span(span: Span, augment: tuple[str, ...] = ()) -> Iterator[CorpusTune | Rejection]:
+    """All tunes of a span, each followed by its augmented forms, and whatever cannot be used.
+
+    Raises:
+        OSError: there is no room for what has to be unpacked.
+    """
     try:
-        pieces = _read_pieces(file.path, result.rejected)
-    except (RemiError, OSError) as error:
-        result.rejected[_reason(error)] += 1
-        return result
-    for number, piece in enumerate(pieces, 1):
-        is_four_part = piece.voices == FOUR_PARTS
-        if file.four_parts_only and not is_four_part:
-            result.rejected["not in four parts"] += 1
-            continue
-        if is_four_part and piece.style is None:
-            piece = replace(piece, style=file.four_part_style)
-        try:
-            result.tunes.append(CorpusTune.from_piece(piece, f"{file.name}#{number}"))
-        except RemiError as error:
-            result.rejected[_reason(error)] += 1
-    return result
+        for number, title, piece, abc in _pieces(span):
+            id = f"{span.file.name}#{number}"
+            if isinstance(piece, RemiError):
+                yield rejection(id, title, piece)
+            else:
+                yield from _rows(_in_style(piece, span.file), id, abc, augment, span.file.four_parts_only)
+    except OSError:
+        raise
+    except Exception as error:  # nor may a defect that one file meets cost the other files
+        yield rejection(span.file.name, "", error)
 
 
-def _read_pieces(path: Path, rejected: Counter[str]) -> list[Piece]:
-    """The pieces of a file; tunes of an ABC file that cannot be read are counted in `rejected`."""
-    if not path.name.endswith(ABC_SUFFIXES):
-        return read_score(path)
-    book = read_abc(path, errors="collect")
-    rejected.update(_reason(error) for error in book.errors)
-    return list(book)
+def rejection(id: str, title: str, error: Exception) -> Rejection:
+    """Why a file or tune was not taken, from the error that it raised."""
+    if not isinstance(error, RemiError):
+        message = f"unexpected {type(error).__name__}: {error}"
+        return Rejection(id, title, f"unexpected {type(error).__name__}", message)
+    reason = _PARTICULARS.sub("…", error.message.split(";")[0])
+    return Rejection(id, title, reason, str(error))
 
 
-def _reason(error: RemiError | OSError) -> str:
-    """What is wrong, without the place and without the advice."""
-    text = error.message if isinstance(error, RemiError) else error.strerror or str(error)
-    return text.split(";")[0]
+def _rows(
+    piece: Piece, id: str, abc: str | None, augment: tuple[str, ...], four_parts_only: bool
+) -> Iterator[CorpusTune | Rejection]:
+    if four_parts_only and piece.voices != FOUR_PARTS:
+        yield Rejection(id, piece.title, "not in four parts", f"the voices are {', '.join(piece.voices)}")
+        return
+    try:
+        yield CorpusTune.from_piece(piece, id, abc)
+    except Exception as error:  # a defect that one tune in a million meets may not cost the others
+        yield rejection(id, piece.title, error)
+        return
+    labelled = label_chords(piece) if augment else piece
+    for name in augment:
+        with suppress(RemiError):
+            if (form := AUGMENTATIONS[name](labelled, id)) is not None:
+                yield CorpusTune.from_piece(form, f"{id}+{name}", augmentation=name)
+
+
+def _in_style(piece: Piece, file: CorpusFile) -> Piece:
+    is_without = piece.voices == FOUR_PARTS and piece.style is None
+    return replace(piece, style=file.four_part_style) if is_without else piece
+
+
+def _pieces(span: Span) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:
+    """Number, title, piece or error, and the ABC that it was read from, of each tune.
+
+    Raises:
+        RemiError: nothing of the file can be read.
+    """
+    if span.file.ending not in ABC:
+        for number, piece in enumerate(_scores(span.file), 1):
+            yield number, piece.title, piece, None
+        return
+    data = content(span.file, span.start, span.stop)
+    if span.header_stop:
+        data = content(span.file, 0, span.header_stop) + data
+    number = span.first
+    for tune, result in each_tune(decode_abc(data)):
+        yield number, tune.title, result, tune.text
+        number += 1
+    if number == span.first:
+        raise AbcSyntaxError("there is no ABC tune; a tune begins with X:1 and has a K: line before its notes")
+
+
+def _scores(file: CorpusFile) -> list[Piece]:
+    """The pieces of a file that is not ABC; what lies in an archive, or under another ending, is copied out first."""
+    if not file.member and file.path.name.lower().endswith(file.ending):
+        return read_score(file.path)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, Path(file.name).name)
+        copy.write_bytes(content(file))
+        return read_score(copy)

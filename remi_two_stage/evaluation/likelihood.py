@@ -7,7 +7,7 @@ the same corpus.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,17 +18,15 @@ import torch.nn.functional as F
 from ..composer import Composer
 from ..core.configuration_remi import VOCABULARY_SIZE
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
-from ..data.corpus import load_corpus
-from ..data.crop import crop_to_length
 from ..data.datasets import IGNORED, BarChordDataset, FullDetailDataset, PackedRows, StageDataset, collate
-from ..data.splits import split_by_melody
-from ..data.tunes import CorpusTune
+from ..data.preparation import load_corpus
+from ..data.stages import stage_dataset
 from .ngrams import NgramModel
 
 NGRAM_ORDERS = {"unigram": 1, "bigram": 2, "5-gram": 5}
 ROWS_AT_ONCE = 4
 
-Split = Literal["train", "valid", "test"]
+Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,18 @@ def compare_likelihood(model_folder: str | Path, corpus: str | Path, split: Spli
         CorpusError: there is no such corpus, or it is too small to split.
         CheckpointError: there is no such model, or it is incomplete.
     """
-    splits = split_by_melody(load_corpus(corpus).tunes)
+    tunes = load_corpus(corpus)
+    tunes.require_held_out()
     model = Composer.from_pretrained(model_folder).model
     losses, tokens = {}, {}
-    for stage in (model.planner, model.detail):
+    stages: dict[str, tuple[BarPlannerModel | DetailGeneratorModel, type[StageDataset]]] = {
+        "planner": (model.planner, BarChordDataset),
+        "detail": (model.detail, FullDetailDataset),
+    }
+    for name, (stage, kind) in stages.items():
         max_length = stage.config.max_position_embeddings
-        held_out = stage_dataset(stage, getattr(splits, split), max_length)
-        train = stage_dataset(stage, splits.train, max_length)
-        name = "planner" if isinstance(stage, BarPlannerModel) else "detail"
+        held_out = stage_dataset(kind, tunes.split(split).tokens(), max_length)
+        train = stage_dataset(kind, tunes.train.tokens(), max_length)
         ngrams = {
             label: NgramModel(order, VOCABULARY_SIZE).fit(_sequences(train)).loss(_sequences(held_out))
             for label, order in NGRAM_ORDERS.items()
@@ -75,16 +77,6 @@ def compare_likelihood(model_folder: str | Path, corpus: str | Path, split: Spli
         losses[name] = ngrams | {"model": mean_loss(stage, PackedRows(held_out, max_length))}
         tokens[name] = sum(sum(counts) for _, counts in _sequences(held_out))
     return LikelihoodTable(losses, tokens, split)
-
-
-def stage_dataset(
-    stage: BarPlannerModel | DetailGeneratorModel, tunes: Sequence[CorpusTune], max_length: int
-) -> StageDataset:
-    """The dataset of a stage over some tunes, cut where they are longer than `max_length` tokens; nothing is left out
-    at random.
-    """
-    kind = BarChordDataset if isinstance(stage, BarPlannerModel) else FullDetailDataset
-    return kind(part for tune in tunes for part in crop_to_length(tune.tokens, kind.form, max_length))
 
 
 @torch.inference_mode()

@@ -88,6 +88,12 @@ class Tune:
         self._open_chord = ""  # the end of the last line, where a chord that it begins goes on in the next
         self._losses: dict[str, int] = {}
 
+    @property
+    def text(self) -> str:
+        """The tune as ABC that can be read alone: what the file header says to it, an empty line, its own lines."""
+        fields = [f"%%{text}" if letter == "I" else f"{letter}:{text}" for letter, text in self._file_header]
+        return "\n".join([*fields, "", *self._lines] if fields else self._lines)
+
     def read(self) -> Piece:
         """Read all lines.
 

@@ -153,6 +153,8 @@ _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".mid": _read_midi,
     ".midi": _read_midi,
 }
+READABLE = tuple(_READERS)
+"""Endings of the files that `read_score` reads, in lower case."""
 _WRITERS: dict[str, Callable[[Piece], bytes]] = {
     ".abc": lambda piece: write_abc(piece).encode(),
     ".musicxml": musicxml_bytes,

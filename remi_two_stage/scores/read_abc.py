@@ -22,7 +22,7 @@ from .abc_tune import Tune, file_header
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _LARGEST_UNPACKED_FILE = 100_000_000
 _MOST_BAD_TUNES = 1_000
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class TuneBook(list[Piece]):
@@ -45,21 +45,48 @@ def read_abc(source: str | Path, errors: Literal["raise", "collect"] = "raise") 
         AbcSyntaxError: a tune cannot be read (with errors="raise"), or there is no tune at all.
         ScoreError: the file is missing or unreadable.
     """
-    file = str(source) if isinstance(source, Path) else None
     book = TuneBook([], [])
-    for ordinal, tune in enumerate(_tunes(_lines(source))):
-        try:
-            book.append(tune.read())
-        except AbcSyntaxError as error:
-            error.at(file=file, tune=tune.number, title=tune.title or None)
-            if errors == "raise":
-                raise
-            book.errors.append(error.with_traceback(None))
+    for ordinal, (_, result) in enumerate(each_tune(source)):
+        if isinstance(result, Piece):
+            book.append(result)
+        elif errors == "raise":
+            raise result
+        else:
+            book.errors.append(result)
             if not book and ordinal == _MOST_BAD_TUNES:
                 break
     if not book and not book.errors:
-        raise AbcSyntaxError(f"there is no ABC tune{_hint(source)}").at(file=file)
+        raise AbcSyntaxError(f"there is no ABC tune{_hint(source)}").at(file=_file_name(source))
     return book
+
+
+def each_tune(source: str | Path) -> Iterator[tuple[Tune, Piece | AbcSyntaxError]]:
+    """Every tune of an ABC text or file as `read_abc` finds it, with its piece, or with why it cannot be read.
+
+    Raises:
+        AbcSyntaxError: this is no text at all, or its file header cannot be read.
+        ScoreError: the file is missing or unreadable.
+    """
+    for tune in _tunes(_lines(source)):
+        try:
+            piece = tune.read()
+        except AbcSyntaxError as error:
+            error.at(file=_file_name(source), tune=tune.number, title=tune.title or None)
+            yield tune, error.with_traceback(None)
+        else:
+            yield tune, piece
+
+
+def decode_abc(data: bytes) -> str:
+    """The text of an ABC file: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
+    try:
+        return data.decode("utf-16" if data.startswith(UTF_16_MARKS) else "utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _file_name(source: str | Path) -> str | None:
+    return str(source) if isinstance(source, Path) else None
 
 
 def _hint(source: str | Path) -> str:
@@ -72,7 +99,7 @@ def _lines(source: str | Path) -> list[str]:
     text = _file_text(source) if isinstance(source, Path) else source
     if "\0" in text:
         message = "this is no ABC text, for it holds zero bytes; give a text file in UTF-8 or Latin-1"
-        raise AbcSyntaxError(message).at(file=str(source) if isinstance(source, Path) else None)
+        raise AbcSyntaxError(message).at(file=_file_name(source))
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
@@ -90,10 +117,7 @@ def _file_text(path: Path) -> str:
         raise ScoreError(f"the file cannot be read: {error}; check that it is whole and that you may read it").at(
             file=str(path)
         ) from None
-    try:
-        return data.decode("utf-16" if data.startswith(_UTF_16_MARKS) else "utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return decode_abc(data)
 
 
 def _tunes(lines: list[str]) -> Iterator[Tune]:

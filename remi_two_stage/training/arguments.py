@@ -8,7 +8,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ..core.configuration_remi import DEFAULT_FORM, FORMS
+from ..core.attention_forms import DEFAULT_FORM, FORMS
 from ..core.errors import CheckpointError, RequestError
 
 Stage = Literal["planner", "detail", "single"]
@@ -46,7 +46,7 @@ class TrainingPlan:
         RequestError: a value out of range.
     """
 
-    corpus: str = field(metadata={"help": "music21, an .abc file, or a folder of .abc and .abc.gz files"})
+    corpus: str = field(metadata={"help": "music21, files as prepare takes them, or what it wrote"})
     output: Path = field(metadata={"help": "folder for the model; the run's checkpoints go to run/ in it"})
     stage: str = _option("all", "which stage to train; single has no plan in front", ("all", *get_args(Stage)))
     planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))

@@ -8,7 +8,7 @@ The output folder ends up with the model (config.json, model.safetensors, the to
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,23 @@ from typing import Any
 import torch
 import transformers
 
-from ..core.grammar import Form
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
 from ..core.tokenization_remi import REMIABCTokenizer
 from ..core.tokenization_remi import register_auto_classes as register_tokenizer
-from ..data.corpus import Corpus, load_corpus
-from ..data.crop import crop_to_length
+from ..data.corpus import Corpus, Tunes
 from ..data.datasets import BarChordDataset, FullDetailDataset, PackedRows, SingleStageDataset, StageDataset
-from ..data.splits import Splits, split_by_melody
-from ..data.tunes import CorpusTune
+from ..data.preparation import load_corpus
+from ..data.splits import SPLITS
+from ..data.stages import stage_dataset
 from ..evaluation.likelihood import mean_loss
 from .arguments import STAGES, Stage, TrainingPlan
 from .stage import StageModel, train_stage
 
-_LONGEST_FORMS: dict[Stage, Form] = {"planner": "melody", "detail": "detail", "single": "detail"}
-"""The longest form of each stage's sequences, by which tunes are cut; a single stage reads the same tunes as two."""
+_DATASETS: dict[Stage, type[StageDataset]] = {
+    "planner": BarChordDataset,
+    "detail": FullDetailDataset,
+    "single": SingleStageDataset,
+}
 _MODELS = {"planner": BarPlannerModel, "detail": DetailGeneratorModel}
 
 
@@ -66,40 +68,37 @@ def _quiet() -> Iterator[None]:
 
 def _train(plan: TrainingPlan) -> Path:
     corpus = load_corpus(plan.corpus, plan.processes)
+    corpus.require_held_out()
     plan.keep_or_compare()
     print(corpus.report())
-    splits = split_by_melody(corpus.tunes)
     for stage in plan.stages():
         if not _finished(stage, plan).exists():
-            model = train_stage(
-                stage, plan, stage_rows(stage, splits.train, plan, True), stage_rows(stage, splits.valid, plan, False)
-            )
+            train = stage_rows(stage, corpus.train, plan, True)
+            model = train_stage(stage, plan, train, stage_rows(stage, corpus.validation, plan, False))
             _save_whole(model, _finished(stage, plan))
     if plan.stage == "single":
         return _finished("single", plan)
     if not all(_finished(stage, plan).exists() for stage in STAGES):
         return _finished(plan.stages()[-1], plan)
     _save_model(plan)
-    _save_record(plan, corpus, splits)
+    _save_record(plan, corpus)
     return plan.output
 
 
-def stage_rows(stage: Stage, tunes: Sequence[CorpusTune], plan: TrainingPlan, is_training: bool) -> PackedRows:
+def stage_rows(stage: Stage, tunes: Tunes, plan: TrainingPlan, is_training: bool) -> PackedRows:
     """Tunes as packed rows of a stage; only in training is anything random."""
-    form = _LONGEST_FORMS[stage]
-    parts = [part for tune in tunes for part in crop_to_length(tune.tokens, form, plan.max_length)]
-    return PackedRows(_dataset(stage, parts, plan if is_training else None), plan.max_length)
+    options = _random_options(stage, plan) if is_training else {}
+    return PackedRows(stage_dataset(_DATASETS[stage], tunes.tokens(), plan.max_length, **options), plan.max_length)
 
 
-def _dataset(stage: Stage, parts: Sequence[Sequence[int]], plan: TrainingPlan | None) -> StageDataset:
-    """The dataset of a stage; with everything random that the plan asks for, if there is one."""
-    if plan is None:
-        return {"planner": BarChordDataset, "detail": FullDetailDataset, "single": SingleStageDataset}[stage](parts)
-    if stage == "planner":
-        return BarChordDataset(parts, plan.omit_globals, plan.seed, plan.from_melody)
-    if stage == "detail":
-        return FullDetailDataset(parts, plan.omit_globals, plan.seed, plan.infilling, plan.voice_orders)
-    return SingleStageDataset(parts, plan.omit_globals, plan.seed)
+def _random_options(stage: Stage, plan: TrainingPlan) -> dict[str, float]:
+    """What is random in training: arguments of the stage's dataset."""
+    of_stage: dict[Stage, dict[str, float]] = {
+        "planner": {"from_melody": plan.from_melody},
+        "detail": {"infilling": plan.infilling, "voice_orders": plan.voice_orders},
+        "single": {},
+    }
+    return {"omit_globals": plan.omit_globals, "seed": plan.seed} | of_stage[stage]
 
 
 def _finished(stage: Stage, plan: TrainingPlan) -> Path:
@@ -122,25 +121,23 @@ def _save_model(plan: TrainingPlan) -> None:
     REMIABCTokenizer().save_pretrained(plan.output)
 
 
-def _save_record(plan: TrainingPlan, corpus: Corpus, splits: Splits) -> None:
+def _save_record(plan: TrainingPlan, corpus: Corpus) -> None:
     """Write training.json, with the held-out losses of the model as it was saved."""
     model = TwoStageModel.from_pretrained(plan.output, dtype=torch.float32).eval()
     stages: dict[Stage, StageModel] = {"planner": model.planner, "detail": model.detail}
     record: dict[str, Any] = {
         "command": plan.command(),
         "seed": plan.seed,
-        "corpus": corpus.counts() | {"losses": dict(corpus.losses()), "rejections": dict(corpus.rejected)},
-        "split": {
-            "fingerprint": splits.fingerprint(),
-            "tunes": {name: len(getattr(splits, name)) for name in ("train", "valid", "test")},
-        },
+        "corpus": corpus.summary.counts()
+        | {"losses": dict(corpus.summary.losses), "rejections": dict(corpus.summary.rejected)},
+        "split": {"fingerprint": corpus.fingerprint, "tunes": corpus.sizes()},
         "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
         "held_out_loss": {
             "unit": "nats a token, over the tokens that decoding samples",
             **{
                 name: {
-                    part: round(mean_loss(stage, stage_rows(name, getattr(splits, part), plan, False)), 4)
-                    for part in ("valid", "test")
+                    part: round(mean_loss(stage, stage_rows(name, corpus.split(part), plan, False)), 4)
+                    for part in SPLITS[1:]
                 }
                 for name, stage in stages.items()
             },

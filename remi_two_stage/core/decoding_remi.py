@@ -1,0 +1,191 @@
+"""Writing sequences that are locked to the grammar: the loop that decodes them, one or many at a time.
+
+Conventions
+- A row is a prompt and what is written after it. Where the grammar leaves one token, it is taken as it is; such tokens
+  are read by the model together with the chosen one before them, in one step.
+- Choosing is in float64 on plain numbers, among the tokens that the grammar allows and no others. Each row has a random
+  stream of its own, `random.Random(seed)`, of which a choice by sampling takes one number, and a forced token none.
+  So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
+- A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
+  from torch's random state, so that a request's music is that of `generate()` after `torch.manual_seed(seed)`.
+- Likelihoods are of the model locked to the grammar: natural logarithms of probabilities over the allowed tokens, at
+  temperature 1, before top_k and top_p. Forced tokens have probability 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
+
+import torch
+
+from .drawing import Drawing
+from .grammar import Form, Grammar
+from .incremental_remi import IncrementalBackbone
+from .structure import BAR_START
+from .weights_remi import StageWeights
+
+ROWS_AT_ONCE = 32
+"""Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
+Report = Callable[[int, int], None]
+"""Called as bars begin: index of the row, bars begun after its prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a row begins.
+
+    Attributes:
+        ids: The given tokens.
+        grammar: Has read them (`read_prompt`), and tells what may follow; it is used up.
+        seed: Of the row's random stream.
+    """
+
+    ids: Sequence[int]
+    grammar: Grammar
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row.
+
+    Attributes:
+        ids: The prompt and what was written after it, `<EOS>` included.
+        given: Tokens of the prompt.
+        log_likelihood: Of what was written, in nats.
+        choices: Tokens that were chosen among several.
+    """
+
+    ids: list[int]
+    given: int
+    log_likelihood: float
+    choices: int
+
+    @property
+    def mean_log_likelihood(self) -> float:
+        """Of a choice; 0 if there was none."""
+        return self.log_likelihood / max(self.choices, 1)
+
+
+def read_prompt(
+    form: Form, ids: Sequence[int], pitch_shift: int = 0, given_voice: Sequence[Sequence[int]] | None = None
+) -> Grammar:
+    """The grammar after a prompt; what follows is held to its strict rules. Arguments are those of `Grammar`.
+
+    Raises:
+        GrammarError: the ids are not the beginning of a sequence of this form; the message names the position.
+    """
+    grammar = Grammar(form, len(ids), pitch_shift, given_voice)
+    for token in ids:
+        grammar.advance(token)
+    return grammar
+
+
+def row_seeds(rows: int, seed: int | None = None) -> list[int]:
+    """Seeds of the rows of one request, from its own seed; None draws them from torch's random state."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    seeds: list[int] = torch.randint(1 << 62, (rows,), generator=generator).tolist()
+    return seeds
+
+
+@torch.inference_mode()
+def decode_rows(
+    stage: Any,
+    starts: Sequence[Start],
+    drawing: Drawing = Drawing(),  # noqa: B008 (immutable)
+    longest: int | None = None,
+    report: Report | None = None,
+) -> list[Written]:
+    """Write rows to their end.
+
+    Args:
+        stage: A `BarPlannerModel` or `DetailGeneratorModel`, or the `StageWeights` of one.
+        longest: Tokens after the prompt at which a row stops unfinished; None leaves its end to the grammar.
+
+    Raises:
+        RequestError: the stage is not plain (`weights_remi.is_plain`).
+    """
+    weights = stage if isinstance(stage, StageWeights) else StageWeights(stage)
+    backbone = IncrementalBackbone(weights)
+    rows = [_Row(start, drawing, longest, report and partial(report, number)) for number, start in enumerate(starts)]
+    waiting = iter(enumerate(rows))
+    unread: dict[int, list[int]] = {}
+    while unread := _with_others(unread, waiting):
+        states = backbone.read(unread)
+        blocks = {number: rows[number].go_on(state, weights.head) for number, state in zip(unread, states, strict=True)}
+        unread = {number: block for number, block in blocks.items() if block}
+    return [row.written() for row in rows]
+
+
+def _with_others(unread: dict[int, list[int]], waiting: Iterator[tuple[int, _Row]]) -> dict[int, list[int]]:
+    """What the model has to read, with rows that begin where others have ended."""
+    while len(unread) < ROWS_AT_ONCE and (following := next(waiting, None)):
+        number, row = following
+        if block := row.begin():
+            unread[number] = block
+    return unread
+
+
+class _Row:
+    """A row while it is being written."""
+
+    def __init__(
+        self, start: Start, drawing: Drawing, longest: int | None, report: Callable[[int], None] | None
+    ) -> None:
+        self._ids = list(start.ids)
+        self._grammar = start.grammar
+        self._random = Random(start.seed)
+        self._drawing = drawing
+        self._given = len(self._ids)
+        self._end = None if longest is None else self._given + longest
+        self._report = report
+        self._bars = self._choices = 0
+        self._log_likelihood = 0.0
+
+    def written(self) -> Written:
+        """What there is by now."""
+        return Written(self._ids, self._given, self._log_likelihood, self._choices)
+
+    def begin(self) -> list[int]:
+        """What the model has to read before the first choice; empty if there is none to make."""
+        return [*self._ids] if self._take_forced() else []
+
+    def go_on(self, state: torch.Tensor, head: torch.Tensor) -> list[int]:
+        """Choose a token by the hidden state [hidden] of the last one; returns what the model has to read next."""
+        read = len(self._ids)
+        choice = [ids for ids in self._grammar.allowed if ids]
+        scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
+        index, log_probability = self._drawing.choose(scores, self._random)
+        self._log_likelihood += log_probability
+        self._choices += 1
+        self._take(_id_at(choice, index))
+        return self._ids[read:] if self._take_forced() else []
+
+    def _take_forced(self) -> bool:
+        """Take what the grammar forces; False if the row has ended."""
+        while self._end is None or len(self._ids) < self._end:
+            token = self._grammar.forced()
+            if token is None:
+                return not self._grammar.is_finished
+            self._take(token)
+        return False
+
+    def _take(self, token: int) -> None:
+        self._ids.append(token)
+        self._grammar.advance(token)
+        if token == BAR_START and self._report is not None:
+            self._bars += 1
+            self._report(self._bars)
+
+
+def _id_at(choice: Sequence[range], index: int) -> int:
+    """The id at an index into all ids of a choice, one range after the other."""
+    for ids in choice:
+        if index < len(ids):
+            return ids[index]
+        index -= len(ids)
+    raise IndexError(index)

@@ -1,0 +1,259 @@
+"""The backbone run a few new tokens at a time, for decoding; what depends on no step is done before the first one.
+
+Conventions
+- Shapes: N new tokens of all rows, Q new tokens of one row, K all its tokens so far, H heads, D head width, P Fourier
+  pairs, n layers.
+- Rows share nothing: each has keys and values of its own, as long as it is itself. The new tokens of all rows stand one
+  behind the other without padding; products with weights take them together, attention goes row by row. So a row gets
+  the same numbers beside others as alone, up to the rounding of those products.
+- Whatever attention makes of distances (`attention_remi.py`) is one additive bias for each row and step, for all layers
+  at once, [n, 1, H, Q, K]; `rope` alone turns queries and keys in every layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+
+from .attention_forms import COORDINATES
+from .attention_remi import rotation
+from .coordinates_remi import BarCursor
+from .weights_remi import StageWeights
+
+_LONGEST_BLOCK = 64
+"""Tokens of a row that are read at once; a longer prompt goes in parts, so that its bias stays small."""
+_SPARE_TOKENS = 512
+"""Tokens that a row has room for beyond its first block; after that its room doubles."""
+
+
+class Waves:
+    """The Fourier features of tokens, looked up in tables over one period each.
+
+    With c and s the cosine and sine of a token's phase, a cos(t - t') + b sin(t - t') is
+    a (c c' + s s') + b (s c' - c s'): queries and keys have the same features, and `between` stands between them.
+
+    Attributes:
+        width: Features of a token, 2P: all cosines, then all sines.
+        between: For all layers and heads, the matrix from query features to what is multiplied with key features,
+            [2P, n * H * 2P].
+    """
+
+    def __init__(self, periods: dict[str, list[int]], amplitudes: torch.Tensor) -> None:
+        self._turns = [
+            (COORDINATES.index(coordinate), _waves_of(period))
+            for coordinate, numbers in periods.items()
+            for period in numbers
+        ]
+        self.width = 2 * len(self._turns)
+        a, b = (torch.diag_embed(numbers) for numbers in amplitudes.unbind(1))  # [n, H, P, P]
+        between = torch.cat([torch.cat([a, -b], dim=-1), torch.cat([b, a], dim=-1)], dim=-2)
+        self.between = between.permute(2, 0, 1, 3).flatten(1)
+
+    def features(self, coordinates: tuple[int, int, int]) -> list[float]:
+        """The features of a token with these values of `COORDINATES`."""
+        waves = [turn[coordinates[index] % len(turn)] for index, turn in self._turns]
+        return [cosine for cosine, _ in waves] + [sine for _, sine in waves]
+
+
+def _waves_of(period: int) -> list[tuple[float, float]]:
+    angles = [2 * math.pi * step / period for step in range(period)]
+    return [(math.cos(angle), math.sin(angle)) for angle in angles]
+
+
+class RowStep(NamedTuple):
+    """A row's memory in one step.
+
+    Attributes:
+        size: New tokens, Q.
+        length: All tokens, K.
+        new: For each layer, the place of their keys and values, [2, 1, H, Q, D].
+        all: Each layer's keys and values in turn, [1, H, K, D].
+        features: Of all tokens, [K, 2P or 0].
+    """
+
+    size: int
+    length: int
+    new: Sequence[torch.Tensor]
+    all: Sequence[torch.Tensor]
+    features: torch.Tensor
+
+
+class Place(NamedTuple):
+    """Where the new tokens of a row attend in one layer.
+
+    Attributes:
+        new: The place of their keys and values, [2, 1, H, Q, D].
+        keys: Of all tokens, [1, H, K, D].
+        values: The same.
+        bias: [1, H or 1, Q, K].
+    """
+
+    new: torch.Tensor
+    keys: torch.Tensor
+    values: torch.Tensor
+    bias: torch.Tensor
+
+
+class Row:
+    """What a row remembers of its tokens: keys and values [n, 2, 1, H, capacity, D], features [capacity, 2P or 0].
+
+    Attributes:
+        length: Tokens read.
+    """
+
+    def __init__(self, weights: StageWeights, waves: Waves | None) -> None:
+        self.length = 0
+        config, like = weights.config, weights.embedding
+        self._waves = waves
+        self._cursor = BarCursor(config.bar_tokens) if waves and config.bar_tokens else None
+        sizes = (config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim)
+        self._states = like.new_empty(sizes, dtype=weights.memory_dtype)
+        self._capacity = 0
+        self._features = like.new_empty(0, waves.width if waves else 0)
+
+    def extend(self, block: Sequence[int]) -> RowStep:
+        """Take in new tokens; their keys and values are still to be written."""
+        past = self.length
+        self.length += len(block)
+        if self.length > self._capacity:
+            self._grow(max(2 * self._capacity, self.length + _SPARE_TOKENS))
+        if self._waves is not None:
+            self._features[past : self.length] = self._features.new_tensor(self._features_of(block, past, self._waves))
+        states = self._states[:, :, :, :, : self.length]
+        new = states[:, :, :, :, past:].unbind(0)
+        return RowStep(len(block), self.length, new, states.flatten(0, 1).unbind(0), self._features[: self.length])
+
+    def _features_of(self, block: Sequence[int], past: int, waves: Waves) -> list[list[float]]:
+        places = [self._cursor.read(token) if self._cursor else (0, 0) for token in block]
+        return [waves.features((*place, slot)) for slot, place in enumerate(places, past)]
+
+    def _grow(self, capacity: int) -> None:
+        more = (0, 0, 0, capacity - self._capacity)
+        self._states, self._features = F.pad(self._states, more), F.pad(self._features, more)
+        self._capacity = capacity
+
+
+class DistanceBias:
+    """The bias of all layers and heads; what lies ahead of a token has minus infinity.
+
+    Distances fall along the keys, and by one from query to query. So a layer's table, laid out from far to near with
+    minus infinity behind it, holds the bias of every query as a window.
+    """
+
+    def __init__(self, weights: StageWeights, waves: Waves | None) -> None:
+        self._waves = waves
+        self._sizes = (weights.config.num_hidden_layers, weights.config.num_attention_heads)
+        self._has_table = weights.table is not None
+        self._table = weights.embedding.new_zeros(1, 1, 1) if weights.table is None else weights.table
+        self._line = self._table
+        self._reach = 0
+
+    def __call__(self, step: RowStep) -> torch.Tensor:
+        """The bias of a row's new tokens, [n, 1, H or 1, Q, K]."""
+        if self._waves is None:
+            return self._windows(step.size, step.length)
+        queries = (step.features[-step.size :] @ self._waves.between).view(-1, self._waves.width)
+        products = (queries @ step.features.t()).view(step.size, *self._sizes, step.length).permute(1, 2, 0, 3)[:, None]
+        if step.size == 1 and not self._has_table:
+            return products
+        return products + self._windows(step.size, step.length)
+
+    def _windows(self, size: int, length: int) -> torch.Tensor:
+        if length > self._reach:
+            self._lay_out(2 * length + _SPARE_TOKENS)
+        line = self._line[..., self._reach - length : self._reach + size - 1]
+        windows = line.unfold(-1, length, 1)  # the newest query's comes first
+        return (windows.flip(-2) if size > 1 else windows)[:, None]
+
+    def _lay_out(self, reach: int) -> None:
+        distances = torch.arange(reach - 1, -1, -1, device=self._table.device).clamp(max=self._table.shape[-1] - 1)
+        line = F.pad(self._table[..., distances], (0, _LONGEST_BLOCK), value=-torch.inf)
+        self._line, self._reach = line.expand(self._sizes[0], -1, -1), reach
+
+
+class IncrementalBackbone:
+    """Reads rows of tokens, a few at a time."""
+
+    def __init__(self, weights: StageWeights) -> None:
+        self._weights = weights
+        config = weights.config
+        self._heads = (config.num_attention_heads, config.head_dim)
+        waves = None if weights.amplitudes is None else Waves(config.fourier_periods or {}, weights.amplitudes)
+        self._has_rope = "rope" in config.relative_attention
+        self._turn_table = weights.embedding.new_empty(2, 0, config.head_dim)
+        self._bias = DistanceBias(weights, waves)
+        self._new_row = partial(Row, weights, waves)
+        self._rows: dict[int, Row] = {}
+
+    def read(self, blocks: Mapping[int, Sequence[int]]) -> list[torch.Tensor]:
+        """Read new tokens, row -> tokens, one or more; to be called in torch's inference mode. A row that was not there
+        before begins, one that is left out is forgotten.
+
+        Returns:
+            For each of these rows, in order, the hidden state of its last token, [hidden], in float32 on the CPU.
+        """
+        self._rows = {row: self._rows.get(row) or self._new_row() for row in blocks}
+        last: dict[int, torch.Tensor] = {}
+        for start in range(0, max(map(len, blocks.values())), _LONGEST_BLOCK):
+            part = {row: block[start : start + _LONGEST_BLOCK] for row, block in blocks.items() if len(block) > start}
+            last.update(zip(part, self._read(part), strict=True))
+        return [last[row] for row in blocks]
+
+    def _read(self, blocks: Mapping[int, Sequence[int]]) -> Sequence[torch.Tensor]:
+        weights = self._weights
+        tokens = torch.tensor([token for block in blocks.values() for token in block], device=weights.embedding.device)
+        steps = [self._rows[row].extend(block) for row, block in blocks.items()]
+        biases = [self._bias(step).to(weights.memory_dtype).unbind(0) for step in steps]
+        turns = self._turns(steps) if self._has_rope else None
+        hidden = F.embedding(tokens, weights.embedding)
+        for index, layer in enumerate(weights.layers):
+            places = [
+                Place(step.new[index], step.all[2 * index], step.all[2 * index + 1], bias[index])
+                for step, bias in zip(steps, biases, strict=True)
+            ]
+            hidden = layer.output.added(self._attend(layer.qkv(layer.attention_norm(hidden)), places, turns), hidden)
+            states = F.gelu(layer.up(layer.feed_forward_norm(hidden)), approximate="tanh")
+            hidden = layer.down.added(states, hidden)
+        if len(tokens) > len(steps):
+            ends = [end - 1 for end in accumulate(step.size for step in steps)]
+            hidden = hidden[ends]
+        return weights.norm(hidden).to("cpu", torch.float32).unbind(0)
+
+    def _attend(
+        self, heads: torch.Tensor, places: Sequence[Place], turns: tuple[torch.Tensor, torch.Tensor] | None
+    ) -> torch.Tensor:
+        """What the new tokens attend to, [N, hidden], from their queries, keys and values, [N, 3 * hidden], of which
+        the latter two go to their places.
+        """
+        states = heads.contiguous().view(-1, 3, 1, *self._heads).permute(1, 2, 3, 0, 4)  # [3, 1, H, N, D]
+        if turns is not None:
+            turned = states[:2]
+            swapped = turned.roll(self._heads[1] // 2, -1)
+            turned.mul_(turns[0]).addcmul_(swapped, turns[1])
+        states = states.to(self._weights.memory_dtype)
+        rows = torch.split_with_sizes(states, [place.new.shape[3] for place in places], 3)
+        attended = []
+        for row, place in zip(rows, places, strict=True):
+            place.new.copy_(row[1:])
+            output = F.scaled_dot_product_attention(row[0], place.keys, place.values, attn_mask=place.bias)
+            attended.append(output.transpose(1, 2))
+        return torch.cat(attended, 1).view(heads.shape[0], -1).to(heads.dtype)
+
+    def _turns(self, steps: Sequence[RowStep]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each."""
+        longest = max(step.length for step in steps)
+        if longest > self._turn_table.shape[1]:
+            like = self._weights.embedding
+            slots = torch.arange(2 * longest + _SPARE_TOKENS, device=like.device)
+            cosines, sines = rotation(self._weights.config, slots)
+            table = torch.stack([torch.cat([cosines, cosines], 1), torch.cat([-sines, sines], 1)])
+            self._turn_table = table.to(like.dtype)
+        parts = [self._turn_table[:, step.length - step.size : step.length] for step in steps]
+        cosines, sines = torch.cat(parts, 1).unbind(0)
+        return cosines, sines

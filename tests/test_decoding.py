@@ -1,0 +1,301 @@
+"""Decoding: the fast loop writes what transformers would, row by row, and never what the grammar forbids."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from random import Random
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import log_softmax
+from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from remi_two_stage.composer import Composer
+from remi_two_stage.core import decoding_remi
+from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
+from remi_two_stage.core.drawing import Drawing
+from remi_two_stage.core.errors import RequestError
+from remi_two_stage.core.forms import detail_sequence
+from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.piece import Meter
+from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.core.weights_remi import StageWeights
+
+SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+GREEDY = Drawing(greedy=True)
+
+
+def prompt(plan: Plan) -> list[int]:
+    names = detail_sequence(encode(plan.skeleton))
+    return [TOKEN_IDS[name] for name in names[: names.index("<Detail>") + 1]]
+
+
+PROMPTS = [
+    prompt(Plan.parse("|: (V7) | I | IV V7 :| I | vi ii |", meter=Meter(3, 4))),
+    prompt(Plan.parse("i | iv", meter=Meter(2, 4), voices=("S", "B"))),
+    prompt(Plan.parse("I V | I", meter=Meter(7, 8))),
+]
+SHIFTS = [0, -5, 6]
+
+
+def randomised(stage: nn.Module) -> nn.Module:
+    """Weights large enough that a wrong bias or mask shows, those that start at zero included."""
+    with torch.no_grad():
+        for parameter in stage.parameters():
+            parameter.copy_(0.2 * torch.randn_like(parameter))
+    return stage.eval()
+
+
+def new_stage(form: str) -> DetailGeneratorModel:
+    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**SIZES, max_rel_dist=60, relative_attention=form)))
+
+
+@pytest.fixture(params=FORMS)
+def stage(request: pytest.FixtureRequest) -> DetailGeneratorModel:
+    return new_stage(request.param)
+
+
+@pytest.fixture
+def table() -> DetailGeneratorModel:
+    return new_stage("table")
+
+
+def starts(seeds: Sequence[int] = (0, 0, 0)) -> list[Start]:
+    rows = zip(PROMPTS, SHIFTS, seeds, strict=True)
+    return [Start(ids, read_prompt("detail", ids, shift), seed) for ids, shift, seed in rows]
+
+
+def padded(rows: Sequence[list[int]] = PROMPTS) -> torch.Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([[PAD] * (longest - len(row)) + row for row in rows])
+
+
+def through_transformers(
+    stage: DetailGeneratorModel, rows: Sequence[list[int]], shifts: Sequence[int]
+) -> list[list[int]]:
+    """Greedy sequences as transformers' own loop writes them: one that returns more than ids is not plain."""
+    inputs = padded(rows)
+    outputs = stage.generate(inputs, pitch_shift=shifts, do_sample=False, return_dict_in_generate=True)
+    return [[token for token in row if token != PAD] for row in outputs.sequences.tolist()]
+
+
+def test_greedy_rows_are_those_of_transformers(stage: DetailGeneratorModel) -> None:
+    written = [row.ids for row in decode_rows(stage, starts(), GREEDY)]
+    assert written == through_transformers(stage, PROMPTS, SHIFTS)
+    generated = stage.generate(padded(), pitch_shift=SHIFTS, do_sample=False)
+    assert [[token for token in row if token != PAD] for row in generated.tolist()] == written
+    assert generated[:, : padded().shape[1]].tolist() == padded().tolist()
+
+
+def read_again(stage: DetailGeneratorModel, start: Start, row: Written) -> tuple[float, int]:
+    """Log-likelihood and choices of a row, from one pass over all of it."""
+    scores = stage(torch.tensor([row.ids])).logits[0].double()
+    log_likelihood, choices = 0.0, 0
+    for index, token in enumerate(row.ids[row.given :], row.given):
+        allowed = [token for ids in start.grammar.allowed for token in ids]
+        if len(allowed) > 1:
+            log_likelihood += log_softmax(scores[index - 1, allowed], 0)[allowed.index(token)].item()
+            choices += 1
+        start.grammar.advance(token)
+    assert start.grammar.is_finished
+    return log_likelihood, choices
+
+
+def test_likelihoods_and_choices_are_those_of_the_model_within_the_grammar(stage: DetailGeneratorModel) -> None:
+    for start, row in zip(starts(), decode_rows(stage, starts((1, 2, 3)), Drawing(0.8, top_k=9)), strict=True):
+        log_likelihood, choices = read_again(stage, start, row)
+        assert row.choices == choices
+        assert row.log_likelihood == pytest.approx(log_likelihood, rel=1e-5)
+        assert row.mean_log_likelihood == pytest.approx(log_likelihood / choices, rel=1e-5)
+
+
+def test_a_row_is_the_same_alone_and_in_any_company(stage: DetailGeneratorModel) -> None:
+    drawing = Drawing(top_p=0.9)
+    together = decode_rows(stage, starts((4, 5, 6)), drawing)
+    alone = [decode_rows(stage, [start], drawing)[0] for start in starts((4, 5, 6))]
+    assert [row.ids for row in together] == [row.ids for row in alone]
+    assert [row.ids for row in decode_rows(stage, starts((4, 5, 7)), drawing)][:2] == [row.ids for row in alone[:2]]
+    assert [row.ids for row in decode_rows(stage, starts((7, 7, 7)), drawing)] != [row.ids for row in alone]
+
+
+def test_prompts_and_pieces_longer_than_what_room_is_made_for(stage: DetailGeneratorModel) -> None:
+    plan = Plan.parse(" | ".join(["I IV", "V7 vi", "ii", "bVII IV"] * 12), voices=("S", "A", "T", "B"))
+    long = prompt(plan)
+    (row,) = decode_rows(stage, [Start(long, read_prompt("detail", long), 3)])
+    assert len(long) > 150
+    assert len(row.ids) > 1300
+    log_likelihood, _ = read_again(stage, Start(long, read_prompt("detail", long)), row)
+    assert row.log_likelihood == pytest.approx(log_likelihood, rel=1e-5)
+
+
+def test_more_rows_than_are_written_at_once(table: DetailGeneratorModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [row.ids for row in decode_rows(table, [*starts((1, 2, 3)), *starts((4, 5, 6))])]
+    monkeypatch.setattr(decoding_remi, "ROWS_AT_ONCE", 2)
+    assert [row.ids for row in decode_rows(table, [*starts((1, 2, 3)), *starts((4, 5, 6))])] == expected
+
+
+def test_nothing_to_write_and_a_prompt_that_has_ended(table: DetailGeneratorModel) -> None:
+    assert decode_rows(table, []) == []
+    (whole,) = decode_rows(table, starts()[:1], GREEDY)
+    ended = Start(whole.ids, read_prompt("detail", whole.ids))
+    assert decode_rows(table, [ended]) == [Written(whole.ids, len(whole.ids), 0.0, 0)]
+
+
+def test_generate_draws_as_a_request_with_the_same_seed_does(table: DetailGeneratorModel) -> None:
+    torch.manual_seed(11)
+    generated = table.generate(padded(PROMPTS[:1]), do_sample=True, top_k=0, num_return_sequences=2)
+    seeds = row_seeds(2, 11)
+    rows = [Start(PROMPTS[0], read_prompt("detail", PROMPTS[0]), seed) for seed in seeds]
+    written = [row.ids for row in decode_rows(table, rows, Drawing(top_p=1.0))]
+    assert [[token for token in row if token != PAD] for row in generated.tolist()] == written
+    assert row_seeds(5, 11)[:2] == seeds
+
+
+def test_where_nothing_is_said_generate_keeps_the_fifty_likeliest(table: DetailGeneratorModel) -> None:
+    """transformers' own default; durations and positions offer more tokens than that."""
+    torch.manual_seed(1)
+    usual = table.generate(padded(), do_sample=True)
+    torch.manual_seed(1)
+    assert torch.equal(usual, table.generate(padded(), do_sample=True, top_k=50, temperature=1.0, top_p=1.0))
+
+
+@pytest.mark.parametrize("limit", [{"max_new_tokens": 7}, {"max_length": padded().shape[1] + 7}])
+def test_a_limit_is_kept_in_the_middle_of_forced_tokens_too(table: DetailGeneratorModel, limit: dict[str, int]) -> None:
+    cut = table.generate(padded(), do_sample=False, **limit)
+    whole = table.generate(padded(), do_sample=False)
+    assert torch.equal(cut, whole[:, : padded().shape[1] + 7])
+
+
+def test_a_prompt_may_be_left_to_the_grammar(table: DetailGeneratorModel) -> None:
+    written = decode_rows(table, [Start([BOS], read_prompt("detail", [BOS]), 1)], longest=40)[0].ids
+    assert written[0] == BOS
+    assert len(written) == 41 or DETAIL in written
+
+
+def test_bars_are_reported_as_they_begin(table: DetailGeneratorModel) -> None:
+    seen: list[tuple[int, int]] = []
+    rows = decode_rows(table, starts((1, 2, 3)), report=lambda row, bars: seen.append((row, bars)))
+    for number, row in enumerate(rows):
+        bars = [begun for own, begun in seen if own == number]
+        names = [token_names()[token] for token in row.ids[row.given :]]
+        assert bars == list(range(1, names.count("<BarStart>") + 1))
+
+
+def test_an_error_while_reporting_stops_the_music(table: DetailGeneratorModel) -> None:
+    def stop(row: int, bars: int) -> None:
+        raise KeyboardInterrupt("enough")
+
+    with pytest.raises(KeyboardInterrupt, match="enough"):
+        decode_rows(table, starts(), report=stop)
+
+
+def test_notes_stay_in_the_ranges_of_their_voices_at_the_pitch_that_sounds(table: DetailGeneratorModel) -> None:
+    for row, shift in zip(decode_rows(table, starts((1, 2, 3)), Drawing(5.0, top_p=1.0)), SHIFTS, strict=True):
+        piece = decode([token_names()[token] for token in row.ids])
+        notes = piece.note_list()
+        assert notes
+        assert all(VOICE_RANGES[voice][0] <= pitch + shift <= VOICE_RANGES[voice][1] for voice, *_, pitch in notes)
+
+
+# The weights
+
+
+def test_int8_rows_are_valid_and_bit_for_bit_the_same_in_any_company(stage: DetailGeneratorModel) -> None:
+    weights = StageWeights(stage, int8=True)
+    together = decode_rows(weights, starts((1, 2, 3)))
+    assert together == [decode_rows(weights, [start])[0] for start in starts((1, 2, 3))]
+    for row in together:
+        decode([token_names()[token] for token in row.ids])
+
+
+def test_int8_is_close_to_float(table: DetailGeneratorModel) -> None:
+    states, residual = torch.randn(2, 5, 32)
+    layer, rounded = StageWeights(table).layers[0], StageWeights(table, int8=True).layers[0]
+    torch.testing.assert_close(rounded.qkv(states), layer.qkv(states), atol=0.05, rtol=0.05)
+    torch.testing.assert_close(
+        rounded.output.added(states, residual), layer.output.added(states, residual), atol=0.05, rtol=0.05
+    )
+
+
+def test_a_composer_in_int8_repeats_itself() -> None:
+    model = randomised(
+        TwoStageModel(
+            TwoStageConfig(planner_config=BarPlannerConfig(**SIZES), detail_config=DetailGeneratorConfig(**SIZES))
+        )
+    )
+    composer = Composer(model, int8=True)
+    piece = composer.compose("jig", bars=3, seed=1)
+    assert piece.bar_count == 3
+    assert composer.compose("jig", bars=3, seed=1) == piece
+
+
+def test_int8_of_other_numbers_is_refused(table: DetailGeneratorModel) -> None:
+    with pytest.raises(
+        RequestError, match=r"int8 weights are made from float32 on a CPU, and the model has torch.bfloat16"
+    ):
+        StageWeights(table.to(torch.bfloat16), int8=True)
+
+
+def test_half_precision_is_decoded_as_it_is(table: DetailGeneratorModel) -> None:
+    for row in decode_rows(table.to(torch.bfloat16), starts()):
+        decode([token_names()[token] for token in row.ids])
+
+
+def test_a_model_that_is_more_than_its_weights_goes_through_transformers(table: DetailGeneratorModel) -> None:
+    expected = table.generate(padded(), do_sample=False)
+    table.train()
+    with pytest.raises(RequestError, match="DetailGeneratorModel is in training mode"):
+        decode_rows(table, starts())
+    assert torch.equal(table.generate(padded(), do_sample=False), expected)
+    table.eval()
+    seen = []
+    hook = table.model.layers[0].register_forward_hook(lambda *_: seen.append(1))
+    assert torch.equal(table.generate(padded(), do_sample=False), expected)
+    assert seen
+    hook.remove()
+
+
+# Drawing
+
+
+SCORES = [2.0, 0.5, 1.0, -1.0, 0.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    "drawing", [Drawing(top_p=1.0), Drawing(0.5, 3, 1.0), Drawing(2.0, 0, 0.7), Drawing(1.0, 4, 0.8)]
+)
+def test_tokens_are_drawn_as_transformers_would(drawing: Drawing) -> None:
+    scores = torch.tensor([SCORES], dtype=torch.float64)
+    scores = TemperatureLogitsWarper(drawing.temperature)(None, scores)
+    scores = TopKLogitsWarper(drawing.top_k)(None, scores) if drawing.top_k else scores
+    scores = TopPLogitsWarper(drawing.top_p)(None, scores) if drawing.top_p < 1 else scores
+    random, draws = Random(5), 20_000
+    counts = Counter(drawing.choose(SCORES, random)[0] for _ in range(draws))
+    for index, probability in enumerate(scores.softmax(-1)[0].tolist()):
+        assert (counts[index] == 0) == (probability == 0)
+        assert counts[index] / draws == pytest.approx(probability, abs=0.015)
+
+
+def test_a_choice_says_its_probability_before_any_cut() -> None:
+    expected = log_softmax(torch.tensor(SCORES, dtype=torch.float64), 0).tolist()
+    assert GREEDY.choose(SCORES, Random(0)) == (0, pytest.approx(expected[0]))
+    index, log_probability = Drawing(3.0, 2).choose(SCORES, Random(0))
+    assert log_probability == pytest.approx(expected[index])
+
+
+def test_scores_that_are_no_numbers_still_give_a_token() -> None:
+    assert Drawing().choose([float("nan")] * 3, Random(0))[0] in range(3)
+    assert Drawing(greedy=True).choose([float("nan"), 1.0], Random(0))[0] in range(2)
+
+
+def test_one_choice_takes_one_number() -> None:
+    numbers = Random(3)
+    drawn = [Drawing(top_p=1.0).choose([0.0, 0.0], numbers)[0] for _ in range(50)]
+    stream = Random(3)
+    assert drawn == [int(stream.random() >= 0.5) for _ in range(50)]
+    assert any(first != second for first, second in pairwise(drawn))
