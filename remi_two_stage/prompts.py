@@ -90,7 +90,7 @@ class Extension:
             raise RequestError(
                 f"cannot write {bars} bars after a piece that ends in an ending of its own; ask for fewer"
             )
-        return cls(piece, crop(_with_chords(piece), starts[0], len(piece.bars)), bars)
+        return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
 
     def for_planner(self) -> Prompt:
         """The plan of the context, its number of bars that of the whole, and the start of a phrase."""
@@ -159,7 +159,7 @@ class Rewriting:
         stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
         room_before = room - _count(piece.bars[after[0] : stop])
         start = min(cut for cut in before if _count(piece.bars[cut : before[-1]]) <= room_before)
-        return cls(piece, crop(_with_chords(piece), start, stop), start, first - start, last - start)
+        return cls(piece, crop(with_chords(piece), start, stop), start, first - start, last - start)
 
     def for_detail(self) -> Prompt:
         """What stands after the new bars, then what stands before them, and the header of the first."""
@@ -207,7 +207,7 @@ class Harmonization:
         bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
         melody = replace(piece, voices=(voice,), bars=bars)
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
-        return cls(_with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
+        return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
 
     @property
     def has_chords(self) -> bool:
@@ -302,7 +302,7 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
     return chords
 
 
-def _with_chords(piece: Piece) -> Piece:
+def with_chords(piece: Piece) -> Piece:
     """The piece with a chord in every bar: its own, or those that are heard."""
     heard = label_chords(piece).bars
     bars = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from .core.codec import globals_tokens
@@ -179,11 +180,13 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
             f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
             f"within 1 to {piece.bar_count}"
         )
-    numbers, counted = [], 0
-    for bar in piece.bars:
-        counted += not bar.is_pickup
-        numbers.append(counted)
+    numbers = bar_numbers(piece)
     return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+
+
+def bar_numbers(piece: Piece) -> list[int]:
+    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start."""
+    return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
 
 
 def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:
