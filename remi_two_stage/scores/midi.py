@@ -21,7 +21,8 @@ from .phrases import mark_phrases
 from .voices import voice_names
 
 _FINENESS = 20
-_DEFAULT_TEMPO = 120.0
+DEFAULT_TEMPO = 120.0
+"""Quarter notes a minute of what states no tempo, as the format has it."""
 _DEFAULT_VELOCITY = 80
 _MICROSECONDS_PER_MINUTE = 60_000_000
 _DRUMS = 9
@@ -48,7 +49,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def _conductor(piece: Piece) -> bytes:
     """The first track: title, tempo, and metres and keys where they change in the order of playing."""
-    microseconds = min(0xFFFFFF, max(1, round(_MICROSECONDS_PER_MINUTE / (piece.tempo or _DEFAULT_TEMPO))))
+    microseconds = min(0xFFFFFF, max(1, round(_MICROSECONDS_PER_MINUTE / (piece.tempo or DEFAULT_TEMPO))))
     events = [
         (0, 0, _meta(_TRACK_NAME, piece.title.encode())),
         (0, 0, _meta(_SET_TEMPO, microseconds.to_bytes(3, "big"))),

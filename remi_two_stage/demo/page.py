@@ -1,0 +1,301 @@
+"""The page: what is on it, and what every control does.
+
+A control's function takes the visitor's `Work`, asks the `Studio` for the next one, and shows it. Errors of ours become
+a line on the page and leave everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..composer import Progress
+from ..core.errors import RemiError
+from ..core.piece import MODES, Key
+from ..core.vocabulary import STYLES
+from ..requests import FOUR_PARTS, Request
+from ..scores.formats import READABLE
+from . import views
+from .components import ChordGrid, Score, Status, asset
+from .downloads import write_downloads
+from .recipe import Recipe
+from .studio import Studio, Work
+
+TITLE = "remi_two_stage"
+_KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
+"""Mode -> most sharps or flats of the keys that are offered; any other may be typed."""
+_METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
+_VOICES = {"style’s own": None, "melody": ("M",), "four parts": FOUR_PARTS}
+_OWN = "style’s own"
+_OPEN = "any"
+_NUMERALS, _NAMES = "Roman numerals", "Chord names"
+_AS_WRITTEN, _PLANNER = "those in the grid", "new ones"
+
+Handler = Callable[..., dict[Any, Any]]
+
+
+def _keys() -> list[tuple[str, str]]:
+    """(spoken, written) names of the keys that are offered."""
+    tonics = [letter + sign for letter in "CDEFGAB" for sign in ("", "b", "#")]
+    keys = []
+    for mode, most in _KEY_SIGNATURES.items():
+        for tonic in tonics:
+            fifths = "FCGDAEB".index(tonic[0]) - 1 + 7 * (tonic.count("#") - tonic.count("b")) + MODES[mode]
+            if abs(fifths) <= most:
+                keys.append(Key(tonic, mode))
+    return [(key.spoken, str(key)) for key in keys]
+
+
+class Page:
+    """The page's controls and their functions, over one `Studio`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        with gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=self._cleaning()) as blocks:
+            self.blocks = blocks
+            self.work = gr.State(Work(), time_to_live=studio.limits.kept_seconds)
+            gr.HTML(asset("header.html"), elem_id="masthead", js_on_load=None, apply_default_css=False)
+            with gr.Row(elem_id="desk"):
+                with gr.Column(scale=0, min_width=300, elem_id="request"):
+                    self._place_request()
+                with gr.Column(scale=1, min_width=280, elem_id="music"):
+                    self._place_music()
+            self._connect()
+
+    def _cleaning(self) -> tuple[int, int]:
+        kept = self.studio.limits.kept_seconds
+        return max(60, kept // 4), kept
+
+    def _place_request(self) -> None:
+        """What is asked for, and the two main buttons."""
+        gr.HTML("<h2>What to write</h2>", js_on_load=None, apply_default_css=False)
+        styles = [_OPEN, *STYLES]
+        self.style = gr.Dropdown([(style.replace("-", " "), style) for style in styles], value="jig", label="Style")
+        self.key = gr.Dropdown(_keys(), value="Dmaj", label="Key", allow_custom_value=True)
+        with gr.Row(elem_classes="pair"):
+            self.meter = gr.Dropdown([_OWN, *_METERS], value=_OWN, label="Metre", allow_custom_value=True, min_width=100)
+            self.bars = gr.Number(16, label="Bars", precision=0, min_width=100)
+        with gr.Row(elem_classes="pair"):
+            self.tempo = gr.Number(None, label="Tempo", placeholder="♩ a minute", min_width=100)
+            self.seed = gr.Number(None, label="Seed", placeholder="a new one", precision=0, min_width=100)
+        self.voices = gr.Dropdown(list(_VOICES), value=_OWN, label="Voices")
+        with gr.Row(elem_classes="pair"):
+            self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
+            self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
+        gr.HTML("<h2>Or begin with your own</h2>", js_on_load=None, apply_default_css=False)
+        self.file = gr.File(
+            label="Open a tune: ABC, MusicXML, MIDI or kern", file_types=list(READABLE), height=120, elem_id="file"
+        )
+
+    def _place_music(self) -> None:
+        """Plan, score, and what can be done with them."""
+        self.status = Status(elem_id="status")
+        with gr.Row(elem_classes="bar-of-heading"):
+            gr.HTML("<h2>Chords</h2>", js_on_load=None, apply_default_css=False)
+            self.notation = gr.Radio(
+                [_NUMERALS, _NAMES], value=_NUMERALS, label="Chords shown as", elem_id="notation", min_width=160
+            )
+        self.grid = ChordGrid(elem_id="grid")
+        with gr.Accordion("The plan as text", open=False, elem_id="as-text"):
+            self.text = gr.Textbox(
+                label="Chords between bar lines, with repeats",
+                info="|: I | IV V7 | I | V7 :|   n chords in a bar divide its beats; / holds one; (V 1/8) is a pick-up",
+                lines=3,
+                max_lines=12,
+                max_length=4_000,
+            )
+            self.take = gr.Button("Use this plan", elem_id="take")
+        gr.HTML("<h2>Music</h2>", js_on_load=None, apply_default_css=False)
+        self.score = Score(elem_id="score")
+        with gr.Group(elem_id="tools", visible="hidden") as self.tools:
+            self._place_tools()
+
+    def _place_tools(self) -> None:
+        with gr.Row(elem_classes="tool"):
+            self.first = gr.Number(1, label="From bar", precision=0, min_width=80, scale=1)
+            self.last = gr.Number(4, label="to bar", precision=0, min_width=80, scale=1)
+            self.rewrite = gr.Button("Rewrite", elem_id="rewrite", min_width=120, scale=1)
+        with gr.Row(elem_classes="tool"):
+            self.more = gr.Number(8, label="Bars more", precision=0, min_width=80, scale=2)
+            self.extend = gr.Button("Extend", elem_id="extend", min_width=120, scale=1)
+        with gr.Row(elem_classes="tool"):
+            self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Over chords", scale=2)
+            self.harmonize = gr.Button("Harmonise", elem_id="harmonize", min_width=120, scale=1)
+        self.undo = gr.Button("Undo", elem_id="undo", min_width=120)
+
+    def _connect(self) -> None:
+        """Bind every control to its function."""
+        form = [self.style, self.key, self.meter, self.bars, self.tempo, self.voices]
+        state = [self.work, self.notation]
+        self._bind(self.plan, self._plan, [*state, *form, self.seed])
+        self._bind(self.compose, self._compose, [*state, *form, self.seed, self.grid])
+        self._bind(self.take, self._take, [*state, *form, self.text])
+        self._bind(self.rewrite, self._rewrite, [*state, self.grid, self.first, self.last])
+        self._bind(self.extend, self._extend, [*state, self.more])
+        self._bind(self.harmonize, self._harmonize, [*state, self.grid, self.chords])
+        self._bind(self.undo, self._undo, state)
+        self._on(self.file.upload, self._open, [*state, self.file])
+        self._on(self.blocks.load, self._follow, state)
+        checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        self.grid.input(
+            self._check, [*state, self.grid], [self.grid, self.first, self.last], trigger_mode="always_last", **checking
+        )
+        self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
+        marks = [self.first, self.last]
+        self.score.select(None, [self.score], marks, js="(score) => [score.first, score.last]", api_visibility="private")
+        gr.on(
+            [self.first.change, self.last.change, self.score.change],
+            None,
+            marks,
+            None,
+            js="(first, last) => { document.querySelector('#score .score-view')"
+            "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }",
+            api_visibility="private",
+        )
+
+    def _bind(self, button: gr.Button, function: Handler, inputs: list[Any]) -> None:
+        self._on(button.click, function, inputs)
+
+    def _on(self, event: Callable[..., Any], function: Handler, inputs: list[Any]) -> None:
+        """Let an event that writes music run its function, one at a time."""
+        outputs = [
+            self.work, self.status, self.grid, self.score, self.text, self.tools, self.first, self.last,
+            self.style, self.key, self.meter, self.bars, self.tempo, self.voices, self.seed,
+        ]  # fmt: skip
+        event(
+            self._answering(function),
+            inputs,
+            outputs,
+            concurrency_id="music",
+            show_progress="minimal",
+            show_progress_on=[self.score],
+            api_visibility="private",
+        )
+
+    def _answering(self, function: Handler) -> Handler:
+        """The function as Gradio calls it; an error of ours becomes the status line and leaves all else as it was."""
+
+        def answer(request: gr.Request, progress: gr.Progress = gr.Progress(), *given: Any) -> dict[Any, Any]:  # noqa: B008
+            def report(stage: str, begun: int, total: int) -> None:
+                progress((begun, max(begun, total)), desc=f"Writing {stage}", unit="bars")
+
+            try:
+                if function == self._follow:
+                    return self._follow(report, request, *given)
+                return function(report, *given)
+            except RemiError as error:
+                return {self.status: ("wrong", _sentence(str(error)))}
+
+        return answer
+
+    def _plan(self, progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
+        work = self.studio.plan(work, _request(*form[:-1]), form[-1], progress)
+        return self._shown(work, notation)
+
+    def _compose(self, progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
+        *asked, seed, texts = form
+        return self._shown(self.studio.compose(work, _request(*asked), texts, seed, progress), notation)
+
+    def _take(self, _progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
+        return self._shown(self.studio.typed(work, _request(*form[:-1]), form[-1]), notation)
+
+    def _rewrite(
+        self, progress: Progress, work: Work, notation: str, texts: list[str], first: int | None, last: int | None
+    ) -> dict[Any, Any]:
+        work = self.studio.rewrite(work, texts, first or 0, last or 0, progress)
+        which = f"bar {first}" if first == last else f"bars {first} to {last}"
+        return self._shown(work, notation, f"New notes in {which}; the others are as they were.")
+
+    def _extend(self, progress: Progress, work: Work, notation: str, bars: int | None) -> dict[Any, Any]:
+        return self._shown(self.studio.extend(work, bars or 0, progress), notation)
+
+    def _harmonize(
+        self, progress: Progress, work: Work, notation: str, texts: list[str], chords: str
+    ) -> dict[Any, Any]:
+        return self._shown(self.studio.harmonize(work, None if chords == _PLANNER else texts, progress), notation)
+
+    def _undo(self, _progress: Progress, work: Work, notation: str) -> dict[Any, Any]:
+        return self._shown(self.studio.undo(work), notation, "Undone.")
+
+    def _open(self, _progress: Progress, work: Work, notation: str, path: str | None) -> dict[Any, Any]:
+        if path is None:
+            return {}
+        work, count = self.studio.open(work, Path(path))
+        title = work.piece.title if work.piece and work.piece.title else "the tune"
+        among = f", the first of {count} tunes in the file" if count > 1 else ""
+        return self._shown(work, notation, f"Opened {title}{among}. Harmonise, rewrite or extend it.")
+
+    def _follow(self, progress: Progress, request: gr.Request, work: Work, notation: str) -> dict[Any, Any]:
+        query = request.query_params
+        fields = {name: query.getlist(name) for name in query} if query else {}
+        recipe = Recipe.of_query(fields)
+        if recipe is None:
+            return {self.status: ("said", "Choose what to write, then plan its chords, or compose at once.")}
+        return self._shown(self.studio.follow(recipe, progress), notation)
+
+    def _check(self, work: Work, notation: str, texts: list[str]) -> dict[Any, Any]:
+        """Mark what is wrong in the grid, and propose to rewrite what has changed."""
+        if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
+            return {}
+        checked = {self.grid: views.grid(work, notation == _NAMES, texts)}
+        if bars := views.edited_bars(work, texts):
+            checked |= {self.first: bars[0], self.last: bars[1]}
+        return checked
+
+    def _show_as(self, work: Work, notation: str, texts: list[str]) -> dict[Any, Any]:
+        if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
+            return {}
+        return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}
+
+    def _shown(self, work: Work, notation: str, remark: str = "") -> dict[Any, Any]:
+        """Everything on the page that shows the work."""
+        names = notation == _NAMES
+        files = write_downloads(work.piece, self.score.GRADIO_CACHE) if work.piece else []
+        bars = work.plan.bar_count if work.plan else 1
+        return {
+            self.work: work,
+            self.status: ("said", f"{remark} {views.said(work)}".strip()),
+            self.grid: views.grid(work, names),
+            self.text: work.plan.text(names) if work.plan else "",
+            self.score: views.score(work, files),
+            self.tools: gr.Group(visible=True if work.piece else "hidden"),
+            self.first: 1,
+            self.last: min(4, bars),
+        } | self._form(work.request)
+
+    def _form(self, request: Request | None) -> dict[Any, Any]:
+        """The form as it is asked for in a request."""
+        if request is None:
+            return {}
+        voices = next((name for name, voices in _VOICES.items() if voices == request.voices), _OWN)
+        return {
+            self.style: request.style or _OPEN,
+            self.key: str(request.tonality),
+            self.meter: str(request.meter),
+            self.bars: request.bars,
+            self.tempo: request.tempo,
+            self.voices: voices,
+        }
+
+
+def _request(style: str, key: str, meter: str, bars: int | None, tempo: float | None, voices: str) -> Request:
+    """What the form asks for.
+
+    Raises:
+        RequestError: a value that does not exist or is out of range.
+    """
+    return Request(
+        style=None if style == _OPEN else style,
+        key=key or "",
+        meter=None if meter in (_OWN, "", None) else meter,
+        bars=bars if bars is not None else 0,
+        tempo=tempo or None,
+        voices=_VOICES.get(voices),
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

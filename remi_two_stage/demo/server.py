@@ -1,0 +1,113 @@
+"""`serve`: the page on a port of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import MissingExtraError, RequestError
+from .limits import PUBLIC, Limits
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from ..composer import Composer
+
+_ASSETS = Path(__file__).parent / "assets"
+_ANY_ADDRESS = "0.0.0.0"
+
+
+def serve(
+    model: str | Path | None = None,
+    port: int | None = None,
+    public: bool = False,
+    open_browser: bool = False,
+    wait: bool = True,
+) -> gr.Blocks:
+    """Show the page, at http://127.0.0.1:7860 or the next free port.
+
+    Args:
+        model: Folder or Hub repository; None is the checkpoint that ships with the package.
+        port: Another port, which must be free.
+        public: Whether other machines may come, within narrower limits (`limits.PUBLIC`).
+        open_browser: Whether to open the page in the browser of this machine.
+        wait: Whether to return only when the page is stopped, else at once: `.close()` stops it.
+
+    Raises:
+        MissingExtraError: the extra `demo` is not installed.
+        CheckpointError: there is no such model.
+        RequestError: the port is taken.
+    """
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    _require_gradio()
+    limits = PUBLIC if public else Limits()
+    blocks = build_page(_loading(model), limits)
+    try:
+        blocks.launch(**_settings(limits, port, public), inbrowser=open_browser, prevent_thread_lock=True)
+    except OSError:
+        raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
+    if wait:
+        blocks.block_thread()
+    return blocks
+
+
+def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
+    """The page as Gradio's `Blocks`, with its queue."""
+    from .page import Page
+    from .studio import Studio
+
+    blocks = Page(Studio(composer, limits)).blocks
+    return blocks.queue(max_size=limits.waiting, default_concurrency_limit=1)
+
+
+def _require_gradio() -> None:
+    try:
+        import gradio  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]'"
+        ) from None
+
+
+def _loading(model: str | Path | None) -> Callable[[], Composer]:
+    """The composer, loaded once; at once in the background, so that the page is there before it."""
+
+    @cache
+    def composer() -> Composer:
+        import torch
+
+        from ..composer import Composer
+
+        # A step of a small model is too short to share among threads, and waits for them where other work runs.
+        torch.set_num_threads(1)
+        return Composer.from_pretrained(model)
+
+    Thread(target=composer, daemon=True).start()
+    return composer
+
+
+def _settings(limits: Limits, port: int | None, public: bool) -> dict[str, Any]:
+    """Arguments of Gradio's `launch`: nothing of this machine is shown, nothing comes from the network."""
+    import gradio as gr
+
+    return {
+        "server_name": _ANY_ADDRESS if public else "127.0.0.1",
+        "server_port": port,
+        "share": False,
+        "quiet": True,
+        "show_error": False,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "max_file_size": limits.upload_bytes,
+        "blocked_paths": [str(Path.cwd())],
+        "state_session_capacity": limits.sessions,
+        "css_paths": [_ASSETS / "page.css"],
+        "favicon_path": _ASSETS / "favicon.svg",
+        "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    }
