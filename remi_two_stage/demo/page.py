@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ..composer import Progress
 from ..core.errors import RemiError
 from ..core.piece import MODES, Key
 from ..core.vocabulary import STYLES
@@ -23,6 +22,9 @@ from .components import ChordGrid, Score, Status, asset
 from .downloads import write_downloads
 from .recipe import Recipe
 from .studio import Studio, Work
+
+if TYPE_CHECKING:
+    from ..composer import Progress
 
 TITLE = "remi_two_stage"
 _KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
@@ -86,13 +88,14 @@ class Page:
             self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
             self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
         gr.HTML("<h2>Or begin with your own</h2>", js_on_load=None, apply_default_css=False)
-        self.file = gr.File(
-            label="Open a tune: ABC, MusicXML, MIDI or kern", file_types=list(READABLE), height=120, elem_id="file"
-        )
+        self.file = gr.UploadButton("Open a tune …", file_types=list(READABLE), elem_id="file")
+        gr.HTML("<p class='hint'>An ABC, MusicXML, MIDI or kern file.</p>", js_on_load=None, apply_default_css=False)
 
     def _place_music(self) -> None:
         """Plan, score, and what can be done with them."""
-        self.status = Status(elem_id="status")
+        with gr.Row(elem_id="state"):
+            self.status = Status(elem_id="status")
+            self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
         with gr.Row(elem_classes="bar-of-heading"):
             gr.HTML("<h2>Chords</h2>", js_on_load=None, apply_default_css=False)
             self.notation = gr.Radio(
@@ -110,21 +113,18 @@ class Page:
             self.take = gr.Button("Use this plan", elem_id="take")
         gr.HTML("<h2>Music</h2>", js_on_load=None, apply_default_css=False)
         self.score = Score(elem_id="score")
-        with gr.Group(elem_id="tools", visible="hidden") as self.tools:
-            self._place_tools()
-
-    def _place_tools(self) -> None:
-        with gr.Row(elem_classes="tool"):
-            self.first = gr.Number(1, label="From bar", precision=0, min_width=80, scale=1)
-            self.last = gr.Number(4, label="to bar", precision=0, min_width=80, scale=1)
-            self.rewrite = gr.Button("Rewrite", elem_id="rewrite", min_width=120, scale=1)
-        with gr.Row(elem_classes="tool"):
-            self.more = gr.Number(8, label="Bars more", precision=0, min_width=80, scale=2)
-            self.extend = gr.Button("Extend", elem_id="extend", min_width=120, scale=1)
-        with gr.Row(elem_classes="tool"):
-            self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Over chords", scale=2)
-            self.harmonize = gr.Button("Harmonise", elem_id="harmonize", min_width=120, scale=1)
-        self.undo = gr.Button("Undo", elem_id="undo", min_width=120)
+        with gr.Row(elem_id="tools", visible="hidden") as self.tools:
+            with gr.Column(elem_classes="tool", min_width=220):
+                with gr.Row(elem_classes="pair"):
+                    self.first = gr.Number(1, label="From bar", precision=0, min_width=80)
+                    self.last = gr.Number(4, label="to bar", precision=0, min_width=80)
+                self.rewrite = gr.Button("Rewrite", elem_id="rewrite")
+            with gr.Column(elem_classes="tool", min_width=220):
+                self.more = gr.Number(8, label="More bars", precision=0)
+                self.extend = gr.Button("Extend", elem_id="extend")
+            with gr.Column(elem_classes="tool", min_width=220):
+                self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Chords for four voices")
+                self.harmonize = gr.Button("Harmonise", elem_id="harmonize")
 
     def _connect(self) -> None:
         """Bind every control to its function."""
@@ -162,7 +162,7 @@ class Page:
     def _on(self, event: Callable[..., Any], function: Handler, inputs: list[Any]) -> None:
         """Let an event that writes music run its function, one at a time."""
         outputs = [
-            self.work, self.status, self.grid, self.score, self.text, self.tools, self.first, self.last,
+            self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
             self.style, self.key, self.meter, self.bars, self.tempo, self.voices, self.seed,
         ]  # fmt: skip
         event(
@@ -261,7 +261,8 @@ class Page:
             self.grid: views.grid(work, names),
             self.text: work.plan.text(names) if work.plan else "",
             self.score: views.score(work, files),
-            self.tools: gr.Group(visible=True if work.piece else "hidden"),
+            self.undo: gr.Button(interactive=bool(work.past)),
+            self.tools: gr.Row(visible=True if work.piece else "hidden"),
             self.first: 1,
             self.last: min(4, bars),
         } | self._form(work.request)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import MissingExtraError, RequestError
+from ..core.errors import MissingExtraError, RemiError, RequestError
 from .limits import PUBLIC, Limits
 
 if TYPE_CHECKING:
@@ -45,11 +44,17 @@ def serve(
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
     _require_gradio()
     limits = PUBLIC if public else Limits()
-    blocks = build_page(_loading(model), limits)
+    loading = ThreadPoolExecutor(1).submit(_load, model)
+    blocks = build_page(loading.result, limits)
     try:
         blocks.launch(**_settings(limits, port, public), inbrowser=open_browser, prevent_thread_lock=True)
     except OSError:
         raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
+    try:
+        loading.result()
+    except RemiError:
+        blocks.close()
+        raise
     if wait:
         blocks.block_thread()
     return blocks
@@ -73,21 +78,15 @@ def _require_gradio() -> None:
         ) from None
 
 
-def _loading(model: str | Path | None) -> Callable[[], Composer]:
-    """The composer, loaded once; at once in the background, so that the page is there before it."""
+def _load(model: str | Path | None) -> Composer:
+    """The composer; in the background, so that the page is there before it."""
+    import torch
 
-    @cache
-    def composer() -> Composer:
-        import torch
+    from ..composer import Composer
 
-        from ..composer import Composer
-
-        # A step of a small model is too short to share among threads, and waits for them where other work runs.
-        torch.set_num_threads(1)
-        return Composer.from_pretrained(model)
-
-    Thread(target=composer, daemon=True).start()
-    return composer
+    # A step of a small model is too short to share among threads, and waits for them where other work runs.
+    torch.set_num_threads(1)
+    return Composer.from_pretrained(model)
 
 
 def _settings(limits: Limits, port: int | None, public: bool) -> dict[str, Any]:
@@ -105,7 +104,6 @@ def _settings(limits: Limits, port: int | None, public: bool) -> dict[str, Any]:
         "enable_monitoring": False,
         "ssr_mode": False,
         "max_file_size": limits.upload_bytes,
-        "blocked_paths": [str(Path.cwd())],
         "state_session_capacity": limits.sessions,
         "css_paths": [_ASSETS / "page.css"],
         "favicon_path": _ASSETS / "favicon.svg",

@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
-from ..composer import Composer, Progress
 from ..core.errors import ChordError, RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
@@ -26,11 +25,12 @@ from .limits import Limits
 from .reading import read_upload
 from .recipe import Recipe, Step
 
+if TYPE_CHECKING:
+    from ..composer import Composer, Progress
+
 _SEEDS = 1_000_000
 _MOST_UNDONE = 30
 _LONGEST_BAR = 60
-
-Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
