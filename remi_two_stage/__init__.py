@@ -7,7 +7,7 @@
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
     evaluation/     held-out likelihood beside n-gram models
-    cli.py          the command `remi-two-stage`
+    cli/            the command `remi-two-stage`
     pretrained/     the checkpoint that ships with the package
 
 Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with

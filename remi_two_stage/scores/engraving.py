@@ -10,7 +10,6 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from html import unescape
 from typing import Any
@@ -83,13 +82,15 @@ def _score_xml(piece: Piece) -> str:
     """MusicXML of the staves alone: full names of voices, a bracket before them, a new line where phrases begin."""
     root = ElementTree.fromstring(musicxml_bytes(replace(piece, title="", tempo=None)))
     parts = root.find("part-list")
-    assert parts is not None  # noqa: S101
+    assert parts is not None
     for name, part in zip(piece.voices, list(parts), strict=True):
         full, short = ("", "") if len(piece.voices) == 1 else _VOICE_NAMES.get(name, (name, name))
         _set_child(part, "part-name", full)
         _set_child(part, "part-abbreviation", short)
     if len(piece.voices) > 1:
-        start = ElementTree.fromstring('<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>')
+        start = ElementTree.fromstring(
+            '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>'
+        )
         parts.insert(0, start)
         ElementTree.SubElement(parts, "part-group", number="1", type="stop")
     for measure, bar in zip(root.findall("part[1]/measure"), piece.bars, strict=True):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import ScoreError, ScoreFormatError
@@ -53,12 +54,10 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
         ScoreError: the file cannot be written.
     """
     path = Path(path)
-    writer = _WRITERS.get(_ending(path))
-    if writer is None:
-        raise ScoreFormatError(
-            f"cannot write {_ending(path) or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
-        ).at(file=str(path))
-    content = writer(piece)
+    try:
+        content = score_bytes(piece, _ending(path))
+    except ScoreFormatError as error:
+        raise error.at(file=str(path)) from None
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)
@@ -69,6 +68,43 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
         raise ScoreError(f"the file cannot be written: {error.strerror}; check the folder and its rights").at(
             file=str(path)
         ) from None
+
+
+def score_bytes(piece: Piece, ending: str) -> bytes:
+    """What `write_score` writes into a file with this ending.
+
+    Raises:
+        ScoreFormatError: there is no such format.
+        MissingExtraError: a picture or sound, without the extra that makes it.
+    """
+    check_writable(ending)
+    return _WRITERS[ending](piece)
+
+
+def check_writable(ending: str) -> None:
+    """Raises what `score_bytes` would, before there is a piece."""
+    if ending not in _WRITERS:
+        raise ScoreFormatError(
+            f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
+        )
+
+
+def parse_score(content: bytes) -> list[Piece]:
+    """All pieces of a score file whose name is not known: ABC unless its first bytes are those of another format.
+
+    Raises:
+        ScoreFormatError, ScoreError: as in `read_score`.
+    """
+    start = content[:1000].lstrip()
+    ending = next((ending for sign, ending in _SIGNS.items() if start.startswith(sign)), ".abc")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"score{ending}"
+        path.write_bytes(content)
+        try:
+            return _READERS[ending](path)
+        except ScoreError as error:
+            error.place = replace(error.place, file=None)
+            raise
 
 
 def _ending(path: Path) -> str:
@@ -146,6 +182,15 @@ _MUSIC21_AS_AUTHOR = re.compile(
 )
 """How music21 fills in a title and a composer where there are none."""
 _MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
+_SIGNS = {
+    b"MThd": ".mid",
+    b"PK\x03\x04": ".mxl",
+    b"<": ".musicxml",
+    b"\xef\xbb\xbf<": ".musicxml",
+    b"**": ".krn",
+    b"!!": ".krn",
+}
+"""First bytes of a file -> the ending it should have."""
 _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".abc": read_abc,
     ".abc.gz": read_abc,
@@ -162,3 +207,5 @@ _WRITERS: dict[str, Callable[[Piece], bytes]] = {
     ".mid": midi_bytes,
     ".midi": midi_bytes,
 }
+WRITABLE = tuple(_WRITERS)
+"""Endings of the files that `write_score` writes, in lower case."""

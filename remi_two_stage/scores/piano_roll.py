@@ -34,7 +34,9 @@ def piano_roll(piece: Piece, width: float = A4_WIDTH) -> Picture:
     Args:
         width: Of the picture in tenths of a millimetre.
     """
-    return Picture(piece.title or "Piano roll", (_heading(piece, width - 2 * MARGIN), *_Roll(piece, width).rows()), width)
+    return Picture(
+        piece.title or "Piano roll", (_heading(piece, width - 2 * MARGIN), *_Roll(piece, width).rows()), width
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,7 @@ class _Roll:
 
     def rows(self) -> list[Row]:
         """As many bars a row as fit."""
-        return [
-            Row("".join(self._row(first, end)), _NUMBERS + self._height + _PLAN) for first, end in self._lines
-        ]
+        return [Row("".join(self._row(first, end)), _NUMBERS + self._height + _PLAN) for first, end in self._lines]
 
     def _row(self, first: int, end: int) -> Iterator[str]:
         start, stop = self._starts[first], self._starts[end]
@@ -173,7 +173,9 @@ def _lines(bars: Sequence[Bar], most: float) -> Iterator[tuple[int, int]]:
 def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
     """Every known chord with the time it holds."""
     found = [
-        (start + chord.onset, chord.label) for bar, start in zip(piece.bars, starts, strict=False) for chord in bar.chords
+        (start + chord.onset, chord.label)
+        for bar, start in zip(piece.bars, starts, strict=False)
+        for chord in bar.chords
     ]
     ends = [time for time, _ in found[1:]] + [starts[-1]]
     for (start, label), end in zip(found, ends, strict=True):
@@ -192,7 +194,11 @@ def _heading(piece: Piece, width: float) -> Row:
     x = _LEFT
     entries = [(name, colour, colour) for name, colour in zip(piece.voices, _colours(len(piece.voices)), strict=True)]
     entries = entries if len(entries) > 1 else []
-    entries += [("in the chord", _LINE, _LINE), ("not in the chord", "white", _LINE), ("pitches of the chord", _TINT, _TINT)]
+    entries += [
+        ("in the chord", _LINE, _LINE),
+        ("not in the chord", "white", _LINE),
+        ("pitches of the chord", _TINT, _TINT),
+    ]
     for name, fill, stroke in entries:
         parts.append(_rect(x, height - 20, 36, 16, f'rx="4" fill="{fill}" stroke="{stroke}" stroke-width="4"'))
         parts.append(_text(x + 48, height - 2, name, _TEXT_SIZE))

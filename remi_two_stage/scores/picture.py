@@ -150,5 +150,7 @@ def _typeset(pages: Sequence[str], title: str, **options: Any) -> bytes:
     files = {"main.typ": "\n".join(source).encode()}
     for number, page in enumerate(pages):
         files[f"{number}.svg"] = page.replace(_BROWSER_FONTS, _TYPST_FONTS).encode()
-    content: bytes = typst.compile(files, sys_inputs={"title": " ".join(_NOT_IN_XML.sub(" ", title).split())}, **options)
+    content: bytes = typst.compile(
+        files, sys_inputs={"title": " ".join(_NOT_IN_XML.sub(" ", title).split())}, **options
+    )
     return content
