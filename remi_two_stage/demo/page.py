@@ -141,7 +141,7 @@ class Page:
         self._on(self.blocks.load, self._follow, state)
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.grid.input(
-            self._check, [*state, self.grid], [self.grid, self.first, self.last], trigger_mode="always_last", **checking
+            self._check, [*state, self.grid], [self.grid, self.status, self.first, self.last], trigger_mode="always_last", **checking
         )
         self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
         marks = [self.first, self.last]
@@ -206,8 +206,8 @@ class Page:
         self, progress: Progress, work: Work, notation: str, texts: list[str], first: int | None, last: int | None
     ) -> dict[Any, Any]:
         work = self.studio.rewrite(work, texts, first or 0, last or 0, progress)
-        which = f"bar {first}" if first == last else f"bars {first} to {last}"
-        return self._shown(work, notation, f"New notes in {which}; the others are as they were.")
+        remark = f"New notes in {_bars_in_words(first, last)}; the others are as they were."
+        return self._shown(work, notation, remark)
 
     def _extend(self, progress: Progress, work: Work, notation: str, bars: int | None) -> dict[Any, Any]:
         return self._shown(self.studio.extend(work, bars or 0, progress), notation)
@@ -242,7 +242,9 @@ class Page:
             return {}
         checked = {self.grid: views.grid(work, notation == _NAMES, texts)}
         if bars := views.edited_bars(work, texts):
+            which = _bars_in_words(*bars)
             checked |= {self.first: bars[0], self.last: bars[1]}
+            checked[self.status] = ("said", f"New chords in {which}: rewrite there, or compose all anew.")
         return checked
 
     def _show_as(self, work: Work, notation: str, texts: list[str]) -> dict[Any, Any]:
@@ -296,6 +298,10 @@ def _request(style: str, key: str, meter: str, bars: int | None, tempo: float | 
         tempo=tempo or None,
         voices=_VOICES.get(voices),
     )
+
+
+def _bars_in_words(first: int | None, last: int | None) -> str:
+    return f"bar {first}" if first == last else f"bars {first} to {last}"
 
 
 def _sentence(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html import unescape
+from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
@@ -51,6 +52,8 @@ def engrave(piece: Piece, width: float = A4_WIDTH) -> Picture:
 def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
     """A `verovio.toolkit` that has laid out the piece, a system a page."""
     verovio = extra_module("verovio", "an engraved score")
+    # verovio keeps the place of its glyphs for each thread, and finds it only in the one that imports it
+    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     verovio.enableLog(verovio.LOG_OFF)
     source = _score_xml(piece)
     toolkit = verovio.toolkit()
