@@ -7,6 +7,7 @@
     composing.py     compose, plan, realize
     going_on.py      extend, rewrite, harmonize
     showing.py       show, tokens, completion
+    serving.py       demo
     learning.py      prepare, train, evaluate
 
 Nothing here imports torch before a command needs it.

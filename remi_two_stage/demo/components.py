@@ -16,52 +16,32 @@ _MOST_CELLS = 1_000
 _LONGEST_TEXT = 200
 
 
-def asset(name: str) -> str:
-    """The text of a file in `assets/`."""
-    return (ASSETS / name).read_text(encoding="utf-8")
+def chord_grid() -> gr.HTML:
+    """A text field for each bar. Takes `views.grid`; `typed_texts` reads what it gives."""
+    return _scripted("grid")
 
 
-class _Scripted(gr.HTML):
-    """An element that a script fills."""
-
-    tag, script = "div", ""
-
-    def __init__(self, value: Any = None, **options: Any) -> None:
-        template = f"<{self.tag}></{self.tag}>"
-        options = {"html_template": template, "js_on_load": asset(self.script), "apply_default_css": False} | options
-        super().__init__(value, **options)
-
-    def api_info(self) -> dict[str, Any]:
-        """Any JSON."""
-        return {"type": {}, "description": "JSON"}
+def typed_texts(payload: Any) -> list[str]:
+    """The texts of the cells of a chord grid, whatever a browser sends."""
+    texts = payload.get("texts") if isinstance(payload, dict) else None
+    return [str(text)[:_LONGEST_TEXT] for text in texts[:_MOST_CELLS]] if isinstance(texts, list) else []
 
 
-class ChordGrid(_Scripted):
-    """A text field for each bar. Takes `views.grid`; gives the texts."""
-
-    script = "grid.js"
-
-    def preprocess(self, payload: Any) -> list[str]:
-        """The texts of the cells, whatever a browser sends."""
-        texts = payload.get("texts") if isinstance(payload, dict) else None
-        if not isinstance(texts, list):
-            return []
-        return [str(text)[:_LONGEST_TEXT] for text in texts[:_MOST_CELLS]]
-
-
-class Score(_Scripted):
+def score() -> gr.HTML:
     """The engraved tune, its player and its files. Takes `views.score`; bars are marked in the browser."""
-
-    script = "score.js"
-
-    def preprocess(self, payload: Any) -> None:
-        """Nothing: what the page shows is known."""
+    return _scripted("score")
 
 
-class Status(_Scripted):
+def status() -> gr.HTML:
     """One line, read aloud by screen readers when it changes. Takes (tone, text); the tone is "said" or "wrong"."""
+    return _scripted("status")
 
-    script = "status.js"
 
-    def preprocess(self, payload: Any) -> None:
-        """Nothing: what the page says is known."""
+def fixed(markup: str) -> gr.HTML:
+    """Markup of ours that does not change."""
+    return gr.HTML(markup, js_on_load=None, apply_default_css=False)
+
+
+def _scripted(name: str) -> gr.HTML:
+    script = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
+    return gr.HTML(elem_id=name, html_template="<div></div>", js_on_load=script, apply_default_css=False)

@@ -17,8 +17,8 @@ from ..core.piece import MODES, Key
 from ..core.vocabulary import STYLES
 from ..requests import FOUR_PARTS, Request
 from ..scores.formats import READABLE
-from . import views
-from .components import ChordGrid, Score, Status, asset
+from . import components, views
+from .components import typed_texts
 from .downloads import write_downloads
 from .recipe import Recipe
 from .studio import Studio, Work
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..composer import Progress
 
 TITLE = "remi_two_stage"
+_HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, then the tune over it.</p></header>"
 _KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
 """Mode -> most sharps or flats of the keys that are offered; any other may be typed."""
 _METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
@@ -35,6 +36,12 @@ _OWN = "style’s own"
 _OPEN = "any"
 _NUMERALS, _NAMES = "Roman numerals", "Chord names"
 _AS_WRITTEN, _PLANNER = "those in the grid", "new ones"
+
+_MARKED = "(score) => [score.first, score.last]"
+_MARK = (
+    "(first, last) => { document.querySelector('#score .score-view')"
+    "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }"
+)
 
 Handler = Callable[..., dict[Any, Any]]
 
@@ -59,7 +66,7 @@ class Page:
         with gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=self._cleaning()) as blocks:
             self.blocks = blocks
             self.work = gr.State(Work(), time_to_live=studio.limits.kept_seconds)
-            gr.HTML(asset("header.html"), elem_id="masthead", js_on_load=None, apply_default_css=False)
+            components.fixed(_HEADER)
             with gr.Row(elem_id="desk"):
                 with gr.Column(scale=0, min_width=300, elem_id="request"):
                     self._place_request()
@@ -73,12 +80,14 @@ class Page:
 
     def _place_request(self) -> None:
         """What is asked for, and the two main buttons."""
-        gr.HTML("<h2>What to write</h2>", js_on_load=None, apply_default_css=False)
+        components.fixed("<h2>What to write</h2>")
         styles = [_OPEN, *STYLES]
         self.style = gr.Dropdown([(style.replace("-", " "), style) for style in styles], value="jig", label="Style")
         self.key = gr.Dropdown(_keys(), value="Dmaj", label="Key", allow_custom_value=True)
         with gr.Row(elem_classes="pair"):
-            self.meter = gr.Dropdown([_OWN, *_METERS], value=_OWN, label="Metre", allow_custom_value=True, min_width=100)
+            self.meter = gr.Dropdown(
+                [_OWN, *_METERS], value=_OWN, label="Metre", allow_custom_value=True, min_width=100
+            )
             self.bars = gr.Number(16, label="Bars", precision=0, min_width=100)
         with gr.Row(elem_classes="pair"):
             self.tempo = gr.Number(None, label="Tempo", placeholder="♩ a minute", min_width=100)
@@ -87,21 +96,21 @@ class Page:
         with gr.Row(elem_classes="pair"):
             self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
             self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
-        gr.HTML("<h2>Or begin with your own</h2>", js_on_load=None, apply_default_css=False)
+        components.fixed("<h2>Or begin with your own</h2>")
         self.file = gr.UploadButton("Open a tune …", file_types=list(READABLE), elem_id="file")
-        gr.HTML("<p class='hint'>An ABC, MusicXML, MIDI or kern file.</p>", js_on_load=None, apply_default_css=False)
+        components.fixed("<p class='hint'>An ABC, MusicXML, MIDI or kern file.</p>")
 
     def _place_music(self) -> None:
         """Plan, score, and what can be done with them."""
         with gr.Row(elem_id="state"):
-            self.status = Status(elem_id="status")
+            self.status = components.status()
             self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
         with gr.Row(elem_classes="bar-of-heading"):
-            gr.HTML("<h2>Chords</h2>", js_on_load=None, apply_default_css=False)
+            components.fixed("<h2>Chords</h2>")
             self.notation = gr.Radio(
                 [_NUMERALS, _NAMES], value=_NUMERALS, label="Chords shown as", elem_id="notation", min_width=160
             )
-        self.grid = ChordGrid(elem_id="grid")
+        self.grid = components.chord_grid()
         with gr.Accordion("The plan as text", open=False, elem_id="as-text"):
             self.text = gr.Textbox(
                 label="Chords between bar lines, with repeats",
@@ -111,8 +120,8 @@ class Page:
                 max_length=4_000,
             )
             self.take = gr.Button("Use this plan", elem_id="take")
-        gr.HTML("<h2>Music</h2>", js_on_load=None, apply_default_css=False)
-        self.score = Score(elem_id="score")
+        components.fixed("<h2>Music</h2>")
+        self.score = components.score()
         with gr.Row(elem_id="tools", visible="hidden") as self.tools:
             with gr.Column(elem_classes="tool", min_width=220):
                 with gr.Row(elem_classes="pair"):
@@ -141,19 +150,23 @@ class Page:
         self._on(self.blocks.load, self._follow, state)
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.grid.input(
-            self._check, [*state, self.grid], [self.grid, self.status, self.first, self.last], trigger_mode="always_last", **checking
+            self._check,
+            [*state, self.grid],
+            [self.grid, self.status, self.first, self.last],
+            trigger_mode="always_last",
+            **checking,
         )
         self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
         marks = [self.first, self.last]
-        self.score.select(None, [self.score], marks, js="(score) => [score.first, score.last]", api_visibility="private")
+        self.score.select(
+            None, [self.score], marks, js="(score) => [score.first, score.last]", api_visibility="private"
+        )
         gr.on(
             [self.first.change, self.last.change, self.score.change],
             None,
             marks,
             None,
-            js="(first, last) => { document.querySelector('#score .score-view')"
-            "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }",
-            api_visibility="private",
+            js=_MARK,
         )
 
     def _bind(self, button: gr.Button, function: Handler, inputs: list[Any]) -> None:
@@ -196,26 +209,26 @@ class Page:
         return self._shown(work, notation)
 
     def _compose(self, progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
-        *asked, seed, texts = form
-        return self._shown(self.studio.compose(work, _request(*asked), texts, seed, progress), notation)
+        *asked, seed, grid = form
+        work = self.studio.compose(work, _request(*asked), typed_texts(grid), seed, progress)
+        return self._shown(work, notation)
 
     def _take(self, _progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
         return self._shown(self.studio.typed(work, _request(*form[:-1]), form[-1]), notation)
 
     def _rewrite(
-        self, progress: Progress, work: Work, notation: str, texts: list[str], first: int | None, last: int | None
+        self, progress: Progress, work: Work, notation: str, grid: Any, first: int | None, last: int | None
     ) -> dict[Any, Any]:
-        work = self.studio.rewrite(work, texts, first or 0, last or 0, progress)
+        work = self.studio.rewrite(work, typed_texts(grid), first or 0, last or 0, progress)
         remark = f"New notes in {_bars_in_words(first, last)}; the others are as they were."
         return self._shown(work, notation, remark)
 
     def _extend(self, progress: Progress, work: Work, notation: str, bars: int | None) -> dict[Any, Any]:
         return self._shown(self.studio.extend(work, bars or 0, progress), notation)
 
-    def _harmonize(
-        self, progress: Progress, work: Work, notation: str, texts: list[str], chords: str
-    ) -> dict[Any, Any]:
-        return self._shown(self.studio.harmonize(work, None if chords == _PLANNER else texts, progress), notation)
+    def _harmonize(self, progress: Progress, work: Work, notation: str, grid: Any, chords: str) -> dict[Any, Any]:
+        texts = None if chords == _PLANNER else typed_texts(grid)
+        return self._shown(self.studio.harmonize(work, texts, progress), notation)
 
     def _undo(self, _progress: Progress, work: Work, notation: str) -> dict[Any, Any]:
         return self._shown(self.studio.undo(work), notation, "Undone.")
@@ -236,18 +249,20 @@ class Page:
             return {self.status: ("said", "Choose what to write, then plan its chords, or compose at once.")}
         return self._shown(self.studio.follow(recipe, progress), notation)
 
-    def _check(self, work: Work, notation: str, texts: list[str]) -> dict[Any, Any]:
+    def _check(self, work: Work, notation: str, grid: Any) -> dict[Any, Any]:
         """Mark what is wrong in the grid, and propose to rewrite what has changed."""
+        texts = typed_texts(grid)
         if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
             return {}
-        checked = {self.grid: views.grid(work, notation == _NAMES, texts)}
+        checked: dict[Any, Any] = {self.grid: views.grid(work, notation == _NAMES, texts)}
         if bars := views.edited_bars(work, texts):
             which = _bars_in_words(*bars)
             checked |= {self.first: bars[0], self.last: bars[1]}
             checked[self.status] = ("said", f"New chords in {which}: rewrite there, or compose all anew.")
         return checked
 
-    def _show_as(self, work: Work, notation: str, texts: list[str]) -> dict[Any, Any]:
+    def _show_as(self, work: Work, notation: str, grid: Any) -> dict[Any, Any]:
+        texts = typed_texts(grid)
         if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
             return {}
         return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}

@@ -1,11 +1,13 @@
-"""`serve`: the page on a port of this machine."""
+"""`serve` and `start`: the page on a port of this machine."""
 
 from __future__ import annotations
 
 import os
+import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import MissingExtraError, RemiError, RequestError
@@ -25,16 +27,32 @@ def serve(
     port: int | None = None,
     public: bool = False,
     open_browser: bool = False,
-    wait: bool = True,
-) -> gr.Blocks:
-    """Show the page, at http://127.0.0.1:7860 or the next free port.
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Show the page until the program is interrupted; arguments and errors as in `start`.
+
+    Args:
+        open_browser: Whether to open the page in the browser of this machine.
+        announce: Is told where the page is.
+    """
+    page = start(model, port, public)
+    address = str(page.local_url)
+    announce(f"The page is at {address} (Ctrl-C stops it)")
+    if open_browser:
+        webbrowser.open(address)
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+
+
+def start(model: str | Path | None = None, port: int | None = None, public: bool = False) -> gr.Blocks:
+    """Show the page, at http://127.0.0.1:7860 or the next free port, and return; `.close()` stops it.
 
     Args:
         model: Folder or Hub repository; None is the checkpoint that ships with the package.
         port: Another port, which must be free.
         public: Whether other machines may come, within narrower limits (`limits.PUBLIC`).
-        open_browser: Whether to open the page in the browser of this machine.
-        wait: Whether to return only when the page is stopped, else at once: `.close()` stops it.
 
     Raises:
         MissingExtraError: the extra `demo` is not installed.
@@ -45,19 +63,17 @@ def serve(
     _require_gradio()
     limits = PUBLIC if public else Limits()
     loading = ThreadPoolExecutor(1).submit(_load, model)
-    blocks = build_page(loading.result, limits)
+    page = build_page(loading.result, limits)
     try:
-        blocks.launch(**_settings(limits, port, public), inbrowser=open_browser, prevent_thread_lock=True)
+        page.launch(**_settings(limits, port, public))
     except OSError:
         raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
     try:
         loading.result()
     except RemiError:
-        blocks.close()
+        page.close(verbose=False)
         raise
-    if wait:
-        blocks.block_thread()
-    return blocks
+    return page
 
 
 def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
@@ -96,6 +112,7 @@ def _settings(limits: Limits, port: int | None, public: bool) -> dict[str, Any]:
     return {
         "server_name": _ANY_ADDRESS if public else "127.0.0.1",
         "server_port": port,
+        "prevent_thread_lock": True,
         "share": False,
         "quiet": True,
         "show_error": False,

@@ -171,7 +171,9 @@ class Studio:
     def follow(self, recipe: Recipe, progress: Progress | None = None) -> Work:
         """Make the tune of a link."""
         work, request = Work(), recipe.request
-        work = self.typed(work, request, recipe.plan) if recipe.plan else self.plan(work, request, recipe.seed, progress)
+        work = (
+            self.typed(work, request, recipe.plan) if recipe.plan else self.plan(work, request, recipe.seed, progress)
+        )
         if recipe.seed is not None:
             work = self._composed(work, recipe.seed, progress)
         for step in recipe.steps:
@@ -191,12 +193,14 @@ class Studio:
         texts = plan.bar_texts()
         texts[start : end + 1] = step.chords or texts[start : end + 1]
         if len(texts) != len(piece.bars):
-            raise RequestError(f"the link rewrites {end + 1 - start} bars over {len(step.chords)} chords; copy it again")
+            raise RequestError(
+                f"the link rewrites {end + 1 - start} bars over {len(step.chords)} chords; copy it again"
+            )
         return self.rewrite(work, texts, *step.bars, progress)
 
     def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
         """Notes over the plan as it is."""
-        assert work.plan is not None  # noqa: S101
+        assert work.plan is not None
         (piece,) = self._composer().realize_batch([work.plan], seed, progress=self._timed(progress))
         recipe = work.recipe and replace(work.recipe, seed=seed, steps=())
         return replace(work, piece=piece, recipe=recipe, written=0)

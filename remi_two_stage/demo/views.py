@@ -10,7 +10,6 @@ from itertools import accumulate
 from typing import Any
 
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
-from ..core.plan import Plan
 from ..requests import bar_numbers
 from ..scores.engraving import engrave
 from ..scores.midi import DEFAULT_TEMPO
@@ -58,7 +57,7 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
 
 def renamed_grid(work: Work, names: bool, typed: Sequence[str]) -> dict[str, Any]:
     """The grid in the other notation, with what the user has typed; what is wrong stays as typed."""
-    assert work.plan is not None  # noqa: S101
+    assert work.plan is not None
     plan, reasons = edited_plan(work.plan, typed)
     texts = [typed[index] if index in reasons else text for index, text in enumerate(plan.bar_texts(names))]
     return grid(work, names, texts) | {"isCheck": False}
