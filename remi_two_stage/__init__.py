@@ -1,7 +1,7 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
     core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no music21
-    scores/         files and music21 scores <-> Piece; the chords heard in a piece
+    scores/         files and music21 scores <-> Piece; pictures and sound; the chords heard in a piece
     composer.py     Composer: plan, realize, compose, extend, rewrite, harmonize
     requests.py     what may be asked of it; prompts.py: what the stages go on from
     data/           corpora, their splits, the datasets of both stages
@@ -38,7 +38,11 @@ _MODULES = {
     "scores.formats": ("read_score", "write_score"),
     "scores.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),
+    "scores.engraving": ("engrave",),
+    "scores.notebook": ("show",),
+    "scores.piano_roll": ("piano_roll",),
     "scores.read_abc": ("read_abc",),
+    "scores.sound": ("wav_bytes",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -6,7 +6,7 @@
     tunes.py         tunes in, from files or standard input, and out, to folders, files or standard output
     composing.py     compose, plan, realize
     going_on.py      extend, rewrite, harmonize
-    showing.py       show, tokens, completion
+    showing.py       show, render, tokens, completion
     serving.py       demo
     learning.py      prepare, train, evaluate
 

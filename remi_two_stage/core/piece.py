@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from importlib import import_module
 from itertools import zip_longest
 
 from .errors import RequestError, ScoreError
@@ -355,6 +356,15 @@ class Piece:
             bars += _closed(self.bars[first:end])
             _check_playable(len(bars), "bars")
         return replace(self, bars=tuple(bars), part_order=())
+
+    def _repr_html_(self) -> str | None:
+        """Score and player for a notebook, where the rest of the package and its extra `render` are installed."""
+        try:
+            notebook = import_module("remi_two_stage.scores.notebook")
+        except ImportError:
+            return None
+        shown: str | None = notebook.notebook_html(self)
+        return shown
 
     def _parts_in_order(self) -> Iterator[tuple[int, int]]:
         """First bar and the one after the last of each part in playing order; what precedes the first part leads in."""

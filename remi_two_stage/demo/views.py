@@ -16,7 +16,7 @@ from ..scores.midi import DEFAULT_TEMPO
 from .downloads import Download
 from .studio import Work, edited_plan
 
-_NARROW = 1150.0
+_NARROW = 950.0
 """Width for phones, in tenths of a millimetre: two bars a system, or three."""
 
 

@@ -18,8 +18,9 @@ from xml.etree import ElementTree
 from zlib import crc32
 
 from ..core.piece import TICKS_PER_QUARTER, Meter, Piece
-from .formats import musicxml_bytes
-from .picture import A4_WIDTH, MARGIN, Picture, Row, extra_module, fitted_text, xml_text
+from .extras import require
+from .musicxml import musicxml_bytes
+from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, xml_text
 
 _VOICE_NAMES = {"S": ("Soprano", "S."), "A": ("Alto", "A."), "T": ("Tenor", "T."), "B": ("Bass", "B.")}
 _SPACE_ABOVE = 30
@@ -51,7 +52,9 @@ def engrave(piece: Piece, width: float = A4_WIDTH) -> Picture:
 
 def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
     """A `verovio.toolkit` that has laid out the piece, a system a page."""
-    verovio = extra_module("verovio", "an engraved score")
+    require("verovio", purpose="an engraved score")
+    import verovio
+
     # verovio keeps the place of its glyphs for each thread, and finds it only in the one that imports it
     verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     verovio.enableLog(verovio.LOG_OFF)
@@ -167,7 +170,8 @@ def _tempo_mark(tempo: float, meter: Meter | None) -> str:
     head = f'<ellipse cx="14" cy="-11" rx="13" ry="9.5" transform="rotate(-22 14 -11)" {_head_fill(is_half)}/>'
     stem = '<path d="M25.5 -15V-70" stroke="black" stroke-width="3"/>'
     dot = '<circle cx="38" cy="-11" r="4"/>' if is_dotted else ""
-    text = f'<text x="{58 if is_dotted else 44}" font-size="{_SMALL_SIZE}" font-weight="bold">= {tempo * TICKS_PER_QUARTER / beat:.4g}</text>'
+    beats = f"= {tempo * TICKS_PER_QUARTER / beat:.4g}"
+    text = f'<text x="{58 if is_dotted else 44}" font-size="{_SMALL_SIZE}" font-weight="bold">{beats}</text>'
     return head + stem + dot + text
 
 

@@ -6,7 +6,6 @@ Written files appear whole or not at all: they are made beside their place and t
 from __future__ import annotations
 
 import os
-import re
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -19,9 +18,12 @@ from typing import Any
 from ..core.errors import ScoreError, ScoreFormatError
 from ..core.piece import Piece
 from ..core.write_abc import write_abc
+from .engraving import engrave
 from .midi import midi_bytes, parse_midi
-from .music21_bridge import from_music21, to_music21
+from .music21_bridge import from_music21
+from .musicxml import musicxml_bytes
 from .read_abc import read_abc
+from .sound import wav_bytes
 
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
@@ -47,10 +49,12 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
 
 
 def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
-    """Write a piece as ABC, MusicXML or MIDI (repeats played out), by the ending of the file's name.
+    """Write a piece, by the ending of the file's name: as ABC, MusicXML or MIDI, as an engraved score (SVG, PNG,
+    PDF), or as sound (WAV). Repeats are played out in MIDI and in sound.
 
     Raises:
         ScoreFormatError: another ending.
+        MissingExtraError: a picture or sound, without the extra that makes it.
         ScoreError: the file cannot be written.
     """
     path = Path(path)
@@ -58,6 +62,15 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
         content = score_bytes(piece, _ending(path))
     except ScoreFormatError as error:
         raise error.at(file=str(path)) from None
+    write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears when it is complete.
+
+    Raises:
+        ScoreError: it cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)
@@ -166,21 +179,6 @@ def _without_name_as_title(piece: Piece, path: Path) -> Piece:
     return replace(piece, title="") if piece.title == path.name else piece
 
 
-def musicxml_bytes(piece: Piece) -> bytes:
-    """This piece as the bytes of a MusicXML file."""
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
-    exporter = GeneralObjectExporter(to_music21(piece))
-    exporter.makeNotation = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _MUSIC21_AS_AUTHOR.sub(b"", exporter.parse())
-
-
-_MUSIC21_AS_AUTHOR = re.compile(
-    rb"\s*(<movement-title>Music21 Fragment</movement-title>|<creator type=.composer.>Music21</creator>)"
-)
-"""How music21 fills in a title and a composer where there are none."""
 _MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 _SIGNS = {
     b"MThd": ".mid",
@@ -206,6 +204,12 @@ _WRITERS: dict[str, Callable[[Piece], bytes]] = {
     ".xml": musicxml_bytes,
     ".mid": midi_bytes,
     ".midi": midi_bytes,
+    ".svg": lambda piece: engrave(piece).in_format(".svg"),
+    ".png": lambda piece: engrave(piece).in_format(".png"),
+    ".pdf": lambda piece: engrave(piece).in_format(".pdf"),
+    ".wav": wav_bytes,
 }
+_EXTRAS = {".svg": ("verovio",), ".png": ("verovio", "typst"), ".pdf": ("verovio", "typst"), ".wav": ("symusic",)}
+"""Modules of the extra `render` that a format needs."""
 WRITABLE = tuple(_WRITERS)
 """Endings of the files that `write_score` writes, in lower case."""

@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import import_module
 from typing import Any
 
-from ..core.errors import MissingExtraError
+from .extras import require
 
 A4_WIDTH = 2100.0
 MARGIN = 120.0
@@ -25,20 +24,6 @@ _NUMBER_SIZE = 35
 _MILLIMETRE = 10
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BROWSER_FONTS, _TYPST_FONTS = "Times, 'Times New Roman', 'Libertinus Serif', serif", "Libertinus Serif"
-
-
-def extra_module(name: str, purpose: str) -> Any:
-    """A module of the extra `render`.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return import_module(name)
-    except ImportError:
-        raise MissingExtraError(
-            f"{purpose} needs the package {name!r}, which is not installed: pip install 'remi-two-stage[render]'"
-        ) from None
 
 
 def xml_text(text: str) -> str:
@@ -106,6 +91,16 @@ class Picture:
         """
         return _typeset(self.pages(), self.title, format="pdf")
 
+    def in_format(self, ending: str) -> bytes:
+        """The picture as the bytes of an .svg, .png or .pdf file.
+
+        Raises:
+            MissingExtraError: typst is not installed, for PNG and PDF.
+        """
+        if ending == ".svg":
+            return self.svg().encode()
+        return self.png() if ending == ".png" else self.pdf()
+
     def _repr_svg_(self) -> str:
         return self.svg()
 
@@ -141,7 +136,9 @@ class Picture:
 
 def _typeset(pages: Sequence[str], title: str, **options: Any) -> bytes:
     """The pages, each as large as its SVG document, in a format of typst."""
-    typst = extra_module("typst", "a PNG or PDF picture")
+    require("typst", purpose="a PNG or PDF picture")
+    import typst
+
     source = [
         "#set document(title: sys.inputs.title, date: none)",
         "#set page(width: auto, height: auto, margin: 0pt)",
