@@ -10,9 +10,11 @@ from uuid import uuid4
 
 from ..core.piece import Piece
 from ..scores.formats import write_score
+from ..scores.sound import wav_bytes
 
 KINDS = {".abc": "ABC", ".mid": "MIDI", ".musicxml": "MusicXML", ".pdf": "PDF", ".wav": "WAV"}
 """Ending -> what a button says."""
+SOUND = ".wav"
 _LONGEST_NAME = 60
 
 
@@ -36,8 +38,11 @@ class Download:
         }
 
 
-def write_downloads(piece: Piece, cache: str) -> list[Download]:
+def write_downloads(piece: Piece, cache: str, with_chords: bool) -> list[Download]:
     """Write a piece in every format into a new folder of the cache.
+
+    Args:
+        with_chords: The sound has its chords softly beneath.
 
     Raises:
         MissingExtraError: a package that makes pictures or sound is not installed.
@@ -47,5 +52,8 @@ def write_downloads(piece: Piece, cache: str) -> list[Download]:
     name = re.sub(r"[^a-z0-9]+", "-", piece.title.lower().replace("#", "-sharp"))[:_LONGEST_NAME].strip("-") or "tune"
     downloads = [Download(folder / f"{name}{ending}") for ending in KINDS]
     for download in downloads:
-        write_score(piece, download.path)
+        if download.path.suffix == SOUND:
+            download.path.write_bytes(wav_bytes(piece, with_chords))
+        else:
+            write_score(piece, download.path)
     return downloads

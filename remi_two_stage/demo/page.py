@@ -7,6 +7,7 @@ a line on the page and leave everything as it was.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,19 @@ _MARK = (
     "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }"
 )
 
-Handler = Callable[..., dict[Any, Any]]
+_NOTHING = Work()
+
+Outcome = tuple[Work, str]
+"""The next state of a user's work, and what is to be said about it."""
+Action = Callable[..., Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an action may need beside the controls' values."""
+
+    report: Progress
+    request: gr.Request
 
 
 def _keys() -> list[tuple[str, str]]:
@@ -65,7 +78,7 @@ class Page:
         self.studio = studio
         with gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=self._cleaning()) as blocks:
             self.blocks = blocks
-            self.work = gr.State(Work(), time_to_live=studio.limits.kept_seconds)
+            self.work = gr.State(_NOTHING, time_to_live=studio.limits.kept_seconds)
             components.fixed(_HEADER)
             with gr.Row(elem_id="desk"):
                 with gr.Column(scale=0, min_width=300, elem_id="request"):
@@ -120,7 +133,9 @@ class Page:
                 max_length=4_000,
             )
             self.take = gr.Button("Use this plan", elem_id="take")
-        components.fixed("<h2>Music</h2>")
+        with gr.Row(elem_classes="bar-of-heading"):
+            components.fixed("<h2>Music</h2>")
+            self.accompanied = gr.Checkbox(True, label="Play the chords beneath", elem_id="accompanied", min_width=200)
         self.score = components.score()
         with gr.Row(elem_id="tools", visible="hidden") as self.tools:
             with gr.Column(elem_classes="tool", min_width=220):
@@ -139,15 +154,16 @@ class Page:
         """Bind every control to its function."""
         form = [self.style, self.key, self.meter, self.bars, self.tempo, self.voices]
         state = [self.work, self.notation]
-        self._bind(self.plan, self._plan, [*state, *form, self.seed])
-        self._bind(self.compose, self._compose, [*state, *form, self.seed, self.grid])
-        self._bind(self.take, self._take, [*state, *form, self.text])
-        self._bind(self.rewrite, self._rewrite, [*state, self.grid, self.first, self.last])
-        self._bind(self.extend, self._extend, [*state, self.more])
-        self._bind(self.harmonize, self._harmonize, [*state, self.grid, self.chords])
-        self._bind(self.undo, self._undo, state)
-        self._on(self.file.upload, self._open, [*state, self.file])
-        self._on(self.blocks.load, self._follow, state)
+        self._on(self.plan.click, self._plan, [*form, self.seed])
+        self._on(self.compose.click, self._compose, [*form, self.seed, self.grid])
+        self._on(self.take.click, self._take, [*form, self.text])
+        self._on(self.rewrite.click, self._rewrite, [self.grid, self.first, self.last])
+        self._on(self.extend.click, self._extend, [self.more])
+        self._on(self.harmonize.click, self._harmonize, [self.grid, self.chords])
+        self._on(self.undo.click, self._undo, [])
+        self._on(self.file.upload, self._open, [self.file])
+        self._on(self.accompanied.input, self._listen, [])
+        self._on(self.blocks.load, self._follow, [])
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.grid.input(
             self._check,
@@ -169,18 +185,15 @@ class Page:
             js=_MARK,
         )
 
-    def _bind(self, button: gr.Button, function: Handler, inputs: list[Any]) -> None:
-        self._on(button.click, function, inputs)
-
-    def _on(self, event: Callable[..., Any], function: Handler, inputs: list[Any]) -> None:
-        """Let an event that writes music run its function, one at a time."""
+    def _on(self, event: Callable[..., Any], action: Action, inputs: list[Any]) -> None:
+        """Let an event that may write music do its action, one visitor after the other."""
         outputs = [
             self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
             self.style, self.key, self.meter, self.bars, self.tempo, self.voices, self.seed,
         ]  # fmt: skip
         event(
-            self._answering(function),
-            inputs,
+            self._answering(action),
+            [self.work, self.notation, self.accompanied, *inputs],
             outputs,
             concurrency_id="music",
             show_progress="minimal",
@@ -188,66 +201,68 @@ class Page:
             api_visibility="private",
         )
 
-    def _answering(self, function: Handler) -> Handler:
-        """The function as Gradio calls it; an error of ours becomes the status line and leaves all else as it was."""
+    def _answering(self, action: Action) -> Callable[..., dict[Any, Any]]:
+        """An action as Gradio calls it; an error of ours becomes the status line and leaves all else as it was."""
 
-        def answer(request: gr.Request, progress: gr.Progress = gr.Progress(), *given: Any) -> dict[Any, Any]:  # noqa: B008
+        def answer(
+            request: gr.Request,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it here)
+            work: Work = _NOTHING,
+            notation: str = _NUMERALS,
+            is_accompanied: bool = True,
+            *given: Any,
+        ) -> dict[Any, Any]:
             def report(stage: str, begun: int, total: int) -> None:
                 progress((begun, max(begun, total)), desc=f"Writing {stage}", unit="bars")
 
             try:
-                if function == self._follow:
-                    return self._follow(report, request, *given)
-                return function(report, *given)
+                work, remark = action(Call(report, request), work, *given)
+                return self._shown(work, notation, is_accompanied, remark)
             except RemiError as error:
                 return {self.status: ("wrong", _sentence(str(error)))}
 
         return answer
 
-    def _plan(self, progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
-        work = self.studio.plan(work, _request(*form[:-1]), form[-1], progress)
-        return self._shown(work, notation)
+    def _plan(self, call: Call, work: Work, *form: Any) -> Outcome:
+        *asked, seed = form
+        return self.studio.plan(work, _request(*asked), seed, call.report), ""
 
-    def _compose(self, progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
+    def _compose(self, call: Call, work: Work, *form: Any) -> Outcome:
         *asked, seed, grid = form
-        work = self.studio.compose(work, _request(*asked), typed_texts(grid), seed, progress)
-        return self._shown(work, notation)
+        return self.studio.compose(work, _request(*asked), typed_texts(grid), seed, call.report), ""
 
-    def _take(self, _progress: Progress, work: Work, notation: str, *form: Any) -> dict[Any, Any]:
-        return self._shown(self.studio.typed(work, _request(*form[:-1]), form[-1]), notation)
+    def _take(self, _call: Call, work: Work, *form: Any) -> Outcome:
+        *asked, text = form
+        return self.studio.typed(work, _request(*asked), text), ""
 
-    def _rewrite(
-        self, progress: Progress, work: Work, notation: str, grid: Any, first: int | None, last: int | None
-    ) -> dict[Any, Any]:
-        work = self.studio.rewrite(work, typed_texts(grid), first or 0, last or 0, progress)
-        remark = f"New notes in {_bars_in_words(first, last)}; the others are as they were."
-        return self._shown(work, notation, remark)
+    def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
+        work = self.studio.rewrite(work, typed_texts(grid), first or 0, last or 0, call.report)
+        return work, f"New notes in {_bars_in_words(first, last)}; the others are as they were."
 
-    def _extend(self, progress: Progress, work: Work, notation: str, bars: int | None) -> dict[Any, Any]:
-        return self._shown(self.studio.extend(work, bars or 0, progress), notation)
+    def _extend(self, call: Call, work: Work, bars: int | None) -> Outcome:
+        return self.studio.extend(work, bars or 0, call.report), f"It goes on for {bars} bars."
 
-    def _harmonize(self, progress: Progress, work: Work, notation: str, grid: Any, chords: str) -> dict[Any, Any]:
+    def _harmonize(self, call: Call, work: Work, grid: Any, chords: str) -> Outcome:
         texts = None if chords == _PLANNER else typed_texts(grid)
-        return self._shown(self.studio.harmonize(work, texts, progress), notation)
+        return self.studio.harmonize(work, texts, call.report), "The melody has three more voices."
 
-    def _undo(self, _progress: Progress, work: Work, notation: str) -> dict[Any, Any]:
-        return self._shown(self.studio.undo(work), notation, "Undone.")
+    def _undo(self, _call: Call, work: Work) -> Outcome:
+        return self.studio.undo(work), "Undone."
 
-    def _open(self, _progress: Progress, work: Work, notation: str, path: str | None) -> dict[Any, Any]:
-        if path is None:
-            return {}
+    def _open(self, _call: Call, work: Work, path: str) -> Outcome:
         work, count = self.studio.open(work, Path(path))
-        title = work.piece.title if work.piece and work.piece.title else "the tune"
         among = f", the first of {count} tunes in the file" if count > 1 else ""
-        return self._shown(work, notation, f"Opened {title}{among}. Harmonise, rewrite or extend it.")
+        return work, f"Opened{among}: harmonise, rewrite or extend it."
 
-    def _follow(self, progress: Progress, request: gr.Request, work: Work, notation: str) -> dict[Any, Any]:
-        query = request.query_params
-        fields = {name: query.getlist(name) for name in query} if query else {}
-        recipe = Recipe.of_query(fields)
+    def _follow(self, call: Call, work: Work) -> Outcome:
+        query = call.request.query_params
+        recipe = Recipe.of_query({name: query.getlist(name) for name in query})
         if recipe is None:
-            return {self.status: ("said", "Choose what to write, then plan its chords, or compose at once.")}
-        return self._shown(self.studio.follow(recipe, progress), notation)
+            return work, "Choose what to write, then plan its chords, or compose at once."
+        return self.studio.follow(recipe, call.report), ""
+
+    def _listen(self, _call: Call, work: Work) -> Outcome:
+        return work, ""
 
     def _check(self, work: Work, notation: str, grid: Any) -> dict[Any, Any]:
         """Mark what is wrong in the grid, and propose to rewrite what has changed."""
@@ -267,10 +282,10 @@ class Page:
             return {}
         return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}
 
-    def _shown(self, work: Work, notation: str, remark: str = "") -> dict[Any, Any]:
+    def _shown(self, work: Work, notation: str, is_accompanied: bool, remark: str) -> dict[Any, Any]:
         """Everything on the page that shows the work."""
         names = notation == _NAMES
-        files = write_downloads(work.piece, self.score.GRADIO_CACHE) if work.piece else []
+        files = write_downloads(work.piece, self.score.GRADIO_CACHE, is_accompanied) if work.piece else []
         bars = work.plan.bar_count if work.plan else 1
         return {
             self.work: work,

@@ -13,7 +13,7 @@ from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
 from ..requests import bar_numbers
 from ..scores.engraving import engrave
 from ..scores.midi import DEFAULT_TEMPO
-from .downloads import Download
+from .downloads import SOUND, Download
 from .studio import Work, edited_plan
 
 _NARROW = 950.0
@@ -97,7 +97,7 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
         "narrow": engrave(piece, _NARROW).svg(),
         "numbers": bar_numbers(piece),
         "timeline": _timeline(piece),
-        "audio": next(file.data() for file in files if file.path.suffix == ".wav"),
+        "audio": next(file.data() for file in files if file.path.suffix == SOUND),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],
         "query": work.recipe.query() if work.recipe else "",
     }
