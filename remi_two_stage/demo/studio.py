@@ -20,7 +20,7 @@ from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.vocabulary import STYLES
 from ..prompts import with_chords
-from ..requests import FOUR_PARTS, Request, bar_numbers, numbered_bars
+from ..requests import FOUR_PARTS, Request, bar_numbers, numbered_bars, voice_for
 from .limits import Limits
 from .reading import read_upload
 from .recipe import Recipe, Step
@@ -144,13 +144,14 @@ class Studio:
     def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
         """Add chords and three further voices to the tune's first; without texts over chords of the planner's."""
         piece, plan = _tune(work, texts)
+        voices = _voices_around(piece)
         seed = self._next_seed(work)
         piece = self._composer().harmonize(
-            piece, "planned" if texts is None else plan, FOUR_PARTS, seed=seed, progress=self._timed(progress)
+            piece, "planned" if texts is None else plan, voices, seed=seed, progress=self._timed(progress)
         )
         chords = () if texts is None else tuple(plan.bar_texts())
         work = self._next(work, Step("harmonize", seed, chords=chords), Plan.of(piece), piece)
-        return replace(work, request=work.request and replace(work.request, voices=FOUR_PARTS))
+        return replace(work, request=work.request and replace(work.request, voices=voices))
 
     def open(self, work: Work, path: Path) -> tuple[Work, int]:
         """Take the first tune of a file, with the chords that are heard in it where it has none; and how many tunes
@@ -183,7 +184,7 @@ class Studio:
     def _repeated(self, work: Work, step: Step, progress: Progress | None) -> Work:
         """Do a step again, with its seed."""
         base = work.recipe.seed if work.recipe and work.recipe.seed is not None else step.seed
-        work = replace(work, written=step.seed - base)
+        work = replace(work, written=step.seed - base - 1)
         if step.kind == "extend":
             return self.extend(work, step.bars[0], progress)
         if step.kind == "harmonize":
@@ -228,6 +229,16 @@ class Studio:
                 progress(stage, begun, total)
 
         return report
+
+
+def _voices_around(piece: Piece) -> tuple[str, ...]:
+    """Four parts, of which one holds the tune's first voice: a melody of wider range where a choir's cannot."""
+    melody = [note for bar in piece.bars for note in bar.notes[0]]
+    try:
+        voice_for(melody, FOUR_PARTS, piece.title)
+    except RequestError:
+        return ("M", *FOUR_PARTS[1:])
+    return FOUR_PARTS
 
 
 def _drawn(seed: int | None) -> int:
