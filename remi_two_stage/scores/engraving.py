@@ -20,11 +20,12 @@ from zlib import crc32
 from ..core.piece import TICKS_PER_QUARTER, Meter, Piece
 from .extras import require
 from .musicxml import musicxml_bytes
-from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, xml_text
+from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, title_row, xml_text
 
 _VOICE_NAMES = {"S": ("Soprano", "S."), "A": ("Alto", "A."), "T": ("Tenor", "T."), "B": ("Bass", "B.")}
 _SPACE_ABOVE = 30
-_TITLE_SIZE, _SMALL_SIZE = 75.0, 42.0
+_SMALL_SIZE = 42.0
+_LARGEST_SEED = 2**31 - 1
 _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
 _ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
@@ -77,7 +78,7 @@ def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
             "smuflTextFont": "none",
             "svgFormatRaw": True,
             "svgViewBox": True,
-            "xmlIdSeed": crc32(source.encode()) or 1,
+            "xmlIdSeed": crc32(source.encode()) % _LARGEST_SEED + 1,
         }
     )
     toolkit.loadData(source)
@@ -141,15 +142,11 @@ def _plain_text(match: re.Match[str]) -> str:
 
 def _heading(piece: Piece, width: float) -> Row:
     """Title in the middle; tempo on the left; style and composers on the right."""
-    parts, height = [], 0.0
-    if piece.title:
-        text, size = fitted_text(piece.title, _TITLE_SIZE, width)
-        height += size
-        place = f'x="{width / 2:.0f}" y="{height:.0f}" text-anchor="middle"'
-        parts.append(f'<text {place} font-size="{size:.1f}" font-weight="bold">{xml_text(text)}</text>')
+    title = title_row(piece.title, width)
+    parts, height = [title.content], title.height
     composers = ", ".join(text for field, text in piece.metadata if field == "C")
     if composers or piece.style or piece.tempo:
-        height += 1.5 * _SMALL_SIZE
+        height += 1.3 * _SMALL_SIZE
         parts += _small_text((piece.style or "").replace("-", " "), width / 2, height, "middle", width / 3)
         parts += _small_text(composers, width, height, "end", width / 3)
     if piece.tempo:

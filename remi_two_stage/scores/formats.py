@@ -19,6 +19,7 @@ from ..core.errors import ScoreError, ScoreFormatError
 from ..core.piece import Piece
 from ..core.write_abc import write_abc
 from .engraving import engrave
+from .extras import require
 from .midi import midi_bytes, parse_midi
 from .music21_bridge import from_music21
 from .musicxml import musicxml_bytes
@@ -95,11 +96,12 @@ def score_bytes(piece: Piece, ending: str) -> bytes:
 
 
 def check_writable(ending: str) -> None:
-    """Raises what `score_bytes` would, before there is a piece."""
+    """Raises what `score_bytes` would raise for this ending, before there is a piece."""
     if ending not in _WRITERS:
         raise ScoreFormatError(
             f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
         )
+    require(*_EXTRAS.get(ending, ()), purpose=f"writing {ending} files")
 
 
 def parse_score(content: bytes) -> list[Piece]:
@@ -209,7 +211,7 @@ _WRITERS: dict[str, Callable[[Piece], bytes]] = {
     ".pdf": lambda piece: engrave(piece).in_format(".pdf"),
     ".wav": wav_bytes,
 }
-_EXTRAS = {".svg": ("verovio",), ".png": ("verovio", "typst"), ".pdf": ("verovio", "typst"), ".wav": ("symusic",)}
+_EXTRAS = {".svg": ("verovio",), ".png": ("verovio", "typst"), ".pdf": ("verovio", "typst"), ".wav": ("soundfile",)}
 """Modules of the extra `render` that a format needs."""
 WRITABLE = tuple(_WRITERS)
 """Endings of the files that `write_score` writes, in lower case."""

@@ -36,7 +36,7 @@ def piece_html(piece: Piece, with_chords: bool = False) -> str:
     """The engraved score and a player, as HTML that needs nothing else.
 
     Raises:
-        MissingExtraError: verovio or symusic is not installed.
+        MissingExtraError: verovio or soundfile is not installed.
     """
     sound = b64encode(wav_bytes(piece, with_chords, _PLAYER_SAMPLE_RATE)).decode()
     label = xml_text(piece.title or "Score")

@@ -16,7 +16,7 @@ from itertools import accumulate
 
 from ..core.chords import chord_name, pitch_classes
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
-from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, xml_text
+from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, title_row, xml_text
 
 VOICE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 _BLACK_KEYS = {1, 3, 6, 8, 10}
@@ -24,7 +24,7 @@ _QUARTER_WIDTH = 60.0
 _LANE = 16.0
 _LEFT = 75.0
 _NUMBERS, _PLAN = 34.0, 64.0
-_TITLE_SIZE, _TEXT_SIZE, _SMALL_SIZE = 75.0, 34.0, 28.0
+_TEXT_SIZE, _SMALL_SIZE = 34.0, 28.0
 _LINE, _GRID, _SHADE, _TINT = "#444444", "#d5d5d5", "#f1f1f1", "#fff0b8"
 
 
@@ -185,11 +185,8 @@ def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
 
 def _heading(piece: Piece, width: float) -> Row:
     """Title and legend."""
-    parts, height = [], 0.0
-    if piece.title:
-        title, size = fitted_text(piece.title, _TITLE_SIZE, width)
-        height += size
-        parts.append(_text(width / 2, height, title, size, "middle", 'font-weight="bold"'))
+    title = title_row(piece.title, width)
+    parts, height = [title.content], title.height
     height += 2 * _TEXT_SIZE
     x = _LEFT
     entries = [(name, colour, colour) for name, colour in zip(piece.voices, _colours(len(piece.voices)), strict=True)]

@@ -12,18 +12,29 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 from .extras import require
 
 A4_WIDTH = 2100.0
 MARGIN = 120.0
+TITLE_SIZE = 75.0
+_LETTER_WIDTH = 0.55  # mean, in font sizes
 _PAGE_SHAPE = 297 / 210
 _ROW_GAP = 50.0
 _NUMBER_SIZE = 35
 _MILLIMETRE = 10
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BROWSER_FONTS, _TYPST_FONTS = "Times, 'Times New Roman', 'Libertinus Serif', serif", "Libertinus Serif"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A strip of SVG elements, from its own top left corner, and its height."""
+
+    content: str
+    height: float
 
 
 def xml_text(text: str) -> str:
@@ -33,18 +44,34 @@ def xml_text(text: str) -> str:
 
 def fitted_text(text: str, size: float, width: float) -> tuple[str, float]:
     """The text and the font size, at most `size`, at which it should fit into a width; cut where it is far too long."""
-    letter, smallest = 0.55, size / 2  # mean width of a letter in font sizes
-    most = int(width / (letter * smallest))
+    smallest = size / 2
+    most = int(width / (_LETTER_WIDTH * smallest))
     text = text if len(text) <= most else text[: most - 1] + "…"
-    return text, min(size, max(smallest, width / (letter * max(1, len(text)))))
+    return text, min(size, max(smallest, width / (_LETTER_WIDTH * max(1, len(text)))))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A strip of SVG elements, from its own top left corner, and its height."""
+def title_lines(title: str, width: float) -> tuple[list[str], float]:
+    """The title on as few lines as hold it, at most three, and their font size; lines are about equally long."""
+    text = " ".join(title.split())
+    for count, size in enumerate((TITLE_SIZE, 0.75 * TITLE_SIZE, 0.6 * TITLE_SIZE), 1):
+        longest = int(width / (_LETTER_WIDTH * size))
+        shortest = min(longest, max(1, -(-len(text) // count)))
+        for letters in range(shortest, longest + 1):
+            lines = wrap(text, letters, max_lines=count, placeholder="…")
+            if lines and not lines[-1].endswith("…"):
+                return lines, size
+    return wrap(text, longest, max_lines=count, placeholder="…"), size
 
-    content: str
-    height: float
+
+def title_row(title: str, width: float) -> Row:
+    """The title in the middle of a row, in bold; a row without height where there is none."""
+    lines, size = title_lines(title, width)
+    texts = [
+        f'<text x="{width / 2:.0f}" y="{number * 1.15 * size - 0.15 * size:.0f}" text-anchor="middle" '
+        f'font-size="{size:.1f}" font-weight="bold">{xml_text(line)}</text>'
+        for number, line in enumerate(lines, 1)
+    ]
+    return Row("".join(texts), 1.15 * size * len(lines))
 
 
 @dataclass(frozen=True, slots=True)
