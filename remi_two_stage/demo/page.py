@@ -247,7 +247,8 @@ class Page:
         return self.studio.harmonize(work, texts, call.report), "The melody has three more voices."
 
     def _undo(self, _call: Call, work: Work) -> Outcome:
-        return self.studio.undo(work), "Undone."
+        work = self.studio.undo(work)
+        return work, f"Undone; {len(work.past) or 'nothing'} more to undo."
 
     def _open(self, _call: Call, work: Work, path: str) -> Outcome:
         work, count = self.studio.open(work, Path(path))
