@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import webbrowser
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -62,14 +62,16 @@ def start(model: str | Path | None = None, port: int | None = None, public: bool
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
     _require_gradio()
     limits = PUBLIC if public else Limits()
-    loading = ThreadPoolExecutor(1).submit(_load, model)
-    page = build_page(loading.result, limits)
+    composer: Future[Composer] = Future()
+    page = build_page(composer.result, limits)
     try:
         page.launch(**_settings(limits, port, public))
     except OSError:
         raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
     try:
-        loading.result()
+        # The page is there before the model, and whoever composes waits for it. Loading brings large imports, which
+        # must not run beside those of Gradio.
+        composer.set_result(_load(model))
     except RemiError:
         page.close(verbose=False)
         raise
@@ -95,7 +97,6 @@ def _require_gradio() -> None:
 
 
 def _load(model: str | Path | None) -> Composer:
-    """The composer; in the background, so that the page is there before it."""
     import torch
 
     from ..composer import Composer
