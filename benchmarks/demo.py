@@ -43,7 +43,8 @@ def main() -> None:
         if options.pictures:
             take_picture(browser, address, options.pictures / "page.png")
             return
-        print(f"server answers after start        {time.perf_counter() - start:7.2f} s")
+        answered, busy = time.perf_counter() - start, sum(server.cpu_times()[:2])
+        print(f"server answers after start        {answered:7.2f} s, CPU {busy:.2f} s")
         measure_first_paint(browser, address)
         print(f"16 bars, from click to score      {timed_composition(opened(browser, address), 1):7.2f} s")
         measure_visitors(browser, address, options.visitors)

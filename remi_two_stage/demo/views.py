@@ -31,7 +31,7 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
         return {"lines": [], "problems": [], "isCheck": False}
     plan, reasons = (work.plan, {}) if typed is None else edited_plan(work.plan, typed)
     texts = plan.bar_texts(names) if typed is None else list(typed)
-    others = plan.bar_texts(not names)
+    same, others = plan.bar_texts(names), plan.bar_texts(not names)
     changed = Work(plan=plan, piece=work.piece).edited_bars
     numbers = bar_numbers(plan.skeleton)
     cells = [
@@ -40,7 +40,7 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
             "name": _bar_name(bar, number),
             "number": "" if bar.is_pickup else number,
             "text": texts[index],
-            "other": "" if index in reasons else others[index],
+            "other": "" if index in reasons else same[index] if texts[index] == others[index] else others[index],
             "reason": reasons.get(index, ""),
             "isChanged": index in changed,
             **_signs(bar),
