@@ -25,7 +25,7 @@ def test_the_python_lines_compose_a_tune(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_are_understood(command: str) -> None:
-    name, *arguments = shlex.split(command)
+    name, *arguments = shlex.split(command, comments=True)
     assert application.commands[name].make_context(name, arguments).info_name == name
 
 

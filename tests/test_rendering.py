@@ -44,6 +44,13 @@ L:1/8
 K:F#m
 "F#m"F^E=F ^^FG =E^E|"C#7"=ceg bag=f|[K:Gb]"Gb"GABcdef|[M:2/4]"Cb"g2_e2|]
 """
+UNSIGNED = """X:1
+T:Parts Without a Sign at Their Start
+M:2/4
+L:1/8
+K:G
+G2|"G"GABc|"D7"d2ef:|"C"gfed|"G"B4:|"Em"e2B2:|"G"G4|]
+"""
 SPLIT = """X:1
 T:Split Bars
 M:6/8
@@ -67,6 +74,7 @@ PIECES = {
     "jig": kesh_jig,
     "endings": lambda: tune(ENDINGS),
     "accidentals": lambda: tune(ACCIDENTALS),
+    "unsigned repeats": lambda: tune(UNSIGNED),
     "split bars": lambda: tune(SPLIT),
     "chorale": chorale,
 }
@@ -124,6 +132,12 @@ def test_engraving_midi_musicxml_and_abc_carry_the_same_notes(piece: Piece, tmp_
         (read,) = read_score(tmp_path / f"piece.{ending}")
         assert played(read) == played(piece), ending
     assert engraved(piece) == played(piece)
+
+
+def test_a_repeat_says_where_it_goes_back_to() -> None:
+    signs = ElementTree.fromstring(engrave(tune(UNSIGNED)).svg()).iter(f"{SVG}g")
+    dots = sum(len(group.findall(f"{SVG}use")) for group in signs if group.get("class") == "barLine")
+    assert dots == 2 * 5  # two forward, three backward
 
 
 def test_chord_names_stand_over_the_staff() -> None:

@@ -13,6 +13,7 @@ import re
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
@@ -87,7 +88,7 @@ def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
 
 def _score_xml(piece: Piece) -> str:
     """MusicXML of the staves alone: full names of voices, a bracket before them, a new line where phrases begin."""
-    root = ElementTree.fromstring(musicxml_bytes(replace(piece, title="", tempo=None)))
+    root = ElementTree.fromstring(musicxml_bytes(_with_every_repeat(replace(piece, title="", tempo=None))))
     parts = root.find("part-list")
     assert parts is not None
     for name, part in zip(piece.voices, list(parts), strict=True):
@@ -104,6 +105,14 @@ def _score_xml(piece: Piece) -> str:
         if bar.phrase_start:
             measure.insert(0, ElementTree.Element("print", {"new-system": "yes"}))
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _with_every_repeat(piece: Piece) -> Piece:
+    """The piece with a sign wherever somebody goes back to, as after another repeat, where sources often have none."""
+    order = replace(piece, part_order=()).playing_order()
+    targets = {after for index, after in pairwise(order) if 0 < after <= index}
+    bars = [replace(bar, repeat_start=bar.repeat_start or index in targets) for index, bar in enumerate(piece.bars)]
+    return replace(piece, bars=tuple(bars))
 
 
 def _set_child(element: ElementTree.Element, tag: str, text: str) -> None:
