@@ -14,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from test_demo_studio import HOSTILE
@@ -244,6 +246,13 @@ def test_two_visitors_at_once_have_each_their_own_tune(open_page: OpenPage) -> N
     press(second, "Extend")
     status(second, "16 bars in D major, 6/8, seed 4")
     status(first, "16 bars in D major, 6/8, seed 3")
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", str(Path(__file__).parents[1] / "setup.cfg"), "setup.cfg"])
+def test_the_page_gives_out_no_file_of_the_machine(address: str, path: str) -> None:
+    with pytest.raises(HTTPError, match="40[34]") as refused:
+        urlopen(f"{address}gradio_api/file={path}")
+    refused.value.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
