@@ -161,6 +161,22 @@ def test_a_wrong_chord_is_marked_at_once_with_the_reason(open_page: OpenPage) ->
     expect(page.get_by_label("Chords of bar 3", exact=True)).to_be_focused()
 
 
+def test_what_is_left_open_is_drawn_anew_and_what_cannot_be_read_is_said(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Tempo", exact=True).fill("fast")
+    press(page, "Plan")
+    status(page, "There is no tempo 'fast'; type the quarter notes a minute")
+    page.get_by_label("Tempo", exact=True).fill("96")
+    page.get_by_label("Bars", exact=True).fill("2")
+    press(page, "Compose")
+    status(page, r"2 bars in D major, 6/8, seed \d+")
+    first = page.locator("#status .status").text_content()
+    press(page, "Compose")
+    expect(page.locator("#status .status")).not_to_have_text(first, timeout=LONGEST_WAIT)
+    press(page, "Rewrite")
+    status(page, "No bars are marked; click on them in the score")
+
+
 def test_the_player_sounds(open_page: OpenPage) -> None:
     page = open_page()
     compose(page)
@@ -250,7 +266,7 @@ def test_two_visitors_at_once_have_each_their_own_tune(open_page: OpenPage) -> N
 
 @pytest.mark.parametrize("path", ["/etc/hostname", str(Path(__file__).parents[1] / "setup.cfg"), "setup.cfg"])
 def test_the_page_gives_out_no_file_of_the_machine(address: str, path: str) -> None:
-    with pytest.raises(HTTPError, match="40[34]") as refused:
+    with pytest.raises(HTTPError, match=r"40[34]") as refused:
         urlopen(f"{address}gradio_api/file={path}")
     refused.value.close()
 

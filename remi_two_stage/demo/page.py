@@ -6,6 +6,7 @@ a line on the page and leave everything as it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ..core.errors import RemiError
+from ..core.errors import RemiError, RequestError
 from ..core.piece import MODES, Key
 from ..core.vocabulary import STYLES
 from ..requests import FOUR_PARTS, Request
@@ -103,8 +104,8 @@ class Page:
             )
             self.bars = gr.Number(16, label="Bars", precision=0, min_width=100)
         with gr.Row(elem_classes="pair"):
-            self.tempo = gr.Number(None, label="Tempo", placeholder="♩ a minute", min_width=100)
-            self.seed = gr.Number(None, label="Seed", placeholder="a new one", precision=0, min_width=100)
+            self.tempo = gr.Textbox(label="Tempo", placeholder="♩ a minute", max_length=8, min_width=100)
+            self.seed = gr.Textbox(label="Seed", placeholder="a new one", max_length=18, min_width=100)
         self.voices = gr.Dropdown(list(_VOICES), value=_OWN, label="Voices")
         with gr.Row(elem_classes="pair"):
             self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
@@ -140,8 +141,8 @@ class Page:
         with gr.Row(elem_id="tools", visible="hidden") as self.tools:
             with gr.Column(elem_classes="tool", min_width=220):
                 with gr.Row(elem_classes="pair"):
-                    self.first = gr.Number(1, label="From bar", precision=0, min_width=80)
-                    self.last = gr.Number(4, label="to bar", precision=0, min_width=80)
+                    self.first = gr.Number(None, label="From bar", precision=0, min_width=80)
+                    self.last = gr.Number(None, label="to bar", precision=0, min_width=80)
                 self.rewrite = gr.Button("Rewrite", elem_id="rewrite")
             with gr.Column(elem_classes="tool", min_width=220):
                 self.more = gr.Number(8, label="More bars", precision=0)
@@ -189,7 +190,7 @@ class Page:
         """Let an event that may write music do its action, one visitor after the other."""
         outputs = [
             self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
-            self.style, self.key, self.meter, self.bars, self.tempo, self.voices, self.seed,
+            self.style, self.key, self.meter, self.bars, self.tempo, self.voices,
         ]  # fmt: skip
         event(
             self._answering(action),
@@ -225,18 +226,20 @@ class Page:
 
     def _plan(self, call: Call, work: Work, *form: Any) -> Outcome:
         *asked, seed = form
-        return self.studio.plan(work, _request(*asked), seed, call.report), ""
+        return self.studio.plan(work, _request(*asked), _seed(seed), call.report), ""
 
     def _compose(self, call: Call, work: Work, *form: Any) -> Outcome:
         *asked, seed, grid = form
-        return self.studio.compose(work, _request(*asked), typed_texts(grid), seed, call.report), ""
+        return self.studio.compose(work, _request(*asked), typed_texts(grid), _seed(seed), call.report), ""
 
     def _take(self, _call: Call, work: Work, *form: Any) -> Outcome:
         *asked, text = form
         return self.studio.typed(work, _request(*asked), text), ""
 
     def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
-        work = self.studio.rewrite(work, typed_texts(grid), first or 0, last or 0, call.report)
+        if first is None or last is None:
+            raise RequestError("no bars are marked; click on them in the score, or type the first and the last")
+        work = self.studio.rewrite(work, typed_texts(grid), first, last, call.report)
         return work, f"New notes in {_bars_in_words(first, last)}; the others are as they were."
 
     def _extend(self, call: Call, work: Work, bars: int | None) -> Outcome:
@@ -287,7 +290,6 @@ class Page:
         """Everything on the page that shows the work."""
         names = notation == _NAMES
         files = write_downloads(work.piece, self.score.GRADIO_CACHE, is_accompanied) if work.piece else []
-        bars = work.plan.bar_count if work.plan else 1
         return {
             self.work: work,
             self.status: ("said", f"{remark} {views.said(work)}".strip()),
@@ -296,8 +298,8 @@ class Page:
             self.score: views.score(work, files),
             self.undo: gr.Button(interactive=bool(work.past)),
             self.tools: gr.Row(visible=True if work.piece else "hidden"),
-            self.first: 1,
-            self.last: min(4, bars),
+            self.first: None,
+            self.last: None,
         } | self._form(work.request)
 
     def _form(self, request: Request | None) -> dict[Any, Any]:
@@ -310,12 +312,12 @@ class Page:
             self.key: str(request.tonality),
             self.meter: str(request.meter),
             self.bars: request.bars,
-            self.tempo: request.tempo,
+            self.tempo: "" if request.tempo is None else f"{request.tempo:g}",
             self.voices: voices,
         }
 
 
-def _request(style: str, key: str, meter: str, bars: int | None, tempo: float | None, voices: str) -> Request:
+def _request(style: str, key: str, meter: str, bars: int | None, tempo: str, voices: str) -> Request:
     """What the form asks for.
 
     Raises:
@@ -326,9 +328,23 @@ def _request(style: str, key: str, meter: str, bars: int | None, tempo: float | 
         key=key or "",
         meter=None if meter in (_OWN, "", None) else meter,
         bars=bars if bars is not None else 0,
-        tempo=tempo or None,
+        tempo=_tempo(tempo),
         voices=_VOICES.get(voices),
     )
+
+
+def _tempo(text: str) -> float | None:
+    text = text.strip().replace(",", ".")
+    if text and not re.fullmatch(r"[0-9]{1,4}(\.[0-9]*)?", text):
+        raise RequestError(f"there is no tempo {text!r}; type the quarter notes a minute, such as 120, or nothing")
+    return float(text) if text else None
+
+
+def _seed(text: str) -> int | None:
+    text = text.strip()
+    if text and not re.fullmatch(r"[0-9]{1,18}", text):
+        raise RequestError(f"there is no seed {text!r}; type a whole number, or nothing for a new tune each time")
+    return int(text) if text else None
 
 
 def _bars_in_words(first: int | None, last: int | None) -> str:

@@ -16,8 +16,8 @@ from ..scores.midi import DEFAULT_TEMPO
 from .downloads import SOUND, Download
 from .studio import Work, edited_plan
 
-_NARROW = 950.0
-"""Width for phones, in tenths of a millimetre: two bars a system, or three."""
+_NARROW, _NARROW_FOR_PARTS = 950.0, 1250.0
+"""Widths for phones, in tenths of a millimetre, of a lone melody and of parts with names: two bars a system."""
 
 
 def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
     return {
         "title": piece.title or "Untitled tune",
         "wide": engrave(piece).svg(),
-        "narrow": engrave(piece, _NARROW).svg(),
+        "narrow": engrave(piece, _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS).svg(),
         "numbers": bar_numbers(piece),
         "timeline": _timeline(piece),
         "audio": next(file.data() for file in files if file.path.suffix == SOUND),
