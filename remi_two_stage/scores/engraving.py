@@ -155,7 +155,7 @@ def _heading(piece: Piece, width: float) -> Row:
     parts, height = [title.content], title.height
     composers = ", ".join(text for field, text in piece.metadata if field == "C")
     if composers or piece.style or piece.tempo:
-        height += 1.3 * _SMALL_SIZE
+        height += (1.9 if piece.tempo else 1.3) * _SMALL_SIZE  # the stem of the tempo mark stays below the title
         parts += _small_text((piece.style or "").replace("-", " "), width / 2, height, "middle", width / 3)
         parts += _small_text(composers, width, height, "end", width / 3)
     if piece.tempo:
