@@ -25,7 +25,7 @@ class PageRequest:
 )
 @with_flags(page=PageRequest, reporting=Reporting)
 def demo(page: PageRequest, reporting: Reporting) -> None:
-    """Show a page with an editable chord plan, the score and the sound, until you stop it with Ctrl-C."""
+    """Show the page: an editable chord plan, score and sound. Ctrl-C stops it."""
     from ..demo.server import serve
     from .composing import keep_libraries_quiet
 
