@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 from .core.codec import decode, encode
@@ -54,7 +54,7 @@ class Extension:
             raise RequestError(
                 f"cannot write {bars} bars after a piece that ends in an ending of its own; ask for fewer"
             )
-        return cls(piece, crop(_with_chords(piece), starts[0], len(piece.bars)), bars)
+        return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
 
     def for_planner(self) -> Prompt:
         """The plan of the context, its number of bars that of the whole, and the start of a phrase."""
@@ -123,7 +123,7 @@ class Rewriting:
         stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
         room_before = room - _count(piece.bars[after[0] : stop])
         start = min(cut for cut in before if _count(piece.bars[cut : before[-1]]) <= room_before)
-        return cls(piece, crop(_with_chords(piece), start, stop), start, first - start, last - start)
+        return cls(piece, crop(with_chords(piece), start, stop), start, first - start, last - start)
 
     def for_detail(self) -> Prompt:
         """What stands after the new bars, then what stands before them, and the header of the first."""
@@ -171,7 +171,7 @@ class Harmonization:
         bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
         melody = replace(piece, voices=(voice,), bars=bars)
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
-        return cls(_with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
+        return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
 
     @property
     def has_chords(self) -> bool:
@@ -266,7 +266,7 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
     return chords
 
 
-def _with_chords(piece: Piece) -> Piece:
+def with_chords(piece: Piece) -> Piece:
     """The piece with a chord in every bar: its own, or those that are heard."""
     heard = label_chords(piece).bars
     bars = (
@@ -303,11 +303,13 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
             f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
             f"within 1 to {piece.bar_count}"
         )
-    numbers, counted = [], 0
-    for bar in piece.bars:
-        counted += not bar.is_pickup
-        numbers.append(counted)
+    numbers = bar_numbers(piece)
     return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+
+
+def bar_numbers(piece: Piece) -> list[int]:
+    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start."""
+    return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
 
 
 def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:

@@ -211,7 +211,9 @@ def test_every_command_explains_itself_by_examples_it_understands(
 def understand(call: str) -> None:
     """Read the words after `remi-two-stage` without doing what they say."""
     name, *words = shlex.split(call)
-    application.commands[name].make_context(name, words, parent=click.Context(application))
+    application.commands[name].make_context(
+        name, words, parent=click.Context(application, **application.context_settings)
+    )
 
 
 def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

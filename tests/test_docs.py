@@ -13,8 +13,8 @@ from remi_two_stage.scores.formats import read_score, write_score
 ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-NOT_IN_A_TEST = "remi-two-stage (prepare|train|evaluate)|my-model|you/|remi.+(remi| [<>] )|eval "
-"""What takes minutes, needs what those commands made, the Hub, or a shell."""
+NOT_IN_A_TEST = "remi-two-stage (prepare|train|evaluate|demo)|my-model|you/|remi.+(remi| [<>] )|eval "
+"""What takes minutes or waits for visitors, needs what those commands made, the Hub, or a shell."""
 EXAMPLES = [line for command in application.commands.values() for line, _ in vars(command)["examples"]]
 SHOWN = sorted({*EXAMPLES, *re.findall(r"^    (remi-two-stage .+)$", README, re.MULTILINE)})
 RUNNABLE = [line for line in SHOWN if not re.search(NOT_IN_A_TEST, line)]

@@ -30,6 +30,14 @@ def test_a_tune_is_played_with_its_repeats(tmp_path: Path) -> None:
     assert played.bar_count == 16
 
 
+def test_chord_names_are_markers_in_the_order_of_playing() -> None:
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:D\n|:"D"DFAF|"Em"EG"A7"AG:|')
+    middle = music21.midi.MidiFile()
+    middle.readstr(midi_bytes(piece))
+    markers = [event.data for event in middle.tracks[0].events if event.type == music21.midi.MetaEvents.MARKER]
+    assert markers == [b"D", b"Em", b"A7"] * 2
+
+
 def test_four_voices_keep_their_names() -> None:
     piece = from_music21(music21.corpus.parse("bach/bwv66.6"))
     played = parse_midi(midi_bytes(piece))

@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from remi_two_stage.cli import application
@@ -26,7 +27,8 @@ def test_the_python_lines_compose_a_tune(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_are_understood(command: str) -> None:
     name, *arguments = shlex.split(command, comments=True)
-    assert application.commands[name].make_context(name, arguments).info_name == name
+    parent = click.Context(application, **application.context_settings)
+    assert application.commands[name].make_context(name, arguments, parent).info_name == name
 
 
 def test_the_tune_shown_is_a_tune() -> None:

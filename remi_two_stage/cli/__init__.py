@@ -8,6 +8,7 @@
     going_on.py      extend, rewrite, harmonize
     showing.py       show, render, tokens, completion
     learning.py      prepare, train, evaluate, push
+    serving.py       demo
 
 Nothing here imports torch before a command needs it.
 """

@@ -14,7 +14,7 @@ from importlib import import_module
 import click
 
 from ..core.errors import RemiError
-from . import composing, going_on, learning, showing
+from . import composing, going_on, learning, serving, showing
 from .flags import CONTEXT
 
 NAME = "remi-two-stage"
@@ -34,7 +34,7 @@ def application() -> None:
     """Compose music in two stages: a chord plan, then the notes."""
 
 
-for _command in (*composing.COMMANDS, *going_on.COMMANDS, *showing.COMMANDS, *learning.COMMANDS):
+for _command in (*composing.COMMANDS, *going_on.COMMANDS, *showing.COMMANDS, *serving.COMMANDS, *learning.COMMANDS):
     application.add_command(_command)
 
 

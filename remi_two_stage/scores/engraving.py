@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html import unescape
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
@@ -56,6 +57,8 @@ def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
     require("verovio", purpose="an engraved score")
     import verovio
 
+    # verovio keeps the place of its glyphs for each thread, and finds it only in the one that imports it
+    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     verovio.enableLog(verovio.LOG_OFF)
     source = _score_xml(piece)
     toolkit = verovio.toolkit()
@@ -152,7 +155,7 @@ def _heading(piece: Piece, width: float) -> Row:
     parts, height = [title.content], title.height
     composers = ", ".join(text for field, text in piece.metadata if field == "C")
     if composers or piece.style or piece.tempo:
-        height += 1.3 * _SMALL_SIZE
+        height += (1.9 if piece.tempo else 1.3) * _SMALL_SIZE  # the stem of the tempo mark stays below the title
         parts += _small_text((piece.style or "").replace("-", " "), width / 2, height, "middle", width / 3)
         parts += _small_text(composers, width, height, "end", width / 3)
     if piece.tempo:

@@ -23,6 +23,7 @@ from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
 from .extras import require
+from .midi import DEFAULT_TEMPO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 44_100
 INSTRUMENTS_FOLDER = Path(__file__).parent / "instruments"
-_DEFAULT_TEMPO = 120.0
 _VELOCITIES = {"bar": 92, "beat": 82, "between": 74}
 _CHORD_VELOCITY = 46
 _LOWEST_BASS, _LOWEST_CHORD_TONE = 43, 55
@@ -84,7 +84,7 @@ def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE
     require("soundfile", purpose="sound")
     import numpy as np
 
-    second = TICKS_PER_QUARTER * (piece.tempo or _DEFAULT_TEMPO) / 60
+    second = TICKS_PER_QUARTER * (piece.tempo or DEFAULT_TEMPO) / 60
     seconds = sum(piece.bars[index].length for index in piece.playing_order()) / second
     if seconds > _MOST_SECONDS:
         raise ScoreError(
