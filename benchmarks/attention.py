@@ -37,7 +37,6 @@ from remi_two_stage.core.attention_remi import (
 )
 from remi_two_stage.core.blockwise_remi import blockwise_attention
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
-from remi_two_stage.core.coordinates_remi import MusicalCoordinates
 
 BATCH, HEADS, WIDTH = 2, 16, 64
 SCALING = WIDTH**-0.5
@@ -80,19 +79,17 @@ def _ours(
     form: str, length: int, device: torch.device, bias: RelativePositionBias
 ) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
     """As `RelativeAttention` computes it in training; coordinates are those of music with 20 tokens a bar."""
-    slots = torch.arange(length, device=device)
+    slots = torch.arange(length, device=device).expand(BATCH, -1)
     config = DetailGeneratorConfig(relative_attention=form)
     fourier = FourierBias(HEADS, config.fourier_periods).to(device) if config.fourier_periods else None
-    bars = (slots // 20).expand(BATCH, -1)
-    music = {"bar": bars, "time": 72 * bars + slots % 20}
-    context = (
-        fourier_context(config.fourier_periods, slots, length, MusicalCoordinates(music, music)) if fourier else None
-    )
-    turns = rotation(config, slots)
+    bars = slots // 20
+    music = {"bar": bars, "time": 72 * bars + slots % 20, "token": slots}
+    context = fourier_context(config.fourier_periods, music, music) if fourier else None
+    turns = rotation(config, music)
     spans = ((slice(None), 0, length),)
 
     def ours(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        if "rope" in form:
+        if turns is not None:
             query, key = rotate(query, *turns), rotate(key, *turns)
         if fourier is not None:
             query = append_features(query, fourier.query_features(context) / SCALING)

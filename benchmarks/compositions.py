@@ -52,8 +52,7 @@ from remi_two_stage.core.vocabulary import (
     VOICES,
     token_names,
 )
-from remi_two_stage.data.corpus import load_corpus
-from remi_two_stage.data.splits import split_by_melody
+from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.evaluation.silence import empty_bars, silent_time
 
 METERS = [meter for meter in FAMILIES["time"] if meter != FREE_METER]
@@ -200,8 +199,12 @@ def main() -> None:
     ]
     if options.changed:
         names = token_names()
-        splits = split_by_melody(load_corpus("music21").tunes)
-        held_out = [decode([names[token] for token in tune.tokens]) for tune in (*splits.valid, *splits.test)]
+        corpus = load_corpus("music21")
+        held_out = [
+            decode([names[token] for token in tokens])
+            for tunes in (corpus.validation, corpus.test)
+            for tokens in tunes.tokens()
+        ]
         some = random.Random(0).sample(held_out, options.changed)
         results += [
             report("rewrite", check_rewriting(trained, some)),

@@ -102,7 +102,7 @@ def gpt2() -> GPT2LMHeadModel:
 def main() -> None:
     """Print a line a model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
     parser.add_argument("--steps", type=int, default=5, help="steps to time, each of about 4,000 tokens")
     options = parser.parse_args()
     torch.set_num_threads(1)

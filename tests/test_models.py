@@ -84,6 +84,16 @@ def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float = 1e-5) -> 
             r"heads are 5 wide \(hidden_size 40, 8 heads\); rope needs an even width",
         ),
         (
+            BarPlannerConfig,
+            {"rotary_periods": {"bar": [4], "time": list(range(24, 56))}},
+            "heads are 64 wide .* rotary needs an even width of at least 66 for 33 rotary_periods",
+        ),
+        (
+            BarPlannerConfig,
+            {"relative_attention": "rope", "rotary_periods": {"bar": [4]}},
+            "relative_attention 'rope', which takes none",
+        ),
+        (
             TwoStageConfig,
             {"planner_config": {"vocab_size": 7}},
             f"vocab_size is 7 in planner_config and {len(TOKEN_IDS)} in detail_config",
@@ -282,7 +292,7 @@ def test_a_checkpoint_from_before_other_forms_existed_loads_as_a_table(both: Two
     path = tmp_path / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     for stage in ("planner_config", "detail_config"):
-        for name in ("relative_attention", "fourier_periods", "rope_base", "bar_tokens"):
+        for name in ("relative_attention", "fourier_periods", "rope_base", "rotary_periods", "bar_tokens"):
             del config[stage][name]
     path.write_text(json.dumps(config), encoding="utf-8")
     assert torch.equal(TwoStageModel.from_pretrained(tmp_path)(input_ids=DETAIL).logits, both(input_ids=DETAIL).logits)

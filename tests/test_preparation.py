@@ -41,7 +41,8 @@ TUNE = "X:1\nT:Short\nM:2/4\nL:1/8\nK:G\nGABc|d2d2|edcB|G2G2|]\n"
 @pytest.fixture(scope="module")
 def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of reels and jigs out of Ryan's collection."""
-    folder = tmp_path_factory.mktemp("ryan")
+    folder = tmp_path_factory.mktemp("books") / "ryan"
+    folder.mkdir()
     for path in tune_books["ryansMammoth"][: 3 * REELS : 3]:
         (folder / path.name).write_bytes(path.read_bytes())
     return folder

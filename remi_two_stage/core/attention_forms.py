@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-DEFAULT_FORM = "rope+fourier"
-FORMS: dict[str, dict[str, list[int]]] = {
-    "table": {},
-    "fourier": {"bar": [2, 4, 16], "time": [24, 72, 96], "token": [16, 1024]},
-    "rope": {},
+DEFAULT_FORM = "rotary+fourier"
+FORMS = ("table", "fourier", "rope", "rotary", "table+fourier", "rope+fourier", "rotary+fourier")
+COORDINATES = ("bar", "time", "token")
+"""What distances are measured in: bars, ticks of musical time, tokens."""
+
+Periods = dict[str, list[int]]
+"""Coordinate -> periods, whole numbers of its units."""
+
+_FOURIER: dict[str, Periods] = {
+    "fourier": {"bar": [4, 16], "time": [24, 96], "token": [4, 8, 16, 64]},
     "table+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
     "rope+fourier": {"bar": [2, 4, 8, 32], "time": [24, 48, 72, 192]},
+    "rotary+fourier": {"token": [3, 4, 6, 8, 12, 16, 32, 64]},
 }
-"""Forms of relative attention -> the periods of their Fourier pairs, if none are given: whole numbers of tokens, of
-bars, and of ticks of musical time.
-"""
-COORDINATES = ("bar", "time", "token")
-"""What a Fourier pair may measure distances in."""
+_ROTARY = (
+    ("token", 8), ("bar", 4), ("time", 96), ("token", 32), ("token", 4), ("token", 16), ("bar", 16), ("time", 24),
+    ("token", 128), ("bar", 8), ("time", 48), ("token", 64), ("token", 512), ("bar", 64), ("time", 288),
+    ("token", 2048),
+)  # fmt: skip
+"""Most useful ones first."""
+
+
+def fourier_periods(form: str) -> Periods | None:
+    """The periods of a form's Fourier pairs, if no others are given; None where it has no such pairs."""
+    return _FOURIER.get(form)
+
+
+def rotary_periods(form: str, head_dim: int) -> Periods | None:
+    """The periods of the pairs that a form turns in heads of this width, if no others are given: as many as there is
+    room for; None where it turns none by period.
+    """
+    if "rotary" not in form:
+        return None
+    periods: Periods = {}
+    for coordinate, period in _ROTARY[: head_dim // 2]:
+        periods.setdefault(coordinate, []).append(period)
+    return {coordinate: sorted(numbers) for coordinate, numbers in periods.items()}

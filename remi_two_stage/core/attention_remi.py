@@ -6,8 +6,10 @@
     table           table[h, min(i - j, max_rel_dist - 1)], learned
     fourier         sum over coordinates t and periods p of
                     a[h] * cos(2 pi (t_i - t_j) / p) + b[h] * sin(2 pi (t_i - t_j) / p), a and b learned
-    rope            q and k are rotated by their position (Su et al. 2021, "RoFormer")
-    table+fourier, rope+fourier     both
+    rope            q and k are rotated by their slot (Su et al. 2021, "RoFormer")
+    rotary          for each coordinate t and period p, one pair of numbers in q and k is rotated by 2 pi t / p; what is
+                    left of their width knows no distances
+    table+fourier, rope+fourier, rotary+fourier     both
 
 Conventions
 - Shapes: B batch, H heads, D head width, L tokens, Q query tokens, K key tokens (cached ones too), P Fourier pairs.
@@ -52,7 +54,7 @@ class AttentionContext(NamedTuple):
         mask: As `create_causal_mask` makes it; None when `spans` says it all, or when plain causality does.
         spans: The sequences of the batch; None when attention has to go through `mask`.
         query_slots: [Q], the slots of the query tokens.
-        rotation: Cosines and sines of `rope`, [Q, D / 2] each.
+        rotation: Cosines and sines by which queries and keys are turned, [B or 1, 1, Q, D / 2] each.
         fourier: Coordinates and features of the form's Fourier bias.
     """
 
@@ -215,7 +217,7 @@ def append_features(states: torch.Tensor, features: torch.Tensor) -> torch.Tenso
 
 
 def rotate(states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
-    """Turn the pairs (d, d + D / 2) of [B, H, Q, D] by angles whose cosines and sines are [Q, D / 2]."""
+    """Turn the pairs (d, d + D / 2) of [B, H, Q, D] by angles whose cosines and sines are [B or 1, 1, Q, D / 2]."""
     first, second = states.chunk(2, dim=-1)
     cosines, sines = cosines.to(states.dtype), sines.to(states.dtype)
     return torch.cat([first * cosines - second * sines, second * cosines + first * sines], dim=-1)
@@ -235,10 +237,11 @@ def attention_context(
     past = past_key_values.get_seq_length() if past_key_values is not None else 0
     key_length = past_key_values.get_mask_sizes(length, 0)[0] if past_key_values is not None else length
     query_slots = torch.arange(length, device=inputs_embeds.device) + past
-    turns = rotation(config, query_slots) if "rope" in config.relative_attention else None
-    fourier = None
-    if "fourier" in config.relative_attention:
-        fourier = fourier_context(config.fourier_periods, query_slots, key_length, coordinates)
+    query, key = coordinates if coordinates is not None else ({}, {})
+    query = query | {"token": query_slots[None]}
+    key = key | {"token": torch.arange(key_length, device=query_slots.device)[None]}
+    turns = rotation(config, query)
+    fourier = fourier_context(config.fourier_periods, query, key) if config.fourier_periods else None
     spans = mask = None
     if key_length == length and _spans_apply(config, inputs_embeds, training):
         spans = _spans(inputs_embeds.shape[0], length, attention_mask, position_ids)
@@ -253,33 +256,39 @@ def attention_context(
     return AttentionContext(mask, spans, query_slots, turns, fourier)
 
 
-def rotation(config: PreTrainedConfig, query_slots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines by which `rope` turns tokens at these slots [Q]: [Q, D / 2] each."""
-    halves = torch.arange(0, config.head_dim, 2, device=query_slots.device) / config.head_dim
-    angles = query_slots[:, None] * config.rope_base**-halves
+def rotation(config: PreTrainedConfig, query: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Cosines and sines by which tokens with these coordinates, [B or 1, Q] each, are turned: [B or 1, 1, Q, D / 2]
+    each; None in forms that turn nothing.
+    """
+    pairs = config.head_dim // 2
+    if config.rotary_periods:
+        angles = phases(config.rotary_periods, query)
+        angles = F.pad(angles, (0, pairs - angles.shape[-1]))[:, None]
+    elif "rope" in config.relative_attention:
+        slots = query["token"]
+        angles = slots[:, None, :, None] * config.rope_base ** -(torch.arange(pairs, device=slots.device) / pairs)
+    else:
+        return None
     return angles.cos(), angles.sin()
 
 
-def fourier_context(
-    periods: dict[str, list[int]],
-    query_slots: torch.Tensor,
-    key_length: int,
-    coordinates: MusicalCoordinates | None,
-) -> FourierContext:
-    """What the layers' Fourier biases share; `coordinates` are needed for periods of bars and time."""
-    query, key = {}, {}
-    if coordinates is not None:
-        query, key = dict(coordinates.new), dict(coordinates.all)
-    query["token"] = query_slots[None]
-    key["token"] = torch.arange(key_length, device=query_slots.device)[None]
+def phases(periods: dict[str, list[int]], coordinates: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Angle of each period at tokens with these coordinates, [B or 1, Q] each: [B or 1, Q, P]."""
     angles = []
     for coordinate, lengths in periods.items():
         # Whole periods are taken off in whole numbers, so that no precision is lost far from the start.
-        turns = torch.tensor(lengths, device=query_slots.device)
-        angles.append(query[coordinate][..., None].remainder(turns) * (2 * math.pi / turns))
+        turns = torch.tensor(lengths, device=coordinates[coordinate].device)
+        angles.append(coordinates[coordinate][..., None].remainder(turns) * (2 * math.pi / turns))
     rows = max(angle.shape[0] for angle in angles)
-    phases = torch.cat([angle.expand(rows, -1, -1) for angle in angles], dim=-1)[:, None]
-    return FourierContext(query, key, (phases.cos(), phases.sin()))
+    return torch.cat([angle.expand(rows, -1, -1) for angle in angles], dim=-1)
+
+
+def fourier_context(
+    periods: dict[str, list[int]], query: dict[str, torch.Tensor], key: dict[str, torch.Tensor]
+) -> FourierContext:
+    """What the layers' Fourier biases share, from the coordinates of the query tokens and of all tokens."""
+    angles = phases(periods, query)[:, None]
+    return FourierContext(query, key, (angles.cos(), angles.sin()))
 
 
 def _spans_apply(config: PreTrainedConfig, inputs_embeds: torch.Tensor, training: bool) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
-from .attention_forms import COORDINATES, DEFAULT_FORM, FORMS
+from .attention_forms import COORDINATES, DEFAULT_FORM, FORMS, Periods, fourier_periods, rotary_periods
 from .errors import RequestError
 from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
@@ -41,14 +41,15 @@ class RelativeTransformerConfig(PreTrainedConfig):
         intermediate_size: Width of the feed-forward layer.
         num_hidden_layers: Decoder layers.
         num_attention_heads: Heads; each is `hidden_size / num_attention_heads` wide.
-        relative_attention: The form of relative attention, a key of `FORMS`.
+        relative_attention: The form of relative attention, one of `FORMS`.
         max_rel_dist: Token distances with a learned bias of their own in `table`; those further away share the last
             one.
-        fourier_periods: Coordinate ("token", "bar", "time") -> periods of its Fourier pairs in tokens, bars or ticks;
-            those of `FORMS` when None.
+        fourier_periods: Coordinate ("bar", "time", "token") -> periods of the pairs of `fourier` in bars, ticks or
+            tokens; those of `attention_forms.py` when None.
         rope_base: Base of the wavelengths of `rope`.
-        bar_tokens: The ids that bars and musical time are read from, as `default_bar_tokens()` gives them, which fills
-            them in where a form asks for them.
+        rotary_periods: The same of the pairs that `rotary` turns, at most half as many as a head is wide.
+        bar_tokens: The ids that bars and musical time are read from, those of `default_bar_tokens()` when None; None in
+            the end where nothing is measured in bars or musical time.
         max_position_embeddings: Longest sequence that training prepares for; attention itself has no limit.
         hidden_dropout: Dropout after the embedding, the attention and the feed-forward layer.
         attention_dropout: Dropout of attention weights; anything but 0 forgoes the blockwise form and is far slower.
@@ -70,6 +71,7 @@ class RelativeTransformerConfig(PreTrainedConfig):
     max_rel_dist: int = 2048
     fourier_periods: dict[str, list[int]] | None = None
     rope_base: float | int = 10_000.0
+    rotary_periods: dict[str, list[int]] | None = None
     bar_tokens: dict[str, list[int]] | None = None
     max_position_embeddings: int = 4096
     hidden_dropout: float | int = 0.0
@@ -83,17 +85,17 @@ class RelativeTransformerConfig(PreTrainedConfig):
     eos_token_id: int | list[int] | None = 3
 
     def __post_init__(self, **kwargs: Any) -> None:
-        periods = self.fourier_periods or FORMS.get(self.relative_attention)
-        if periods:  # in one order, however a JSON file has them, since weights stand in it
-            self.fourier_periods = {coordinate: list(periods[coordinate]) for coordinate in sorted(periods)}
-        if self.bar_tokens is None and not {"bar", "time"}.isdisjoint(self.fourier_periods or {}):
-            self.bar_tokens = default_bar_tokens()
+        form = self.relative_attention
+        self.fourier_periods = _in_order(self.fourier_periods or fourier_periods(form))
+        self.rotary_periods = _in_order(self.rotary_periods or rotary_periods(form, self.head_dim))
+        measured = {*(self.fourier_periods or ()), *(self.rotary_periods or ())}
+        self.bar_tokens = None if measured <= {"token"} else self.bar_tokens or default_bar_tokens()
         super().__post_init__(**kwargs)
 
     @property
     def head_dim(self) -> int:
         """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+        return self.hidden_size // max(1, self.num_attention_heads)
 
     def validate_architecture(self) -> None:
         """Reject sizes that are not positive, and a width that the heads do not divide; `@strict` calls this."""
@@ -116,31 +118,41 @@ class RelativeTransformerConfig(PreTrainedConfig):
 
     def validate_relative_attention(self) -> None:
         """Reject unknown forms and coordinates, and periods that do not go with the form; `@strict` calls this."""
-        form, periods = self.relative_attention, self.fourier_periods or {}
+        form = self.relative_attention
         if form not in FORMS:
             raise RequestError(f"relative_attention is {form!r}; choose one of {', '.join(FORMS)}")
-        if bool(periods) != ("fourier" in form):
-            needed = "needs some" if "fourier" in form else "takes none"
+        self._validate_periods("fourier")
+        pairs = self._validate_periods("rotary")
+        if ("rope" in form or "rotary" in form) and (self.head_dim % 2 or pairs > self.head_dim // 2):
             raise RequestError(
-                f"fourier_periods is {self.fourier_periods} and relative_attention {form!r}, which {needed}"
+                f"heads are {self.head_dim} wide (hidden_size {self.hidden_size}, {self.num_attention_heads} heads); "
+                f"{form} needs an even width{f' of at least {2 * pairs} for {pairs} rotary_periods' if pairs else ''}"
             )
+
+    def _validate_periods(self, mechanism: str) -> int:
+        """Check the periods of `fourier` or `rotary`; returns their number."""
+        form, name = self.relative_attention, f"{mechanism}_periods"
+        periods: Periods = getattr(self, name) or {}
+        if bool(periods) != (mechanism in form):
+            needed = "needs some" if mechanism in form else "takes none"
+            raise RequestError(f"{name} is {getattr(self, name)} and relative_attention {form!r}, which {needed}")
         for coordinate, numbers in periods.items():
             if coordinate not in COORDINATES or not numbers or min(numbers) < 2:
                 raise RequestError(
-                    f"fourier_periods has {coordinate!r}: {numbers}; it maps {', '.join(COORDINATES)} to periods of 2 "
-                    "or more"
+                    f"{name} has {coordinate!r}: {numbers}; it maps {', '.join(COORDINATES)} to periods of 2 or more"
                 )
-        if "rope" in form and self.head_dim % 2:
-            raise RequestError(
-                f"heads are {self.head_dim} wide (hidden_size {self.hidden_size}, {self.num_attention_heads} heads); "
-                "rope needs an even width"
-            )
+        return sum(map(len, periods.values()))
 
     def validate_dropout(self) -> None:
         """Reject a dropout outside [0, 1); `@strict` calls this."""
         for name in ("hidden_dropout", "attention_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+
+
+def _in_order(periods: Periods | None) -> Periods | None:
+    """In one order, however a JSON file has them, since weights stand in it; None when there are none."""
+    return {coordinate: list(periods[coordinate]) for coordinate in sorted(periods)} if periods else None
 
 
 @strict

@@ -6,8 +6,8 @@ Conventions
 - Rows share nothing: each has keys and values of its own, as long as it is itself. The new tokens of all rows stand one
   behind the other without padding; products with weights take them together, attention goes row by row. So a row gets
   the same numbers beside others as alone, up to the rounding of those products.
-- Whatever attention makes of distances (`attention_remi.py`) is one additive bias for each row and step, for all layers
-  at once, [n, 1, H, Q, K]; `rope` alone turns queries and keys in every layer.
+- Whatever attention adds for distances (`attention_remi.py`) is one bias for each row and step, for all layers at once,
+  [n, 1, H, Q, K]; `rope` and `rotary` turn queries and keys in every layer, by the same angles.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import torch.nn.functional as F
 
 from .attention_forms import COORDINATES
 from .attention_remi import rotation
+from .configuration_remi import RelativeTransformerConfig
 from .coordinates_remi import BarCursor
 from .weights_remi import StageWeights
 
@@ -32,8 +33,29 @@ _SPARE_TOKENS = 512
 """Tokens that a row has room for beyond its first block; after that its room doubles."""
 
 
+class Phases:
+    """Cosines and sines of tokens' phases, looked up in tables over one period each."""
+
+    def __init__(self, periods: dict[str, list[int]]) -> None:
+        self._tables = [
+            (COORDINATES.index(coordinate), _waves_of(period))
+            for coordinate, numbers in periods.items()
+            for period in numbers
+        ]
+        self.count = len(self._tables)
+
+    def __call__(self, place: tuple[int, int, int]) -> list[tuple[float, float]]:
+        """Cosine and sine of each phase of a token with these values of `COORDINATES`."""
+        return [waves[place[index] % len(waves)] for index, waves in self._tables]
+
+
+def _waves_of(period: int) -> list[tuple[float, float]]:
+    angles = [2 * math.pi * step / period for step in range(period)]
+    return [(math.cos(angle), math.sin(angle)) for angle in angles]
+
+
 class Waves:
-    """The Fourier features of tokens, looked up in tables over one period each.
+    """The Fourier features of tokens.
 
     With c and s the cosine and sine of a token's phase, a cos(t - t') + b sin(t - t') is
     a (c c' + s s') + b (s c' - c s'): queries and keys have the same features, and `between` stands between them.
@@ -45,25 +67,16 @@ class Waves:
     """
 
     def __init__(self, periods: dict[str, list[int]], amplitudes: torch.Tensor) -> None:
-        self._turns = [
-            (COORDINATES.index(coordinate), _waves_of(period))
-            for coordinate, numbers in periods.items()
-            for period in numbers
-        ]
-        self.width = 2 * len(self._turns)
+        self._phases = Phases(periods)
+        self.width = 2 * self._phases.count
         a, b = (torch.diag_embed(numbers) for numbers in amplitudes.unbind(1))  # [n, H, P, P]
         between = torch.cat([torch.cat([a, -b], dim=-1), torch.cat([b, a], dim=-1)], dim=-2)
         self.between = between.permute(2, 0, 1, 3).flatten(1)
 
-    def features(self, coordinates: tuple[int, int, int]) -> list[float]:
+    def features(self, place: tuple[int, int, int]) -> list[float]:
         """The features of a token with these values of `COORDINATES`."""
-        waves = [turn[coordinates[index] % len(turn)] for index, turn in self._turns]
+        waves = self._phases(place)
         return [cosine for cosine, _ in waves] + [sine for _, sine in waves]
-
-
-def _waves_of(period: int) -> list[tuple[float, float]]:
-    angles = [2 * math.pi * step / period for step in range(period)]
-    return [(math.cos(angle), math.sin(angle)) for angle in angles]
 
 
 class RowStep(NamedTuple):
@@ -75,6 +88,7 @@ class RowStep(NamedTuple):
         new: For each layer, the place of their keys and values, [2, 1, H, Q, D].
         all: Each layer's keys and values in turn, [1, H, K, D].
         features: Of all tokens, [K, 2P or 0].
+        places: Of the new tokens, the values of `COORDINATES`.
     """
 
     size: int
@@ -82,6 +96,7 @@ class RowStep(NamedTuple):
     new: Sequence[torch.Tensor]
     all: Sequence[torch.Tensor]
     features: torch.Tensor
+    places: Sequence[tuple[int, int, int]]
 
 
 class Place(NamedTuple):
@@ -111,7 +126,7 @@ class Row:
         self.length = 0
         config, like = weights.config, weights.embedding
         self._waves = waves
-        self._cursor = BarCursor(config.bar_tokens) if waves and config.bar_tokens else None
+        self._cursor = BarCursor(config.bar_tokens) if config.bar_tokens else None
         sizes = (config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim)
         self._states = like.new_empty(sizes, dtype=weights.memory_dtype)
         self._capacity = 0
@@ -123,15 +138,15 @@ class Row:
         self.length += len(block)
         if self.length > self._capacity:
             self._grow(max(2 * self._capacity, self.length + _SPARE_TOKENS))
+        read = self._cursor.read if self._cursor else lambda _: (0, 0)
+        places = [(*read(token), slot) for slot, token in enumerate(block, past)]
         if self._waves is not None:
-            self._features[past : self.length] = self._features.new_tensor(self._features_of(block, past, self._waves))
+            features = [self._waves.features(place) for place in places]
+            self._features[past : self.length] = self._features.new_tensor(features)
         states = self._states[:, :, :, :, : self.length]
         new = states[:, :, :, :, past:].unbind(0)
-        return RowStep(len(block), self.length, new, states.flatten(0, 1).unbind(0), self._features[: self.length])
-
-    def _features_of(self, block: Sequence[int], past: int, waves: Waves) -> list[list[float]]:
-        places = [self._cursor.read(token) if self._cursor else (0, 0) for token in block]
-        return [waves.features((*place, slot)) for slot, place in enumerate(places, past)]
+        layers = states.flatten(0, 1).unbind(0)
+        return RowStep(len(block), self.length, new, layers, self._features[: self.length], places)
 
     def _grow(self, capacity: int) -> None:
         more = (0, 0, 0, capacity - self._capacity)
@@ -177,6 +192,54 @@ class DistanceBias:
         self._line, self._reach = line.expand(self._sizes[0], -1, -1), reach
 
 
+class SlotTurns:
+    """Of new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each; in `rope`."""
+
+    def __init__(self, config: RelativeTransformerConfig, like: torch.Tensor) -> None:
+        self._config = config
+        self._table = like.new_empty(2, 0, config.head_dim)
+
+    def __call__(self, steps: Sequence[RowStep]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Look up the slots of all rows' new tokens."""
+        longest = max(step.length for step in steps)
+        if longest > self._table.shape[1]:
+            slots = torch.arange(2 * longest + _SPARE_TOKENS, device=self._table.device)
+            cosines, sines = (waves[0, 0] for waves in rotation(self._config, {"token": slots[None]}) or ())
+            table = torch.stack([torch.cat([cosines, cosines], 1), torch.cat([-sines, sines], 1)])
+            self._table = table.to(self._table.dtype)
+        parts = [self._table[:, step.length - step.size : step.length] for step in steps]
+        cosines, sines = torch.cat(parts, 1).unbind(0)
+        return cosines, sines
+
+
+class PhaseTurns:
+    """The same in `rotary`, from the coordinates of the tokens."""
+
+    def __init__(self, config: RelativeTransformerConfig, like: torch.Tensor) -> None:
+        self._phases = Phases(config.rotary_periods or {})
+        self._at_rest = config.head_dim // 2 - self._phases.count
+        self._like = like
+
+    def __call__(self, steps: Sequence[RowStep]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Turn by the phases of all rows' new tokens."""
+        lines = [self._line(place) for step in steps for place in step.places]
+        cosines, sines = self._like.new_tensor(lines).chunk(2, 1)
+        return cosines, sines
+
+    def _line(self, place: tuple[int, int, int]) -> list[float]:
+        waves = self._phases(place)
+        cosines = [cosine for cosine, _ in waves] + [1.0] * self._at_rest
+        still = [0.0] * self._at_rest
+        return [*cosines, *cosines, *(-sine for _, sine in waves), *still, *(sine for _, sine in waves), *still]
+
+
+def _turns(config: RelativeTransformerConfig, like: torch.Tensor) -> SlotTurns | PhaseTurns | None:
+    """How the form of the config turns queries and keys, in the dtype of `like`; None if it does not."""
+    if config.rotary_periods:
+        return PhaseTurns(config, like)
+    return SlotTurns(config, like) if "rope" in config.relative_attention else None
+
+
 class IncrementalBackbone:
     """Reads rows of tokens, a few at a time."""
 
@@ -185,8 +248,7 @@ class IncrementalBackbone:
         config = weights.config
         self._heads = (config.num_attention_heads, config.head_dim)
         waves = None if weights.amplitudes is None else Waves(config.fourier_periods or {}, weights.amplitudes)
-        self._has_rope = "rope" in config.relative_attention
-        self._turn_table = weights.embedding.new_empty(2, 0, config.head_dim)
+        self._turns = _turns(config, weights.embedding)
         self._bias = DistanceBias(weights, waves)
         self._new_row = partial(Row, weights, waves)
         self._rows: dict[int, Row] = {}
@@ -210,7 +272,7 @@ class IncrementalBackbone:
         tokens = torch.tensor([token for block in blocks.values() for token in block], device=weights.embedding.device)
         steps = [self._rows[row].extend(block) for row, block in blocks.items()]
         biases = [self._bias(step).to(weights.memory_dtype).unbind(0) for step in steps]
-        turns = self._turns(steps) if self._has_rope else None
+        turns = self._turns(steps) if self._turns else None
         hidden = F.embedding(tokens, weights.embedding)
         for index, layer in enumerate(weights.layers):
             places = [
@@ -244,16 +306,3 @@ class IncrementalBackbone:
             output = F.scaled_dot_product_attention(row[0], place.keys, place.values, attn_mask=place.bias)
             attended.append(output.transpose(1, 2))
         return torch.cat(attended, 1).view(heads.shape[0], -1).to(heads.dtype)
-
-    def _turns(self, steps: Sequence[RowStep]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of the new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each."""
-        longest = max(step.length for step in steps)
-        if longest > self._turn_table.shape[1]:
-            like = self._weights.embedding
-            slots = torch.arange(2 * longest + _SPARE_TOKENS, device=like.device)
-            cosines, sines = rotation(self._weights.config, slots)
-            table = torch.stack([torch.cat([cosines, cosines], 1), torch.cat([-sines, sines], 1)])
-            self._turn_table = table.to(like.dtype)
-        parts = [self._turn_table[:, step.length - step.size : step.length] for step in steps]
-        cosines, sines = torch.cat(parts, 1).unbind(0)
-        return cosines, sines

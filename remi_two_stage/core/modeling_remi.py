@@ -159,8 +159,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.layers = nn.ModuleList(RelativeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        bar_tokens = None if {"bar", "time"}.isdisjoint(config.fourier_periods or {}) else config.bar_tokens
-        self.bar_reader = BarReader(bar_tokens, config.num_hidden_layers) if bar_tokens else None
+        self.bar_reader = BarReader(config.bar_tokens, config.num_hidden_layers) if config.bar_tokens else None
         self.gradient_checkpointing = False
         self.post_init()
 

@@ -51,7 +51,7 @@ class TrainingPlan:
     stage: str = _option("all", "which stage to train; single has no plan in front", ("all", *get_args(Stage)))
     planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))
     detail_size: str = _option("tiny", "size of the detail generator", tuple(DETAIL_SIZES))
-    relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", tuple(FORMS))
+    relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", FORMS)
     planner_epochs: float = _option(12.0, "times that the planner sees the training tunes")
     detail_epochs: float = _option(5.0, "times that the detail generator sees the training tunes")
     planner_learning_rate: float | None = _option(None, "highest rate of the planner; by its size if not given")
