@@ -123,6 +123,9 @@ def _add_compose(commands: Any) -> None:
     parser.add_argument(
         "--count", type=int, default=1, help="how many, with seeds from --seed on (default: %(default)s)"
     )
+    parser.add_argument(
+        "--check-copying", action="store_true", help="warn of passages from the corpus that the model learnt from"
+    )
     _add_output(parser)
     parser.set_defaults(command=_compose)
 
@@ -159,6 +162,18 @@ def _compose(options: argparse.Namespace) -> None:
     for number, piece in enumerate(pieces):
         _report(Plan.of(piece), seed + number)
         _write(piece, options.output, seed + number)
+    if options.check_copying:
+        _warn_of_copying(pieces, options.model, seed)
+
+
+def _warn_of_copying(pieces: Sequence[Piece], model: str | None, seed: int) -> None:
+    from .evaluation.copying import CopyingCheck
+
+    check = CopyingCheck.for_model(model)
+    for number, piece in enumerate(pieces):
+        if (warning := check.warning(piece)) is not None:
+            print(f"warning: seed {seed + number}: {warning}", file=sys.stderr)
+    print(f"copying checked against {check.corpus_name}")
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -401,18 +416,30 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    parser = commands.add_parser("evaluate", help="held-out likelihood of a model beside n-gram models")
+    parser = commands.add_parser("evaluate", help="how good a model is: likelihood, and its music beside real music")
     parser.add_argument("--model", help="folder or Hub repository (default: the checkpoint in the package)")
-    parser.add_argument("--corpus", required=True, help="music21, files as prepare takes them, or what it wrote")
+    parser.add_argument(
+        "--data", required=True, help="music21, files as prepare takes them, what it wrote, or note grids as .json"
+    )
+    parser.add_argument("--split", help="train, validation, test or all (default: test; all tunes of plain files)")
+    parser.add_argument("--tunes", type=int, default=100, help="at most so many (default: %(default)s)")
+    parser.add_argument("--pieces", type=int, default=50, help="compose so many, like the tunes (default: %(default)s)")
+    parser.add_argument("--ngrams", action="store_true", help="also fit n-gram models on the training split")
+    parser.add_argument("--seed", type=int, default=0, help="of the pieces composed (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from .composer import EMBEDDED
-    from .evaluation.likelihood import compare_likelihood
+    import torch
+
+    from .evaluation.report import Evaluation, evaluate
 
     _quiet()
-    print(compare_likelihood(options.model or EMBEDDED, options.corpus))
+    torch.set_num_threads(1)
+    asked = ("data", "model", "split", "tunes", "pieces", "ngrams", "seed")
+    report = evaluate(Evaluation(**{name: getattr(options, name) for name in asked}))
+    print(report.json() if options.json else report)
 
 
 def _tokens(options: argparse.Namespace) -> None:

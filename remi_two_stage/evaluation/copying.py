@@ -22,10 +22,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..composer import EMBEDDED
 from ..core.codec import encode
+from ..core.errors import CorpusError
 from ..core.piece import Piece
 from ..core.vocabulary import IDS, TOKEN_IDS
 from ..data.corpus import Corpus
+from ..data.files import MUSIC21
+from ..data.preparation import load_corpus
 
 SEED_WIDTH = 8
 """Symbols of the runs that are looked up; those found are followed to their end."""
@@ -193,6 +197,12 @@ def training_corpus(model_folder: str | Path) -> str | None:
         return None
 
 
+def corpus_of_model(model_folder: str | Path) -> Corpus | None:
+    """The corpus that a model learnt from, prepared; None where it is unknown or not on this machine."""
+    name = training_corpus(model_folder)
+    return load_corpus(name) if name is not None and (name == MUSIC21 or Path(name).exists()) else None
+
+
 def high_percentile(runs: Iterable[SharedRun]) -> int:
     """Notes of the run that 95 % of the runs do not exceed (nearest rank); 0 without any."""
     lengths = sorted(run.notes for run in runs)
@@ -203,12 +213,29 @@ class CopyingCheck:
     """Says whether pieces copy more of a corpus than its own held-out tunes do.
 
     Attributes:
+        corpus_name: What the corpus was asked for as.
         most_notes: What 95 % of the validation split do not exceed.
     """
 
     def __init__(self, corpus: Corpus) -> None:
+        self.corpus_name = corpus.name
         self._index = CopyIndex.of(corpus)
         self.most_notes = high_percentile(map(self._index.longest_run_of, corpus.validation.tokens()))
+
+    @classmethod
+    def for_model(cls, model_folder: str | Path | None) -> CopyingCheck:
+        """Against the corpus that a model learnt from; None is the checkpoint in the package.
+
+        Raises:
+            CorpusError: that corpus is unknown or not on this machine.
+        """
+        folder = EMBEDDED if model_folder is None else model_folder
+        if (corpus := corpus_of_model(folder)) is None:
+            raise CorpusError(
+                f"copying cannot be checked: the corpus that {str(folder)!r} learnt from "
+                f"({training_corpus(folder) or 'which training.json does not name'}) is not here"
+            )
+        return cls(corpus)
 
     def warning(self, piece: Piece) -> str | None:
         """What to tell the user about a piece; None where it copies no more than real tunes do."""

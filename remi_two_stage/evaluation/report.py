@@ -4,7 +4,7 @@ Conventions
 - Held-out tunes are those of a corpus's test split, or all tunes of files that are given as such.
 - For each held-out tune a piece is asked for that is like it in style, key, metre, tempo, bars and voices; what cannot
   be asked for (free metre, more than 64 bars) is passed over.
-- Definitions are in the modules that compute: `token_losses.py`, `ngrams.py`, `adherence.py`, `validity.py`,
+- Definitions are in the modules that compute: `token_losses.py`, `likelihood.py`, `adherence.py`, `validity.py`,
   `statistics.py`, `phrasing.py`, `copying.py`, and `note_grid.py` for grids of chorales.
 """
 
@@ -21,7 +21,6 @@ from typing import Any
 
 from ..composer import EMBEDDED, Composer
 from ..core.codec import decode, encode_with_losses
-from ..core.configuration_remi import VOCABULARY_SIZE
 from ..core.errors import CorpusError, RequestError
 from ..core.forms import detail_sequence, extract_chord_sequence
 from ..core.grammar import Form
@@ -29,7 +28,6 @@ from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
 from ..core.vocabulary import IDS, MAX_BARS, STYLES, TOKEN_IDS, token_names
 from ..data.corpus import SUMMARY, Corpus
-from ..data.datasets import sampled_tokens
 from ..data.files import MUSIC21
 from ..data.preparation import load_corpus
 from ..data.splits import SPLITS
@@ -37,15 +35,14 @@ from ..data.tunes import CorpusTune
 from ..requests import Request
 from . import phrasing
 from .adherence import adherence
-from .copying import CopyIndex, SharedRun, high_percentile, training_corpus
-from .ngrams import NgramModel, Sequences
+from .copying import CopyIndex, SharedRun, corpus_of_model, high_percentile
+from .likelihood import compare_likelihood
 from .note_grid import PUBLISHED, GridReading, grid_likelihood, read_grids
 from .silence import empty_bars, silent_time
 from .statistics import STATISTICS, overlaps, spread
 from .token_losses import Likelihood, likelihood
 from .validity import TokenErrors, bar_errors, token_errors
 
-NGRAM_ORDER = 5
 GRIDS = ".json"
 
 _NOTE_ON = IDS["Note-On"]
@@ -70,7 +67,7 @@ class Evaluation:
         split: Which tunes; None is "test" of music21 and of prepared corpora, and "all" of files.
         tunes: At most so many, spread evenly over the split; None for all.
         pieces: At most so many are composed.
-        ngrams: Whether to fit a 5-gram model on the corpus that the model learnt from, for comparison.
+        ngrams: Whether to fit n-gram models on the training split of the same corpus and compare (`likelihood.py`).
         seed: Of the composed pieces.
 
     Raises:
@@ -119,8 +116,7 @@ def evaluate(asked: Evaluation) -> Report:
     if str(asked.data).endswith(GRIDS):
         return _on_grids(composer.model, folder, asked)
     tunes = _held_out(asked)
-    learnt_from = training_corpus(folder)
-    corpus = _corpus_at_hand(learnt_from)
+    corpus = corpus_of_model(folder) if asked.pieces else None
     real = [decode(_names(tune.tokens)) for tune in tunes]
     sections: dict[str, Any] = {
         "model": str(asked.model or "the checkpoint in the package"),
@@ -128,15 +124,11 @@ def evaluate(asked: Evaluation) -> Report:
         "likelihood": _likelihood(composer.model, tunes),
     }
     if asked.ngrams:
-        sections["ngrams"] = _ngrams(_required(corpus, learnt_from), tunes)
+        table = compare_likelihood(folder, asked.data, "validation" if asked.split == "validation" else "test")
+        sections[f"n-grams, nats per token, {table.split} split"] = table.losses
     if asked.pieces:
         sections |= _generated(composer, tunes, real, corpus, asked)
     return Report(sections)
-
-
-def _corpus_at_hand(name: str | None) -> Corpus | None:
-    """The corpus that a model learnt from; None where that is not on this machine."""
-    return load_corpus(name) if name is not None and (name == MUSIC21 or Path(name).exists()) else None
 
 
 def _on_grids(model: TwoStageModel, folder: Path, asked: Evaluation) -> Report:
@@ -198,27 +190,6 @@ def _likelihood(model: TwoStageModel, tunes: Sequence[CorpusTune]) -> dict[str, 
         }
         for name, total in both.items()
     }
-
-
-def _ngrams(corpus: Corpus, tunes: Sequence[CorpusTune]) -> dict[str, Any]:
-    """Loss of an interpolated n-gram model over the same tokens, in nats a token."""
-    losses = {}
-    for stage, form in _STAGES.items():
-        model = NgramModel(NGRAM_ORDER, VOCABULARY_SIZE).fit(_counted(corpus.train, stage, form))
-        losses[stage] = {"nats_per_token": model.loss(_counted(tunes, stage, form))}
-    return {"order": NGRAM_ORDER, "learnt_from": corpus.name} | losses
-
-
-def _counted(tunes: Iterable[CorpusTune], stage: str, form: Form) -> Sequences:
-    for tune in tunes:
-        sequence = _sequences(tune)[stage]
-        yield sequence, sampled_tokens(sequence, form)
-
-
-def _required(corpus: Corpus | None, name: str | None) -> Corpus:
-    if corpus is None:
-        raise CorpusError(f"the corpus that the model learnt from ({name}) is not here; leave n-grams out")
-    return corpus
 
 
 def _generated(
