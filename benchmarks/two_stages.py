@@ -49,7 +49,7 @@ ROW_LENGTH = 2048
 KINDS = ("two-stage", "single-stage")
 MATERIALS = ("folk", "chorales")
 PLANNER_SHARE = 0.2
-SINGLE_WIDTH = 264
+SINGLE_WIDTH = 240
 """Width of the single-stage model whose parameters are nearest to those of both tiny stages together."""
 EPOCHS = 1000
 VOICES = [f"<voice={name}>" for name in FOUR_PARTS]

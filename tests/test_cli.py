@@ -114,7 +114,7 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
-        (["evaluate", "--corpus", "no-such-folder"], "no-such-folder"),
+        (["evaluate", "--data", "no-such-folder"], "no-such-folder"),
     ],
 )
 def test_what_cannot_be_gets_one_clear_line_and_exit_code_2(

@@ -46,7 +46,7 @@ def test_scale_consistency_is_the_share_in_the_best_scale() -> None:
 
 
 def test_groove_compares_neighbouring_bars_onset_by_onset() -> None:
-    """All bars of the jig but the last have six onsets; the last has four: two of 72 ticks differ, in one of 7 pairs."""
+    """The last bar of the jig has four onsets, the others six: two of 72 ticks differ, in one of 7 pairs."""
     assert groove_consistency(kesh_jig()) == pytest.approx(1 - 2 / 72 / 7)
 
 
