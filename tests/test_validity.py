@@ -26,7 +26,7 @@ def test_a_real_tune_has_no_errors() -> None:
         ("<Duration=12>", "<RelPos=12>", (2, 1, 0)),  # no duration; the position stands twice
         ("<RelPos=12>", "<RelPos=0>", (0, 1, 0)),
         ("<RelPos=60>", "<RelPos=72>", (0, 1, 0)),  # after the bar
-        ("<BarStart>", "<PhraseStart>", (2, 0, 0)),
+        ("<BarStart>", "<PhraseStart>", (2, 1, 0)),  # no bar: nor is there a place in it
     ],
 )
 def test_errors_are_counted_by_kind(old: str, new: str, expected: tuple[int, int, int]) -> None:
@@ -38,7 +38,7 @@ def test_errors_are_counted_by_kind(old: str, new: str, expected: tuple[int, int
 
 def test_a_note_struck_while_it_sounds_is_an_error_also_over_a_barline() -> None:
     tokens = encode(kesh_jig())
-    first = tokens.index("<Note-On=67>")
+    first = tokens.index("<Note-On=72>")
     tokens[tokens.index("<Duration=12>", first)] = "<Duration=96>"
     assert counts(token_errors(tokens))[2] > 0
 
