@@ -91,7 +91,7 @@ def _add_bars(parser: argparse.ArgumentParser) -> None:
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="makes the result repeatable (default: a new one, printed)")
     parser.add_argument(
-        "--temperature", type=float, default=1.0, help="above 1 bolder, below 1 tamer (default: %(default)s)"
+        "--temperature", type=float, default=0.9, help="above 1 bolder, below 1 tamer (default: %(default)s)"
     )
     parser.add_argument(
         "--top-k", type=int, default=0, help="draw from the k likeliest tokens, 0 from all (default: %(default)s)"

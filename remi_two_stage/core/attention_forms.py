@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DEFAULT_FORM = "rotary+fourier"
+DEFAULT_FORM = "rope+fourier"
 FORMS = ("table", "fourier", "rope", "rotary", "table+fourier", "rope+fourier", "rotary+fourier")
 COORDINATES = ("bar", "time", "token")
 """What distances are measured in: bars, ticks of musical time, tokens."""
