@@ -6,7 +6,7 @@
     prompts.py      what the stages go on from
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
-    evaluation/     held-out likelihood beside n-gram models
+    evaluation/     held-out likelihood, adherence, musical statistics, copying
     hub.py          what a repository on the Hub holds, and pushing it; card.py: its card
     cli/            the command `remi-two-stage`
     pretrained/     the checkpoint that ships with the package

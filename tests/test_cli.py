@@ -136,7 +136,7 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
         (["train", "--corpus", "music21"], "--output must be given, as a flag or in a --config file"),
         (["train", "--config", "no-such.json"], "the config 'no-such.json' cannot be read"),
-        (["evaluate", "--corpus", "no-such-folder"], "no-such-folder"),
+        (["evaluate", "--data", "no-such-folder"], "no-such-folder"),
     ],
 )
 def test_what_cannot_be_gets_one_clear_line_and_exit_code_2(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from .tunes import STANDARD_STREAM, Destination, plan_data, plan_text
 
 if TYPE_CHECKING:
     from ..composer import Composer
+    from ..core.piece import Piece
     from ..core.request import Sampling
 
 MOST_AT_ONCE = 1000
@@ -103,8 +105,16 @@ def keep_libraries_quiet() -> None:
 )
 @with_flags(request=TuneRequest)
 @click.option("--count", type=int, default=1, show_default=True, help="how many, with seeds from --seed on")
+@click.option("--check-copying", is_flag=True, help="warn of passages from the corpus that the model learnt from")
 @with_flags(drawn=Drawn, destination=Destination, reporting=Reporting)
-def compose(request: TuneRequest, count: int, drawn: Drawn, destination: Destination, reporting: Reporting) -> None:
+def compose(
+    request: TuneRequest,
+    count: int,
+    check_copying: bool,
+    drawn: Drawn,
+    destination: Destination,
+    reporting: Reporting,
+) -> None:
     """Write a chord plan and the notes over it."""
     from ..core.request import Request
 
@@ -115,7 +125,20 @@ def compose(request: TuneRequest, count: int, drawn: Drawn, destination: Destina
     composer, seed, sampling = drawn.composer()
     with reporting.progress() as progress:
         pieces = composer.compose_batch([asked] * count, seed, sampling, progress)
-    destination.write(list(zip(pieces, range(seed, seed + count), strict=True)), reporting)
+    written = list(zip(pieces, range(seed, seed + count), strict=True))
+    destination.write(written, reporting)
+    if check_copying:
+        _warn_of_copying(written, drawn.model, reporting)
+
+
+def _warn_of_copying(written: Sequence[tuple[Piece, int]], model: str | None, reporting: Reporting) -> None:
+    from ..evaluation.copying import CopyingCheck
+
+    check = CopyingCheck.for_model(model)
+    for piece, seed in written:
+        if (warning := check.warning(piece)) is not None:
+            print(f"warning: seed {seed}: {warning}", file=sys.stderr)
+    reporting.remark(f"copying checked against {check.corpus_name}", to_stderr=True)
 
 
 @command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import click
 from ..data.arguments import Preparation
 from ..training.arguments import TrainingPlan
 from .composing import keep_libraries_quiet
-from .flags import command, with_flags, with_given_flags
+from .flags import command, flag, with_flags, with_given_flags
 from .reporting import Reporting
 
 
@@ -75,20 +75,36 @@ def _remarks_apart(reporting: Reporting) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What `evaluate` measures: the fields of `evaluation.report.Evaluation`, which needs torch."""
+
+    data: str = field(metadata={"help": "music21, files as prepare takes them, what it wrote, or note grids as .json"})
+    model: str | None = flag(None, "folder or Hub repository  [default: the checkpoint in the package]")
+    split: str | None = flag(None, "train, validation, test or all  [default: test; all tunes of plain files]")
+    tunes: int = flag(100, "at most so many")
+    pieces: int = flag(50, "compose so many, like the tunes")
+    ngrams: bool = flag(False, "also fit n-gram models on the training split")
+    seed: int = flag(0, "of the pieces composed")
+
+
 @command(
-    "evaluate", ("remi-two-stage evaluate --model my-model --corpus music21", "A model on the tunes held out from it")
+    "evaluate",
+    ("remi-two-stage evaluate --data music21 --ngrams", "The checkpoint in the package on the tunes held out from it"),
+    ("remi-two-stage evaluate --model my-model --data path/to/tunes --json", "A model on all tunes of a folder"),
 )
-@click.option("--model", help="folder or Hub repository  [default: the checkpoint in the package]")
-@click.option("--corpus", required=True, help="music21, files as prepare takes them, or what it wrote")
-@with_flags(reporting=Reporting)
-def evaluate(model: str | None, corpus: str, reporting: Reporting) -> None:
-    """Measure the held-out likelihood of a model beside n-gram models."""
-    from ..composer import EMBEDDED
-    from ..evaluation.likelihood import compare_likelihood
+@with_flags(measured=Measured, reporting=Reporting)
+def evaluate(measured: Measured, reporting: Reporting) -> None:
+    """Measure how good a model is: likelihood, and its music beside real music."""
+    import torch
+
+    from ..evaluation.report import Evaluation
+    from ..evaluation.report import evaluate as measure
 
     keep_libraries_quiet()
-    table = compare_likelihood(model or EMBEDDED, corpus)
-    reporting.result(str(table), asdict(table))
+    torch.set_num_threads(1)
+    report = measure(Evaluation(**asdict(measured)))
+    print(report.json() if reporting.json else report)
 
 
 @command(

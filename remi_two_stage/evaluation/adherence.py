@@ -5,6 +5,9 @@
   second half; bars without a metre and pick-ups have none. Notes over no chord or an unknown one do not count.
 - Chords heard: of the bars with a known chord, the share in which `scores/harmony.py`, which sees the notes alone,
   hears the root and the triad (major, minor, diminished, augmented, suspended) of the plan's longest chord there.
+- Precision, recall and F1 of chords, as in FIGARO (von Rütte et al., 2023, section 4): for each bar the set of triads
+  that are heard in it against the set that the plan has there, averaged over the bars with a known chord. A melody is
+  heard bar by bar, so that its sets have one member; several voices are heard beat by beat.
 
 Music whose plan was inferred from its notes has the second share by definition; compare with music whose chords
 somebody wrote.
@@ -21,6 +24,8 @@ from ..scores.harmony import label_chords
 
 _TRIAD_SIZE = 3
 
+Triads = set[tuple[int, frozenset[int]]]
+
 
 @dataclass(frozen=True, slots=True)
 class Adherence:
@@ -30,6 +35,9 @@ class Adherence:
     chord_tones: int = 0
     bars: int = 0
     heard_bars: int = 0
+    precision_sum: float = 0.0
+    recall_sum: float = 0.0
+    f1_sum: float = 0.0
 
     def __add__(self, other: Adherence) -> Adherence:
         return Adherence(
@@ -37,6 +45,9 @@ class Adherence:
             self.chord_tones + other.chord_tones,
             self.bars + other.bars,
             self.heard_bars + other.heard_bars,
+            self.precision_sum + other.precision_sum,
+            self.recall_sum + other.recall_sum,
+            self.f1_sum + other.f1_sum,
         )
 
     @property
@@ -49,6 +60,15 @@ class Adherence:
         """Bars in which the planned chord is heard, from 0 to 1."""
         return self.heard_bars / self.bars if self.bars else float("nan")
 
+    def to_dict(self) -> dict[str, float]:
+        """All shares, from 0 to 1, and what they are of."""
+        sums = {"precision": self.precision_sum, "recall": self.recall_sum, "f1": self.f1_sum}
+        return (
+            {"chord_tone_share": self.chord_tone_share, "heard_share": self.heard_share}
+            | {name: total / self.bars if self.bars else float("nan") for name, total in sums.items()}
+            | {"strong_notes": self.strong_notes, "bars": self.bars}
+        )
+
 
 def adherence(pieces: Iterable[Piece]) -> Adherence:
     """Count over some pieces, each with its chords."""
@@ -58,13 +78,23 @@ def adherence(pieces: Iterable[Piece]) -> Adherence:
 def _of_piece(piece: Piece) -> Adherence:
     strong = [pitch in chord for bar in piece.bars for pitch, chord in _strong_notes(bar, piece.key.pitch_class)]
     silent = replace(piece, bars=tuple(replace(bar, chords=()) for bar in piece.bars))
-    pairs = zip(label_chords(piece).bars, label_chords(silent).bars, strict=True)
-    heard = [
-        _triad(planned.chords[0].label) == _triad(guess.chords[0].label)
-        for (planned, guess), bar in zip(pairs, piece.bars, strict=True)
-        if bar.chords and _triad(planned.chords[0].label) is not None
+    heard = label_chords(silent, "source")
+    longest = zip(label_chords(piece).bars, label_chords(heard).bars, strict=True)
+    compared = list(zip(piece.bars, heard.bars, longest, strict=True))
+    known = [
+        (_triads(bar), _triads(guess), _triads(planned) == _triads(main))
+        for bar, guess, (planned, main) in compared
+        if bar.chords and _triads(planned)
     ]
-    return Adherence(len(strong), sum(strong), len(heard), sum(heard))
+    scores = [_precision_recall_f1(planned, guess) for planned, guess, _ in known]
+    sums = [sum(column) for column in zip(*scores, strict=True)] or [0.0] * 3
+    return Adherence(len(strong), sum(strong), len(known), sum(is_heard for *_, is_heard in known), *sums)
+
+
+def _precision_recall_f1(planned: Triads, heard: Triads) -> tuple[float, float, float]:
+    common = len(planned & heard)
+    precision, recall = common / max(1, len(heard)), common / len(planned)
+    return precision, recall, 2 * precision * recall / (precision + recall) if common else 0.0
 
 
 def strong_beats(bar: Bar) -> tuple[int, ...]:
@@ -83,6 +113,10 @@ def _strong_notes(bar: Bar, tonic: int) -> Iterator[tuple[int, frozenset[int]]]:
         tones = pitch_classes(labels[-1], tonic) if labels and split_label(labels[-1]) else frozenset()
         if tones:
             yield from ((note.pitch % 12, tones) for voice in bar.notes for note in voice if note.onset == beat)
+
+
+def _triads(bar: Bar) -> Triads:
+    return {triad for chord in bar.chords if (triad := _triad(chord.label)) is not None}
 
 
 def _triad(label: str) -> tuple[int, frozenset[int]] | None:

@@ -1,0 +1,222 @@
+"""The JSB chorales: trains both stages on the training split alone, and reports nats per note cell, everything charged.
+
+    python benchmarks/jsb.py --name first                              a run; the same command goes on where it stopped
+    python benchmarks/jsb.py --name wide --detail 6x256 --dropout 0.2 --average 0.998 --minutes 120
+    python benchmarks/jsb.py --table                                   all runs so far, beside the published figures
+
+The chorales are `jsb/Jsb16thSeparated.public.json` in the folder that REMI_CORPORA names, or `--data`. A run learns
+from `train`, chooses its best epoch by `valid`, and measures `valid` and `test_public` (37 of the 77 test chorales) as
+`remi_two_stage/evaluation/note_grid.py` defines. It leaves `NAME/` with the model and `NAME.json`, one file a run, in
+the output folder; `remi-two-stage evaluate --model NAME --data FILE.json` measures the model again. One thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from short_training import Recipe, Training
+from transformers import set_seed
+
+from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.data.crop import moved_chords
+from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset, PackedRows
+from remi_two_stage.evaluation.note_grid import (
+    PUBLISHED,
+    Grid,
+    GridReading,
+    grid_likelihood,
+    piece_tokens,
+    read_grids,
+    read_piece,
+)
+
+FILE = "jsb/Jsb16thSeparated.public.json"
+TRAIN, VALID, TEST = "train", "valid", "test_public"
+ROW_LENGTH = 2304
+PERIODS = {"token": [4, 8, 16, 64], "bar": [4, 16], "time": [24, 96]}
+ANY_KEY = "any key"
+"""Style of transposed copies, which tokens show as unknown: so that a chorale in its own key can be asked for."""
+
+
+class Chorales:
+    """The training chorales as rows of either stage, drawn anew in each epoch where anything is random."""
+
+    def __init__(self, grids: list[Grid], reading: GridReading, options: argparse.Namespace) -> None:
+        self.pieces = [read_piece(grid, reading) for grid in grids]
+        self.reading, self.options = reading, options
+        self._kept: dict[type, PackedRows] = {}
+
+    def plans(self, epoch: int) -> PackedRows:
+        """Rows for the planner."""
+        return self._rows(BarChordDataset, epoch)
+
+    def details(self, epoch: int) -> PackedRows:
+        """Rows for the detail generator."""
+        options = self.options
+        return self._rows(FullDetailDataset, epoch, infilling=options.infilling, voice_orders=options.voice_orders)
+
+    def _rows(self, kind: type, epoch: int, **options: float) -> PackedRows:
+        if not any((*options.values(), self.options.transposed)):
+            if kind not in self._kept:
+                self._kept[kind] = Kept(kind(self._tunes(None), **options), ROW_LENGTH)
+            return self._kept[kind]
+        draw = random.Random(f"{self.options.seed} {epoch}")
+        dataset = kind(self._tunes(draw), seed=self.options.seed, **options)
+        dataset.set_epoch(epoch)
+        return PackedRows(dataset, ROW_LENGTH)
+
+    def _tunes(self, draw: random.Random | None) -> list[list[int]]:
+        pieces = self.pieces if draw is None else [self._maybe_moved(piece, draw) for piece in self.pieces]
+        return [[TOKEN_IDS[name] for name in piece_tokens(piece, self.reading)] for piece in pieces]
+
+    def _maybe_moved(self, piece: Piece, draw: random.Random) -> Piece:
+        return moved(piece, draw.randrange(-5, 7)) if draw.random() < self.options.transposed else piece
+
+
+class Kept(PackedRows):
+    """Rows that are the same in each epoch, made once."""
+
+    def __init__(self, pieces: Any, row_length: int) -> None:
+        super().__init__(pieces, row_length)
+        self._made = [super(Kept, self).__getitem__(index) for index in range(len(self.rows))]
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return self._made[index]
+
+
+def moved(piece: Piece, semitones: int) -> Piece:
+    """A piece whose notes and chords lie so many semitones from where its key says."""
+    piece = piece.in_c()
+    higher = piece.transpose(semitones)
+    bars = [
+        bar.with_music(bar.key, other.notes, moved_chords(bar.chords, semitones))
+        for bar, other in zip(piece.bars, higher.bars, strict=True)
+    ]
+    return replace(piece, bars=tuple(bars), style=ANY_KEY)
+
+
+def sizes(text: str) -> dict[str, int]:
+    """Fields of a config from "layers x width", such as 6x192; heads are 32 wide, the inner layer is four times as
+    wide.
+    """
+    layers, width = map(int, text.split("x"))
+    return {
+        "num_hidden_layers": layers,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_attention_heads": max(1, width // 32),
+    }
+
+
+def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str, Any]:
+    """Train both stages, save the model, and measure it."""
+    reading = GridReading(options.harmonic_rhythm, options.voices)
+    chorales = Chorales(grids[TRAIN], reading, options)
+    plain = argparse.Namespace(**vars(options) | {"infilling": 0.0, "voice_orders": 0.0, "transposed": 0.0})
+    held_out = Chorales(grids[VALID], reading, plain)
+    common = {
+        "relative_attention": options.attention,
+        "fourier_periods": options.fourier_periods if "fourier" in options.attention else None,
+        "max_position_embeddings": ROW_LENGTH,
+    }
+    set_seed(options.seed)
+    planner = BarPlannerModel(
+        BarPlannerConfig(**sizes(options.planner), **common, hidden_dropout=options.planner_dropout)
+    )
+    detail = DetailGeneratorModel(
+        DetailGeneratorConfig(**sizes(options.detail), **common, hidden_dropout=options.dropout)
+    )
+    shared = {"average": options.average, "seed": options.seed, "weight_decay": options.weight_decay}
+    recipes = {
+        "planner": Recipe(options.planner_epochs, 1e-3, patience=12, **shared),
+        "detail": Recipe(options.epochs, options.learning_rate, options.minutes, patience=options.patience, **shared),
+    }
+    folder = options.output / options.name
+    curves = {}
+    for stage, model, rows in (("planner", planner, Chorales.plans), ("detail", detail, Chorales.details)):
+        training = Training(
+            model, lambda epoch, rows=rows: rows(chorales, epoch), rows(held_out, 0), recipes[stage],
+            folder / f"{stage}.state",
+        )  # fmt: skip
+        curves[stage] = training.run(f"{options.name}, {stage},")
+    model = TwoStageModel.from_stages(planner, detail).eval()
+    model.to(torch.bfloat16).save_pretrained(folder)
+    reading.save(folder)
+    # What is measured is what was saved.
+    model = TwoStageModel.from_pretrained(folder, dtype=torch.float32).eval()
+    return {
+        "options": {name: value for name, value in vars(options).items() if name not in ("output", "data", "table")},
+        "parameters": model.num_parameters(),
+        "results": {split: grid_likelihood(model, grids[split], reading).to_dict() for split in (VALID, TEST)},
+        "curves": curves,
+    }
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """All runs, best on valid first, then the published figures."""
+    lines = [f"{'nats per note cell, everything charged':42} {'valid':>7} {'test':>7} {'plan':>7} {'parameters':>11}"]
+    for result in sorted(results, key=lambda result: result["results"][VALID]["nats_per_cell"]):
+        valid, test = result["results"][VALID], result["results"][TEST]
+        lines.append(
+            f"{result['options']['name']:42} {valid['nats_per_cell']:7.4f} {test['nats_per_cell']:7.4f} "
+            f"{valid['plan']:7.4f} {result['parameters']:11,}"
+        )
+    return "\n".join([*lines, *(f"{name:42} {nats:7.3f}   {counted}" for name, nats, counted in PUBLISHED)])
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", help="name of the run")
+    parser.add_argument("--table", action="store_true", help="only print the runs so far")
+    parser.add_argument("--output", type=Path, default=Path("runs/jsb"), help="folder of the runs")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("REMI_CORPORA", "."), FILE))
+    parser.add_argument("--detail", default="6x192", help="layers x width of the detail generator")
+    parser.add_argument("--planner", default="3x128", help="layers x width of the planner")
+    parser.add_argument("--attention", default="fourier", choices=tuple(FORMS), help="form of relative attention")
+    parser.add_argument("--fourier-periods", type=json.loads, default=PERIODS, help="as JSON, by coordinate")
+    parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
+    parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--planner-dropout", type=float, default=0.2)
+    parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average, such as 0.998")
+    parser.add_argument("--weight-decay", type=float, default=0.1)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--epochs", type=int, default=27, help="of the detail generator, at most")
+    parser.add_argument("--planner-epochs", type=int, default=40, help="at most")
+    parser.add_argument("--patience", type=int, default=10, help="epochs without a better loss on valid")
+    parser.add_argument("--minutes", type=float, help="processor time for the detail generator")
+    parser.add_argument("--infilling", type=float, default=0.0, help="share of sequences with later bars in front")
+    parser.add_argument("--voice-orders", type=float, default=0.0, help="share with another voice first")
+    parser.add_argument("--transposed", type=float, default=0.0, help="share moved away from C, in an unknown style")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Do the run if it is not there, then print the table."""
+    options = arguments()
+    torch.set_num_threads(1)
+    if options.name and not options.table:
+        file = options.output / f"{options.name}.json"
+        if not file.exists():
+            result = train(options, read_grids(options.data))
+            file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(table([json.loads(file.read_text(encoding="utf-8")) for file in sorted(options.output.glob("*.json"))]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""Two stages against one, at the same parameters, data, steps and seeds: does planning first pay?
+
+    python benchmarks/two_stages.py [--data music21] [--minutes 10] [--seeds 0 1 2] [--output runs/two_stages]
+
+Both kinds share the same detail generator in size `tiny`: the two-stage one reads the plan of the whole tune before it
+writes (a planner of size `tiny` writes that plan), the single-stage one writes each bar's header and then its notes.
+Its width is chosen so that it has as many parameters as both stages together. Folk tunes and chorales (four voices) are
+measured apart. A run takes `--minutes` of processor time in all, shared 1 : 4 between planner and detail generator, and
+leaves one JSON file; the command goes on where it was stopped. Printed are means and standard deviations over the
+seeds of: nats a note (plan and notes together, so that neither kind gets anything for free), chords heard and chord
+tones on strong beats of composed pieces, and how far repeated bars and cadences are from real held-out music.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from remi_two_stage.requests import FOUR_PARTS, Request
+from short_training import Recipe, Training
+from transformers import set_seed
+
+from remi_two_stage.composer import Composer
+from remi_two_stage.core.codec import decode
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
+from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence, first_bar
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS, token_names
+from remi_two_stage.data.corpus import Tunes
+from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset, PackedRows, SingleStageDataset
+from remi_two_stage.data.preparation import load_corpus
+from remi_two_stage.data.stages import stage_dataset
+from remi_two_stage.evaluation.adherence import adherence
+from remi_two_stage.evaluation.phrasing import cadences, repeated_bars
+from remi_two_stage.evaluation.statistics import spread
+from remi_two_stage.evaluation.token_losses import likelihood
+from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES
+
+ROW_LENGTH = 2048
+KINDS = ("two-stage", "single-stage")
+MATERIALS = ("folk", "chorales")
+PLANNER_SHARE = 0.2
+SINGLE_WIDTH = 240
+"""Width of the single-stage model whose parameters are nearest to those of both tiny stages together."""
+EPOCHS = 1000
+VOICES = [f"<voice={name}>" for name in FOUR_PARTS]
+HELD_OUT, COMPOSED = 60, 24
+
+
+def material_of(tunes: Tunes, material: str) -> list[list[int]]:
+    """Token ids of the melodies, or of the pieces in four parts, of a split."""
+    four = {TOKEN_IDS[name] for name in VOICES}
+    return [ids for ids in tunes.tokens() if (four <= set(ids)) == (material == "chorales")]
+
+
+def rows(kind: type, tunes: Iterable[list[int]]) -> PackedRows:
+    """Packed rows of a stage; nothing is random."""
+    return PackedRows(stage_dataset(kind, tunes, ROW_LENGTH), ROW_LENGTH)
+
+
+def models(kind: str, seed: int) -> dict[str, Any]:
+    """Untrained models by the dataset that each learns from."""
+    set_seed(seed)
+    common = {"max_position_embeddings": ROW_LENGTH}
+    if kind == "single-stage":
+        size = DETAIL_SIZES["tiny"] | {"hidden_size": SINGLE_WIDTH, "intermediate_size": 4 * SINGLE_WIDTH}
+        return {"single": DetailGeneratorModel(DetailGeneratorConfig(**size | common, has_plan=False))}
+    return {
+        "planner": BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES["tiny"] | common)),
+        "detail": DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES["tiny"] | common)),
+    }
+
+
+DATASETS = {"planner": BarChordDataset, "detail": FullDetailDataset, "single": SingleStageDataset}
+
+
+def run(kind: str, material: str, seed: int, options: argparse.Namespace, state: Path) -> dict[str, Any]:
+    """Train one kind on one material, and measure it."""
+    corpus = load_corpus(options.data)
+    corpus.require_held_out()
+    train, valid, test = (material_of(corpus.split(name), material) for name in ("train", "validation", "test"))
+    stages = models(kind, seed)
+    for name, model in stages.items():
+        share = {"planner": PLANNER_SHARE, "detail": 1 - PLANNER_SHARE, "single": 1.0}[name]
+        recipe = Recipe(EPOCHS, LEARNING_RATES["tiny"], minutes=share * options.minutes, seed=seed, batch_rows=2)
+        made = rows(DATASETS[name], train)
+        training = Training(model, lambda epoch, made=made: made, rows(DATASETS[name], valid), recipe, state / name)
+        training.run(f"{kind}, {material}, seed {seed}, {name},")
+        model.eval()
+    return {
+        "kind": kind,
+        "material": material,
+        "seed": seed,
+        "minutes": options.minutes,
+        "parameters": sum(model.num_parameters() for model in stages.values()),
+        "nats_per_note": nats_per_note(stages, test[:HELD_OUT]),
+        **composed(stages, test[:COMPOSED], seed),
+    }
+
+
+def nats_per_note(stages: dict[str, Any], tunes: Iterable[list[int]]) -> float:
+    """All that a tune costs, under the mask, divided by its notes."""
+    nats, notes = 0.0, 0
+    for ids in tunes:
+        names = [token_names()[token] for token in ids]
+        forms = {"planner": ("plan", extract_chord_sequence(names)), "detail": ("detail", detail_sequence(names))}
+        forms["single"] = ("full", names)
+        for stage, model in stages.items():
+            form, sequence = forms[stage]
+            nats += likelihood(model, [TOKEN_IDS[name] for name in sequence], form).masked_nats
+        notes += sum(token in IDS["Note-On"] for token in ids)
+    return nats / max(1, notes)
+
+
+def composed(stages: dict[str, Any], tunes: list[list[int]], seed: int) -> dict[str, float]:
+    """Adherence and structure of pieces composed like held-out tunes."""
+    names = [[token_names()[token] for token in ids] for ids in tunes]
+    real = [decode(each) for each in names]
+    if "single" in stages:
+        pieces = [alone(stages["single"], each, seed + number) for number, each in enumerate(names)]
+    else:
+        composer = Composer(TwoStageModel.from_stages(stages["planner"], stages["detail"]))
+        requests = [
+            Request(piece.style, piece.key, piece.meter, piece.bar_count, piece.tempo, piece.voices)
+            for piece in real
+            if piece.meter is not None and piece.bar_count <= 64 and piece.style != "unk"
+        ]
+        pieces = composer.compose_batch(requests, seed=seed)
+    followed = adherence(pieces)
+    distances = {
+        name: (found := spread(of, pieces, real)).generated - found.real
+        for name, of in {"repeated_bars": repeated_bars, "cadences": cadences}.items()
+    }
+    return {"chord_tones": followed.chord_tone_share, "heard": followed.heard_share} | distances
+
+
+def alone(model: DetailGeneratorModel, names: list[str], seed: int) -> Piece:
+    """A piece that the single stage writes after a tune's globals."""
+    torch.manual_seed(seed)
+    prompt = torch.tensor([[TOKEN_IDS[name] for name in names[: first_bar(names)]]])
+    written = model.generate(prompt, do_sample=True, top_k=0, top_p=0.95, max_length=4 * ROW_LENGTH)[0].tolist()
+    return decode([token_names()[token] for token in written])
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """A line for each kind and material: means and standard deviations over the seeds."""
+    columns = ("nats_per_note", "chord_tones", "heard", "repeated_bars", "cadences")
+    lines = [f"{'':24} {'parameters':>11} {'seeds':>5} " + " ".join(f"{name:>16}" for name in columns)]
+    for material in MATERIALS:
+        for kind in KINDS:
+            found = [result for result in results if (result["kind"], result["material"]) == (kind, material)]
+            if not found:
+                continue
+            cells = [[result[name] for result in found] for name in columns]
+            numbers = " ".join(f"{fmean(cell):9.4f} ±{pstdev(cell):5.3f}" for cell in cells)
+            lines.append(f"{material + ', ' + kind:24} {found[0]['parameters']:11,} {len(found):5} {numbers}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Do the runs that are missing, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs/two_stages"), help="folder of the runs' results")
+    parser.add_argument("--data", default="music21", help="a corpus as for remi-two-stage train")
+    parser.add_argument("--minutes", type=float, default=10.0, help="processor time of a run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--materials", nargs="+", choices=MATERIALS, default=list(MATERIALS))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for seed in options.seeds:
+        for material in options.materials:
+            for kind in KINDS:
+                name = f"{kind}-{material}-{options.minutes:g}-{seed}"
+                file = options.output / f"{name}.json"
+                if not file.exists():
+                    result = run(kind, material, seed, options, options.output / name)
+                    file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    files = sorted(options.output.glob(f"*-{options.minutes:g}-*.json"))
+    print(table([json.loads(file.read_text(encoding="utf-8")) for file in files]))
+
+
+if __name__ == "__main__":
+    main()

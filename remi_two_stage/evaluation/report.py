@@ -1,0 +1,280 @@
+"""How good a model is, in one report: likelihood of held-out music, and generated beside real held-out music.
+
+Conventions
+- Held-out tunes are those of a corpus's test split, or all tunes of files that are given as such.
+- For each held-out tune a piece is asked for that is like it in style, key, metre, tempo, bars and voices; what cannot
+  be asked for (free metre, more than 64 bars) is passed over.
+- Definitions are in the modules that compute: `token_losses.py`, `likelihood.py`, `adherence.py`, `validity.py`,
+  `statistics.py`, `phrasing.py`, `copying.py`, and `note_grid.py` for grids of chorales.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ..composer import EMBEDDED, Composer
+from ..core.codec import decode, encode_with_losses
+from ..core.errors import CorpusError, RequestError
+from ..core.forms import detail_sequence, extract_chord_sequence
+from ..core.grammar import Form
+from ..core.modeling_remi import TwoStageModel
+from ..core.piece import Piece
+from ..core.request import Request
+from ..core.vocabulary import IDS, MAX_BARS, STYLES, TOKEN_IDS, token_names
+from ..data.corpus import SUMMARY, Corpus
+from ..data.files import MUSIC21
+from ..data.preparation import load_corpus
+from ..data.splits import SPLITS
+from ..data.tunes import CorpusTune
+from . import phrasing
+from .adherence import adherence
+from .copying import CopyIndex, SharedRun, corpus_of_model, high_percentile
+from .likelihood import compare_likelihood
+from .note_grid import PUBLISHED, GridReading, grid_likelihood, read_grids
+from .silence import empty_bars, silent_time
+from .statistics import STATISTICS, overlaps, spread
+from .token_losses import Likelihood, likelihood
+from .validity import TokenErrors, bar_errors, token_errors
+
+GRIDS = ".json"
+
+_NOTE_ON = IDS["Note-On"]
+_STAGES: dict[str, Form] = {"planner": "plan", "detail": "detail"}
+_COMPARED = STATISTICS | {
+    "repeated bars": phrasing.repeated_bars,
+    "repeated phrases": phrasing.repeated_phrases,
+    "cadences at phrase ends": phrasing.cadences,
+    "closing on the tonic": phrasing.closes,
+    "empty bars": empty_bars,
+    "silent time": silent_time,
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is to be measured.
+
+    Attributes:
+        model: Folder or Hub repository; None is the checkpoint in the package.
+        data: A corpus as `prepare` takes it, what it wrote, or a JSON file of note grids.
+        split: Which tunes; None is "test" of music21 and of prepared corpora, and "all" of files.
+        tunes: At most so many, spread evenly over the split; None for all.
+        pieces: At most so many are composed.
+        ngrams: Whether to fit n-gram models on the training split of the same corpus and compare (`likelihood.py`).
+        seed: Of the composed pieces.
+
+    Raises:
+        RequestError: a value out of range.
+    """
+
+    data: str | Path
+    model: str | Path | None = None
+    split: str | None = None
+    tunes: int | None = 100
+    pieces: int = 50
+    ngrams: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tunes is not None and self.tunes < 2:
+            raise RequestError(f"cannot measure on {self.tunes} tunes; give 2 or more")
+        if self.pieces < 0:
+            raise RequestError(f"cannot compose {self.pieces} pieces; give 0 or more")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Results by section, as JSON has them; numbers that are not defined are None."""
+
+    sections: dict[str, Any]
+
+    def json(self) -> str:
+        """The sections as JSON."""
+        return json.dumps(_without_nan(self.sections), indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(_without_nan(self.sections)))
+
+
+def evaluate(asked: Evaluation) -> Report:
+    """Measure a model.
+
+    Raises:
+        CheckpointError: there is no such model, or it is incomplete.
+        CorpusError: there is no such corpus, or nothing in the split.
+        ScoreFormatError: a JSON file that holds no grids.
+    """
+    composer = Composer.from_pretrained(asked.model)
+    folder = Path(EMBEDDED if asked.model is None else asked.model)
+    if str(asked.data).endswith(GRIDS):
+        return _on_grids(composer.model, folder, asked)
+    tunes = _held_out(asked)
+    corpus = corpus_of_model(folder) if asked.pieces else None
+    real = [decode(_names(tune.tokens)) for tune in tunes]
+    sections: dict[str, Any] = {
+        "model": str(asked.model or "the checkpoint in the package"),
+        "data": {"source": str(asked.data), "tunes": len(tunes)},
+        "likelihood": _likelihood(composer.model, tunes),
+    }
+    if asked.ngrams:
+        table = compare_likelihood(folder, asked.data, "validation" if asked.split == "validation" else "test")
+        sections[f"n-grams, nats per token, {table.split} split"] = table.losses
+    if asked.pieces:
+        sections |= _generated(composer, tunes, real, corpus, asked)
+    return Report(sections)
+
+
+def _on_grids(model: TwoStageModel, folder: Path, asked: Evaluation) -> Report:
+    """Every split of a file of grids but the one for training, or the one that is asked for."""
+    grids, reading = read_grids(asked.data), GridReading.of(folder)
+    wanted = [name for name in grids if name == asked.split or (asked.split in (None, "all") and name != "train")]
+    if not wanted:
+        raise CorpusError(f"{str(asked.data)!r} has no split {asked.split!r}; it has {', '.join(grids)}")
+    results = {name: grid_likelihood(model, grids[name], reading).to_dict() for name in wanted}
+    published = {name: {"nats_per_cell": nats, "counted": counted} for name, nats, counted in PUBLISHED}
+    return Report({"note grids": results, "reading": asdict(reading), "published": published})
+
+
+def _held_out(asked: Evaluation) -> list[CorpusTune]:
+    """The tunes to measure on, evenly spread over their split."""
+    corpus = load_corpus(asked.data)
+    is_split = str(asked.data) == MUSIC21 or Path(asked.data, SUMMARY).is_file()
+    split = asked.split or ("test" if is_split else "all")
+    if split not in (*SPLITS, "all"):
+        raise RequestError(f"there is no split {split!r}; choose one of {', '.join(SPLITS)}, all")
+    sizes = corpus.sizes()
+    size = sum(sizes.values()) if split == "all" else sizes[split]
+    if not size:
+        raise CorpusError(f"the split {split!r} of {corpus.name} has no tunes; choose another, or all")
+    step = 1 if asked.tunes is None else max(1, math.ceil(size / asked.tunes))
+    return list(islice(corpus.tunes if split == "all" else corpus.split(split), 0, None, step))
+
+
+def _names(token_ids: Iterable[int]) -> list[str]:
+    names = token_names()
+    return [names[token] for token in token_ids]
+
+
+def _sequences(tune: CorpusTune) -> dict[str, list[int]]:
+    """What each stage reads of a tune."""
+    names = _names(tune.tokens)
+    made = {"planner": extract_chord_sequence(names), "detail": detail_sequence(names)}
+    return {stage: [TOKEN_IDS[name] for name in sequence] for stage, sequence in made.items()}
+
+
+def _likelihood(model: TwoStageModel, tunes: Sequence[CorpusTune]) -> dict[str, Any]:
+    totals = dict.fromkeys(_STAGES, Likelihood())
+    stages = {"planner": model.planner, "detail": model.detail}
+    for tune in tunes:
+        for stage, sequence in _sequences(tune).items():
+            totals[stage] += likelihood(stages[stage], sequence, _STAGES[stage])
+    notes = sum(token in _NOTE_ON for tune in tunes for token in tune.tokens)
+    bars = sum(tune.bars for tune in tunes)
+    both = totals | {"together": totals["planner"] + totals["detail"]}
+    return {"notes": notes, "bars": bars} | {
+        name: {
+            "tokens": total.tokens,
+            "nats_per_token": total.nats_per_token,
+            "nats_per_token_masked": total.masked_nats_per_token,
+            "nats_per_note": total.nats / max(1, notes),
+            "nats_per_bar": total.nats / max(1, bars),
+            "perplexity": total.perplexity,
+            "accuracy": total.accuracy,
+        }
+        for name, total in both.items()
+    }
+
+
+def _generated(
+    composer: Composer, tunes: Sequence[CorpusTune], real: Sequence[Piece], corpus: Corpus | None, asked: Evaluation
+) -> dict[str, Any]:
+    """All that is said of composed pieces."""
+    step = max(1, math.ceil(len(tunes) / asked.pieces))
+    pairs = [(tune, piece) for tune, piece in zip(tunes, real, strict=True)][::step]
+    pairs = [(tune, piece) for tune, piece in pairs if _can_be_asked_for(piece)]
+    requests = [_like(tune, piece) for tune, piece in pairs]
+    pieces = composer.compose_batch(requests, seed=asked.seed)
+    if not pieces:
+        return {}
+    wanted = [(piece, like.meter, like.bar_count) for piece, (_, like) in zip(pieces, pairs, strict=True)]
+    sections: dict[str, Any] = {
+        "adherence": {"generated": adherence(pieces).to_dict(), "real": adherence(real).to_dict()},
+        "errors": {
+            "tokens": sum(map(_token_errors, pieces), start=TokenErrors()).rates(),
+            "bars": bar_errors(wanted).rates(),
+        },
+        "statistics": {name: spread(of, pieces, real).to_dict() for name, of in _COMPARED.items()},
+    }
+    if len(real) > 1:
+        sections["overlap"] = {name: area.to_dict() for name, area in overlaps(pieces, real).items()}
+    if corpus is not None:
+        sections["copying"] = _copying(CopyIndex.of(corpus), pieces, tunes)
+    return sections
+
+
+def _can_be_asked_for(piece: Piece) -> bool:
+    return piece.meter is not None and 1 <= piece.bar_count <= MAX_BARS
+
+
+def _like(tune: CorpusTune, piece: Piece) -> Request:
+    """A request for a piece like a tune."""
+    style = tune.style if tune.style in STYLES else None
+    return Request(style, tune.key, piece.meter, piece.bar_count, piece.tempo, piece.voices)
+
+
+def _token_errors(piece: Piece) -> TokenErrors:
+    """Errors of a piece's tokens; what had to be changed before it could be said in tokens is one too."""
+    tokens, losses = encode_with_losses(piece)
+    return token_errors(tokens) + TokenErrors(note=losses.total())
+
+
+def _copying(index: CopyIndex, pieces: Sequence[Piece], tunes: Sequence[CorpusTune]) -> dict[str, Any]:
+    """Longest runs of notes, in the generated pieces and in the held-out tunes, shared with the training split."""
+    runs = {
+        "generated": [index.longest_run(piece) for piece in pieces],
+        "real": [index.longest_run_of(tune.tokens) for tune in tunes],
+    }
+    return {name: _lengths(found) for name, found in runs.items()}
+
+
+def _lengths(runs: Sequence[SharedRun]) -> dict[str, Any]:
+    lengths = [run.notes for run in runs]
+    return {"median": median(lengths), "95th percentile": high_percentile(runs), "longest": max(lengths)}
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _lines(sections: dict[str, Any]) -> Iterable[str]:
+    """The report for a terminal: a table for each section whose entries have the same fields."""
+    for title, section in sections.items():
+        if not isinstance(section, dict):
+            yield f"{title}: {section}"
+            continue
+        rows = {name: row for name, row in section.items() if isinstance(row, dict)}
+        single = ", ".join(f"{name} {_number(value)}" for name, value in section.items() if name not in rows)
+        yield f"\n{title}" + (f": {single}" if single else "")
+        columns: tuple[str, ...] = ()
+        for name, row in rows.items():
+            if tuple(row) != columns:
+                columns = tuple(row)
+                yield f"{'':28}" + "".join(f"{column.replace('_', ' '):>22}" for column in columns)
+            yield f"  {name:26}" + "".join(f"{_number(value):>22}" for value in row.values())
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,126 @@
+"""What each token of a sequence costs a model: the one place where likelihood is computed.
+
+Conventions
+- Counted are the tokens that decoding samples (`data/datasets.py`): what the grammar or the plan prescribes costs
+  nothing, since decoding copies it, whatever the model thinks of it.
+- A loss is a negative log likelihood in nats: "open" over the whole vocabulary, as the models are trained and as
+  n-grams can be compared, and "masked" over the tokens that the grammar allows at that place, as music is decoded.
+  Masked losses are those of a distribution over grammatical sequences alone; they are never above the open ones.
+- The mask is that of music as it may be written, not the narrower one of music that is being composed: real scores
+  do what composed ones are kept from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..core.configuration_remi import VOCABULARY_SIZE
+from ..core.grammar import Choice, Form, Grammar
+from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
+from ..core.vocabulary import DETAIL
+
+StageModel = BarPlannerModel | DetailGeneratorModel
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Sums over the counted tokens of some sequences; `+` joins them.
+
+    Attributes:
+        tokens: Tokens counted.
+        nats: Their open loss.
+        masked_nats: Their loss under the grammar's mask.
+        right: Tokens that were the likeliest of those allowed.
+    """
+
+    tokens: int = 0
+    nats: float = 0.0
+    masked_nats: float = 0.0
+    right: int = 0
+
+    def __add__(self, other: Likelihood) -> Likelihood:
+        return Likelihood(
+            self.tokens + other.tokens,
+            self.nats + other.nats,
+            self.masked_nats + other.masked_nats,
+            self.right + other.right,
+        )
+
+    @property
+    def nats_per_token(self) -> float:
+        """Mean open loss."""
+        return self.nats / self.tokens if self.tokens else math.nan
+
+    @property
+    def masked_nats_per_token(self) -> float:
+        """Mean loss under the grammar's mask."""
+        return self.masked_nats / self.tokens if self.tokens else math.nan
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the mean open loss."""
+        return math.exp(self.nats_per_token)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right tokens, from 0 to 1."""
+        return self.right / self.tokens if self.tokens else math.nan
+
+
+def open_choices(token_ids: Sequence[int], form: Form) -> list[tuple[int, Choice]]:
+    """Index of each token that decoding samples, with what the grammar allows there.
+
+    Raises:
+        GrammarError: a token that may not stand where it does.
+    """
+    grammar = Grammar(form)
+    first = token_ids.index(DETAIL) + 1 if DETAIL in token_ids else 0
+    choices: list[tuple[int, Choice]] = []
+    for index, token in enumerate(token_ids):
+        if index >= first and grammar.forced() is None:
+            choices.append((index, grammar.allowed))
+        grammar.advance(token)
+    return choices
+
+
+def allowed_mask(choices: Iterable[Choice]) -> torch.Tensor:
+    """[N, V], True where a choice has the token."""
+    rows = list(choices)
+    edges = [(row, ids.start, ids.stop) for row, choice in enumerate(rows) for ids in choice if len(ids)]
+    index = torch.tensor(edges).reshape(-1, 3).T
+    change = torch.zeros(len(rows), VOCABULARY_SIZE + 1, dtype=torch.int16)
+    for column, step in ((1, 1), (2, -1)):
+        change.index_put_((index[0], index[column]), torch.tensor(step, dtype=torch.int16), accumulate=True)
+    return change.cumsum(1, dtype=torch.int16)[:, :-1] > 0
+
+
+@torch.inference_mode()
+def likelihood(stage: StageModel, token_ids: Sequence[int], form: Form) -> Likelihood:
+    """What a whole sequence costs a stage.
+
+    Args:
+        token_ids: A sequence of the form, from `<BOS>` to `<EOS>`.
+
+    Raises:
+        GrammarError: the sequence is not of the form.
+    """
+    choices = open_choices(token_ids, form)
+    if not choices:
+        return Likelihood()
+    device = next(stage.parameters()).device
+    ids = torch.tensor([token_ids], device=device)
+    places = torch.tensor([index for index, _ in choices], device=device)
+    logits = stage(input_ids=ids, use_cache=False, logits_to_keep=places - 1).logits[0].float()
+    masked = logits.masked_fill(~allowed_mask(choice for _, choice in choices).to(device), -math.inf)
+    labels = ids[0, places, None]
+    chosen = logits.gather(1, labels)[:, 0]
+    return Likelihood(
+        tokens=len(choices),
+        nats=float((logits.logsumexp(1) - chosen).double().sum()),
+        masked_nats=float((masked.logsumexp(1) - chosen).double().sum()),
+        right=int((masked.argmax(1) == labels[:, 0]).sum()),
+    )
