@@ -222,7 +222,7 @@ def _training_data(record: Mapping[str, Any]) -> str:
 
 def _shown(metrics: Sequence[EvalResult]) -> str:
     if not metrics:
-        return "Not measured; `remi-two-stage evaluate --model ... --corpus ...` does."
+        return "Not measured; `remi-two-stage evaluate --model ... --data ...` does."
     rows = [f"| {m.metric_name} | {m.dataset_name}, {m.dataset_split} | {m.metric_value:.4f} |" for m in metrics]
     return "\n".join(["| what | where | value |", "|---|---|---|", *rows]) + (
         "\n\nCounted are the tokens that the grammar leaves open, which decoding samples."
