@@ -53,10 +53,10 @@ def test_a_whole_tune_in_any_key_is_found(index: CopyIndex) -> None:
 @pytest.mark.parametrize(
     ("notes", "key", "shared"),
     [
-        ("GAGGAB ABAABd|e2c2A2", "G", 12),  # two bars, then something else
-        ("DEDDEF EFEEFA|B2G2E2", "D", 12),  # a fourth lower
+        ("GAGGAB ABAABd|e2c2A2", "G", 13),  # two bars and the pitch after them, whose length is no part of a run
+        ("DEDDEF EFEEFA|B2G2E2", "D", 13),  # a fourth lower
         ("GAG G3|c2c2c2", "G", 4),  # the fourth note is longer, which its own symbol alone shows
-        ("G2A2G2|G2A2B2", "G", 0),  # twice as slow: no note of the jig is a quarter long, but one
+        ("G2A2G2|G2A2B2", "G", 2),  # twice as slow: only the other tune has quarter notes, and one struck twice
     ],
 )
 def test_the_longest_run_is_exact(index: CopyIndex, notes: str, key: str, shared: int) -> None:
