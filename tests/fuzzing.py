@@ -238,7 +238,7 @@ class TooMuchError(Exception):
     """More time or memory than an input may take."""
 
 
-def _megabytes() -> float:
+def _peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -253,6 +253,7 @@ def within_limits() -> Iterator[None]:
         has_run_out = True  # what is raised here is lost where a callback of the garbage collector is interrupted
         raise TooMuchError(f"more than {MOST_SECONDS} s of processor time")
 
+    peak = _peak_megabytes()
     before = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS, 0.1)
     try:
@@ -262,8 +263,8 @@ def within_limits() -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
     if has_run_out:
         raise TooMuchError(f"more than {MOST_SECONDS} s of processor time")
-    if (used := _megabytes()) > MOST_MEGABYTES:
-        raise TooMuchError(f"{used:.0f} MB of memory")
+    if (used := _peak_megabytes() - peak) > MOST_MEGABYTES:
+        raise TooMuchError(f"{used:.0f} MB of memory more than anything before")
 
 
 def try_input(name: str, value: Any) -> None:
@@ -301,7 +302,8 @@ def fuzz(name: str, seconds: float) -> int:
             failures += 1
             print(f"{name}, round {rounds}: {type(error).__name__}: {error}\n  {last!r}", flush=True)
     print(
-        f"{name}: {tried:,} inputs in {seconds:.0f} s, {failures} failures, at most {_megabytes():.0f} MB", flush=True
+        f"{name}: {tried:,} inputs in {seconds:.0f} s, {failures} failures, at most {_peak_megabytes():.0f} MB",
+        flush=True,
     )
     return failures
 

@@ -23,7 +23,7 @@ FINISHED = Path("run", "planner", "finished")
 def run(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     """Arguments of a run with a checkpoint after every step, and dropout, whose random state has to be kept."""
     tunes = copy_tunes(tune_books["ryansMammoth"][:24], tmp_path_factory.mktemp("ryan") / "tunes")
-    given = {"corpus": tunes, "stage": "planner", "planner-epochs": 3, "batch-size": 1, "max-length": 512,
+    given = {"corpus": tunes, "stage": "planner", "planner-epochs": 6, "batch-size": 1, "max-length": 512,
              "dropout": 0.1, "save-minutes": 1e-6, "processes": 1, "device": "cpu"}  # fmt: skip
     return [text for name, value in given.items() for text in (f"--{name}", value)]
 
@@ -52,7 +52,7 @@ def test_three_kills_change_no_bit_of_the_weights(
     assert first.returncode == -signal.SIGKILL
     assert (tmp_path / "run" / "planner" / "checkpoint-4" / "model.safetensors").exists()
     for _ in range(2):
-        process, last = start(*run, "--output", tmp_path), steps_of(tmp_path) + draw.randint(1, 5)
+        process, last = start(*run, "--output", tmp_path), steps_of(tmp_path) + draw.randint(1, 3)
         while steps_of(tmp_path) < last and process.poll() is None:
             time.sleep(0.002)
         time.sleep(draw.random() / 50)
