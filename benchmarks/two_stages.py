@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -161,9 +162,15 @@ def table(results: list[dict[str, Any]]) -> str:
             if not found:
                 continue
             cells = [[result[name] for result in found] for name in columns]
-            numbers = " ".join(f"{fmean(cell):9.4f} ±{pstdev(cell):5.3f}" for cell in cells)
+            numbers = " ".join(map(mean_and_deviation, cells))
             lines.append(f"{material + ', ' + kind:24} {found[0]['parameters']:11,} {len(found):5} {numbers}")
     return "\n".join(lines)
+
+
+def mean_and_deviation(values: list[float]) -> str:
+    """Over the seeds where the number is defined."""
+    known = [value for value in values if not math.isnan(value)]
+    return f"{fmean(known):9.4f} ±{pstdev(known):5.3f}" if known else f"{'-':>16}"
 
 
 def main() -> None:
