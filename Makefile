@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # What `make compose` asks for beyond the defaults: a fixed seed, so that everybody gets the tune of the README.
 ARGS ?= --seed 1
+# Seconds that `make fuzz` takes for each reader.
+SECONDS ?= 60
 
 .PHONY: help install compose test fuzz lint clean
 
@@ -18,8 +20,8 @@ compose: $(INSTALLED)  ## compose a tune with the embedded checkpoint into out/
 test: $(INSTALLED)  ## run the tests
 	$(BIN)/python -m pytest
 
-fuzz: $(INSTALLED)  ## read random ABC for some minutes, other text on every run
-	REMI_FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_abc_fuzz.py
+fuzz: $(INSTALLED)  ## read hostile input for a minute each reader; SECONDS=600 for longer
+	$(BIN)/python tests/fuzzing.py --seconds $(SECONDS)
 
 lint: $(INSTALLED)  ## check style and types
 	$(BIN)/ruff check

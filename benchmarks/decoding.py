@@ -32,9 +32,9 @@ from remi_two_stage.core.decoding_remi import Start, decode_rows
 from remi_two_stage.core.drawing import Drawing
 from remi_two_stage.core.forms import detail_sequence
 from remi_two_stage.core.grammar import Grammar
+from remi_two_stage.core.request import Request
 from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
 from remi_two_stage.core.weights_remi import StageWeights
-from remi_two_stage.requests import Request
 from remi_two_stage.training.arguments import DETAIL_SIZES, PLANNER_SIZES
 
 SIZES = {

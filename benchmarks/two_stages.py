@@ -25,6 +25,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from remi_two_stage.requests import FOUR_PARTS, Request
 from short_training import Recipe, Training
 from transformers import set_seed
 
@@ -43,7 +44,6 @@ from remi_two_stage.evaluation.adherence import adherence
 from remi_two_stage.evaluation.phrasing import cadences, repeated_bars
 from remi_two_stage.evaluation.statistics import spread
 from remi_two_stage.evaluation.token_losses import likelihood
-from remi_two_stage.requests import FOUR_PARTS, Request
 from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES
 
 ROW_LENGTH = 2048

@@ -19,17 +19,19 @@ from typing import Any
 import datasets
 
 from remi_two_stage import AbcCorpus
+from remi_two_stage.hub import push_tunes
 
 
 class Tunes(AbcCorpus):
     """The tunes of a collection that a player can read at sight: no bar without a chord, nothing lost on the way."""
 
     VERSION = datasets.Version("1.0.0")
+    LICENCE = "cc0-1.0"
 
     def _info(self) -> datasets.DatasetInfo:
         info = super()._info()
         info.description = "Tunes out of my own books."
-        info.license = "CC0-1.0"
+        info.license = self.LICENCE
         return info
 
     def _generate_examples(self, **given: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -63,7 +65,7 @@ def main() -> None:
             split.to_parquet(options.output / f"{name}.parquet")
             print(f"wrote {options.output / f'{name}.parquet'}")
     if options.push_to_hub:
-        tunes.push_to_hub(options.push_to_hub)
+        print(push_tunes(tunes, options.push_to_hub, licence=Tunes.LICENCE, description=Tunes.__doc__ or ""))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
     core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no music21
-    scores/         files and music21 scores <-> Piece; the chords heard in a piece
+    scores/         files and music21 scores <-> Piece; pictures and sound; the chords heard in a piece
     composer.py     Composer: plan, realize, compose, extend, rewrite, harmonize
-    requests.py     what may be asked of it; prompts.py: what the stages go on from
+    prompts.py      what the stages go on from
     data/           corpora, their splits, the datasets of both stages
     training/       the trainer of both stages
     evaluation/     held-out likelihood, adherence, musical statistics, copying
-    cli.py          the command `remi-two-stage`
+    hub.py          what a repository on the Hub holds, and pushing it; card.py: its card
+    cli/            the command `remi-two-stage`
     pretrained/     the checkpoint that ships with the package
 
 Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with
@@ -23,22 +24,29 @@ _MODULES = {
     "core.forms": ("extract_chord_sequence",),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
-        "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "RemiError",
-        "RequestError", "ScoreError", "ScoreFormatError",
+        "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "HubError",
+        "MissingExtraError", "RemiError", "RequestError", "ScoreError", "ScoreFormatError",
     ),
     "core.generation_remi": ("detail_prompts",),
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
+    "core.pipeline_remi": ("MusicGenerationPipeline",),
     "core.plan": ("Plan",),
+    "core.request": ("Request", "Sampling"),
     "core.tokenization_remi": ("REMIABCTokenizer",),
     "core.write_abc": ("write_abc",),
     "data.abc_corpus": ("AbcCorpus", "register"),
     "data.datasets": ("BarChordDataset", "FullDetailDataset"),
-    "requests": ("Request", "Sampling"),
     "scores.formats": ("read_score", "write_score"),
     "scores.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),
+    "scores.engraving": ("engrave",),
+    "scores.notebook": ("show",),
+    "scores.piano_roll": ("piano_roll",),
     "scores.read_abc": ("read_abc",),
+    "scores.sound": ("wav_bytes",),
+    "training.arguments": ("TrainingPlan",),
+    "training.trainer": ("TwoStageTrainer",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

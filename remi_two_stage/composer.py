@@ -7,39 +7,30 @@ same as if it had been asked for alone. The same request with the same seed, on 
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import islice
-from operator import attrgetter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
+from huggingface_hub import EvalResult, is_offline_mode
 
-from .core.codec import decode
-from .core.decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
+from .core.composing_remi import Prompt, notes_prompt, piece_over, plan_of, plan_prompt, write
+from .core.decoding_remi import Report
 from .core.errors import CheckpointError, RemiError, RequestError
 from .core.generation_remi import GrammarGenerationMixin
+from .core.loading_remi import refuse_pickles
 from .core.modeling_remi import TwoStageModel
 from .core.piece import Key, Meter, Piece
 from .core.plan import Plan
+from .core.request import DEFAULT_SAMPLING, FOUR_PARTS, Request, Sampling, check_bars
 from .core.vocabulary import MAX_BARS, token_names
 from .core.weights_remi import StageWeights
-from .prompts import Extension, Harmonization, Prompt, Rewriting, notes_over, plan_for
-from .requests import (
-    DEFAULT_SAMPLING,
-    FOUR_PARTS,
-    Request,
-    Sampling,
-    check_bars,
-    check_piece,
-    check_seed,
-    numbered_bars,
-)
+from .prompts import Extension, Harmonization, Rewriting, check_piece, numbered_bars
 
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
+REPOSITORY_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""A repository on the Hub, as user/name."""
 Progress = Callable[[str, int, int], None]
 """Called as bars are written: "plan" or "notes", bars begun, bars in all (pick-ups included as they come)."""
 HarmonizationPlan = Plan | str | Literal["inferred", "planned"] | None
@@ -63,33 +54,48 @@ class Composer:
         self._int8_weights = {stage: StageWeights(stage, int8=True) for stage in stages}
 
     @classmethod
-    def from_pretrained(cls, path_or_repo: str | Path | None = None, int8: bool = False) -> Composer:
+    def from_pretrained(
+        cls, path_or_repo: str | Path | None = None, int8: bool = False, revision: str | None = None
+    ) -> Composer:
         """Load a model folder or a Hub repository, in float32; None is the checkpoint that ships with the package.
 
         Args:
             int8: As in `Composer`.
+            revision: Branch, tag or commit of a repository; None is its main branch.
 
         Raises:
-            CheckpointError: there is no such model, or it is incomplete.
+            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+            RequestError: a revision of a folder.
         """
-        source = EMBEDDED if path_or_repo is None else path_or_repo
-        if not Path(source).is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
-            raise CheckpointError(
-                f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
-            )
-        try:
-            model = TwoStageModel.from_pretrained(source, dtype=torch.float32)
-        except RemiError:
-            raise
-        except Exception as error:  # transformers, safetensors and the Hub's client each have errors of their own
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(f"no model can be loaded from {str(source)!r}: {reason}") from error
-        if model.config.vocab_size != len(token_names()):
-            raise CheckpointError(
-                f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
-                f"{len(token_names())}; train it again with this version"
-            )
-        return cls(model, int8)
+        return cls(load_model(EMBEDDED if path_or_repo is None else path_or_repo, revision), int8)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        metrics: Sequence[EvalResult] = (),
+    ) -> str:
+        """Push model, tokenizer, pipeline, example and card in one commit; pushed again, only what has changed.
+
+        Args:
+            repository: As user/name; made if it is not there.
+            private: Whether others are kept from seeing it; None is the Hub's own default.
+            revision: A branch, made if it is not there; None is the main one.
+            token: The Hub's key to your account; None is that of `hf auth login`.
+            metrics: Held-out losses for the card, which `card.metrics_of_table` makes of what `compare_likelihood`
+                found.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            HubError: the Hub cannot be reached or refuses; what can be seen there is unchanged.
+        """
+        return cast(
+            str, self.model.push_to_hub(repository, private=private, revision=revision, token=token, metrics=metrics)
+        )
 
     def plan(
         self,
@@ -123,12 +129,9 @@ class Composer:
         progress: Progress | None = None,
     ) -> list[Plan]:
         """Write a chord plan for each request."""
-        prompts = [plan_for(request) for request in requests]
+        prompts = [plan_prompt(request) for request in requests]
         written = self._write(self.model.planner, prompts, seed, sampling, progress)
-        return [
-            Plan.of(replace(decode(tokens).in_key(request.tonality.tonic), tempo=request.tempo))
-            for request, tokens in zip(requests, written, strict=True)
-        ]
+        return [plan_of(request, tokens) for request, tokens in zip(requests, written, strict=True)]
 
     def realize(
         self,
@@ -168,9 +171,9 @@ class Composer:
         for plan in plans:
             if not isinstance(plan, Plan):
                 raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
-        prompts = [notes_over(plan.skeleton) for plan in plans]
+        prompts = [notes_prompt(plan) for plan in plans]
         written = self._write(self.model.detail, prompts, seed, sampling, progress)
-        return [_over_plan(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
+        return [piece_over(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
 
     def compose(
         self,
@@ -336,23 +339,59 @@ class Composer:
         progress: Progress | None,
     ) -> list[list[str]]:
         """Token names of the sequence that a stage writes after each prompt, the best of its candidates."""
-        check_seed(seed)
-        base = secrets.randbits(31) if seed is None else seed
-        seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
-        rows = [(prompt, own) for prompt, several in zip(prompts, seeds, strict=True) for own in several]
-        starts = [
-            Start(prompt.ids, read_prompt(prompt.form, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
-            for prompt, own in rows
-        ]
         report = None
         if progress is not None:
-            report = _bar_counter(
-                progress, "plan" if stage is self.model.planner else "notes", [p.bars for p, _ in rows]
-            )
-        written = iter(decode_rows(self._int8_weights.get(stage, stage), starts, sampling, report=report))
-        best = [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")) for _ in prompts]
-        names = token_names()
-        return [[names[token] for token in row.ids] for row in best]
+            bars = [prompt.bars for prompt in prompts for _ in range(sampling.candidates)]
+            report = _bar_counter(progress, "plan" if stage is self.model.planner else "notes", bars)
+        return write(self._int8_weights.get(stage, stage), prompts, seed, sampling, report)
+
+
+def load_model(
+    source: str | Path, revision: str | None = None, dtype: torch.dtype | Literal["auto"] = torch.float32
+) -> TwoStageModel:
+    """Load both stages from a folder or a Hub repository, whose code is not run.
+
+    Args:
+        revision: Branch, tag or commit of a repository.
+        dtype: Of the weights; "auto" is that in which they are stored.
+
+    Raises:
+        CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+        RequestError: a revision of a folder.
+    """
+    refuse_pickles(source, {})
+    is_folder = Path(source).is_dir()
+    if not is_folder and not REPOSITORY_NAME.fullmatch(str(source)):
+        raise CheckpointError(
+            f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
+        )
+    if is_folder and revision is not None:
+        raise RequestError(f"{str(source)!r} is a folder, which has no revision {revision!r}; leave it out")
+    try:
+        model: TwoStageModel = TwoStageModel.from_pretrained(source, revision=revision or "main", dtype=dtype)
+    except RemiError:
+        raise
+    except Exception as error:  # transformers, safetensors and the Hub's client each have errors of their own
+        raise CheckpointError(_why_not_loaded(str(source), is_folder, error)) from error
+    if model.config.vocab_size != len(token_names()):
+        raise CheckpointError(
+            f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
+            f"{len(token_names())}; train it again with this version"
+        )
+    return model
+
+
+def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
+    if not is_folder and is_offline_mode():
+        return (
+            f"offline mode is on (HF_HUB_OFFLINE), and {source!r} is not in the cache, or not all of it; load it once "
+            "with the network, or give a folder"
+        )
+    if isinstance(error.__cause__, RemiError):  # what a config refuses comes wrapped up
+        error = error.__cause__
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    fix = "" if is_folder else "; check the name, the revision and the connection"
+    return f"no model can be loaded from {source!r}: {reason.rstrip('.')}{fix}"
 
 
 def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:
@@ -364,11 +403,3 @@ def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:
         progress(stage, sum(begun), sum(bars))
 
     return report
-
-
-def _over_plan(plan: Plan, tokens: list[str]) -> Piece:
-    """The piece that was written over a plan, with what tokens do not say."""
-    given = plan.skeleton
-    title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
-    piece = decode(tokens).in_key(given.key.tonic)
-    return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)

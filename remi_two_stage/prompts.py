@@ -1,4 +1,4 @@
-"""What the stages are given to go on from, and how what they wrote becomes bars of a piece again.
+"""What the stages are given to go on from a piece that is there, and how what they wrote becomes bars of it again.
 
 Everything here is tokens and pieces; the models are `composer.py`'s. A piece with more bars than a model has ever seen
 is shown in part: a window of at most 64 bars around those that are to be written.
@@ -9,63 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import accumulate, chain
+from typing import Any
 
 from .core.codec import decode, encode
+from .core.composing_remi import Prompt
 from .core.errors import RequestError
-from .core.forms import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence, split_bars
+from .core.forms import (
+    detail_sequence,
+    extract_chord_sequence,
+    infilling_sequence,
+    melody_sequence,
+    split_bars,
+    up_to_detail,
+)
 from .core.grammar import Form
-from .core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
+from .core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Note, Piece
 from .core.plan import Plan
-from .core.vocabulary import MAX_BARS, TOKEN_IDS, token
+from .core.request import FOUR_PARTS
+from .core.vocabulary import DEFAULT_VOICE_RANGE, MAX_BARS, VOICE_RANGES, token
 from .data.crop import boundaries, crop, moved_chords
-from .requests import FOUR_PARTS, Request, voice_for
 from .scores.harmony import label_chords
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The beginning of a sequence.
-
-    Attributes:
-        form: The sequence's form.
-        ids: Token ids.
-        pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
-        given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
-        bars: Bars to be written, pick-ups included as far as they are known.
-    """
-
-    form: Form
-    ids: list[int]
-    pitch_shift: int
-    bars: int
-    given_voice: list[list[int]] | None = None
-
-
-def prompt_of(
-    form: Form, names: Iterable[str], piece: Piece, bars: int, given_voice: list[list[int]] | None = None
-) -> Prompt:
-    """A prompt from token names, at the pitch of a piece in its own key."""
-    return Prompt(form, _ids(names), piece.key.semitones_above_c, bars, given_voice)
-
-
-def _ids(names: Iterable[str]) -> list[int]:
-    return [TOKEN_IDS[name] for name in names]
-
-
-def _before_detail(sequence: list[str]) -> list[str]:
-    return sequence[: sequence.index("<Detail>") + 1]
-
-
-def plan_for(request: Request) -> Prompt:
-    """For the planner: what is asked for."""
-    return Prompt("plan", _ids(request.globals()), request.tonality.semitones_above_c, request.bars)
-
-
-def notes_over(skeleton: Piece) -> Prompt:
-    """For the detail generator: a plan, all of whose bars are to be written."""
-    names = _before_detail(detail_sequence(encode(skeleton)))
-    return prompt_of("detail", names, skeleton, len(skeleton.bars))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +54,14 @@ class Extension:
             raise RequestError(
                 f"cannot write {bars} bars after a piece that ends in an ending of its own; ask for fewer"
             )
-        return cls(piece, crop(_with_chords(piece), starts[0], len(piece.bars)), bars)
+        return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
 
     def for_planner(self) -> Prompt:
         """The plan of the context, its number of bars that of the whole, and the start of a phrase."""
         total = token("Bars", self.context.bar_count + self.bars)
         names = extract_chord_sequence(encode(self.context))[:-1]
         names = [total if name.startswith("<Bars=") else name for name in names]
-        return prompt_of("plan", [*names, "<PhraseStart>"], self.context, self.bars)
+        return Prompt.of("plan", [*names, "<PhraseStart>"], self.context, self.bars)
 
     def for_detail(self, plan: Sequence[str]) -> Prompt:
         """The plan with its continuation, the context's bars, and the header of the first new one."""
@@ -105,7 +69,7 @@ class Extension:
         _, planned = split_bars(plan)
         header = planned[len(given)].header
         names = [*plan[:-1], "<Detail>", *chain.from_iterable(bar.tokens() for bar in given), *header]
-        return prompt_of("detail", names, self.context, len(planned) - len(given))
+        return Prompt.of("detail", names, self.context, len(planned) - len(given))
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the bars that follow the context in `tokens`."""
@@ -159,7 +123,7 @@ class Rewriting:
         stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
         room_before = room - _count(piece.bars[after[0] : stop])
         start = min(cut for cut in before if _count(piece.bars[cut : before[-1]]) <= room_before)
-        return cls(piece, crop(_with_chords(piece), start, stop), start, first - start, last - start)
+        return cls(piece, crop(with_chords(piece), start, stop), start, first - start, last - start)
 
     def for_detail(self) -> Prompt:
         """What stands after the new bars, then what stands before them, and the header of the first."""
@@ -169,8 +133,8 @@ class Rewriting:
         form: Form = "infilling" if follow < len(bars) else "detail"
         sequence = infilling_sequence(tokens, follow) if form == "infilling" else detail_sequence(tokens)
         given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
-        names = [*_before_detail(sequence), *given, *bars[self.first].header]
-        return prompt_of(form, names, self.window, follow - self.first)
+        names = [*up_to_detail(sequence), *given, *bars[self.first].header]
+        return Prompt.of(form, names, self.window, follow - self.first)
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the notes of its bars from `tokens`, which say the window."""
@@ -207,7 +171,7 @@ class Harmonization:
         bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
         melody = replace(piece, voices=(voice,), bars=bars)
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
-        return cls(_with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
+        return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
 
     @property
     def has_chords(self) -> bool:
@@ -226,8 +190,8 @@ class Harmonization:
 
     def for_planner(self) -> Prompt:
         """The melody, for which a plan is to be written."""
-        names = _before_detail(melody_sequence(encode(replace(self.melody, style=self.style))))
-        return prompt_of("melody", self._with_voices(names), self.melody, len(self.melody.bars))
+        names = up_to_detail(melody_sequence(encode(replace(self.melody, style=self.style))))
+        return Prompt.of("melody", self._with_voices(names), self.melody, len(self.melody.bars))
 
     def planned(self, tokens: Sequence[str]) -> Harmonization:
         """The same with the chords of the planner's sequence."""
@@ -257,8 +221,8 @@ class Harmonization:
         """The plan, and what the melody sings in each bar."""
         tokens = encode(replace(self.melody, style=self.style))
         _, bars = split_bars(tokens)
-        names = self._with_voices(_before_detail(detail_sequence(tokens)))
-        return prompt_of("detail", names, self.melody, len(bars), [_ids(bar.voices[0][1:]) for bar in bars])
+        names = self._with_voices(up_to_detail(detail_sequence(tokens)))
+        return Prompt.of("detail", names, self.melody, len(bars), [bar.voices[0][1:] for bar in bars])
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The melody as it was, with the chords and the other voices that were written."""
@@ -302,7 +266,7 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
     return chords
 
 
-def _with_chords(piece: Piece) -> Piece:
+def with_chords(piece: Piece) -> Piece:
     """The piece with a chord in every bar: its own, or those that are heard."""
     heard = label_chords(piece).bars
     bars = (
@@ -313,3 +277,54 @@ def _with_chords(piece: Piece) -> Piece:
 
 def _count(bars: Sequence[Bar]) -> int:
     return sum(not bar.is_pickup for bar in bars)
+
+
+def check_piece(piece: Any) -> Piece:
+    """The piece with its parts written out.
+
+    Raises:
+        RequestError: something else than a piece.
+    """
+    if not isinstance(piece, Piece):
+        raise RequestError(f"cannot go on from a {type(piece).__name__}; give a Piece, as read_score returns")
+    return piece.in_part_order()
+
+
+def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
+    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`; the second half of a bar that a
+    repeat splits has the number of the first.
+
+    Raises:
+        RequestError: no such bars.
+    """
+    is_pair = isinstance(bars, Sequence) and len(bars) == 2 and all(isinstance(number, int) for number in bars)
+    if not is_pair or not 1 <= bars[0] <= bars[1] <= piece.bar_count:
+        raise RequestError(
+            f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
+            f"within 1 to {piece.bar_count}"
+        )
+    numbers = bar_numbers(piece)
+    return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+
+
+def bar_numbers(piece: Piece) -> list[int]:
+    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start."""
+    return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
+
+
+def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:
+    """The first of `voices` whose range holds all notes of a melody.
+
+    Raises:
+        RequestError: there is none.
+    """
+    pitches = [note.pitch for note in notes]
+    ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
+    for voice, (lowest, highest) in ranges.items():
+        if all(lowest <= pitch <= highest for pitch in pitches):
+            return voice
+    known = ", ".join(f"{voice} {lowest} to {highest}" for voice, (lowest, highest) in ranges.items())
+    raise RequestError(
+        f"the melody {source!r} goes from {min(pitches)} to {max(pitches)} (MIDI numbers), outside every voice: "
+        f"{known}; transpose it, or name other voices"
+    )

@@ -25,12 +25,12 @@ CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 LAYERS = (
     {"core"},
     {"scores"},
-    {"composer", "prompts", "requests", "data"},
-    {"training", "evaluation", "hub"},
+    {"composer", "prompts", "data"},
+    {"training", "evaluation", "hub", "card"},
     {"cli", "demo", "__main__"},
 )
 CORE_LAYERS = (
-    {"__init__", "errors", "piece", "chords", "vocabulary", "attention_forms"},
+    {"__init__", "errors", "text", "piece", "chords", "vocabulary", "attention_forms"},
     {
         "plan",
         "structure",
@@ -41,12 +41,13 @@ CORE_LAYERS = (
         "abc_values",
         "write_abc",
         "drawing",
+        "request",
         "configuration_remi",
     },
     {"tokenization_remi", "attention_remi", "blockwise_remi", "coordinates_remi"},
-    {"weights_remi", "incremental_remi", "decoding_remi"},
+    {"weights_remi", "incremental_remi", "decoding_remi", "loading_remi"},
     {"modeling_remi", "generation_remi"},
-    {"pipeline_remi"},
+    {"composing_remi", "pipeline_remi"},
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1] - {"configuration_remi"}
 TORCH_FREE = [
@@ -55,8 +56,8 @@ TORCH_FREE = [
     if module.parts[0] == "scores" or (module in CORE_MODULES and module.stem in TORCH_FREE_CORE)
 ]
 BRINGS_TORCH = {"torch", "transformers", "accelerate"}
-# tokenizers and huggingface_hub come with every transformers
-ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers", "tokenizers", "huggingface_hub"}
+# tokenizers, safetensors and huggingface_hub come with every transformers
+ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 LONGEST_FILE = 500
 
 

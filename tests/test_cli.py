@@ -1,16 +1,32 @@
 """The command line: what it writes, and one clear line with exit code 2 for what cannot be."""
 
+import io
+import json
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
+from click.shell_completion import ShellComplete
 
-from remi_two_stage.cli import main
+from remi_two_stage.cli import application, main
+from remi_two_stage.cli.flags import Command
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.scores.formats import read_score
+from remi_two_stage.scores.read_abc import read_abc
+
+Feed = Callable[[bytes], None]
+
+
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> Feed:
+    """Puts bytes on standard input."""
+    return lambda content: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
 
 
 def test_compose_writes_the_same_tune_in_three_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,14 +96,14 @@ def test_a_tune_is_extended_rewritten_and_harmonised(tmp_path: Path) -> None:
 def test_nothing_is_imported_that_the_request_does_not_need(tmp_path: Path) -> None:
     """What takes seconds to load: torch for the help, music21 where no MusicXML is wanted."""
     steps = (
-        "import sys; from remi_two_stage.cli import build_parser; build_parser()",
+        "import sys; from remi_two_stage.cli import main; main(['compose', '--help'])",
         "from remi_two_stage import Plan, write_score; from pathlib import Path",
         f"folder, piece = Path({str(tmp_path)!r}), Plan.parse('I | V').skeleton",
         "write_score(piece, folder / 'tune.abc'); write_score(piece, folder / 'tune.mid')",
         "print([name for name in ('torch', 'transformers', 'datasets', 'music21') if name in sys.modules])",
     )
     ran = subprocess.run([sys.executable, "-c", "; ".join(steps)], capture_output=True, text=True, check=True)
-    assert ran.stdout == "[]\n"
+    assert ran.stdout.splitlines()[-1] == "[]"
 
 
 def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +123,10 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--model", "no-such-folder"], "there is no model 'no-such-folder'"),
         (["compose", "--output", __file__], "is a file; name a folder"),
         (["compose", "--count", "0"], "--count is 0; it must be from 1 to 1000"),
+        (["compose", "--output", "tune.abc", "--count", "2"], "'tune.abc' is one file; name a folder for several"),
+        (["compose", "--output", "-", "--formats", "abc,mid"], "one tune in one format"),
+        (["compose", "--output", "-", "--json"], "choose --output - or --json"),
+        (["compose", "--formats", "abc,doc"], "cannot write '.doc'; known are .abc"),
         (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),
         (["extend", "no-such.abc"], "no-such.abc"),
@@ -114,6 +134,8 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
+        (["train", "--corpus", "music21"], "--output must be given, as a flag or in a --config file"),
+        (["train", "--config", "no-such.json"], "the config 'no-such.json' cannot be read"),
         (["evaluate", "--data", "no-such-folder"], "no-such-folder"),
     ],
 )
@@ -152,16 +174,153 @@ def test_a_corpus_that_is_no_music_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "--corpus", "music21"], "the following arguments are required: --output"),
-        (["compose", "--bars", "x"], "argument --bars: invalid int value: 'x'"),
-        (["sing"], "invalid choice: 'sing'"),
+        (["prepare", "--processes", "2"], "prepare: error: Missing option '--corpus'"),
+        (["train", "--corpus", "music21", "--output", "x", "--stage", "all of it"], "is not one of 'all', 'planner'"),
+        (["compose", "--bars", "x"], "Invalid value for '--bars': 'x' is not a valid integer"),
+        (["compose", "--colour", "red"], "No such option '--colour'"),
+        (["rewrite", "tune.abc"], "Missing argument 'BARS'"),
+        (["sing"], "No such command 'sing'"),
+        (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
     ],
 )
 def test_options_that_cannot_be_get_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
+    assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert "--help" in line
+
+
+@pytest.mark.parametrize("command", application.commands.values(), ids=lambda command: command.name)
+def test_every_command_explains_itself_by_examples_it_understands(
+    command: click.Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command.name or "", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert isinstance(command, Command)
+    assert command.examples
+    for line, purpose in command.examples:
+        assert f"  {purpose}:\n    {line}\n" in shown
+        calls = re.split(r"remi-two-stage (?=[a-z])", line)[1:]
+        assert calls
+        for call in calls:
+            understand(re.sub(r" \|? *$|[<>)].*", "", call))
+
+
+def understand(call: str) -> None:
+    """Read the words after `remi-two-stage` without doing what they say."""
+    name, *words = shlex.split(call)
+    application.commands[name].make_context(
+        name, words, parent=click.Context(application, **application.context_settings)
+    )
+
+
+def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--bars", "2", "--seed", "4", "--json"]
+    assert main(["compose", *options, "--count", "2", "--output", str(tmp_path)]) == 0
+    first, second = json.loads(capsys.readouterr().out)["pieces"]
+    assert (first["seed"], second["seed"], first["key"], first["meter"], first["bars"]) == (4, 5, "Dmaj", "6/8", 2)
+    for told in (first, second):
+        abc = Path(told["files"][0])
+        assert abc.read_text(encoding="utf-8") == told["abc"]
+        (piece,) = read_score(abc)
+        assert Plan.of(piece).text(names=True) == told["plan"]["names"]
+    assert main(["plan", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"] == first["plan"]
+    assert main(["tokens", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["<BOS>"] == 2
+
+
+def test_quiet_commands_print_what_was_asked_for_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compose", "--bars", "2", "--seed", "4", "--quiet", "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["plan", "--bars", "2", "--seed", "4", "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert Plan.parse(printed.out, Key("D"), Meter(6, 8)).bar_count == 2
+    assert printed.err == ""
+
+
+def test_tunes_go_through_standard_streams(capfdbinary: pytest.CaptureFixture[bytes], feed: Feed) -> None:
+    assert main(["compose", "--bars", "2", "--seed", "4", "--count", "2", "--output", "-"]) == 0
+    printed = capfdbinary.readouterr()
+    assert b"seed 4" in printed.err
+    assert [line for line in printed.out.splitlines() if line.startswith(b"X:")] == [b"X:1", b"X:2"]
+    first, second = read_abc(printed.out.decode())
+    feed(printed.out)
+    assert main(["extend", "-", "--tune", "2", "--bars", "1", "--seed", "1", "--output", "-"]) == 0
+    (longer,) = read_abc(capfdbinary.readouterr().out.decode())
+    assert longer.bar_count == 3
+    assert longer.note_list()[:3] == second.note_list()[:3] != first.note_list()[:3]
+
+
+@pytest.mark.parametrize("format_name", ["abc", "mid", "musicxml"])
+def test_the_format_of_standard_input_is_recognised(
+    format_name: str, capfdbinary: pytest.CaptureFixture[bytes], feed: Feed
+) -> None:
+    feed(b"D | G A7 | D")
+    options = ["--key", "D", "--seed", "1", "--output", "-", "--formats", format_name]
+    assert main(["realize", "-", *options]) == 0
+    feed(capfdbinary.readouterr().out)
+    assert main(["show", "-"]) == 0
+    assert b"D major, 4/4" in capfdbinary.readouterr().out
+
+
+def test_an_output_with_an_ending_is_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "Tune.MusicXML"
+    assert main(["compose", "--bars", "2", "--seed", "4", "--output", str(path)]) == 0
+    assert read_score(path)[0].bar_count == 2
+    assert [file.name for file in path.parent.iterdir()] == ["Tune.MusicXML"]
+
+
+def test_show_prints_chords_over_bars(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tune.abc"
+    path.write_text(
+        'X:1\nT:Two Bars\nR:reel\nM:4/4\nL:1/8\nQ:1/4=120\nK:G\n"D7"D2|:"G"GABc "Am"A4|"D7"dcBA "G"G2"D7"D2:|\n'
+        "\nX:2\nT:Other\nK:C\nC4|\n"
+    )
+    assert main(["show", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == (
+        "Two Bars\n"
+        "reel, G major, 4/4, 120 beats a minute, 2 bars after a pick-up\n"
+        "\n"
+        "   D7    G    Am   D7   G  D7\n"
+        "1  D2 |: GABc A4 | dcBA G2 D2 :|\n"
+    )
+    assert "tune 1 of 2" in printed.err
+
+
+def test_show_names_the_voices_of_a_hymn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "hymn.abc"
+    path.write_text('X:1\nM:4/4\nL:1/4\nK:F\nV:S\nV:A\n[V:S]"F"FGAB|"C"c4|\n[V:A]CDEF|E4|\n')
+    assert main(["show", str(path)]) == 0
+    assert capsys.readouterr().out == (
+        "F major, 4/4, 2 bars, voices S A\n\n1  F             C\nS  F2 G2 A2 B2 | c8 |]\nA  C2 D2 E2 F2 | E8 |]\n"
+    )
+
+
+def test_the_shell_completes_commands_flags_and_styles() -> None:
+    def completed(*words: str) -> list[str]:
+        completion = ShellComplete(application, {}, "remi-two-stage", "_REMI_TWO_STAGE_COMPLETE")
+        return [item.value for item in completion.get_completions([*words[:-1]], words[-1])]
+
+    assert completed("har") == ["harmonize"]
+    assert completed("compose", "--gr") == ["--greedy"]
+    assert completed("compose", "--style", "slip") == ["slip-jig"]
+    assert completed("train", "--stage", "pl") == ["planner"]
+
+
+def test_completion_prints_a_script_for_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "fish"]) == 0
+    assert "_REMI_TWO_STAGE_COMPLETE=fish_complete" in capsys.readouterr().out
+
+
+def test_a_mistake_of_ours_is_owned_with_exit_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["show", "-"]) == 1
+    *trace, line = capsys.readouterr().err.splitlines()
+    assert trace[0].startswith("Traceback")
+    assert line == "remi-two-stage: this is a mistake of the program (AttributeError), please report it"

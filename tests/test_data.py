@@ -224,7 +224,16 @@ def test_packed_rows_hold_every_piece_whole(tunes: list[CorpusTune]) -> None:
 def test_packing_wastes_little() -> None:
     draw = random.Random(0)
     lengths = [draw.randint(100, 900) for _ in range(5000)]
-    assert 1 - sum(lengths) / (2048 * len(pack(lengths, 2048))) < 0.02
+    assert 1 - sum(lengths) / (2048 * len(pack(lengths, 2048))) < 0.005
+
+
+def test_every_piece_is_packed_once_and_no_row_overflows() -> None:
+    draw = random.Random(1)
+    lengths = [draw.choice((100, 512, 700, 1500, 2048)) for _ in range(300)]
+    rows = pack(lengths, 2048)
+    assert sorted(chain(*rows)) == list(range(300))
+    assert max(sum(lengths[index] for index in row) for row in rows) <= 2048
+    assert pack([5, 4, 3, 3, 3], 9) == [[0, 1], [2, 3, 4]]
 
 
 def test_a_piece_longer_than_a_row_is_refused(tunes: list[CorpusTune]) -> None:

@@ -1,14 +1,18 @@
 """Every example runs as it stands."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.scores.formats import read_score
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 
 
 def test_seed_flow_gives_a_new_chorale_in_the_old_key_and_metre(tmp_path: Path) -> None:
@@ -44,3 +48,16 @@ def test_a_corpus_of_ones_own_becomes_parquet(tune_books: dict[str, list[Path]],
         "validation.parquet",
     ]
     assert "train: 10 tunes" in run.stdout
+
+
+def test_the_space_is_what_hugging_face_expects() -> None:
+    space = EXAMPLES / "space"
+    _, front_matter, _ = (space / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    settings = yaml.safe_load(front_matter)
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    assert settings["sdk"] == "gradio"
+    assert settings["sdk_version"] == pins["gradio"]
+    assert (space / settings["app_file"]).is_file()
+    assert len(settings["short_description"]) <= 60
+    assert (space / "requirements.txt").read_text() == "remi-two-stage[demo]\n"
+    runpy.run_path(str(space / settings["app_file"]))  # defines the page, shows it only as a program

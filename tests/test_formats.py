@@ -47,7 +47,7 @@ def test_reading_is_silent(
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("name", ["tune.pdf", "tune", "tune.mid.gz", ".abc.txt"])
+@pytest.mark.parametrize("name", ["tune.doc", "tune", "tune.mid.gz", ".abc.txt"])
 def test_unknown_endings_are_refused_with_the_known_ones(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("X:1\nK:C\nC|\n")
     with pytest.raises(ScoreFormatError, match=r"cannot read .* known are \.abc, \.abc\.gz, \.musicxml"):

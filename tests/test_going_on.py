@@ -17,9 +17,9 @@ from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.request import Request
 from remi_two_stage.core.vocabulary import VOICE_RANGES
 from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.requests import Request
 from remi_two_stage.scores.formats import read_score
 from remi_two_stage.scores.read_abc import read_abc
 

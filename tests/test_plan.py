@@ -1,6 +1,7 @@
 """Plans as text that a musician reads and types."""
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -32,6 +33,33 @@ def test_names_and_numerals_say_the_same_in_a_key() -> None:
     assert by_name == Plan.parse("I | IV V7 | vi", Key("D"))
     assert by_name.text(names=True) == "D | G A7 | Bm |"
     assert Plan.parse(by_name.text(names=True), Key("D")) == by_name
+
+
+def test_one_bar_is_typed_again_and_the_others_stay() -> None:
+    plan = Plan.parse("|: (V7 1/8) | I | IV / / V7 | I :|", Key("D"))
+    edited = plan.with_bar(2, "Em A7")
+    assert edited.text() == "|: (V7 1/8) | I | ii V7 | I :|"
+    assert edited.bar_texts(names=True) == ["A7", "D", "Em A7", "D"]
+    assert plan.bar_texts() == ["V7", "I", "IV / / V7", "I"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("H7", "there is no chord 'H7'; write a Roman numeral"),
+        ("I V I V I", "has 5 chords or holds for 4 beats; write one a beat at most"),
+        (" ", "no chord is given; write one such as I or D"),
+        ("I | V", "there is no chord '|'"),
+    ],
+)
+def test_a_wrong_bar_is_refused_with_the_reason(typed: str, reason: str) -> None:
+    with pytest.raises(ChordError, match=re.escape(reason)):
+        Plan.parse("I | IV | I", Key("D")).with_bar(1, typed)
+
+
+def test_lines_hold_four_bars_or_end_with_a_repeat() -> None:
+    plan = Plan.parse("|: (V) | I | I | V | I | I | V :| I | I")
+    assert plan.lines() == [[0, 1, 2, 3, 4], [5, 6], [7, 8]]
 
 
 def test_chords_divide_the_beats_earlier_ones_longer() -> None:

@@ -4,18 +4,16 @@ import csv
 import gzip
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from full_disk import largest_file
 
 from remi_two_stage.cli import main
 from remi_two_stage.core.codec import decode
@@ -268,17 +266,6 @@ def test_a_prepared_corpus_is_opened_and_a_changed_one_read_again(reels: Path, t
     grown = load_corpus(tunes, processes=1, progress=False)
     assert grown.folder == first.folder
     assert grown.summary.tunes == 7
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """A disk on which no file can be larger."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
-from remi_two_stage.cli import build_parser
+from remi_two_stage.cli import application
 from remi_two_stage.scores.formats import read_score
 from remi_two_stage.scores.read_abc import read_abc
 
@@ -25,7 +26,9 @@ def test_the_python_lines_compose_a_tune(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_are_understood(command: str) -> None:
-    assert callable(build_parser().parse_args(shlex.split(command)).command)
+    name, *arguments = shlex.split(command, comments=True)
+    parent = click.Context(application, **application.context_settings)
+    assert application.commands[name].make_context(name, arguments, parent).info_name == name
 
 
 def test_the_tune_shown_is_a_tune() -> None:

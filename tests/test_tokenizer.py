@@ -8,10 +8,11 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tunes import kesh_jig
 
 from remi_two_stage.core.codec import decode, encode
-from remi_two_stage.core.errors import RequestError
+from remi_two_stage.core.errors import GrammarError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerConfig
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer, register_auto_classes
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
+from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset
 
 KESH = encode(kesh_jig())
 
@@ -117,3 +118,15 @@ def test_a_music21_score_becomes_its_whole_sequence(tokenizer: REMIABCTokenizer)
     assert tokens[:5] == ["<BOS>", "<time=4/4>", "<key=Cmin>", "<Tempo=100>", "<Bars=9>"]
     assert tokens[5:9] == ["<voice=S>", "<voice=A>", "<voice=T>", "<voice=B>"]
     assert tokenizer.encode(chorale) == [TOKEN_IDS[name] for name in tokens]
+
+
+def test_training_examples_are_what_our_own_training_reads(tokenizer: REMIABCTokenizer) -> None:
+    tune = [TOKEN_IDS[name] for name in KESH]
+    for stage, kind in (("planner", BarChordDataset), ("detail", FullDetailDataset)):
+        (item,) = kind([tune])
+        expected = {name: values.tolist() for name, values in item.items()}
+        assert tokenizer.training_example(tune, stage) == expected
+    with pytest.raises(RequestError, match="there is no stage 'both'; there are planner, detail"):
+        tokenizer.training_example(tune, "both")
+    with pytest.raises(GrammarError, match="token 3"):
+        tokenizer.training_example([*tune[:3], *tune[4:]], "detail")

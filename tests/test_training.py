@@ -7,22 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from full_disk import largest_file
 from safetensors.torch import load_file
+from tiny_runs import TINY
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
-from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
 from remi_two_stage.data.datasets import Item, PackedRows
-from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import Stage, TrainingPlan
-from remi_two_stage.training.stage import new_model, train_stage
-from remi_two_stage.training.trainer import stage_rows, train_two_stage
-
-TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+from remi_two_stage.training.material import find_material
+from remi_two_stage.training.run_folder import last_checkpoint
+from remi_two_stage.training.stage import train_stage
+from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +47,39 @@ def plan(reels: Path, tmp_path: Path) -> TrainingPlan:
     )
 
 
-class RowsWithCtrlC(PackedRows):
-    """Rows during whose ninth reading somebody presses Ctrl-C."""
+class InterruptedRows(PackedRows):
+    """Rows during whose ninth reading somebody presses Ctrl-C, or a batch system ends the job."""
 
-    reads = 0
+    reads, signal = 0, signal.SIGINT
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, index: int | None) -> Item:
         self.reads += 1
         if self.reads == 9:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.signal)
         return super().__getitem__(index)
 
 
 def rows_of(stage: Stage, plan: TrainingPlan) -> tuple[PackedRows, PackedRows]:
-    corpus = load_corpus(plan.corpus, processes=1)
-    return stage_rows(stage, corpus.train, plan, True), stage_rows(stage, corpus.validation, plan, False)
+    material = find_material(plan)
+    rows = material.training_rows(stage, plan), material.held_out_rows(stage, "validation", plan)
+    assert isinstance(rows[0], PackedRows)
+    assert isinstance(rows[1], PackedRows)
+    return rows
+
+
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def trained(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: PackedRows) -> BarPlannerModel:
+    """A stage, trained without joining and recording."""
+    model = new_model(stage, plan)
+    train_stage(stage, plan, model, train, valid)
+    return model.eval()
 
 
 def test_both_stages_end_up_in_one_folder_that_loads(plan: TrainingPlan) -> None:
-    folder = train_two_stage(replace(plan, dtype="bfloat16"))
+    folder = TwoStageTrainer(replace(plan, dtype="bfloat16")).train()
     assert folder == plan.output
     model = TwoStageModel.from_pretrained(folder)
     assert model.dtype == torch.bfloat16
@@ -73,7 +88,7 @@ def test_both_stages_end_up_in_one_folder_that_loads(plan: TrainingPlan) -> None
 
 
 def test_a_single_stage_is_trained_for_comparison_and_composes_by_itself(plan: TrainingPlan) -> None:
-    folder = train_two_stage(replace(plan, stage="single"))
+    folder = TwoStageTrainer(replace(plan, stage="single")).train()
     model = AutoModelForCausalLM.from_pretrained(folder)
     assert isinstance(model, DetailGeneratorModel)
     prompt = ["<BOS>", "<time=6/8>", "<key=Cmaj>", "<Bars=4>", "<voice=M>"]
@@ -84,7 +99,7 @@ def test_a_single_stage_is_trained_for_comparison_and_composes_by_itself(plan: T
 
 
 def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: TrainingPlan) -> None:
-    folder = train_two_stage(plan)
+    folder = TwoStageTrainer(plan).train()
     record = json.loads((folder / "training.json").read_text())
     assert record["command"].startswith(f"remi-two-stage train --corpus {plan.corpus} --output {plan.output} ")
     assert record["seed"] == plan.seed
@@ -98,55 +113,82 @@ def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: T
 def test_every_parameter_changes_and_the_held_out_loss_falls(stage: Stage, plan: TrainingPlan) -> None:
     train, valid = rows_of(stage, plan)
     before = new_model(stage, plan).eval()
-    after = train_stage(stage, plan, train, valid)
+    after = trained(stage, plan, train, valid)
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         assert not torch.equal(old, new), name
     assert mean_loss(after, valid) < mean_loss(before, valid)
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights_as_an_unbroken_one(plan: TrainingPlan, tmp_path: Path) -> None:
+@pytest.fixture
+def unbroken(plan: TrainingPlan, tmp_path: Path) -> tuple[TrainingPlan, BarPlannerModel]:
+    """A run with dropout, whose random state has to be kept, and what it ends with when nothing happens."""
     plan = replace(plan, planner_epochs=6, dropout=0.1, max_length=512)
+    return plan, trained("planner", replace(plan, output=tmp_path / "unbroken"), *rows_of("planner", plan))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_goes_on_to_the_same_weights_as_an_unbroken_one(
+    number: signal.Signals, unbroken: tuple[TrainingPlan, BarPlannerModel]
+) -> None:
+    plan, expected = unbroken
     train, valid = rows_of("planner", plan)
-    unbroken = train_stage("planner", replace(plan, output=tmp_path / "unbroken"), train, valid)
+    stopped = InterruptedRows(train.pieces, plan.max_length)
+    stopped.signal = number
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
-        train_stage("planner", plan, RowsWithCtrlC(train.pieces, plan.max_length), valid)
-    resumed = train_stage("planner", plan, train, valid)
-    for (name, expected), found in zip(unbroken.named_parameters(), resumed.parameters(), strict=True):
-        assert torch.equal(expected, found), name
+        trained("planner", plan, stopped, valid)
+    assert same(expected, trained("planner", plan, train, valid))
+
+
+def test_a_full_disk_stops_a_run_with_one_line_and_costs_no_more_than_the_steps_since(
+    unbroken: tuple[TrainingPlan, BarPlannerModel],
+) -> None:
+    plan, expected = unbroken
+    train, valid = rows_of("planner", plan)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        trained("planner", plan, InterruptedRows(train.pieces, plan.max_length), valid)
+    (kept,) = (plan.run_folder / "planner").glob("checkpoint-*")
+    for size in (60_000, 200_000):  # the weights do not fit, then those fit and the optimizer's state does not
+        with (
+            largest_file(size),
+            pytest.raises(CheckpointError, match=r"cannot be written: .* make room"),
+        ):
+            trained("planner", plan, train, valid)
+        assert last_checkpoint(plan.run_folder / "planner") == kept
+    assert same(expected, trained("planner", plan, train, valid))
 
 
 def test_a_finished_run_is_not_trained_again(plan: TrainingPlan) -> None:
-    weights = train_two_stage(plan) / "run" / "detail" / "finished" / "model.safetensors"
+    weights = TwoStageTrainer(plan).train() / "run" / "detail" / "finished" / "model.safetensors"
     written = weights.stat().st_mtime_ns
-    assert train_two_stage(plan) == plan.output
+    assert TwoStageTrainer(plan).train() == plan.output
     assert weights.stat().st_mtime_ns == written
 
 
 def test_one_stage_can_be_trained_at_a_time(plan: TrainingPlan) -> None:
-    planner = train_two_stage(replace(plan, stage="planner"))
+    planner = TwoStageTrainer(replace(plan, stage="planner")).train()
     assert planner == plan.output / "run" / "planner" / "finished"
     assert not (plan.output / "model.safetensors").exists()
-    assert train_two_stage(replace(plan, stage="detail")) == plan.output
+    assert TwoStageTrainer(replace(plan, stage="detail")).train() == plan.output
     joined, alone = load_file(plan.output / "model.safetensors"), load_file(planner / "model.safetensors")
     assert all(torch.equal(joined[f"planner.{name}"], weight) for name, weight in alone.items())
 
 
 def test_another_run_in_the_same_folder_is_refused(plan: TrainingPlan) -> None:
-    train_two_stage(replace(plan, stage="planner"))
+    TwoStageTrainer(replace(plan, stage="planner")).train()
     with pytest.raises(CheckpointError, match=r"other arguments \(seed 0, now 1\); give the same ones"):
-        train_two_stage(replace(plan, seed=1))
+        TwoStageTrainer(replace(plan, seed=1)).train()
 
 
 def test_a_missing_corpus_leaves_nothing_behind(plan: TrainingPlan, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="there is no corpus"):
-        train_two_stage(replace(plan, corpus=str(tmp_path / "missing")))
+        TwoStageTrainer(replace(plan, corpus=str(tmp_path / "missing"))).train()
     assert not plan.output.exists()
 
 
 def test_an_output_that_is_a_file_is_refused(plan: TrainingPlan, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match=r"nothing can be written to .*file'"):
-        train_two_stage(replace(plan, output=tmp_path / "file"))
+        TwoStageTrainer(replace(plan, output=tmp_path / "file")).train()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby, pairwise
 
@@ -40,7 +40,7 @@ class Value:
     window: int | None
     tuplet: str = ""
     broken: str = ""
-    notes: Sequence[Sounding] = ()
+    notes: list[Sounding] = field(default_factory=list)
 
 
 def break_rhythm(values: Sequence[Value], bar_start: int) -> None:

@@ -18,6 +18,11 @@ from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 
 VOCABULARY_SIZE = len(token_names())
+_LARGEST = {
+    "vocab_size": 1 << 20, "hidden_size": 1 << 16, "intermediate_size": 1 << 18, "num_hidden_layers": 1000,
+    "num_attention_heads": 1000, "max_rel_dist": 1 << 20,
+}  # fmt: skip
+"""A config may come from a stranger: building a million layers takes hours, even without their weights."""
 
 
 def default_bar_tokens() -> dict[str, list[int]]:
@@ -98,18 +103,10 @@ class RelativeTransformerConfig(PreTrainedConfig):
         return self.hidden_size // max(1, self.num_attention_heads)
 
     def validate_architecture(self) -> None:
-        """Reject sizes that are not positive, and a width that the heads do not divide; `@strict` calls this."""
-        sizes = (
-            "vocab_size",
-            "hidden_size",
-            "intermediate_size",
-            "num_hidden_layers",
-            "num_attention_heads",
-            "max_rel_dist",
-        )
-        for name in sizes:
-            if getattr(self, name) < 1:
-                raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        """Reject sizes that nobody trains, and a width that the heads do not divide; `@strict` calls this."""
+        for name, largest in _LARGEST.items():
+            if not 1 <= getattr(self, name) <= largest:
+                raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 1 and at most {largest}")
         if self.hidden_size % self.num_attention_heads:
             raise RequestError(
                 f"hidden_size ({self.hidden_size}) is not a multiple of num_attention_heads "
@@ -142,6 +139,14 @@ class RelativeTransformerConfig(PreTrainedConfig):
                     f"{name} has {coordinate!r}: {numbers}; it maps {', '.join(COORDINATES)} to periods of 2 or more"
                 )
         return sum(map(len, periods.values()))
+
+    def validate_bar_tokens(self) -> None:
+        """Reject blocks of ids beyond every vocabulary, which tables are made for; `@strict` calls this."""
+        for kind, ids in (self.bar_tokens or {}).items():
+            if kind != "meter_lengths" and not (len(ids) == 2 and 0 <= ids[0] <= ids[1] <= _LARGEST["vocab_size"]):
+                raise RequestError(
+                    f"bar_tokens has {kind!r}: {ids}; it gives the first id and the one past the last, of a vocabulary"
+                )
 
     def validate_dropout(self) -> None:
         """Reject a dropout outside [0, 1); `@strict` calls this."""

@@ -9,7 +9,9 @@
     ├── ChordError                a chord or a chord plan that cannot be understood
     ├── RequestError              an argument out of range: a metre, a key, a number of bars, a style, a seed
     ├── CheckpointError           a model folder that is missing, incomplete or of another kind
-    └── CorpusError               a corpus that is missing or has nothing to learn from
+    ├── HubError                  the Hub cannot be reached, or refuses
+    ├── CorpusError               a corpus that is missing or has nothing to learn from
+    └── MissingExtraError         something asked for needs a package of an extra that is not installed
 
 Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column,
 bar) stands in front of it and is kept in `place` for programs.
@@ -18,6 +20,8 @@ bar) stands in front of it and is kept in `place` for programs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+
+from .text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,9 @@ class RemiError(Exception):
         self.place = place or Place()
 
     def __str__(self) -> str:
+        """Place and message; what a file has put into them cannot steer a terminal."""
         place = str(self.place)
-        return f"{place}: {self.message}" if place else self.message
+        return visible(f"{place}: {self.message}" if place else self.message)
 
     def at(self, **where: str | int | None) -> RemiError:
         """Fill in the parts of the place that are still unknown, and return the error itself, ready to be raised."""
@@ -100,5 +105,13 @@ class CheckpointError(RemiError):
     """A model folder that is missing, incomplete or of another kind."""
 
 
+class HubError(RemiError):
+    """The Hub cannot be reached, or refuses."""
+
+
 class CorpusError(RemiError):
     """A corpus that is missing or has nothing to learn from."""
+
+
+class MissingExtraError(RemiError, ImportError):
+    """Something asked for needs a package of an extra that is not installed; the message has the command that does."""

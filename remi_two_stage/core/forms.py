@@ -6,7 +6,7 @@
                before it with theirs: what comes later is read before what comes earlier is written
     melody     globals, `<Context>`, the first voice's bars over unknown chords, `<Detail>`, then the plan
 
-All functions take token names of a grammatical sequence, and return such.
+Functions take token names of a grammatical sequence, and return such; those that say what is learnt take token ids.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from .errors import RequestError
+from .grammar import Form, Grammar
+from .vocabulary import DETAIL
+
+IGNORED = -100
+"""Label of a token that bears no loss."""
 
 _GLOBALS = ("<BOS>", "<Style=", "<time=", "<key=", "<Tempo=", "<Bars=", "<voice=")
 _HEADER = ("<PhraseStart>", "<RepeatStart>", "<Ending=", "<time=", "<key=", "<BarStart>")
@@ -80,6 +85,11 @@ def detail_sequence(tokens: Sequence[str]) -> list[str]:
     return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[first_bar(tokens) :]]
 
 
+def up_to_detail(sequence: Sequence[str]) -> list[str]:
+    """What is given of a sequence: all up to `<Detail>`, which is the last token returned."""
+    return list(sequence[: sequence.index("<Detail>") + 1])
+
+
 def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
     """The form "infilling" of a piece in the form "full".
 
@@ -130,3 +140,31 @@ def in_voice_order(tokens: Sequence[str], voices: Sequence[str]) -> list[str]:
     order = [written.index(voice) for voice in voices]
     moved = chain.from_iterable(bar.tokens(order) for bar in bars)
     return [*names[: -len(written)], *(names[index - len(written)] for index in order), *moved, "<EOS>"]
+
+
+def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
+    """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by what stands before
+    `<Detail>`.
+
+    Raises:
+        GrammarError: a token that may not stand where it does.
+    """
+    grammar = Grammar(form)
+    sampled = []
+    for token in token_ids:
+        sampled.append(grammar.forced() is None)
+        grammar.advance(token)
+    if DETAIL in token_ids:
+        given = token_ids.index(DETAIL) + 1
+        sampled[:given] = [False] * given
+    return sampled
+
+
+def labels_of(token_ids: Sequence[int], form: Form) -> list[int]:
+    """What is learnt of a sequence: the ids where a token was sampled, `IGNORED` elsewhere; models shift them.
+
+    Raises:
+        GrammarError: a token that may not stand where it does.
+    """
+    sampled = sampled_tokens(token_ids, form)
+    return [token if is_sampled else IGNORED for token, is_sampled in zip(token_ids, sampled, strict=True)]

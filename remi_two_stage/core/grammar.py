@@ -74,6 +74,7 @@ _UNKNOWN_CHORD = token_id("Chord", "unk")
 _KNOWN_CHORD = range(CHORD.start, _UNKNOWN_CHORD)
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
+_MELODY = token_id("voice", "M")
 _LINES = frozenset(token_id("voice", name) for name in ("M", "S", "A", "T", "B"))
 """Voices that, when composed, have one note at a time."""
 _UNLIMITED = 1 << 30
@@ -198,7 +199,7 @@ class Grammar:
             token = yield (VOICE,)
         while token in VOICE:
             self._voices.append(token)
-            self._structure.has_parts = len(self._voices) > 1
+            self._structure.has_parts = self._voices != [_MELODY]
             others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
             token = yield (*others, *(only(CONTEXT) if self.form == "melody" else self._header_choice()))
         self._sounding = {voice: {} for voice in self._voices}

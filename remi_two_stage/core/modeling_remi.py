@@ -15,6 +15,7 @@ Conventions
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, Self
 
 import torch
@@ -42,6 +43,7 @@ from .coordinates_remi import BarReader
 from .errors import CheckpointError, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import Form
+from .loading_remi import check_weights, hub_arguments, refuse_pickles, stored_model_type, stored_shapes
 from .vocabulary import AFTER, CONTEXT
 
 
@@ -124,30 +126,16 @@ class RemiPreTrainedModel(PreTrainedModel):
             OSError: there is no such folder or repository, or it has no safetensors file.
         """
         source, own = pretrained_model_name_or_path, cls.config_class.model_type
-        if source is not None and (stored := _stored_model_type(source, kwargs)) != own:
-            raise CheckpointError(
-                f"{source} holds a model of type {stored!r}, {cls.__name__} is of type {own!r}; "
-                "load one stage with AutoModelForCausalLM, both with AutoModel"
-            )
+        if source is not None:
+            refuse_pickles(source, kwargs)
+            if (stored := stored_model_type(source, kwargs)) != own:
+                raise CheckpointError(
+                    f"{source} holds a model of type {stored!r}, {cls.__name__} is of type {own!r}; "
+                    "load one stage with AutoModelForCausalLM, both with AutoModel"
+                )
+            check_weights(cls, source, kwargs)
         kwargs.setdefault("use_safetensors", True)
-        model, info = super().from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
-        if info["missing_keys"] and source is not None:
-            missing = sorted(info["missing_keys"])
-            raise CheckpointError(
-                f"{source} lacks {len(missing)} of the weights of {cls.__name__}, such as {missing[0]}; "
-                "save the model again with save_pretrained"
-            )
-        return (model, info) if output_loading_info else model
-
-
-def _stored_model_type(source: Any, kwargs: dict[str, Any]) -> str | None:
-    """The model type that the config at a folder or repository names."""
-    hub_arguments = {name: kwargs[name] for name in _HUB_ARGUMENTS if name in kwargs}
-    stored: str | None = PreTrainedConfig.get_config_dict(source, **hub_arguments)[0].get("model_type")
-    return stored
-
-
-_HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
+        return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
 
 
 class RelativeTransformerDecoder(RemiPreTrainedModel):
@@ -234,14 +222,29 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
     def from_pretrained(
         cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
     ) -> Any:
-        """As in the base class; a stage also loads out of a folder that holds both, with the config it has there."""
+        """As in the base class; a stage also loads out of a folder that holds both, with the config it has there.
+
+        Such a folder may have a subfolder for each stage with its config alone, for
+        `AutoModelForCausalLM.from_pretrained(folder, subfolder="planner")`: its weights are those of the folder.
+        """
         source = pretrained_model_name_or_path
-        if source is None or _stored_model_type(source, kwargs) != TwoStageConfig.model_type:
+        name = cls.config_class.base_config_key.removesuffix("_config")
+        config = None
+        if source is not None:
+            refuse_pickles(source, kwargs)
+            is_config_alone = kwargs.get("subfolder") == name and stored_shapes(source, kwargs) is None
+            if is_config_alone:
+                kwargs = {key: value for key, value in kwargs.items() if key != "subfolder"}
+                config = kwargs.pop("config", None)
+        if source is None or stored_model_type(source, kwargs) != TwoStageConfig.model_type:
             return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
         if kwargs.get("config") is not None:
             raise RequestError(f"{source} holds both stages and their configs, and a config was given; leave it out")
+        if config is not None:
+            kwargs["config"] = TwoStageConfig.from_pretrained(source, **hub_arguments(kwargs))
+            setattr(kwargs["config"], cls.config_class.base_config_key, config)
         both, info = TwoStageModel.from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
-        model = getattr(both, cls.config_class.base_config_key.removesuffix("_config"))
+        model = getattr(both, name)
         return (model, info) if output_loading_info else model
 
     @can_return_tuple
@@ -396,6 +399,17 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
             plan_attentions=plan.attentions,
             attentions=detail.attentions,
         )
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+        """Push a whole repository: model, code, tokenizer, pipeline, example and card (`hub.push_model`).
+
+        Without the package, that is for who has this code from a repository, it is as in transformers.
+        """
+        try:
+            hub = import_module("remi_two_stage.hub")
+        except ImportError:
+            return super().push_to_hub(repo_id, **kwargs)
+        return hub.push_model(self, repo_id, **kwargs)
 
     @property
     def vocab_size(self) -> int:

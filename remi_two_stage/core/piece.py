@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from importlib import import_module
 from itertools import zip_longest
 
 from .errors import RequestError, ScoreError
+from .text import printable
 
 TICKS_PER_QUARTER = 24
 TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
@@ -245,6 +247,8 @@ class Bar:
 class Piece:
     """A score: voices by name from high to low, and bars that hold every voice's notes.
 
+    Title, style and metadata are kept as `printable` has them.
+
     Attributes:
         voices: Names, unique: "M" for a lone melody, "S", "A", "T", "B" for four parts, "V1" ... for others.
         bars: In written order; at least one.
@@ -268,6 +272,9 @@ class Piece:
     losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
+        object.__setattr__(self, "style", self.style and printable(self.style))
+        object.__setattr__(self, "metadata", tuple((name, printable(text)) for name, text in self.metadata))
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
             raise ScoreError(
                 f"a piece needs bars and differently named voices; "
@@ -355,6 +362,15 @@ class Piece:
             bars += _closed(self.bars[first:end])
             _check_playable(len(bars), "bars")
         return replace(self, bars=tuple(bars), part_order=())
+
+    def _repr_html_(self) -> str | None:
+        """Score and player for a notebook, where the rest of the package and its extra `render` are installed."""
+        try:
+            notebook = import_module("remi_two_stage.scores.notebook")
+        except ImportError:
+            return None
+        shown: str | None = notebook.notebook_html(self)
+        return shown
 
     def _parts_in_order(self) -> Iterator[tuple[int, int]]:
         """First bar and the one after the last of each part in playing order; what precedes the first part leads in."""

@@ -80,33 +80,62 @@ class Plan:
         Args:
             names: Chord names in the plan's key instead of Roman numerals.
         """
-        lines, line, count = [], "", 0
         bars = self.skeleton.bars
-        for index, bar in enumerate(bars):
-            line += _left_sign(bar, line) + self._bar_text(bar, names)
-            count += not bar.is_pickup
-            closes = bar.repeat_end or bar.ending_end
-            if closes or index + 1 == len(bars) or count == _PHRASE_BARS:
-                lines.append(line + (" :|" if bar.repeat_end else " ||" if bar.ending_end else " |"))
-                line, count = "", 0
+        lines = []
+        for line in self.lines():
+            shown = ""
+            for index in line:
+                shown += _left_sign(bars[index], shown) + self._bar_text(bars[index], names)
+            last = bars[line[-1]]
+            lines.append(shown + (" :|" if last.repeat_end else " ||" if last.ending_end else " |"))
         return "\n".join(lines)
+
+    def lines(self) -> list[list[int]]:
+        """Indices of the bars on each line: four bars, or up to a repeat sign."""
+        lines: list[list[int]] = [[]]
+        for index, bar in enumerate(self.skeleton.bars):
+            lines[-1].append(index)
+            count = sum(not self.skeleton.bars[place].is_pickup for place in lines[-1])
+            if bar.repeat_end or bar.ending_end or count == _PHRASE_BARS:
+                lines.append([])
+        return [line for line in lines if line]
+
+    def bar_texts(self, names: bool = False) -> list[str]:
+        """The chords of each bar as `with_bar` takes them: those of `text`, without the signs around them."""
+        return [" ".join(self._items(bar, names)) for bar in self.skeleton.bars]
+
+    def with_bar(self, index: int, text: str) -> Plan:
+        """This plan with the chords of one bar as a person types them, as numerals or names.
+
+        Raises:
+            ChordError: a chord that does not exist, none at all, or more than the bar has beats.
+        """
+        bars = list(self.skeleton.bars)
+        bar = bars[index]
+        if not (items := text.split()):
+            raise ChordError(f"no chord is given; write one such as I or {chord_name('I', self.skeleton.key)}")
+        beats = _beats(bar.offset, bar.length, bar.meter)
+        bars[index] = replace(bar, chords=tuple(_placed(items, beats, self.skeleton.key)))
+        return Plan(replace(self.skeleton, bars=tuple(bars)))
 
     def __str__(self) -> str:
         return self.text()
 
     def _bar_text(self, bar: Bar, names: bool) -> str:
+        items = self._items(bar, names)
+        return _in_parentheses(bar, items) if bar.is_pickup else " ".join(items)
+
+    def _items(self, bar: Bar, names: bool) -> list[str]:
+        """The chords of a bar and the beats that hold them, as typed."""
         slots = _beats(bar.offset, bar.length, bar.meter)
         items = ["/"] * len(slots)
-        places = []
         for chord in bar.chords:
             place = max(index for index, onset in enumerate(slots) if onset <= chord.onset)
             items[place] = self._item(chord.label, names)
-            places.append(place)
         items[0] = _UNKNOWN if items[0] == "/" else items[0]
         sounding = [index for index, item in enumerate(items) if item != "/"]
-        if sounding == _division(len(sounding), len(slots)):
-            items = [items[index] for index in sounding]
-        return _in_parentheses(bar, items) if bar.is_pickup else " ".join(items)
+        is_divided = sounding == _division(len(sounding), len(slots))
+        return [items[index] for index in sounding] if is_divided else items
 
     def _item(self, label: str, names: bool) -> str:
         if label == UNKNOWN_CHORD:

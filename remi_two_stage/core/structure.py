@@ -71,7 +71,7 @@ class Structure:
         total: Bars asked for by `<Bars=>`; None if it is absent.
         offset: Metrical position at which the current bar starts, in ticks.
         length: Ticks in the current bar.
-        has_parts: Whether several voices sing; their first repeat is to be opened by a sign.
+        has_parts: Whether voices are named, more or others than M alone; their first repeat is to be opened by a sign.
         beat_length: Ticks in a beat of the current metre.
     """
 

@@ -11,22 +11,30 @@ Conventions
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal
 
-from tokenizers import Regex, Tokenizer
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Sequence, Split, WhitespaceSplit
 from transformers import AutoTokenizer, TokenizersBackend
 
 from .codec import encode
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import RequestError, ScoreFormatError
+from .forms import detail_sequence, extract_chord_sequence, labels_of
+from .grammar import Form, check_grammar
 from .piece import Piece
 from .vocabulary import TOKEN_IDS
 
 MAX_LENGTH = 4096
 """Tokens beyond which transformers warns; `max_position_embeddings` of the models."""
+
+
+_SEQUENCES: dict[str, tuple[Form, Callable[[list[str]], list[str]]]] = {
+    "planner": ("plan", extract_chord_sequence),
+    "detail": ("detail", detail_sequence),
+}
 
 
 class REMIABCTokenizer(TokenizersBackend):
@@ -49,7 +57,9 @@ class REMIABCTokenizer(TokenizersBackend):
         **kwargs: Any,
     ) -> None:
         self._tokenizer = Tokenizer(WordLevel(vocab or TOKEN_IDS, unk_token=str(unk_token)))
-        self._tokenizer.pre_tokenizer = Sequence([WhitespaceSplit(), Split(Regex("<[^<>]*>"), "isolated")])
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex("<[^<>]*>"), "isolated")]
+        )
         kwargs.setdefault("model_max_length", MAX_LENGTH)
         kwargs.setdefault("padding_side", "right")
         super().__init__(unk_token=unk_token, pad_token=pad_token, bos_token=bos_token, eos_token=eos_token, **kwargs)
@@ -74,6 +84,25 @@ class REMIABCTokenizer(TokenizersBackend):
         """Token text, a list of token names, a `Piece` or a music21 Score -> ids; arguments as in transformers."""
         tokens = text if isinstance(text, str | list | tuple) else self.tokenize(text)
         return super().encode(tokens if isinstance(tokens, str) else " ".join(tokens), *args, **kwargs)
+
+    def training_example(self, tune: Sequence[int], stage: Literal["planner", "detail"]) -> dict[str, list[int]]:
+        """What a stage learns of a tune: `input_ids` in the stage's form, and `labels` for `Trainer`.
+
+        Labels are -100 where the grammar leaves no choice, and in what is given to the stage.
+
+        Args:
+            tune: Token ids of the whole tune, as `encode` gives them for a piece: the column `tokens` of a corpus.
+
+        Raises:
+            RequestError: no such stage.
+            GrammarError: the tune is not in the form "full".
+        """
+        if stage not in _SEQUENCES:
+            raise RequestError(f"there is no stage {stage!r}; there are {', '.join(_SEQUENCES)}")
+        check_grammar(tune, "full")
+        form, sequence_of = _SEQUENCES[stage]
+        ids = [TOKEN_IDS[name] for name in sequence_of(self.convert_ids_to_tokens(list(tune)))]
+        return {"input_ids": ids, "labels": labels_of(ids, form)}
 
 
 def _as_piece(music: Any) -> Piece:

@@ -9,6 +9,7 @@ Conventions
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import accumulate
@@ -260,8 +261,10 @@ class _VoiceWriter:
         symbols = self._symbols(bar)
         cuts = {0, bar.length, *onsets, *symbols, *(note.end - start for note in notes if note.end < end)}
         values = note_values(sorted(cuts), bar)
-        for value in values:
-            value.notes = sorted((note for note in notes if _sounds_at(note, start + value.start)), key=_low_to_high)
+        times = [start + value.start for value in values]
+        for note in sorted(notes, key=_low_to_high):
+            for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
+                value.notes.append(note)
         break_rhythm(values, start)
         text = []
         for last, value in zip([None, *values], values, strict=False):
@@ -290,10 +293,6 @@ class _VoiceWriter:
         octaves = note.octave - _MIDDLE_C_OCTAVE
         letter = note.letter.lower() if octaves > 0 else note.letter
         return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
-
-
-def _sounds_at(note: Sounding, time: int) -> bool:
-    return note.start <= time < note.end
 
 
 def _low_to_high(note: Sounding) -> tuple[int, int]:

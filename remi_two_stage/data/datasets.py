@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import random
 from array import array
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import ClassVar
 
 import torch
@@ -23,33 +23,13 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ..core.errors import CorpusError, RequestError
-from ..core.forms import in_voice_order, infilling_sequence, melody_sequence, voices_of
-from ..core.grammar import Form, Grammar, check_grammar
-from ..core.vocabulary import DETAIL, IDS, PAD, TOKEN_IDS, token_names
+from ..core.forms import IGNORED, in_voice_order, infilling_sequence, labels_of, melody_sequence, voices_of
+from ..core.grammar import Form, check_grammar
+from ..core.vocabulary import BOS, EOS, IDS, PAD, TOKEN_IDS, token_names
 from .crop import SEQUENCE_OF
-
-IGNORED = -100
-"""Label of a token that bears no loss."""
+from .plans import with_plan
 
 Item = dict[str, torch.Tensor]
-
-
-def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
-    """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by what stands before
-    `<Detail>`.
-
-    Raises:
-        GrammarError: a token that may not stand where it does.
-    """
-    grammar = Grammar(form)
-    sampled = []
-    for token in token_ids:
-        sampled.append(grammar.forced() is None)
-        grammar.advance(token)
-    if DETAIL in token_ids:
-        given = token_ids.index(DETAIL) + 1
-        sampled[:given] = [False] * given
-    return sampled
 
 
 class StageDataset(Dataset[Item]):
@@ -97,8 +77,17 @@ class StageDataset(Dataset[Item]):
         tune, form = self._items[index]
         sequence, form = self._sequence(self._names(tune), form, draw)
         ids = [token for token in (TOKEN_IDS[name] for name in sequence) if token not in omitted]
-        input_ids = torch.tensor(ids)
-        return {"input_ids": input_ids, "labels": input_ids.where(torch.tensor(sampled_tokens(ids, form)), IGNORED)}
+        return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, form))}
+
+    @property
+    def tune_of(self) -> list[int]:
+        """The index of the tune that each item is made of."""
+        return [tune for tune, _ in self._items]
+
+    @property
+    def tunes(self) -> Sequence[Sequence[int]]:
+        """Token ids of each tune in the form "full"."""
+        return self._tunes
 
     def _names(self, tune: int) -> list[str]:
         names = token_names()
@@ -159,11 +148,22 @@ class FullDetailDataset(StageDataset):
         infilling: float = 0.0,
         voice_orders: float = 0.0,
     ) -> None:
+        self._plans: Mapping[int, Sequence[int]] = {}
         super().__init__(tunes, omit_globals, seed)
         _check_probability("infilling", infilling)
         _check_probability("voice_orders", voice_orders)
         self._infilling = infilling
         self._voice_orders = voice_orders
+
+    def set_plans(self, plans: Mapping[int, Sequence[int]]) -> None:
+        """Show some tunes, by index, over other chords: those of a plan (token ids, form "plan") with the same bars. An
+        item may so be somewhat longer or shorter than `lengths` says.
+        """
+        self._plans = plans
+
+    def _names(self, tune: int) -> list[str]:
+        names = super()._names(tune)
+        return with_plan(names, self._plans[tune]) if tune in self._plans else names
 
     def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
         if draw.random() < self._voice_orders:
@@ -198,7 +198,7 @@ def _with_a_voice_first(names: list[str], draw: random.Random) -> list[str]:
 
 
 class PackedRows(Dataset[Item]):
-    """Rows of at most `row_length` tokens, each made of whole pieces of a dataset by best fit.
+    """Rows of at most `row_length` tokens, each made of whole pieces of a dataset (`pack`).
 
     Items are {"input_ids", "labels", "position_ids"}, int64 [up to row_length]. Which pieces share a row depends on
     their lengths alone.
@@ -231,27 +231,65 @@ class PackedRows(Dataset[Item]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Item:
-        items = [self.pieces[piece] for piece in self.rows[index]]
-        positions = [torch.arange(len(item["input_ids"])) for item in items]
-        row = {name: torch.cat([item[name] for item in items]) for name in ("input_ids", "labels")}
-        return row | {"position_ids": torch.cat(positions)}
+    def __getitem__(self, index: int | None) -> Item:
+        """A row; that of index None bears no loss, for the one of several processes that has no row left."""
+        return NO_ROW if index is None else joined(self.pieces[piece] for piece in self.rows[index])
+
+
+def joined(items: Iterable[Item]) -> Item:
+    """Items one behind the other in one row."""
+    pieces = list(items)
+    row = {name: torch.cat([piece[name] for piece in pieces]) for name in ("input_ids", "labels")}
+    return row | {"position_ids": torch.cat([torch.arange(len(piece["input_ids"])) for piece in pieces])}
+
+
+NO_ROW: Item = {
+    "input_ids": torch.tensor([BOS, EOS]),
+    "labels": torch.tensor([IGNORED, IGNORED]),
+    "position_ids": torch.arange(2),
+}
+"""A row without labels."""
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Indices of `lengths` in rows whose sums are at most `capacity`: best-fit decreasing, n log n."""
-    rows: list[list[int]] = []
-    room: list[tuple[int, int]] = []
-    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
-        tightest = bisect_left(room, (lengths[index], 0))
-        if tightest == len(room):
-            rows.append([])
-            free, row = capacity, len(rows) - 1
-        else:
-            free, row = room.pop(tightest)
-        rows[row].append(index)
-        insort(room, (free - lengths[index], row))
+    """Indices of `lengths` in rows whose sums are at most `capacity`: each row takes the longest piece left, and those
+    of the others that fill it best (minimum bin slack, Gupta and Ho 1999).
+    """
+    left: dict[int, list[int]] = {}
+    for index in reversed(range(len(lengths))):
+        left.setdefault(lengths[index], []).append(index)
+    rows = []
+    while left:
+        longest = max(left)
+        counts = {length: len(left[length]) - (length == longest) for length in sorted(left, reverse=True)}
+        row = [longest, *_best_filling(counts, capacity - longest)]
+        rows.append([left[length].pop() for length in row])
+        for length in set(row):
+            if not left[length]:
+                del left[length]
     return rows
+
+
+def _best_filling(counts: Mapping[int, int], room: int) -> list[int]:
+    """Lengths, each at most as often as there are of it, whose sum comes nearest to `room` from below.
+
+    Sums that can be reached are the bits of one number.
+    """
+    reached, steps = 1, [(0, 1)]
+    fitting = {length: min(count, room // length) for length, count in counts.items() if length <= room}
+    for length in chain.from_iterable(map(repeat, fitting, fitting.values())):
+        more = (reached | reached << length) & ((1 << room + 1) - 1)
+        if more != reached:
+            reached = more
+            steps.append((length, reached))
+        if reached >> room:
+            break
+    total, taken = reached.bit_length() - 1, []
+    for (length, _), (_, before) in zip(reversed(steps[1:]), reversed(steps[:-1]), strict=True):
+        if not before >> total & 1:
+            taken.append(length)
+            total -= length
+    return taken
 
 
 def collate(items: Sequence[Item]) -> Item:
@@ -264,6 +302,8 @@ def collate(items: Sequence[Item]) -> Item:
     if "position_ids" not in items[0]:
         lengths = torch.tensor([[len(item["input_ids"])] for item in items])
         return batch | {"attention_mask": (torch.arange(length) < lengths).long()}
+    if "place" in items[0]:
+        batch["place"] = torch.stack([item["place"] for item in items])
     # The padding counts from 0 again and so is one more sequence, which no other sees.
     positions = [torch.cat([item["position_ids"], torch.arange(length - len(item["position_ids"]))]) for item in items]
     return batch | {"position_ids": torch.stack(positions)}

@@ -36,7 +36,7 @@ from .files import MUSIC21, FoundFiles, find_files
 from .shards import Shard, plan_shards, prepare_shard, reading_code
 from .summary import Summary
 
-_SHARDS, _LOCK = "shards", ".lock"
+SHARDS, _LOCK = "shards", ".lock"
 _HAS_MASKS = hasattr(signal, "pthread_sigmask")
 _WAITING = 2
 """Shards handed out a process, so that none is idle and none of the work list is held twice."""
@@ -108,11 +108,11 @@ def prepare_files(
         with _written_to(folder), _claimed(folder):
             corpus = _opened(folder, key)
             if corpus is None:
-                shards, unusable = plan_shards(found.files, folder / _SHARDS, augment)
+                shards, unusable = plan_shards(found.files, folder / SHARDS, augment)
                 _prepare_shards(shards, processes, progress)
                 paths = [shard.path for shard in shards]
                 corpus = assemble(paths, [*found.rejected, *unusable], folder, name, key, hold_out)
-            shutil.rmtree(folder / _SHARDS)
+            shutil.rmtree(folder / SHARDS)
     if not corpus.summary.tunes:
         reasons = ", ".join(f"{reason} ({number})" for reason, number in corpus.summary.rejected.most_common(3))
         raise CorpusError(f"no tune of {name} can be used: {reasons or 'its files are empty'}")
@@ -126,7 +126,7 @@ def _written_to(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        done = len(list((folder / _SHARDS).glob("*.parquet")))
+        done = len(list((folder / SHARDS).glob("*.parquet")))
         kept = f"{done} parts are done and kept there, the same command goes on with them; " if done else ""
         raise CorpusError(f"{str(folder)!r} cannot be written: {why}; {kept}make room or name another folder") from None
 
@@ -143,10 +143,10 @@ def _claimed(folder: Path) -> Iterator[None]:
     except FileExistsError:
         raise RequestError(f"the output {str(folder)!r} is a file; name a folder") from None
     holds = {path.name for path in folder.iterdir()}
-    if holds and not holds & {SUMMARY, _SHARDS, _LOCK}:
+    if holds and not holds & {SUMMARY, SHARDS, _LOCK}:
         raise RequestError(f"the output {str(folder)!r} is not empty and holds no prepared corpus; name another folder")
     with FileLock(folder / _LOCK):
-        (folder / _SHARDS).mkdir(exist_ok=True)
+        (folder / SHARDS).mkdir(exist_ok=True)
         yield
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 
 from ..composer import Composer
 from ..core.configuration_remi import VOCABULARY_SIZE
@@ -22,6 +21,7 @@ from ..data.datasets import IGNORED, BarChordDataset, FullDetailDataset, PackedR
 from ..data.preparation import load_corpus
 from ..data.stages import stage_dataset
 from .ngrams import NgramModel
+from .sums import HeldOut, token_sums
 
 NGRAM_ORDERS = {"unigram": 1, "bigram": 2, "5-gram": 5}
 ROWS_AT_ONCE = 4
@@ -79,20 +79,22 @@ def compare_likelihood(model_folder: str | Path, corpus: str | Path, split: Spli
     return LikelihoodTable(losses, tokens, split)
 
 
-@torch.inference_mode()
 def mean_loss(stage: BarPlannerModel | DetailGeneratorModel, rows: PackedRows) -> float:
     """Mean negative log likelihood of all labelled tokens, in nats."""
+    return held_out(stage, rows).loss
+
+
+@torch.inference_mode()
+def held_out(stage: BarPlannerModel | DetailGeneratorModel, rows: PackedRows) -> HeldOut:
+    """Loss and accuracy of a stage over all labelled tokens."""
     device = next(stage.parameters()).device
-    total, number = 0.0, 0
+    total = torch.zeros(3, dtype=torch.float64)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         batch = collate([rows[index] for index in range(start, min(start + ROWS_AT_ONCE, len(rows)))])
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        labels = batch.pop("labels")[:, 1:]
-        is_counted = labels != IGNORED
-        logits = stage(**batch, use_cache=False).logits[:, :-1][is_counted]
-        total += F.cross_entropy(logits.float(), labels[is_counted], reduction="sum").item()
-        number += len(logits)
-    return total / number
+        labels = batch.pop("labels")
+        total += token_sums(stage(**batch, use_cache=False).logits, labels).cpu()
+    return HeldOut.of(total)
 
 
 def _sequences(dataset: StageDataset) -> Iterable[tuple[list[int], list[bool]]]:

@@ -26,13 +26,13 @@ from ..core.forms import detail_sequence, extract_chord_sequence
 from ..core.grammar import Form
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
+from ..core.request import Request
 from ..core.vocabulary import IDS, MAX_BARS, STYLES, TOKEN_IDS, token_names
 from ..data.corpus import SUMMARY, Corpus
 from ..data.files import MUSIC21
 from ..data.preparation import load_corpus
 from ..data.splits import SPLITS
 from ..data.tunes import CorpusTune
-from ..requests import Request
 from . import phrasing
 from .adherence import adherence
 from .copying import CopyIndex, SharedRun, corpus_of_model, high_percentile

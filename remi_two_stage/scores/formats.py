@@ -9,21 +9,32 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+from xml.etree import ElementTree
 
 from ..core.errors import ScoreError, ScoreFormatError
 from ..core.piece import Piece
 from ..core.write_abc import write_abc
+from .engraving import engrave
+from .extras import require
 from .midi import midi_bytes, parse_midi
-from .music21_bridge import from_music21, to_music21
+from .music21_bridge import from_music21
+from .musicxml import musicxml_bytes
 from .read_abc import read_abc
+from .sound import wav_bytes
 
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
+
+_MOST_BEATS = 999
+_LARGEST_MIDI_FILE = 4 * 2**20
+"""Bytes; an opera's score has less than one MB."""
 
 
 def read_score(path: str | os.PathLike[str]) -> list[Piece]:
@@ -46,19 +57,28 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
 
 
 def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
-    """Write a piece as ABC, MusicXML or MIDI (repeats played out), by the ending of the file's name.
+    """Write a piece, by the ending of the file's name: as ABC, MusicXML or MIDI, as an engraved score (SVG, PNG,
+    PDF), or as sound (WAV). Repeats are played out in MIDI and in sound.
 
     Raises:
         ScoreFormatError: another ending.
+        MissingExtraError: a picture or sound, without the extra that makes it.
         ScoreError: the file cannot be written.
     """
     path = Path(path)
-    writer = _WRITERS.get(_ending(path))
-    if writer is None:
-        raise ScoreFormatError(
-            f"cannot write {_ending(path) or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
-        ).at(file=str(path))
-    content = writer(piece)
+    try:
+        content = score_bytes(piece, _ending(path))
+    except ScoreFormatError as error:
+        raise error.at(file=str(path)) from None
+    write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears when it is complete.
+
+    Raises:
+        ScoreError: it cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)
@@ -69,6 +89,44 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
         raise ScoreError(f"the file cannot be written: {error.strerror}; check the folder and its rights").at(
             file=str(path)
         ) from None
+
+
+def score_bytes(piece: Piece, ending: str) -> bytes:
+    """What `write_score` writes into a file with this ending.
+
+    Raises:
+        ScoreFormatError: there is no such format.
+        MissingExtraError: a picture or sound, without the extra that makes it.
+    """
+    check_writable(ending)
+    return _WRITERS[ending](piece)
+
+
+def check_writable(ending: str) -> None:
+    """Raises what `score_bytes` would raise for this ending, before there is a piece."""
+    if ending not in _WRITERS:
+        raise ScoreFormatError(
+            f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
+        )
+    require(*_EXTRAS.get(ending, ()), purpose=f"writing {ending} files")
+
+
+def parse_score(content: bytes) -> list[Piece]:
+    """All pieces of a score file whose name is not known: ABC unless its first bytes are those of another format.
+
+    Raises:
+        ScoreFormatError, ScoreError: as in `read_score`.
+    """
+    start = content[:1000].lstrip()
+    ending = next((ending for sign, ending in _SIGNS.items() if start.startswith(sign)), ".abc")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"score{ending}"
+        path.write_bytes(content)
+        try:
+            return _READERS[ending](path)
+        except ScoreError as error:
+            error.place = replace(error.place, file=None)
+            raise
 
 
 def _ending(path: Path) -> str:
@@ -100,13 +158,21 @@ def _check_file(path: Path) -> None:
 
 def _read_midi(path: Path) -> list[Piece]:
     _check_file(path)
-    return [parse_midi(path.read_bytes())]
+    data = path.read_bytes()
+    if len(data) > _LARGEST_MIDI_FILE:
+        raise ScoreFormatError(
+            f"the MIDI file has {len(data) / 2**20:.0f} MB, at most {_LARGEST_MIDI_FILE // 2**20} can be read; split it"
+        )
+    return [parse_midi(data)]
 
 
 def _read_with_music21(path: Path) -> list[Piece]:
     _check_file(path)
+    for beats in _beats_in(path):
+        if beats > _MOST_BEATS:  # music21 would divide such a bar for minutes
+            raise ScoreFormatError(f"a metre has {beats} beats, at most {_MOST_BEATS} can be read; check its numbers")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
             return [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
     except ScoreError:
@@ -116,6 +182,33 @@ def _read_with_music21(path: Path) -> list[Piece]:
         raise ScoreFormatError(
             f"music21 cannot read this as {_MUSIC21_FORMATS[_ending(path)]} ({what}); export it again"
         ) from error
+
+
+def _beats_in(path: Path) -> Iterator[int]:
+    """Beats of all metres in a score, as far as it can be read; music21 says what is wrong with the rest."""
+    if _MUSIC21_FORMATS[_ending(path)] == "humdrum":
+        yield from (int(beats) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
+        return
+    with suppress(
+        ElementTree.ParseError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError
+    ):
+        for document in _documents_in(path):
+            for _, element in ElementTree.iterparse(document):
+                if element.tag == "beats":
+                    yield sum(int(beats[:9]) for beats in re.findall("[0-9]+", element.text or ""))
+
+
+def _documents_in(path: Path) -> Iterator[IO[bytes]]:
+    """A MusicXML file, or all XML in a compressed one."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as document:
+            yield document
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith((".xml", ".musicxml")):
+                with archive.open(name) as document:
+                    yield document
 
 
 def _scores_in(path: Path) -> list[Any]:
@@ -130,22 +223,16 @@ def _without_name_as_title(piece: Piece, path: Path) -> Piece:
     return replace(piece, title="") if piece.title == path.name else piece
 
 
-def musicxml_bytes(piece: Piece) -> bytes:
-    """This piece as the bytes of a MusicXML file."""
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
-
-    exporter = GeneralObjectExporter(to_music21(piece))
-    exporter.makeNotation = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _MUSIC21_AS_AUTHOR.sub(b"", exporter.parse())
-
-
-_MUSIC21_AS_AUTHOR = re.compile(
-    rb"\s*(<movement-title>Music21 Fragment</movement-title>|<creator type=.composer.>Music21</creator>)"
-)
-"""How music21 fills in a title and a composer where there are none."""
 _MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
+_SIGNS = {
+    b"MThd": ".mid",
+    b"PK\x03\x04": ".mxl",
+    b"<": ".musicxml",
+    b"\xef\xbb\xbf<": ".musicxml",
+    b"**": ".krn",
+    b"!!": ".krn",
+}
+"""First bytes of a file -> the ending it should have."""
 _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".abc": read_abc,
     ".abc.gz": read_abc,
@@ -161,4 +248,12 @@ _WRITERS: dict[str, Callable[[Piece], bytes]] = {
     ".xml": musicxml_bytes,
     ".mid": midi_bytes,
     ".midi": midi_bytes,
+    ".svg": lambda piece: engrave(piece).in_format(".svg"),
+    ".png": lambda piece: engrave(piece).in_format(".png"),
+    ".pdf": lambda piece: engrave(piece).in_format(".pdf"),
+    ".wav": wav_bytes,
 }
+_EXTRAS = {".svg": ("verovio",), ".png": ("verovio", "typst"), ".pdf": ("verovio", "typst"), ".wav": ("soundfile",)}
+"""Modules of the extra `render` that a format needs."""
+WRITABLE = tuple(_WRITERS)
+"""Endings of the files that `write_score` writes, in lower case."""

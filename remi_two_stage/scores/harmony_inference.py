@@ -10,6 +10,7 @@ Conventions
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from itertools import groupby, pairwise
@@ -319,9 +320,13 @@ def voices_segments(piece: Piece, count: int) -> list[Segment]:
     ringing: list[tuple[int, int, int]] = []
     for index, bar in enumerate(piece.bars[:count]):
         ringing += [(note.onset, note.onset + note.duration, note.pitch) for sung in bar.notes for note in sung]
-        for onset, end in pairwise([*bar_beats(bar), bar.length]):
-            heard = [note for note in ringing if note[0] < end and note[1] > onset]
-            segments.append(Segment(index, onset, end, 0, _beat_evidence(heard, onset, end, tonic)))
+        limits = [*bar_beats(bar), bar.length]
+        heard: list[list[tuple[int, int, int]]] = [[] for _ in limits[1:]]
+        for note in ringing:
+            for of_beat in heard[max(0, bisect_right(limits, note[0]) - 1) : bisect_left(limits, note[1])]:
+                of_beat.append(note)
+        for (onset, end), of_beat in zip(pairwise(limits), heard, strict=True):
+            segments.append(Segment(index, onset, end, 0, _beat_evidence(of_beat, onset, end, tonic)))
         ringing = [(on - bar.length, off - bar.length, pitch) for on, off, pitch in ringing if off > bar.length]
     return segments
 

@@ -1,8 +1,9 @@
 """`Piece` <-> Standard MIDI Files (MIDI 1.0, format 0 and 1), exact to the tick and without music21.
 
 Conventions
-- Written: `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter, a track for tempo, metres and keys, then a track a
-  voice; repeats are played out. Pick-ups and other irregular bars get a time signature of their own length.
+- Written: `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter, a track for tempo, metres, keys and chord names (as
+  markers), then a track a voice; repeats are played out. Pick-ups and other irregular bars get a time signature of
+  their own length.
 - Read: onsets and ends rounded to the nearest tick of `Piece`, bars from the time signatures (4/4 without any), a voice
   for each track and channel that has notes, drums (channel 10) left out. The key is the file's, else estimated.
 """
@@ -14,19 +15,23 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from ..core.chords import chord_name
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at
+from ..core.text import printable
 from .keys import estimate_key
 from .phrases import mark_phrases
 from .voices import voice_names
 
 _FINENESS = 20
-_DEFAULT_TEMPO = 120.0
+DEFAULT_TEMPO = 120.0
+"""Quarter notes a minute of what states no tempo, as the format has it."""
 _DEFAULT_VELOCITY = 80
 _MICROSECONDS_PER_MINUTE = 60_000_000
 _DRUMS = 9
-_TRACK_NAME, _END_OF_TRACK, _SET_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
+_TRACK_NAME, _MARKER, _END_OF_TRACK, _SET_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x06, 0x2F, 0x51, 0x58, 0x59
 _MAX_BARS = 10_000
+_MAX_NOTES = 200_000
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -47,8 +52,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _conductor(piece: Piece) -> bytes:
-    """The first track: title, tempo, and metres and keys where they change in the order of playing."""
-    microseconds = min(0xFFFFFF, max(1, round(_MICROSECONDS_PER_MINUTE / (piece.tempo or _DEFAULT_TEMPO))))
+    """The first track: title, tempo, and in the order of playing metres and keys where they change, and chord names."""
+    microseconds = min(0xFFFFFF, max(1, round(_MICROSECONDS_PER_MINUTE / (piece.tempo or DEFAULT_TEMPO))))
     events = [
         (0, 0, _meta(_TRACK_NAME, piece.title.encode())),
         (0, 0, _meta(_SET_TEMPO, microseconds.to_bytes(3, "big"))),
@@ -63,6 +68,9 @@ def _conductor(piece: Piece) -> bytes:
             key = bar.key
             is_minor = MODES[key.mode] <= -2
             events.append((time, 0, _meta(_KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
+        for chord in bar.chords:
+            if name := chord_name(chord.label, piece.key):
+                events.append((time + chord.onset, 0, _meta(_MARKER, name.encode())))
         time += bar.length
     return _track(events, time)
 
@@ -127,8 +135,9 @@ def _variable_length(number: int) -> bytes:
 
 @dataclass
 class _Contents:
-    """What a MIDI file holds, times in `Piece` ticks; voices by (track, channel)."""
+    """What a MIDI file holds, times in `Piece` ticks; voices by (track, channel); the count of all notes."""
 
+    count: int = 0
     title: str = ""
     tempo: float | None = None
     meters: dict[int, Meter] = field(default_factory=dict)
@@ -197,6 +206,9 @@ def _read_track(data: bytes, track: int, division: int, contents: _Contents) -> 
             onset, velocity = waiting.popleft()
             note = Note(onset, content[0] & 0x7F, max(1, ticks(time) - onset), velocity)
             contents.voices.setdefault((track, channel), []).append(note)
+            contents.count += 1
+            if contents.count > _MAX_NOTES:
+                raise ScoreFormatError(f"the MIDI file has more than {_MAX_NOTES:,} notes; split it")
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -256,7 +268,7 @@ def _text(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return "".join(filter(str.isprintable, text)).strip()
+    return printable(text).strip()
 
 
 def _bars(contents: _Contents, end: int) -> list[Bar]:

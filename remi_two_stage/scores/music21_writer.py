@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
+from ..core.abc_spelling import spelled
 from ..core.chords import QUALITIES, UNKNOWN_CHORD, chord_name, split_label
-from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Piece, name_at
+from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Piece, name_at
 from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
 from .notation import Segment, Value, layers_of, note_values, tie_kind, timeline
 
@@ -47,12 +49,10 @@ def _part(piece: Piece, voice: int, name: str) -> Any:
     for index, bar in enumerate(piece.bars):
         number += not bar.is_pickup
         measure = _measure(bar, piece.bars[index - 1] if index else None, number)
-        _fill(measure, bar.key, [layer.segments(onset, onset + bar.length) for layer in layers])
+        _fill(measure, bar, [layer.segments(onset, onset + bar.length) for layer in layers])
         if voice == 0:
             _add_chord_symbols(measure, bar, piece.key)
         part.append(measure)
-        if bar.meter is not None and bar.length <= bar.meter.bar_length:
-            measure.makeBeams(inPlace=True)
         onset += bar.length
     _add_endings(part, piece.bars)
     measures: list[Any] = list(part[stream.Measure])
@@ -95,18 +95,38 @@ def _measure(bar: Bar, previous: Bar | None, number: int) -> Any:
     return measure
 
 
-def _fill(measure: Any, key: Key, layers: Sequence[Sequence[Segment]]) -> None:
+def _fill(measure: Any, bar: Bar, layers: Sequence[Sequence[Segment]]) -> None:
     """Put the notes of a bar into its measure; further layers that are silent here are left out."""
     from music21 import stream
 
     heard = [segments for number, segments in enumerate(layers) if number == 0 or any(s.pitches for s in segments)]
     for number, segments in enumerate(heard, 1):
         target = measure if len(heard) == 1 else stream.Voice(id=str(number))
-        for onset, element in _elements(segments, key):
+        elements = list(_elements(segments, bar.key))
+        _add_beams([element for _, element in elements], bar)
+        for onset, element in elements:
             target.coreInsert(onset, element)
         target.coreElementsChanged()
         if target is not measure:
             measure.insert(0, target)
+
+
+def _add_beams(elements: Sequence[Any], bar: Bar) -> None:
+    """Beams over a layer of a bar, as its metre groups them from where the bar begins in it."""
+    from music21 import beam
+
+    if bar.meter is not None and bar.length <= bar.meter.bar_length:
+        groups = _time_signature(bar.meter).getBeams(elements, measureStartOffset=bar.offset / TICKS_PER_QUARTER)
+        for element, beams in zip(elements, groups, strict=True):
+            element.beams = beams or beam.Beams()
+
+
+@cache
+def _time_signature(meter: Meter) -> Any:
+    """music21's knowledge of a metre; never put into a measure."""
+    from music21 import meter as meters
+
+    return meters.TimeSignature(str(meter))
 
 
 def _elements(segments: Iterable[Segment], key: Key) -> Iterator[tuple[Fraction, Any]]:
@@ -142,28 +162,26 @@ class _Accidentals:
     """Spells the pitches of one bar in its key and shows an accidental only where the bar so far does not imply it."""
 
     def __init__(self, key: Key) -> None:
-        self._lowest = key.signature - 3
-        self._implied: dict[str, int] = {
-            name_at(key.signature - 1 + step)[0]: key.signature - 1 + step for step in range(7)
-        }
+        self._key = key
+        signature = [name_at(key.signature - 1 + step) for step in range(7)]
+        self._implied = {name[0]: name.count("#") - name.count("b") for name in signature}
         self._seen: dict[tuple[str, int], int] = {}
 
     def pitch(self, midi: int, is_struck: bool) -> Any:
         """The `music21.pitch.Pitch` of a MIDI number."""
         from music21 import pitch
 
-        fifths = self._lowest + (7 * midi - self._lowest) % 12
-        name = name_at(fifths)
-        octave = (midi - name.count("#") + name.count("b")) // 12 - 1
-        spelled = pitch.Pitch(name.replace("b", "-") + str(octave))
-        is_shown = is_struck and self._seen.get((name[0], octave), self._implied[name[0]]) != fifths
-        if is_shown and spelled.accidental is None:
-            spelled.accidental = pitch.Accidental("natural")
-        if spelled.accidental is not None:
-            spelled.accidental.displayStatus = is_shown
+        letter, octave, alteration = spelled(midi, self._key)
+        made = pitch.Pitch(letter + ("#" * alteration or "-" * -alteration))
+        made.octave = octave - 1
+        is_shown = is_struck and self._seen.get((letter, octave), self._implied[letter]) != alteration
+        if is_shown and made.accidental is None:
+            made.accidental = pitch.Accidental("natural")
+        if made.accidental is not None:
+            made.accidental.displayStatus = is_shown
         if is_struck:
-            self._seen[name[0], octave] = fifths
-        return spelled
+            self._seen[letter, octave] = alteration
+        return made
 
 
 class _TupletBrackets:

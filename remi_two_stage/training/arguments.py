@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from ..core.attention_forms import DEFAULT_FORM, FORMS
-from ..core.errors import CheckpointError, RequestError
+from ..core.errors import RequestError
 
-Stage = Literal["planner", "detail", "single"]
+Stage = Literal["planner", "detail", "joint", "single"]
 STAGES: tuple[Stage, ...] = ("planner", "detail")
-"""The stages of a two-stage model; "single" is the detail generator without a plan in front, to be compared with."""
+"""The stages of a two-stage model. "joint" trains both at once; "single" is the detail generator without a plan in
+front, to be compared with.
+"""
 DTYPES = ("float32", "bfloat16")
+PLAN_SOURCES = ("gold", "predicted", "mixed")
+EMBEDDED_MODEL = "embedded"
+"""What `--from` calls the checkpoint in the package."""
 
 PLANNER_SIZES: dict[str, dict[str, int]] = {
     "tiny": {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 4},
@@ -29,34 +35,61 @@ DETAIL_SIZES: dict[str, dict[str, int]] = {
 """Sizes by name, as fields of the stages' configs; `tiny` is the embedded checkpoint's."""
 LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
 """Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
+EPOCHS = {"planner": 12.0, "detail": 5.0}
+FINE_TUNING_RATES = {"planner": 3e-4, "detail": 1e-4}
+FINE_TUNING_EPOCHS, FINE_TUNING_PATIENCE = 10.0, 3
+"""What a run that begins with another model has instead."""
 
-_MAY_CHANGE = ("processes",)
-"""Fields that a second start of the same run may give otherwise, since they change no result."""
 
-
-def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "choices": choices})
+def _option(default: Any, text: str, choices: tuple[str, ...] = (), flag: str | None = None) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices, "flag": flag})
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A run of `train_two_stage`; each field's help is in its metadata.
+    """A run of `TwoStageTrainer`; each field's help is in its metadata, and its flag where that has another name.
 
     Raises:
-        RequestError: a value out of range.
+        RequestError: a value out of range, or two that exclude each other.
     """
 
     corpus: str = field(metadata={"help": "music21, files as prepare takes them, or what it wrote"})
     output: Path = field(metadata={"help": "folder for the model; the run's checkpoints go to run/ in it"})
-    stage: str = _option("all", "which stage to train; single has no plan in front", ("all", *get_args(Stage)))
-    planner_size: str = _option("tiny", "size of the planner", tuple(PLANNER_SIZES))
-    detail_size: str = _option("tiny", "size of the detail generator", tuple(DETAIL_SIZES))
+    stage: str = _option(
+        "all",
+        "which stage to train: all is the planner, then the detail generator; joint is both at once; single has no "
+        "plan in front",
+        ("all", *get_args(Stage)),
+    )
+    start_from: str | None = _option(
+        None, "folder or Hub repository of a model to go on from, or embedded, the one in the package", flag="--from"
+    )
+    validation: str | None = _option(
+        None, "corpus to measure on after each epoch, all of --corpus being learnt; else a part of --corpus is held out"
+    )
+    model_size: str = _option("tiny", "size of both stages, as in hub_configs", tuple(PLANNER_SIZES))
+    planner_size: str | None = _option(None, "size of the planner, if not --model-size", tuple(PLANNER_SIZES))
+    detail_size: str | None = _option(None, "size of the detail generator, if not --model-size", tuple(DETAIL_SIZES))
     relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", FORMS)
-    planner_epochs: float = _option(12.0, "times that the planner sees the training tunes")
-    detail_epochs: float = _option(5.0, "times that the detail generator sees the training tunes")
-    planner_learning_rate: float | None = _option(None, "highest rate of the planner; by its size if not given")
-    detail_learning_rate: float | None = _option(None, "highest rate of the detail generator; by its size if not given")
-    batch_size: int = _option(2, "rows of --max-length tokens in a batch")
+    planner_epochs: float | None = _option(
+        None,
+        f"times that the planner sees the training tunes; {EPOCHS['planner']:g} if not given, {FINE_TUNING_EPOCHS:g} "
+        "with --from",
+    )
+    detail_epochs: float | None = _option(
+        None,
+        f"times that the detail generator, or joint, sees them; {EPOCHS['detail']:g} if not given, "
+        f"{FINE_TUNING_EPOCHS:g} with --from",
+    )
+    planner_learning_rate: float | None = _option(
+        None, f"highest rate of the planner; by its size if not given, {FINE_TUNING_RATES['planner']:g} with --from"
+    )
+    detail_learning_rate: float | None = _option(
+        None,
+        f"highest rate of the detail generator; by its size if not given, {FINE_TUNING_RATES['detail']:g} with --from",
+    )
+    batch_size: int = _option(2, "rows of --max-length tokens in a batch of one process")
+    accumulation: int = _option(1, "batches that make one step")
     max_length: int = _option(
         2048, "tokens in a row; pieces are packed into rows, longer ones are cut at phrase starts"
     )
@@ -65,29 +98,89 @@ class TrainingPlan:
     from_melody: float = _option(0.25, "share of the tunes that the planner also sees with a voice given")
     infilling: float = _option(0.25, "probability that the detail generator sees later bars first")
     voice_orders: float = _option(0.25, "probability that another voice than the first stands first")
+    plan_source: str = _option(
+        "gold",
+        "whose chords the detail generator reads: gold, the tunes' own; predicted, those that the planner writes for "
+        "their melodies, anew in each epoch; mixed, more and more of the latter",
+        PLAN_SOURCES,
+    )
+    predicted_share: float = _option(0.5, "mixed: share of tunes with the planner's chords in the last epoch")
+    joint_planner: str = _option("trained", "joint: whether the planner learns too", ("trained", "frozen"))
+    patience: int | None = _option(
+        None,
+        "stop after so many epochs without a lower held-out loss, and keep the best weights; never if not given, "
+        f"{FINE_TUNING_PATIENCE} with --from",
+    )
+    reading: str = _option(
+        "memory", "whether the prepared tunes are held in memory or streamed from their files", ("memory", "stream")
+    )
+    steps: int | None = _option(None, "stream: steps of each stage, since a stream has no epochs")
     save_minutes: float = _option(5.0, "minutes between checkpoints of the run")
+    report_to: str = _option("none", "where curves are shown besides the terminal", ("none", "tensorboard", "trackio"))
+    device: str = _option("auto", "what computes; auto is a GPU where there is one", ("auto", "cpu", "cuda"))
+    precision: str = _option("float32", "number format of products in training; weights stay in float32", DTYPES)
     dtype: str = _option("float32", "number format of the saved weights", DTYPES)
     seed: int = _option(0, "seed of initial weights, order and dropout")
+    loaders: int = _option(0, "processes that make batches ahead of each training process; 0 makes them in its own")
     processes: int | None = _option(None, "processes that read the corpus; one a processor if not given")
 
     def __post_init__(self) -> None:
         for option in fields(self):
             value, choices = getattr(self, option.name), option.metadata.get("choices")
+            if value is None:
+                continue
             if choices and value not in choices:
-                raise RequestError(f"{_flag(option)} is {value!r}; choose one of {', '.join(choices)}")
-            if option.name.endswith(("_epochs", "_learning_rate", "_minutes")) and value is not None:
+                raise RequestError(f"{flag_of(option)} is {value!r}; choose one of {', '.join(choices)}")
+            if option.name.endswith(("_epochs", "_learning_rate", "_minutes")):
                 self._require(option.name, value > 0, "above 0")
-        self._require("processes", self.processes is None or self.processes >= 1, "1 or more")
-        self._require("batch_size", self.batch_size >= 1, "1 or more")
+            if option.name in ("batch_size", "accumulation", "patience", "steps", "processes"):
+                self._require(option.name, value >= 1, "1 or more")
+            if option.name in ("omit_globals", "from_melody", "infilling", "voice_orders", "predicted_share"):
+                self._require(option.name, 0 <= value <= 1, "from 0 to 1")
         self._require("max_length", self.max_length >= 64, "64 or more")
         self._require("dropout", 0 <= self.dropout < 1, "from 0 to below 1")
-        for name in ("omit_globals", "from_melody", "infilling", "voice_orders"):
-            self._require(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
+        self._require("loaders", self.loaders >= 0, "0 or more")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
+        self._check_together()
 
     def _require(self, name: str, is_right: bool, allowed: str) -> None:
         if not is_right:
             raise RequestError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be {allowed}")
+
+    def _check_together(self) -> None:
+        """Refuse what goes together in no run."""
+        reads_plans = self.stage in ("all", "detail", "joint")
+        if self.plan_source != "gold" and not reads_plans:
+            raise RequestError(f"--plan-source is {self.plan_source} and --stage {self.stage} reads no plans; leave it")
+        if self.start_from and (self.planner_size or self.detail_size or self.model_size != "tiny"):
+            raise RequestError(f"--from {self.start_from} has its sizes; leave out --model-size and the stages' sizes")
+        if (self.reading == "stream") != (self.steps is not None):
+            raise RequestError(
+                f"--reading is {self.reading} and --steps {self.steps}; a stream needs steps, nothing else takes them"
+            )
+        if self.reading == "stream" and (self.plan_source != "gold" or self.patience or self.stage == "joint"):
+            raise RequestError("--reading stream goes with gold plans and one stage at a time, without --patience")
+
+    @classmethod
+    def of(cls, config: str | Path | None = None, **given: Any) -> Self:
+        """A plan out of a JSON file with fields by name, such as `arguments.json` of a run; `given` ones come first.
+
+        Raises:
+            RequestError: the file cannot be read or has other fields; a field is missing, or of a wrong type.
+        """
+        values = (_read_config(Path(config)) if config is not None else {}) | given
+        hints = get_type_hints(cls)
+        if unknown := sorted(set(values) - set(hints)):
+            raise RequestError(f"a training run has no {', '.join(unknown)}; it has {', '.join(hints)}")
+        if isinstance(values.get("output"), str):
+            values["output"] = Path(values["output"])
+        for name, value in values.items():
+            kinds = get_args(hints[name]) or (hints[name],)
+            if not isinstance(value, (*kinds, int) if float in kinds else kinds):
+                raise RequestError(f"{name} is {value!r}; it must be of type {hints[name]}")
+        if missing := [f"--{name}" for name in ("corpus", "output") if name not in values]:
+            raise RequestError(f"{' and '.join(missing)} must be given, as a flag or in a --config file")
+        return cls(**values)
 
     @property
     def run_folder(self) -> Path:
@@ -98,43 +191,73 @@ class TrainingPlan:
         """The stages to train, in order."""
         return STAGES if self.stage == "all" else tuple(stage for stage in get_args(Stage) if stage == self.stage)
 
+    def size_of(self, stage: Stage) -> str:
+        """The name of a new stage's size."""
+        return (self.planner_size if stage == "planner" else self.detail_size) or self.model_size
+
+    def epochs_of(self, stage: Stage) -> float:
+        """How often a stage sees the training tunes."""
+        model = _model_of(stage)
+        given: float | None = getattr(self, f"{model}_epochs")
+        return given or (FINE_TUNING_EPOCHS if self.start_from else EPOCHS[model])
+
+    def learning_rate_of(self, stage: Stage) -> float:
+        """The highest learning rate of a stage; of "joint", the detail generator's."""
+        model = _model_of(stage)
+        given: float | None = getattr(self, f"{model}_learning_rate")
+        return given or (FINE_TUNING_RATES[model] if self.start_from else LEARNING_RATES[self.size_of(stage)])
+
+    @property
+    def most_epochs_without_gain(self) -> int | None:
+        """After how many epochs without a lower held-out loss a stage stops; None is never."""
+        is_short = self.start_from is not None and self.reading == "memory"
+        return self.patience or (FINE_TUNING_PATIENCE if is_short else None)
+
+    def predicted_share_in(self, epoch: int) -> float:
+        """The share of tunes that have the planner's chords in an epoch, counted from 0: with `mixed` it rises in equal
+        steps from 0 in the first epoch to `predicted_share` in the last.
+        """
+        if self.plan_source != "mixed":
+            return float(self.plan_source == "predicted")
+        last = math.ceil(self.epochs_of("detail")) - 1
+        return self.predicted_share * (min(epoch / last, 1.0) if last else 1.0)
+
     def to_dict(self) -> dict[str, Any]:
         """All fields, the output folder as text."""
         return asdict(self) | {"output": str(self.output)}
 
+    def resolved(self) -> dict[str, Any]:
+        """All fields, those that were left open as the run has them; `of` takes them again."""
+        found: dict[str, Any] = {}
+        for stage in STAGES:
+            sizes = {} if self.start_from else {f"{stage}_size": self.size_of(stage)}
+            found |= sizes | {
+                f"{stage}_epochs": self.epochs_of(stage),
+                f"{stage}_learning_rate": self.learning_rate_of(stage),
+            }
+        return self.to_dict() | found | {"patience": self.most_epochs_without_gain}
+
     def command(self) -> str:
         """The command line that says the same: what is not at its default."""
         given = [option for option in fields(self) if getattr(self, option.name) != option.default]
-        flags = [f"{_flag(option)} {shlex.quote(str(getattr(self, option.name)))}" for option in given]
+        flags = [f"{flag_of(option)} {shlex.quote(str(getattr(self, option.name)))}" for option in given]
         return " ".join(["remi-two-stage train", *flags])
 
-    def keep_or_compare(self) -> None:
-        """Write the arguments beside the run, or make sure that the run already there had the same.
 
-        Raises:
-            CheckpointError: the folder holds a run with other arguments.
-            RequestError: the folder cannot be made.
-        """
-        path = self.run_folder / "arguments.json"
-        ours = {name: value for name, value in self.to_dict().items() if name not in (*_MAY_CHANGE, "output", "stage")}
-        if path.exists():
-            theirs = json.loads(path.read_text(encoding="utf-8"))
-            differing = [name for name in ours if theirs.get(name) != ours[name]]
-            changed = [f"{name} {theirs.get(name)}, now {ours[name]}" for name in differing]
-            if changed:
-                raise CheckpointError(
-                    f"{self.output} holds a run with other arguments ({'; '.join(changed)}); "
-                    "give the same ones to go on with it, or another --output"
-                )
-            return
-        try:
-            self.run_folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise RequestError(
-                f"nothing can be written to {str(self.output)!r}: {error.strerror}; give another --output"
-            ) from None
+def _model_of(stage: Stage) -> str:
+    return "planner" if stage == "planner" else "detail"
 
 
-def _flag(option: Field[Any]) -> str:
-    return "--" + option.name.replace("_", "-")
+def flag_of(option: Field[Any]) -> str:
+    """The flag of a field on the command line."""
+    return option.metadata.get("flag") or "--" + option.name.replace("_", "-")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RequestError(f"the config {str(path)!r} cannot be read ({error}); give a JSON file") from None
+    if not isinstance(stored, dict):
+        raise RequestError(f"the config {str(path)!r} holds a {type(stored).__name__}; give fields by name")
+    return stored

@@ -1,223 +1,291 @@
-"""One stage trained by `transformers.Trainer`: its recipe, its progress on the terminal, and how a run stops and goes
-on.
+"""One stage trained by `transformers.Trainer`: its recipe, and how a run stops and goes on.
 
 AdamW (0.9, 0.95) with weight decay 0.1 on matrices alone, a warm-up of 3 % and then a cosine, gradients clipped to
 norm 1. The loss is the mean over all labelled tokens of a step, however they are spread over rows, processes and
-accumulated batches.
+accumulated batches; of both stages together, the sum of their means.
 """
 
 from __future__ import annotations
 
-import math
-import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
-from transformers import (
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
+from torch.utils.data import DataLoader, Dataset
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
 
-from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
-from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
-from ..data.datasets import PackedRows, collate
-from .arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES, Stage, TrainingPlan
+from ..core.errors import CheckpointError, RequestError
+from ..data.batches import SharedBatches
+from ..data.datasets import IGNORED, Item
+from ..data.joint import PLAN, collate_joint
+from ..data.streaming import StreamedRows
+from ..evaluation.sums import HeldOut, nats, token_sums
+from .arguments import Stage, TrainingPlan
+from .callbacks import Checkpoints, EarlyStopping, Epochs, Interruption, Progress, agreement
+from .run_folder import keep_only, last_checkpoint, written_to
 
-StageModel = BarPlannerModel | DetailGeneratorModel
+_EVALUATIONS_OF_A_STREAM = 10
+_PLAN_ITEMS = "plan_items"
 
 
-def new_model(stage: Stage, plan: TrainingPlan) -> StageModel:
-    """A stage with random weights, in the size that the plan names; the same seed gives the same weights."""
-    set_seed(plan.seed)
-    common: dict[str, Any] = {
-        "relative_attention": plan.relative_attention,
-        "hidden_dropout": plan.dropout,
-        "max_position_embeddings": plan.max_length,
-        "max_rel_dist": min(plan.max_length, 2048),
-    }
-    if stage == "planner":
-        return BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES[plan.planner_size] | common))
-    sizes = DETAIL_SIZES[plan.detail_size]
-    return DetailGeneratorModel(DetailGeneratorConfig(**sizes | common, has_plan=stage == "detail"))
+class StageTrainer(Trainer):
+    """transformers' Trainer with what a run here needs beyond it: rows shared among processes without a copy,
+    checkpoints that are whole or not there, streams that go on where they were, losses over all tokens.
+
+    Args:
+        planner_rate: In joint training, the planner's highest learning rate; None where it does not learn.
+    """
+
+    control: TrainerControl
+
+    def __init__(self, stage: Stage, planner_rate: float | None = None, **kwargs: Any) -> None:
+        super().__init__(data_collator=collate_joint, **kwargs)
+        self.stage = stage
+        self._planner_rate = planner_rate
+        # Both stages together never keep a cache, and one alone would.
+        self._forward = {} if stage == "joint" else {"use_cache": False}
+        self._places: dict[int, tuple[int, int, int]] = {}
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches of this process alone; Accelerate would fill the last one up with rows once more."""
+        assert self.train_dataset is not None
+        if isinstance(self.train_dataset, StreamedRows):
+            return self._loader(self.train_dataset, batch_size=self.args.per_device_train_batch_size)
+        return self._loader(self.train_dataset, batch_sampler=self._batches(self.train_dataset, self.args.data_seed))
+
+    def _batches(self, rows: Any, seed: int | None) -> SharedBatches:
+        size, rank, ranks = self.args.per_device_train_batch_size, self.args.process_index, self.args.world_size
+        return SharedBatches(len(rows), size, rank, ranks, seed)
+
+    def _loader(self, rows: Any, **batching: Any) -> DataLoader[Any]:
+        return DataLoader(
+            rows,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            # With one of its own, beginning to read takes no number from the generator that dropout draws from.
+            generator=torch.Generator(),
+            **batching,
+        )
+
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device) -> Any:
+        """The batches of a step and their labelled tokens in all processes; the planner's are noted beside."""
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        for batch in batches:
+            if "place" in batch:
+                reader, *place = batch.pop("place")[-1].tolist()
+                self._places[reader] = tuple(place)
+        if batches and PLAN + "labels" in batches[0]:
+            labelled = sum((batch[PLAN + "labels"][:, 1:] != IGNORED).sum() for batch in batches)
+            total = self.accelerator.reduce(torch.as_tensor(labelled).to(device), "sum")
+            batches = [batch | {_PLAN_ITEMS: total} for batch in batches]
+        return batches, items
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """This batch's part of the step's loss; of both stages, the sum of their parts."""
+        if _PLAN_ITEMS not in inputs:
+            return super().compute_loss(model, inputs | self._forward, return_outputs, num_items_in_batch)
+        given = {name: tensor for name, tensor in inputs.items() if not name.endswith(("labels", _PLAN_ITEMS))}
+        outputs = model(**given)
+        plan = nats(outputs["plan_logits"], inputs[PLAN + "labels"]) / inputs[_PLAN_ITEMS]
+        detail = nats(outputs["logits"], inputs["labels"]) / num_items_in_batch
+        # Gradients are averaged over processes, and these are parts of one sum.
+        loss = (plan + detail) * self.args.world_size
+        return (loss, outputs) if return_outputs else loss
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        eval_dataset: Dataset[Any] | dict[str, Dataset[Any]] | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Loss and token accuracy of each stage over all held-out tokens, whatever the processes and batches."""
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        self.model_wrapped.eval()
+        sums: dict[str, torch.Tensor] = {}
+        for batch in self._loader(rows, batch_sampler=self._batches(rows, None)):
+            for stage, found in self._sums(self._prepare_inputs(batch)).items():
+                sums[stage] = sums.get(stage, 0) + found
+        self.model_wrapped.train()
+        metrics: dict[str, float] = {}
+        for stage, total in sums.items():
+            held_out = HeldOut.of(self.accelerator.reduce(total, "sum"))
+            metrics[f"{metric_key_prefix}_{stage}_loss"] = held_out.loss
+            metrics[f"{metric_key_prefix}_{stage}_accuracy"] = held_out.accuracy
+        metrics[f"{metric_key_prefix}_loss"] = sum(value for name, value in metrics.items() if name.endswith("_loss"))
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _sums(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        given = {name: tensor for name, tensor in batch.items() if not name.endswith("labels")}
+        outputs = self.model_wrapped(**given, **self._forward)
+        name: str = "detail" if self.stage == "joint" else self.stage
+        sums = {name: token_sums(outputs["logits"], batch["labels"])}
+        if PLAN + "labels" in batch:
+            sums = {"planner": token_sums(outputs["plan_logits"], batch[PLAN + "labels"])} | sums
+        return sums
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """As in transformers; the planner, in joint training, at a rate of its own."""
+        optimizer = super().create_optimizer(model)
+        if self._planner_rate is not None:
+            whole: Any = self.model if model is None else model
+            planner = {id(parameter) for parameter in whole.planner.parameters()}
+            groups = optimizer.param_groups
+            for group in [*groups]:
+                own = [parameter for parameter in group["params"] if id(parameter) in planner]
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in planner]
+                groups.append(group | {"params": own, "lr": self._planner_rate})
+        return optimizer
+
+    def save_weights(self, folder: str) -> None:
+        """Write the model alone; called by all processes, over which its weights may be spread."""
+        weights = self.accelerator.get_state_dict(self.model_wrapped)
+        model: Any = self.accelerator.unwrap_model(self.model_wrapped)
+        if self.args.should_save:
+            model.save_pretrained(folder, state_dict=weights)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write a checkpoint, mark it when all processes have written theirs, and remove the older ones after that."""
+        folder = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
+        with written_to(folder):
+            super()._save_checkpoint(model, trial)
+            if isinstance(self.train_dataset, StreamedRows):
+                (folder / self._stream_file()).write_text(json.dumps(self._places), encoding="utf-8")
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                keep_only(folder)
+
+    def _stream_file(self) -> str:
+        """The name of what this process has read; it says what it goes on with."""
+        args = self.args
+        return f"stream-{args.process_index}-of-{args.world_size}-{args.dataloader_num_workers}.json"
+
+    def go_on(self, checkpoint: Path) -> None:
+        """Let the stream go on where the run stopped.
+
+        Raises:
+            CheckpointError: it was read by other processes.
+        """
+        if not isinstance(self.train_dataset, StreamedRows):
+            return
+        path = checkpoint / self._stream_file()
+        if not path.exists():
+            raise CheckpointError(
+                f"{checkpoint} is of a run with other numbers of processes or --loaders; a stream goes on with the same"
+            )
+        self._places = {int(reader): tuple(place) for reader, place in json.loads(path.read_text()).items()}
+        steps = int(checkpoint.name.rpartition("-")[2])
+        self.train_dataset.go_on(steps * self.args.gradient_accumulation_steps, self._places)
 
 
-def train_stage(stage: Stage, plan: TrainingPlan, train: PackedRows, valid: PackedRows) -> StageModel:
+def train_stage(
+    stage: Stage,
+    plan: TrainingPlan,
+    model: PreTrainedModel,
+    train: Dataset[Item],
+    valid: Dataset[Item],
+    callbacks: Sequence[TrainerCallback] = (),
+) -> StageTrainer:
     """Train one stage, going on from its last checkpoint in the run folder if there is one.
 
+    Returns:
+        The trainer with the trained model, unless early stopping kept better weights in `best/`.
+
     Raises:
+        CheckpointError: nothing can be written.
         KeyboardInterrupt: Ctrl-C was pressed; a checkpoint of that very step has been written.
     """
     folder = plan.run_folder / stage
-    model = new_model(stage, plan)
-    interruption = _Interruption()
-    trainer = Trainer(
+    args = _arguments(stage, plan, folder)
+    interruption, progress = Interruption(agreement(args.device)), Progress(stage)
+    checkpoints = Checkpoints(60 * plan.save_minutes, agreement(args.device))
+    trainer = StageTrainer(
+        stage,
         model=model,
-        args=_arguments(stage, plan, folder),
+        args=args,
         train_dataset=train,
         eval_dataset=valid,
-        data_collator=collate,
-        callbacks=[_Epochs(train), _Progress(stage), _Checkpoints(60 * plan.save_minutes), interruption],
+        planner_rate=plan.learning_rate_of("planner") if stage == "joint" and plan.joint_planner == "trained" else None,
+        callbacks=[Epochs(), *callbacks, progress, checkpoints, interruption],
     )
+    if plan.most_epochs_without_gain is not None:
+        best = EarlyStopping(folder / "best", plan.most_epochs_without_gain, trainer.save_weights)
+        trainer.add_callback(best)
     trainer.remove_callback(PrinterCallback)
-    model.config.use_cache = False
-    with interruption.on_ctrl_c():
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-    model.config.use_cache = True
-    if interruption.was_requested:
+    checkpoint = last_checkpoint(folder)
+    if checkpoint is not None:
+        trainer.go_on(checkpoint)
+    with interruption.heeded(), closing(progress):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if interruption.was_heeded:
         raise KeyboardInterrupt(f"stopped after step {trainer.state.global_step}; the same command goes on from there")
-    return model.eval()
+    return trainer
 
 
 def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArguments:
-    model = "planner" if stage == "planner" else "detail"
-    size, epochs, rate = (getattr(plan, f"{model}_{name}") for name in ("size", "epochs", "learning_rate"))
+    """The recipe as transformers has it.
+
+    Raises:
+        RequestError: there is no such device, or what curves are reported to is not installed.
+    """
+    if plan.device == "cuda" and not torch.cuda.is_available():
+        raise RequestError("--device is cuda and torch sees no GPU; use auto or cpu")
+    if plan.report_to != "none" and importlib.util.find_spec(plan.report_to) is None:
+        raise RequestError(f"--report-to {plan.report_to} needs a package; run pip install {plan.report_to}")
+    when: dict[str, Any] = {
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "num_train_epochs": plan.epochs_of(stage),
+    }
+    if plan.steps is not None:
+        steps = max(1, plan.steps // _EVALUATIONS_OF_A_STREAM)
+        when = {
+            "eval_strategy": "steps",
+            "eval_steps": steps,
+            "save_strategy": "steps",
+            "save_steps": steps,
+            "max_steps": plan.steps,
+            "ignore_data_skip": True,
+        }
     return TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=epochs,
-        learning_rate=rate or LEARNING_RATES[size],
+        **when,
+        eval_on_start=plan.start_from is not None and last_checkpoint(folder) is None,
+        learning_rate=plan.learning_rate_of(stage),
         per_device_train_batch_size=plan.batch_size,
         per_device_eval_batch_size=plan.batch_size,
+        gradient_accumulation_steps=plan.accumulation,
         lr_scheduler_type="cosine",
         warmup_steps=0.03,
         adam_beta1=0.9,
         adam_beta2=0.95,
         weight_decay=0.1,
         max_grad_norm=1.0,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
         logging_steps=10,
         prediction_loss_only=True,
         remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=plan.device == "cpu",
+        bf16=plan.precision == "bfloat16",
+        dataloader_num_workers=plan.loaders,
+        dataloader_pin_memory=torch.cuda.is_available() and plan.device != "cpu",
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
-        report_to="none",
+        report_to=plan.report_to,
+        project="remi-two-stage",
+        run_name=f"{plan.output.name}-{stage}",
         seed=plan.seed,
         data_seed=plan.seed,
     )
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end: the Trainer writes its state last."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").exists()]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
-
-
-class _Epochs(TrainerCallback):
-    """Tells the training rows which epoch it is, with any number of processes."""
-
-    def __init__(self, rows: PackedRows) -> None:
-        self.rows = rows
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Called before an epoch, also before one that is resumed in its middle."""
-        self.rows.set_epoch(int(state.epoch or 0))
-
-
-class _Progress(TrainerCallback):
-    """One bar a stage, with the loss in nats a token, and a line after each epoch."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Open the bar where the run stands."""
-        hidden = None if state.is_world_process_zero else True
-        self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.stage, unit="step", disable=hidden)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Move the bar."""
-        self.bar.update(state.global_step - self.bar.n)
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Show the training loss, or a line with the held-out one."""
-        logs = logs or {}
-        if "loss" in logs:
-            self.bar.set_postfix_str(f"loss {logs['loss']:.3f}")
-        if "eval_loss" in logs and state.is_world_process_zero:
-            loss = logs["eval_loss"]
-            self.bar.write(
-                f"{self.stage}, epoch {state.epoch:.4g}: held-out loss {loss:.4f}, perplexity {math.exp(loss):.3f}"
-            )
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Close the bar."""
-        self.bar.close()
-
-
-class _Checkpoints(TrainerCallback):
-    """A checkpoint every so many seconds, besides the one after each epoch."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.last = time.monotonic()
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Ask for a checkpoint when it is time."""
-        if time.monotonic() - self.last >= self.seconds:
-            control.should_save = True
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Count from here."""
-        self.last = time.monotonic()
-
-
-class _Interruption(TrainerCallback):
-    """Ctrl-C ends the run after the present step, with a checkpoint; a second Ctrl-C ends it at once."""
-
-    def __init__(self) -> None:
-        self.was_requested = False
-
-    @contextmanager
-    def on_ctrl_c(self) -> Iterator[None]:
-        """While inside, Ctrl-C is a request. Only the main thread can have it so; elsewhere nothing changes."""
-        try:
-            before = signal.signal(signal.SIGINT, self._request)
-        except ValueError:
-            yield
-            return
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        self.was_requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save and stop when asked to."""
-        if self.was_requested:
-            control.should_save = control.should_training_stop = True
-
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Do not keep whoever stops the run waiting for an evaluation."""
-        if self.was_requested:
-            control.should_save = control.should_evaluate = False

@@ -2,7 +2,8 @@
 
 The output folder ends up with the model (config.json, model.safetensors, the tokenizer) and
 `training.json`, which says how it was made and how good it is. Checkpoints of the run, and finished stages, are in
-`run/`; the same call again goes on from there.
+`run/`; the same call again goes on from there. Started by `accelerate launch` or `torchrun`, all processes make one
+run; the first one writes.
 """
 
 from __future__ import annotations
@@ -10,47 +11,161 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from accelerate import PartialState
+from transformers import set_seed
 
+from ..composer import EMBEDDED
+from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
+from ..core.errors import CheckpointError
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
 from ..core.tokenization_remi import REMIABCTokenizer
 from ..core.tokenization_remi import register_auto_classes as register_tokenizer
-from ..data.corpus import Corpus, Tunes
-from ..data.datasets import BarChordDataset, FullDetailDataset, PackedRows, SingleStageDataset, StageDataset
-from ..data.preparation import load_corpus
-from ..data.splits import SPLITS
-from ..data.stages import stage_dataset
+from ..data.datasets import FullDetailDataset
 from ..evaluation.likelihood import mean_loss
-from .arguments import STAGES, Stage, TrainingPlan
-from .stage import StageModel, train_stage
+from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stage, TrainingPlan
+from .material import Material, find_material, stage_rows
+from .plan_source import PlanSource, whole_planner
+from .run_folder import keep_or_compare, save_whole, write_whole, written_to
+from .stage import train_stage
 
-_DATASETS: dict[Stage, type[StageDataset]] = {
-    "planner": BarChordDataset,
-    "detail": FullDetailDataset,
-    "single": SingleStageDataset,
+StageModel = BarPlannerModel | DetailGeneratorModel
+_MODELS: dict[Stage, Any] = {
+    "planner": BarPlannerModel,
+    "detail": DetailGeneratorModel,
+    "single": DetailGeneratorModel,
+    "joint": TwoStageModel,
 }
-_MODELS = {"planner": BarPlannerModel, "detail": DetailGeneratorModel}
 
 
-def train_two_stage(plan: TrainingPlan) -> Path:
-    """Train the stages that the plan names, and join both once both are there.
+class TwoStageTrainer:
+    """Trains the stages that a plan names, and joins both once both are there.
 
-    A stage that is finished in the output folder is not trained again, one that was stopped goes on.
+        TwoStageTrainer(TrainingPlan("tunes/", Path("my-model"), stage="planner")).train()
 
-    Returns:
-        The folder of the model; the folder of the one finished stage as long as the other is missing, and for "single".
-
-    Raises:
-        CorpusError: there is no such corpus, or it is too small to hold a part out.
-        CheckpointError: the output folder holds a run with other arguments.
-        KeyboardInterrupt: Ctrl-C was pressed; the same call goes on from there.
+    Args:
+        plan: The run; `TrainingPlan.of` makes it of a config file.
     """
-    with _quiet():
-        return _train(plan)
+
+    def __init__(self, plan: TrainingPlan) -> None:
+        self.plan = plan
+
+    def train(self) -> Path:
+        """Train what is not trained yet: a stage that is finished in the output folder is left, one that was stopped
+        goes on.
+
+        Returns:
+            The folder of the model; the folder of the one finished stage as long as the other is missing, and for
+            "single".
+
+        Raises:
+            CorpusError: there is no such corpus, or it is too small to hold a part out.
+            CheckpointError: the output folder holds a run with other arguments, there is no model to go on from, or
+                nothing more can be written.
+            RequestError: the output folder cannot be made, a device or a package is not there.
+            KeyboardInterrupt: Ctrl-C was pressed; the same call goes on from there.
+        """
+        with _quiet():
+            return self._train()
+
+    def _train(self) -> Path:
+        plan = self.plan
+        material = find_material(plan)
+        process = PartialState(cpu=plan.device == "cpu")
+        if process.is_main_process:
+            keep_or_compare(plan, material.fingerprint)
+            print(material.report)
+        process.wait_for_everyone()
+        for stage in plan.stages():
+            if not self._finished(stage).exists():
+                self._train_stage(stage, material)
+        if plan.stage == "single":
+            return self._finished("single")
+        if plan.stage != "joint" and not all(self._finished(stage).exists() for stage in STAGES):
+            return self._finished(plan.stages()[-1])
+        if process.is_main_process:
+            with written_to(plan.output):
+                self._save_model()
+                self._save_record(material)
+        process.wait_for_everyone()
+        return plan.output
+
+    def _train_stage(self, stage: Stage, material: Material) -> None:
+        plan = self.plan
+        model = new_model(stage, plan)
+        rows = material.training_rows(stage, plan)
+        callbacks = []
+        pieces = getattr(rows, "pieces", None)
+        if plan.plan_source != "gold" and isinstance(pieces, FullDetailDataset):
+            ask = partial(whole_planner, model) if stage == "joint" else self._planner_to_ask
+            callbacks = [PlanSource(plan, ask, pieces, plan.run_folder / stage / "plans")]
+        trainer = train_stage(stage, plan, model, rows, material.held_out_rows(stage, "validation", plan), callbacks)
+        best = plan.run_folder / stage / "best"
+        save = trainer.save_weights
+        if best.exists():
+            save = _MODELS[stage].from_pretrained(best, dtype=torch.float32).save_pretrained
+        save_whole(save, self._finished(stage), trainer.args.should_save)
+        trainer.accelerator.wait_for_everyone()
+
+    def _finished(self, stage: Stage) -> Path:
+        return self.plan.run_folder / stage / "finished"
+
+    def _planner_to_ask(self) -> BarPlannerModel:
+        """The planner that writes plans for the detail stage: the one trained here, or that of the model begun with.
+
+        Raises:
+            CheckpointError: there is neither.
+        """
+        finished = self._finished("planner")
+        if not finished.exists() and self.plan.start_from is None:
+            raise CheckpointError(
+                f"there is no planner in {self.plan.output} to write plans; train it first, or name a model with --from"
+            )
+        source = finished if finished.exists() else _source(self.plan)
+        planner: BarPlannerModel = BarPlannerModel.from_pretrained(source, dtype=torch.float32)
+        return planner.to(PartialState().device)
+
+    def _save_model(self) -> None:
+        register_auto_classes()
+        register_tokenizer()
+        if self.plan.stage == "joint":
+            model = TwoStageModel.from_pretrained(self._finished("joint"))
+        else:
+            planner, detail = (_MODELS[stage].from_pretrained(self._finished(stage)) for stage in STAGES)
+            model = TwoStageModel.from_stages(planner, detail)
+        model.to(getattr(torch, self.plan.dtype)).save_pretrained(self.plan.output)
+        REMIABCTokenizer().save_pretrained(self.plan.output)
+
+    def _save_record(self, material: Material) -> None:
+        """Write training.json, with the held-out losses of the model as it was saved."""
+        plan = self.plan
+        model = TwoStageModel.from_pretrained(plan.output, dtype=torch.float32).eval().to(PartialState().device)
+        stages: dict[Stage, StageModel] = {"planner": model.planner, "detail": model.detail}
+        sizes = {"train": material.training_tunes} | {name: len(tunes) for name, tunes in material.held_out.items()}
+        losses = {
+            name: {
+                split: round(mean_loss(stage, stage_rows(name, material.held_out_tokens(split), plan.max_length)), 4)
+                for split in material.held_out
+            }
+            for name, stage in stages.items()
+        }
+        record: dict[str, Any] = {
+            "command": plan.command(),
+            "seed": plan.seed,
+            "corpus": material.counts,
+            "split": {"fingerprint": material.fingerprint, "tunes": sizes},
+            "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
+            "held_out_loss": {"unit": "nats a token, over the tokens that decoding samples", **losses},
+        }
+        write_whole(plan.output / "training.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        for name in STAGES:
+            split, loss = list(losses[name].items())[-1]
+            print(f"{name}: loss on the {split} tunes {loss:.4f} nats a token")
 
 
 @contextmanager
@@ -66,84 +181,47 @@ def _quiet() -> Iterator[None]:
         transformers.logging.enable_progress_bar()
 
 
-def _train(plan: TrainingPlan) -> Path:
-    corpus = load_corpus(plan.corpus, plan.processes)
-    corpus.require_held_out()
-    plan.keep_or_compare()
-    print(corpus.report())
-    for stage in plan.stages():
-        if not _finished(stage, plan).exists():
-            train = stage_rows(stage, corpus.train, plan, True)
-            model = train_stage(stage, plan, train, stage_rows(stage, corpus.validation, plan, False))
-            _save_whole(model, _finished(stage, plan))
-    if plan.stage == "single":
-        return _finished("single", plan)
-    if not all(_finished(stage, plan).exists() for stage in STAGES):
-        return _finished(plan.stages()[-1], plan)
-    _save_model(plan)
-    _save_record(plan, corpus)
-    return plan.output
+def new_model(stage: Stage, plan: TrainingPlan) -> Any:
+    """A stage, or for "joint" both, as the run begins: the model that it goes on from, or random weights in the size
+    that the plan names, the same ones for the same seed.
 
-
-def stage_rows(stage: Stage, tunes: Tunes, plan: TrainingPlan, is_training: bool) -> PackedRows:
-    """Tunes as packed rows of a stage; only in training is anything random."""
-    options = _random_options(stage, plan) if is_training else {}
-    return PackedRows(stage_dataset(_DATASETS[stage], tunes.tokens(), plan.max_length, **options), plan.max_length)
-
-
-def _random_options(stage: Stage, plan: TrainingPlan) -> dict[str, float]:
-    """What is random in training: arguments of the stage's dataset."""
-    of_stage: dict[Stage, dict[str, float]] = {
-        "planner": {"from_melody": plan.from_melody},
-        "detail": {"infilling": plan.infilling, "voice_orders": plan.voice_orders},
-        "single": {},
+    Raises:
+        CheckpointError: there is no such model to go on from.
+    """
+    set_seed(plan.seed)
+    if plan.start_from is not None:
+        return _loaded(stage, plan)
+    if stage == "joint":
+        model = TwoStageModel.from_stages(new_model("planner", plan), new_model("detail", plan))
+        model.planner.requires_grad_(plan.joint_planner == "trained")
+        return model
+    common: dict[str, Any] = {
+        "relative_attention": plan.relative_attention,
+        "hidden_dropout": plan.dropout,
+        "max_position_embeddings": plan.max_length,
+        "max_rel_dist": min(plan.max_length, 2048),
     }
-    return {"omit_globals": plan.omit_globals, "seed": plan.seed} | of_stage[stage]
+    if stage == "planner":
+        return BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES[plan.size_of(stage)] | common))
+    sizes = DETAIL_SIZES[plan.size_of(stage)]
+    return DetailGeneratorModel(DetailGeneratorConfig(**sizes | common, has_plan=stage == "detail"))
 
 
-def _finished(stage: Stage, plan: TrainingPlan) -> Path:
-    return plan.run_folder / stage / "finished"
+def _loaded(stage: Stage, plan: TrainingPlan) -> Any:
+    try:
+        model = _MODELS[stage].from_pretrained(_source(plan), dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"--from {plan.start_from} holds no model to go on from: {str(error).splitlines()[0]}; name a folder that "
+            "train wrote, a Hub repository, or embedded"
+        ) from None
+    if stage == "joint":
+        model.planner.requires_grad_(plan.joint_planner == "trained")
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = plan.dropout
+    return model
 
 
-def _save_whole(model: StageModel, folder: Path) -> None:
-    """Save a stage so that the folder appears when it is complete."""
-    unfinished = folder.with_suffix(".unfinished")
-    model.save_pretrained(unfinished)
-    unfinished.replace(folder)
-
-
-def _save_model(plan: TrainingPlan) -> None:
-    register_auto_classes()
-    register_tokenizer()
-    planner, detail = (_MODELS[stage].from_pretrained(_finished(stage, plan)) for stage in STAGES)
-    model = TwoStageModel.from_stages(planner, detail).to(getattr(torch, plan.dtype))
-    model.save_pretrained(plan.output)
-    REMIABCTokenizer().save_pretrained(plan.output)
-
-
-def _save_record(plan: TrainingPlan, corpus: Corpus) -> None:
-    """Write training.json, with the held-out losses of the model as it was saved."""
-    model = TwoStageModel.from_pretrained(plan.output, dtype=torch.float32).eval()
-    stages: dict[Stage, StageModel] = {"planner": model.planner, "detail": model.detail}
-    record: dict[str, Any] = {
-        "command": plan.command(),
-        "seed": plan.seed,
-        "corpus": corpus.summary.counts()
-        | {"losses": dict(corpus.summary.losses), "rejections": dict(corpus.summary.rejected)},
-        "split": {"fingerprint": corpus.fingerprint, "tunes": corpus.sizes()},
-        "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
-        "held_out_loss": {
-            "unit": "nats a token, over the tokens that decoding samples",
-            **{
-                name: {
-                    part: round(mean_loss(stage, stage_rows(name, corpus.split(part), plan, False)), 4)
-                    for part in SPLITS[1:]
-                }
-                for name, stage in stages.items()
-            },
-        },
-    }
-    path = plan.output / "training.json"
-    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for name in STAGES:
-        print(f"{name}: held-out loss {record['held_out_loss'][name]['test']:.4f} nats a token")
+def _source(plan: TrainingPlan) -> str | Path | None:
+    return EMBEDDED if plan.start_from == EMBEDDED_MODEL else plan.start_from

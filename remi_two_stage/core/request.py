@@ -1,7 +1,7 @@
-"""What may be asked of a `Composer`, checked before any work.
+"""What may be asked for, checked before any work: a plan, and how tokens are drawn.
 
 Keys and metres are written as in ABC ("D", "Am", "Gmix"; "6/8", "C|"), tempos are quarter notes a minute, bars are
-counted and numbered as a musician does (`Piece.bar_count`).
+counted as a musician does (`Piece.bar_count`).
 """
 
 from __future__ import annotations
@@ -10,20 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .core.codec import globals_tokens
-from .core.drawing import Drawing
-from .core.errors import RequestError
-from .core.piece import Key, Meter, Note, Piece
-from .core.plan import Plan
-from .core.vocabulary import (
-    DEFAULT_VOICE_RANGE,
-    MAX_BARS,
-    STYLES,
-    TEMPOS,
-    VOICE_RANGES,
-    VOICES,
-    token_id,
-)
+from .codec import globals_tokens
+from .drawing import Drawing
+from .errors import RequestError
+from .piece import Key, Meter
+from .plan import Plan
+from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
 
 FOUR_PART_STYLES = ("hymn", "chorale")
 FOUR_PARTS = ("S", "A", "T", "B")
@@ -153,52 +145,3 @@ def check_seed(seed: Any) -> None:
     """Raises RequestError unless `seed` is None or a whole number from 0 up."""
     if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 1 << 62):
         raise RequestError(f"the seed {seed!r} is out of range; it is a whole number from 0 up")
-
-
-def check_piece(piece: Any) -> Piece:
-    """The piece with its parts written out.
-
-    Raises:
-        RequestError: something else than a piece.
-    """
-    if not isinstance(piece, Piece):
-        raise RequestError(f"cannot go on from a {type(piece).__name__}; give a Piece, as read_score returns")
-    return piece.in_part_order()
-
-
-def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
-    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`; the second half of a bar that a
-    repeat splits has the number of the first.
-
-    Raises:
-        RequestError: no such bars.
-    """
-    is_pair = isinstance(bars, Sequence) and len(bars) == 2 and all(isinstance(number, int) for number in bars)
-    if not is_pair or not 1 <= bars[0] <= bars[1] <= piece.bar_count:
-        raise RequestError(
-            f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
-            f"within 1 to {piece.bar_count}"
-        )
-    numbers, counted = [], 0
-    for bar in piece.bars:
-        counted += not bar.is_pickup
-        numbers.append(counted)
-    return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
-
-
-def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:
-    """The first of `voices` whose range holds all notes of a melody.
-
-    Raises:
-        RequestError: there is none.
-    """
-    pitches = [note.pitch for note in notes]
-    ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
-    for voice, (lowest, highest) in ranges.items():
-        if all(lowest <= pitch <= highest for pitch in pitches):
-            return voice
-    known = ", ".join(f"{voice} {lowest} to {highest}" for voice, (lowest, highest) in ranges.items())
-    raise RequestError(
-        f"the melody {source!r} goes from {min(pitches)} to {max(pitches)} (MIDI numbers), outside every voice: "
-        f"{known}; transpose it, or name other voices"
-    )

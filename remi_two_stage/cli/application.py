@@ -1,0 +1,64 @@
+"""All commands together, and how they end.
+
+Exit codes: 0 done, 2 a request or an input that cannot be used (one line on standard error says why), 1 a mistake of
+the program, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from ..core.errors import RemiError
+from . import composing, going_on, learning, serving, showing
+from .flags import CONTEXT
+
+NAME = "remi-two-stage"
+
+
+class _Group(click.Group):
+    """Lists its commands in the order in which they were added: as one comes to need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands."""
+        return list(self.commands)
+
+
+@click.group(cls=_Group, context_settings=CONTEXT)
+@click.version_option(import_module("remi_two_stage").__version__, message="%(prog)s %(version)s")
+def application() -> None:
+    """Compose music in two stages: a chord plan, then the notes."""
+
+
+for _command in (*composing.COMMANDS, *going_on.COMMANDS, *showing.COMMANDS, *serving.COMMANDS, *learning.COMMANDS):
+    application.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        return application.main(arguments, NAME, standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else NAME
+        message = error.format_message().strip().rstrip(".")
+        return _failed(f"{command}: error: {message}; {command} --help lists what there is", 2)
+    except RemiError as error:
+        return _failed(f"{NAME}: error: {error}", 2)
+    except click.Abort as stopped:
+        return _failed(f"{NAME}: {stopped.__cause__ or 'interrupted'}", 130)
+    except Exception as error:
+        traceback.print_exc()
+        return _failed(f"{NAME}: this is a mistake of the program ({type(error).__name__}), please report it", 1)
+
+
+def _failed(message: str, code: int) -> int:
+    print(" ".join(message.split("\n")), file=sys.stderr)
+    return code

@@ -1,0 +1,118 @@
+"""From a request to a plan and from a plan to a piece: what `Composer` and the pipeline on the Hub do alike.
+
+The way of one request: `plan_prompt`, written on by the planner, `plan_of`; then `notes_prompt`, written on by the
+detail generator, `piece_over`. Item i of a batch has the seed `seed + i` and is the same as if it were alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Self
+
+from .codec import decode, encode
+from .decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
+from .forms import detail_sequence, up_to_detail
+from .grammar import Form
+from .piece import Piece
+from .plan import Plan
+from .request import DEFAULT_SAMPLING, Request, Sampling, check_seed
+from .vocabulary import TOKEN_IDS, token_names
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The beginning of a sequence.
+
+    Attributes:
+        form: The sequence's form.
+        ids: Token ids.
+        pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
+        bars: Bars to be written, pick-ups included as far as they are known.
+        given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
+    """
+
+    form: Form
+    ids: list[int]
+    pitch_shift: int
+    bars: int
+    given_voice: list[list[int]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        form: Form,
+        names: Iterable[str],
+        piece: Piece,
+        bars: int,
+        given_voice: Iterable[Iterable[str]] | None = None,
+    ) -> Self:
+        """A prompt from token names, at the pitch of a piece in its own key."""
+        given = None if given_voice is None else [_ids(bar) for bar in given_voice]
+        return cls(form, _ids(names), piece.key.semitones_above_c, bars, given)
+
+
+def _ids(names: Iterable[str]) -> list[int]:
+    return [TOKEN_IDS[name] for name in names]
+
+
+def plan_prompt(request: Request) -> Prompt:
+    """For the planner: what is asked for."""
+    return Prompt("plan", _ids(request.globals()), request.tonality.semitones_above_c, request.bars)
+
+
+def plan_of(request: Request, tokens: Sequence[str]) -> Plan:
+    """The plan that was written for a request, in its key and at its very tempo."""
+    return Plan.of(replace(decode(tokens).in_key(request.tonality.tonic), tempo=request.tempo))
+
+
+def notes_prompt(plan: Plan) -> Prompt:
+    """For the detail generator: a plan, all of whose bars are to be written.
+
+    Raises:
+        EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
+    """
+    skeleton = plan.skeleton
+    return Prompt.of("detail", up_to_detail(detail_sequence(encode(skeleton))), skeleton, len(skeleton.bars))
+
+
+def piece_over(plan: Plan, tokens: Sequence[str]) -> Piece:
+    """The piece that was written over a plan, with what tokens do not say."""
+    given = plan.skeleton
+    title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
+    piece = decode(tokens).in_key(given.key.tonic)
+    return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
+
+
+def write(
+    stage: Any,
+    prompts: Sequence[Prompt],
+    seed: int | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
+    report: Report | None = None,
+) -> list[list[str]]:
+    """Token names of the sequence that a stage writes after each prompt, the best of its candidates.
+
+    Args:
+        stage: A `BarPlannerModel` or `DetailGeneratorModel`, or the `StageWeights` of one.
+        seed: Makes the result repeatable; None is another one each time.
+        report: Called as bars begin; a prompt has as many rows as there are candidates.
+
+    Raises:
+        RequestError: a seed out of range, or a stage that is not plain (`weights_remi.is_plain`).
+    """
+    check_seed(seed)
+    base = secrets.randbits(31) if seed is None else seed
+    seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
+    starts = [
+        Start(prompt.ids, read_prompt(prompt.form, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
+        for prompt, several in zip(prompts, seeds, strict=True)
+        for own in several
+    ]
+    written = iter(decode_rows(stage, starts, sampling, report=report))
+    best = [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")) for _ in prompts]
+    names = token_names()
+    return [[names[token] for token in row.ids] for row in best]

@@ -1,0 +1,120 @@
+"""The pipeline "music-generation", which needs transformers and torch alone.
+
+    from transformers import pipeline
+
+    compose = pipeline("music-generation", model="user/repository", trust_remote_code=True)
+    print(compose(style="jig", key="D", bars=16, seed=1)["abc"])
+
+It writes what `Composer` writes from the same arguments: the weights are taken to float32, which a CPU is fastest with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, ClassVar, TypedDict
+
+from transformers import AutoModel, Pipeline
+
+from .composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
+from .errors import RequestError
+from .request import Request, Sampling
+from .write_abc import write_abc
+
+TASK = "music-generation"
+_REQUEST = tuple(field.name for field in fields(Request))
+_SAMPLING = tuple(field.name for field in fields(Sampling))
+
+
+class Composition(TypedDict):
+    """What the pipeline returns for a request: token names in the form "detail", in C; chord names of every bar, as
+    `Plan` prints them; the tune as ABC, in its key.
+    """
+
+    tokens: list[str]
+    plan: str
+    abc: str
+
+
+class MusicGenerationPipeline(Pipeline):
+    """Composes from keywords: those of `Request` and of `Sampling`, `plan` and `seed`."""
+
+    _load_tokenizer = True
+    _load_processor = _load_image_processor = _load_video_processor = _load_feature_extractor = False
+    _registered_impl: ClassVar[dict[str, Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.device.type == "cpu":
+            self.model.float()
+
+    def __call__(
+        self,
+        requests: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        plan: str | None = None,
+        seed: int | None = None,
+        **keywords: Any,
+    ) -> Composition | list[Composition]:
+        """Compose one piece from the keywords, or several.
+
+        Args:
+            requests: Keywords of each piece where there are several, beside those that hold for all. Item i has the
+                seed `seed + i` and is the same as if it were alone.
+            plan: Chords of your own as text (`Plan.parse`), with as many bars as they have.
+            seed: Makes the result repeatable.
+            **keywords: style, key, meter, bars, tempo, voices of `Request`; for all pieces alike temperature, top_k,
+                top_p, greedy, candidates of `Sampling`.
+
+        Returns:
+            A composition; for a list of requests a list of them.
+
+        Raises:
+            RequestError: a keyword or a value that does not exist or is out of range.
+            ChordError: the plan is none.
+        """
+        is_alone = requests is None or isinstance(requests, Mapping)
+        several: Any = [requests or {}] if is_alone else requests
+        drawing = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
+        asked = [_request(keywords | dict(each), plan) for each in several]
+        writing = {"plan": plan, "seed": seed, "sampling": Sampling(**drawing)}
+        written: list[Composition] = super().__call__({"requests": asked}, **writing)
+        return written[0] if is_alone else written
+
+    def _sanitize_parameters(self, **writing: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        return {}, writing, {}
+
+    def preprocess(self, input_: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Requests stay as they are; the stages' prompts are made of them and of plans."""
+        return input_
+
+    def _forward(self, input_tensors: dict[str, Any], plan: str | None = None, **writing: Any) -> dict[str, Any]:
+        requests: list[Request] = input_tensors["requests"]
+        if plan is None:
+            planned = write(self.model.planner, [plan_prompt(request) for request in requests], **writing)
+            plans = [plan_of(request, tokens) for request, tokens in zip(requests, planned, strict=True)]
+        else:
+            plans = [request.typed(plan) for request in requests]
+        return {"plans": plans, "tokens": write(self.model.detail, [notes_prompt(each) for each in plans], **writing)}
+
+    def postprocess(self, model_outputs: dict[str, Any], **_: Any) -> list[Composition]:
+        """Plans and token names -> compositions."""
+        return [
+            {"tokens": tokens, "plan": plan.text(names=True), "abc": write_abc(piece_over(plan, tokens))}
+            for plan, tokens in zip(model_outputs["plans"], model_outputs["tokens"], strict=True)
+        ]
+
+
+# What transformers' registry of pipelines would set; with it, code and entry in the config are saved by any instance.
+MusicGenerationPipeline._registered_impl = {TASK: {"impl": MusicGenerationPipeline, "pt": (AutoModel,), "type": "text"}}
+
+
+def _request(keywords: dict[str, Any], plan: str | None) -> Request:
+    if unknown := keywords.keys() - set(_REQUEST):
+        raise RequestError(
+            f"there is no keyword {', '.join(sorted(unknown))}; there are {', '.join((*_REQUEST, 'plan', 'seed'))}, "
+            f"and for all pieces alike {', '.join(_SAMPLING)}"
+        )
+    if plan is not None and "bars" in keywords:
+        raise RequestError(f"bars is {keywords['bars']!r} beside a plan, which has bars of its own; leave one out")
+    return Request(**keywords)

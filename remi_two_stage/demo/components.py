@@ -1,0 +1,47 @@
+"""The page's own components: Gradio's `HTML` with a script from `assets/`.
+
+The templates are empty elements on purpose: Gradio runs what it puts into a template as a program, so that a text with
+`${...}` in it would too. The scripts build what is shown from the value, texts as text nodes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+ASSETS = Path(__file__).parent / "assets"
+_MOST_CELLS = 1_000
+_LONGEST_TEXT = 200
+
+
+def chord_grid() -> gr.HTML:
+    """A text field for each bar. Takes `views.grid`; `typed_texts` reads what it gives."""
+    return _scripted("grid")
+
+
+def typed_texts(payload: Any) -> list[str]:
+    """The texts of the cells of a chord grid, whatever a browser sends."""
+    texts = payload.get("texts") if isinstance(payload, dict) else None
+    return [str(text)[:_LONGEST_TEXT] for text in texts[:_MOST_CELLS]] if isinstance(texts, list) else []
+
+
+def score() -> gr.HTML:
+    """The engraved tune, its player and its files. Takes `views.score`; bars are marked in the browser."""
+    return _scripted("score")
+
+
+def status() -> gr.HTML:
+    """One line, read aloud by screen readers when it changes. Takes (tone, text); the tone is "said" or "wrong"."""
+    return _scripted("status")
+
+
+def fixed(markup: str) -> gr.HTML:
+    """Markup of ours that does not change."""
+    return gr.HTML(markup, js_on_load=None, apply_default_css=False)
+
+
+def _scripted(name: str) -> gr.HTML:
+    script = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
+    return gr.HTML(elem_id=name, html_template="<div></div>", js_on_load=script, apply_default_css=False)

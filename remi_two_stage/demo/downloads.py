@@ -1,0 +1,59 @@
+"""The files of a tune, in the folder that Gradio serves and empties."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ..core.piece import Piece
+from ..scores.formats import write_score
+from ..scores.sound import wav_bytes
+
+KINDS = {".abc": "ABC", ".mid": "MIDI", ".musicxml": "MusicXML", ".pdf": "PDF", ".wav": "WAV"}
+"""Ending -> what a button says."""
+SOUND = ".wav"
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that a visitor may fetch."""
+
+    path: Path
+
+    @property
+    def kind(self) -> str:
+        """What its button says."""
+        return KINDS[self.path.suffix]
+
+    def data(self) -> dict[str, Any]:
+        """The file as Gradio sends it to a browser, which finds its address in `url`."""
+        return {
+            "path": str(self.path),
+            "orig_name": self.path.name,
+            "meta": {"_type": "gradio.FileData"},
+        }
+
+
+def write_downloads(piece: Piece, cache: str, with_chords: bool) -> list[Download]:
+    """Write a piece in every format into a new folder of the cache.
+
+    Args:
+        with_chords: The sound has its chords softly beneath.
+
+    Raises:
+        MissingExtraError: a package that makes pictures or sound is not installed.
+    """
+    folder = Path(cache) / uuid4().hex
+    folder.mkdir(parents=True)
+    name = re.sub(r"[^a-z0-9]+", "-", piece.title.lower().replace("#", "-sharp"))[:_LONGEST_NAME].strip("-") or "tune"
+    downloads = [Download(folder / f"{name}{ending}") for ending in KINDS]
+    for download in downloads:
+        if download.path.suffix == SOUND:
+            download.path.write_bytes(wav_bytes(piece, with_chords))
+        else:
+            write_score(piece, download.path)
+    return downloads

@@ -1,0 +1,59 @@
+"""What one visitor may ask for, so that nobody keeps a page from the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.errors import RequestError, ScoreFormatError
+from ..core.piece import Piece
+from ..core.vocabulary import MAX_BARS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a page; the defaults are for one's own machine.
+
+    Attributes:
+        bars: Of a tune.
+        notes: Of an uploaded tune.
+        upload_bytes: Of an uploaded file.
+        reading_seconds: How long reading an uploaded file may take.
+        writing_seconds: How long writing may take.
+        waiting: How many requests may wait; None is any number.
+        sessions: How many visitors' tunes are remembered.
+        kept_seconds: How long files and forgotten sessions stay.
+    """
+
+    bars: int = MAX_BARS
+    notes: int = 20_000
+    upload_bytes: int = 10 * 2**20
+    reading_seconds: float = 60.0
+    writing_seconds: float = 600.0
+    waiting: int | None = None
+    sessions: int = 100
+    kept_seconds: int = 86_400
+
+    def check_bars(self, bars: int) -> None:
+        """Raises RequestError when a tune would have too many bars."""
+        if bars > self.bars:
+            raise RequestError(f"the tune would have {bars} bars, this page writes at most {self.bars}; ask for fewer")
+
+    def check_upload(self, piece: Piece) -> None:
+        """Raises ScoreFormatError when an uploaded tune is too long to work on."""
+        notes = sum(len(sung) for bar in piece.bars for sung in bar.notes)
+        for count, most, what in ((piece.bar_count, self.bars, "bars"), (notes, self.notes, "notes")):
+            if count > most:
+                raise ScoreFormatError(f"the tune has {count} {what}, this page takes at most {most}; cut it")
+
+
+PUBLIC = Limits(
+    bars=32,
+    notes=4_000,
+    upload_bytes=2**20,
+    reading_seconds=15.0,
+    writing_seconds=60.0,
+    waiting=30,
+    sessions=200,
+    kept_seconds=3_600,
+)
+"""For a page that is open to everybody."""

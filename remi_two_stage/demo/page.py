@@ -1,0 +1,355 @@
+"""The page: what is on it, and what every control does.
+
+A control's function takes the visitor's `Work`, asks the `Studio` for the next one, and shows it. Errors of ours become
+a line on the page and leave everything as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from ..core.errors import RemiError, RequestError
+from ..core.piece import MODES, Key
+from ..core.request import FOUR_PARTS, Request
+from ..core.vocabulary import STYLES
+from ..scores.formats import READABLE
+from . import components, views
+from .components import typed_texts
+from .downloads import write_downloads
+from .recipe import Recipe
+from .studio import Studio, Work
+
+if TYPE_CHECKING:
+    from ..composer import Progress
+
+TITLE = "remi_two_stage"
+_HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, then the tune over it.</p></header>"
+_KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
+"""Mode -> most sharps or flats of the keys that are offered; any other may be typed."""
+_METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
+_VOICES = {"style’s own": None, "melody": ("M",), "four parts": FOUR_PARTS}
+_OWN = "style’s own"
+_OPEN = "any"
+_NUMERALS, _NAMES = "Roman numerals", "Chord names"
+_AS_WRITTEN, _PLANNER = "those in the grid", "new ones"
+
+_MARKED = "(score) => [score.first, score.last]"
+_MARK = (
+    "(first, last) => { document.querySelector('#score .score-view')"
+    "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }"
+)
+
+_NOTHING = Work()
+
+Outcome = tuple[Work, str]
+"""The next state of a user's work, and what is to be said about it."""
+Action = Callable[..., Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an action may need beside the controls' values."""
+
+    report: Progress
+    request: gr.Request
+
+
+def _keys() -> list[tuple[str, str]]:
+    """(spoken, written) names of the keys that are offered."""
+    tonics = [letter + sign for letter in "CDEFGAB" for sign in ("", "b", "#")]
+    keys = []
+    for mode, most in _KEY_SIGNATURES.items():
+        for tonic in tonics:
+            fifths = "FCGDAEB".index(tonic[0]) - 1 + 7 * (tonic.count("#") - tonic.count("b")) + MODES[mode]
+            if abs(fifths) <= most:
+                keys.append(Key(tonic, mode))
+    return [(key.spoken, str(key)) for key in keys]
+
+
+class Page:
+    """The page's controls and their functions, over one `Studio`."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        with gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=self._cleaning()) as blocks:
+            self.blocks = blocks
+            self.work = gr.State(_NOTHING, time_to_live=studio.limits.kept_seconds)
+            components.fixed(_HEADER)
+            with gr.Row(elem_id="desk"):
+                with gr.Column(scale=0, min_width=300, elem_id="request"):
+                    self._place_request()
+                with gr.Column(scale=1, min_width=280, elem_id="music"):
+                    self._place_music()
+            self._connect()
+
+    def _cleaning(self) -> tuple[int, int]:
+        kept = self.studio.limits.kept_seconds
+        return max(60, kept // 4), kept
+
+    def _place_request(self) -> None:
+        """What is asked for, and the two main buttons."""
+        components.fixed("<h2>What to write</h2>")
+        styles = [_OPEN, *STYLES]
+        self.style = gr.Dropdown([(style.replace("-", " "), style) for style in styles], value="jig", label="Style")
+        self.key = gr.Dropdown(_keys(), value="Dmaj", label="Key", allow_custom_value=True)
+        with gr.Row(elem_classes="pair"):
+            self.meter = gr.Dropdown(
+                [_OWN, *_METERS], value=_OWN, label="Metre", allow_custom_value=True, min_width=100
+            )
+            self.bars = gr.Number(16, label="Bars", precision=0, min_width=100)
+        with gr.Row(elem_classes="pair"):
+            self.tempo = gr.Textbox(label="Tempo", placeholder="♩ a minute", max_length=8, min_width=100)
+            self.seed = gr.Textbox(label="Seed", placeholder="a new one", max_length=18, min_width=100)
+        self.voices = gr.Dropdown(list(_VOICES), value=_OWN, label="Voices")
+        with gr.Row(elem_classes="pair"):
+            self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
+            self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
+        components.fixed("<h2>Or begin with your own</h2>")
+        self.file = gr.UploadButton("Open a tune …", file_types=list(READABLE), elem_id="file")
+        components.fixed("<p class='hint'>An ABC, MusicXML, MIDI or kern file.</p>")
+
+    def _place_music(self) -> None:
+        """Plan, score, and what can be done with them."""
+        with gr.Row(elem_id="state"):
+            self.status = components.status()
+            self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
+        with gr.Row(elem_classes="bar-of-heading"):
+            components.fixed("<h2>Chords</h2>")
+            self.notation = gr.Radio(
+                [_NUMERALS, _NAMES], value=_NUMERALS, label="Chords shown as", elem_id="notation", min_width=160
+            )
+        self.grid = components.chord_grid()
+        with gr.Accordion("The plan as text", open=False, elem_id="as-text"):
+            self.text = gr.Textbox(
+                label="Chords between bar lines, with repeats",
+                info="|: I | IV V7 | I | V7 :|   n chords in a bar divide its beats; / holds one; (V 1/8) is a pick-up",
+                lines=3,
+                max_lines=12,
+                max_length=4_000,
+            )
+            self.take = gr.Button("Use this plan", elem_id="take")
+        with gr.Row(elem_classes="bar-of-heading"):
+            components.fixed("<h2>Music</h2>")
+            self.accompanied = gr.Checkbox(True, label="Play the chords beneath", elem_id="accompanied", min_width=200)
+        self.score = components.score()
+        with gr.Row(elem_id="tools", visible="hidden") as self.tools:
+            with gr.Column(elem_classes="tool", min_width=220):
+                with gr.Row(elem_classes="pair"):
+                    self.first = gr.Number(None, label="From bar", precision=0, min_width=80)
+                    self.last = gr.Number(None, label="to bar", precision=0, min_width=80)
+                self.rewrite = gr.Button("Rewrite", elem_id="rewrite")
+            with gr.Column(elem_classes="tool", min_width=220):
+                self.more = gr.Number(8, label="More bars", precision=0)
+                self.extend = gr.Button("Extend", elem_id="extend")
+            with gr.Column(elem_classes="tool", min_width=220):
+                self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Chords for four voices")
+                self.harmonize = gr.Button("Harmonise", elem_id="harmonize")
+
+    def _connect(self) -> None:
+        """Bind every control to its function."""
+        form = [self.style, self.key, self.meter, self.bars, self.tempo, self.voices]
+        state = [self.work, self.notation]
+        self._on(self.plan.click, self._plan, [*form, self.seed])
+        self._on(self.compose.click, self._compose, [*form, self.seed, self.grid])
+        self._on(self.take.click, self._take, [*form, self.text])
+        self._on(self.rewrite.click, self._rewrite, [self.grid, self.first, self.last])
+        self._on(self.extend.click, self._extend, [self.more])
+        self._on(self.harmonize.click, self._harmonize, [self.grid, self.chords])
+        self._on(self.undo.click, self._undo, [])
+        self._on(self.file.upload, self._open, [self.file])
+        self._on(self.accompanied.input, self._listen, [])
+        self._on(self.blocks.load, self._follow, [])
+        checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        self.grid.input(
+            self._check,
+            [*state, self.grid],
+            [self.grid, self.status, self.first, self.last],
+            trigger_mode="always_last",
+            **checking,
+        )
+        self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
+        marks = [self.first, self.last]
+        self.score.select(
+            None, [self.score], marks, js="(score) => [score.first, score.last]", api_visibility="private"
+        )
+        gr.on(
+            [self.first.change, self.last.change, self.score.change],
+            None,
+            marks,
+            None,
+            js=_MARK,
+        )
+
+    def _on(self, event: Callable[..., Any], action: Action, inputs: list[Any]) -> None:
+        """Let an event that may write music do its action, one visitor after the other."""
+        outputs = [
+            self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
+            self.style, self.key, self.meter, self.bars, self.tempo, self.voices,
+        ]  # fmt: skip
+        event(
+            self._answering(action),
+            [self.work, self.notation, self.accompanied, *inputs],
+            outputs,
+            concurrency_id="music",
+            show_progress="minimal",
+            show_progress_on=[self.score],
+            api_visibility="private",
+        )
+
+    def _answering(self, action: Action) -> Callable[..., dict[Any, Any]]:
+        """An action as Gradio calls it; an error of ours becomes the status line and leaves all else as it was."""
+
+        def answer(
+            request: gr.Request,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it here)
+            work: Work = _NOTHING,
+            notation: str = _NUMERALS,
+            is_accompanied: bool = True,
+            *given: Any,
+        ) -> dict[Any, Any]:
+            def report(stage: str, begun: int, total: int) -> None:
+                progress((begun, max(begun, total)), desc=f"Writing {stage}", unit="bars")
+
+            try:
+                work, remark = action(Call(report, request), work, *given)
+                return self._shown(work, notation, is_accompanied, remark)
+            except RemiError as error:
+                return {self.status: ("wrong", _sentence(str(error)))}
+
+        return answer
+
+    def _plan(self, call: Call, work: Work, *form: Any) -> Outcome:
+        *asked, seed = form
+        return self.studio.plan(work, _request(*asked), _seed(seed), call.report), ""
+
+    def _compose(self, call: Call, work: Work, *form: Any) -> Outcome:
+        *asked, seed, grid = form
+        return self.studio.compose(work, _request(*asked), typed_texts(grid), _seed(seed), call.report), ""
+
+    def _take(self, _call: Call, work: Work, *form: Any) -> Outcome:
+        *asked, text = form
+        return self.studio.typed(work, _request(*asked), text), ""
+
+    def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
+        if first is None or last is None:
+            raise RequestError("no bars are marked; click on them in the score, or type the first and the last")
+        work = self.studio.rewrite(work, typed_texts(grid), first, last, call.report)
+        return work, f"New notes in {_bars_in_words(first, last)}; the others are as they were."
+
+    def _extend(self, call: Call, work: Work, bars: int | None) -> Outcome:
+        return self.studio.extend(work, bars or 0, call.report), f"It goes on for {bars} bars."
+
+    def _harmonize(self, call: Call, work: Work, grid: Any, chords: str) -> Outcome:
+        texts = None if chords == _PLANNER else typed_texts(grid)
+        return self.studio.harmonize(work, texts, call.report), "The melody has three more voices."
+
+    def _undo(self, _call: Call, work: Work) -> Outcome:
+        work = self.studio.undo(work)
+        return work, f"Undone; {len(work.past) or 'nothing'} more to undo."
+
+    def _open(self, _call: Call, work: Work, path: str) -> Outcome:
+        work, count = self.studio.open(work, Path(path))
+        among = f", the first of {count} tunes in the file" if count > 1 else ""
+        return work, f"Opened{among}: harmonise, rewrite or extend it."
+
+    def _follow(self, call: Call, work: Work) -> Outcome:
+        query = call.request.query_params
+        recipe = Recipe.of_query({name: query.getlist(name) for name in query})
+        if recipe is None:
+            return work, "Choose what to write, then plan its chords, or compose at once."
+        return self.studio.follow(recipe, call.report), ""
+
+    def _listen(self, _call: Call, work: Work) -> Outcome:
+        return work, ""
+
+    def _check(self, work: Work, notation: str, grid: Any) -> dict[Any, Any]:
+        """Mark what is wrong in the grid, and propose to rewrite what has changed."""
+        texts = typed_texts(grid)
+        if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
+            return {}
+        checked: dict[Any, Any] = {self.grid: views.grid(work, notation == _NAMES, texts)}
+        if bars := views.edited_bars(work, texts):
+            which = _bars_in_words(*bars)
+            checked |= {self.first: bars[0], self.last: bars[1]}
+            checked[self.status] = ("said", f"New chords in {which}: rewrite there, or compose all anew.")
+        return checked
+
+    def _show_as(self, work: Work, notation: str, grid: Any) -> dict[Any, Any]:
+        texts = typed_texts(grid)
+        if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
+            return {}
+        return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}
+
+    def _shown(self, work: Work, notation: str, is_accompanied: bool, remark: str) -> dict[Any, Any]:
+        """Everything on the page that shows the work."""
+        names = notation == _NAMES
+        files = write_downloads(work.piece, self.score.GRADIO_CACHE, is_accompanied) if work.piece else []
+        return {
+            self.work: work,
+            self.status: ("said", f"{remark} {views.said(work)}".strip()),
+            self.grid: views.grid(work, names),
+            self.text: work.plan.text(names) if work.plan else "",
+            self.score: views.score(work, files),
+            self.undo: gr.Button(interactive=bool(work.past)),
+            self.tools: gr.Row(visible=True if work.piece else "hidden"),
+            self.first: None,
+            self.last: None,
+        } | self._form(work.request)
+
+    def _form(self, request: Request | None) -> dict[Any, Any]:
+        """The form as it is asked for in a request."""
+        if request is None:
+            return {}
+        voices = next((name for name, voices in _VOICES.items() if voices == request.voices), _OWN)
+        return {
+            self.style: request.style or _OPEN,
+            self.key: str(request.tonality),
+            self.meter: str(request.meter),
+            self.bars: request.bars,
+            self.tempo: "" if request.tempo is None else f"{request.tempo:g}",
+            self.voices: voices,
+        }
+
+
+def _request(style: str, key: str, meter: str, bars: int | None, tempo: str, voices: str) -> Request:
+    """What the form asks for.
+
+    Raises:
+        RequestError: a value that does not exist or is out of range.
+    """
+    return Request(
+        style=None if style == _OPEN else style,
+        key=key or "",
+        meter=None if meter in (_OWN, "", None) else meter,
+        bars=bars if bars is not None else 0,
+        tempo=_tempo(tempo),
+        voices=_VOICES.get(voices),
+    )
+
+
+def _tempo(text: str) -> float | None:
+    text = text.strip().replace(",", ".")
+    if text and not re.fullmatch(r"[0-9]{1,4}(\.[0-9]*)?", text):
+        raise RequestError(f"there is no tempo {text!r}; type the quarter notes a minute, such as 120, or nothing")
+    return float(text) if text else None
+
+
+def _seed(text: str) -> int | None:
+    text = text.strip()
+    if text and not re.fullmatch(r"[0-9]{1,18}", text):
+        raise RequestError(f"there is no seed {text!r}; type a whole number, or nothing for a new tune each time")
+    return int(text) if text else None
+
+
+def _bars_in_words(first: int | None, last: int | None) -> str:
+    return f"bar {first}" if first == last else f"bars {first} to {last}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

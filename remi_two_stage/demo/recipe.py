@@ -1,0 +1,129 @@
+"""`Recipe`: how a tune came about, as a link that makes it again.
+
+The link is a query string: what was asked for (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman
+numerals, the `seed` of the notes, and a `then` for each later step: `rewrite:5-8:12:IV|V7|I|I` (bars, seed, their
+chords), `extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from ..core.errors import RequestError
+from ..core.request import Request
+
+_MOST_STEPS = 20
+_LONGEST_FIELD = 4_000
+_STEP = re.compile(
+    r"(?P<rewrite>rewrite:(?P<first>\d{1,3})-(?P<last>\d{1,3}):)?(?P<extend>extend:(?P<bars>\d{1,3}):)?"
+    r"(?P<harmonize>harmonize:)?(?P<seed>\d{1,18})(?::(?P<chords>.*))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something done to a tune.
+
+    Attributes:
+        kind: "rewrite", "extend" or "harmonize".
+        seed: Of its notes.
+        bars: First and last bar to rewrite, or (n, n) for n bars to be added.
+        chords: Chords of the bars in question, one text a bar; empty: the planner's.
+    """
+
+    kind: str
+    seed: int
+    bars: tuple[int, int] = (0, 0)
+    chords: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = {"rewrite": f"{self.bars[0]}-{self.bars[1]}:", "extend": f"{self.bars[0]}:"}.get(self.kind, "")
+        return f"{self.kind}:{where}{self.seed}" + (":" + "|".join(self.chords) if self.chords else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Step:
+        """Read what `str` wrote.
+
+        Raises:
+            RequestError: something else.
+        """
+        match = _STEP.fullmatch(text)
+        kinds = [kind for kind in ("rewrite", "extend", "harmonize") if match and match[kind]]
+        if match is None or len(kinds) != 1:
+            raise RequestError(f"the link has the step {text[:80]!r}; steps are such as rewrite:5-8:1 or extend:8:1")
+        bars = (int(match["first"] or match["bars"] or 0), int(match["last"] or match["bars"] or 0))
+        return cls(kinds[0], int(match["seed"]), bars, tuple(match["chords"].split("|")) if match["chords"] else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a tune came about.
+
+    Attributes:
+        request: What was asked for.
+        plan: Its chords as text, in Roman numerals; empty: the planner's.
+        seed: Of the notes; None where there are none yet.
+        steps: What was done then.
+    """
+
+    request: Request
+    plan: str
+    seed: int | None = None
+    steps: tuple[Step, ...] = ()
+
+    def query(self) -> str:
+        """The recipe as a query string."""
+        request = self.request
+        fields = {
+            "style": request.style,
+            "key": request.tonality,
+            "meter": request.meter,
+            "bars": request.bars,
+            "tempo": request.tempo and f"{request.tempo:g}",
+            "voices": ",".join(request.voices or ()),
+            "plan": " ".join(self.plan.split()),
+            "seed": self.seed,
+        }
+        known = [(name, str(value)) for name, value in fields.items() if value is not None and value != ""]
+        return urlencode([*known, *(("then", str(step)) for step in self.steps)], safe="|:/,()")
+
+    @classmethod
+    def of_query(cls, fields: Mapping[str, Sequence[str]]) -> Recipe | None:
+        """Read a query string, as field -> values; None when it holds no recipe.
+
+        Raises:
+            RequestError: a value that cannot be.
+        """
+        if not any(name in fields for name in ("style", "key", "plan", "seed")):
+            return None
+        if any(len(value) > _LONGEST_FIELD for values in fields.values() for value in values):
+            raise RequestError(f"the link has a field of more than {_LONGEST_FIELD} characters; copy it again")
+        steps = fields.get("then", ())
+        if len(steps) > _MOST_STEPS:
+            raise RequestError(f"the link has {len(steps)} steps; at most {_MOST_STEPS} can be followed")
+        one = {name: values[-1] for name, values in fields.items() if values and values[-1]}
+        request = Request(
+            style=one.get("style"),
+            key=one.get("key", "C"),
+            meter=one.get("meter"),
+            bars=_whole("bars", one.get("bars", "16")),
+            tempo=_number(one["tempo"]) if "tempo" in one else None,
+            voices=one["voices"].split(",") if "voices" in one else None,
+        )
+        seed = _whole("seed", one["seed"]) if "seed" in one else None
+        return cls(request, one.get("plan", ""), seed, tuple(map(Step.parse, steps)))
+
+
+def _whole(name: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", text):
+        raise RequestError(f"the link has {name} {text[:80]!r}; it is a whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,6})?", text):
+        raise RequestError(f"the link has the tempo {text[:80]!r}; it is a number of quarter notes a minute")
+    return float(text)

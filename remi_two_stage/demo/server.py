@@ -1,0 +1,129 @@
+"""`serve` and `start`: the page on a port of this machine."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import MissingExtraError, RemiError, RequestError
+from .limits import PUBLIC, Limits
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from ..composer import Composer
+
+_ASSETS = Path(__file__).parent / "assets"
+_ANY_ADDRESS = "0.0.0.0"
+
+
+def serve(
+    model: str | Path | None = None,
+    port: int | None = None,
+    public: bool = False,
+    open_browser: bool = False,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Show the page until the program is interrupted; arguments and errors as in `start`.
+
+    Args:
+        open_browser: Whether to open the page in the browser of this machine.
+        announce: Is told where the page is.
+    """
+    page = start(model, port, public)
+    address = str(page.local_url)
+    announce(f"The page is at {address} (Ctrl-C stops it)")
+    if open_browser:
+        webbrowser.open(address)
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+
+
+def start(model: str | Path | None = None, port: int | None = None, public: bool = False) -> gr.Blocks:
+    """Show the page, at http://127.0.0.1:7860 or the next free port, and return; `.close()` stops it.
+
+    Args:
+        model: Folder or Hub repository; None is the checkpoint that ships with the package.
+        port: Another port, which must be free.
+        public: Whether other machines may come, within narrower limits (`limits.PUBLIC`).
+
+    Raises:
+        MissingExtraError: the extra `demo` is not installed.
+        CheckpointError: there is no such model.
+        RequestError: the port is taken.
+    """
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    _require_gradio()
+    limits = PUBLIC if public else Limits()
+    composer: Future[Composer] = Future()
+    page = build_page(composer.result, limits)
+    try:
+        page.launch(**_settings(limits, port, public))
+    except OSError:
+        raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
+    try:
+        # The page is there before the model, and whoever composes waits for it. Loading brings large imports, which
+        # must not run beside those of Gradio.
+        composer.set_result(_load(model))
+    except RemiError:
+        page.close(verbose=False)
+        raise
+    return page
+
+
+def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
+    """The page as Gradio's `Blocks`, with its queue."""
+    from .page import Page
+    from .studio import Studio
+
+    blocks = Page(Studio(composer, limits)).blocks
+    return blocks.queue(max_size=limits.waiting, default_concurrency_limit=1)
+
+
+def _require_gradio() -> None:
+    try:
+        import gradio  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]'"
+        ) from None
+
+
+def _load(model: str | Path | None) -> Composer:
+    import torch
+
+    from ..composer import Composer
+
+    # A step of a small model is too short to share among threads, and waits for them where other work runs.
+    torch.set_num_threads(1)
+    return Composer.from_pretrained(model)
+
+
+def _settings(limits: Limits, port: int | None, public: bool) -> dict[str, Any]:
+    """Arguments of Gradio's `launch`: nothing of this machine is shown, nothing comes from the network."""
+    import gradio as gr
+
+    return {
+        "server_name": _ANY_ADDRESS if public else "127.0.0.1",
+        "server_port": port,
+        "prevent_thread_lock": True,
+        "share": False,
+        "quiet": True,
+        "show_error": False,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "max_file_size": limits.upload_bytes,
+        "state_session_capacity": limits.sessions,
+        "css_paths": [_ASSETS / "page.css"],
+        "favicon_path": _ASSETS / "favicon.svg",
+        "theme": gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+    }

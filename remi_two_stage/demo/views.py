@@ -1,0 +1,124 @@
+"""What the page's components show of a user's work, as plain values that turn into JSON.
+
+Texts stay texts: the scripts put them on the page as text nodes, never as HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
+from ..prompts import bar_numbers
+from ..scores.engraving import engrave
+from ..scores.midi import DEFAULT_TEMPO
+from .downloads import SOUND, Download
+from .studio import Work, edited_plan
+
+_NARROW, _NARROW_FOR_PARTS = 950.0, 1250.0
+"""Widths for phones, in tenths of a millimetre, of a lone melody and of parts with names: two bars a system."""
+
+
+def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[str, Any]:
+    """The chord grid: lines of bars.
+
+    Args:
+        names: Chord names are to be shown where nothing is typed, with the numerals small; else the other way round.
+        typed: What the user has typed into the cells, to be checked; None shows the plan.
+    """
+    if work.plan is None:
+        return {"lines": [], "problems": [], "isCheck": False}
+    plan, reasons = (work.plan, {}) if typed is None else edited_plan(work.plan, typed)
+    texts = plan.bar_texts(names) if typed is None else list(typed)
+    same, others = plan.bar_texts(names), plan.bar_texts(not names)
+    changed = Work(plan=plan, piece=work.piece).edited_bars
+    numbers = bar_numbers(plan.skeleton)
+    cells = [
+        {
+            "index": index,
+            "name": _bar_name(bar, number),
+            "number": "" if bar.is_pickup else number,
+            "text": texts[index],
+            "other": "" if index in reasons else same[index] if texts[index] == others[index] else others[index],
+            "reason": reasons.get(index, ""),
+            "isChanged": index in changed,
+            **_signs(bar),
+        }
+        for index, (bar, number) in enumerate(zip(plan.skeleton.bars, numbers, strict=True))
+    ]
+    problems = [f"{_bar_name(plan.skeleton.bars[i], numbers[i]).capitalize()}: {why}" for i, why in reasons.items()]
+    return {
+        "lines": [[cells[index] for index in line] for line in plan.lines()],
+        "problems": problems,
+        "isCheck": typed is not None,
+    }
+
+
+def renamed_grid(work: Work, names: bool, typed: Sequence[str]) -> dict[str, Any]:
+    """The grid in the other notation, with what the user has typed; what is wrong stays as typed."""
+    assert work.plan is not None
+    plan, reasons = edited_plan(work.plan, typed)
+    texts = [typed[index] if index in reasons else text for index, text in enumerate(plan.bar_texts(names))]
+    return grid(work, names, texts) | {"isCheck": False}
+
+
+def edited_bars(work: Work, typed: Sequence[str]) -> tuple[int, int] | None:
+    """Numbers of the first and the last bar whose chords are not those of the tune, as typed; None where all are."""
+    if work.plan is None or work.piece is None:
+        return None
+    plan, _ = edited_plan(work.plan, typed)
+    numbers = bar_numbers(work.piece)
+    changed = [numbers[index] for index in Work(plan=plan, piece=work.piece).edited_bars if numbers[index]]
+    return (changed[0], changed[-1]) if changed else None
+
+
+def _bar_name(bar: Bar, number: int) -> str:
+    return f"pick-up to bar {number + 1}" if bar.is_pickup else f"bar {number}"
+
+
+def _signs(bar: Bar) -> dict[str, Any]:
+    return {
+        "isPickup": bar.is_pickup,
+        "repeatStart": bar.repeat_start,
+        "repeatEnd": bar.repeat_end,
+        "ending": "".join(f"{number}." for number in bar.endings),
+    }
+
+
+def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
+    """The tune, engraved in two widths, with player, files and link; None where there is no tune."""
+    piece = work.piece
+    if piece is None:
+        return None
+    return {
+        "title": piece.title or "Untitled tune",
+        "wide": engrave(piece).svg(),
+        "narrow": engrave(piece, _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS).svg(),
+        "numbers": bar_numbers(piece),
+        "timeline": _timeline(piece),
+        "audio": next(file.data() for file in files if file.path.suffix == SOUND),
+        "files": [{"kind": file.kind, "file": file.data()} for file in files],
+        "query": work.recipe.query() if work.recipe else "",
+    }
+
+
+def _timeline(piece: Piece) -> list[tuple[float, int]]:
+    """When each bar begins to sound, in seconds, and its index, in playing order."""
+    seconds_a_tick = 60 / (piece.tempo or DEFAULT_TEMPO) / TICKS_PER_QUARTER
+    order = piece.playing_order()
+    ends = accumulate(piece.bars[index].length for index in order)
+    starts = (0, *ends)
+    return [(round(start * seconds_a_tick, 3), index) for start, index in zip(starts, order, strict=False)]
+
+
+def said(work: Work) -> str:
+    """What there is now, in a sentence."""
+    if work.plan is None:
+        return ""
+    piece, plan = work.piece, work.plan
+    what = f"{plan.bar_count} bars in {plan.skeleton.key.spoken}, {plan.skeleton.meter}"
+    if piece is None:
+        return f"A plan of {what}. Change any chord, then compose."
+    seed = f", seed {work.recipe.seed}" if work.recipe and work.recipe.seed is not None else ""
+    return f"{piece.title or 'Untitled tune'}: {what}{seed}."

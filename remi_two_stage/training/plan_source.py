@@ -1,0 +1,93 @@
+"""Chords of the planner in place of the tunes' own, for the detail generator to learn from.
+
+They are written at the beginning of an epoch, for the tunes that are drawn for it, many at a time by the fast decoding
+loop, each process its share. They are kept in the run folder: a run that is resumed in the middle of an epoch, when a
+planner that learns too is another one, reads what it read before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ..core.errors import RequestError
+from ..core.modeling_remi import BarPlannerModel, TwoStageModel
+from ..data.datasets import FullDetailDataset
+from ..data.plans import write_plans
+from .arguments import TrainingPlan
+from .callbacks import epoch_of
+from .run_folder import write_whole, written_to
+
+
+class PlanSource(TrainerCallback):
+    """Gives the tunes their chords before each epoch.
+
+    Args:
+        planner: The planner as it stands at that moment.
+        pieces: The detail generator's dataset.
+        folder: Where the plans of an epoch are kept.
+    """
+
+    def __init__(
+        self, plan: TrainingPlan, planner: Callable[[], BarPlannerModel], pieces: FullDetailDataset, folder: Path
+    ) -> None:
+        self._plan, self._planner, self._pieces, self._folder = plan, planner, pieces, folder
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Called before an epoch, also before one that is resumed in its middle."""
+        epoch = epoch_of(state)
+        path = self._folder / f"epoch-{epoch}.json"
+        if not path.exists():
+            written = self._write(epoch)
+            if args.should_save:
+                with written_to(self._folder):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, json.dumps(written))
+                    for old in self._folder.glob("epoch-*.json"):
+                        if old != path:
+                            old.unlink()
+            PartialState().wait_for_everyone()
+        self._pieces.set_plans(dict(json.loads(path.read_text(encoding="utf-8"))))
+
+    def _write(self, epoch: int) -> list[tuple[int, list[int]]]:
+        """The plans of all tunes that are drawn for an epoch, by their indices."""
+        share, tunes = self._plan.predicted_share_in(epoch), self._pieces.tunes
+        drawn, seeds = [], []
+        for index in range(len(tunes)):
+            draw = Random(f"{self._plan.seed} {epoch} {index}")
+            if draw.random() < share:
+                drawn.append(index)
+                seeds.append(draw.getrandbits(62))
+        process = PartialState()
+        mine = slice(process.process_index, None, process.num_processes)
+        planner = self._planner()
+        was_training = planner.training
+        plans = write_plans(planner.eval(), [tunes[index] for index in drawn[mine]], seeds[mine])
+        own = list(zip(drawn[mine], plans, strict=True))
+        planner.train(was_training)
+        written: list[tuple[int, list[int]]] = gather_object(own)
+        return written
+
+
+def whole_planner(model: TwoStageModel) -> BarPlannerModel:
+    """The planner of a model in joint training.
+
+    Raises:
+        RequestError: its weights are spread over processes.
+    """
+    planner: BarPlannerModel = model.planner
+    if any(hasattr(parameter, "device_mesh") for parameter in planner.parameters()):
+        raise RequestError(
+            "a planner whose weights FSDP spreads over processes cannot write; train the planner first, then --stage "
+            "detail with --plan-source predicted"
+        )
+    return planner

@@ -1,0 +1,133 @@
+"""What a run keeps on disk, so that it can be killed at any moment and go on.
+
+    arguments.json                 the resolved arguments; a --config file for the next run
+    STAGE/checkpoint-STEP/         a state of the run; it counts from the moment when the file `whole` is in it
+    STAGE/best/                    the weights with the lowest held-out loss, when a run may stop early
+    STAGE/finished/                the trained stage
+    STAGE/plans/                   the chords that the planner wrote for an epoch
+
+A file or folder appears under its name when it is complete, and what it replaces goes after that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from ..core.errors import CheckpointError, RequestError
+from .arguments import TrainingPlan
+
+_WHOLE = "whole"
+_MAY_CHANGE = ("output", "stage", "processes", "loaders", "device", "save_minutes", "report_to")
+"""Fields that a second start of the same run may give otherwise, since they change no result."""
+
+
+def keep_or_compare(plan: TrainingPlan, fingerprint: str) -> None:
+    """Write the arguments beside the run, or make sure that the run already there had the same.
+
+    Args:
+        fingerprint: Of the corpus.
+
+    Raises:
+        CheckpointError: the folder holds a run with other arguments, or of another corpus.
+        RequestError: the folder cannot be made.
+    """
+    path = plan.run_folder / "arguments.json"
+    ours = plan.resolved()
+    if path.exists():
+        theirs = TrainingPlan.of(path, output=plan.output).resolved()
+        changed = [
+            f"{name} {theirs[name]}, now {ours[name]}"
+            for name in ours
+            if name not in _MAY_CHANGE and ours[name] != theirs[name]
+        ]
+        if changed:
+            raise CheckpointError(
+                f"{plan.output} holds a run with other arguments ({'; '.join(changed)}); "
+                "give the same ones to go on with it, or another --output"
+            )
+        known = plan.run_folder / "corpus"
+        if known.exists() and known.read_text(encoding="utf-8") != fingerprint:
+            raise CheckpointError(
+                f"{plan.output} holds a run that began before {plan.corpus} changed; name another --output"
+            )
+        return
+    try:
+        plan.run_folder.mkdir(parents=True, exist_ok=True)
+        (plan.run_folder / "corpus").write_text(fingerprint, encoding="utf-8")
+        write_whole(path, json.dumps(ours, indent=2) + "\n")
+    except OSError as error:
+        raise RequestError(
+            f"nothing can be written to {str(plan.output)!r}: {error.strerror}; give another --output"
+        ) from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it is there whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def save_whole(save: Callable[[str], Any], folder: Path, is_writer: bool = True) -> None:
+    """Have `save` fill a folder so that it is there whole or not at all, in place of one that was there.
+
+    Args:
+        save: Called with a folder; in a run of several processes, by all of them.
+        is_writer: Whether this process is the one that puts the folder in its place.
+    """
+    unfinished, old = folder.with_name(f"{folder.name}.unfinished"), folder.with_name(f"{folder.name}.old")
+    with written_to(folder):
+        save(str(unfinished))
+        if is_writer:
+            shutil.rmtree(old, ignore_errors=True)
+            if folder.exists():
+                folder.replace(old)
+            unfinished.replace(folder)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def written_to(folder: Path) -> Iterator[None]:
+    """Say in one line why a folder cannot be written to.
+
+    Raises:
+        CheckpointError: whatever was to be written could not be.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        is_of_disk = not isinstance(error, RuntimeError) or "write" in str(error)
+        if not is_of_disk:
+            raise
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{str(folder)!r} cannot be written: {why}; the last whole checkpoint is kept, make room and start again "
+            "to go on from it"
+        ) from None
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint of a stage."""
+    whole = [path for path in folder.glob("checkpoint-*") if (path / _WHOLE).exists()]
+    return max(whole, key=_step) if whole else None
+
+
+def keep_only(checkpoint: Path) -> None:
+    """Mark a checkpoint as whole, then remove all others."""
+    (checkpoint / _WHOLE).touch()
+    for path in checkpoint.parent.glob("checkpoint-*"):
+        if path != checkpoint:
+            (path / _WHOLE).unlink(missing_ok=True)
+            shutil.rmtree(path)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])

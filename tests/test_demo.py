@@ -1,0 +1,288 @@
+"""The page in a real browser: Debian's chromium, driven by Playwright.
+
+`.ci/run` installs it and sets REMI_REQUIRE_BROWSER, so that nothing is skipped there. The page runs as a user starts
+it, in a process of its own; nothing here waits by the clock.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from test_demo_studio import HOSTILE
+
+from remi_two_stage.scores.formats import read_score
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+if not CHROMIUM and not os.environ.get("REMI_REQUIRE_BROWSER"):
+    pytest.skip("there is no chromium on this machine (apt-get install chromium)", allow_module_level=True)
+sync_api = pytest.importorskip("playwright.sync_api") if not CHROMIUM else __import__("playwright.sync_api").sync_api
+expect, Browser, Page = sync_api.expect, sync_api.Browser, sync_api.Page
+
+LONGEST_WAIT = 120_000  # milliseconds, on a busy machine
+PHONE = {"width": 360, "height": 740}
+OpenPage = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is, as `remi-two-stage demo` shows it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("page")
+    log = folder / "errors.txt"
+    command = [sys.executable, "-u", "-m", "remi_two_stage.cli", "demo", "--port", str(port)]
+    environment = os.environ | {"GRADIO_TEMP_DIR": str(folder / "files")}
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as server,
+    ):
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert f"http://127.0.0.1:{port}/" in line, log.read_text()
+        yield f"http://127.0.0.1:{port}/"
+        server.terminate()
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
+    """Opens the page as a new visitor; the page may not complain on its console, nor ask any other machine."""
+    contexts, complaints = [], []
+
+    def opened(query: str = "", **options: object) -> Page:
+        context = browser.new_context(accept_downloads=True, **options)
+        context.set_default_timeout(LONGEST_WAIT)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: complaints.append(asked.url) if not _is_local(asked.url, address) else None)
+        page.goto(address + query)
+        expect(page.locator("#status .status")).not_to_be_empty(timeout=LONGEST_WAIT)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_local(url: str, address: str) -> bool:
+    return url.startswith((address, "data:", "blob:"))
+
+
+def status(page: Page, text: str) -> None:
+    """Wait until the page says this."""
+    expect(page.locator("#status .status")).to_contain_text(re.compile(text), timeout=LONGEST_WAIT)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def ask(page: Page, seed: int = 1, bars: int = 8) -> None:
+    page.get_by_label("Seed", exact=True).fill(str(seed))
+    page.get_by_label("Bars", exact=True).fill(str(bars))
+
+
+def compose(page: Page, seed: int = 1) -> None:
+    ask(page, seed)
+    press(page, "Compose")
+    status(page, rf"seed {seed}\.")
+
+
+def download(page: Page, kind: str, folder: Path) -> Path:
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=f"Download as {kind}", exact=True).click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def test_an_edited_chord_is_in_the_score_and_in_the_files(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    ask(page)
+    press(page, "Plan")
+    status(page, "A plan of 8 bars in D major")
+    chord = page.get_by_label("Chords of bar 3", exact=True)
+    chord.fill("bVII")
+    expect(chord.locator("xpath=following-sibling::*")).to_have_text("C")
+    press(page, "Compose")
+    status(page, "Jig in D major: 8 bars in D major, 6/8, seed 1")
+    names = page.locator("#score svg .harm").all_text_contents()
+    assert "C" in [name.strip() for name in names]
+    midi = download(page, "MIDI", tmp_path).read_bytes()
+    assert b"\xff\x06\x01C" in midi
+    (written,) = read_score(download(page, "ABC", tmp_path))
+    full_bars = [bar for bar in written.bars if not bar.is_pickup]
+    assert [chord.label for chord in full_bars[2].chords] == ["bVII"]
+    (played,) = read_score(tmp_path / "jig-in-d-major.mid")
+    assert played.note_list() == written.note_list(unfold_repeats=True)
+    (engraved,) = read_score(download(page, "MusicXML", tmp_path))
+    assert engraved.note_list() == written.note_list()
+    assert download(page, "PDF", tmp_path).read_bytes().startswith(b"%PDF")
+
+
+def test_a_wrong_chord_is_marked_at_once_with_the_reason(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page)
+    press(page, "Plan")
+    chord = page.get_by_label("Chords of bar 2", exact=True)
+    chord.fill("H7")
+    expect(page.get_by_role("alert")).to_contain_text("Bar 2: there is no chord 'H7'; write a Roman numeral")
+    expect(chord).to_have_attribute("aria-invalid", "true")
+    press(page, "Compose")
+    status(page, "Bar 2: there is no chord 'H7'")
+    chord.fill("Em A7")
+    expect(chord).to_have_attribute("aria-invalid", "false")
+    expect(page.get_by_role("alert")).to_be_empty()
+    chord.press("Enter")
+    expect(page.get_by_label("Chords of bar 3", exact=True)).to_be_focused()
+
+
+def test_what_is_left_open_is_drawn_anew_and_what_cannot_be_read_is_said(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Tempo", exact=True).fill("fast")
+    press(page, "Plan")
+    status(page, "There is no tempo 'fast'; type the quarter notes a minute")
+    page.get_by_label("Tempo", exact=True).fill("96")
+    page.get_by_label("Bars", exact=True).fill("2")
+    press(page, "Compose")
+    status(page, r"2 bars in D major, 6/8, seed \d+")
+    first = page.locator("#status .status").text_content()
+    press(page, "Compose")
+    expect(page.locator("#status .status")).not_to_have_text(first, timeout=LONGEST_WAIT)
+    press(page, "Rewrite")
+    status(page, "No bars are marked; click on them in the score")
+
+
+def test_the_player_sounds(open_page: OpenPage) -> None:
+    page = open_page()
+    compose(page)
+    loudest, seconds = page.evaluate(
+        """async () => {
+            const audio = document.querySelector("#score audio");
+            const content = await (await fetch(audio.src)).arrayBuffer();
+            const sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(content);
+            return [sound.getChannelData(0).reduce((most, x) => Math.max(most, Math.abs(x)), 0), sound.duration];
+        }"""
+    )
+    assert loudest > 0.3
+    assert seconds > 8 * 3 * 0.5 - 1
+    page.locator("#score audio").evaluate("async (audio) => { audio.muted = true; await audio.play(); }")
+    expect(page.locator("#score .measure.sounding").first).to_be_attached()
+
+
+def test_bars_are_rewritten_extended_and_given_back(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    compose(page)
+    (before,) = read_score(download(page, "ABC", tmp_path))
+    page.locator("#score .measure").nth(len(before.bars) - 2).click()
+    expect(page.locator("#score .measure.marked")).not_to_have_count(0)
+    marked = int(page.get_by_label("From bar", exact=True).input_value())
+    press(page, "Rewrite")
+    status(page, f"New notes in bar {marked}; the others are as they were")
+    (after,) = read_score(download(page, "ABC", tmp_path))
+    numbers = [number for number, (old, new) in enumerate(zip(before.bars, after.bars, strict=True)) if old != new]
+    assert numbers in ([], [len(before.bars) - 2])
+    page.get_by_label("More bars", exact=True).fill("4")
+    press(page, "Extend")
+    status(page, "12 bars")
+    press(page, "Undo")
+    status(page, "Undone; 1 more")
+    press(page, "Undo")
+    status(page, "Undone; nothing more")
+    (undone,) = read_score(download(page, "ABC", tmp_path))
+    assert undone == before
+
+
+def test_the_link_makes_the_same_tune(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    compose(page, seed=5)
+    first = download(page, "ABC", tmp_path).read_text()
+    link = page.get_by_role("link", name="Link to this tune").get_attribute("href")
+    assert link is not None
+    other = open_page(link.partition("/?")[2] and "?" + link.partition("?")[2])
+    status(other, "seed 5")
+    assert download(other, "ABC", tmp_path).read_text() == first
+    broken = open_page("?key=H&seed=1")
+    status(broken, "There is no key 'H'")
+
+
+def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    files = page.locator("#file input[type=file], input[type=file]").first
+    files.set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"MThd nothing"})
+    status(page, r"Broken\.mid: ")
+    tune = f"X:1\nT:{HOSTILE}\nC:{HOSTILE}\nM:4/4\nL:1/4\nK:G\n" + '"G"GABc|"C"cdec|"D"dcBA|"G"G4|]\n'
+    files.set_input_files({"name": "melody.abc", "mimeType": "text/plain", "buffer": tune.encode()})
+    status(page, "Opened")
+    expect(page.locator("#status .status")).to_contain_text("alert(1)")
+    press(page, "Harmonise")
+    status(page, "The melody has three more voices")
+    (harmonised,) = read_score(download(page, "MusicXML", tmp_path))
+    assert len(harmonised.voices) == 4
+    assert (
+        page.locator("script, img").evaluate_all("all => all.filter((node) => node.closest('#score, #status')).length")
+        == 0
+    )
+
+
+def test_two_visitors_at_once_have_each_their_own_tune(open_page: OpenPage) -> None:
+    first, second = open_page(), open_page()
+    for page, seed in ((first, 3), (second, 4)):
+        ask(page, seed)
+        press(page, "Compose")
+    status(first, "seed 3")
+    status(second, "seed 4")
+    assert first.locator("#score svg").inner_html() != second.locator("#score svg").inner_html()
+    press(first, "Extend")
+    status(first, "16 bars")
+    press(second, "Extend")
+    status(second, "16 bars in D major, 6/8, seed 4")
+    status(first, "16 bars in D major, 6/8, seed 3")
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", str(Path(__file__).parents[1] / "setup.cfg"), "setup.cfg"])
+def test_the_page_gives_out_no_file_of_the_machine(address: str, path: str) -> None:
+    with pytest.raises(HTTPError, match=r"40[34]") as refused:
+        urlopen(f"{address}gradio_api/file={path}")
+    refused.value.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(open_page: OpenPage, scheme: str) -> None:
+    page = open_page(viewport=PHONE, color_scheme=scheme)
+    compose(page)
+    expect(page.locator("#score svg")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    overlaps = page.evaluate(
+        """() => {
+            const boxes = [...document.querySelectorAll(".chord-grid .cell, #request button, #tools button, .links a")]
+                .map((node) => node.getBoundingClientRect());
+            return boxes.some((a, i) => boxes.some((b, j) => i < j && a.left < b.right - 1 && b.left < a.right - 1
+                && a.top < b.bottom - 1 && b.top < a.bottom - 1));
+        }"""
+    )
+    assert not overlaps

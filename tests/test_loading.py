@@ -1,0 +1,151 @@
+"""Weights and configs from strangers: what does not fit is refused by name, before it costs memory or time."""
+
+import json
+import pickle
+import resource
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from remi_two_stage.composer import Composer
+from remi_two_stage.core.configuration_remi import TwoStageConfig
+from remi_two_stage.core.errors import CheckpointError, RequestError
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+
+TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "max_rel_dist": 9}
+WEIGHT = "planner.model.layers.0.attention.o_proj.weight"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    TwoStageModel(TwoStageConfig(planner_config=TINY, detail_config=TINY)).save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def with_weights(folder: Path, changed: dict[str, torch.Tensor | None]) -> None:
+    weights = load_file(folder / "model.safetensors") | changed
+    kept = {name: weight for name, weight in weights.items() if weight is not None}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def with_config(folder: Path, stage: str, **fields: Any) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config[stage] |= fields
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({WEIGHT: None}, rf"lacks 1 of the weights of TwoStageModel: {WEIGHT}; save"),
+        ({"evil.weight": torch.zeros(2)}, "has 1 weights that are none of TwoStageModel: evil.weight; save"),
+        (
+            {WEIGHT: torch.zeros(31, 32)},
+            rf"has 1 weights in other shapes than TwoStageModel: {WEIGHT} \[31, 32\] instead of \[32, 32\]; save",
+        ),
+        ({WEIGHT: None, "x": torch.zeros(1)}, rf"lacks 1 of .*: {WEIGHT}, and has 1 weights that are none of .*: x;"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(folder: Path, changed: dict[str, Any], message: str) -> None:
+    with_weights(folder, changed)
+    for load in (TwoStageModel.from_pretrained, BarPlannerModel.from_pretrained, Composer.from_pretrained):
+        with pytest.raises(CheckpointError, match=message):
+            load(folder)
+
+
+def test_a_folder_of_both_gives_a_stage_its_weights_and_never_random_ones(folder: Path) -> None:
+    both = TwoStageModel.from_pretrained(folder)
+    for kind, stage in ((BarPlannerModel, both.planner), (DetailGeneratorModel, both.detail)):
+        loaded = kind.from_pretrained(folder)
+        assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), stage.parameters(), strict=True))
+
+
+def test_the_parts_of_a_large_checkpoint_are_compared_too(folder: Path) -> None:
+    model = TwoStageModel.from_pretrained(folder)
+    shutil.rmtree(folder)
+    model.save_pretrained(folder, max_shard_size="100KB")
+    parts = sorted(folder.glob("model-*.safetensors"))
+    assert len(parts) > 2
+    TwoStageModel.from_pretrained(folder)
+    name, weight = next(iter(load_file(parts[1]).items()))
+    save_file({name: weight[:1].clone()}, parts[1], metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"in other shapes than TwoStageModel|lacks"):
+        TwoStageModel.from_pretrained(folder)
+    parts[1].unlink()
+    with pytest.raises(CheckpointError, match=rf"lacks {parts[1].name}, a part of its weights"):
+        TwoStageModel.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"num_hidden_layers": 1_000_000}, "num_hidden_layers is 1000000; it must be at least 1 and at most 1000"),
+        ({"hidden_size": 1 << 40}, "hidden_size is 1099511627776; it must"),
+        ({"hidden_size": 32_768, "intermediate_size": 131_072}, r"in other shapes than TwoStageModel: .* instead of"),
+        ({"num_hidden_layers": 900}, r"lacks \d+ of the weights of TwoStageModel"),
+        ({"relative_attention": "rope", "rope_base": "x"}, "rope_base"),
+        (
+            {"relative_attention": "fourier", "fourier_periods": {"bar": [4]}, "bar_tokens": {"time": [0, 1 << 40]}},
+            r"bar_tokens has 'time': \[0, 1099511627776\]",
+        ),
+        ({"vocab_size": -1}, "vocab_size is -1"),
+    ],
+)
+def test_configs_that_claim_too_much_cost_nothing(folder: Path, fields: dict[str, Any], message: str) -> None:
+    with_config(folder, "detail_config", **fields)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=message):
+        Composer.from_pretrained(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
+
+
+def test_a_header_that_claims_more_than_the_file_holds_is_refused(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    data = path.read_bytes()
+    for broken in (data[:-1], data[:100], b"", (1 << 60).to_bytes(8, "little") + data[8:], b"\x80\x04" + data):
+        path.write_bytes(broken)
+        with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged or was cut off \(.*; copy it again"):
+            TwoStageModel.from_pretrained(folder)
+
+
+class Evil:
+    """What a pickle may hold: a call of any function when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_pickles_are_refused_and_never_read(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    evil = Evil(tmp_path / "was_run")
+    seed = {"bar_model_state_dict": evil, "detail_model_state_dict": {}, "vocab": {"<PAD>": 0}}
+    path.write_bytes(pickle.dumps(seed))
+    why = r"checkpoint\.pt is a pickle, and reading one runs whatever code is in it; .* another vocabulary .* train"
+    for load in (Composer.from_pretrained, TwoStageModel.from_pretrained, BarPlannerModel.from_pretrained):
+        with pytest.raises(CheckpointError, match=why):
+            load(path)
+    (folder / "model.safetensors").rename(tmp_path / "aside")
+    shutil.copy(path, folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin is a pickle"):
+        Composer.from_pretrained(folder)
+    with pytest.raises(RequestError, match="use_safetensors is False, and nothing but safetensors is read here"):
+        TwoStageModel.from_pretrained(folder, use_safetensors=False)
+    with pytest.raises(CheckpointError, match="is a file; give the folder that holds"):
+        Composer.from_pretrained(tmp_path / "aside")
+    assert not (tmp_path / "was_run").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"model_type": "llama"}', '"x"', "\x00"])
+def test_configs_that_are_none_are_refused(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"no model can be loaded from|holds a model of type"):
+        Composer.from_pretrained(folder)

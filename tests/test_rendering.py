@@ -1,0 +1,350 @@
+"""Pictures and sound: the same notes as in the other formats, in files that open."""
+
+import io
+import struct
+import sys
+import wave
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from music21 import corpus
+from tunes import kesh_jig
+
+from remi_two_stage.cli import main
+from remi_two_stage.core.errors import MissingExtraError, ScoreError
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.scores.engraving import engrave, load_into_verovio
+from remi_two_stage.scores.formats import read_score, write_score
+from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.scores.music21_bridge import from_music21
+from remi_two_stage.scores.notebook import piece_html, show
+from remi_two_stage.scores.piano_roll import piano_roll
+from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.sound import wav_bytes
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+ENDINGS = """X:1
+T:Endings, Ties and Triplets
+M:4/4
+L:1/8
+Q:1/4=200
+K:D
+"A7"A2|:"D"FA d2- d2(3def|"G"g2fg "A7"e4|1 "D"d6A2:|2 "D"d6||
+"Bm"[FBd]2c>B ^A2=A2|"G"G2_B2-B4|"Em"z2E2"A7"e2-e/d/c|"D"d8|]
+"""
+ACCIDENTALS = """X:1
+T:Sharps and Flats
+M:7/8
+L:1/8
+K:F#m
+"F#m"F^E=F ^^FG =E^E|"C#7"=ceg bag=f|[K:Gb]"Gb"GABcdef|[M:2/4]"Cb"g2_e2|]
+"""
+UNSIGNED = """X:1
+T:Parts Without a Sign at Their Start
+M:2/4
+L:1/8
+K:G
+G2|"G"GABc|"D7"d2ef:|"C"gfed|"G"B4:|"Em"e2B2:|"G"G4|]
+"""
+SPLIT = """X:1
+T:Split Bars
+M:6/8
+L:1/8
+K:Em
+"Em"B|:GEE FED|"D"d2dABA|"Em"B2E E2:|B|"G"[M:3/4]d2 BA G2|"Em"E4|]
+"""
+Sounding = tuple[Fraction, Fraction, int]
+
+
+def tune(text: str) -> Piece:
+    (piece,) = read_abc(text)
+    return piece
+
+
+def chorale() -> Piece:
+    return label_chords(from_music21(corpus.parse("bwv269")))
+
+
+PIECES = {
+    "jig": kesh_jig,
+    "endings": lambda: tune(ENDINGS),
+    "accidentals": lambda: tune(ACCIDENTALS),
+    "unsigned repeats": lambda: tune(UNSIGNED),
+    "split bars": lambda: tune(SPLIT),
+    "chorale": chorale,
+}
+
+
+@pytest.fixture(params=PIECES)
+def piece(request: pytest.FixtureRequest) -> Piece:
+    made: Piece = PIECES[request.param]()
+    return made
+
+
+def played(piece: Piece) -> list[Sounding]:
+    """Onset, duration and pitch of all notes, repeats played out, in quarter notes."""
+    return sorted(note[1:] for note in piece.note_list(unfold_repeats=True))
+
+
+def engraved(piece: Piece) -> list[Sounding]:
+    """What somebody plays who reads the picture: verovio's account of the notes drawn in it, ties joined."""
+    toolkit = load_into_verovio(piece)
+    drawn = {
+        group.get("id")
+        for group in ElementTree.fromstring(engrave(piece).svg()).iter(f"{SVG}g")
+        if group.get("class") == "note"
+    }
+    ties = {
+        tie.attrib["endid"].lstrip("#"): tie.attrib["startid"].lstrip("#")
+        for tie in ElementTree.fromstring(toolkit.getMEI()).iter("{http://www.music-encoding.org/ns/mei}tie")
+    }
+    starts: dict[str, Fraction] = {}
+    notes: dict[str, list[Fraction]] = {}
+    for event in toolkit.renderToTimemap():
+        time = Fraction(event["qstamp"]).limit_denominator(48)
+        for name in event.get("off", ()):
+            notes[name] = [starts.pop(name), time]
+        starts |= dict.fromkeys(event.get("on", ()), time)
+    assert not starts
+    sounding: list[Sounding] = []
+    ends: dict[tuple[str, Fraction], Fraction] = {}
+    for name, (start, end) in sorted(notes.items(), key=lambda item: -item[1][0]):
+        plain, _, _ = name.partition("-rend")
+        assert plain in drawn
+        end = ends.pop((plain, end), end)
+        if plain in ties:
+            ends[ties[plain], start] = end
+        else:
+            pitch = toolkit.getMIDIValuesForElement(plain)["pitch"]
+            sounding.append((start, end - start, pitch))
+    assert not ends
+    return sorted(sounding)
+
+
+def test_engraving_midi_musicxml_and_abc_carry_the_same_notes(piece: Piece, tmp_path: Path) -> None:
+    for ending in ("mid", "musicxml", "abc"):
+        write_score(piece, tmp_path / f"piece.{ending}")
+        (read,) = read_score(tmp_path / f"piece.{ending}")
+        assert played(read) == played(piece), ending
+    assert engraved(piece) == played(piece)
+
+
+def test_a_repeat_says_where_it_goes_back_to() -> None:
+    signs = ElementTree.fromstring(engrave(tune(UNSIGNED)).svg()).iter(f"{SVG}g")
+    dots = sum(len(group.findall(f"{SVG}use")) for group in signs if group.get("class") == "barLine")
+    assert dots == 2 * 5  # two forward, three backward
+
+
+def test_chord_names_stand_over_the_staff() -> None:
+    names = [
+        "".join(group.itertext())
+        for group in ElementTree.fromstring(engrave(tune(ACCIDENTALS)).svg()).iter(f"{SVG}g")
+        if group.get("class") == "harm"
+    ]
+    assert names == ["F♯m", "C♯7", "F♯", "B"]
+
+
+def test_pictures_are_what_their_names_say(piece: Piece, tmp_path: Path) -> None:
+    for ending in ("svg", "png", "pdf"):
+        write_score(piece, tmp_path / f"piece.{ending}")
+    root = ElementTree.fromstring((tmp_path / "piece.svg").read_text(encoding="utf-8"))
+    assert (root.tag, root.get("role")) == (f"{SVG}svg", "img")
+    assert root.findtext(f"{SVG}title") == piece.title
+    png = (tmp_path / "piece.png").read_bytes()
+    assert png.startswith(b"\x89PNG\r\n")
+    width, height = struct.unpack(">II", png[16:24])
+    assert width == pytest.approx(210 / 25.4 * 200, abs=1)
+    assert height > width / 4
+    assert (tmp_path / "piece.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_pictures_are_the_same_every_time(piece: Piece) -> None:
+    first, second = (engrave(piece) for _ in range(2))
+    assert first.svg() == second.svg()
+    assert first.pdf() == second.pdf()
+
+
+def test_long_pieces_go_on_to_further_pages() -> None:
+    piece = kesh_jig()
+    long = replace(piece, bars=piece.bars * 12)
+    pages = engrave(long).pages()
+    assert len(pages) > 1
+    measures = [page.count('class="measure"') for page in pages]
+    assert sum(measures) == len(long.bars)
+    assert all(f">{number} / {len(pages)}</text>" in page for number, page in enumerate(pages, 1))
+    assert engrave(long).svg().count('class="measure"') == len(long.bars)
+
+
+def test_narrow_pictures_have_more_systems() -> None:
+    piece = kesh_jig()
+    wide, narrow = engrave(piece), engrave(piece, width=900)
+    assert len(narrow.rows) > len(wide.rows)
+    assert narrow.svg().count('class="note"') == wide.svg().count('class="note"')
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["", "<script>alert('x')</script> & \x00\x08", "Ωδή στη χαρά – Ода к радости – 歓喜の歌", "word " * 60, "x" * 400],
+)
+@pytest.mark.parametrize("draw", [engrave, piano_roll])
+def test_any_title_can_be_drawn(title: str, draw: type) -> None:
+    picture = draw(replace(kesh_jig(), title=title))
+    texts = ["".join(text.itertext()) for text in ElementTree.fromstring(picture.svg()).iter(f"{SVG}text")]
+    start = " ".join(title.replace("\x00", " ").replace("\x08", " ").split())[:15]
+    assert any(text.startswith(start) for text in texts)
+    assert picture.png(30).startswith(b"\x89PNG")
+    assert picture.pdf().startswith(b"%PDF")
+
+
+def test_a_piano_roll_marks_chord_tones() -> None:
+    piece = tune('X:1\nM:4/4\nL:1/4\nK:C\n"C"CDEF|"G"GAB"F"c|\n')
+    notes = [
+        rect.get("fill")
+        for rect in ElementTree.fromstring(piano_roll(piece).svg()).iter(f"{SVG}rect")
+        if rect.get("stroke") == "#0072b2"
+    ]
+    chord_tone, other = "#0072b2", "white"
+    assert notes == [chord_tone, other, chord_tone, other, chord_tone, other, chord_tone, chord_tone]
+
+
+def test_a_piano_roll_has_a_colour_a_voice_and_the_plan_under_it() -> None:
+    piece = chorale()
+    svg = piano_roll(piece).svg()
+    texts = ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+    assert all(colour in svg for colour in ("#0072b2", "#d55e00", "#009e73", "#cc79a7"))
+    assert texts.count("D7") == sum(chord.label == "V7" for bar in piece.bars for chord in bar.chords)
+    assert [text for text in texts if text.isdecimal()] == [str(number) for number in range(1, piece.bar_count + 1)]
+
+
+# --- sound
+
+
+def samples_of(wav: bytes) -> tuple[np.ndarray, int]:
+    with wave.open(io.BytesIO(wav)) as sound:
+        assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
+        rate = sound.getframerate()
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(float), rate
+
+
+def test_sound_lasts_as_long_as_the_piece_and_is_not_silent(tmp_path: Path) -> None:
+    piece = tune(ENDINGS)
+    write_score(piece, tmp_path / "piece.wav")
+    samples, rate = samples_of((tmp_path / "piece.wav").read_bytes())
+    quarters = sum(piece.bars[index].length for index in piece.playing_order()) / 24
+    seconds = quarters * 60 / 200
+    assert seconds <= len(samples) / rate < seconds + 5
+    assert 0.5 < np.abs(samples).max() / 32767 < 0.95
+
+
+@pytest.mark.parametrize(("note", "frequency"), [("A,", 220.0), ("A", 440.0), ("e", 659.26), ("c''", 2093.0)])
+def test_notes_sound_at_their_pitch(note: str, frequency: float) -> None:
+    samples, rate = samples_of(wav_bytes(tune(f"X:1\nM:4/4\nL:1/1\nK:C\n{note}|\n")))
+    spectrum = np.abs(np.fft.rfft(samples[: 2 * rate] * np.hanning(2 * rate)))
+    around = slice(round(frequency * 2 * 0.9), round(frequency * 2 * 1.1))
+    loudest = (spectrum[around].argmax() + around.start) / 2
+    assert loudest == pytest.approx(frequency, rel=0.01)
+
+
+def test_chords_sound_softly_beneath_on_request() -> None:
+    piece = tune('X:1\nM:4/4\nL:1/4\nK:C\n"C"z4|"F"z4|"N.C."z4|z4|\n')
+    silence, rate = samples_of(wav_bytes(piece))
+    assert not silence.any()
+    chords, _ = samples_of(wav_bytes(piece, with_chords=True))
+    spectrum = np.abs(np.fft.rfft(chords[:rate]))
+    for frequency in (130.8, 261.6, 329.6, 196.0):  # C3, C4, E4, G3
+        around = spectrum[round(frequency) - 3 : round(frequency) + 4]
+        assert around.max() > 10 * np.median(spectrum[100:400])
+    assert np.abs(chords[round(6.5 * rate) : 8 * rate]).max() < 0.02 * np.abs(chords).max()
+
+
+def test_sound_is_the_same_every_time_and_chords_change_it() -> None:
+    piece = tune(ENDINGS)
+    assert wav_bytes(piece) == wav_bytes(piece) != wav_bytes(piece, with_chords=True)
+
+
+def test_endless_pieces_are_refused_as_sound() -> None:
+    piece = kesh_jig()
+    with pytest.raises(ScoreError, match=r"lasts \d+ minutes, at most 30 can be made sound"):
+        wav_bytes(replace(piece, bars=piece.bars * 40, tempo=30))
+
+
+# --- where people look
+
+
+def test_a_notebook_shows_score_and_player() -> None:
+    piece = kesh_jig()
+    shown = piece._repr_html_()
+    assert shown is not None
+    assert shown == piece_html(piece)
+    assert "<svg" in shown
+    assert '<audio controls style="width:100%" aria-label="The Kesh Jig" src="data:audio/wav;base64,' in shown
+
+
+def test_a_terminal_shows_chords_over_bars(capsys: pytest.CaptureFixture[str]) -> None:
+    show(tune(SPLIT))
+    title, facts, *_ = capsys.readouterr().out.splitlines()
+    assert (title, facts) == ("Split Bars", "E minor, 6/8, 5 bars after a pick-up")
+
+
+@pytest.mark.parametrize(
+    ("ending", "module"), [("svg", "verovio"), ("png", "typst"), ("pdf", "typst"), ("wav", "soundfile")]
+)
+def test_a_missing_extra_is_named(
+    ending: str, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    message = rf"writing \.{ending} files needs {module}, .* pip install 'remi-two-stage\[render\]'"
+    with pytest.raises(MissingExtraError, match=message):
+        write_score(kesh_jig(), tmp_path / f"piece.{ending}")
+    assert main(["compose", "--output", str(tmp_path / f"piece.{ending}")]) == 2
+    assert "pip install 'remi-two-stage[render]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    write_score(kesh_jig(), tmp_path / "piece.abc")
+
+
+def test_a_notebook_without_the_extra_shows_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "verovio", None)
+    assert kesh_jig()._repr_html_() is None
+
+
+# --- the command
+
+
+def test_render_engraves_draws_plays_and_converts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "tune.abc"
+    source.write_text(ENDINGS, encoding="utf-8")
+    for name, options in (("score.pdf", []), ("roll.svg", ["--piano-roll"]), ("tune.wav", ["--chords"]), ("t.mid", [])):
+        assert main(["render", str(source), str(tmp_path / name), *options]) == 0
+        assert capsys.readouterr().out == f"wrote {tmp_path / name}\n"
+    assert (tmp_path / "score.pdf").read_bytes() == engrave(tune(ENDINGS)).pdf()
+    assert (tmp_path / "roll.svg").read_text(encoding="utf-8") == piano_roll(tune(ENDINGS)).svg()
+    assert (tmp_path / "tune.wav").read_bytes() == wav_bytes(tune(ENDINGS), with_chords=True)
+    assert played(read_score(tmp_path / "t.mid")[0]) == played(tune(ENDINGS))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tune.pdf", "--chords"], "--chords is for .wav, not for .pdf"),
+        (["tune.abc", "--piano-roll"], "--piano-roll draws .svg, .png, .pdf"),
+        (["tune.doc"], "cannot write '.doc'; known are .abc"),
+        (["missing/tune.svg"], "the file cannot be written"),
+    ],
+)
+def test_what_cannot_be_rendered_gets_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("source.abc").write_text(ENDINGS, encoding="utf-8")
+    assert main(["render", "source.abc", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line

@@ -1,0 +1,69 @@
+"""Several processes make the run that one would make: the same batches, the same losses, one writer."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_runs import TINY, copy_tunes
+
+from remi_two_stage.data.batches import SharedBatches
+
+PROGRAM = f"""
+import sys
+from pathlib import Path
+from remi_two_stage.training import arguments
+from remi_two_stage.training.arguments import TrainingPlan
+from remi_two_stage.training.trainer import TwoStageTrainer
+arguments.PLANNER_SIZES["tiny"] = arguments.DETAIL_SIZES["tiny"] = {TINY}
+for stage, source in (("planner", "gold"), ("joint", "mixed")):
+    plan = TrainingPlan(sys.argv[1], Path(sys.argv[2], stage), stage=stage, batch_size=int(sys.argv[3]), max_length=512,
+                        planner_epochs=2, detail_epochs=2, plan_source=source, device="cpu", processes=1)
+    TwoStageTrainer(plan).train()
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_processes_share_the_batches_of_one(ranks: int) -> None:
+    alone = SharedBatches(17, 6, seed=3)
+    shared = [SharedBatches(17, 6 // ranks, rank, ranks, seed=3) for rank in range(ranks)]
+    for epoch in range(2):
+        for batches in (alone, *shared):
+            batches.set_epoch(epoch)
+        together = [[row for part in step for row in part if row is not None] for step in zip(*shared, strict=True)]
+        assert [sorted(step) for step in together] == [sorted(row for row in b if row is not None) for b in alone]
+        assert sorted(row for step in together for row in step) == list(range(17))
+
+
+def test_a_process_without_a_row_in_the_last_batch_gets_an_empty_one() -> None:
+    assert list(SharedBatches(3, 1, rank=1, ranks=2)) == [[1], [None]]
+
+
+@pytest.fixture(scope="module")
+def tunes(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_tunes(tune_books["ryansMammoth"][:14], tmp_path_factory.mktemp("ryan") / "tunes")
+
+
+def losses(folder: Path, stage: str) -> list[dict[str, float]]:
+    """What the run logged, step by step and after each epoch."""
+    state = max(folder.glob(f"{stage}/run/{stage}/checkpoint-*"), key=lambda path: int(path.name[11:]))
+    history = json.loads((state / "trainer_state.json").read_text())["log_history"]
+    return [{name: value for name, value in logs.items() if "loss" in name or "accuracy" in name} for logs in history]
+
+
+def test_two_processes_have_the_losses_of_one(tunes: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    one, two = tmp_path / "one", tmp_path / "two"
+    alone = [sys.executable, str(program), str(tunes), str(one), "2"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    for command in (alone, [*launch, str(program), str(tunes), str(two), "1"]):
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("splits    train") == 2  # once a stage, not once a process
+    for stage in ("planner", "joint"):
+        expected, found = losses(one, stage), losses(two, stage)
+        assert len(expected) >= 2
+        assert found == [pytest.approx(logs, abs=1e-4) for logs in expected]
