@@ -292,6 +292,11 @@ def test_a_full_disk_stops_with_one_message_and_loses_nothing(book: Path, tmp_pa
     assert sorted(path.name for path in corpus.folder.iterdir()) == [".lock", "data", "report.tsv", "summary.json"]
 
 
+def _hear_ctrl_c() -> None:
+    """What a shell starts in the background ignores it, and so do its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Run:
     """`remi-two-stage prepare` in two processes of its own, seen while its second part is made."""
 
@@ -302,7 +307,11 @@ class Run:
         )
         command = ["prepare", "--corpus", str(source), "--output", str(output), "--processes", "2"]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, *command], stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-c", program, *command],
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=_hear_ctrl_c,
         )
         self.shards = output / "shards"
         while len(self.parts()) < 2:

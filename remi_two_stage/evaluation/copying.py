@@ -1,13 +1,13 @@
 """How much of a piece stands note for note in the music that a model learnt from.
 
 Two passages are the same when their notes have the same intervals and the same lengths, in whatever key: a symbol is
-the interval to a note's successor in its voice with the note's length, and n symbols in a row are n + 1 notes, of which
-the last may be longer or shorter. Chords count as their highest note, rests not at all, repeats as written. Every voice
-is compared with every voice. Real tunes share a lot with other tunes (runs, arpeggios, endings); what to compare with
-is what held-out real music shares with the same corpus.
+the interval to a note's successor in its voice with the note's length, and n symbols in a row are n + 1 notes, of
+which the last may be longer or shorter. Chords count as their highest note, rests not at all, repeats as written.
+Every voice is compared with every voice. Real tunes share a lot with other tunes (runs, arpeggios, endings); what to
+compare with is what held-out real music shares with the same corpus.
 
-The index is made from the corpus that the user has, when it is first asked for, and lives in memory alone: a number of
-32 bits and one of 64 a note.
+The index is made from the corpus that the user has, when it is first asked for, and lives in memory alone: a number
+of 32 bits and one of 64 a note.
 """
 
 from __future__ import annotations
