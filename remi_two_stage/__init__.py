@@ -9,6 +9,7 @@
     evaluation/     held-out likelihood, adherence, musical statistics, copying
     hub.py          what a repository on the Hub holds, and pushing it; card.py: its card
     cli/            the command `remi-two-stage`
+    demo/           the page: an editable chord plan, the score and the sound
     pretrained/     the checkpoint that ships with the package
 
 Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with
