@@ -240,7 +240,7 @@ def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: 
     status(page, "Opened")
     expect(page.locator("#status .status")).to_contain_text("alert(1)")
     press(page, "Harmonise")
-    status(page, "The melody has three more voices")
+    status(page, "Three voices are new; the tune is the soprano")
     (harmonised,) = read_score(download(page, "MusicXML", tmp_path))
     assert len(harmonised.voices) == 4
     assert (

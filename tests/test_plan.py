@@ -118,7 +118,13 @@ def test_repeats_that_nobody_can_follow_are_no_request(text: str, message: str) 
 
 @pytest.mark.parametrize(
     "text",
-    ["I | V :|", "I :| V :|", "|: I :: V :|", "|: I | [1,2 V :| [3 I |]", "|: I | [1 V :| [2 I || IV | [1 V :| [2 I ||"],
+    [
+        "I | V :|",
+        "I :| V :|",
+        "|: I :: V :|",
+        "|: I | [1,2 V :| [3 I |]",
+        "|: I | [1 V :| [2 I || IV | [1 V :| [2 I ||",
+    ],
 )
 def test_repeats_that_players_follow_may_be_typed(text: str) -> None:
     assert Request().typed(text) == Plan.parse(text, style=None)

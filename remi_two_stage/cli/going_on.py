@@ -101,12 +101,17 @@ def harmonize(
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
+    from ..prompts import voice_for
+
     piece = source.read(score)
     destination.check(reporting)
     composer, seed, sampling = drawn.composer()
     with reporting.progress() as progress:
-        piece = composer.harmonize(piece, plan, voices.split(","), style_name(style), seed, sampling, progress)
-    destination.write([(piece, seed)], reporting)
+        harmonized = composer.harmonize(piece, plan, voices.split(","), style_name(style), seed, sampling, progress)
+    destination.write([(harmonized, seed)], reporting)
+    highest = harmonized.voices[0]
+    if (part := voice_for(piece, harmonized.voices)) != highest:
+        reporting.remark(f"the melody is outside the range of {highest} and became {part}", destination.is_stream)
 
 
 COMMANDS = (extend, rewrite, harmonize)

@@ -18,6 +18,7 @@ from fractions import Fraction
 from .chords import UNKNOWN_CHORD, chord_name, parse_name, parse_roman
 from .errors import ChordError
 from .piece import TICKS_PER_WHOLE, Bar, Chord, Key, Meter, Piece
+from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
 _BAR_LINES = ("|:", ":|:", "::", ":|", "|]", "||", "|")
@@ -83,7 +84,9 @@ class Plan:
         opened, ending = 0, 0
         for number, bar, before in zip(_numbers(bars), bars, (None, *bars), strict=False):
             if opened and bar.repeat_start:
-                raise ChordError(f"|: opens a repeat within that of bar {opened}; close that one with :|").at(bar=number)
+                raise ChordError(f"|: opens a repeat within that of bar {opened}; close that one with :|").at(
+                    bar=number
+                )
             if bar.endings and bar.endings[0] > 1:
                 _check_ending(bar.endings[0], ending, bool(before and before.repeat_end), number)
             opened = 0 if bar.repeat_end else number if bar.repeat_start else opened
@@ -240,9 +243,13 @@ def _placed(items: Sequence[str], beats: Sequence[int], key: Key) -> Iterator[Ch
     """The chords of a bar on its beats."""
     text = " ".join(items)
     if len(items) > len(beats):
-        raise ChordError(f"{text!r} has {len(items)} chords or holds for {len(beats)} beats; write one a beat at most")
+        raise ChordError(
+            f"{text!r} has {len(items)} chords or holds for {counted(len(beats), 'beat')}; write one a beat at most"
+        )
     if "/" in items and len(items) != len(beats):
-        raise ChordError(f"{text!r} has {len(items)} items for {len(beats)} beats; with / write one item a beat")
+        raise ChordError(
+            f"{text!r} has {len(items)} items for {counted(len(beats), 'beat')}; with / write one item a beat"
+        )
     if items[0] == "/":
         raise ChordError(f"{text!r} begins with /, which holds no chord; begin the bar with a chord")
     places = range(len(beats)) if "/" in items else _division(len(items), len(beats))

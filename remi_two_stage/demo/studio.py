@@ -19,6 +19,7 @@ from ..core.errors import ChordError, RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import FOUR_PARTS, Request
+from ..core.text import counted
 from ..core.vocabulary import STYLES
 from ..prompts import bar_numbers, numbered_bars, voice_for, with_chords
 from .limits import Limits
@@ -194,9 +195,8 @@ class Studio:
         texts = plan.bar_texts()
         texts[start : end + 1] = step.chords or texts[start : end + 1]
         if len(texts) != len(piece.bars):
-            raise RequestError(
-                f"the link rewrites {end + 1 - start} bars over {len(step.chords)} chords; copy it again"
-            )
+            rewritten, given = counted(end + 1 - start, "bar"), counted(len(step.chords), "bar")
+            raise RequestError(f"the link rewrites {rewritten} over the chords of {given}; copy it again")
         return self.rewrite(work, texts, *step.bars, progress)
 
     def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
@@ -233,9 +233,8 @@ class Studio:
 
 def _voices_around(piece: Piece) -> tuple[str, ...]:
     """Four parts, of which one holds the tune's first voice: a melody of wider range where a choir's cannot."""
-    melody = [note for bar in piece.bars for note in bar.notes[0]]
     try:
-        voice_for(melody, FOUR_PARTS, piece.title)
+        voice_for(piece, FOUR_PARTS)
     except RequestError:
         return ("M", *FOUR_PARTS[1:])
     return FOUR_PARTS
@@ -260,7 +259,9 @@ def _understood(plan: Plan, texts: Sequence[str]) -> Plan:
         RequestError: texts for other bars.
     """
     if len(texts) != len(plan.skeleton.bars):
-        raise RequestError(f"the grid has {len(texts)} bars, the plan {len(plan.skeleton.bars)}; load the page again")
+        raise RequestError(
+            f"the grid has {counted(len(texts), 'bar')}, the plan {len(plan.skeleton.bars)}; load the page again"
+        )
     plan, reasons = edited_plan(plan, texts)
     for index, reason in reasons.items():
         raise ChordError(reason).at(bar=bar_numbers(plan.skeleton)[index])
