@@ -18,7 +18,7 @@ COMMANDS = re.findall(r"^    remi-two-stage (.+)$", README, re.MULTILINE)
 
 def test_the_python_lines_compose_a_tune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    block, _ = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
     exec(compile(block, "README.md", "exec"), {})
     (piece,) = read_score(tmp_path / "jig.musicxml")
     assert (piece.bar_count, piece.key.spoken, str(piece.meter)) == (16, "D major", "6/8")
