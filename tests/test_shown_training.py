@@ -27,7 +27,7 @@ def _workshop(tune_books: dict[str, list[Path]], tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     for folder, count in FOLDERS.items():
         copy_tunes(tune_books["ryansMammoth"][:count], Path(folder))
-    a_few = files._music21_files()[::400]
+    a_few = [file for file in files._music21_files() if file.size < 700][::100]
     monkeypatch.setattr(files, "_music21_files", lambda: a_few)
     for size in ("tiny", "small"):
         monkeypatch.setitem(arguments.PLANNER_SIZES, size, TINY)
