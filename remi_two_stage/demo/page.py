@@ -366,4 +366,6 @@ def _bars_in_words(first: int | None, last: int | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+    """With a capital, but where a file's name begins it."""
+    is_name = "." in text.partition(" ")[0]
+    return (text if is_name else text[:1].upper() + text[1:]) + "."
