@@ -35,7 +35,9 @@ _HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, the
 _KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
 """Mode -> most sharps or flats of the keys that are offered; any other may be typed."""
 _METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
-_VOICES = {"style’s own": None, "melody": ("M",), "four parts": FOUR_PARTS}
+_OWN = "usual"
+"""What the style is mostly written in."""
+_VOICES = {_OWN: None, "melody": ("M",), "four parts": FOUR_PARTS}
 _PARTS = {
     "S": "the soprano",
     "A": "the alto, for it lies too low for a soprano",
@@ -44,7 +46,6 @@ _PARTS = {
     "M": "a part of its own, for no singer has its range",
 }
 """Voice that a tune becomes, in the words of the status line."""
-_OWN = "style’s own"
 _OPEN = "any"
 _NUMERALS, _NAMES = "Roman numerals", "Chord names"
 _AS_WRITTEN, _PLANNER = "those in the grid", "new ones"
@@ -185,9 +186,7 @@ class Page:
         )
         self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
         marks = [self.first, self.last]
-        self.score.select(
-            None, [self.score], marks, js="(score) => [score.first, score.last]", api_visibility="private"
-        )
+        self.score.select(None, [self.score], marks, js=_MARKED, api_visibility="private")
         gr.on(
             [self.first.change, self.last.change, self.score.change],
             None,
