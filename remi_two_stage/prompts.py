@@ -7,6 +7,7 @@ is shown in part: a window of at most 64 bars around those that are to be writte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, chain
@@ -312,6 +313,17 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
 def bar_numbers(piece: Piece) -> list[int]:
     """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start."""
     return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
+
+
+def four_parts_around(melody: Piece) -> tuple[str, ...]:
+    """Voices of which one holds the first voice of a piece: those of a choir, or with a part of its own for the melody
+    where no singer has its range.
+    """
+    for parts in (FOUR_PARTS, ("M", *FOUR_PARTS[1:])):
+        with suppress(RequestError):
+            voice_for(melody, parts)
+            return parts
+    return FOUR_PARTS
 
 
 def voice_for(melody: Piece, voices: Sequence[str]) -> str:

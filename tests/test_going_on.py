@@ -173,7 +173,14 @@ def test_a_melody_that_nobody_sings_is_refused_with_what_would_help(
 ) -> None:
     (melody,) = read_abc(f"X:1\nT:High\nM:2/4\nL:1/16\nK:C\n{notes}|]")
     with pytest.raises(RequestError, match=way_out):
-        composer.harmonize(melody)
+        composer.harmonize(melody, voices=("S", "A", "T", "B"))
+
+
+def test_without_named_voices_a_melody_that_nobody_sings_stays_a_part_of_its_own(composer: Composer) -> None:
+    (fiddle,) = read_abc("X:1\nM:2/4\nL:1/8\nK:D\nA,DFA|dfad'|e'2d2|]")
+    full = composer.harmonize(fiddle, seed=1)
+    assert full.voices == ("M", "A", "T", "B")
+    assert [note[1:] for note in full.note_list() if note[0] == "M"] == [note[1:] for note in fiddle.note_list()]
 
 
 @pytest.mark.parametrize(

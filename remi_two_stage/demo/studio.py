@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from ..core.errors import ChordError, RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
-from ..core.request import FOUR_PARTS, Request
+from ..core.request import Request
 from ..core.text import counted
 from ..core.vocabulary import STYLES
-from ..prompts import bar_numbers, numbered_bars, voice_for, with_chords
+from ..prompts import bar_numbers, four_parts_around, numbered_bars, with_chords
 from .limits import Limits
 from .reading import read_upload
 from .recipe import Recipe, Step
@@ -145,7 +145,7 @@ class Studio:
     def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
         """Add chords and three further voices to the tune's first; without texts over chords of the planner's."""
         piece, plan = _tune(work, texts)
-        voices = _voices_around(piece)
+        voices = four_parts_around(piece)
         seed = self._next_seed(work)
         piece = self._composer().harmonize(
             piece, "planned" if texts is None else plan, voices, seed=seed, progress=self._timed(progress)
@@ -229,15 +229,6 @@ class Studio:
                 progress(stage, begun, total)
 
         return report
-
-
-def _voices_around(piece: Piece) -> tuple[str, ...]:
-    """Four parts, of which one holds the tune's first voice: a melody of wider range where a choir's cannot."""
-    try:
-        voice_for(piece, FOUR_PARTS)
-    except RequestError:
-        return ("M", *FOUR_PARTS[1:])
-    return FOUR_PARTS
 
 
 def _drawn(seed: int | None) -> int:
