@@ -115,7 +115,7 @@ def harmonize(
     destination.write([(harmonized, seed)], reporting)
     highest = (wanted or FOUR_PARTS)[0]
     if (part := voice_for(piece, harmonized.voices)) != highest:
-        reporting.remark(f"the melody is outside the range of {highest} and became {part}", destination.is_stream)
+        reporting.remark(f"the melody is outside the range of {highest}: it is the voice {part}", destination.is_stream)
 
 
 COMMANDS = (extend, rewrite, harmonize)
