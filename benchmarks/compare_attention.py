@@ -20,8 +20,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from short_training import Recipe, Training
-from torch.utils.data import Subset
+from short_training import Recipe, Training, drawn
 from transformers import set_seed
 
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
@@ -60,8 +59,7 @@ def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows, 
     """Train one model and measure it."""
     set_seed(seed)
     model = DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES["tiny"], **FORMS[form]))
-    drawn = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:steps]
-    shown = Subset(train, drawn.tolist())
+    shown = drawn(train, steps, seed)
     recipe = Recipe(epochs=1, learning_rate=LEARNING_RATES["tiny"], seed=seed)
     (point,) = Training(model, lambda _: shown, valid, recipe, state).run(f"{form}, seed {seed},")
     return {

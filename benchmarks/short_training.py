@@ -149,3 +149,10 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
         self.epoch, self.steps, self.seconds, self.curve = state["progress"]
+
+
+def drawn(rows: PackedRows, steps: int, seed: int) -> Subset[Any]:
+    """So many rows, in as many passes over all of them as that takes."""
+    generator = torch.Generator().manual_seed(seed)
+    passes = [torch.randperm(len(rows), generator=generator) for _ in range(-(-steps // len(rows)))]
+    return Subset(rows, torch.cat(passes)[:steps].tolist())
