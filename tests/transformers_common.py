@@ -27,8 +27,6 @@ from remi_two_stage.core.vocabulary import token_names
 
 _NEVER_RANDOM = "a checkpoint that lacks weights raises and is not loaded with random ones"
 _NEEDS_IDS = "the default attention reads bars and time off the ids, which embeddings do not tell; others take them"
-    "the default attention reads bars and time off the ids, which embeddings do not tell; other forms take them"
-)
 _OF_A_STAGE = {
     "test_model_weights_reload_no_missing_tied_weights": _NEVER_RANDOM,
     "test_inputs_embeds": _NEEDS_IDS,
