@@ -273,6 +273,7 @@ def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArgume
         max_grad_norm=1.0,
         logging_steps=10,
         prediction_loss_only=True,
+        use_cache=True,  # what the saved config says; in training no cache is kept
         remove_unused_columns=False,
         use_cpu=plan.device == "cpu",
         bf16=plan.precision == "bfloat16",

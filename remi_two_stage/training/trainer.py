@@ -138,7 +138,11 @@ class TwoStageTrainer:
         else:
             planner, detail = (_MODELS[stage].from_pretrained(self._finished(stage)) for stage in STAGES)
             model = TwoStageModel.from_stages(planner, detail)
-        model.to(getattr(torch, self.plan.dtype)).save_pretrained(self.plan.output)
+        dtype = getattr(torch, self.plan.dtype)
+        for config in (model.config.planner_config, model.config.detail_config):
+            config.dtype = dtype
+            vars(config).pop("_name_or_path", None)  # where the run kept the stage
+        model.to(dtype).save_pretrained(self.plan.output)
         REMIABCTokenizer().save_pretrained(self.plan.output)
 
     def _save_record(self, material: Material) -> None:
