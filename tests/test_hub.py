@@ -14,6 +14,7 @@ import yaml
 from hub_server import Hub
 from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.torch import load_file
+from tiny_runs import TINY
 from transformers import AutoModelForCausalLM
 
 from remi_two_stage.card import metrics_of_table
@@ -32,13 +33,6 @@ from remi_two_stage.scores.read_abc import read_abc
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 TESTS = Path(__file__).parent
-TINY = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_rel_dist": 60,
-}
 REPOSITORY = "someone/jigs"
 IDS = torch.arange(7, 107)[None]
 

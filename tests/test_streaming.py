@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tiny_runs import TINY, copy_tunes
+from tiny_runs import copy_tunes
 from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -21,7 +21,6 @@ from remi_two_stage.data.datasets import Item, StageDataset
 from remi_two_stage.data.datasets import SingleStageDataset as Single
 from remi_two_stage.data.preparation import prepare_corpus
 from remi_two_stage.data.streaming import RowGroup, StreamedRows, TuneStream, read_tunes
-from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import TrainingPlan
 from remi_two_stage.training.material import find_material
 from remi_two_stage.training.stage import train_stage
@@ -117,8 +116,7 @@ class StopAfter(TrainerCallback):
 
 
 @pytest.fixture
-def plan(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingPlan:
-    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
+def plan(corpus: Path, tmp_path: Path, tiny_models: None) -> TrainingPlan:
     return TrainingPlan(
         str(corpus), tmp_path / "model", stage="planner", reading="stream", steps=12, batch_size=1, max_length=512,
         dropout=0.1, device="cpu",

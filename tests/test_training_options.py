@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 import torch
-from tiny_runs import TINY, copy_tunes
+from tiny_runs import copy_tunes
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, RequestError
@@ -17,22 +17,17 @@ from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.data.datasets import FullDetailDataset
 from remi_two_stage.data.joint import JointRows, collate_joint
 from remi_two_stage.data.plans import write_plans
-from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.material import find_material
 from remi_two_stage.training.stage import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 
+pytestmark = pytest.mark.usefixtures("tiny_models")
+
 
 @pytest.fixture(scope="module")
 def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_tunes(tune_books["ryansMammoth"][:16], tmp_path_factory.mktemp("ryan"))
-
-
-@pytest.fixture(autouse=True)
-def _tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
-    monkeypatch.setitem(arguments.DETAIL_SIZES, "tiny", TINY)
 
 
 @pytest.fixture
