@@ -112,7 +112,10 @@ class TrainingPlan:
         f"{FINE_TUNING_PATIENCE} with --from",
     )
     reading: str = _option(
-        "memory", "whether the prepared tunes are held in memory or streamed from their files", ("memory", "stream")
+        "memory",
+        "whether the prepared tunes are held in memory or streamed from their files; a stream goes with gold plans and "
+        "one stage at a time",
+        ("memory", "stream"),
     )
     steps: int | None = _option(None, "stream: steps of each stage, since a stream has no epochs")
     save_minutes: float = _option(5.0, "minutes between checkpoints of the run")
