@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 import torch
-from tiny_runs import copy_tunes
+from tiny_runs import copy_tunes, finish
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, RequestError
@@ -201,3 +201,16 @@ def test_training_in_bfloat16_reports_to_tensorboard(plan: TrainingPlan) -> None
     pytest.importorskip("tensorboard")
     TwoStageTrainer(replace(plan, stage="planner", precision="bfloat16", report_to="tensorboard")).train()
     assert list((plan.run_folder / "planner").glob("**/events.out.tfevents.*"))
+
+
+def test_training_reports_to_trackio_on_this_machine(reels: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trackio")
+    curves = f"import os; os.environ['TRACKIO_DIR'] = {str(tmp_path / 'curves')!r}\n"
+    run = ("--stage", "planner", "--planner-epochs", 1, "--max-length", 512, "--device", "cpu", "--processes", 1)
+    code, shown = finish(
+        "--corpus", reels, "--output", tmp_path / "model", *run, "--report-to", "trackio", before=curves
+    )
+    assert code == 0, shown
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "curves").glob("remi-two-stage.db*"))
+    assert b"model-planner" in stored
+    assert b"eval/planner_loss" in stored
