@@ -9,6 +9,7 @@ import pytest
 import torch
 from full_disk import largest_file
 from safetensors.torch import load_file
+from test_loading import Evil
 from tiny_runs import copy_tunes
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -173,6 +174,19 @@ def test_a_full_disk_stops_a_run_with_one_line_and_costs_no_more_than_the_steps_
             trained("planner", plan, train, valid)
         assert last_checkpoint(plan.run_folder / "planner") == kept
     assert same(expected, trained("planner", plan, train, valid))
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"])
+def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_named(name: str, plan: TrainingPlan, tmp_path: Path) -> None:
+    plan = replace(plan, planner_epochs=6, max_length=512)
+    train, valid = rows_of("planner", plan)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        trained("planner", plan, InterruptedRows(train.pieces, plan.max_length), valid)
+    (checkpoint,) = (plan.run_folder / "planner").glob("checkpoint-*")
+    torch.save({"cpu": Evil(tmp_path / "was_run")}, checkpoint / name)
+    with pytest.raises(CheckpointError, match=r"checkpoint-\d+' is damaged or holds more than tensors and numbers \("):
+        trained("planner", plan, train, valid)
+    assert not (tmp_path / "was_run").exists()
 
 
 def test_a_finished_run_is_not_trained_again(plan: TrainingPlan) -> None:
