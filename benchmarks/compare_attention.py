@@ -1,6 +1,6 @@
 """Which form of relative attention learns best: held-out loss of the tiny detail generator, on equal data and budget.
 
-    python benchmarks/compare_attention.py [--output runs/attention] [--steps 300] [--seeds 0 1 2] [--forms table ...]
+    python benchmarks/compare_attention.py [--output runs/attention] [--steps 600] [--seeds 0 1 2] [--forms table ...]
 
 Every run trains on the training split of a corpus for the same number of steps, in the same order for the same seed,
 and is then measured on the valid split, in nats a token, over the tokens that decoding samples. A run takes about five
@@ -14,24 +14,21 @@ import argparse
 import json
 import os
 import statistics
-import time
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from torch import nn
-from tqdm import trange
-from transformers import get_cosine_schedule_with_warmup, set_seed
+from short_training import Recipe, Training, drawn
+from transformers import set_seed
 
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.data.corpus import Tunes
-from remi_two_stage.data.datasets import FullDetailDataset, PackedRows, collate
+from remi_two_stage.data.datasets import FullDetailDataset, PackedRows
 from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.data.stages import stage_dataset
-from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -50,7 +47,7 @@ FORMS: dict[str, dict[str, Any]] = {
 """Name -> fields of the config. All Fourier forms have eight pairs: `fourier` over tokens, bars and time,
 `fourier-tokens` and `rotary+fourier` over tokens, the others over bars and time.
 """
-ROW_LENGTH, ROWS = 2048, 2
+ROW_LENGTH = 2048
 
 
 def rows_of(tunes: Tunes) -> PackedRows:
@@ -58,35 +55,20 @@ def rows_of(tunes: Tunes) -> PackedRows:
     return PackedRows(stage_dataset(FullDetailDataset, tunes.tokens(), ROW_LENGTH), ROW_LENGTH)
 
 
-def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows) -> dict[str, Any]:
+def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows, state: Path) -> dict[str, Any]:
     """Train one model and measure it."""
     set_seed(seed)
-    started = time.process_time()
-    model = DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES["tiny"], **FORMS[form])).train()
-    matrices = [p for name, p in model.named_parameters() if p.dim() > 1 and "bias" not in name]
-    others = [p for name, p in model.named_parameters() if p.dim() <= 1 or "bias" in name]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATES["tiny"], betas=(0.9, 0.95), fused=True)
-    schedule = get_cosine_schedule_with_warmup(optimizer, max(1, steps // 33), steps)
-    draw = torch.Generator().manual_seed(seed)
-    order: list[int] = []
-    for _ in trange(steps, desc=f"{form}, seed {seed}", leave=False):
-        if len(order) < ROWS:
-            order = torch.randperm(len(train), generator=draw).tolist()
-        batch = collate([train[order.pop()] for _ in range(ROWS)])
-        model(**batch, use_cache=False).loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-    trained = time.process_time()
+    model = DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES["tiny"], **FORMS[form]))
+    shown = drawn(train, steps, seed)
+    recipe = Recipe(epochs=1, learning_rate=LEARNING_RATES["tiny"], seed=seed)
+    (point,) = Training(model, lambda _: shown, valid, recipe, state).run(f"{form}, seed {seed},")
     return {
         "form": form,
         "seed": seed,
         "steps": steps,
         "parameters": model.num_parameters(),
-        "loss": mean_loss(model.eval(), valid),
-        "minutes": (trained - started) / 60,
+        "loss": point["held_out"],
+        "minutes": point["minutes"],
     }
 
 
@@ -116,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("runs/attention"), help="folder of the runs' results")
     parser.add_argument("--corpus", default="music21", help="as for remi-two-stage train")
-    parser.add_argument("--steps", type=int, default=300, help=f"steps of {ROWS} rows of {ROW_LENGTH} tokens")
+    parser.add_argument("--steps", type=int, default=600, help=f"each a row of {ROW_LENGTH} tokens")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     options = parser.parse_args()
@@ -130,10 +112,12 @@ def main() -> None:
         for form in options.forms:
             file = options.output / f"{form}-{options.steps}-{seed}.json"
             if not file.exists():
-                result = run(form, seed, options.steps, train, valid)
+                state = file.with_suffix(".state")
+                result = run(form, seed, options.steps, train, valid, state)
                 unfinished = file.with_suffix(".unfinished")
                 unfinished.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
                 unfinished.replace(file)
+                state.unlink()
             results.append(json.loads(file.read_text(encoding="utf-8")))
             print(f"{form}, seed {seed}: {results[-1]['loss']:.4f} nats a token", flush=True)
     print(table(results))

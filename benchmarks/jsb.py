@@ -26,7 +26,7 @@ import torch
 from short_training import Recipe, Training
 from transformers import set_seed
 
-from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.attention_forms import DEFAULT_FORM, FORMS
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
@@ -46,7 +46,6 @@ from remi_two_stage.evaluation.note_grid import (
 FILE = "jsb/Jsb16thSeparated.public.json"
 TRAIN, VALID, TEST = "train", "valid", "test_public"
 ROW_LENGTH = 2304
-PERIODS = {"token": [4, 8, 16, 64], "bar": [4, 16], "time": [24, 96]}
 ANY_KEY = "any key"
 """Style of transposed copies, which tokens show as unknown: so that a chorale in its own key can be asked for."""
 
@@ -129,7 +128,7 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     held_out = Chorales(grids[VALID], reading, plain)
     common = {
         "relative_attention": options.attention,
-        "fourier_periods": options.fourier_periods if "fourier" in options.attention else None,
+        "fourier_periods": options.fourier_periods,
         "max_position_embeddings": ROW_LENGTH,
     }
     set_seed(options.seed)
@@ -141,7 +140,7 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     )
     shared = {"average": options.average, "seed": options.seed, "weight_decay": options.weight_decay}
     recipes = {
-        "planner": Recipe(options.planner_epochs, 1e-3, patience=12, **shared),
+        "planner": Recipe(options.planner_epochs, 2e-3, patience=12, **shared),
         "detail": Recipe(options.epochs, options.learning_rate, options.minutes, patience=options.patience, **shared),
     }
     folder = options.output / options.name
@@ -186,8 +185,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("REMI_CORPORA", "."), FILE))
     parser.add_argument("--detail", default="6x192", help="layers x width of the detail generator")
     parser.add_argument("--planner", default="3x128", help="layers x width of the planner")
-    parser.add_argument("--attention", default="fourier", choices=tuple(FORMS), help="form of relative attention")
-    parser.add_argument("--fourier-periods", type=json.loads, default=PERIODS, help="as JSON, by coordinate")
+    parser.add_argument("--attention", default=DEFAULT_FORM, choices=FORMS, help="form of relative attention")
+    parser.add_argument("--fourier-periods", type=json.loads, help="as JSON, by coordinate, if not the form's own")
     parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
     parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")
     parser.add_argument("--dropout", type=float, default=0.1)

@@ -1,9 +1,9 @@
 """The training loop of the benchmarks: small models, many runs, one CPU thread each, resumable.
 
-AdamW (0.9, 0.95) with weight decay on matrices alone, a warm-up of 3 % and then a cosine, gradients clipped to norm 1,
-and, if asked for, an exponential moving average of the weights, which is then what is measured. After each epoch the
-held-out loss is taken; the weights of the best epoch are what the run returns. The state of a run is one file; the same
-call goes on from there.
+The optimizer of `remi-two-stage train`, a warm-up of 3 % and then a cosine, gradients clipped to norm 1, and, if asked
+for, an exponential moving average of the weights, which is then what is measured. After each epoch the held-out loss
+is taken; the weights of the best epoch are what the run returns. The state of a run is one file; the same call goes on
+from there.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Subset
 
 from remi_two_stage.data.datasets import PackedRows, collate
 from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.training.optimizer import WEIGHT_DECAY, MuonWithAdamW
 
+Rows = PackedRows | Subset[Any]
 WARM_UP = 0.03
 
 
@@ -43,7 +46,7 @@ class Recipe:
     average: float = 0.0
     patience: int = 10_000
     batch_rows: int = 1
-    weight_decay: float = 0.1
+    weight_decay: float = WEIGHT_DECAY
     seed: int = 0
 
 
@@ -58,13 +61,11 @@ class Training:
     """
 
     def __init__(
-        self, model: Any, rows: Callable[[int], PackedRows], held_out: PackedRows, recipe: Recipe, state: Path
+        self, model: Any, rows: Callable[[int], Rows], held_out: PackedRows, recipe: Recipe, state: Path
     ) -> None:
         self.model, self.rows, self.held_out, self.recipe, self.state = model, rows, held_out, recipe, state
         self.averaged = copy.deepcopy(model) if recipe.average else model
-        self.optimizer = torch.optim.AdamW(
-            _groups(model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True
-        )
+        self.optimizer = MuonWithAdamW((model, recipe.learning_rate), weight_decay=recipe.weight_decay)
         self.epoch, self.steps, self.seconds = 0, 0, 0.0
         self.curve: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
@@ -150,8 +151,8 @@ class Training:
         self.epoch, self.steps, self.seconds, self.curve = state["progress"]
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices with weight decay, everything else without."""
-    decayed = [p for name, p in model.named_parameters() if p.dim() > 1 and "bias" not in name]
-    others = [p for name, p in model.named_parameters() if p.dim() <= 1 or "bias" in name]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+def drawn(rows: PackedRows, steps: int, seed: int) -> Subset[Any]:
+    """So many rows, in as many passes over all of them as that takes."""
+    generator = torch.Generator().manual_seed(seed)
+    passes = [torch.randperm(len(rows), generator=generator) for _ in range(-(-steps // len(rows)))]
+    return Subset(rows, torch.cat(passes)[:steps].tolist())

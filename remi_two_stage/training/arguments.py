@@ -35,7 +35,7 @@ DETAIL_SIZES: dict[str, dict[str, int]] = {
 """Sizes by name, as fields of the stages' configs; `tiny` is the embedded checkpoint's."""
 LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
 """Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
-EPOCHS = {"planner": 12.0, "detail": 5.0}
+EPOCHS = {"planner": 12.0, "detail": 4.0}
 FINE_TUNING_RATES = {"planner": 3e-4, "detail": 1e-4}
 FINE_TUNING_EPOCHS, FINE_TUNING_PATIENCE = 10.0, 3
 """What a run that begins with another model has instead."""
@@ -88,7 +88,7 @@ class TrainingPlan:
         None,
         f"highest rate of the detail generator; by its size if not given, {FINE_TUNING_RATES['detail']:g} with --from",
     )
-    batch_size: int = _option(2, "rows of --max-length tokens in a batch of one process")
+    batch_size: int = _option(1, "rows of --max-length tokens in a batch of one process")
     accumulation: int = _option(1, "batches that make one step")
     max_length: int = _option(
         2048, "tokens in a row; pieces are packed into rows, longer ones are cut at phrase starts"

@@ -1,8 +1,8 @@
 """One stage trained by `transformers.Trainer`: its recipe, and how a run stops and goes on.
 
-AdamW (0.9, 0.95) with weight decay 0.1 on matrices alone, a warm-up of 3 % and then a cosine, gradients clipped to
-norm 1. The loss is the mean over all labelled tokens of a step, however they are spread over rows, processes and
-accumulated batches; of both stages together, the sum of their means.
+Muon and AdamW (`optimizer.py`), a warm-up of 3 % and then a cosine, gradients clipped to norm 1. The loss is the mean
+over all labelled tokens of a step, however they are spread over rows, processes and accumulated batches; of both stages
+together, the sum of their means.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ..data.streaming import StreamedRows
 from ..evaluation.sums import HeldOut, nats, token_sums
 from .arguments import Stage, TrainingPlan
 from .callbacks import Checkpoints, EarlyStopping, Epochs, Interruption, Progress, agreement
+from .optimizer import MuonWithAdamW
 from .run_folder import keep_only, last_checkpoint, read_from, written_to
 
 _EVALUATIONS_OF_A_STREAM = 10
@@ -41,6 +42,7 @@ class StageTrainer(Trainer):
     """
 
     control: TrainerControl
+    optimizer: torch.optim.Optimizer | None
 
     def __init__(self, stage: Stage, planner_rate: float | None = None, **kwargs: Any) -> None:
         super().__init__(data_collator=collate_joint, **kwargs)
@@ -138,17 +140,15 @@ class StageTrainer(Trainer):
         return sums
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """As in transformers; the planner, in joint training, at a rate of its own."""
-        optimizer = super().create_optimizer(model)
-        if self._planner_rate is not None:
-            whole: Any = self.model if model is None else model
-            planner = {id(parameter) for parameter in whole.planner.parameters()}
-            groups = optimizer.param_groups
-            for group in [*groups]:
-                own = [parameter for parameter in group["params"] if id(parameter) in planner]
-                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in planner]
-                groups.append(group | {"params": own, "lr": self._planner_rate})
-        return optimizer
+        """Ours; the planner, in joint training, at a rate of its own."""
+        if self.optimizer is None:
+            learning: Any = self.model if model is None else model
+            rate = self.args.learning_rate
+            modules = [(learning, rate)]
+            if self._planner_rate is not None:
+                modules = [(learning.planner, self._planner_rate), (learning.detail, rate)]
+            self.optimizer = MuonWithAdamW(*modules)
+        return self.optimizer
 
     def save_weights(self, folder: str) -> None:
         """Write the model alone; called by all processes, over which its weights may be spread."""
@@ -270,9 +270,6 @@ def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArgume
         gradient_accumulation_steps=plan.accumulation,
         lr_scheduler_type="cosine",
         warmup_steps=0.03,
-        adam_beta1=0.9,
-        adam_beta2=0.95,
-        weight_decay=0.1,
         max_grad_norm=1.0,
         logging_steps=10,
         prediction_loss_only=True,
