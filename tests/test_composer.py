@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import TINY
+from tiny_models import TINY
 from transformers import GenerationConfig
 
 from remi_two_stage.composer import Composer

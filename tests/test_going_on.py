@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import TINY
+from tiny_models import TINY
 
 from remi_two_stage.composer import Composer
 from remi_two_stage.core.codec import decode, encode

@@ -14,7 +14,7 @@ import yaml
 from hub_server import Hub
 from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.torch import load_file
-from tiny_runs import TINY
+from tiny_models import TINY
 from transformers import AutoModelForCausalLM
 
 from remi_two_stage.card import metrics_of_table

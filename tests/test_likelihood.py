@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import TINY
+from tiny_models import TINY
 
 from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_runs import TINY
+from tiny_models import TINY
 
 from remi_two_stage.composer import Composer
 from remi_two_stage.core.configuration_remi import TwoStageConfig
