@@ -25,6 +25,7 @@ FOUND: list[tuple[str, list[Any]]] = [
     ("musicxml", [_ONE_NOTE.format("65536")]),
     ("musicxml", [_ONE_NOTE.format("3+&#54;5536")]),
     ("musicxml", [_ONE_NOTE.format("4").replace("<time>", "<key><fifths>99999999</fifths></key><time>")]),
+    ("abc", ["X:1\nR:jig\\GAB\nK:C\nC|"]),
     ("abc", ["X:1\nT:One bar\nM:4/4\nL:1/4\nK:C\n" + "[CEG]" * 4000]),
     ("kern", ["**kern\n*M99999/1\n=1\n4c\n==\n*-\n"]),
 ]
