@@ -25,7 +25,7 @@ from .core.plan import Plan
 from .core.request import DEFAULT_SAMPLING, FOUR_PARTS, Request, Sampling, check_bars
 from .core.vocabulary import MAX_BARS, token_names
 from .core.weights_remi import StageWeights
-from .prompts import Extension, Harmonization, Rewriting, check_piece, numbered_bars
+from .prompts import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars
 
 EMBEDDED = Path(__file__).parent / "pretrained"
 """The checkpoint that ships with the package."""
@@ -282,7 +282,7 @@ class Composer:
         self,
         melody: Piece,
         plan: HarmonizationPlan = None,
-        voices: Sequence[str] = FOUR_PARTS,
+        voices: Sequence[str] | None = None,
         style: str | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
@@ -295,7 +295,8 @@ class Composer:
             plan: A `Plan` or a plan as text with the melody's bars; "inferred", the chords that are heard in the
                 melody alone; "planned", those that the planner writes for it; None, the melody's own chord symbols
                 where it has some, else as "planned".
-            voices: Names of the voices, high to low; the melody becomes the first whose range holds it.
+            voices: Names of the voices, high to low; the melody becomes the first whose range holds it. None is S, A,
+                T, B, or M, A, T, B for a melody that no singer has the range for.
             style: One of `vocabulary.STYLES`; None is the melody's own.
 
         Raises:
@@ -309,15 +310,18 @@ class Composer:
         self,
         melodies: Sequence[Piece],
         plan: HarmonizationPlan = None,
-        voices: Sequence[str] = FOUR_PARTS,
+        voices: Sequence[str] | None = None,
         style: str | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Add chords and further voices to each melody."""
-        wanted = Request(style, voices=voices).voices or ()
-        parts = [Harmonization.of(check_piece(melody), wanted, style) for melody in melodies]
+        wanted = Request(style, voices=FOUR_PARTS if voices is None else voices).voices or ()
+        parts = [
+            Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style)
+            for piece in map(check_piece, melodies)
+        ]
         if plan == "planned" or (plan is None and not all(part.has_chords for part in parts)):
             prompts = [part.for_planner() for part in parts]
             plans = self._write(self.model.planner, prompts, seed, sampling, progress)

@@ -6,7 +6,8 @@ is shown in part: a window of at most 64 bars around those that are to be writte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, chain
@@ -24,9 +25,10 @@ from .core.forms import (
     up_to_detail,
 )
 from .core.grammar import Form
-from .core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Note, Piece
+from .core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
 from .core.plan import Plan
 from .core.request import FOUR_PARTS
+from .core.text import counted
 from .core.vocabulary import DEFAULT_VOICE_RANGE, MAX_BARS, VOICE_RANGES, token
 from .data.crop import boundaries, crop, moved_chords
 from .scores.harmony import label_chords
@@ -52,7 +54,7 @@ class Extension:
         starts = [start for start in boundaries(piece.bars) if _count(piece.bars[start:]) + bars <= MAX_BARS]
         if not starts or not _count(piece.bars[starts[0] :]):
             raise RequestError(
-                f"cannot write {bars} bars after a piece that ends in an ending of its own; ask for fewer"
+                f"cannot write {counted(bars, 'bar')} after a piece that ends in an ending of its own; ask for fewer"
             )
         return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
 
@@ -166,8 +168,7 @@ class Harmonization:
         Raises:
             RequestError: no range does.
         """
-        notes = [note for bar in piece.bars for note in bar.notes[0]]
-        voice = voice_for(notes, voices, piece.title)
+        voice = voice_for(piece, voices)
         bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
         melody = replace(piece, voices=(voice,), bars=bars)
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
@@ -253,7 +254,9 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
     chords = [moved_chords(bar.chords, shift) for bar in plan.skeleton.bars]
     if len(chords) != len(bars):
         if len(chords) != _count(bars):
-            raise RequestError(f"the plan has {len(chords)} bars for {_count(bars)}; give as many, pick-ups left out")
+            raise RequestError(
+                f"the plan has {counted(len(chords), 'bar')} for {_count(bars)}; give as many, pick-ups left out"
+            )
         following = [_count(bars[:index]) for index in range(len(bars))]
         chords = [
             chords[place][:1] if bar.is_pickup and place < len(chords) else chords[min(place, len(chords) - 1)]
@@ -312,19 +315,49 @@ def bar_numbers(piece: Piece) -> list[int]:
     return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
 
 
-def voice_for(notes: Sequence[Note], voices: Sequence[str], source: str) -> str:
-    """The first of `voices` whose range holds all notes of a melody.
+def four_parts_around(melody: Piece) -> tuple[str, ...]:
+    """Voices of which one holds the first voice of a piece: those of a choir, or with a part of its own for the melody
+    where no singer has its range.
+    """
+    for parts in (FOUR_PARTS, ("M", *FOUR_PARTS[1:])):
+        with suppress(RequestError):
+            voice_for(melody, parts)
+            return parts
+    return FOUR_PARTS
+
+
+def voice_for(melody: Piece, voices: Sequence[str]) -> str:
+    """The first of `voices` whose range holds the first voice of a piece.
 
     Raises:
-        RequestError: there is none.
+        RequestError: there is none; the message says what would help.
     """
-    pitches = [note.pitch for note in notes]
+    pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES["M"][0]]
+    lowest, highest = min(pitches), max(pitches)
     ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
-    for voice, (lowest, highest) in ranges.items():
-        if all(lowest <= pitch <= highest for pitch in pitches):
+    for voice, (low, high) in ranges.items():
+        if low <= lowest and highest <= high:
             return voice
-    known = ", ".join(f"{voice} {lowest} to {highest}" for voice, (lowest, highest) in ranges.items())
+    known = ", ".join(f"{voice} {_pitch_name(low)} to {_pitch_name(high)}" for voice, (low, high) in ranges.items())
     raise RequestError(
-        f"the melody {source!r} goes from {min(pitches)} to {max(pitches)} (MIDI numbers), outside every voice: "
-        f"{known}; transpose it, or name other voices"
+        f"the melody {melody.title!r} goes from {_pitch_name(lowest)} to {_pitch_name(highest)}, which no voice sings "
+        f"({known}); {_ways_out(lowest, highest, ranges)}"
     )
+
+
+def _ways_out(lowest: int, highest: int, ranges: Mapping[str, tuple[int, int]]) -> str:
+    """The transposition into the first voice that is wide enough, and the voice that takes the melody where it is."""
+    ways = []
+    if wide := [(low, high) for low, high in ranges.values() if high - low >= highest - lowest]:
+        low, high = wide[0]
+        move = max(low - lowest, 0) or high - highest
+        ways.append(f"transpose it {counted(abs(move), 'semitone')} {'up' if move > 0 else 'down'}")
+    low, high = VOICE_RANGES["M"]
+    if "M" not in ranges and low <= lowest and highest <= high:
+        ways.append(f"name M, a melody of wider range, in place of {next(iter(ranges))}")
+    return ", or ".join(ways) or "give fewer octaves"
+
+
+def _pitch_name(pitch: int) -> str:
+    """Such as C4 for MIDI 60."""
+    return f"{'C C# D Eb E F F# G Ab A Bb B'.split()[pitch % 12]}{pitch // 12 - 1}"

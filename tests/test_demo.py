@@ -237,7 +237,7 @@ def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: 
     page = open_page()
     files = page.locator("#file input[type=file], input[type=file]").first
     files.set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"MThd nothing"})
-    status(page, r"Broken\.mid: ")
+    status(page, r"broken\.mid: ")
     files.set_input_files({"name": f"{HOSTILE}.abc", "mimeType": "text/plain", "buffer": b"no tune"})
     status(page, "there is no ABC tune")
     tune = f"X:1\nT:{HOSTILE}\nC:{HOSTILE}\nM:4/4\nL:1/4\nK:G\n" + '"G"GABc|"C"cdec|"D"dcBA|"G"G4|]\n'
@@ -245,7 +245,7 @@ def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: 
     status(page, "Opened")
     expect(page.locator("#status .status")).to_contain_text("alert(1)")
     press(page, "Harmonise")
-    status(page, "The melody has three more voices")
+    status(page, "Three voices are new; the tune is the soprano")
     (harmonised,) = read_score(download(page, "MusicXML", tmp_path))
     assert len(harmonised.voices) == 4
     assert (
@@ -302,7 +302,14 @@ def test_the_page_gives_out_no_file_of_the_machine(address: str, path: str) -> N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(open_page: OpenPage, scheme: str) -> None:
     page = open_page(viewport=PHONE, color_scheme=scheme)
+    expect(page.locator("#tools .tool").first).to_be_hidden()
     compose(page)
+    expect(page.locator("#tools .tool").first).to_be_visible()
+    edges = page.evaluate(
+        """() => [...document.querySelectorAll("#music, #notation label, .score-view .paper, #tools .tool")]
+            .map((node) => node.getBoundingClientRect().right)"""
+    )
+    assert max(edges) <= edges[0] + 1
     expect(page.locator("#score svg")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     overlaps = page.evaluate(

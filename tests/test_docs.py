@@ -1,23 +1,22 @@
-"""The pages of the docs are what their script writes, and what help and README show can be done."""
+"""The pages of the docs are what their script writes, and everyday commands and tutorials can be followed."""
 
+import os
 import re
 import runpy
 import shlex
+import socket
+import subprocess
+import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from shown import ROOT, TUTORIALS, commands, tutorial_steps
 
-from remi_two_stage.cli import application, main
+from remi_two_stage.cli import main
 from remi_two_stage.scores.formats import read_score, write_score
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "generate.py"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-NOT_IN_A_TEST = "remi-two-stage (prepare|train|evaluate|demo)|my-model|you/|remi.+(remi| [<>] )|eval "
-"""What takes minutes or waits for visitors, needs what those commands made, the Hub, or a shell."""
-EXAMPLES = [line for command in application.commands.values() for line, _ in vars(command)["examples"]]
-SHOWN = sorted({*EXAMPLES, *re.findall(r"^    (remi-two-stage .+)$", README, re.MULTILINE)})
-RUNNABLE = [line for line in SHOWN if not re.search(NOT_IN_A_TEST, line)]
 
 TUNE_BOOK = """X:1
 T:Waltz
@@ -40,27 +39,73 @@ def test_pages_are_those_of_the_script(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == SCRIPT["PAGES"][name](), "run python docs/generate.py"
 
 
-@pytest.mark.parametrize("line", RUNNABLE)
-def test_what_is_shown_can_be_done(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def _desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the tunes that the commands name."""
     monkeypatch.chdir(tmp_path)
     Path("tune.abc").write_text(TUNE_BOOK, encoding="utf-8")
     write_score(read_score("tune.abc")[0], "melody.mid")
+
+
+@pytest.mark.usefixtures("_desk")
+@pytest.mark.parametrize("line", commands("everyday"))
+def test_what_is_shown_can_be_done(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = shlex.split(line, comments=True)[1:]
     assert main(arguments) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["compose_from_your_chords", "harmonise_a_hymn", "add_a_style"])
+def as_installed(tmp_path: Path) -> dict[str, str]:
+    """The environment of a shell that finds this package's command."""
+    command = tmp_path / "bin" / "remi-two-stage"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m remi_two_stage.cli "$@"\n')
+    command.chmod(0o755)
+    return os.environ | {
+        "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),
+    }
+
+
+@pytest.mark.usefixtures("_desk")
+@pytest.mark.parametrize("line", commands("shell"))
+def test_what_is_shown_of_the_shell_can_be_done(line: str, tmp_path: Path) -> None:
+    for path in re.findall(r"> ~/(.+)/", line):
+        (tmp_path / path).mkdir(parents=True)
+    command = ["bash", "-o", "pipefail", "-c", line]
+    run = subprocess.run(command, env=as_installed(tmp_path), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("line", commands("demo"))
+def test_what_is_shown_of_the_page_can_be_done(line: str, tmp_path: Path) -> None:
+    pytest.importorskip("gradio")
+    port = int(next(iter(re.findall(r"--port (\d+)", line)), 7860))
+    with socket.socket() as trial:
+        if trial.connect_ex(("127.0.0.1", port)) == 0:
+            pytest.skip(f"somebody else listens on port {port}")
+    environment = as_installed(tmp_path) | {"BROWSER": "true", "PYTHONUNBUFFERED": "1"}
+    command = ["bash", "-c", f"exec {line}"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        try:
+            assert f":{port}" in said
+            with urlopen(f"http://127.0.0.1:{port}/") as page:
+                assert b"remi_two_stage" in page.read()
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("page", [name for name in TUTORIALS if name != "share_on_the_hub"])
 def test_tutorials_run_from_top_to_bottom(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
-    steps = re.findall(r"```python\n(.+?)```|^    remi-two-stage ([^\n]+)$", text, re.DOTALL | re.MULTILINE)
+    steps = tutorial_steps(page)
     assert len(steps) > 2
     for code, command in steps:
         if code:
             exec(compile(code, page, "exec"), names)
         else:
-            assert main(shlex.split(command)) == 0
+            assert main(shlex.split(command)) == 0, command

@@ -110,7 +110,7 @@ def test_rewritten_bars_may_get_other_chords(composer: Composer) -> None:
     ]
     ending = composer.rewrite(piece, (7, 8), "IV | V", seed=1)
     assert [[chord.label for chord in bar.chords] for bar in ending.bars[8:11]] == [["IV"], ["V"], ["V"]]
-    with pytest.raises(RequestError, match=r"the plan has 1 bars for 2; give as many, pick-ups left out"):
+    with pytest.raises(RequestError, match=r"the plan has 1 bar for 2; give as many, pick-ups left out"):
         composer.rewrite(piece, (2, 3), "Em")
     with pytest.raises(RequestError, match=r"the plan's bar 1 has a chord after the bar's end, which is 1/8 long"):
         composer.harmonize(piece, "I V | I | I | I | I | I | I | I | I | I | I | I")
@@ -160,6 +160,30 @@ def test_the_melody_takes_the_first_voice_that_can_sing_it(composer: Composer) -
 
 
 @pytest.mark.parametrize(
+    ("notes", "way_out"),
+    [
+        ("G,8 b8", r"G3 to B5, .*; transpose it 4 semitones down, or name M, a melody of wider range, in place of S$"),
+        ("c8 ^c'8", r"from C5 to C#6, .*; transpose it 1 semitone down, or name M"),
+        ("c8 f'8", r"from C5 to F6, .*; transpose it 5 semitones down$"),
+        ("G,8 a'8", r"; give fewer octaves$"),
+    ],
+)
+def test_a_melody_that_nobody_sings_is_refused_with_what_would_help(
+    composer: Composer, notes: str, way_out: str
+) -> None:
+    (melody,) = read_abc(f"X:1\nT:High\nM:2/4\nL:1/16\nK:C\n{notes}|]")
+    with pytest.raises(RequestError, match=way_out):
+        composer.harmonize(melody, voices=("S", "A", "T", "B"))
+
+
+def test_without_named_voices_a_melody_that_nobody_sings_stays_a_part_of_its_own(composer: Composer) -> None:
+    (fiddle,) = read_abc("X:1\nM:2/4\nL:1/8\nK:D\nA,DFA|dfad'|e'2d2|]")
+    full = composer.harmonize(fiddle, seed=1)
+    assert full.voices == ("M", "A", "T", "B")
+    assert [note[1:] for note in full.note_list() if note[0] == "M"] == [note[1:] for note in fiddle.note_list()]
+
+
+@pytest.mark.parametrize(
     ("bars", "message"),
     [
         ((9, 4), r"cannot rewrite the bars \(9, 4\); give the first and the last as two numbers, .* within 1 to 8"),
@@ -177,7 +201,7 @@ def test_impossible_bars_are_refused(composer: Composer, bars: object, message: 
 
 def test_impossible_requests_are_refused_before_any_work(composer: Composer) -> None:
     (piece,) = read_abc("X:1\nT:High\nM:2/4\nL:1/4\nK:C\nc'''d'''|")
-    with pytest.raises(RequestError, match=r"'High' goes from 108 to 110 .* outside every voice: S 57 to 84, A 50 to"):
+    with pytest.raises(RequestError, match=r"'High' goes from C8 to D8, which no voice sings \(S A3 to C6, A D3 to"):
         composer.harmonize(piece)
     with pytest.raises(RequestError, match="there is no style 'polonaise'"):
         composer.harmonize(piece, style="polonaise")

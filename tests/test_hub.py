@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import yaml
 from hub_server import Hub
 from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.torch import load_file
+from shown import commands, tutorial_steps
 from tiny_models import TINY
 from transformers import AutoModelForCausalLM
 
@@ -95,16 +99,22 @@ def test_a_stranger_has_the_same_logits_and_valid_music(hub: Hub, model: TwoStag
     assert TwoStageModel.from_pretrained(tmp_path / "both").config.detail_config.hidden_size == 48
 
 
-def test_the_example_of_the_repository_runs(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
-    model.push_to_hub(REPOSITORY)
-    (tmp_path / "example.py").write_bytes(hub.files(REPOSITORY)["example.py"])
-    (tmp_path / "run.py").write_text(
+def shown_to_stranger(hub: Hub, folder: Path, code: str) -> str:
+    """What Python code prints that a stranger executes."""
+    (folder / "example.py").write_text(code, encoding="utf-8")
+    (folder / "run.py").write_text(
         "import runpy, sys, json, io, contextlib\n"
         "sys.modules['remi_two_stage'] = None\n"
         "with contextlib.redirect_stdout(io.StringIO()) as shown:\n    runpy.run_path('example.py')\n"
         "print(json.dumps({'shown': shown.getvalue()}))\n"
     )
-    shown = as_stranger(hub, tmp_path, "run.py")["shown"]
+    printed: str = as_stranger(hub, folder, "run.py")["shown"]
+    return printed
+
+
+def test_the_example_of_the_repository_runs(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
+    model.push_to_hub(REPOSITORY)
+    shown = shown_to_stranger(hub, tmp_path, hub.files(REPOSITORY)["example.py"].decode())
     assert [piece.bar_count for piece in read_abc(shown[shown.index("X:") :].replace("\nX:", "\n\nX:"))] == [8, 4, 4]
 
 
@@ -192,6 +202,30 @@ def test_the_command_pushes_a_folder(hub: Hub, model: TwoStageModel, tmp_path: P
     assert "model.safetensors" in hub.files(REPOSITORY, revision="v2")
     assert "model.safetensors" not in hub.files(REPOSITORY)
     assert main(["push", str(tmp_path / "nowhere"), REPOSITORY]) == 2
+
+
+def test_the_tutorial_and_all_commands_that_are_shown_run(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code, command in tutorial_steps("share_on_the_hub"):
+        if command:
+            assert main(shlex.split(command)) == 0, command
+        elif "trust_remote_code" in code:
+            assert "X:1" in shown_to_stranger(hub, tmp_path, code)
+        else:
+            exec(compile(code, "share_on_the_hub", "exec"), names)
+    assert read_abc(Path("jig.abc").read_text())[0].bar_count == 4
+    assert {name.partition("-")[0] for name in hub.files("you/tunes", "datasets") if "data/" in name} == {
+        "data/train", "data/validation", "data/test",
+    }  # fmt: skip
+    for line in commands("hub"):
+        assert main(shlex.split(line)[1:]) == 0, line
+    readme = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^    from transformers import pipeline\n(?:    .*\n|\n)+", readme, re.MULTILINE)
+    (piece,) = read_abc(shown_to_stranger(hub, tmp_path, textwrap.dedent(code)))
+    assert piece.bar_count == 16
 
 
 class TestWayBack:

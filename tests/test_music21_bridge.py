@@ -245,3 +245,10 @@ def test_a_measure_of_absurd_length_is_refused() -> None:
     part = music21.stream.Part([music21.stream.Measure([music21.note.Note("c4", quarterLength=1e6)])])
     with pytest.raises(ScoreFormatError, match="bar 1: the measure is 1000000 quarter notes long"):
         from_music21(part)
+
+
+def test_a_choirs_voices_have_their_clefs_however_high_they_sing() -> None:
+    bar = Bar(Meter(), Key(), 96, tuple((Note(0, pitch, 96),) for pitch in (72, 67, 64, 62)))
+    score = to_music21(Piece(("M", "A", "T", "B"), (bar,)))
+    clefs = [next(iter(part[music21.clef.Clef])).name for part in score.parts]
+    assert clefs == ["treble", "treble", "treble8vb", "bass"]

@@ -11,6 +11,7 @@ from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import ChordError
 from remi_two_stage.core.piece import Chord, Key, Meter
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.request import Request
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
 
 
@@ -97,6 +98,42 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
 def test_a_plan_that_cannot_be_is_refused_with_its_bar(text: str, message: str) -> None:
     with pytest.raises(ChordError, match=message):
         Plan.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(V) | I | |: V | I", "bar 2: |: opens a repeat that nothing closes; write :| at its end, or | here"),
+        ("|: I | |: V | I :|", "bar 2: |: opens a repeat within that of bar 1; close that one with :|"),
+        ("|: I | V :| [2 I |", "bar 3: the ending [2 follows no ending [1; number endings from [1"),
+        ("|: I | [1 V :| [3 I |", "bar 3: the ending [3 follows no ending [2; number endings from [1"),
+        ("|: I | [1 V | [2 I :|", "bar 3: the ending [1 does not lead back; write :| before [2"),
+    ],
+)
+def test_repeats_that_nobody_can_follow_are_no_request(text: str, message: str) -> None:
+    with pytest.raises(ChordError, match=re.escape(message)):
+        Request().typed(text)
+    assert Plan.parse(text).text(), "scores may have them"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I | V :|",
+        "I :| V :|",
+        "|: I :: V :|",
+        "|: I | [1,2 V :| [3 I |]",
+        "|: I | [1 V :| [2 I || IV | [1 V :| [2 I ||",
+    ],
+)
+def test_repeats_that_players_follow_may_be_typed(text: str) -> None:
+    assert Request().typed(text) == Plan.parse(text, style=None)
+
+
+def test_a_wrong_chord_stands_in_the_bar_that_a_musician_counts() -> None:
+    for text in ("(V) | I | Xv", "(V | I | Xv | [1", "(Xv) | I"):
+        with pytest.raises(ChordError, match=f"bar {1 if text.startswith('(X') else 2}: "):
+            Plan.parse(text)
 
 
 def test_bars_before_a_pick_up_hold_chords_on_their_own_beats() -> None:

@@ -1,34 +1,23 @@
 """What the README shows can be typed."""
 
 import re
-import shlex
 from pathlib import Path
 
-import click
 import pytest
 
-from remi_two_stage.cli import application
 from remi_two_stage.scores.formats import read_score
 from remi_two_stage.scores.read_abc import read_abc
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    remi-two-stage (.+)$", README, re.MULTILINE)
 
 
 def test_the_python_lines_compose_a_tune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    block, _ = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
     exec(compile(block, "README.md", "exec"), {})
     (piece,) = read_score(tmp_path / "jig.musicxml")
     assert (piece.bar_count, piece.key.spoken, str(piece.meter)) == (16, "D major", "6/8")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_commands_are_understood(command: str) -> None:
-    name, *arguments = shlex.split(command, comments=True)
-    parent = click.Context(application, **application.context_settings)
-    assert application.commands[name].make_context(name, arguments, parent).info_name == name
 
 
 def test_the_tune_shown_is_a_tune() -> None:
@@ -41,3 +30,18 @@ def test_the_tune_shown_is_a_tune() -> None:
 def test_the_file_tree_names_every_module_of_core_and_scores() -> None:
     modules = [path.name for folder in ("core", "scores") for path in (ROOT / "remi_two_stage" / folder).glob("*.py")]
     assert [name for name in modules if name not in README and name != "__init__.py"] == []
+
+
+def test_every_page_of_the_docs_is_found_from_the_readme_and_no_link_leads_nowhere() -> None:
+    pages = {ROOT / "README.md"}
+    for _ in range(3):
+        pages |= {page for page in _linked(pages) if page.suffix == ".md"}
+    missing = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md") if path not in pages}
+    assert missing == set()
+    assert [path for path in _linked(pages) if not path.exists()] == []
+
+
+def _linked(pages: set[Path]) -> set[Path]:
+    """What the links of pages lead to, in the repository."""
+    links = ((page, re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))) for page in pages)
+    return {(page.parent / link).resolve() for page, found in links for link in found}

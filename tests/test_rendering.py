@@ -86,6 +86,17 @@ def piece(request: pytest.FixtureRequest) -> Piece:
     return made
 
 
+@pytest.mark.parametrize(
+    ("bars", "width", "lines"),
+    [(9, 2100, [3, 3, 3]), (13, 2100, [4, 3, 3, 3]), (5, 1200, [3, 2]), (10, 2100, [4, 4, 2]), (8, 2100, [4, 4])],
+)
+def test_no_bar_stands_alone_on_the_last_line(bars: int, width: float, lines: list[int]) -> None:
+    music = "|".join(['"D"DFAd fdAF'] * bars)
+    toolkit = load_into_verovio(tune(f"X:1\nM:4/4\nL:1/8\nK:D\n{music}|]"), width)
+    pages = range(1, toolkit.getPageCount() + 1)
+    assert [toolkit.renderToSVG(page).count('class="measure') for page in pages] == lines
+
+
 def played(piece: Piece) -> list[Sounding]:
     """Onset, duration and pitch of all notes, repeats played out, in quarter notes."""
     return sorted(note[1:] for note in piece.note_list(unfold_repeats=True))

@@ -84,13 +84,15 @@ def rewrite(
     help='chords, one bar after another, such as "I | V7 | I"; inferred: those heard in the melody; planned: those '
     "that the planner writes for it  [default: the melody's own, or planned]",
 )
-@click.option("--voices", default="S,A,T,B", show_default=True, help="names separated by commas")
+@click.option(
+    "--voices", help="names separated by commas  [default: S,A,T,B, or M,A,T,B for a melody of too wide a range]"
+)
 @click.option("--style", help="such as chorale or hymn  [default: chorale for four voices]")
 @with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
 def harmonize(
     score: str,
     plan: str | None,
-    voices: str,
+    voices: str | None,
     style: str | None,
     source: Source,
     drawn: Drawn,
@@ -101,12 +103,19 @@ def harmonize(
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
+    from ..core.request import FOUR_PARTS
+    from ..prompts import voice_for
+
     piece = source.read(score)
     destination.check(reporting)
     composer, seed, sampling = drawn.composer()
     with reporting.progress() as progress:
-        piece = composer.harmonize(piece, plan, voices.split(","), style_name(style), seed, sampling, progress)
-    destination.write([(piece, seed)], reporting)
+        wanted = None if voices is None else voices.split(",")
+        harmonized = composer.harmonize(piece, plan, wanted, style_name(style), seed, sampling, progress)
+    destination.write([(harmonized, seed)], reporting)
+    highest = (wanted or FOUR_PARTS)[0]
+    if (part := voice_for(piece, harmonized.voices)) != highest:
+        reporting.remark(f"the melody is outside the range of {highest}: it is the voice {part}", destination.is_stream)
 
 
 COMMANDS = (extend, rewrite, harmonize)

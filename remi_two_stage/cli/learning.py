@@ -41,7 +41,7 @@ def prepare(preparation: Preparation, reporting: Reporting) -> None:
     "train",
     ("remi-two-stage train --corpus music21 --output my-model", "Both stages on the tunes that come with music21"),
     (
-        "remi-two-stage train --corpus prepared --output my-model --stage planner",
+        "remi-two-stage train --corpus prepared --output my-planner --stage planner",
         "The planner alone; the detail generator later",
     ),
 )

@@ -12,6 +12,7 @@ from typing import Any
 from ..core.errors import RequestError, ScoreError
 from ..core.piece import Piece
 from ..core.plan import Plan
+from ..core.text import counted
 from ..core.write_abc import write_abc
 from .flags import flag
 from .reporting import Reporting
@@ -168,7 +169,8 @@ def plan_text(plan: Plan, seed: int) -> str:
     """A plan in Roman numerals and in names, side by side under a title."""
     roman, names = plan.text().splitlines(), plan.text(names=True).splitlines()
     width = max(map(len, roman))
-    title = f"chord plan, {plan.bar_count} bars in {plan.skeleton.key.spoken}, {plan.skeleton.meter}, seed {seed}"
+    piece = plan.skeleton
+    title = f"chord plan, {counted(plan.bar_count, 'bar')} in {piece.key.spoken}, {piece.meter}, seed {seed}"
     return "\n".join([title, *(f"  {left:{width}}    {right}" for left, right in zip(roman, names, strict=True))])
 
 

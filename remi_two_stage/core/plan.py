@@ -11,13 +11,14 @@ an eighth note; the bars that lead back to it, and the last one, are shorter by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from .chords import UNKNOWN_CHORD, chord_name, parse_name, parse_roman
 from .errors import ChordError
 from .piece import TICKS_PER_WHOLE, Bar, Chord, Key, Meter, Piece
+from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
 _BAR_LINES = ("|:", ":|:", "::", ":|", "|]", "||", "|")
@@ -64,7 +65,7 @@ class Plan:
         lengths = _lengths(typed, meter)
         bars = [
             bar.build(number, key, meter, length, len(voices))
-            for number, (bar, length) in enumerate(zip(typed, lengths, strict=True), 1)
+            for number, bar, length in zip(_numbers(typed), typed, lengths, strict=True)
         ]
         return cls(Piece(voices, tuple(_with_phrases(bars)), style=style, tempo=tempo))
 
@@ -72,6 +73,26 @@ class Plan:
     def bar_count(self) -> int:
         """Bars as a musician counts them (see `Piece.bar_count`)."""
         return self.skeleton.bar_count
+
+    def check_repeats(self) -> None:
+        """Refuse what a score may have and nobody means who types a plan: repeats and endings that cannot be followed.
+
+        Raises:
+            ChordError: a repeat that is not closed, or begins within another; an ending that follows no other.
+        """
+        bars = self.skeleton.bars
+        opened, ending = 0, 0
+        for number, bar, before in zip(_numbers(bars), bars, (None, *bars), strict=False):
+            if opened and bar.repeat_start:
+                raise ChordError(f"|: opens a repeat within that of bar {opened}; close that one with :|").at(
+                    bar=number
+                )
+            if bar.endings and bar.endings[0] > 1:
+                _check_ending(bar.endings[0], ending, bool(before and before.repeat_end), number)
+            opened = 0 if bar.repeat_end else number if bar.repeat_start else opened
+            ending = bar.endings[-1] if bar.endings else 0 if bar.repeat_start else ending
+        if opened:
+            raise ChordError("|: opens a repeat that nothing closes; write :| at its end, or | here").at(bar=opened)
 
     def text(self, names: bool = False) -> str:
         """The plan as `parse` reads it, a line every four bars. Phrases, changes of metre or key, irregular bars and
@@ -143,6 +164,21 @@ class Plan:
         return chord_name(label, self.skeleton.key) if names else label
 
 
+def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> None:
+    if ending != last + 1:
+        raise ChordError(f"the ending [{ending} follows no ending [{ending - 1}; number endings from [1").at(bar=bar)
+    if not follows_repeat:
+        raise ChordError(f"the ending [{last} does not lead back; write :| before [{ending}").at(bar=bar)
+
+
+def _numbers(bars: Iterable[Bar | _TypedBar]) -> Iterator[int]:
+    """The number of each bar as a musician counts; a pick-up has that of the bar that it leads to."""
+    number = 1
+    for bar in bars:
+        yield number
+        number += not bar.is_pickup
+
+
 def _beats(offset: int, length: int, meter: Meter | None) -> list[int]:
     """Ticks from a bar's start to the beats in it, its start first; `offset` is the metrical position of its start."""
     beat = meter.beat_length if meter else length
@@ -207,9 +243,13 @@ def _placed(items: Sequence[str], beats: Sequence[int], key: Key) -> Iterator[Ch
     """The chords of a bar on its beats."""
     text = " ".join(items)
     if len(items) > len(beats):
-        raise ChordError(f"{text!r} has {len(items)} chords or holds for {len(beats)} beats; write one a beat at most")
+        raise ChordError(
+            f"{text!r} has {len(items)} chords or holds for {counted(len(beats), 'beat')}; write one a beat at most"
+        )
     if "/" in items and len(items) != len(beats):
-        raise ChordError(f"{text!r} has {len(items)} items for {len(beats)} beats; with / write one item a beat")
+        raise ChordError(
+            f"{text!r} has {len(items)} items for {counted(len(beats), 'beat')}; with / write one item a beat"
+        )
     if items[0] == "/":
         raise ChordError(f"{text!r} begins with /, which holds no chord; begin the bar with a chord")
     places = range(len(beats)) if "/" in items else _division(len(items), len(beats))
@@ -238,7 +278,8 @@ def _typed_bars(text: str) -> Iterator[_TypedBar]:
                 bar.repeat_end = sign[0] == ":"
                 bar.ending_end = sign != "|"
                 yield bar
-                bar, number = _TypedBar(phrase_start=sign != "|"), number + 1
+                number += not bar.is_pickup
+                bar = _TypedBar(phrase_start=sign != "|")
             bar.repeat_start = bar.repeat_start or sign in ("|:", "::", ":|:")
         else:
             _read_sign(bar, sign, number)

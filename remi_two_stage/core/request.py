@@ -103,10 +103,12 @@ class Request:
         """A plan that a person typed, in this key, metre, style and tempo, for these voices.
 
         Raises:
-            ChordError: the text is no plan.
+            ChordError: the text is no plan, or its repeats and endings cannot be followed.
         """
         meter = _meter(self.meter, self.style)
-        return Plan.parse(chords, self.tonality, meter, tuple(self.voices or ()), self.style, self.tempo)
+        plan = Plan.parse(chords, self.tonality, meter, tuple(self.voices or ()), self.style, self.tempo)
+        plan.check_repeats()
+        return plan
 
 
 def _key(key: str | Key) -> Key:

@@ -1,4 +1,6 @@
-"""Words that come from files, made harmless: they may hold whatever steers a terminal or breaks a format."""
+"""Words on their way to people: those that come from files, made harmless, for they may hold whatever steers a terminal
+or breaks a format; and numbers of things.
+"""
 
 
 def printable(text: str) -> str:
@@ -19,3 +21,8 @@ def visible(text: str) -> str:
     return "".join(
         sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
     )
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: `1 bar`, `8 bars`, `1,200 bars`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

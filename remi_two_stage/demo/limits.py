@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.piece import Piece
+from ..core.text import counted
 from ..core.vocabulary import MAX_BARS
 
 
@@ -41,9 +42,9 @@ class Limits:
     def check_upload(self, piece: Piece) -> None:
         """Raises ScoreFormatError when an uploaded tune is too long to work on."""
         notes = sum(len(sung) for bar in piece.bars for sung in bar.notes)
-        for count, most, what in ((piece.bar_count, self.bars, "bars"), (notes, self.notes, "notes")):
+        for count, most, what in ((piece.bar_count, self.bars, "bar"), (notes, self.notes, "note")):
             if count > most:
-                raise ScoreFormatError(f"the tune has {count} {what}, this page takes at most {most}; cut it")
+                raise ScoreFormatError(f"the tune has {counted(count, what)}, this page takes at most {most}; cut it")
 
 
 PUBLIC = Limits(

@@ -17,7 +17,9 @@ import gradio as gr
 from ..core.errors import RemiError, RequestError
 from ..core.piece import MODES, Key
 from ..core.request import FOUR_PARTS, Request
+from ..core.text import counted
 from ..core.vocabulary import STYLES
+from ..prompts import voice_for
 from ..scores.formats import READABLE
 from . import components, views
 from .components import typed_texts
@@ -33,8 +35,17 @@ _HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, the
 _KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
 """Mode -> most sharps or flats of the keys that are offered; any other may be typed."""
 _METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
-_VOICES = {"style’s own": None, "melody": ("M",), "four parts": FOUR_PARTS}
-_OWN = "style’s own"
+_OWN = "usual"
+"""What the style is mostly written in."""
+_VOICES = {_OWN: None, "melody": ("M",), "four parts": FOUR_PARTS}
+_PARTS = {
+    "S": "the soprano",
+    "A": "the alto, for it lies too low for a soprano",
+    "T": "the tenor, for it lies too low for a soprano",
+    "B": "the bass, for it lies too low for a soprano",
+    "M": "a part of its own, for no singer has its range",
+}
+"""Voice that a tune becomes, in the words of the status line."""
 _OPEN = "any"
 _NUMERALS, _NAMES = "Roman numerals", "Chord names"
 _AS_WRITTEN, _PLANNER = "those in the grid", "new ones"
@@ -175,9 +186,7 @@ class Page:
         )
         self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
         marks = [self.first, self.last]
-        self.score.select(
-            None, [self.score], marks, js="(score) => [score.first, score.last]", api_visibility="private"
-        )
+        self.score.select(None, [self.score], marks, js=_MARKED, api_visibility="private")
         gr.on(
             [self.first.change, self.last.change, self.score.change],
             None,
@@ -243,11 +252,15 @@ class Page:
         return work, f"New notes in {_bars_in_words(first, last)}; the others are as they were."
 
     def _extend(self, call: Call, work: Work, bars: int | None) -> Outcome:
-        return self.studio.extend(work, bars or 0, call.report), f"It goes on for {bars} bars."
+        return self.studio.extend(work, bars or 0, call.report), f"It goes on for {counted(bars or 0, 'bar')}."
 
     def _harmonize(self, call: Call, work: Work, grid: Any, chords: str) -> Outcome:
         texts = None if chords == _PLANNER else typed_texts(grid)
-        return self.studio.harmonize(work, texts, call.report), "The melody has three more voices."
+        harmonised = self.studio.harmonize(work, texts, call.report)
+        assert work.piece is not None
+        assert harmonised.piece is not None
+        part = _PARTS[voice_for(work.piece, harmonised.piece.voices)]
+        return harmonised, f"Three voices are new; the tune is {part}."
 
     def _undo(self, _call: Call, work: Work) -> Outcome:
         work = self.studio.undo(work)
@@ -352,4 +365,6 @@ def _bars_in_words(first: int | None, last: int | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+    """With a capital, but where a file's name begins it."""
+    is_name = "." in text.partition(" ")[0]
+    return (text if is_name else text[:1].upper() + text[1:]) + "."

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from ..core.errors import ChordError, RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
-from ..core.request import FOUR_PARTS, Request
+from ..core.request import Request
+from ..core.text import counted
 from ..core.vocabulary import STYLES
-from ..prompts import bar_numbers, numbered_bars, voice_for, with_chords
+from ..prompts import bar_numbers, four_parts_around, numbered_bars, with_chords
 from .limits import Limits
 from .reading import read_upload
 from .recipe import Recipe, Step
@@ -144,7 +145,7 @@ class Studio:
     def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
         """Add chords and three further voices to the tune's first; without texts over chords of the planner's."""
         piece, plan = _tune(work, texts)
-        voices = _voices_around(piece)
+        voices = four_parts_around(piece)
         seed = self._next_seed(work)
         piece = self._composer().harmonize(
             piece, "planned" if texts is None else plan, voices, seed=seed, progress=self._timed(progress)
@@ -194,9 +195,8 @@ class Studio:
         texts = plan.bar_texts()
         texts[start : end + 1] = step.chords or texts[start : end + 1]
         if len(texts) != len(piece.bars):
-            raise RequestError(
-                f"the link rewrites {end + 1 - start} bars over {len(step.chords)} chords; copy it again"
-            )
+            rewritten, given = counted(end + 1 - start, "bar"), counted(len(step.chords), "bar")
+            raise RequestError(f"the link rewrites {rewritten} over the chords of {given}; copy it again")
         return self.rewrite(work, texts, *step.bars, progress)
 
     def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
@@ -231,16 +231,6 @@ class Studio:
         return report
 
 
-def _voices_around(piece: Piece) -> tuple[str, ...]:
-    """Four parts, of which one holds the tune's first voice: a melody of wider range where a choir's cannot."""
-    melody = [note for bar in piece.bars for note in bar.notes[0]]
-    try:
-        voice_for(melody, FOUR_PARTS, piece.title)
-    except RequestError:
-        return ("M", *FOUR_PARTS[1:])
-    return FOUR_PARTS
-
-
 def _drawn(seed: int | None) -> int:
     return secrets.randbelow(_SEEDS) if seed is None else seed
 
@@ -260,7 +250,9 @@ def _understood(plan: Plan, texts: Sequence[str]) -> Plan:
         RequestError: texts for other bars.
     """
     if len(texts) != len(plan.skeleton.bars):
-        raise RequestError(f"the grid has {len(texts)} bars, the plan {len(plan.skeleton.bars)}; load the page again")
+        raise RequestError(
+            f"the grid has {counted(len(texts), 'bar')}, the plan {len(plan.skeleton.bars)}; load the page again"
+        )
     plan, reasons = edited_plan(plan, texts)
     for index, reason in reasons.items():
         raise ChordError(reason).at(bar=bar_numbers(plan.skeleton)[index])

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
+from ..core.text import counted
 from ..prompts import bar_numbers
 from ..scores.engraving import engrave
 from ..scores.midi import DEFAULT_TEMPO
@@ -117,7 +118,7 @@ def said(work: Work) -> str:
     if work.plan is None:
         return ""
     piece, plan = work.piece, work.plan
-    what = f"{plan.bar_count} bars in {plan.skeleton.key.spoken}, {plan.skeleton.meter}"
+    what = f"{counted(plan.bar_count, 'bar')} in {plan.skeleton.key.spoken}, {plan.skeleton.meter}"
     if piece is None:
         return f"A plan of {what}. Change any chord, then compose."
     seed = f", seed {work.recipe.seed}" if work.recipe and work.recipe.seed is not None else ""

@@ -10,10 +10,12 @@ Conventions
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
 from itertools import pairwise
+from math import ceil
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
@@ -23,7 +25,13 @@ from .extras import require
 from .musicxml import musicxml_bytes
 from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, title_row, xml_text
 
-_VOICE_NAMES = {"S": ("Soprano", "S."), "A": ("Alto", "A."), "T": ("Tenor", "T."), "B": ("Bass", "B.")}
+_VOICE_NAMES = {
+    "M": ("Melody", "M."),
+    "S": ("Soprano", "S."),
+    "A": ("Alto", "A."),
+    "T": ("Tenor", "T."),
+    "B": ("Bass", "B."),
+}
 _SPACE_ABOVE = 30
 _SMALL_SIZE = 42.0
 _LARGEST_SEED = 2**31 - 1
@@ -53,14 +61,27 @@ def engrave(piece: Piece, width: float = A4_WIDTH) -> Picture:
 
 
 def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
-    """A `verovio.toolkit` that has laid out the piece, a system a page."""
+    """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone."""
+    phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
+    toolkit = _laid_out(piece, width, "smart", phrases)
+    systems, bars = toolkit.getPageCount(), len(piece.bars)
+    if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
+        return toolkit
+    systems = min(systems, bars // 2)
+    return _laid_out(piece, width, "line", [ceil(bars * index / systems) for index in range(1, systems)])
+
+
+def _laid_out(piece: Piece, width: float, breaks: str, starts: Sequence[int]) -> Any:
+    """The piece with new lines before the bars at the indices `starts`: there alone ("line"), or there if the line
+    before is well filled, and wherever one is full ("smart").
+    """
     require("verovio", purpose="an engraved score")
     import verovio
 
     # verovio keeps the place of its glyphs for each thread, and finds it only in the one that imports it
     verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     verovio.enableLog(verovio.LOG_OFF)
-    source = _score_xml(piece)
+    source = _score_xml(piece, starts)
     toolkit = verovio.toolkit()
     toolkit.setOptions(
         {
@@ -68,8 +89,7 @@ def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
             "pageHeight": 60_000,
             "adjustPageHeight": True,
             "systemMaxPerPage": 1,
-            "breaks": "smart",
-            "breaksNoWidow": True,
+            "breaks": breaks,
             "footer": "none",
             "header": "none",
             "pageMarginLeft": 0,
@@ -86,8 +106,8 @@ def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
     return toolkit
 
 
-def _score_xml(piece: Piece) -> str:
-    """MusicXML of the staves alone: full names of voices, a bracket before them, a new line where phrases begin."""
+def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
+    """MusicXML of the staves alone: full names of voices, a bracket before them, new lines before the bars `starts`."""
     root = ElementTree.fromstring(musicxml_bytes(_with_every_repeat(replace(piece, title="", tempo=None))))
     parts = root.find("part-list")
     assert parts is not None
@@ -101,9 +121,9 @@ def _score_xml(piece: Piece) -> str:
         )
         parts.insert(0, start)
         ElementTree.SubElement(parts, "part-group", number="1", type="stop")
-    for measure, bar in zip(root.findall("part[1]/measure"), piece.bars, strict=True):
-        if bar.phrase_start:
-            measure.insert(0, ElementTree.Element("print", {"new-system": "yes"}))
+    measures = root.findall("part[1]/measure")
+    for index in starts:
+        measures[index].insert(0, ElementTree.Element("print", {"new-system": "yes"}))
     return ElementTree.tostring(root, encoding="unicode")
 
 

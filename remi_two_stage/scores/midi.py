@@ -175,10 +175,10 @@ def _contents(data: bytes) -> _Contents:
     if data[:4] != b"MThd":
         raise ScoreFormatError(f"not a MIDI file: it begins with {data[:4]!r} in place of b'MThd'")
     division = int.from_bytes(data[12:14], "big")
-    if not 0 < division < 0x8000:
-        raise ScoreFormatError(
-            f"the MIDI file has the time division {division:#06x}; export it with ticks a quarter note"
-        )
+    if division == 0:
+        raise ScoreFormatError("the MIDI file is damaged, it does not say how long a quarter note is; export it again")
+    if division >= 0x8000:
+        raise ScoreFormatError("the MIDI file counts seconds in place of beats; export it with ticks a quarter note")
     contents = _Contents()
     position, track = 8 + int.from_bytes(data[4:8], "big"), 0
     while position + 8 <= len(data):

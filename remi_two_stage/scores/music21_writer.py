@@ -64,13 +64,14 @@ def _part(piece: Piece, voice: int, name: str) -> Any:
 
 
 def _clef(piece: Piece, voice: int) -> Any:
-    """Treble or bass clef by the voice's mean pitch; a tenor has the treble clef an octave down."""
+    """That of a bass or a tenor (treble, an octave down); else treble or bass clef by the voice's mean pitch."""
     from music21 import clef
 
     if piece.voices[voice] == "T":
         return clef.Treble8vbClef()
     pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
-    return clef.BassClef() if pitches and sum(pitches) < 58 * len(pitches) else clef.TrebleClef()
+    is_low = piece.voices[voice] == "B" or sum(pitches) < 58 * len(pitches)
+    return clef.BassClef() if is_low else clef.TrebleClef()
 
 
 def _measure(bar: Bar, previous: Bar | None, number: int) -> Any:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ..core.piece import TICKS_PER_QUARTER, Piece
+from ..core.text import counted
 from ..core.write_abc import write_abc
 
 _CHORD = re.compile(r'"([^"]*)"')
@@ -29,7 +30,7 @@ def score_text(piece: Piece) -> str:
 
 def _description(piece: Piece) -> str:
     facts = [piece.style or "", piece.key.spoken, str(piece.meter or "free metre"), _tempo(piece)]
-    facts.append(f"{piece.bar_count} bars" + (" after a pick-up" if piece.bars[0].is_pickup else ""))
+    facts.append(counted(piece.bar_count, "bar") + (" after a pick-up" if piece.bars[0].is_pickup else ""))
     facts.append(f"voices {' '.join(piece.voices)}" if len(piece.voices) > 1 else "")
     return ", ".join(filter(None, facts))
 

@@ -1,0 +1,48 @@
+"""The commands of training that README and help show run as they are written, one after another.
+
+A test has no hour, so the folders that they name hold a few tunes, `music21` a few of its files, and models are tiny.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from shown import ROOT, commands
+from tiny_runs import TINY, copy_tunes
+
+from remi_two_stage.cli import main
+from remi_two_stage.composer import load_model
+from remi_two_stage.data import files
+from remi_two_stage.scores.formats import read_score
+from remi_two_stage.training import arguments
+
+FOLDERS = {"path/to/my/tunes": 10, "path/to/tunes": 10, "ten-tunes": 3, "five-others": 2}
+MODELS = ("my-model", "my-small-model", "my-other-model", "my-tuned-model", "my-mixed-model")
+
+
+@pytest.fixture
+def _workshop(tune_books: dict[str, list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the tunes that the commands name, and sizes that a test has time for."""
+    monkeypatch.chdir(tmp_path)
+    for folder, count in FOLDERS.items():
+        copy_tunes(tune_books["ryansMammoth"][:count], Path(folder))
+    a_few = [file for file in files._music21_files() if file.size < 700][::100]
+    monkeypatch.setattr(files, "_music21_files", lambda: a_few)
+    for size in ("tiny", "small"):
+        monkeypatch.setitem(arguments.PLANNER_SIZES, size, TINY)
+        monkeypatch.setitem(arguments.DETAIL_SIZES, size, TINY)
+
+
+@pytest.mark.usefixtures("_workshop")
+def test_a_session_from_tunes_to_models(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in commands("training"):
+        assert main(shlex.split(line, comments=True)[1:]) == 0, line + capsys.readouterr().err
+        assert capsys.readouterr().out, line
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, training = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
+    exec(compile(training, "README.md", "exec"), {})
+    for model in MODELS:
+        load_model(model)
+    (written,) = read_score(next(Path("out").glob("*.abc")))
+    assert written.bar_count == 16
