@@ -50,7 +50,8 @@ def test_what_was_found_once(name: str, value: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("score", "message"),
     [
-        (_ONE_NOTE.format("1000"), "a metre has 1000 beats, at most 999 can be read"),
+        (_ONE_NOTE.format("1000"), "a metre has 1000 beats, at most 99 can be read"),
+        (_ONE_NOTE.format("3-1&lt;0"), "a metre has 310 beats, at most 99 can be read"),
         (
             _ONE_NOTE.format("4").replace("<time>", "<key><fifths>-100</fifths></key><time>"),
             "a key has 100 sharps or flats, at most 99 can be read",

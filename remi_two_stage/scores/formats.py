@@ -32,8 +32,9 @@ from .sound import wav_bytes
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 
-_MOST = {"beats": ("a metre has {} beats", 999), "fifths": ("a key has {} sharps or flats", 99)}
-"""Element of MusicXML -> what it says, and the highest number; music21 would count to higher ones for minutes."""
+_HIGHEST_NUMBER = 99
+_COUNTED = {"beats": "a metre has {} beats", "fifths": "a key has {} sharps or flats"}
+"""Element of MusicXML -> what it says; music21 would count to higher numbers in these for minutes."""
 _LARGEST_MIDI_FILE = 4 * 2**20
 """Bytes; an opera's score has less than one MB."""
 
@@ -170,9 +171,9 @@ def _read_midi(path: Path) -> list[Piece]:
 def _read_with_music21(path: Path) -> list[Piece]:
     _check_file(path)
     for element, number in _numbers_in(path):
-        what, most = _MOST[element]
-        if number > most:
-            raise ScoreFormatError(f"{what.format(number)}, at most {most} can be read; check its numbers")
+        if number > _HIGHEST_NUMBER:
+            what = _COUNTED[element].format(number)
+            raise ScoreFormatError(f"{what}, at most {_HIGHEST_NUMBER} can be read; check its numbers")
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
@@ -187,7 +188,7 @@ def _read_with_music21(path: Path) -> list[Piece]:
 
 
 def _numbers_in(path: Path) -> Iterator[tuple[str, int]]:
-    """What `_MOST` bounds in a score, as far as it can be read; music21 says what is wrong with the rest."""
+    """What is `_COUNTED` in a score, as far as it can be read; music21 says what is wrong with the rest."""
     if _MUSIC21_FORMATS[_ending(path)] == "humdrum":
         yield from (("beats", int(beats)) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
         return
@@ -196,8 +197,10 @@ def _numbers_in(path: Path) -> Iterator[tuple[str, int]]:
     ):
         for document in _documents_in(path):
             for _, element in ElementTree.iterparse(document):
-                if element.tag in _MOST:
-                    yield element.tag, sum(int(number[:9]) for number in re.findall("[0-9]+", element.text or ""))
+                if element.tag in _COUNTED:
+                    # As music21 reads them: sums of numbers, in which other signs than digits do not count.
+                    digits = (re.sub("[^0-9]", "", number)[:9] for number in (element.text or "").split("+"))
+                    yield element.tag, sum(map(int, filter(None, digits)))
 
 
 def _documents_in(path: Path) -> Iterator[IO[bytes]]:
