@@ -2,6 +2,7 @@
 
     python benchmarks/prepare.py                         # music21's tune books and chorales; about ten minutes
     python benchmarks/prepare.py --every 8 --runs 1      # an eighth of the files; about a minute
+    python benchmarks/prepare.py --only memory
 
 Speed is the best of --runs, in tunes a second of wall time, from the files to the finished Parquet, start of the
 processes included. Beside it stands what plain processes reach, each of which reads its share of the shards and does
@@ -120,12 +121,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th file (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="of which the best counts (default: %(default)s)")
     parser.add_argument("--times", type=int, default=10, help="how often over, for memory (default: %(default)s)")
+    parser.add_argument("--only", choices=("speed", "memory"), help="of the two (default: both)")
     options = parser.parse_args()
     found = find_files(options.corpus)
     found = found._replace(files=found.files[:: options.every])
     with TemporaryDirectory() as folder:
-        compare_speed(copy_of(found.files, Path(folder, "source")), options.runs, Path(folder))
-        compare_memory(found, options.times, Path(folder))
+        if options.only != "memory":
+            compare_speed(copy_of(found.files, Path(folder, "source")), options.runs, Path(folder))
+        if options.only != "speed":
+            compare_memory(found, options.times, Path(folder))
 
 
 if __name__ == "__main__":

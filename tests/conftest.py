@@ -48,6 +48,17 @@ def tune_books(music21_corpus: Path) -> dict[str, list[Path]]:
     return {book: sorted((music21_corpus / book).glob("*.abc")) for book in books}
 
 
+@pytest.fixture
+def tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of size "tiny" have sizes that a test has time for."""
+    from tiny_runs import TINY  # not at the top: it brings torch
+
+    from remi_two_stage.training import arguments
+
+    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
+    monkeypatch.setitem(arguments.DETAIL_SIZES, "tiny", TINY)
+
+
 @pytest.fixture(scope="session")
 def extra_corpora() -> Path:
     """The folder of corpora that are not shipped, named by the environment variable REMI_CORPORA; skips without it."""

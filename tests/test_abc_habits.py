@@ -290,6 +290,8 @@ class TestHabits:
         ("text", "title"),
         [
             ("Caf\\'e \\ss", "Café ß"),
+            (r"\`a \'e \^o \~n \=o \ua \.z \"o \Ho \vc \cC \;a", "à é ô ñ ō ă ż ö ő č Ç ą"),
+            (r"The \Goose \jo", r"The \Goose \jo"),
             ("&eacute;t&#233;", "été"),
             ("\\u00e9", "é"),
             ("50\\% \\& \\\\", "50% & \\"),

@@ -55,6 +55,31 @@ def test_realize_keeps_the_chords_that_were_typed(tmp_path: Path, capsys: pytest
     assert "seed 2" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("", "tune"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("C:/con", "c-con"),
+        ("...", "tune"),
+        ("-rf *", "rf"),
+        ("\x1b[2J\u202e<b>`id`", "2j-b-id"),
+        ("Reel in F# minor", "reel-in-f-sharp-minor"),
+        ("a" * 5_000, "a" * 80),
+        ("#" * 500, ("-sharp" * 14)[:80].strip("-")),
+        ("Ääkkönen", "ääkkönen"),
+        ("𝔸ア" * 200, "𝔸ア" * 11),
+    ],
+    ids=ascii,
+)
+def test_titles_become_file_names_and_nothing_else(title: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "tune.abc").write_text(f'X:1\nT:{title}\nM:2/4\nL:1/4\nK:C\n"C"CE|\n', encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(["rewrite", str(tmp_path / "tune.abc"), "1-1", "--seed", "4294967295", "--output", str(out)]) == 0
+    assert {path.name for path in out.iterdir()} == {f"{name}-4294967295{end}" for end in (".abc", ".mid", ".musicxml")}
+    assert {path.name for path in tmp_path.iterdir()} == {"tune.abc", "out"}
+
+
 def test_plan_prints_a_plan_that_can_be_typed_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--style", "reel", "--key", "G", "--bars", "8", "--seed", "3"]) == 0
     title, *lines = capsys.readouterr().out.splitlines()

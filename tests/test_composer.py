@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import TINY
 from transformers import GenerationConfig
 
 from remi_two_stage.composer import Composer
@@ -19,14 +20,6 @@ from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request, Sampling
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
-
-TINY = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_rel_dist": 64,
-}
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
@@ -77,6 +79,7 @@ def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
         page = context.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda shown: (complaints.append(f"dialog {shown.message}"), shown.dismiss()))
         page.on("request", lambda asked: complaints.append(asked.url) if not _is_local(asked.url, address) else None)
         page.goto(address + query)
         expect(page.locator("#status .status")).not_to_be_empty(timeout=LONGEST_WAIT)
@@ -235,6 +238,8 @@ def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: 
     files = page.locator("#file input[type=file], input[type=file]").first
     files.set_input_files({"name": "broken.mid", "mimeType": "audio/midi", "buffer": b"MThd nothing"})
     status(page, r"broken\.mid: ")
+    files.set_input_files({"name": f"{HOSTILE}.abc", "mimeType": "text/plain", "buffer": b"no tune"})
+    status(page, "there is no ABC tune")
     tune = f"X:1\nT:{HOSTILE}\nC:{HOSTILE}\nM:4/4\nL:1/4\nK:G\n" + '"G"GABc|"C"cdec|"D"dcBA|"G"G4|]\n'
     files.set_input_files({"name": "melody.abc", "mimeType": "text/plain", "buffer": tune.encode()})
     status(page, "Opened")
@@ -247,6 +252,29 @@ def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: 
         page.locator("script, img").evaluate_all("all => all.filter((node) => node.closest('#score, #status')).length")
         == 0
     )
+
+
+def test_what_a_stranger_types_or_links_is_shown_as_text(open_page: OpenPage) -> None:
+    page = open_page(f"?seed=1&key={quote(HOSTILE)}")
+    status(page, re.escape(f"There is no key {HOSTILE[:20]!r}"[:-1]))
+    ask(page, bars=2)
+    press(page, "Plan")
+    status(page, "A plan of 2 bars")
+    page.get_by_label("Chords of bar 1", exact=True).fill(HOSTILE)
+    expect(page.get_by_role("alert")).to_contain_text("<img src=x")
+    press(page, "Compose")
+    status(page, "Bar 1: ")
+    page.get_by_label("Tempo", exact=True).fill("<img/s>")
+    press(page, "Plan")
+    status(page, "There is no tempo '<img/s>'")
+    expect(page.locator("[onerror]")).to_have_count(0)
+
+
+def test_scripts_of_other_sites_may_not_read_the_page(address: str) -> None:
+    with urlopen(UrlRequest(f"{address}config", headers={"Origin": "https://elsewhere.example"})) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] is None
+    with urlopen(UrlRequest(f"{address}config", headers={"Origin": address.rstrip("/")})) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == address.rstrip("/")
 
 
 def test_two_visitors_at_once_have_each_their_own_tune(open_page: OpenPage) -> None:

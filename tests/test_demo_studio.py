@@ -16,14 +16,17 @@ from tunes import kesh_jig
 
 from remi_two_stage.composer import Composer
 from remi_two_stage.core.errors import ChordError, RemiError, RequestError, ScoreError, ScoreFormatError
+from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.write_abc import write_abc
 from remi_two_stage.demo import views
 from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import Limits
+from remi_two_stage.demo.reading import read_upload
 from remi_two_stage.demo.recipe import Recipe, Step
 from remi_two_stage.demo.studio import Studio, Work
+from remi_two_stage.scores.formats import read_score
 
 SOUND = Download(Path("tune.wav"))
 JIG = Request("jig", "D", bars=8)
@@ -138,6 +141,20 @@ def test_an_opened_tune_shows_the_chords_heard_in_it_and_has_no_link(studio: Stu
     assert work.recipe is None
     assert work.request is not None
     assert (work.request.style, str(work.request.key)) == ("jig", "Gmaj")
+
+
+def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tune.abc"
+    path.write_text(
+        'X:1\nT:A "Tune"\nC:Ärgern\nQ:3/8=90\nP:AB\nL:1/8\nM:6/8\nK:Gm\nP:A\nD|"Gm"!f!^/GAB dBG|1 [GG]6:|2 G6||\n'
+        'P:B\nM:none\nK:D\n"D"dfa g4|[M:3/4](3def e4|]\n\nX:2\nK:C\nC|\n'
+    )
+    piece, count = read_upload(path, Limits())
+    expected, _ = read_score(path)
+    assert (piece, piece.losses, count) == (expected, expected.losses, 2)
+    assert expected.losses
+    assert {bar.meter for bar in expected.bars} == {Meter(6, 8), None, Meter(3, 4)}
+    assert expected.part_order
 
 
 @pytest.mark.parametrize(

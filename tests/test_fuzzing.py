@@ -24,6 +24,8 @@ _ONE_NOTE = """<score-partwise><part-list><score-part id="P1"><part-name>M</part
 FOUND: list[tuple[str, list[Any]]] = [
     ("musicxml", [_ONE_NOTE.format("65536")]),
     ("musicxml", [_ONE_NOTE.format("3+&#54;5536")]),
+    ("musicxml", [_ONE_NOTE.format("4").replace("<time>", "<key><fifths>99999999</fifths></key><time>")]),
+    ("abc", ["X:1\nR:jig\\GAB\nK:C\nC|"]),
     ("abc", ["X:1\nT:One bar\nM:4/4\nL:1/4\nK:C\n" + "[CEG]" * 4000]),
     ("kern", ["**kern\n*M99999/1\n=1\n4c\n==\n*-\n"]),
 ]
@@ -45,9 +47,20 @@ def test_what_was_found_once(name: str, value: list[Any]) -> None:
     try_input(name, value)
 
 
-def test_metres_that_take_music21_minutes_are_refused(tmp_path: Any) -> None:
-    (tmp_path / "giant.xml").write_text(_ONE_NOTE.format("1000"))
-    with pytest.raises(ScoreFormatError, match="a metre has 1000 beats, at most 999 can be read"):
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (_ONE_NOTE.format("1000"), "a metre has 1000 beats, at most 99 can be read"),
+        (_ONE_NOTE.format("3-1&lt;0"), "a metre has 310 beats, at most 99 can be read"),
+        (
+            _ONE_NOTE.format("4").replace("<time>", "<key><fifths>-100</fifths></key><time>"),
+            "a key has 100 sharps or flats, at most 99 can be read",
+        ),
+    ],
+)
+def test_numbers_that_take_music21_minutes_are_refused(score: str, message: str, tmp_path: Any) -> None:
+    (tmp_path / "giant.xml").write_text(score)
+    with pytest.raises(ScoreFormatError, match=message):
         read_score(tmp_path / "giant.xml")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import TINY
 
 from remi_two_stage.composer import Composer
 from remi_two_stage.core.codec import decode, encode
@@ -23,7 +24,6 @@ from remi_two_stage.core.write_abc import write_abc
 from remi_two_stage.scores.formats import read_score
 from remi_two_stage.scores.read_abc import read_abc
 
-TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
 # A pick-up, a repeat that leads back into it, endings, a change of key, a bar that a repeat splits, chord symbols.
 STRUCTURED = """X:1
 T:Structured

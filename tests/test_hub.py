@@ -18,6 +18,7 @@ from hub_server import Hub
 from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.torch import load_file
 from shown import commands, tutorial_steps
+from tiny_models import TINY
 from transformers import AutoModelForCausalLM
 
 from remi_two_stage.card import metrics_of_table
@@ -36,13 +37,6 @@ from remi_two_stage.scores.read_abc import read_abc
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 TESTS = Path(__file__).parent
-TINY = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_rel_dist": 60,
-}
 REPOSITORY = "someone/jigs"
 IDS = torch.arange(7, 107)[None]
 

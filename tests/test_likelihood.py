@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import TINY
 
 from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError
@@ -17,8 +18,6 @@ from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.data.stages import stage_dataset
 from remi_two_stage.evaluation.likelihood import compare_likelihood, mean_loss
 from remi_two_stage.evaluation.ngrams import NgramModel
-
-TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 @pytest.fixture(scope="module")

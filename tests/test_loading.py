@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny_models import TINY
 
 from remi_two_stage.composer import Composer
 from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 
-TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "max_rel_dist": 9}
 WEIGHT = "planner.model.layers.0.attention.o_proj.weight"
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
+from tiny_models import TINY
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel, StaticCache
 from tunes import kesh_jig
 
@@ -26,13 +27,6 @@ from remi_two_stage.core.modeling_remi import (
 )
 from remi_two_stage.core.vocabulary import TOKEN_IDS
 
-TINY = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_rel_dist": 60,
-}
 TOKENS = encode(kesh_jig())
 PLAN = torch.tensor([[TOKEN_IDS[name] for name in extract_chord_sequence(TOKENS)]])
 DETAIL = torch.tensor([[TOKEN_IDS[name] for name in detail_sequence(TOKENS)]])

@@ -220,6 +220,7 @@ def test_what_is_hostile_is_rejected_and_the_tunes_beside_it_are_read(tmp_path: 
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "knot.abc").symlink_to(tmp_path / "knot.abc")
     (tmp_path / "gone.abc").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "bad-sectors.abc").symlink_to("/proc/self/mem")  # where nobody, root neither, can read
     os.mkfifo(tmp_path / "pipe.abc")
     (tmp_path / "cut.abc.gz").write_bytes(gzip.compress(TUNE.encode() * 99)[:-20])
     (tmp_path / "bomb.abc.gz").write_bytes(gzip.compress(b"X:1\nK:C\n" + b"C" * 40_000_000, 1))
@@ -233,10 +234,12 @@ def test_what_is_hostile_is_rejected_and_the_tunes_beside_it_are_read(tmp_path: 
     reasons = {row["id"]: row["why"].split(";")[0] for row in report_of(corpus)}
     assert corpus.summary.rejected["unpacks to more than a hundred times its size"] == 2
     assert set(reasons) == {
-        *("knot.abc", "gone.abc", "pipe.abc", "cut.abc.gz", "bomb.abc.gz", "broken.zip", "bomb.zip/bomb.abc"),
+        *("knot.abc", "gone.abc", "bad-sectors.abc", "pipe.abc", "cut.abc.gz", "bomb.abc.gz", "broken.zip"),
+        "bomb.zip/bomb.abc",
     }
     assert "symbolic links" in reasons["knot.abc"]
     assert "No such file" in reasons["gone.abc"]
+    assert reasons["bad-sectors.abc"] == "cannot be read: Input/output error"
     assert reasons["bomb.abc.gz"] == reasons["bomb.zip/bomb.abc"] == "unpacks to more than a hundred times its size"
     assert "the archive is broken" in reasons["broken.zip"]
 

@@ -25,7 +25,7 @@ def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def report(reels: Path) -> Report:
-    return evaluate(Evaluation(reels, tunes=4, pieces=0))
+    return evaluate(Evaluation(reels, tunes=4, pieces=0, ngrams=True))
 
 
 def test_all_tunes_of_plain_files_are_held_out(reels: Path, report: Report) -> None:
@@ -48,6 +48,14 @@ def test_both_stages_together_are_their_sum(reels: Path, report: Report) -> None
     pieces = [decode([token_names()[token] for token in tune.tokens]) for tune in tunes[:: math.ceil(len(tunes) / 4)]]
     assert parts["notes"] == sum(len(piece.note_list()) for piece in pieces)
     assert parts["bars"] == sum(piece.bar_count for piece in pieces)
+
+
+def test_ngram_models_read_the_tokens_that_the_model_reads(report: Report) -> None:
+    table = report.sections["n-grams, nats per token, test split"]
+    for stage in ("planner", "detail"):
+        assert list(table[stage]) == ["tokens", "unigram", "bigram", "5-gram", "model"]
+        assert table[stage]["model"] < table[stage]["unigram"]
+    assert 10 < table["planner"]["tokens"] < table["detail"]["tokens"]
 
 
 def test_json_and_text_say_the_same(report: Report) -> None:

@@ -1,5 +1,6 @@
 """Training rows out of Parquet that is read as it is needed: nothing missed, nothing twice, exactly resumed."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,20 +9,21 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tiny_runs import TINY, copy_tunes
+from tiny_runs import copy_tunes
 from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from remi_two_stage.core.errors import CheckpointError, CorpusError
+from remi_two_stage.core.errors import CheckpointError, CorpusError, RemiError
 from remi_two_stage.data.arguments import Preparation
+from remi_two_stage.data.corpus import Tunes
 from remi_two_stage.data.datasets import Item, StageDataset
 from remi_two_stage.data.datasets import SingleStageDataset as Single
 from remi_two_stage.data.preparation import prepare_corpus
 from remi_two_stage.data.streaming import RowGroup, StreamedRows, TuneStream, read_tunes
-from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import TrainingPlan
 from remi_two_stage.training.material import find_material
 from remi_two_stage.training.stage import train_stage
@@ -117,8 +119,7 @@ class StopAfter(TrainerCallback):
 
 
 @pytest.fixture
-def plan(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingPlan:
-    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
+def plan(corpus: Path, tmp_path: Path, tiny_models: None) -> TrainingPlan:
     return TrainingPlan(
         str(corpus), tmp_path / "model", stage="planner", reading="stream", steps=12, batch_size=1, max_length=512,
         dropout=0.1, device="cpu",
@@ -153,6 +154,39 @@ def test_what_cannot_be_streamed_says_so(tmp_path: Path) -> None:
         TuneStream(str(tmp_path), "train")
     with pytest.raises(CorpusError, match="there is no corpus at 'nothing://tunes'"):
         TuneStream("nothing://tunes", "train")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (None, r"no tunes can be read from .*train-0\.parquet' \(.*tokens"),
+        ([["<BOS>", "<EOS>"]], "the token ids of a tune are none; prepare the corpus again"),
+        ([[1, 99_999]], "the token ids of a tune are none; prepare the corpus again"),
+        ([None], "the token ids of a tune are none; prepare the corpus again"),
+        ([[-1, 5]], "the id -1 may not stand here"),
+        ([[]], "the sequence stops before <EOS>"),
+    ],
+)
+def test_parquet_of_strangers_is_read_with_care(tokens: list[Any] | None, message: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "train-0.parquet"
+    pq.write_table(pa.table({"id": ["tune"]} | ({} if tokens is None else {"tokens": tokens})), path)
+    groups = TuneStream(str(tmp_path), "train").groups()
+    with pytest.raises(RemiError, match=message):
+        next(iter(StreamedRows(groups, make, LENGTH)))
+    with pytest.raises(RemiError, match=message):
+        make(list(Tunes([path]).tokens()), 0)
+
+
+def test_damaged_parquet_is_named(corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "corpus")
+    path = min((tmp_path / "corpus" / "data").glob("train-*"))
+    whole = path.read_bytes()
+    for data in (b"", b"PAR1 and no more", whole[:-100], whole[: len(whole) // 2] + bytes(99) + whole[-2_000:]):
+        path.write_bytes(data)
+        for read in (lambda: list(stream(tmp_path / "corpus")), lambda: list(Tunes([path]).tokens())):
+            with pytest.raises(CorpusError, match=r"no tunes can be read from .*train-00000-of-00002\.parquet'"):
+                read()
 
 
 def test_more_readers_than_row_groups_are_refused() -> None:

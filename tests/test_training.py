@@ -9,35 +9,28 @@ import pytest
 import torch
 from full_disk import largest_file
 from safetensors.torch import load_file
-from tiny_runs import TINY
+from test_loading import Evil
+from tiny_runs import copy_tunes
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
-from remi_two_stage.data.datasets import Item, PackedRows
+from remi_two_stage.data.datasets import Item, PackedRows, collate
 from remi_two_stage.evaluation.likelihood import mean_loss
-from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.material import find_material
 from remi_two_stage.training.run_folder import last_checkpoint
 from remi_two_stage.training.stage import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 
+pytestmark = pytest.mark.usefixtures("tiny_models")
+
 
 @pytest.fixture(scope="module")
 def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ryan")
-    for path in tune_books["ryansMammoth"][:24]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
-    monkeypatch.setitem(arguments.DETAIL_SIZES, "tiny", TINY)
+    return copy_tunes(tune_books["ryansMammoth"][:24], tmp_path_factory.mktemp("ryan"))
 
 
 @pytest.fixture
@@ -119,6 +112,32 @@ def test_every_parameter_changes_and_the_held_out_loss_falls(stage: Stage, plan:
     assert mean_loss(after, valid) < mean_loss(before, valid)
 
 
+def losses_of_steps(model: torch.nn.Module, batches: list[Item]) -> list[float]:
+    """The loss of each step of a training without dropout."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    losses = []
+    for batch in batches:
+        loss = model(**batch, use_cache=False).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("stage", ["planner", "detail"])
+def test_packed_rows_train_as_their_tunes_padded_one_by_one(stage: Stage, plan: TrainingPlan) -> None:
+    rows, _ = rows_of(stage, plan)
+    batches = [range(step, len(rows), 2) for step in (0, 1, 0, 1)]
+    packed = [collate([rows[row] for row in batch]) for batch in batches]
+    padded = [collate([rows.pieces[piece] for row in batch for piece in rows.rows[row]]) for batch in batches]
+    assert "attention_mask" in padded[0]
+    assert packed[0]["input_ids"].numel() < 0.9 * padded[0]["input_ids"].numel()
+    found, expected = (losses_of_steps(new_model(stage, plan), batches) for batches in (packed, padded))
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert found[-1] < found[0]
+
+
 @pytest.fixture
 def unbroken(plan: TrainingPlan, tmp_path: Path) -> tuple[TrainingPlan, BarPlannerModel]:
     """A run with dropout, whose random state has to be kept, and what it ends with when nothing happens."""
@@ -155,6 +174,19 @@ def test_a_full_disk_stops_a_run_with_one_line_and_costs_no_more_than_the_steps_
             trained("planner", plan, train, valid)
         assert last_checkpoint(plan.run_folder / "planner") == kept
     assert same(expected, trained("planner", plan, train, valid))
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"])
+def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_named(name: str, plan: TrainingPlan, tmp_path: Path) -> None:
+    plan = replace(plan, planner_epochs=6, max_length=512)
+    train, valid = rows_of("planner", plan)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        trained("planner", plan, InterruptedRows(train.pieces, plan.max_length), valid)
+    (checkpoint,) = (plan.run_folder / "planner").glob("checkpoint-*")
+    torch.save({"cpu": Evil(tmp_path / "was_run")}, checkpoint / name)
+    with pytest.raises(CheckpointError, match=r"checkpoint-\d+' is damaged or holds more than tensors and numbers \("):
+        trained("planner", plan, train, valid)
+    assert not (tmp_path / "was_run").exists()
 
 
 def test_a_finished_run_is_not_trained_again(plan: TrainingPlan) -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 import torch
-from tiny_runs import TINY, copy_tunes
+from tiny_runs import copy_tunes, finish
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, RequestError
@@ -17,22 +17,17 @@ from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.data.datasets import FullDetailDataset
 from remi_two_stage.data.joint import JointRows, collate_joint
 from remi_two_stage.data.plans import write_plans
-from remi_two_stage.training import arguments
 from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.material import find_material
 from remi_two_stage.training.stage import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 
+pytestmark = pytest.mark.usefixtures("tiny_models")
+
 
 @pytest.fixture(scope="module")
 def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_tunes(tune_books["ryansMammoth"][:16], tmp_path_factory.mktemp("ryan"))
-
-
-@pytest.fixture(autouse=True)
-def _tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
-    monkeypatch.setitem(arguments.DETAIL_SIZES, "tiny", TINY)
 
 
 @pytest.fixture
@@ -206,3 +201,16 @@ def test_training_in_bfloat16_reports_to_tensorboard(plan: TrainingPlan) -> None
     pytest.importorskip("tensorboard")
     TwoStageTrainer(replace(plan, stage="planner", precision="bfloat16", report_to="tensorboard")).train()
     assert list((plan.run_folder / "planner").glob("**/events.out.tfevents.*"))
+
+
+def test_training_reports_to_trackio_on_this_machine(reels: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trackio")
+    curves = f"import os; os.environ['TRACKIO_DIR'] = {str(tmp_path / 'curves')!r}\n"
+    run = ("--stage", "planner", "--planner-epochs", 1, "--max-length", 512, "--device", "cpu", "--processes", 1)
+    code, shown = finish(
+        "--corpus", reels, "--output", tmp_path / "model", *run, "--report-to", "trackio", before=curves
+    )
+    assert code == 0, shown
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "curves").glob("remi-two-stage.db*"))
+    assert b"model-planner" in stored
+    assert b"eval/planner_loss" in stored

@@ -21,6 +21,7 @@ STANDARD_STREAM = "-"
 DEFAULT_OUTPUT = Path("out")
 DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
 _LONGEST_NAME = 80
+"""Bytes of a file's name that are its tune's; file systems take 255 in all."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,9 @@ class Destination:
 
 
 def _file_name(title: str) -> str:
-    words = re.sub(r"[^\w#]+", "-", title.lower())[:_LONGEST_NAME].strip("-")
-    return words.replace("#", "-sharp") or "tune"
+    """Letters, digits and hyphens, whatever the title holds."""
+    words = re.sub(r"[\W_]+", "-", title.lower().replace("#", "-sharp"))
+    return words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "tune"
 
 
 def plan_text(plan: Plan, seed: int) -> str:

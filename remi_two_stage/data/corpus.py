@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.errors import CorpusError
@@ -28,6 +30,20 @@ DATA, REPORT, SUMMARY = "data", "report.tsv", "summary.json"
 _ROWS_AT_ONCE = 512
 
 
+@contextmanager
+def readable(address: str | Path) -> Iterator[None]:
+    """Say in one line why no tunes can be read from a Parquet file, which may come from anybody.
+
+    Raises:
+        CorpusError: it is damaged, cannot be reached, or holds something else.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CorpusError(f"no tunes can be read from {str(address)!r} ({why}); prepare the corpus again") from None
+
+
 class Tunes:
     """The tunes of one split, read from its Parquet files whenever they are iterated over."""
 
@@ -36,7 +52,11 @@ class Tunes:
 
     @cached_property
     def _length(self) -> int:
-        return sum(pq.read_metadata(path).num_rows for path in self.paths)
+        total = 0
+        for path in self.paths:
+            with readable(path):
+                total += pq.read_metadata(path).num_rows
+        return total
 
     def __len__(self) -> int:
         return self._length
@@ -51,11 +71,15 @@ class Tunes:
         return (row["tokens"] for row in self.rows(["tokens"]))
 
     def rows(self, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Each tune as a dictionary of these columns, or of all."""
+        """Each tune as a dictionary of these columns, or of all.
+
+        Raises:
+            CorpusError: a file cannot be read, or lacks a column.
+        """
         for path in self.paths:
-            with pq.ParquetFile(path) as file:
+            with readable(path), pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
-                    yield from batch.to_pylist()
+                    yield from (batch if columns is None else batch.select(columns)).to_pylist()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from ..core.errors import CorpusError, RequestError
+from ..core.errors import CorpusError, GrammarError, RequestError
 from ..core.forms import IGNORED, in_voice_order, infilling_sequence, labels_of, melody_sequence, voices_of
 from ..core.grammar import Form, check_grammar
 from ..core.vocabulary import BOS, EOS, IDS, PAD, TOKEN_IDS, token_names
@@ -58,7 +58,7 @@ class StageDataset(Dataset[Item]):
         self._omit_globals = omit_globals
         self._seed = seed
         self._epoch = 0
-        self._tunes = [array("h", tune) for tune in tunes]
+        self._tunes = [_token_ids(tune) for tune in tunes]
         for tune in self._tunes:
             check_grammar(tune, "full")
         self._items: list[tuple[int, Form]] = [(index, self.form) for index in range(len(self._tunes))]
@@ -184,6 +184,13 @@ class SingleStageDataset(StageDataset):
 
 
 _OMITTED = ("Style", "Tempo", "Bars")
+
+
+def _token_ids(tune: Sequence[int]) -> array[int]:
+    try:
+        return array("h", tune)
+    except (OverflowError, TypeError):
+        raise GrammarError("what should be the token ids of a tune are none; prepare the corpus again") from None
 
 
 def _check_probability(name: str, value: float) -> None:

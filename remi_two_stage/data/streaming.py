@@ -23,6 +23,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..core.errors import CorpusError
+from .corpus import readable
 from .datasets import Item, PackedRows, StageDataset
 
 BUFFER = 4096
@@ -68,7 +69,7 @@ class TuneStream:
         """All row groups, from the files' last bytes alone."""
         groups = []
         for address in self._addresses:
-            with fsspec.open(address) as file:
+            with readable(address), fsspec.open(address) as file:
                 metadata = pq.read_metadata(file)
             rows = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
             groups += [RowGroup(address, number, tunes) for number, tunes in enumerate(rows)]
@@ -77,7 +78,7 @@ class TuneStream:
 
 def read_tunes(group: RowGroup) -> list[list[int]]:
     """The token ids of each tune in a row group."""
-    with fsspec.open(group.address) as file, pq.ParquetFile(file) as tunes:
+    with readable(group.address), fsspec.open(group.address) as file, pq.ParquetFile(file) as tunes:
         column: list[list[int]] = tunes.read_row_group(group.number, columns=["tokens"])["tokens"].to_pylist()
     return column
 

@@ -125,7 +125,8 @@ def evaluate(asked: Evaluation) -> Report:
     }
     if asked.ngrams:
         table = compare_likelihood(folder, asked.data, "validation" if asked.split == "validation" else "test")
-        sections[f"n-grams, nats per token, {table.split} split"] = table.losses
+        stages = {stage: {"tokens": table.tokens[stage]} | losses for stage, losses in table.losses.items()}
+        sections[f"n-grams, nats per token, {table.split} split"] = stages
     if asked.pieces:
         sections |= _generated(composer, tunes, real, corpus, asked)
     return Report(sections)

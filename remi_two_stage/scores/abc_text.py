@@ -24,7 +24,7 @@ _MNEMONIC = re.compile(
     r"\\(?:(?P<sign>[%&\\])"
     r"|u(?P<code>[0-9A-Fa-f]{4})"
     rf"|(?P<ligature>{'|'.join(map(re.escape, _LIGATURES))})"
-    r"|(?P<accent>[{''.join(map(re.escape, _COMBINING))}])(?P<letter>[A-Za-z]))"
+    rf"|(?P<accent>[{''.join(map(re.escape, _COMBINING))}])(?P<letter>[A-Za-z]))"
     r"|(?P<entity>&#?[A-Za-z0-9]{1,8};)"
 )
 

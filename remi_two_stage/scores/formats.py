@@ -32,7 +32,9 @@ from .sound import wav_bytes
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 
-_MOST_BEATS = 999
+_HIGHEST_NUMBER = 99
+_COUNTED = {"beats": "a metre has {} beats", "fifths": "a key has {} sharps or flats"}
+"""Element of MusicXML -> what it says; music21 would count to higher numbers in these for minutes."""
 _LARGEST_MIDI_FILE = 4 * 2**20
 """Bytes; an opera's score has less than one MB."""
 
@@ -168,9 +170,10 @@ def _read_midi(path: Path) -> list[Piece]:
 
 def _read_with_music21(path: Path) -> list[Piece]:
     _check_file(path)
-    for beats in _beats_in(path):
-        if beats > _MOST_BEATS:  # music21 would divide such a bar for minutes
-            raise ScoreFormatError(f"a metre has {beats} beats, at most {_MOST_BEATS} can be read; check its numbers")
+    for element, number in _numbers_in(path):
+        if number > _HIGHEST_NUMBER:
+            what = _COUNTED[element].format(number)
+            raise ScoreFormatError(f"{what}, at most {_HIGHEST_NUMBER} can be read; check its numbers")
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
@@ -184,18 +187,20 @@ def _read_with_music21(path: Path) -> list[Piece]:
         ) from error
 
 
-def _beats_in(path: Path) -> Iterator[int]:
-    """Beats of all metres in a score, as far as it can be read; music21 says what is wrong with the rest."""
+def _numbers_in(path: Path) -> Iterator[tuple[str, int]]:
+    """What is `_COUNTED` in a score, as far as it can be read; music21 says what is wrong with the rest."""
     if _MUSIC21_FORMATS[_ending(path)] == "humdrum":
-        yield from (int(beats) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
+        yield from (("beats", int(beats)) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
         return
     with suppress(
         ElementTree.ParseError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError
     ):
         for document in _documents_in(path):
             for _, element in ElementTree.iterparse(document):
-                if element.tag == "beats":
-                    yield sum(int(beats[:9]) for beats in re.findall("[0-9]+", element.text or ""))
+                if element.tag in _COUNTED:
+                    # As music21 reads them: sums of numbers, in which other signs than digits do not count.
+                    digits = (re.sub("[^0-9]", "", number)[:9] for number in (element.text or "").split("+"))
+                    yield element.tag, sum(map(int, filter(None, digits)))
 
 
 def _documents_in(path: Path) -> Iterator[IO[bytes]]:

@@ -112,11 +112,19 @@ class TrainingPlan:
         f"{FINE_TUNING_PATIENCE} with --from",
     )
     reading: str = _option(
-        "memory", "whether the prepared tunes are held in memory or streamed from their files", ("memory", "stream")
+        "memory",
+        "whether the prepared tunes are held in memory or streamed from their files; a stream goes with gold plans and "
+        "one stage at a time",
+        ("memory", "stream"),
     )
     steps: int | None = _option(None, "stream: steps of each stage, since a stream has no epochs")
     save_minutes: float = _option(5.0, "minutes between checkpoints of the run")
-    report_to: str = _option("none", "where curves are shown besides the terminal", ("none", "tensorboard", "trackio"))
+    report_to: str = _option(
+        "none",
+        "where curves go besides the terminal, on this machine: tensorboard --logdir OUTPUT/run shows them, or trackio "
+        "show",
+        ("none", "tensorboard", "trackio"),
+    )
     device: str = _option("auto", "what computes; auto is a GPU where there is one", ("auto", "cpu", "cuda"))
     precision: str = _option("float32", "number format of products in training; weights stay in float32", DTYPES)
     dtype: str = _option("float32", "number format of the saved weights", DTYPES)

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from safetensors import SafetensorError
@@ -111,6 +112,22 @@ def written_to(folder: Path) -> Iterator[None]:
         raise CheckpointError(
             f"{str(folder)!r} cannot be written: {why}; the last whole checkpoint is kept, make room and start again "
             "to go on from it"
+        ) from None
+
+
+@contextmanager
+def read_from(checkpoint: Path | None) -> Iterator[None]:
+    """Say in one line why a run cannot go on from a checkpoint; what would run code is never read (`weights_only`).
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or holds more than tensors and numbers.
+    """
+    try:
+        yield
+    except (SafetensorError, UnpicklingError) as error:
+        raise CheckpointError(
+            f"{str(checkpoint)!r} is damaged or holds more than tensors and numbers "
+            f"({str(error).splitlines()[0].rstrip('. ')}); remove it and start again"
         ) from None
 
 

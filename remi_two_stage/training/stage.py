@@ -27,7 +27,7 @@ from ..evaluation.sums import HeldOut, nats, token_sums
 from .arguments import Stage, TrainingPlan
 from .callbacks import Checkpoints, EarlyStopping, Epochs, Interruption, Progress, agreement
 from .optimizer import MuonWithAdamW
-from .run_folder import keep_only, last_checkpoint, written_to
+from .run_folder import keep_only, last_checkpoint, read_from, written_to
 
 _EVALUATIONS_OF_A_STREAM = 10
 _PLAN_ITEMS = "plan_items"
@@ -205,7 +205,7 @@ def train_stage(
         The trainer with the trained model, unless early stopping kept better weights in `best/`.
 
     Raises:
-        CheckpointError: nothing can be written.
+        CheckpointError: nothing can be written, or the last checkpoint cannot be read.
         KeyboardInterrupt: Ctrl-C was pressed; a checkpoint of that very step has been written.
     """
     folder = plan.run_folder / stage
@@ -228,7 +228,7 @@ def train_stage(
     checkpoint = last_checkpoint(folder)
     if checkpoint is not None:
         trainer.go_on(checkpoint)
-    with interruption.heeded(), closing(progress):
+    with interruption.heeded(), closing(progress), read_from(checkpoint):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if interruption.was_heeded:
         raise KeyboardInterrupt(f"stopped after step {trainer.state.global_step}; the same command goes on from there")
