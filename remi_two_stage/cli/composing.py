@@ -59,7 +59,7 @@ class Drawn:
     """The model, and how music is drawn from it."""
 
     seed: int | None = flag(None, "makes the result repeatable  [default: a new one, printed]")
-    temperature: float = flag(0.9, "above 1 bolder, below 1 tamer")
+    temperature: float = flag(0.85, "above 1 bolder, below 1 tamer")
     top_k: int = flag(0, "draw from the k likeliest tokens, 0 from all")
     top_p: float = flag(0.95, "draw from the likeliest tokens with this share")
     greedy: bool = flag(False, "always take the likeliest token")

@@ -24,7 +24,7 @@ class Drawing:
         RequestError: a value out of range.
     """
 
-    temperature: float = 0.9
+    temperature: float = 0.85
     top_k: int = 0
     top_p: float = 0.95
     greedy: bool = False

@@ -36,7 +36,7 @@ DETAIL_SIZES: dict[str, dict[str, int]] = {
 LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
 """Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
 EPOCHS = {"planner": 12.0, "detail": 4.0}
-FINE_TUNING_RATES = {"planner": 3e-4, "detail": 1e-4}
+FINE_TUNING_RATES = {"planner": 1e-3, "detail": 1e-4}
 FINE_TUNING_EPOCHS, FINE_TUNING_PATIENCE = 10.0, 3
 """What a run that begins with another model has instead."""
 

@@ -1,12 +1,14 @@
 """The optimizer of both stages: Muon for the linear layers of the backbone, AdamW (0.9, 0.95) for everything else.
 
-Muon (Jordan et al., 2024) steps along the orthogonalised momentum of a matrix. torch scales its steps to the size that
-those of AdamW have (Liu et al., 2025, "Muon is scalable for LLM training", section 2.2); here they are `MUON_GAIN`
-times as long.
+Muon (Jordan et al., 2024) steps along the momentum of a matrix, orthogonalised: all its singular values made nearly
+equal. The steps are scaled to the size that those of AdamW have (Liu et al., 2025, "Muon is scalable for LLM training",
+section 2.2), times `MUON_GAIN`. `torch.optim.Muon` does the same in bfloat16; here it is in float32, so that two
+processes go the way of one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +19,50 @@ WEIGHT_DECAY = 0.1
 MUON_GAIN = 3.0
 """Muon's learning rate as a multiple of AdamW's, the one that is given."""
 _BETAS = (0.9, 0.95)
+_MOMENTUM = 0.95
+_POLYNOMIAL = (3.4445, -4.7750, 2.0315)
+"""Coefficients of x, x^3 and x^5 in a step of the Newton-Schulz iteration (Jordan et al., 2024)."""
+_ITERATIONS = 5
+_RMS = 0.2
+"""Root mean square of AdamW's steps, in learning rates (Liu et al., 2025)."""
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon with Nesterov's momentum; its parameters are matrices."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = WEIGHT_DECAY) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step."""
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                if matrix.grad is None:
+                    continue
+                state = self.state[matrix]
+                if not state:
+                    state["momentum"] = torch.zeros_like(matrix)
+                momentum = state["momentum"]
+                momentum.lerp_(matrix.grad, 1 - _MOMENTUM)
+                direction = orthogonalised(matrix.grad.lerp(momentum, _MOMENTUM))
+                matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                matrix.add_(direction, alpha=-group["lr"] * _RMS * math.sqrt(max(matrix.shape)))
+
+
+def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
+    """A matrix [M, N] with the same singular vectors, and singular values between about 0.7 and 1.2."""
+    a, b, c = _POLYNOMIAL
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(_ITERATIONS):
+        square = wide @ wide.T
+        wide = a * wide + (b * square + c * (square @ square)) @ wide
+    return wide if wide.shape == matrix.shape else wide.T
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
-    """torch's `Muon` and `AdamW` as one optimizer, for schedules and checkpoints.
+    """`Muon` and torch's `AdamW` as one optimizer, for schedules and checkpoints.
 
     Args:
         modules: What learns, with the learning rate of each; parameters that need no gradient are left out.
@@ -35,7 +77,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
             rest.append({"params": matrices, "lr": rate})
             rest.append({"params": others, "lr": rate, "weight_decay": 0.0})
         self._parts = (
-            torch.optim.Muon(inner, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+            Muon(inner, weight_decay=weight_decay),
             torch.optim.AdamW(rest, betas=_BETAS, weight_decay=weight_decay, fused=True),
         )
         super().__init__([group for part in self._parts for group in part.param_groups], {})
