@@ -265,12 +265,19 @@ def _lines(sections: dict[str, Any]) -> Iterable[str]:
         rows = {name: row for name, row in section.items() if isinstance(row, dict)}
         single = ", ".join(f"{name} {_number(value)}" for name, value in section.items() if name not in rows)
         yield f"\n{title}" + (f": {single}" if single else "")
+        width = max(map(len, [*rows, " " * 26]))
         columns: tuple[str, ...] = ()
         for name, row in rows.items():
             if tuple(row) != columns:
                 columns = tuple(row)
-                yield f"{'':28}" + "".join(f"{column.replace('_', ' '):>22}" for column in columns)
-            yield f"  {name:26}" + "".join(f"{_number(value):>22}" for value in row.values())
+                heads = (_cell(column.replace("_", " "), row[column]) for column in columns)
+                yield f"  {'':{width}}" + "".join(heads)
+            yield f"  {name:{width}}" + "".join(_cell(_number(value), value) for value in row.values())
+
+
+def _cell(text: str, value: Any) -> str:
+    """Words stand on the left of their column, numbers on the right."""
+    return f"  {text}" if isinstance(value, str) else f"{text:>22}"
 
 
 def _number(value: Any) -> str:
