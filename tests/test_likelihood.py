@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import TINY
+from tiny_runs import copy_tunes
 
 from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError
@@ -22,10 +23,7 @@ from remi_two_stage.evaluation.ngrams import NgramModel
 
 @pytest.fixture(scope="module")
 def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ryan")
-    for path in tune_books["ryansMammoth"][:60]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
+    return copy_tunes(tune_books["ryansMammoth"][:60], tmp_path_factory.mktemp("ryan"))
 
 
 @pytest.fixture(scope="module")

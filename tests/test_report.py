@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tiny_runs import copy_tunes
 
 from remi_two_stage.composer import EMBEDDED
 from remi_two_stage.core.codec import decode
@@ -17,10 +18,7 @@ from remi_two_stage.evaluation.report import Evaluation, Report, evaluate
 
 @pytest.fixture(scope="module")
 def reels(tune_books: dict[str, list[Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ryan")
-    for path in tune_books["ryansMammoth"][:12]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
+    return copy_tunes(tune_books["ryansMammoth"][:12], tmp_path_factory.mktemp("ryan"))
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from ..core.chords import pitch_classes, split_label
 from ..core.piece import Bar, Piece
 from ..scores.harmony import label_chords
+from .counts import Counts
 
 _TRIAD_SIZE = 3
 
@@ -28,7 +29,7 @@ Triads = set[tuple[int, frozenset[int]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Adherence:
+class Adherence(Counts):
     """Counts over some pieces; `+` joins them."""
 
     strong_notes: int = 0
@@ -38,17 +39,6 @@ class Adherence:
     precision_sum: float = 0.0
     recall_sum: float = 0.0
     f1_sum: float = 0.0
-
-    def __add__(self, other: Adherence) -> Adherence:
-        return Adherence(
-            self.strong_notes + other.strong_notes,
-            self.chord_tones + other.chord_tones,
-            self.bars + other.bars,
-            self.heard_bars + other.heard_bars,
-            self.precision_sum + other.precision_sum,
-            self.recall_sum + other.recall_sum,
-            self.f1_sum + other.f1_sum,
-        )
 
     @property
     def chord_tone_share(self) -> float:

@@ -33,6 +33,7 @@ from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece
 from ..core.vocabulary import TOKEN_IDS
 from ..scores.harmony import label_chords
 from ..scores.keys import estimate_key
+from .counts import Counts
 from .token_losses import Likelihood, likelihood
 
 Grid = Sequence[Sequence[int]]
@@ -175,7 +176,7 @@ def piece_tokens(piece: Piece, reading: GridReading) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class GridLikelihood:
+class GridLikelihood(Counts):
     """What some grids cost; `+` joins them.
 
     Attributes:
@@ -189,14 +190,6 @@ class GridLikelihood:
     detail: Likelihood = field(default_factory=Likelihood)
     chorales: int = 0
     cells: int = 0
-
-    def __add__(self, other: GridLikelihood) -> GridLikelihood:
-        return GridLikelihood(
-            self.plan + other.plan,
-            self.detail + other.detail,
-            self.chorales + other.chorales,
-            self.cells + other.cells,
-        )
 
     @property
     def nats(self) -> float:

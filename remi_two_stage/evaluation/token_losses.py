@@ -22,12 +22,13 @@ from ..core.configuration_remi import VOCABULARY_SIZE
 from ..core.grammar import Choice, Form, Grammar
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..core.vocabulary import DETAIL
+from .counts import Counts
 
 StageModel = BarPlannerModel | DetailGeneratorModel
 
 
 @dataclass(frozen=True, slots=True)
-class Likelihood:
+class Likelihood(Counts):
     """Sums over the counted tokens of some sequences; `+` joins them.
 
     Attributes:
@@ -41,14 +42,6 @@ class Likelihood:
     nats: float = 0.0
     masked_nats: float = 0.0
     right: int = 0
-
-    def __add__(self, other: Likelihood) -> Likelihood:
-        return Likelihood(
-            self.tokens + other.tokens,
-            self.nats + other.nats,
-            self.masked_nats + other.masked_nats,
-            self.right + other.right,
-        )
 
     @property
     def nats_per_token(self) -> float:

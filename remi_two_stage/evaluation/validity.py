@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ..core.piece import Meter, Piece
 from ..core.vocabulary import FREE_METER
+from .counts import Counts
 
 _BARS = ("PhraseStart", "RepeatStart", "Ending", "time", "key", "BarStart")
 _BAR_END = ("EndingEnd", "RepeatEnd", *_BARS, "EOS")
@@ -42,18 +43,13 @@ _FOLLOWING = {
 
 
 @dataclass(slots=True)
-class TokenErrors:
+class TokenErrors(Counts):
     """Counts over some sequences; `+` joins them."""
 
     tokens: int = 0
     type: int = 0
     time: int = 0
     note: int = 0
-
-    def __add__(self, other: TokenErrors) -> TokenErrors:
-        return TokenErrors(
-            self.tokens + other.tokens, self.type + other.type, self.time + other.time, self.note + other.note
-        )
 
     def rates(self) -> dict[str, float]:
         """Errors of each kind, a token."""
@@ -146,7 +142,7 @@ class _Checker:
 
 
 @dataclass(frozen=True, slots=True)
-class BarErrors:
+class BarErrors(Counts):
     """Counts over some pieces; `+` joins them.
 
     Attributes:
@@ -165,16 +161,6 @@ class BarErrors:
     overfull: int = 0
     pieces: int = 0
     wrong_count: int = 0
-
-    def __add__(self, other: BarErrors) -> BarErrors:
-        return BarErrors(
-            self.bars + other.bars,
-            self.wrong_meter + other.wrong_meter,
-            self.wrong_length + other.wrong_length,
-            self.overfull + other.overfull,
-            self.pieces + other.pieces,
-            self.wrong_count + other.wrong_count,
-        )
 
     def rates(self) -> dict[str, float]:
         """Errors of each kind, a bar or a piece."""
