@@ -14,9 +14,10 @@ from typing import Literal, cast
 import torch
 from huggingface_hub import EvalResult, is_offline_mode
 
-from .core.composing_remi import Prompt, notes_prompt, piece_over, plan_of, plan_prompt, write
+from .core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
 from .core.decoding_remi import Report
 from .core.errors import CheckpointError, RemiError, RequestError
+from .core.forms import Prompt
 from .core.generation_remi import GrammarGenerationMixin
 from .core.loading_remi import refuse_pickles
 from .core.modeling_remi import TwoStageModel

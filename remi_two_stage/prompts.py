@@ -14,9 +14,9 @@ from itertools import accumulate, chain
 from typing import Any
 
 from .core.codec import decode, encode
-from .core.composing_remi import Prompt
 from .core.errors import RequestError
 from .core.forms import (
+    Prompt,
     detail_sequence,
     extract_chord_sequence,
     infilling_sequence,
@@ -63,7 +63,7 @@ class Extension:
         total = token("Bars", self.context.bar_count + self.bars)
         names = extract_chord_sequence(encode(self.context))[:-1]
         names = [total if name.startswith("<Bars=") else name for name in names]
-        return Prompt.of("plan", [*names, "<PhraseStart>"], self.context, self.bars)
+        return Prompt.of("plan", [*names, "<PhraseStart>"], self.context.key, self.bars)
 
     def for_detail(self, plan: Sequence[str]) -> Prompt:
         """The plan with its continuation, the context's bars, and the header of the first new one."""
@@ -71,7 +71,7 @@ class Extension:
         _, planned = split_bars(plan)
         header = planned[len(given)].header
         names = [*plan[:-1], "<Detail>", *chain.from_iterable(bar.tokens() for bar in given), *header]
-        return Prompt.of("detail", names, self.context, len(planned) - len(given))
+        return Prompt.of("detail", names, self.context.key, len(planned) - len(given))
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the bars that follow the context in `tokens`."""
@@ -136,7 +136,7 @@ class Rewriting:
         sequence = infilling_sequence(tokens, follow) if form == "infilling" else detail_sequence(tokens)
         given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
         names = [*up_to_detail(sequence), *given, *bars[self.first].header]
-        return Prompt.of(form, names, self.window, follow - self.first)
+        return Prompt.of(form, names, self.window.key, follow - self.first)
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the notes of its bars from `tokens`, which say the window."""
@@ -192,7 +192,7 @@ class Harmonization:
     def for_planner(self) -> Prompt:
         """The melody, for which a plan is to be written."""
         names = up_to_detail(melody_sequence(encode(replace(self.melody, style=self.style))))
-        return Prompt.of("melody", self._with_voices(names), self.melody, len(self.melody.bars))
+        return Prompt.of("melody", self._with_voices(names), self.melody.key, len(self.melody.bars))
 
     def planned(self, tokens: Sequence[str]) -> Harmonization:
         """The same with the chords of the planner's sequence."""
@@ -223,7 +223,7 @@ class Harmonization:
         tokens = encode(replace(self.melody, style=self.style))
         _, bars = split_bars(tokens)
         names = self._with_voices(up_to_detail(detail_sequence(tokens)))
-        return Prompt.of("detail", names, self.melody, len(bars), [bar.voices[0][1:] for bar in bars])
+        return Prompt.of("detail", names, self.melody.key, len(bars), [bar.voices[0][1:] for bar in bars])
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The melody as it was, with the chords and the other voices that were written."""

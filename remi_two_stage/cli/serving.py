@@ -27,9 +27,7 @@ class PageRequest:
 def demo(page: PageRequest, reporting: Reporting) -> None:
     """Show the page: an editable chord plan, score and sound. Ctrl-C stops it."""
     from ..demo.server import serve
-    from .composing import keep_libraries_quiet
 
-    keep_libraries_quiet()
     serve(page.model, page.port, page.public, page.open, announce=reporting.remark)
 
 

@@ -7,61 +7,24 @@ detail generator, `piece_over`. Item i of a batch has the seed `seed + i` and is
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any
 
 from .codec import decode, encode
 from .decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
-from .forms import detail_sequence, up_to_detail
-from .grammar import Form
+from .forms import Prompt, detail_sequence, up_to_detail
 from .piece import Piece
 from .plan import Plan
 from .request import DEFAULT_SAMPLING, Request, Sampling, check_seed
-from .vocabulary import TOKEN_IDS, token_names
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """The beginning of a sequence.
-
-    Attributes:
-        form: The sequence's form.
-        ids: Token ids.
-        pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
-        bars: Bars to be written, pick-ups included as far as they are known.
-        given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
-    """
-
-    form: Form
-    ids: list[int]
-    pitch_shift: int
-    bars: int
-    given_voice: list[list[int]] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        form: Form,
-        names: Iterable[str],
-        piece: Piece,
-        bars: int,
-        given_voice: Iterable[Iterable[str]] | None = None,
-    ) -> Self:
-        """A prompt from token names, at the pitch of a piece in its own key."""
-        given = None if given_voice is None else [_ids(bar) for bar in given_voice]
-        return cls(form, _ids(names), piece.key.semitones_above_c, bars, given)
-
-
-def _ids(names: Iterable[str]) -> list[int]:
-    return [TOKEN_IDS[name] for name in names]
+from .vocabulary import token_names
 
 
 def plan_prompt(request: Request) -> Prompt:
     """For the planner: what is asked for."""
-    return Prompt("plan", _ids(request.globals()), request.tonality.semitones_above_c, request.bars)
+    return Prompt.of("plan", request.globals(), request.tonality, request.bars)
 
 
 def plan_of(request: Request, tokens: Sequence[str]) -> Plan:
@@ -76,7 +39,7 @@ def notes_prompt(plan: Plan) -> Prompt:
         EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
     """
     skeleton = plan.skeleton
-    return Prompt.of("detail", up_to_detail(detail_sequence(encode(skeleton))), skeleton, len(skeleton.bars))
+    return Prompt.of("detail", up_to_detail(detail_sequence(encode(skeleton))), skeleton.key, len(skeleton.bars))
 
 
 def piece_over(plan: Plan, tokens: Sequence[str]) -> Piece:

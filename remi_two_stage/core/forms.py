@@ -6,18 +6,21 @@
                before it with theirs: what comes later is read before what comes earlier is written
     melody     globals, `<Context>`, the first voice's bars over unknown chords, `<Detail>`, then the plan
 
-Functions take token names of a grammatical sequence, and return such; those that say what is learnt take token ids.
+A `Prompt` is how a sequence begins. Functions take token names of a grammatical sequence, and return such; those that
+say what is learnt take token ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Self
 
 from .errors import RequestError
 from .grammar import Form, Grammar
-from .vocabulary import DETAIL
+from .piece import Key
+from .vocabulary import DETAIL, TOKEN_IDS
 
 IGNORED = -100
 """Label of a token that bears no loss."""
@@ -39,6 +42,42 @@ class BarTokens:
         """All tokens, the voices in order or in the order of the indices given."""
         sung = self.voices if voices is None else [self.voices[index] for index in voices]
         return chain(self.header, *sung, self.footer)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The beginning of a sequence, on which a stage goes on.
+
+    Attributes:
+        form: The sequence's form.
+        ids: Token ids.
+        pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
+        bars: Bars to be written, pick-ups included as far as they are known.
+        given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
+    """
+
+    form: Form
+    ids: list[int]
+    pitch_shift: int
+    bars: int
+    given_voice: list[list[int]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        form: Form,
+        names: Iterable[str],
+        key: Key,
+        bars: int,
+        given_voice: Iterable[Iterable[str]] | None = None,
+    ) -> Self:
+        """A prompt from token names, at the pitch of a key."""
+        given = None if given_voice is None else [_ids(bar) for bar in given_voice]
+        return cls(form, _ids(names), key.semitones_above_c, bars, given)
+
+
+def _ids(names: Iterable[str]) -> list[int]:
+    return [TOKEN_IDS[name] for name in names]
 
 
 def first_bar(tokens: Sequence[str]) -> int:

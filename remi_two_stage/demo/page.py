@@ -175,7 +175,9 @@ class Page:
         self._on(self.undo.click, self._undo, [])
         self._on(self.file.upload, self._open, [self.file])
         self._on(self.accompanied.input, self._listen, [])
-        self._on(self.blocks.load, self._follow, [])
+        shown = self._on(self.blocks.load, self._follow, [])
+        # Loading takes the processor from whatever shows the page, so it waits for that.
+        shown.then(self.studio.prepare, queue=False, show_progress="hidden", api_visibility="private")
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.grid.input(
             self._check,
@@ -195,13 +197,13 @@ class Page:
             js=_MARK,
         )
 
-    def _on(self, event: Callable[..., Any], action: Action, inputs: list[Any]) -> None:
-        """Let an event that may write music do its action, one visitor after the other."""
+    def _on(self, event: Callable[..., Any], action: Action, inputs: list[Any]) -> gr.events.Dependency:
+        """Let an event that may write music do its action, one visitor after the other; returns what can follow it."""
         outputs = [
             self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
             self.style, self.key, self.meter, self.bars, self.tempo, self.voices,
         ]  # fmt: skip
-        event(
+        return event(
             self._answering(action),
             [self.work, self.notation, self.accompanied, *inputs],
             outputs,

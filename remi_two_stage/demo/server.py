@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import webbrowser
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import MissingExtraError, RemiError, RequestError
+from ..core.errors import MissingExtraError, RequestError
 from .limits import PUBLIC, Limits
 
 if TYPE_CHECKING:
@@ -20,6 +22,26 @@ if TYPE_CHECKING:
 
 _ASSETS = Path(__file__).parent / "assets"
 _ANY_ADDRESS = "0.0.0.0"
+_QUIET = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+"""Nothing is told to others, nor to the terminal; read by libraries that are imported later."""
+
+
+@contextmanager
+def _garbage_uncollected() -> Iterator[None]:
+    """Large imports make much that stays; looking for garbage in it takes a sixth of their time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def serve(
@@ -49,6 +71,8 @@ def serve(
 def start(model: str | Path | None = None, port: int | None = None, public: bool = False) -> gr.Blocks:
     """Show the page, at http://127.0.0.1:7860 or the next free port, and return; `.close()` stops it.
 
+    The page is there before torch is; the checkpoint is loaded when somebody has opened it.
+
     Args:
         model: Folder or Hub repository; None is the checkpoint that ships with the package.
         port: Another port, which must be free.
@@ -59,22 +83,21 @@ def start(model: str | Path | None = None, port: int | None = None, public: bool
         CheckpointError: there is no such model.
         RequestError: the port is taken.
     """
-    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    _require_gradio()
+    if find_spec("gradio") is None:
+        raise MissingExtraError(
+            "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]'"
+        )
+    os.environ |= _QUIET
     limits = PUBLIC if public else Limits()
-    composer: Future[Composer] = Future()
-    page = build_page(composer.result, limits)
-    try:
-        page.launch(**_settings(limits, port, public))
-    except OSError:
-        raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
-    try:
-        # The page is there before the model, and whoever composes waits for it. Loading brings large imports, which
-        # must not run beside those of Gradio.
-        composer.set_result(_load(model))
-    except RemiError:
-        page.close(verbose=False)
-        raise
+    composer = LateComposer(model)
+    if model is not None:
+        composer()  # whoever names a model that is none hears so now, not on the page
+    with _garbage_uncollected():
+        page = build_page(composer, limits)
+        try:
+            page.launch(**_settings(limits, port, public))
+        except OSError:
+            raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
     return page
 
 
@@ -87,15 +110,27 @@ def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
     return blocks.queue(max_size=limits.waiting, default_concurrency_limit=1)
 
 
-def _require_gradio() -> None:
-    try:
-        import gradio  # noqa: F401
-    except ImportError:
-        raise MissingExtraError(
-            "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]'"
-        ) from None
+class LateComposer:
+    """Gives the composer of a model, which is loaded on the first call; whoever calls meanwhile waits.
+
+    Args:
+        model: As in `start`.
+    """
+
+    def __init__(self, model: str | Path | None) -> None:
+        self._model = model
+        self._composer: Composer | None = None
+        self._loading = Lock()
+
+    def __call__(self) -> Composer:
+        """Raises CheckpointError when there is no such model."""
+        with self._loading:
+            if self._composer is None:
+                self._composer = _load(self._model)
+            return self._composer
 
 
+@_garbage_uncollected()
 def _load(model: str | Path | None) -> Composer:
     import torch
 

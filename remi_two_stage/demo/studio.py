@@ -91,6 +91,10 @@ class Studio:
         self._composer = composer
         self.limits = limits
 
+    def prepare(self) -> None:
+        """Return when the composer is there."""
+        self._composer()
+
     def plan(self, work: Work, request: Request, seed: int | None, progress: Progress | None = None) -> Work:
         """Write a new plan."""
         self.limits.check_bars(request.bars)
