@@ -1,0 +1,73 @@
+"""How the page starts: what is there before torch, and what is refused before there is a page."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from remi_two_stage.composer import EMBEDDED
+from remi_two_stage.demo.server import LateComposer
+
+pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="the extra demo is not installed")
+
+
+@pytest.fixture
+def cut_off_model(tmp_path: Path) -> Path:
+    folder = shutil.copytree(EMBEDDED, tmp_path / "model")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    return folder
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as somebody_else:
+        somebody_else.bind(("127.0.0.1", 0))
+        somebody_else.listen()
+        yield somebody_else.getsockname()[1]
+
+
+def demo(*arguments: object) -> tuple[int, str, list[str]]:
+    """Exit code, standard output and the lines of standard error."""
+    command = [sys.executable, "-m", "remi_two_stage.cli", "demo", *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout, ran.stderr.splitlines()
+
+
+def test_the_page_is_shown_before_anything_is_loaded_that_only_composing_needs() -> None:
+    steps = (
+        "import sys; from urllib.request import urlopen; from remi_two_stage.demo.server import start; page = start()",
+        "print(b'Harmonise' in urlopen(page.local_url).read())",
+        "print([name for name in ('torch', 'transformers', 'music21', 'verovio', 'datasets') if name in sys.modules])",
+        "page.close(verbose=False)",
+    )
+    ran = subprocess.run([sys.executable, "-c", "; ".join(steps)], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["True", "[]"]
+
+
+def test_the_composer_is_loaded_once_for_all_who_ask_at_the_same_time() -> None:
+    composer = LateComposer(None)
+    with ThreadPoolExecutor(3) as visitors:
+        first, *others = visitors.map(lambda _: composer(), range(3))
+    assert all(other is first for other in others)
+
+
+def test_a_model_that_is_none_ends_the_command_before_a_page_is_announced(tmp_path: Path, cut_off_model: Path) -> None:
+    code, said, complaints = demo("--model", cut_off_model)
+    assert (code, said, len(complaints)) == (2, "", 1)
+    assert complaints[0].startswith(f"remi-two-stage: error: {cut_off_model / 'model.safetensors'} is damaged")
+    code, said, complaints = demo("--model", tmp_path / "nowhere")
+    assert (code, said, len(complaints)) == (2, "", 1)
+    assert complaints[0].startswith(f"remi-two-stage: error: there is no model '{tmp_path / 'nowhere'}'; give a folder")
+
+
+def test_a_port_that_is_taken_ends_the_command(taken_port: int) -> None:
+    code, said, complaints = demo("--port", taken_port)
+    assert (code, said) == (2, "")
+    assert complaints == [f"remi-two-stage: error: port {taken_port} is taken; choose another with --port"]
