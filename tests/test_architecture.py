@@ -41,6 +41,7 @@ CORE_LAYERS = (
         "abc_values",
         "write_abc",
         "drawing",
+        "prompt_lookup",
         "request",
         "configuration_remi",
     },

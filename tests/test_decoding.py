@@ -1,7 +1,7 @@
 """Decoding: the fast loop writes what transformers would, row by row, and never what the grammar forbids."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from random import Random
 
@@ -20,9 +20,11 @@ from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_
 from remi_two_stage.core.drawing import Drawing
 from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.forms import detail_sequence
+from remi_two_stage.core.incremental_remi import Block, IncrementalBackbone
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.prompt_lookup import PromptLookup
 from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, TOKEN_IDS, VOICE_RANGES, token_names
 from remi_two_stage.core.weights_remi import StageWeights
 
@@ -121,6 +123,43 @@ def test_a_row_is_the_same_alone_and_in_any_company(stage: DetailGeneratorModel)
     assert [row.ids for row in together] == [row.ids for row in alone]
     assert [row.ids for row in decode_rows(stage, starts((4, 5, 7)), drawing)][:2] == [row.ids for row in alone[:2]]
     assert [row.ids for row in decode_rows(stage, starts((7, 7, 7)), drawing)] != [row.ids for row in alone]
+
+
+def test_guesses_save_steps_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = Composer.from_pretrained().model.detail
+    ids = prompt(Plan.parse("|: I | IV | V7 | I | I | IV | V7 | I :|", style="reel"))
+    steps: Counter[int] = Counter()
+    read = IncrementalBackbone.read
+
+    def counted(backbone: IncrementalBackbone, blocks: Mapping[int, Block]) -> list[torch.Tensor]:
+        steps[decoding_remi._GUESSES_AT_ONCE] += 1
+        return read(backbone, blocks)
+
+    def written() -> Written:
+        return decode_rows(detail, [Start(ids, read_prompt("detail", ids), 1)])[0]
+
+    monkeypatch.setattr(IncrementalBackbone, "read", counted)
+    with_guesses = written()
+    monkeypatch.setattr(decoding_remi, "_GUESSES_AT_ONCE", 0)
+    without = written()
+    assert with_guesses.ids == without.ids
+    assert with_guesses.choices == without.choices == steps[0]
+    assert with_guesses.log_likelihood == pytest.approx(without.log_likelihood, rel=1e-5)
+    assert steps[32] < 0.7 * steps[0]
+
+
+def test_guesses_are_what_followed_the_longest_context() -> None:
+    lookup = PromptLookup()
+    row = [5, 1, 2, 3, 7, 8, 9, 4, 2, 3, 6]
+    assert lookup.guess(row, 8) == []
+    row += [1, 2]
+    assert lookup.guess(row, 8) == [3, 7]
+    assert lookup.guess(row, 1) == [3]
+    row += [3, 7, 8]
+    assert lookup.guess(row, 8) == [9, 4, 2, 3, 6]
+    row += [4]
+    assert lookup.guess(row, 8) == [2]
+    assert lookup.guess(row, 0) == []
 
 
 def test_prompts_and_pieces_longer_than_what_room_is_made_for(stage: DetailGeneratorModel) -> None:

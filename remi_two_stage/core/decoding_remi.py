@@ -3,6 +3,8 @@
 Conventions
 - A row is a prompt and what is written after it. Where the grammar leaves one token, it is taken as it is; such tokens
   are read by the model together with the chosen one before them, in one step.
+- A step also reads guesses of what comes next (`prompt_lookup`). As long as what is then chosen is what was guessed,
+  the next choice needs no step of its own; the rest is forgotten. Guesses never change what is written.
 - Choosing is in float64 on plain numbers, among the tokens that the grammar allows and no others. Each row has a random
   stream of its own, `random.Random(seed)`, of which a choice by sampling takes one number, and a forced token none.
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
@@ -24,12 +26,15 @@ import torch
 
 from .drawing import Drawing
 from .grammar import Form, Grammar
-from .incremental_remi import IncrementalBackbone
+from .incremental_remi import LONGEST_BLOCK, Block, IncrementalBackbone
+from .prompt_lookup import PromptLookup
 from .structure import BAR_START
 from .weights_remi import StageWeights
 
 ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
+_GUESSES_AT_ONCE = 32
+"""Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
 Report = Callable[[int, int], None]
 """Called as bars begin: index of the row, bars begun after its prompt."""
 
@@ -113,15 +118,18 @@ def decode_rows(
     backbone = IncrementalBackbone(weights)
     rows = [_Row(start, drawing, longest, report and partial(report, number)) for number, start in enumerate(starts)]
     waiting = iter(enumerate(rows))
-    unread: dict[int, list[int]] = {}
+    unread: dict[int, Block] = {}
     while unread := _with_others(unread, waiting):
-        states = backbone.read(unread)
-        blocks = {number: rows[number].go_on(state, weights.head) for number, state in zip(unread, states, strict=True)}
-        unread = {number: block for number, block in blocks.items() if block}
+        guesses = _GUESSES_AT_ONCE // len(unread)
+        for number, states in zip(list(unread), backbone.read(unread), strict=True):
+            if block := rows[number].go_on(states, weights.head, guesses):
+                unread[number] = block
+            else:
+                del unread[number]
     return [row.written() for row in rows]
 
 
-def _with_others(unread: dict[int, list[int]], waiting: Iterator[tuple[int, _Row]]) -> dict[int, list[int]]:
+def _with_others(unread: dict[int, Block], waiting: Iterator[tuple[int, _Row]]) -> dict[int, Block]:
     """What the model has to read, with rows that begin where others have ended."""
     while len(unread) < ROWS_AT_ONCE and (following := next(waiting, None)):
         number, row = following
@@ -143,6 +151,8 @@ class _Row:
         self._given = len(self._ids)
         self._end = None if longest is None else self._given + longest
         self._report = report
+        self._lookup = PromptLookup()
+        self._guess: list[int] = []
         self._bars = self._choices = 0
         self._log_likelihood = 0.0
 
@@ -150,20 +160,34 @@ class _Row:
         """What there is by now."""
         return Written(self._ids, self._given, self._log_likelihood, self._choices)
 
-    def begin(self) -> list[int]:
-        """What the model has to read before the first choice; empty if there is none to make."""
-        return [*self._ids] if self._take_forced() else []
+    def begin(self) -> Block | None:
+        """What the model has to read before the first choice; None if there is none to make."""
+        return Block(0, [*self._ids]) if self._take_forced() else None
 
-    def go_on(self, state: torch.Tensor, head: torch.Tensor) -> list[int]:
-        """Choose a token by the hidden state [hidden] of the last one; returns what the model has to read next."""
+    def go_on(self, states: torch.Tensor, head: torch.Tensor, most_guesses: int) -> Block | None:
+        """Choose tokens by the hidden states [1 + guesses, hidden] of the last token and of the guesses after it, as
+        far as these are right; returns what the model has to read next, None at the row's end.
+        """
         read = len(self._ids)
+        new: list[int] = []
+        while len(new) < len(states) and new == self._guess[: len(new)]:
+            self._choose(states[len(new)], head)
+            if not self._take_forced():
+                return None
+            new = self._ids[read:]
+        right = _shared(self._guess, new)
+        unread = new[right:]
+        self._guess = self._lookup.guess(self._ids, max(0, min(most_guesses, LONGEST_BLOCK - len(unread))))
+        return Block(read + right, [*unread, *self._guess], len(self._guess))
+
+    def _choose(self, state: torch.Tensor, head: torch.Tensor) -> None:
+        """Take a token by the hidden state [hidden] of the one before."""
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
         index, log_probability = self._drawing.choose(scores, self._random)
         self._log_likelihood += log_probability
         self._choices += 1
         self._take(_id_at(choice, index))
-        return self._ids[read:] if self._take_forced() else []
 
     def _take_forced(self) -> bool:
         """Take what the grammar forces; False if the row has ended."""
@@ -180,6 +204,12 @@ class _Row:
         if token == BAR_START and self._report is not None:
             self._bars += 1
             self._report(self._bars)
+
+
+def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (token, another) in pairs if token != another), min(len(one), len(other)))
 
 
 def _id_at(choice: Sequence[range], index: int) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from .configuration_remi import RelativeTransformerConfig
 from .coordinates_remi import BarCursor
 from .weights_remi import StageWeights
 
-_LONGEST_BLOCK = 64
+LONGEST_BLOCK = 64
 """Tokens of a row that are read at once; a longer prompt goes in parts, so that its bias stays small."""
 _SPARE_TOKENS = 512
 """Tokens that a row has room for beyond its first block; after that its room doubles."""
@@ -79,11 +80,26 @@ class Waves:
         return [cosine for cosine, _ in waves] + [sine for _, sine in waves]
 
 
+class Block(NamedTuple):
+    """What a row reads next.
+
+    Attributes:
+        past: Tokens read before that hold; those read after them are forgotten.
+        tokens: The new ones.
+        guesses: How many of the last of them are guessed, and may be forgotten in the next block.
+    """
+
+    past: int
+    tokens: Sequence[int]
+    guesses: int = 0
+
+
 class RowStep(NamedTuple):
     """A row's memory in one step.
 
     Attributes:
         size: New tokens, Q.
+        wanted: Of how many of them, the last, the hidden states are wanted.
         length: All tokens, K.
         new: For each layer, the place of their keys and values, [2, 1, H, Q, D].
         all: Each layer's keys and values in turn, [1, H, K, D].
@@ -92,6 +108,7 @@ class RowStep(NamedTuple):
     """
 
     size: int
+    wanted: int
     length: int
     new: Sequence[torch.Tensor]
     all: Sequence[torch.Tensor]
@@ -127,26 +144,40 @@ class Row:
         config, like = weights.config, weights.embedding
         self._waves = waves
         self._cursor = BarCursor(config.bar_tokens) if config.bar_tokens else None
+        self._guessed: Sequence[int] = ()
         sizes = (config.num_hidden_layers, 2, 1, config.num_attention_heads, 0, config.head_dim)
         self._states = like.new_empty(sizes, dtype=weights.memory_dtype)
         self._capacity = 0
         self._features = like.new_empty(0, waves.width if waves else 0)
 
-    def extend(self, block: Sequence[int]) -> RowStep:
-        """Take in new tokens; their keys and values are still to be written."""
-        past = self.length
-        self.length += len(block)
+    def extend(self, block: Block) -> RowStep:
+        """Take in a block; the keys and values of its tokens are still to be written."""
+        past = block.past
+        places = [(*coordinates, slot) for slot, coordinates in enumerate(self._coordinates(block), past)]
+        self.length = past + len(block.tokens)
         if self.length > self._capacity:
             self._grow(max(2 * self._capacity, self.length + _SPARE_TOKENS))
-        read = self._cursor.read if self._cursor else lambda _: (0, 0)
-        places = [(*read(token), slot) for slot, token in enumerate(block, past)]
         if self._waves is not None:
             features = [self._waves.features(place) for place in places]
             self._features[past : self.length] = self._features.new_tensor(features)
         states = self._states[:, :, :, :, : self.length]
         new = states[:, :, :, :, past:].unbind(0)
         layers = states.flatten(0, 1).unbind(0)
-        return RowStep(len(block), self.length, new, layers, self._features[: self.length], places)
+        return RowStep(
+            len(block.tokens), 1 + block.guesses, self.length, new, layers, self._features[: self.length], places
+        )
+
+    def _coordinates(self, block: Block) -> list[tuple[int, int]]:
+        """Bar and time of a block's tokens; the row's cursor stays before its guesses."""
+        if self._cursor is None:
+            return [(0, 0)] * len(block.tokens)
+        for token in self._guessed[: block.past - (self.length - len(self._guessed))]:
+            self._cursor.read(token)
+        certain = len(block.tokens) - block.guesses
+        self._guessed = block.tokens[certain:]
+        read = [self._cursor.read(token) for token in block.tokens[:certain]]
+        guessing = copy(self._cursor) if block.guesses else self._cursor
+        return read + [guessing.read(token) for token in self._guessed]
 
     def _grow(self, capacity: int) -> None:
         more = (0, 0, 0, capacity - self._capacity)
@@ -188,7 +219,7 @@ class DistanceBias:
 
     def _lay_out(self, reach: int) -> None:
         distances = torch.arange(reach - 1, -1, -1, device=self._table.device).clamp(max=self._table.shape[-1] - 1)
-        line = F.pad(self._table[..., distances], (0, _LONGEST_BLOCK), value=-torch.inf)
+        line = F.pad(self._table[..., distances], (0, LONGEST_BLOCK), value=-torch.inf)
         self._line, self._reach = line.expand(self._sizes[0], -1, -1), reach
 
 
@@ -253,23 +284,28 @@ class IncrementalBackbone:
         self._new_row = partial(Row, weights, waves)
         self._rows: dict[int, Row] = {}
 
-    def read(self, blocks: Mapping[int, Sequence[int]]) -> list[torch.Tensor]:
-        """Read new tokens, row -> tokens, one or more; to be called in torch's inference mode. A row that was not there
-        before begins, one that is left out is forgotten.
+    def read(self, blocks: Mapping[int, Block]) -> list[torch.Tensor]:
+        """Read new tokens, row -> block; to be called in torch's inference mode. A row that was not there before
+        begins, one that is left out is forgotten. A block with guesses has at most `LONGEST_BLOCK` tokens.
 
         Returns:
-            For each of these rows, in order, the hidden state of its last token, [hidden], in float32 on the CPU.
+            For each of these rows, in order, the hidden states of the last token that is no guess and of the guesses,
+            [1 + guesses, hidden], in float32 on the CPU.
         """
         self._rows = {row: self._rows.get(row) or self._new_row() for row in blocks}
         last: dict[int, torch.Tensor] = {}
-        for start in range(0, max(map(len, blocks.values())), _LONGEST_BLOCK):
-            part = {row: block[start : start + _LONGEST_BLOCK] for row, block in blocks.items() if len(block) > start}
+        for start in range(0, max(len(block.tokens) for block in blocks.values()), LONGEST_BLOCK):
+            part = {
+                row: Block(block.past + start, tokens, block.guesses)
+                for row, block in blocks.items()
+                if (tokens := block.tokens[start : start + LONGEST_BLOCK])
+            }
             last.update(zip(part, self._read(part), strict=True))
         return [last[row] for row in blocks]
 
-    def _read(self, blocks: Mapping[int, Sequence[int]]) -> Sequence[torch.Tensor]:
-        weights = self._weights
-        tokens = torch.tensor([token for block in blocks.values() for token in block], device=weights.embedding.device)
+    def _read(self, blocks: Mapping[int, Block]) -> Sequence[torch.Tensor]:
+        weights, device = self._weights, self._weights.embedding.device
+        tokens = torch.tensor([token for block in blocks.values() for token in block.tokens], device=device)
         steps = [self._rows[row].extend(block) for row, block in blocks.items()]
         biases = [self._bias(step).to(weights.memory_dtype).unbind(0) for step in steps]
         turns = self._turns(steps) if self._turns else None
@@ -282,10 +318,12 @@ class IncrementalBackbone:
             hidden = layer.output.added(self._attend(layer.qkv(layer.attention_norm(hidden)), places, turns), hidden)
             states = F.gelu(layer.up(layer.feed_forward_norm(hidden)), approximate="tanh")
             hidden = layer.down.added(states, hidden)
-        if len(tokens) > len(steps):
-            ends = [end - 1 for end in accumulate(step.size for step in steps)]
-            hidden = hidden[ends]
-        return weights.norm(hidden).to("cpu", torch.float32).unbind(0)
+        wanted = [step.wanted for step in steps]
+        if len(tokens) > sum(wanted):
+            ends = accumulate(step.size for step in steps)
+            spans = zip(ends, wanted, strict=True)
+            hidden = hidden[[place for end, count in spans for place in range(end - count, end)]]
+        return weights.norm(hidden).to("cpu", torch.float32).split(wanted)
 
     def _attend(
         self, heads: torch.Tensor, places: Sequence[Place], turns: tuple[torch.Tensor, torch.Tensor] | None
