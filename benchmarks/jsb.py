@@ -46,6 +46,7 @@ from remi_two_stage.evaluation.note_grid import (
 FILE = "jsb/Jsb16thSeparated.public.json"
 TRAIN, VALID, TEST = "train", "valid", "test_public"
 ROW_LENGTH = 2304
+STEPS_PER_BEAT = 4
 ANY_KEY = "any key"
 """Style of transposed copies, which tokens show as unknown: so that a chorale in its own key can be asked for."""
 
@@ -54,6 +55,7 @@ class Chorales:
     """The training chorales as rows of either stage, drawn anew in each epoch where anything is random."""
 
     def __init__(self, grids: list[Grid], reading: GridReading, options: argparse.Namespace) -> None:
+        self.grids = grids
         self.pieces = [read_piece(grid, reading) for grid in grids]
         self.reading, self.options = reading, options
         self._kept: dict[type, PackedRows] = {}
@@ -68,7 +70,7 @@ class Chorales:
         return self._rows(FullDetailDataset, epoch, infilling=options.infilling, voice_orders=options.voice_orders)
 
     def _rows(self, kind: type, epoch: int, **options: float) -> PackedRows:
-        if not any((*options.values(), self.options.transposed)):
+        if not any((*options.values(), self.options.transposed, self.options.cropped)):
             if kind not in self._kept:
                 self._kept[kind] = Kept(kind(self._tunes(None), **options), ROW_LENGTH)
             return self._kept[kind]
@@ -78,10 +80,15 @@ class Chorales:
         return PackedRows(dataset, ROW_LENGTH)
 
     def _tunes(self, draw: random.Random | None) -> list[list[int]]:
-        pieces = self.pieces if draw is None else [self._maybe_moved(piece, draw) for piece in self.pieces]
+        pieces = self.pieces if draw is None else [self._drawn(number, draw) for number in range(len(self.pieces))]
         return [[TOKEN_IDS[name] for name in piece_tokens(piece, self.reading)] for piece in pieces]
 
-    def _maybe_moved(self, piece: Piece, draw: random.Random) -> Piece:
+    def _drawn(self, number: int, draw: random.Random) -> Piece:
+        """A chorale, perhaps from a later beat on, perhaps transposed."""
+        piece, grid = self.pieces[number], self.grids[number]
+        if draw.random() < self.options.cropped:
+            beats = draw.randrange(1, len(grid) // STEPS_PER_BEAT // 2)
+            piece = read_piece(grid[beats * STEPS_PER_BEAT :], self.reading)
         return moved(piece, draw.randrange(-5, 7)) if draw.random() < self.options.transposed else piece
 
 
@@ -124,7 +131,9 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     """Train both stages, save the model, and measure it."""
     reading = GridReading(options.harmonic_rhythm, options.voices)
     chorales = Chorales(grids[TRAIN], reading, options)
-    plain = argparse.Namespace(**vars(options) | {"infilling": 0.0, "voice_orders": 0.0, "transposed": 0.0})
+    plain = argparse.Namespace(
+        **vars(options) | {"infilling": 0.0, "voice_orders": 0.0, "transposed": 0.0, "cropped": 0.0}
+    )
     held_out = Chorales(grids[VALID], reading, plain)
     common = {
         "relative_attention": options.attention,
@@ -201,6 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--infilling", type=float, default=0.0, help="share of sequences with later bars in front")
     parser.add_argument("--voice-orders", type=float, default=0.0, help="share with another voice first")
     parser.add_argument("--transposed", type=float, default=0.0, help="share moved away from C, in an unknown style")
+    parser.add_argument("--cropped", type=float, default=0.0, help="share that begins at a later beat")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
