@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_runs import copy_tunes, finish
 
 from remi_two_stage.core.codec import decode
@@ -128,6 +129,18 @@ def test_a_run_goes_on_from_another_model_with_all_its_tunes(plan: TrainingPlan,
     material = find_material(second)
     assert material.training_tunes == len(material.held_out["validation"]) == 16
     assert second.learning_rate_of("planner") < plan.learning_rate_of("planner")
+
+
+def test_a_stage_trained_further_keeps_its_companion(plan: TrainingPlan, tmp_path: Path) -> None:
+    first = TwoStageTrainer(plan).train()
+    further = {"start_from": str(first), "output": tmp_path / "second", "stage": "planner"}
+    second = replace(plan, **further, planner_epochs=4, planner_learning_rate=0.02)
+    assert TwoStageTrainer(second).train() == second.output
+    old, new = load_file(first / "model.safetensors"), load_file(second.output / "model.safetensors")
+    changed = {name.partition(".")[0] for name in old if not torch.equal(old[name], new[name])}
+    assert changed == {"planner"}
+    alone = replace(second, start_from=str(second.run_folder / "planner" / "finished"), output=tmp_path / "alone")
+    assert TwoStageTrainer(alone).train() == alone.run_folder / "planner" / "finished"
 
 
 def test_what_is_no_model_to_go_on_from_says_so(plan: TrainingPlan, tmp_path: Path) -> None:

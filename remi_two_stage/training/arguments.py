@@ -62,7 +62,10 @@ class TrainingPlan:
         ("all", *get_args(Stage)),
     )
     start_from: str | None = _option(
-        None, "folder or Hub repository of a model to go on from, or embedded, the one in the package", flag="--from"
+        None,
+        "folder or Hub repository of a model to go on from, or embedded, the one in the package; a stage that is not "
+        "trained stays as it is there",
+        flag="--from",
     )
     validation: str | None = _option(
         None, "corpus to measure on after each epoch, all of --corpus being learnt; else a part of --corpus is held out"

@@ -21,7 +21,7 @@ from accelerate import PartialState
 from transformers import set_seed
 
 from ..composer import EMBEDDED
-from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
+from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from ..core.errors import CheckpointError
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
 from ..core.tokenization_remi import REMIABCTokenizer
@@ -60,8 +60,8 @@ class TwoStageTrainer:
         goes on.
 
         Returns:
-            The folder of the model; the folder of the one finished stage as long as the other is missing, and for
-            "single".
+            The folder of the model, whose other stage is that of `start_from` where only one was trained; the folder of
+            the one finished stage as long as there is no other, and for "single".
 
         Raises:
             CorpusError: there is no such corpus, or it is too small to hold a part out.
@@ -86,7 +86,7 @@ class TwoStageTrainer:
                 self._train_stage(stage, material)
         if plan.stage == "single":
             return self._finished("single")
-        if plan.stage != "joint" and not all(self._finished(stage).exists() for stage in STAGES):
+        if plan.stage != "joint" and not all(self._weights_of(stage) for stage in STAGES):
             return self._finished(plan.stages()[-1])
         if process.is_main_process:
             with written_to(plan.output):
@@ -115,18 +115,26 @@ class TwoStageTrainer:
     def _finished(self, stage: Stage) -> Path:
         return self.plan.run_folder / stage / "finished"
 
+    def _weights_of(self, stage: Stage) -> str | Path | None:
+        """Where a stage is: trained here, or else in the model begun with, if that has both; None if it is nowhere."""
+        finished = self._finished(stage)
+        if finished.exists() or self.plan.start_from is None:
+            return finished if finished.exists() else None
+        source = _source(self.plan)
+        config, _ = TwoStageConfig.get_config_dict(source)
+        return source if config.get("model_type") == TwoStageConfig.model_type else None
+
     def _planner_to_ask(self) -> BarPlannerModel:
         """The planner that writes plans for the detail stage: the one trained here, or that of the model begun with.
 
         Raises:
             CheckpointError: there is neither.
         """
-        finished = self._finished("planner")
-        if not finished.exists() and self.plan.start_from is None:
+        source = self._weights_of("planner")
+        if source is None:
             raise CheckpointError(
                 f"there is no planner in {self.plan.output} to write plans; train it first, or name a model with --from"
             )
-        source = finished if finished.exists() else _source(self.plan)
         planner: BarPlannerModel = BarPlannerModel.from_pretrained(source, dtype=torch.float32)
         return planner.to(PartialState().device)
 
@@ -136,7 +144,7 @@ class TwoStageTrainer:
         if self.plan.stage == "joint":
             model = TwoStageModel.from_pretrained(self._finished("joint"))
         else:
-            planner, detail = (_MODELS[stage].from_pretrained(self._finished(stage)) for stage in STAGES)
+            planner, detail = (_MODELS[stage].from_pretrained(self._weights_of(stage)) for stage in STAGES)
             model = TwoStageModel.from_stages(planner, detail)
         dtype = getattr(torch, self.plan.dtype)
         for config in (model.config.planner_config, model.config.detail_config):
