@@ -3,7 +3,7 @@
     python benchmarks/compare_attention.py [--output runs/attention] [--steps 600] [--seeds 0 1 2] [--forms table ...]
 
 Every run trains on the training split of a corpus for the same number of steps, in the same order for the same seed,
-and is then measured on the valid split, in nats a token, over the tokens that decoding samples. A run takes about five
+and is then measured on the valid split, in nats a token, over the tokens that decoding samples. A run takes about seven
 minutes of CPU and leaves one JSON file; runs whose file is there are not repeated, so the command goes on where it was
 stopped. It ends with the table of all runs so far.
 """
