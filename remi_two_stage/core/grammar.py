@@ -77,6 +77,8 @@ _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _MELODY = token_id("voice", "M")
 _LINES = frozenset(token_id("voice", name) for name in ("M", "S", "A", "T", "B"))
 """Voices that, when composed, have one note at a time."""
+_MOST_AT_ONCE = 10
+"""Notes that any other voice, when composed, has at a time: as many as two hands have fingers."""
 _UNLIMITED = 1 << 30
 _FORM_MARKS: dict[int, Form] = {AFTER: "infilling", CONTEXT: "melody", DETAIL: "detail"}
 
@@ -378,7 +380,9 @@ class Grammar:
 
         def onward(lowest: int | None = None) -> Choice:
             is_line = self.is_strict and voice in _LINES
-            notes = () if lowest is None or is_line else self._pitches(voice, lowest, position - bar.offset)
+            onset = position - bar.offset
+            is_full = is_line or self._first_free(voice) > onset
+            notes = () if lowest is None or is_full else self._pitches(voice, lowest, onset)
             silent = max(sounding.values(), default=0) if is_line else self._first_free(voice)
             first = max(position + 1, bar.offset + silent)
             after = self._after_bar(self._is_ringing(bar.length)) if follow is None else follow
@@ -413,10 +417,12 @@ class Grammar:
         return lowest - self.pitch_shift, highest - self.pitch_shift
 
     def _first_free(self, voice: int) -> int:
-        """Ticks from the bar's start to the point from which some pitch of the voice does not sound."""
-        lowest, highest = self._range(voice)
-        ends = [end for pitch, end in self._sounding[voice].items() if lowest <= pitch <= highest]
-        return min(ends) if len(ends) > highest - lowest else 0
+        """Ticks from the bar's start to the point from which the voice has room for a note."""
+        if self.is_strict:
+            ends = sorted(self._sounding[voice].values(), reverse=True)
+            return ends[_MOST_AT_ONCE - 1] if len(ends) >= _MOST_AT_ONCE else 0
+        ends = [*self._sounding[voice].values()]
+        return min(ends) if len(ends) > 127 else 0
 
     def _pitches(self, voice: int, lowest: int, onset: int) -> Choice:
         """Pitches from `lowest` up, within the voice's range, that do not sound in this voice at `onset`."""
