@@ -86,8 +86,8 @@ def ours(weights: StageWeights, music: Sequence[Sequence[int]], tokens: int) -> 
     """Tokens a second, forced ones counted and not."""
     prompts = [ids[: ids.index(DETAIL) + 1] for ids in music]
     starts = [Start(prompt, read_prompt("detail", prompt)) for prompt in prompts]
-    told = (iter(list(indices(ids, len(prompt)))) for ids, prompt in zip(music, prompts, strict=True))
-    drawing = Following(top_p=1.0, indices=iter(list(told)))
+    told = [iter([*indices(ids, len(prompt))]) for ids, prompt in zip(music, prompts, strict=True)]
+    drawing = Following(top_p=1.0, indices=iter(told))
     begin = time.process_time()
     rows = decode_rows(weights, starts, drawing, longest=tokens)
     seconds = time.process_time() - begin

@@ -379,12 +379,9 @@ class Grammar:
         position = bar.offset - 1
 
         def onward(lowest: int | None = None) -> Choice:
-            is_line = self.is_strict and voice in _LINES
-            onset = position - bar.offset
-            is_full = is_line or self._first_free(voice) > onset
-            notes = () if lowest is None or is_full else self._pitches(voice, lowest, onset)
-            silent = max(sounding.values(), default=0) if is_line else self._first_free(voice)
-            first = max(position + 1, bar.offset + silent)
+            onset, free = position - bar.offset, self._first_free(voice)
+            notes = () if lowest is None or free > onset else self._pitches(voice, lowest, onset)
+            first = max(position + 1, bar.offset + free)
             after = self._after_bar(self._is_ringing(bar.length)) if follow is None else follow
             return (*notes, values("RelPos", 0, range(first, end)), *after)
 
@@ -418,11 +415,11 @@ class Grammar:
 
     def _first_free(self, voice: int) -> int:
         """Ticks from the bar's start to the point from which the voice has room for a note."""
+        most = len(NOTE_ON)
         if self.is_strict:
-            ends = sorted(self._sounding[voice].values(), reverse=True)
-            return ends[_MOST_AT_ONCE - 1] if len(ends) >= _MOST_AT_ONCE else 0
-        ends = [*self._sounding[voice].values()]
-        return min(ends) if len(ends) > 127 else 0
+            most = 1 if voice in _LINES else _MOST_AT_ONCE
+        ends = sorted(self._sounding[voice].values(), reverse=True)
+        return ends[most - 1] if len(ends) >= most else 0
 
     def _pitches(self, voice: int, lowest: int, onset: int) -> Choice:
         """Pitches from `lowest` up, within the voice's range, that do not sound in this voice at `onset`."""

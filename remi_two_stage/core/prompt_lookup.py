@@ -35,4 +35,4 @@ class PromptLookup:
         for place in range(self._known, len(ids)):
             for length in range(1, min(_LONGEST_CONTEXT, place) + 1):
                 self._following[tuple(ids[place - length : place])] = place
-        self._known = max(self._known, len(ids))
+        self._known = len(ids)

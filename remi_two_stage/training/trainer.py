@@ -118,8 +118,10 @@ class TwoStageTrainer:
     def _weights_of(self, stage: Stage) -> str | Path | None:
         """Where a stage is: trained here, or else in the model begun with, if that has both; None if it is nowhere."""
         finished = self._finished(stage)
-        if finished.exists() or self.plan.start_from is None:
-            return finished if finished.exists() else None
+        if finished.exists():
+            return finished
+        if self.plan.start_from is None:
+            return None
         source = _source(self.plan)
         config, _ = TwoStageConfig.get_config_dict(source)
         return source if config.get("model_type") == TwoStageConfig.model_type else None
