@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,7 +48,7 @@ Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 def attention(form: str, length: int, device: torch.device) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
     """The function of [B, H, L, D] queries, keys and values that a form is, and its weights."""
     if form == "plain":
-        return lambda *inputs: F.scaled_dot_product_attention(*inputs, is_causal=True), []
+        return partial(F.scaled_dot_product_attention, is_causal=True), []
     if form == "skew":
         return _skew(length, device)
     bias = RelativePositionBias(HEADS, 2048).to(device)
@@ -81,10 +82,11 @@ def _ours(
     """As `RelativeAttention` computes it in training; coordinates are those of music with 20 tokens a bar."""
     slots = torch.arange(length, device=device).expand(BATCH, -1)
     config = DetailGeneratorConfig(relative_attention=form)
-    fourier = FourierBias(HEADS, config.fourier_periods).to(device) if config.fourier_periods else None
+    periods = config.fourier_periods or {}
+    fourier = FourierBias(HEADS, periods).to(device) if periods else None
     bars = slots // 20
     music = {"bar": bars, "time": 72 * bars + slots % 20, "token": slots}
-    context = fourier_context(config.fourier_periods, music, music) if fourier else None
+    context = fourier_context(periods, music, music)
     turns = rotation(config, music)
     spans = ((slice(None), 0, length),)
 
@@ -124,7 +126,7 @@ def _on_cpu(step: Callable[[], None]) -> dict[str, float]:
     before = _peak_kib(reset=True)
     step()
     peak = _peak_kib() - before
-    times = []
+    times: list[float] = []
     while len(times) < 3 or (sum(times) < 3 and len(times) < 20):
         start = time.process_time()
         step()

@@ -20,6 +20,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from random import Random
 from statistics import median
@@ -183,8 +184,8 @@ def compare(name: str, batches: Sequence[int], tokens: int, music: Sequence[Sequ
     gpt2 = GPT2LMHeadModel(gpt2_config(sizes)).eval()
     for batch in batches:
         lengths = [1, tokens // 4, tokens // 2, tokens - STEPS]
-        theirs = written_a_second(lambda length, rows=batch: gpt2_step(gpt2, rows, length), batch, lengths)
-        naive = written_a_second(lambda length, rows=batch: naive_step(stage, rows, length), batch, lengths)
+        theirs = written_a_second(partial(gpt2_step, gpt2, batch), batch, lengths)
+        naive = written_a_second(partial(naive_step, stage, batch), batch, lengths)
         print(f"{name:14} {batch:3} naive {naive:17.1f}\n{name:14} {batch:3} gpt2  {theirs:17.1f}")
         for int8 in (False, True):
             every, chosen = ours(StageWeights(stage, int8), music[:batch], tokens)

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 from PIL import Image
@@ -78,7 +79,7 @@ def started_browser() -> Iterator[Browser]:
         browser.close()
 
 
-def blank(browser: Browser, **options: object) -> Page:
+def blank(browser: Browser, **options: Any) -> Page:
     """What a new visitor has before the address is typed."""
     context = browser.new_context(**options)
     context.set_default_timeout(LONGEST_WAIT)
@@ -91,7 +92,7 @@ def show(page: Page, address: str) -> None:
     expect(page.locator("#status .status")).not_to_be_empty(timeout=LONGEST_WAIT)
 
 
-def opened(browser: Browser, address: str, **options: object) -> Page:
+def opened(browser: Browser, address: str, **options: Any) -> Page:
     """The page as a new visitor sees it."""
     page = blank(browser, **options)
     show(page, address)

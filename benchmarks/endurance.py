@@ -82,7 +82,7 @@ class Requests:
                 lambda: composer.rewrite(tune, (5, 99)),
                 lambda: composer.extend(tune, 64),
                 lambda: composer.harmonize(tune, plan="I | I"),
-                lambda: composer.extend("no piece"),  # type: ignore[arg-type]
+                lambda: composer.extend("no piece"),
                 lambda: read_abc("X:1\nK:C\n\0"),
                 lambda: Sampling(temperature=0.0),
             )

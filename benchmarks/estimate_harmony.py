@@ -21,7 +21,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -288,14 +288,11 @@ def melody_folds(pieces: Sequence[Piece]) -> list[int]:
     """A fold for each tune, such that tunes that share a melody are in one."""
     pitches = [[note.pitch for bar in piece.bars for note in bar.notes[0]] for piece in pieces]
     groups = group_melodies([bytes(128 + after - before for before, after in pairwise(line)) for line in pitches])
-    folds = [0] * len(pieces)
-    for number, members in enumerate(sorted(groups.values(), key=len, reverse=True)):
-        for index in members:
-            folds[index] = number % FOLDS
-    return folds
+    largest_first = [group for group, _ in Counter(groups.tolist()).most_common()]
+    return [largest_first.index(group) % FOLDS for group in groups.tolist()]
 
 
-def show_accuracy(splits: dict[str, list[Piece]], chorales: Sequence[Example]) -> None:
+def show_accuracy(splits: Mapping[str, Sequence[Piece]], chorales: Sequence[Example]) -> None:
     """Print how often the parameters in `harmony_table.py` are right, and how often those from other music are."""
     for name, pieces in {**splits, "valid + test": [*splits["valid"], *splits["test"]]}.items():
         share, bars = accuracy(inferred, pieces)

@@ -17,6 +17,7 @@ import json
 import os
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,6 @@ from remi_two_stage.evaluation.note_grid import (
 FILE = "jsb/Jsb16thSeparated.public.json"
 TRAIN, VALID, TEST = "train", "valid", "test_public"
 ROW_LENGTH = 2304
-STEPS_PER_BEAT = 4
 ANY_KEY = "any key"
 """Style of transposed copies, which tokens show as unknown: so that a chorale in its own key can be asked for."""
 
@@ -55,7 +55,6 @@ class Chorales:
     """The training chorales as rows of either stage, drawn anew in each epoch where anything is random."""
 
     def __init__(self, grids: list[Grid], reading: GridReading, options: argparse.Namespace) -> None:
-        self.grids = grids
         self.pieces = [read_piece(grid, reading) for grid in grids]
         self.reading, self.options = reading, options
         self._kept: dict[type, PackedRows] = {}
@@ -70,7 +69,7 @@ class Chorales:
         return self._rows(FullDetailDataset, epoch, infilling=options.infilling, voice_orders=options.voice_orders)
 
     def _rows(self, kind: type, epoch: int, **options: float) -> PackedRows:
-        if not any((*options.values(), self.options.transposed, self.options.cropped)):
+        if not any((*options.values(), self.options.transposed)):
             if kind not in self._kept:
                 self._kept[kind] = Kept(kind(self._tunes(None), **options), ROW_LENGTH)
             return self._kept[kind]
@@ -80,15 +79,11 @@ class Chorales:
         return PackedRows(dataset, ROW_LENGTH)
 
     def _tunes(self, draw: random.Random | None) -> list[list[int]]:
-        pieces = self.pieces if draw is None else [self._drawn(number, draw) for number in range(len(self.pieces))]
+        pieces = self.pieces if draw is None else [self._drawn(piece, draw) for piece in self.pieces]
         return [[TOKEN_IDS[name] for name in piece_tokens(piece, self.reading)] for piece in pieces]
 
-    def _drawn(self, number: int, draw: random.Random) -> Piece:
-        """A chorale, perhaps from a later beat on, perhaps transposed."""
-        piece, grid = self.pieces[number], self.grids[number]
-        if draw.random() < self.options.cropped:
-            beats = draw.randrange(1, len(grid) // STEPS_PER_BEAT // 2)
-            piece = read_piece(grid[beats * STEPS_PER_BEAT :], self.reading)
+    def _drawn(self, piece: Piece, draw: random.Random) -> Piece:
+        """A chorale, perhaps transposed."""
         return moved(piece, draw.randrange(-5, 7)) if draw.random() < self.options.transposed else piece
 
 
@@ -99,8 +94,8 @@ class Kept(PackedRows):
         super().__init__(pieces, row_length)
         self._made = [super(Kept, self).__getitem__(index) for index in range(len(self.rows))]
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        return self._made[index]
+    def __getitem__(self, index: int | None) -> dict[str, torch.Tensor]:
+        return super().__getitem__(index) if index is None else self._made[index]
 
 
 def moved(piece: Piece, semitones: int) -> Piece:
@@ -129,11 +124,9 @@ def sizes(text: str) -> dict[str, int]:
 
 def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str, Any]:
     """Train both stages, save the model, and measure it."""
-    reading = GridReading(options.harmonic_rhythm, options.voices)
+    reading = GridReading(options.harmonic_rhythm, options.voices, options.barring)
     chorales = Chorales(grids[TRAIN], reading, options)
-    plain = argparse.Namespace(
-        **vars(options) | {"infilling": 0.0, "voice_orders": 0.0, "transposed": 0.0, "cropped": 0.0}
-    )
+    plain = argparse.Namespace(**vars(options) | {"infilling": 0.0, "voice_orders": 0.0, "transposed": 0.0})
     held_out = Chorales(grids[VALID], reading, plain)
     common = {
         "relative_attention": options.attention,
@@ -156,9 +149,8 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     curves = {}
     for stage, model, rows in (("planner", planner, Chorales.plans), ("detail", detail, Chorales.details)):
         training = Training(
-            model, lambda epoch, rows=rows: rows(chorales, epoch), rows(held_out, 0), recipes[stage],
-            folder / f"{stage}.state",
-        )  # fmt: skip
+            model, partial(rows, chorales), rows(held_out, 0), recipes[stage], folder / f"{stage}.state"
+        )
         curves[stage] = training.run(f"{options.name}, {stage},")
     model = TwoStageModel.from_stages(planner, detail).eval()
     model.to(torch.bfloat16).save_pretrained(folder)
@@ -198,6 +190,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fourier-periods", type=json.loads, help="as JSON, by coordinate, if not the form's own")
     parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
     parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")
+    parser.add_argument("--barring", default="end", choices=("start", "end"), help="where bars are counted from")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--planner-dropout", type=float, default=0.2)
     parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average, such as 0.998")
@@ -210,7 +203,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--infilling", type=float, default=0.0, help="share of sequences with later bars in front")
     parser.add_argument("--voice-orders", type=float, default=0.0, help="share with another voice first")
     parser.add_argument("--transposed", type=float, default=0.0, help="share moved away from C, in an unknown style")
-    parser.add_argument("--cropped", type=float, default=0.0, help="share that begins at a later beat")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

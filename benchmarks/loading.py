@@ -92,15 +92,15 @@ def main() -> None:
     prepared = load_corpus(options.corpus).folder
     plan = TrainingPlan(str(prepared), Path("nowhere"), max_length=ROW_LENGTH)
     streamed = replace(plan, reading="stream", steps=1)
-    table = []
+    table: list[tuple[str, TrainingRows, int]] = []
     for stage in options.stage or STAGES:
         rows = build(stage, plan)
         table.append((f"{stage}, in memory", rows, len(rows)))
         table.append((f"{stage}, streamed", find_material(streamed).training_rows(stage, streamed), len(rows)))
     print(f"\n{'rows of':20} loaders  rows    tokens  wasted  rows/s  tokens/s s a million")
-    for name, rows, count in table:
+    for name, made, count in table:
         for loaders in options.loaders:
-            measure(name, rows, loaders, 9 * count // 10)
+            measure(name, made, loaders, 9 * count // 10)
 
 
 if __name__ == "__main__":

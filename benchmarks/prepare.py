@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -95,7 +96,7 @@ def compare_speed(source: Path, runs: int, folder: Path) -> None:
     speeds: dict[str, list[float]] = {}
     for processes in (1, 2):
         for name, work in (("prepare", prepare), ("plain", read_plainly)):
-            seconds = best(runs, lambda out, work=work, processes=processes: work(source, out, processes))
+            seconds = best(runs, partial(work, source, processes=processes))
             speeds.setdefault(name, []).append(tunes / seconds)
     for name, (one, two) in speeds.items():
         print(f"{name:8} {one:7.1f} tunes a second in one process, {two:7.1f} in two: {two / one:.2f} times")

@@ -18,12 +18,12 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from torch import nn
-from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHeadModel
+from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 from remi_two_stage.core.attention_forms import FORMS
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
@@ -67,7 +67,7 @@ def padded(pieces: FullDetailDataset, rows: int) -> Iterator[tuple[Batch, int]]:
 
 
 def tokens_per_second(
-    model: nn.Module, batches: Iterator[tuple[Batch, int]], steps: int, precision: torch.dtype
+    model: PreTrainedModel, batches: Iterator[tuple[Batch, int]], steps: int, precision: torch.dtype
 ) -> float:
     """Real tokens per second over some training steps, after one that is not counted."""
     device = next(model.parameters()).device
@@ -84,7 +84,7 @@ def tokens_per_second(
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             loss = model(**on_device, use_cache=False).loss
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
     _wait_for(device)
@@ -140,11 +140,11 @@ def main() -> None:
     torch.manual_seed(0)
     pieces = real_tunes()
     print(f"packed rows waste {PackedRows(pieces, ROW_LENGTH).waste:.2%}")
-    models: dict[str, Callable[[], nn.Module]] = {"GPT-2, padded": lambda: gpt2(options.size)}
+    models: dict[str, Callable[[], PreTrainedModel]] = {"GPT-2, padded": lambda: gpt2(options.size)}
     for form in options.forms:
         config = DetailGeneratorConfig(**DETAIL_SIZES[options.size], relative_attention=form)
         for rows in ("padded", "packed"):
-            models[f"{form}, {rows}"] = lambda config=config: DetailGeneratorModel(config)
+            models[f"{form}, {rows}"] = partial(DetailGeneratorModel, config)
     print(f"{'model':24} {'parameters':>12} {'tokens/s':>9} {'x GPT-2':>8} {'peak GB':>8}")
     reference = None
     for name, make in models.items():

@@ -26,7 +26,6 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from remi_two_stage.requests import FOUR_PARTS, Request
 from short_training import Recipe, Training, drawn
 from transformers import set_seed
 
@@ -34,8 +33,10 @@ from remi_two_stage.composer import Composer
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence, first_bar
+from remi_two_stage.core.grammar import Form
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.request import FOUR_PARTS, Request
 from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS, token_names
 from remi_two_stage.data.corpus import Tunes
 from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset, PackedRows, SingleStageDataset
@@ -114,8 +115,11 @@ def nats_per_note(stages: dict[str, Any], tunes: Iterable[list[int]]) -> float:
     nats, notes = 0.0, 0
     for ids in tunes:
         names = [token_names()[token] for token in ids]
-        forms = {"planner": ("plan", extract_chord_sequence(names)), "detail": ("detail", detail_sequence(names))}
-        forms["single"] = ("full", names)
+        forms: dict[str, tuple[Form, list[str]]] = {
+            "planner": ("plan", extract_chord_sequence(names)),
+            "detail": ("detail", detail_sequence(names)),
+            "single": ("full", names),
+        }
         for stage, model in stages.items():
             form, sequence = forms[stage]
             nats += likelihood(model, [TOKEN_IDS[name] for name in sequence], form).masked_nats

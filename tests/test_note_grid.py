@@ -27,7 +27,7 @@ from remi_two_stage.evaluation.note_grid import (
 )
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-READINGS = [GridReading(), GridReading("beat"), GridReading("beat", "SBAT")]
+READINGS = [GridReading(), GridReading("beat"), GridReading("beat", "SBAT"), GridReading(barring="end")]
 
 
 @cache
@@ -69,7 +69,7 @@ def test_a_grid_comes_back_from_its_tokens(reading: GridReading) -> None:
     piece = read_piece(grid, reading)
     assert grid_of_piece(piece) == grid
     assert grid_of_piece(decode(piece_tokens(piece, reading)).in_key(piece.key.tonic)) == grid
-    assert [bar.length for bar in piece.bars] == [96, 96, 30]
+    assert [bar.length for bar in piece.bars] == ([30, 96, 96] if reading.barring == "end" else [96, 96, 30])
 
 
 def test_equal_pitches_are_one_note_over_barlines_too() -> None:
@@ -160,6 +160,8 @@ def test_a_reading_is_kept_beside_the_model_and_checked(tmp_path: Path) -> None:
         GridReading("bar", "SATT")
     with pytest.raises(RequestError, match="hour"):
         GridReading("hour")  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="middle"):
+        GridReading(barring="middle")  # type: ignore[arg-type]
 
 
 def test_the_public_chorales_come_back_from_their_tokens(extra_corpora: Path) -> None:

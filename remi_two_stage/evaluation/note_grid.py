@@ -2,8 +2,8 @@
 
 A grid is a list of steps, a sixteenth note each; a step is the four MIDI numbers that S, A, T and B sing, -1 for
 silence. Grids know neither key, metre, phrases nor whether an equal pitch is struck again (JSB-Chorales-dataset,
-Jsb16thSeparated.json; split of Boulanger-Lewandowski et al., 2012). Read are equal steps in a row as one note, in 4/4
-from step 0, in the key that `scores/keys.py` hears, with the chords that `scores/harmony.py` hears.
+Jsb16thSeparated.json; split of Boulanger-Lewandowski et al., 2012). Read are equal steps in a row as one note, in 4/4,
+in the key that `scores/keys.py` hears, with the chords that `scores/harmony.py` hears.
 
 Everything is charged, so that the result is minus the logarithm of a probability of the grid itself and is
 comparable with models that predict cell after cell:
@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Literal
 
@@ -61,17 +62,22 @@ class GridReading:
     Attributes:
         harmonic_rhythm: One chord a bar or one a beat at most.
         voices: The order in which each bar's voices are written.
+        barring: Bars of 4/4 are counted from the `start`, or back from the `end` with what is left over as a pick-up;
+            chorales end with a whole bar far more often than they begin with one.
 
     Raises:
-        RequestError: no such rhythm or voices.
+        RequestError: no such rhythm, voices or barring.
     """
 
     harmonic_rhythm: Literal["bar", "beat"] = "bar"
     voices: str = "SATB"
+    barring: Literal["start", "end"] = "start"
 
     def __post_init__(self) -> None:
         if self.harmonic_rhythm not in ("bar", "beat"):
             raise RequestError(f"the harmonic rhythm is {self.harmonic_rhythm!r}; choose bar or beat")
+        if self.barring not in ("start", "end"):
+            raise RequestError(f"the barring is {self.barring!r}; choose start or end")
         if sorted(self.voices) != sorted(VOICES):
             raise RequestError(f"the order of voices is {self.voices!r}; write S, A, T and B once each, such as SBAT")
 
@@ -122,25 +128,29 @@ def _is_step(step: object) -> bool:
     )
 
 
-def piece_of_grid(grid: Grid) -> Piece:
-    """A grid as a piece in 4/4 from step 0, its last bar as long as the grid, in the key that is heard in it.
+def piece_of_grid(grid: Grid, barring: Literal["start", "end"] = "start") -> Piece:
+    """A grid as a piece in 4/4, barred as `GridReading` says, in the key that is heard in it.
 
     Equal pitches in a row are one note, also over barlines.
     """
-    count = -(-len(grid) // STEPS_PER_BAR)
-    notes: list[list[list[Note]]] = [[[] for _ in VOICES] for _ in range(count)]
+    whole, rest = divmod(len(grid), STEPS_PER_BAR)
+    lengths = [STEPS_PER_BAR] * whole
+    if rest:
+        lengths.insert(0 if barring == "end" else whole, rest)
+    starts = list(accumulate(lengths, initial=0))
+    notes: list[list[list[Note]]] = [[[] for _ in VOICES] for _ in lengths]
     for voice in range(len(VOICES)):
         step = 0
         for pitch, run in groupby(column[voice] for column in grid):
             length = sum(1 for _ in run)
             if pitch != SILENCE:
-                bar, place = divmod(step, STEPS_PER_BAR)
-                notes[bar][voice].append(Note(place * TICKS_PER_STEP, pitch, length * TICKS_PER_STEP))
+                bar = bisect_right(starts, step) - 1
+                onset = (step - starts[bar]) * TICKS_PER_STEP
+                notes[bar][voice].append(Note(onset, pitch, length * TICKS_PER_STEP))
             step += length
-    ends = [STEPS_PER_BAR] * (count - 1) + [len(grid) - STEPS_PER_BAR * (count - 1)]
     bars = tuple(
         Bar(Meter(4, 4), Key(), steps * TICKS_PER_STEP, tuple(map(tuple, sung)))
-        for steps, sung in zip(ends, notes, strict=True)
+        for steps, sung in zip(lengths, notes, strict=True)
     )
     key = estimate_key(bars)
     return Piece(VOICES, tuple(replace(bar, key=key) for bar in bars), style="chorale")
@@ -159,7 +169,7 @@ def grid_of_piece(piece: Piece) -> list[list[int]]:
 
 def read_piece(grid: Grid, reading: GridReading) -> Piece:
     """A grid as a piece with the chords that are heard in it."""
-    return label_chords(piece_of_grid(grid), reading.harmonic_rhythm)
+    return label_chords(piece_of_grid(grid, reading.barring), reading.harmonic_rhythm)
 
 
 def piece_tokens(piece: Piece, reading: GridReading) -> list[str]:
