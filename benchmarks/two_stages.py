@@ -4,12 +4,14 @@
 
 Both kinds share the same detail generator in size `tiny`: the two-stage one reads the plan of the whole tune before it
 writes (a planner of size `tiny` writes that plan), the single-stage one writes each bar's header and then its notes.
-Its width is chosen so that it has as many parameters as both stages together. Folk tunes and chorales (four voices) are
-measured apart. Every model learns for `--steps` steps of one row of 2,048 tokens, and is taken as it was when it was
-best on held-out tunes. A run takes about ten minutes of processor time and leaves one JSON file; the command goes on
-where it was stopped. Printed are means and standard deviations over the seeds of: nats a note (plan and notes together,
-so that neither kind gets anything for free), chords heard and chord tones on strong beats of composed pieces, and how
-far repeated bars and cadences are from real held-out music.
+Its width is chosen so that it has as many parameters as both stages together. A third kind, `wide two-stage`, has a
+detail generator of that width beside the planner, and tells what the smaller network for the notes costs. Folk tunes
+and chorales (four voices) are measured apart. Every model learns for `--steps` steps of one row of 2,048 tokens, and
+is taken as it was when it was best on held-out tunes. A run takes about ten minutes of processor time and leaves one
+JSON file; the command goes on where it was stopped. Printed are means and standard deviations over the seeds of: nats a
+note (plan and notes together, so that neither kind gets anything for free), what pitches and chords cost of it, chord
+tones on strong beats and chords heard in composed pieces, and how far repeated bars and cadences are from real
+held-out music.
 """
 
 from __future__ import annotations
@@ -45,14 +47,15 @@ from remi_two_stage.data.stages import stage_dataset
 from remi_two_stage.evaluation.adherence import adherence
 from remi_two_stage.evaluation.phrasing import cadences, repeated_bars
 from remi_two_stage.evaluation.statistics import spread
-from remi_two_stage.evaluation.token_losses import likelihood
+from remi_two_stage.evaluation.token_losses import token_losses
 from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES
 
 ROW_LENGTH = 2048
-KINDS = ("two-stage", "single-stage")
+KINDS = ("two-stage", "single-stage", "wide two-stage")
 MATERIALS = ("folk", "chorales")
 SINGLE_WIDTH = 240
-"""Width of the single-stage model whose parameters are nearest to those of both tiny stages together."""
+"""Width of the single-stage model whose parameters are nearest to those of both tiny stages together; the detail
+generator of the wide two-stage kind has it too."""
 ROUNDS = 5
 """Times that a run is measured on held-out tunes."""
 VOICES = [f"<voice={name}>" for name in FOUR_PARTS]
@@ -74,12 +77,14 @@ def models(kind: str, seed: int) -> dict[str, Any]:
     """Untrained models by the dataset that each learns from."""
     set_seed(seed)
     common = {"max_position_embeddings": ROW_LENGTH}
+    size = DETAIL_SIZES["tiny"] | common
+    if kind != "two-stage":
+        size |= {"hidden_size": SINGLE_WIDTH, "intermediate_size": 4 * SINGLE_WIDTH}
     if kind == "single-stage":
-        size = DETAIL_SIZES["tiny"] | {"hidden_size": SINGLE_WIDTH, "intermediate_size": 4 * SINGLE_WIDTH}
-        return {"single": DetailGeneratorModel(DetailGeneratorConfig(**size | common, has_plan=False))}
+        return {"single": DetailGeneratorModel(DetailGeneratorConfig(**size, has_plan=False))}
     return {
         "planner": BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES["tiny"] | common)),
-        "detail": DetailGeneratorModel(DetailGeneratorConfig(**DETAIL_SIZES["tiny"] | common)),
+        "detail": DetailGeneratorModel(DetailGeneratorConfig(**size)),
     }
 
 
@@ -105,14 +110,14 @@ def run(kind: str, material: str, seed: int, options: argparse.Namespace, state:
         "seed": seed,
         "steps": options.steps,
         "parameters": sum(model.num_parameters() for model in stages.values()),
-        "nats_per_note": nats_per_note(stages, test[:HELD_OUT]),
+        **costs(stages, test[:HELD_OUT]),
         **composed(stages, test[:COMPOSED], seed),
     }
 
 
-def nats_per_note(stages: dict[str, Any], tunes: Iterable[list[int]]) -> float:
-    """All that a tune costs, under the mask, divided by its notes."""
-    nats, notes = 0.0, 0
+def costs(stages: dict[str, Any], tunes: Iterable[list[int]]) -> dict[str, float]:
+    """All that a tune costs, under the mask, divided by its notes, and its pitches and its chords of that."""
+    sums, notes = {"nats_per_note": 0.0, "pitches": 0.0, "chords": 0.0}, 0
     for ids in tunes:
         names = [token_names()[token] for token in ids]
         forms: dict[str, tuple[Form, list[str]]] = {
@@ -122,9 +127,13 @@ def nats_per_note(stages: dict[str, Any], tunes: Iterable[list[int]]) -> float:
         }
         for stage, model in stages.items():
             form, sequence = forms[stage]
-            nats += likelihood(model, [TOKEN_IDS[name] for name in sequence], form).masked_nats
+            losses = token_losses(model, [TOKEN_IDS[name] for name in sequence], form)
+            for token, nats in zip(losses.tokens.tolist(), losses.masked_nats.tolist(), strict=True):
+                sums["nats_per_note"] += nats
+                sums["pitches"] += nats * (token in IDS["Note-On"])
+                sums["chords"] += nats * (token in IDS["Chord"])
         notes += sum(token in IDS["Note-On"] for token in ids)
-    return nats / max(1, notes)
+    return {name: nats / max(1, notes) for name, nats in sums.items()}
 
 
 def composed(stages: dict[str, Any], tunes: list[list[int]], seed: int) -> dict[str, float]:
@@ -159,7 +168,7 @@ def alone(model: DetailGeneratorModel, names: list[str], seed: int) -> Piece:
 
 def table(results: list[dict[str, Any]]) -> str:
     """A line for each kind and material: means and standard deviations over the seeds."""
-    columns = ("nats_per_note", "chord_tones", "heard", "repeated_bars", "cadences")
+    columns = ("nats_per_note", "pitches", "chords", "chord_tones", "heard", "repeated_bars", "cadences")
     lines = [f"{'':24} {'parameters':>11} {'seeds':>5} " + " ".join(f"{name:>16}" for name in columns)]
     for material in MATERIALS:
         for kind in KINDS:

@@ -121,6 +121,8 @@ def changed_xml(random: Random) -> list[str]:
     root = ElementTree.fromstring(random.choice((_MUSICXML, _OWN_MUSICXML)))
     for _ in range(random.choice((1, 1, 2, 3, 6))):
         parents = [element for element in root.iter() if len(element)]
+        if not parents:
+            break
         parent = random.choice(parents)
         index = random.randrange(len(parent))
         kind = random.choice(("drop", "repeat", "move", "text", "put in", "replace"))

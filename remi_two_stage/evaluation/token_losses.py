@@ -84,16 +84,44 @@ def allowed_mask(choices: Iterable[Choice]) -> torch.Tensor:
     """[N, V], True where a choice has the token."""
     rows = list(choices)
     edges = [(row, ids.start, ids.stop) for row, choice in enumerate(rows) for ids in choice if len(ids)]
-    index = torch.tensor(edges).reshape(-1, 3).T
+    index = torch.tensor(edges, dtype=torch.long).reshape(-1, 3).T
     change = torch.zeros(len(rows), VOCABULARY_SIZE + 1, dtype=torch.int16)
     for column, step in ((1, 1), (2, -1)):
         change.index_put_((index[0], index[column]), torch.tensor(step, dtype=torch.int16), accumulate=True)
     return change.cumsum(1, dtype=torch.int16)[:, :-1] > 0
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, slots=True)
+class TokenLosses:
+    """The counted tokens of a sequence, N of them.
+
+    Attributes:
+        tokens: Their ids, [N].
+        nats: Their open losses, [N].
+        masked_nats: Their losses under the grammar's mask, [N].
+        right: Whether each was the likeliest of those allowed, [N].
+    """
+
+    tokens: torch.Tensor
+    nats: torch.Tensor
+    masked_nats: torch.Tensor
+    right: torch.Tensor
+
+
 def likelihood(stage: StageModel, token_ids: Sequence[int], form: Form) -> Likelihood:
-    """What a whole sequence costs a stage.
+    """What a whole sequence costs a stage; arguments and errors as of `token_losses`."""
+    losses = token_losses(stage, token_ids, form)
+    return Likelihood(
+        tokens=len(losses.tokens),
+        nats=float(losses.nats.double().sum()),
+        masked_nats=float(losses.masked_nats.double().sum()),
+        right=int(losses.right.sum()),
+    )
+
+
+@torch.inference_mode()
+def token_losses(stage: StageModel, token_ids: Sequence[int], form: Form) -> TokenLosses:
+    """What each token of a sequence costs a stage.
 
     Args:
         token_ids: A sequence of the form, from `<BOS>` to `<EOS>`.
@@ -102,18 +130,16 @@ def likelihood(stage: StageModel, token_ids: Sequence[int], form: Form) -> Likel
         GrammarError: the sequence is not of the form.
     """
     choices = open_choices(token_ids, form)
-    if not choices:
-        return Likelihood()
     device = next(stage.parameters()).device
     ids = torch.tensor([token_ids], device=device)
-    places = torch.tensor([index for index, _ in choices], device=device)
+    places = torch.tensor([index for index, _ in choices], dtype=torch.long, device=device)
     logits = stage(input_ids=ids, use_cache=False, logits_to_keep=places - 1).logits[0].float()
     masked = logits.masked_fill(~allowed_mask(choice for _, choice in choices).to(device), -math.inf)
     labels = ids[0, places, None]
     chosen = logits.gather(1, labels)[:, 0]
-    return Likelihood(
-        tokens=len(choices),
-        nats=float((logits.logsumexp(1) - chosen).double().sum()),
-        masked_nats=float((masked.logsumexp(1) - chosen).double().sum()),
-        right=int((masked.argmax(1) == labels[:, 0]).sum()),
+    return TokenLosses(
+        tokens=labels[:, 0],
+        nats=logits.logsumexp(1) - chosen,
+        masked_nats=masked.logsumexp(1) - chosen,
+        right=masked.argmax(1) == labels[:, 0],
     )
