@@ -190,7 +190,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fourier-periods", type=json.loads, help="as JSON, by coordinate, if not the form's own")
     parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
     parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")
-    parser.add_argument("--barring", default="end", choices=("start", "end"), help="where bars are counted from")
+    parser.add_argument("--barring", default="start", choices=("start", "end"), help="where bars are counted from")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--planner-dropout", type=float, default=0.2)
     parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average, such as 0.998")
