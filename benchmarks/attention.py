@@ -82,18 +82,19 @@ def _ours(
     """As `RelativeAttention` computes it in training; coordinates are those of music with 20 tokens a bar."""
     slots = torch.arange(length, device=device).expand(BATCH, -1)
     config = DetailGeneratorConfig(relative_attention=form)
-    periods = config.fourier_periods or {}
-    fourier = FourierBias(HEADS, periods).to(device) if periods else None
     bars = slots // 20
     music = {"bar": bars, "time": 72 * bars + slots % 20, "token": slots}
-    context = fourier_context(periods, music, music)
+    fourier = context = None
+    if config.fourier_periods:
+        fourier = FourierBias(HEADS, config.fourier_periods).to(device)
+        context = fourier_context(config.fourier_periods, music, music)
     turns = rotation(config, music)
     spans = ((slice(None), 0, length),)
 
     def ours(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         if turns is not None:
             query, key = rotate(query, *turns), rotate(key, *turns)
-        if fourier is not None:
+        if fourier is not None and context is not None:
             query = append_features(query, fourier.query_features(context) / SCALING)
             key = append_features(key, fourier.key_features(context))
         if "table" in form:

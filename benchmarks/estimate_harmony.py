@@ -288,8 +288,9 @@ def melody_folds(pieces: Sequence[Piece]) -> list[int]:
     """A fold for each tune, such that tunes that share a melody are in one."""
     pitches = [[note.pitch for bar in piece.bars for note in bar.notes[0]] for piece in pieces]
     groups = group_melodies([bytes(128 + after - before for before, after in pairwise(line)) for line in pitches])
-    largest_first = [group for group, _ in Counter(groups.tolist()).most_common()]
-    return [largest_first.index(group) % FOLDS for group in groups.tolist()]
+    names = groups.tolist()
+    folds = {name: number % FOLDS for number, (name, _) in enumerate(Counter(names).most_common())}
+    return [folds[name] for name in names]
 
 
 def show_accuracy(splits: Mapping[str, Sequence[Piece]], chorales: Sequence[Example]) -> None:
