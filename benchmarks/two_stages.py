@@ -1,17 +1,18 @@
 """Two stages against one, at the same parameters, data, steps and seeds: does planning first pay?
 
-    python benchmarks/two_stages.py [--data music21] [--steps 400] [--seeds 0 1 2] [--output runs/two_stages]
+    python benchmarks/two_stages.py [--rows tunes] [--steps 400] [--seeds 0 1 2] [--output runs/two_stages]
 
-Both kinds share the same detail generator in size `tiny`: the two-stage one reads the plan of the whole tune before it
-writes (a planner of size `tiny` writes that plan), the single-stage one writes each bar's header and then its notes.
-Its width is chosen so that it has as many parameters as both stages together. A third kind, `wide two-stage`, has a
-detail generator of that width beside the planner, and tells what the smaller network for the notes costs. Folk tunes
-and chorales (four voices) are measured apart. Every model learns for `--steps` steps of one row of 2,048 tokens, and
-is taken as it was when it was best on held-out tunes. A run takes about ten minutes of processor time and leaves one
-JSON file; the command goes on where it was stopped. Printed are means and standard deviations over the seeds of: nats a
-note (plan and notes together, so that neither kind gets anything for free), what pitches and chords cost of it, chord
-tones on strong beats and chords heard in composed pieces, and how far repeated bars and cadences are from real
-held-out music.
+The two-stage kind is of size `tiny`: a planner with an eighth of the parameters writes the plan of the whole tune, a
+detail generator reads it before it writes the notes. The single-stage one is a detail generator that writes each bar's
+header and then its notes, as wide as it takes to have as many parameters as both stages together. A third kind, `large
+planner`, has the same parameters as well, a third of them in the planner. Folk tunes and chorales (four voices) are
+measured apart. Every model learns for `--steps` steps of one row, 2,048 tokens of the single stage and of the planner,
+and is taken as it was when it was best on held-out tunes. With `--rows tunes` the detail generator's rows are longer by
+what the plan in front adds, so that a step shows as many tunes to it as to the single stage; with `--rows tokens` they
+have 2,048 tokens as well, and fewer tunes. A run takes about ten minutes of processor time and leaves one JSON file;
+the command goes on where it was stopped. Printed are means and standard deviations over the seeds of: nats a note (plan
+and notes together, so that neither kind gets anything for free), what pitches and chords cost of it, chord tones on
+strong beats and chords heard in composed pieces, and how far repeated bars and cadences are from real held-out music.
 """
 
 from __future__ import annotations
@@ -41,7 +42,13 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.request import FOUR_PARTS, Request
 from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS, token_names
 from remi_two_stage.data.corpus import Tunes
-from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset, PackedRows, SingleStageDataset
+from remi_two_stage.data.datasets import (
+    BarChordDataset,
+    FullDetailDataset,
+    PackedRows,
+    SingleStageDataset,
+    StageDataset,
+)
 from remi_two_stage.data.preparation import load_corpus
 from remi_two_stage.data.stages import stage_dataset
 from remi_two_stage.evaluation.adherence import adherence
@@ -51,11 +58,18 @@ from remi_two_stage.evaluation.token_losses import token_losses
 from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES
 
 ROW_LENGTH = 2048
-KINDS = ("two-stage", "single-stage", "wide two-stage")
+ROWS = ("tunes", "tokens")
 MATERIALS = ("folk", "chorales")
-SINGLE_WIDTH = 240
-"""Width of the single-stage model whose parameters are nearest to those of both tiny stages together; the detail
-generator of the wide two-stage kind has it too."""
+TWO_STAGE, SINGLE_STAGE, LARGE_PLANNER = KINDS = ("two-stage", "single-stage", "large planner")
+STAGE_SIZES = {
+    TWO_STAGE: (PLANNER_SIZES["tiny"], DETAIL_SIZES["tiny"]),
+    LARGE_PLANNER: (
+        {"num_hidden_layers": 4, "hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4},
+        {"num_hidden_layers": 4, "hidden_size": 192, "intermediate_size": 768, "num_attention_heads": 6},
+    ),
+}
+"""(planner, detail generator) of the kinds that have both."""
+SINGLE_SIZE = {"num_hidden_layers": 4, "hidden_size": 240, "intermediate_size": 960, "num_attention_heads": 6}
 ROUNDS = 5
 """Times that a run is measured on held-out tunes."""
 VOICES = [f"<voice={name}>" for name in FOUR_PARTS]
@@ -68,27 +82,39 @@ def material_of(tunes: Tunes, material: str) -> list[list[int]]:
     return [ids for ids in tunes.tokens() if (four <= set(ids)) == (material == "chorales")]
 
 
-def rows(kind: type, tunes: Iterable[list[int]]) -> PackedRows:
-    """Packed rows of a stage; nothing is random."""
-    return PackedRows(stage_dataset(kind, tunes, ROW_LENGTH), ROW_LENGTH)
+def rows(kind: type[StageDataset], tunes: Iterable[list[int]], row_length: int = ROW_LENGTH) -> PackedRows:
+    """Packed rows of a stage, of tunes cut as for rows of 2,048 tokens; nothing is random."""
+    return PackedRows(stage_dataset(kind, tunes, ROW_LENGTH), row_length)
+
+
+def row_length(stage: str, tunes: list[list[int]], of: str) -> int:
+    """Tokens in a row that a stage learns from; of the detail generator's, if it is to hold as many tunes as one of the
+    single stage, more.
+    """
+    if stage != "detail" or of == "tokens":
+        return ROW_LENGTH
+    lengths = {name: sum(stage_dataset(DATASETS[name], tunes, ROW_LENGTH).lengths) for name in ("detail", "single")}
+    return round(ROW_LENGTH * lengths["detail"] / lengths["single"])
 
 
 def models(kind: str, seed: int) -> dict[str, Any]:
     """Untrained models by the dataset that each learns from."""
     set_seed(seed)
-    common = {"max_position_embeddings": ROW_LENGTH}
-    size = DETAIL_SIZES["tiny"] | common
-    if kind != "two-stage":
-        size |= {"hidden_size": SINGLE_WIDTH, "intermediate_size": 4 * SINGLE_WIDTH}
-    if kind == "single-stage":
-        return {"single": DetailGeneratorModel(DetailGeneratorConfig(**size, has_plan=False))}
+    common = {"max_position_embeddings": 2 * ROW_LENGTH}
+    if kind == SINGLE_STAGE:
+        return {"single": DetailGeneratorModel(DetailGeneratorConfig(**SINGLE_SIZE | common, has_plan=False))}
+    planner, detail = STAGE_SIZES[kind]
     return {
-        "planner": BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES["tiny"] | common)),
-        "detail": DetailGeneratorModel(DetailGeneratorConfig(**size)),
+        "planner": BarPlannerModel(BarPlannerConfig(**planner | common)),
+        "detail": DetailGeneratorModel(DetailGeneratorConfig(**detail | common)),
     }
 
 
-DATASETS = {"planner": BarChordDataset, "detail": FullDetailDataset, "single": SingleStageDataset}
+DATASETS: dict[str, type[StageDataset]] = {
+    "planner": BarChordDataset,
+    "detail": FullDetailDataset,
+    "single": SingleStageDataset,
+}
 
 
 def run(kind: str, material: str, seed: int, options: argparse.Namespace, state: Path) -> dict[str, Any]:
@@ -98,7 +124,8 @@ def run(kind: str, material: str, seed: int, options: argparse.Namespace, state:
     train, valid, test = (material_of(corpus.split(name), material) for name in ("train", "validation", "test"))
     stages = models(kind, seed)
     for name, model in stages.items():
-        learnt, held_out = rows(DATASETS[name], train), rows(DATASETS[name], valid)
+        length = row_length(name, train, options.rows)
+        learnt, held_out = rows(DATASETS[name], train, length), rows(DATASETS[name], valid)
         rounds = [drawn(learnt, options.steps // ROUNDS, ROUNDS * seed + number) for number in range(ROUNDS)]
         recipe = Recipe(ROUNDS, LEARNING_RATES["tiny"], seed=seed)
         training = Training(model, rounds.__getitem__, held_out, recipe, state / name)
@@ -109,6 +136,7 @@ def run(kind: str, material: str, seed: int, options: argparse.Namespace, state:
         "material": material,
         "seed": seed,
         "steps": options.steps,
+        "rows": options.rows,
         "parameters": sum(model.num_parameters() for model in stages.values()),
         **costs(stages, test[:HELD_OUT]),
         **composed(stages, test[:COMPOSED], seed),
@@ -192,21 +220,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/two_stages"), help="folder of the runs' results")
     parser.add_argument("--data", default="music21", help="a corpus as for remi-two-stage train")
+    parser.add_argument("--rows", choices=ROWS, default=ROWS[0], help="what a step shows equally much of to all kinds")
     parser.add_argument("--steps", type=int, default=400, help="of every model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--materials", nargs="+", choices=MATERIALS, default=list(MATERIALS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     for seed in options.seeds:
         for material in options.materials:
-            for kind in KINDS:
-                name = f"{kind}-{material}-{options.steps}-{seed}"
+            for kind in options.kinds:
+                name = f"{kind}-{material}-{options.rows}-{options.steps}-{seed}"
                 file = options.output / f"{name}.json"
                 if not file.exists():
                     result = run(kind, material, seed, options, options.output / name)
                     file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    files = sorted(options.output.glob(f"*-{options.steps}-*.json"))
+    files = sorted(options.output.glob(f"*-{options.rows}-{options.steps}-*.json"))
     print(table([json.loads(file.read_text(encoding="utf-8")) for file in files]))
 
 
