@@ -143,27 +143,13 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     shared = {"average": options.average, "seed": options.seed, "weight_decay": options.weight_decay}
     recipes = {
         "planner": Recipe(options.planner_epochs, 2e-3, patience=12, **shared),
-        "detail": Recipe(
-            options.epochs,
-            options.learning_rate,
-            options.minutes,
-            patience=options.patience,
-            teaching=options.teaching,
-            **shared,
-        ),
+        "detail": Recipe(options.epochs, options.learning_rate, options.minutes, patience=options.patience, **shared),
     }
-    taught_by = [TwoStageModel.from_pretrained(each, dtype=torch.float32).eval() for each in options.teachers]
-    teachers = {"planner": [], "detail": [teacher.detail for teacher in taught_by]}
     folder = options.output / options.name
     curves = {}
     for stage, model, rows in (("planner", planner, Chorales.plans), ("detail", detail, Chorales.details)):
         training = Training(
-            model,
-            partial(rows, chorales),
-            rows(held_out, 0),
-            recipes[stage],
-            folder / f"{stage}.state",
-            teachers[stage],
+            model, partial(rows, chorales), rows(held_out, 0), recipes[stage], folder / f"{stage}.state"
         )
         curves[stage] = training.run(f"{options.name}, {stage},")
     model = TwoStageModel.from_stages(planner, detail).eval()
@@ -217,8 +203,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--infilling", type=float, default=0.0, help="share of sequences with later bars in front")
     parser.add_argument("--voice-orders", type=float, default=0.0, help="share with another voice first")
     parser.add_argument("--transposed", type=float, default=0.0, help="share moved away from C, in an unknown style")
-    parser.add_argument("--teachers", nargs="+", default=[], help="models of earlier runs, whose mean is learnt too")
-    parser.add_argument("--teaching", type=float, default=0.5, help="share of the loss that the teachers have")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.utils.data import Subset
 
-from remi_two_stage.data.datasets import IGNORED, PackedRows, collate
+from remi_two_stage.data.datasets import PackedRows, collate
 from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.training.optimizer import WEIGHT_DECAY, MuonWithAdamW
 
@@ -38,7 +38,6 @@ class Recipe:
         average: Decay of the moving average of the weights a step; 0 for none.
         patience: Epochs without a better held-out loss after which the run ends.
         batch_rows: Rows in a step.
-        teaching: Share of the loss that the teachers' predictions have, where there are teachers.
     """
 
     epochs: int
@@ -49,7 +48,6 @@ class Recipe:
     batch_rows: int = 1
     weight_decay: float = WEIGHT_DECAY
     seed: int = 0
-    teaching: float = 0.0
 
 
 class Training:
@@ -60,20 +58,12 @@ class Training:
         rows: Epoch, from 0 -> its training rows.
         held_out: Rows that the best epoch is chosen by.
         state: File that holds the run's state between epochs.
-        teachers: Trained models whose mean prediction is learnt beside the tokens themselves (Hinton et al., 2015).
     """
 
     def __init__(
-        self,
-        model: Any,
-        rows: Callable[[int], Rows],
-        held_out: PackedRows,
-        recipe: Recipe,
-        state: Path,
-        teachers: Sequence[Any] = (),
+        self, model: Any, rows: Callable[[int], Rows], held_out: PackedRows, recipe: Recipe, state: Path
     ) -> None:
         self.model, self.rows, self.held_out, self.recipe, self.state = model, rows, held_out, recipe, state
-        self.teachers = teachers
         self.averaged = copy.deepcopy(model) if recipe.average else model
         self.optimizer = MuonWithAdamW((model, recipe.learning_rate), weight_decay=recipe.weight_decay)
         self.epoch, self.steps, self.seconds = 0, 0, 0.0
@@ -125,10 +115,7 @@ class Training:
             group["lr"] = self.recipe.learning_rate * max(share, 1e-3)
 
     def _step(self, batch: dict[str, torch.Tensor]) -> float:
-        outputs = self.model(**batch, use_cache=False)
-        loss = outputs.loss
-        if self.teachers:
-            loss = torch.lerp(loss, self._taught(outputs.logits, batch), self.recipe.teaching)
+        loss = self.model(**batch, use_cache=False).loss
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -141,13 +128,6 @@ class Training:
                 for mean, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
                     mean.lerp_(weight, 1 - decay)
         return loss.item()
-
-    def _taught(self, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Mean cross entropy with the teachers' mean prediction, over the labelled tokens."""
-        places = batch["labels"][:, 1:] != IGNORED
-        with torch.no_grad():
-            taught = [teacher(**batch, use_cache=False).logits[:, :-1][places].softmax(-1) for teacher in self.teachers]
-        return nn.functional.cross_entropy(logits[:, :-1][places], torch.stack(taught).mean(0))
 
     def _save(self) -> None:
         state = {
