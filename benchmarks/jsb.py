@@ -5,9 +5,10 @@
     python benchmarks/jsb.py --table                                   all runs so far, beside the published figures
 
 The chorales are `jsb/Jsb16thSeparated.public.json` in the folder that REMI_CORPORA names, or `--data`. A run learns
-from `train`, chooses its best epoch by `valid`, and measures `valid` and `test_public` (37 of the 77 test chorales) as
-`remi_two_stage/evaluation/note_grid.py` defines. It leaves `NAME/` with the model and `NAME.json`, one file a run, in
-the output folder; `remi-two-stage evaluate --model NAME --data FILE.json` measures the model again. One thread.
+from `train`, chooses its best epoch, and the temperature that is put into its weights, by `valid`, and measures `valid`
+and `test_public` (37 of the 77 test chorales) as `remi_two_stage/evaluation/note_grid.py` defines. It leaves `NAME/`
+with the model and `NAME.json`, one file a run, in the output folder; `remi-two-stage evaluate --model NAME --data
+FILE.json` measures the model again. One thread.
 """
 
 from __future__ import annotations
@@ -41,48 +42,62 @@ from remi_two_stage.evaluation.note_grid import (
     grid_likelihood,
     piece_tokens,
     read_grids,
-    read_piece,
+    read_pieces,
 )
 
 FILE = "jsb/Jsb16thSeparated.public.json"
 TRAIN, VALID, TEST = "train", "valid", "test_public"
-ROW_LENGTH = 2304
+ROW_LENGTH = 2816
 ANY_KEY = "any key"
 """Style of transposed copies, which tokens show as unknown: so that a chorale in its own key can be asked for."""
 
 
 class Chorales:
-    """The training chorales as rows of either stage, drawn anew in each epoch where anything is random."""
+    """Chorales as rows of either stage, drawn anew in each epoch where anything is random.
 
-    def __init__(self, grids: list[Grid], reading: GridReading, options: argparse.Namespace) -> None:
-        self.pieces = [read_piece(grid, reading) for grid in grids]
-        self.reading, self.options = reading, options
-        self._kept: dict[type, PackedRows] = {}
+    Args:
+        learnt: Else they are held out: nothing is random, and the chorales take the ways to count bars in turn.
+    """
 
-    def plans(self, epoch: int) -> PackedRows:
+    def __init__(self, grids: list[Grid], reading: GridReading, options: argparse.Namespace, learnt: bool) -> None:
+        self.barrings = [read_pieces(grid, reading) for grid in grids]
+        self.reading, self.options, self.learnt = reading, options, learnt
+        self._rows: dict[type, PackedRows] = {}
+
+    def plans(self, epoch: int = 0) -> PackedRows:
         """Rows for the planner."""
-        return self._rows(BarChordDataset, epoch)
+        if self.reading.barring == "start" or not self.learnt:
+            return self._kept(BarChordDataset)
+        return PackedRows(BarChordDataset(self._tunes(self._drawn(self._draw(epoch)))), ROW_LENGTH)
 
-    def details(self, epoch: int) -> PackedRows:
+    def details(self, epoch: int = 0) -> PackedRows:
         """Rows for the detail generator."""
         options = self.options
-        return self._rows(FullDetailDataset, epoch, infilling=options.infilling, voice_orders=options.voice_orders)
-
-    def _rows(self, kind: type, epoch: int, **options: float) -> PackedRows:
-        if not any((*options.values(), self.options.transposed)):
-            if kind not in self._kept:
-                self._kept[kind] = Kept(kind(self._tunes(None), **options), ROW_LENGTH)
-            return self._kept[kind]
-        draw = random.Random(f"{self.options.seed} {epoch}")
-        dataset = kind(self._tunes(draw), seed=self.options.seed, **options)
+        orders = {"infilling": options.infilling, "voice_orders": options.voice_orders}
+        if not self.learnt or not (any(orders.values()) or options.transposed or self.reading.barring == "any"):
+            return self._kept(FullDetailDataset)
+        draw = self._draw(epoch)
+        pieces = [self._transposed(piece, draw) for piece in self._drawn(draw)]
+        dataset = FullDetailDataset(self._tunes(pieces), seed=options.seed, **orders)
         dataset.set_epoch(epoch)
         return PackedRows(dataset, ROW_LENGTH)
 
-    def _tunes(self, draw: random.Random | None) -> list[list[int]]:
-        pieces = self.pieces if draw is None else [self._drawn(piece, draw) for piece in self.pieces]
+    def _kept(self, kind: type) -> PackedRows:
+        if kind not in self._rows:
+            pieces = [ways[number % len(ways)] for number, ways in enumerate(self.barrings)]
+            self._rows[kind] = Kept(kind(self._tunes(pieces)), ROW_LENGTH)
+        return self._rows[kind]
+
+    def _draw(self, epoch: int) -> random.Random:
+        return random.Random(f"{self.options.seed} {epoch}")
+
+    def _drawn(self, draw: random.Random) -> list[Piece]:
+        return [draw.choice(ways) for ways in self.barrings]
+
+    def _tunes(self, pieces: list[Piece]) -> list[list[int]]:
         return [[TOKEN_IDS[name] for name in piece_tokens(piece, self.reading)] for piece in pieces]
 
-    def _drawn(self, piece: Piece, draw: random.Random) -> Piece:
+    def _transposed(self, piece: Piece, draw: random.Random) -> Piece:
         """A chorale, perhaps transposed."""
         return moved(piece, draw.randrange(-5, 7)) if draw.random() < self.options.transposed else piece
 
@@ -124,10 +139,9 @@ def sizes(text: str) -> dict[str, int]:
 
 def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str, Any]:
     """Train both stages, save the model, and measure it."""
-    reading = GridReading(options.harmonic_rhythm, options.voices, options.barring)
-    chorales = Chorales(grids[TRAIN], reading, options)
-    plain = argparse.Namespace(**vars(options) | {"infilling": 0.0, "voice_orders": 0.0, "transposed": 0.0})
-    held_out = Chorales(grids[VALID], reading, plain)
+    reading = GridReading(options.harmonic_rhythm, options.voices, options.barring, options.struck)
+    chorales = Chorales(grids[TRAIN], reading, options, learnt=True)
+    held_out = Chorales(grids[VALID], reading, options, learnt=False)
     common = {
         "relative_attention": options.attention,
         "fourier_periods": options.fourier_periods,
@@ -140,7 +154,12 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     detail = DetailGeneratorModel(
         DetailGeneratorConfig(**sizes(options.detail), **common, hidden_dropout=options.dropout)
     )
-    shared = {"average": options.average, "seed": options.seed, "weight_decay": options.weight_decay}
+    shared = {
+        "average": options.average,
+        "seed": options.seed,
+        "weight_decay": options.weight_decay,
+        "calibrated": True,
+    }
     recipes = {
         "planner": Recipe(options.planner_epochs, 2e-3, patience=12, **shared),
         "detail": Recipe(options.epochs, options.learning_rate, options.minutes, patience=options.patience, **shared),
@@ -148,9 +167,7 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     folder = options.output / options.name
     curves = {}
     for stage, model, rows in (("planner", planner, Chorales.plans), ("detail", detail, Chorales.details)):
-        training = Training(
-            model, partial(rows, chorales), rows(held_out, 0), recipes[stage], folder / f"{stage}.state"
-        )
+        training = Training(model, partial(rows, chorales), rows(held_out), recipes[stage], folder / f"{stage}.state")
         curves[stage] = training.run(f"{options.name}, {stage},")
     model = TwoStageModel.from_stages(planner, detail).eval()
     model.to(torch.bfloat16).save_pretrained(folder)
@@ -190,7 +207,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fourier-periods", type=json.loads, help="as JSON, by coordinate, if not the form's own")
     parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
     parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")
-    parser.add_argument("--barring", default="start", choices=("start", "end"), help="where bars are counted from")
+    parser.add_argument("--barring", default="start", choices=("start", "any"), help="where bars are counted from")
+    parser.add_argument("--struck", default="change", choices=("change", "beat"), help="where equal pitches are struck")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--planner-dropout", type=float, default=0.2)
     parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average, such as 0.998")

@@ -11,21 +11,24 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 from torch.utils.data import Subset
 
-from remi_two_stage.data.datasets import PackedRows, collate
-from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.data.datasets import IGNORED, PackedRows, collate
 from remi_two_stage.training.optimizer import WEIGHT_DECAY, MuonWithAdamW
 
 Rows = PackedRows | Subset[Any]
 WARM_UP = 0.03
+TEMPERATURES = tuple(round(1 + step / 20, 2) for step in range(-2, 13))
+FINAL_NORM = ("model.norm.weight", "model.norm.bias")
+"""Parameters that the logits are proportional to."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Recipe:
         average: Decay of the moving average of the weights a step; 0 for none.
         patience: Epochs without a better held-out loss after which the run ends.
         batch_rows: Rows in a step.
+        calibrated: Whether held-out losses are taken at the temperature that makes them least, which the weights that
+            are returned have in them (Guo et al., 2017). Else a model that is too sure passes for a worse one.
     """
 
     epochs: int
@@ -48,6 +53,7 @@ class Recipe:
     batch_rows: int = 1
     weight_decay: float = WEIGHT_DECAY
     seed: int = 0
+    calibrated: bool = False
 
 
 class Training:
@@ -66,6 +72,7 @@ class Training:
         self.model, self.rows, self.held_out, self.recipe, self.state = model, rows, held_out, recipe, state
         self.averaged = copy.deepcopy(model) if recipe.average else model
         self.optimizer = MuonWithAdamW((model, recipe.learning_rate), weight_decay=recipe.weight_decay)
+        self._temperatures = TEMPERATURES if recipe.calibrated else (1.0,)
         self.epoch, self.steps, self.seconds = 0, 0, 0.0
         self.curve: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
@@ -76,13 +83,17 @@ class Training:
             self._load()
         while not self._is_over():
             loss = self._one_epoch()
-            held_out = mean_loss(self.averaged.eval(), self.held_out)
-            self.curve.append({"train": loss, "held_out": held_out, "minutes": self.seconds / 60})
+            temperature, held_out = best_temperature(self.averaged.eval(), self.held_out, self._temperatures)
+            self.curve.append(
+                {"train": loss, "held_out": held_out, "temperature": temperature, "minutes": self.seconds / 60}
+            )
             if held_out == min(point["held_out"] for point in self.curve):
                 self.best = copy.deepcopy(self.averaged.state_dict())
+                for parameter in FINAL_NORM:
+                    self.best[parameter] /= temperature
             self.epoch += 1
             self._save()
-            print(f"{name} epoch {self.epoch}: train {loss:.4f}, held out {held_out:.4f}", flush=True)
+            print(f"{name} epoch {self.epoch}: train {loss:.4f}, held out {held_out:.4f} at {temperature}", flush=True)
         self.model.load_state_dict(self.best)
         return self.curve
 
@@ -149,6 +160,21 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
         self.epoch, self.steps, self.seconds, self.curve = state["progress"]
+
+
+@torch.inference_mode()
+def best_temperature(model: Any, rows: PackedRows, temperatures: Sequence[float]) -> tuple[float, float]:
+    """What logits are best divided by, and the mean loss of the labelled tokens then."""
+    totals, tokens = torch.zeros(len(temperatures), dtype=torch.float64), 0
+    for index in range(len(rows)):
+        batch = collate([rows[index]])
+        labels = batch.pop("labels")[:, 1:]
+        places = labels != IGNORED
+        logits = model(**batch, use_cache=False).logits[:, :-1][places]
+        totals += torch.stack([cross_entropy(logits / each, labels[places], reduction="sum") for each in temperatures])
+        tokens += int(places.sum())
+    best = int(totals.argmin())
+    return temperatures[best], float(totals[best]) / tokens
 
 
 def drawn(rows: PackedRows, steps: int, seed: int) -> Subset[Any]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from remi_two_stage.core.errors import RequestError, ScoreFormatError
 from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence
 from remi_two_stage.core.grammar import Form, Grammar
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
 from remi_two_stage.evaluation.note_grid import (
     Grid,
@@ -23,11 +25,17 @@ from remi_two_stage.evaluation.note_grid import (
     piece_of_grid,
     piece_tokens,
     read_grids,
-    read_piece,
+    read_pieces,
 )
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-READINGS = [GridReading(), GridReading("beat"), GridReading("beat", "SBAT"), GridReading(barring="end")]
+READINGS = [
+    GridReading(),
+    GridReading("beat"),
+    GridReading("beat", "SBAT"),
+    GridReading(struck="beat"),
+    GridReading(barring="any", struck="beat"),
+]
 
 
 @cache
@@ -54,8 +62,8 @@ def model(seed: int | None) -> TwoStageModel:
     return both
 
 
-def sequences(grid: Grid, reading: GridReading) -> list[tuple[Form, list[int]]]:
-    tokens = piece_tokens(read_piece(grid, reading), reading)
+def sequences(piece: Piece, reading: GridReading) -> list[tuple[Form, list[int]]]:
+    tokens = piece_tokens(piece, reading)
     forms: list[tuple[Form, list[str]]] = [
         ("plan", extract_chord_sequence(tokens)),
         ("detail", detail_sequence(tokens)),
@@ -66,10 +74,13 @@ def sequences(grid: Grid, reading: GridReading) -> list[tuple[Form, list[int]]]:
 @pytest.mark.parametrize("reading", READINGS)
 def test_a_grid_comes_back_from_its_tokens(reading: GridReading) -> None:
     grid = old_hundredth()
-    piece = read_piece(grid, reading)
-    assert grid_of_piece(piece) == grid
-    assert grid_of_piece(decode(piece_tokens(piece, reading)).in_key(piece.key.tonic)) == grid
-    assert [bar.length for bar in piece.bars] == ([30, 96, 96] if reading.barring == "end" else [96, 96, 30])
+    pieces = read_pieces(grid, reading)
+    for piece in pieces:
+        assert grid_of_piece(piece) == grid
+        assert grid_of_piece(decode(piece_tokens(piece, reading)).in_key(piece.key.tonic)) == grid
+    lengths = [[bar.length for bar in piece.bars] for piece in pieces]
+    assert lengths == [[96, 96, 30], [24, 96, 96, 6], [48, 96, 78], [72, 96, 54]][: len(pieces)]
+    assert len(pieces) == (4 if reading.barring == "any" else 1)
 
 
 def test_equal_pitches_are_one_note_over_barlines_too() -> None:
@@ -79,16 +90,32 @@ def test_equal_pitches_are_one_note_over_barlines_too() -> None:
     ]  # fmt: skip
 
 
-def test_a_model_without_opinions_pays_the_logarithm_of_its_choices() -> None:
-    grid, reading = old_hundredth(), GridReading()
-    expected = math.log(12)
-    for form, ids in sequences(grid, reading):
+def test_equal_pitches_can_be_struck_on_each_beat() -> None:
+    grid = [[60, 55, 52, 48]] * 6 + [[62, 55, 52, 48]] * 5
+    notes = piece_of_grid(grid, "beat").note_list()
+    half = Fraction(1, 2)
+    assert [note for note in notes if note[0] == "S"] == [
+        ("S", 0, 1, 60), ("S", 1, half, 60), ("S", 1 + half, half, 62), ("S", 2, 3 * half / 2, 62),
+    ]  # fmt: skip
+    assert [note for note in notes if note[0] == "B"] == [("B", 0, 1, 48), ("B", 1, 1, 48), ("B", 2, 3 * half / 2, 48)]
+
+
+def logarithm_of_choices(piece: Piece) -> float:
+    """What a piece costs a model without opinions, the tonic included."""
+    total = math.log(12)
+    for form, ids in sequences(piece, GridReading()):
         grammar = Grammar(form)
         for index, token in enumerate(ids):
             choices = sum(len(choice) for choice in grammar.allowed)
             if form == "plan" or index > ids.index(DETAIL):
-                expected += math.log(choices)
+                total += math.log(choices)
             grammar.advance(token)
+    return total
+
+
+def test_a_model_without_opinions_pays_the_logarithm_of_its_choices() -> None:
+    grid, reading = old_hundredth(), GridReading()
+    expected = logarithm_of_choices(read_pieces(grid, reading)[0])
     result = grid_likelihood(model(None), [grid], reading)
     assert result.nats == pytest.approx(expected, rel=1e-5)
     assert result.cells == 4 * 37
@@ -97,24 +124,39 @@ def test_a_model_without_opinions_pays_the_logarithm_of_its_choices() -> None:
 
 @pytest.mark.parametrize("reading", READINGS)
 def test_the_charge_is_the_probability_of_the_tokens_one_by_one(reading: GridReading) -> None:
-    """Token by token: logits of a prefix alone, minus infinity for what the grammar forbids, a plain softmax."""
+    """Token by token: logits of a prefix alone, minus infinity for what the grammar forbids, a plain softmax. Where
+    bars may be counted in several ways, the sum of their probabilities.
+    """
     grid, both = old_hundredth(), model(3)
-    nats = math.log(12)
-    for form, ids in sequences(grid, reading):
-        stage = both.planner if form == "plan" else both.detail
-        with torch.inference_mode():
-            logits = stage(input_ids=torch.tensor([ids])).logits[0].double()
-        grammar = Grammar(form)
-        for index, token in enumerate(ids):
-            if index > (0 if form == "plan" else ids.index(DETAIL)):
-                allowed = [id for choice in grammar.allowed for id in choice]
-                probabilities = dict(zip(allowed, logits[index - 1, allowed].softmax(0).tolist(), strict=True))
-                nats -= math.log(probabilities[token])
-            grammar.advance(token)
+    logarithms = []
+    for piece in read_pieces(grid, reading):
+        logarithms.append(-math.log(12))
+        for form, ids in sequences(piece, reading):
+            stage = both.planner if form == "plan" else both.detail
+            with torch.inference_mode():
+                logits = stage(input_ids=torch.tensor([ids])).logits[0].double()
+            grammar = Grammar(form)
+            for index, token in enumerate(ids):
+                if index > (0 if form == "plan" else ids.index(DETAIL)):
+                    allowed = [id for choice in grammar.allowed for id in choice]
+                    probabilities = dict(zip(allowed, logits[index - 1, allowed].softmax(0).tolist(), strict=True))
+                    logarithms[-1] += math.log(probabilities[token])
+                grammar.advance(token)
     result = grid_likelihood(both, [grid], reading)
-    assert result.nats == pytest.approx(nats, rel=1e-5)
+    assert result.nats == pytest.approx(-torch.tensor(logarithms, dtype=torch.float64).logsumexp(0).item(), rel=1e-5)
     parts = result.to_dict()
-    assert parts["plan"] + parts["detail"] + parts["key"] == pytest.approx(parts["nats_per_cell"])
+    shares = [parts[name] for name in ("plan", "detail", "key", "other_barrings")]
+    assert sum(shares) == pytest.approx(parts["nats_per_cell"])
+    assert (parts["other_barrings"] < 0) == (reading.barring == "any")
+
+
+def test_ways_to_count_bars_that_are_the_same_tokens_count_once() -> None:
+    """Two beats are one pick-up of two beats, whether two or three are asked for."""
+    grid, reading = old_hundredth()[4:12], GridReading(barring="any")
+    pieces = read_pieces(grid, reading)
+    assert pieces[2] == pieces[3]
+    expected = -math.log(sum(math.exp(-logarithm_of_choices(piece)) for piece in pieces[:3]))
+    assert grid_likelihood(model(None), [grid], reading).nats == pytest.approx(expected, rel=1e-5)
 
 
 def test_transposed_chorales_cost_the_same_and_several_add_up() -> None:
@@ -129,7 +171,7 @@ def test_transposed_chorales_cost_the_same_and_several_add_up() -> None:
 
 def test_globals_are_charged() -> None:
     """Style, metre, mode, number of bars and voices are tokens of the plan that the planner has to guess."""
-    (_, plan), _ = sequences(old_hundredth(), GridReading())
+    (_, plan), _ = sequences(read_pieces(old_hundredth(), GridReading())[0], GridReading())
     names = {index: name for name, index in TOKEN_IDS.items()}
     assert [names[token] for token in plan[1:5]] == ["<Style=chorale>", "<time=4/4>", "<key=Cmaj>", "<Bars=3>"]
     uniform = grid_likelihood(model(None), [old_hundredth()], GridReading()).plan
@@ -162,12 +204,14 @@ def test_a_reading_is_kept_beside_the_model_and_checked(tmp_path: Path) -> None:
         GridReading("hour")  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="middle"):
         GridReading(barring="middle")  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="second"):
+        GridReading(struck="second")  # type: ignore[arg-type]
 
 
 def test_the_public_chorales_come_back_from_their_tokens(extra_corpora: Path) -> None:
     grids = read_grids(extra_corpora / "jsb" / "Jsb16thSeparated.public.json")
     assert {name: len(split) for name, split in grids.items()} == {"train": 229, "valid": 76, "test_public": 37}
-    reading = GridReading("beat", "SBAT")
+    reading = GridReading("beat", "SBAT", "any", "beat")
     for grid in grids["valid"][::8] + grids["test_public"][::8]:
-        piece = read_piece(grid, reading)
-        assert grid_of_piece(decode(piece_tokens(piece, reading)).in_key(piece.key.tonic)) == grid
+        for piece in read_pieces(grid, reading):
+            assert grid_of_piece(decode(piece_tokens(piece, reading)).in_key(piece.key.tonic)) == grid

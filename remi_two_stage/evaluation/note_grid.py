@@ -2,17 +2,17 @@
 
 A grid is a list of steps, a sixteenth note each; a step is the four MIDI numbers that S, A, T and B sing, -1 for
 silence. Grids know neither key, metre, phrases nor whether an equal pitch is struck again (JSB-Chorales-dataset,
-Jsb16thSeparated.json; split of Boulanger-Lewandowski et al., 2012). Read are equal steps in a row as one note, in 4/4,
-in the key that `scores/keys.py` hears, with the chords that `scores/harmony.py` hears.
+Jsb16thSeparated.json; split of Boulanger-Lewandowski et al., 2012). They are read in 4/4, equal steps in a row as one
+note or as one in each beat, in the key that `scores/keys.py` hears, with the chords that `scores/harmony.py` hears.
 
 Everything is charged, so that the result is minus the logarithm of a probability of the grid itself and is
 comparable with models that predict cell after cell:
 - the plan with all its globals (style, metre, mode, number of bars, voices), as the planner has it;
 - the notes given the plan;
 - ln 12 for the tonic, which is uniform over the twelve transpositions that `Piece.in_c` undoes.
-What the grammar leaves no choice about costs nothing. All of it is divided by 4 x steps. Key, chords and barring
-follow from the grid, so other tokens would say the same grid too; what these would add to its probability is
-forgone, and the figure is an upper bound.
+What the grammar leaves no choice about costs nothing. All of it is divided by 4 x steps. Other keys, chords and
+barrings would be other tokens for the same grid, and a grid's probability is the sum of theirs. Only the barrings that
+a reading names are summed over; what the others would add is forgone, and the figure is an upper bound.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ Grid = Sequence[Sequence[int]]
 VOICES = ("S", "A", "T", "B")
 SILENCE = -1
 TICKS_PER_STEP = TICKS_PER_QUARTER // 4
-STEPS_PER_BAR = 16
+STEPS_PER_BEAT = 4
+BEATS_PER_BAR = 4
 READING = "grid.json"
 """File in a model's folder that says how it reads grids, as the fields of `GridReading`."""
 PUBLISHED = (
@@ -62,24 +63,33 @@ class GridReading:
     Attributes:
         harmonic_rhythm: One chord a bar or one a beat at most.
         voices: The order in which each bar's voices are written.
-        barring: Bars of 4/4 are counted from the `start`, or back from the `end` with what is left over as a pick-up;
-            chorales end with a whole bar far more often than they begin with one.
+        barring: Bars of 4/4 are counted from the `start`, or in `any` of four ways: from it or after a pick-up of one,
+            two or three beats.
+        struck: Where a pitch that goes on is struck again: nowhere before it changes (`change`), or on each `beat`.
 
     Raises:
-        RequestError: no such rhythm, voices or barring.
+        RequestError: no such rhythm, voices, barring or way to strike.
     """
 
     harmonic_rhythm: Literal["bar", "beat"] = "bar"
     voices: str = "SATB"
-    barring: Literal["start", "end"] = "start"
+    barring: Literal["start", "any"] = "start"
+    struck: Literal["change", "beat"] = "change"
 
     def __post_init__(self) -> None:
         if self.harmonic_rhythm not in ("bar", "beat"):
             raise RequestError(f"the harmonic rhythm is {self.harmonic_rhythm!r}; choose bar or beat")
-        if self.barring not in ("start", "end"):
-            raise RequestError(f"the barring is {self.barring!r}; choose start or end")
+        if self.barring not in ("start", "any"):
+            raise RequestError(f"the barring is {self.barring!r}; choose start or any")
+        if self.struck not in ("change", "beat"):
+            raise RequestError(f"pitches are struck again on each {self.struck!r}; choose change or beat")
         if sorted(self.voices) != sorted(VOICES):
             raise RequestError(f"the order of voices is {self.voices!r}; write S, A, T and B once each, such as SBAT")
+
+    @property
+    def pickups(self) -> range:
+        """Beats that stand before the first whole bar, in each way to count the bars."""
+        return range(BEATS_PER_BAR if self.barring == "any" else 1)
 
     @classmethod
     def of(cls, folder: str | Path) -> GridReading:
@@ -128,30 +138,36 @@ def _is_step(step: object) -> bool:
     )
 
 
-def piece_of_grid(grid: Grid, barring: Literal["start", "end"] = "start") -> Piece:
-    """A grid as a piece in 4/4, barred as `GridReading` says, in the key that is heard in it.
+def piece_of_grid(grid: Grid, struck: Literal["change", "beat"] = "change", pickup: int = 0) -> Piece:
+    """A grid as a piece in 4/4, in the key that is heard in it.
 
-    Equal pitches in a row are one note, also over barlines.
+    Equal pitches in a row are one note, also over barlines, or are struck again on each beat.
+
+    Args:
+        pickup: Beats before the first whole bar, 0 to 3.
     """
-    whole, rest = divmod(len(grid), STEPS_PER_BAR)
-    lengths = [STEPS_PER_BAR] * whole
-    if rest:
-        lengths.insert(0 if barring == "end" else whole, rest)
+    bar_length = BEATS_PER_BAR * STEPS_PER_BEAT
+    first = min(pickup * STEPS_PER_BEAT, len(grid))
+    whole, last = divmod(len(grid) - first, bar_length)
+    lengths = [length for length in (first, *[bar_length] * whole, last) if length]
     starts = list(accumulate(lengths, initial=0))
+    beats = [step // STEPS_PER_BEAT if struck == "beat" else 0 for step in range(len(grid))]
     notes: list[list[list[Note]]] = [[[] for _ in VOICES] for _ in lengths]
     for voice in range(len(VOICES)):
         step = 0
-        for pitch, run in groupby(column[voice] for column in grid):
+        for (pitch, _), run in groupby((column[voice], beat) for column, beat in zip(grid, beats, strict=True)):
             length = sum(1 for _ in run)
             if pitch != SILENCE:
                 bar = bisect_right(starts, step) - 1
                 onset = (step - starts[bar]) * TICKS_PER_STEP
                 notes[bar][voice].append(Note(onset, pitch, length * TICKS_PER_STEP))
             step += length
-    bars = tuple(
-        Bar(Meter(4, 4), Key(), steps * TICKS_PER_STEP, tuple(map(tuple, sung)))
+    bars = [
+        Bar(Meter(BEATS_PER_BAR, 4), Key(), steps * TICKS_PER_STEP, tuple(map(tuple, sung)))
         for steps, sung in zip(lengths, notes, strict=True)
-    )
+    ]
+    if first:
+        bars[0] = replace(bars[0], is_pickup=True)
     key = estimate_key(bars)
     return Piece(VOICES, tuple(replace(bar, key=key) for bar in bars), style="chorale")
 
@@ -167,9 +183,10 @@ def grid_of_piece(piece: Piece) -> list[list[int]]:
     return grid
 
 
-def read_piece(grid: Grid, reading: GridReading) -> Piece:
-    """A grid as a piece with the chords that are heard in it."""
-    return label_chords(piece_of_grid(grid, reading.barring), reading.harmonic_rhythm)
+def read_pieces(grid: Grid, reading: GridReading) -> list[Piece]:
+    """A grid as a piece with the chords that are heard in it, in each way to count its bars."""
+    pieces = (piece_of_grid(grid, reading.struck, pickup) for pickup in reading.pickups)
+    return [label_chords(piece, reading.harmonic_rhythm) for piece in pieces]
 
 
 def piece_tokens(piece: Piece, reading: GridReading) -> list[str]:
@@ -190,21 +207,23 @@ class GridLikelihood(Counts):
     """What some grids cost; `+` joins them.
 
     Attributes:
-        plan: The planner's share.
-        detail: The detail generator's share.
+        plan: The planner's share, in the likeliest way to count each grid's bars.
+        detail: The detail generator's share, in that way.
+        other_barrings: Nats that the probability of the other ways takes off.
         chorales: Number of grids; each costs ln 12 for its tonic.
         cells: 4 x steps.
     """
 
     plan: Likelihood = field(default_factory=Likelihood)
     detail: Likelihood = field(default_factory=Likelihood)
+    other_barrings: float = 0.0
     chorales: int = 0
     cells: int = 0
 
     @property
     def nats(self) -> float:
         """Everything charged."""
-        return self.plan.masked_nats + self.detail.masked_nats + self.chorales * math.log(12)
+        return sum(self._shares().values())
 
     @property
     def nats_per_cell(self) -> float:
@@ -213,12 +232,19 @@ class GridLikelihood(Counts):
 
     def to_dict(self) -> dict[str, float]:
         """The figure and its parts, in nats a cell."""
-        shares = {"plan": self.plan.masked_nats, "detail": self.detail.masked_nats, "key": self.chorales * math.log(12)}
         return (
             {"nats_per_cell": self.nats_per_cell}
-            | {name: nats / self.cells for name, nats in shares.items()}
+            | {name: nats / self.cells for name, nats in self._shares().items()}
             | {"chorales": self.chorales, "cells": self.cells}
         )
+
+    def _shares(self) -> dict[str, float]:
+        return {
+            "plan": self.plan.masked_nats,
+            "detail": self.detail.masked_nats,
+            "key": self.chorales * math.log(12),
+            "other_barrings": -self.other_barrings,
+        }
 
 
 def grid_likelihood(model: TwoStageModel, grids: Iterable[Grid], reading: GridReading) -> GridLikelihood:
@@ -231,13 +257,24 @@ def grid_likelihood(model: TwoStageModel, grids: Iterable[Grid], reading: GridRe
 
 
 def _of_grid(model: TwoStageModel, grid: Grid, reading: GridReading) -> GridLikelihood:
-    tokens = piece_tokens(read_piece(grid, reading), reading)
-    plan, detail = (
-        [TOKEN_IDS[name] for name in names] for names in (extract_chord_sequence(tokens), detail_sequence(tokens))
-    )
+    # Barrings of less than a bar may come to the same tokens, which count once.
+    sequences = dict.fromkeys(tuple(piece_tokens(piece, reading)) for piece in read_pieces(grid, reading))
+    barrings = [_of_tokens(model, tokens) for tokens in sequences]
+    nats = [plan.masked_nats + detail.masked_nats for plan, detail in barrings]
+    best = min(nats)
+    plan, detail = barrings[nats.index(best)]
     return GridLikelihood(
-        likelihood(model.planner, plan, "plan"),
-        likelihood(model.detail, detail, "detail"),
+        plan,
+        detail,
+        other_barrings=math.log(sum(math.exp(best - other) for other in nats)),
         chorales=1,
         cells=len(VOICES) * len(grid),
     )
+
+
+def _of_tokens(model: TwoStageModel, tokens: Sequence[str]) -> tuple[Likelihood, Likelihood]:
+    """What both stages pay for a piece."""
+    plan, detail = (
+        [TOKEN_IDS[name] for name in names] for names in (extract_chord_sequence(tokens), detail_sequence(tokens))
+    )
+    return likelihood(model.planner, plan, "plan"), likelihood(model.detail, detail, "detail")
