@@ -8,7 +8,7 @@ The chorales are `jsb/Jsb16thSeparated.public.json` in the folder that REMI_CORP
 from `train`, chooses its best epoch, and the temperature that is put into its weights, by `valid`, and measures `valid`
 and `test_public` (37 of the 77 test chorales) as `remi_two_stage/evaluation/note_grid.py` defines. It leaves `NAME/`
 with the model and `NAME.json`, one file a run, in the output folder; `remi-two-stage evaluate --model NAME --data
-FILE.json` measures the model again. One thread.
+FILE.json` measures the model again. One thread, or as many as OMP_NUM_THREADS says.
 """
 
 from __future__ import annotations
@@ -228,7 +228,6 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Do the run if it is not there, then print the table."""
     options = arguments()
-    torch.set_num_threads(1)
     if options.name and not options.table:
         file = options.output / f"{options.name}.json"
         if not file.exists():

@@ -243,7 +243,7 @@ class GridLikelihood(Counts):
             "plan": self.plan.masked_nats,
             "detail": self.detail.masked_nats,
             "key": self.chorales * math.log(12),
-            "other_barrings": -self.other_barrings,
+            "other_barrings": 0.0 - self.other_barrings,
         }
 
 
