@@ -1,5 +1,6 @@
 """Pictures and sound: the same notes as in the other formats, in files that open."""
 
+import datetime
 import io
 import struct
 import sys
@@ -7,6 +8,7 @@ import wave
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 from xml.etree import ElementTree
 
 import numpy as np
@@ -21,6 +23,7 @@ from remi_two_stage.scores.engraving import engrave, load_into_verovio
 from remi_two_stage.scores.formats import read_score, write_score
 from remi_two_stage.scores.harmony import label_chords
 from remi_two_stage.scores.music21_bridge import from_music21
+from remi_two_stage.scores.musicxml import musicxml_bytes
 from remi_two_stage.scores.notebook import piece_html, show
 from remi_two_stage.scores.piano_roll import piano_roll
 from remi_two_stage.scores.read_abc import read_abc
@@ -174,10 +177,20 @@ def test_pictures_are_what_their_names_say(piece: Piece, tmp_path: Path) -> None
     assert (tmp_path / "piece.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_pictures_are_the_same_every_time(piece: Piece) -> None:
-    first, second = (engrave(piece) for _ in range(2))
+def test_pictures_and_musicxml_are_the_same_every_time_and_on_every_day(
+    piece: Piece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tomorrow(datetime.date):
+        @classmethod
+        def today(cls) -> Self:
+            return cls.fromordinal(super().today().toordinal() + 1)
+
+    first, xml = engrave(piece), musicxml_bytes(piece)
+    monkeypatch.setattr(datetime, "date", Tomorrow)
+    second = engrave(piece)
     assert first.svg() == second.svg()
     assert first.pdf() == second.pdf()
+    assert musicxml_bytes(piece) == xml
 
 
 def test_long_pieces_go_on_to_further_pages() -> None:

@@ -1,4 +1,6 @@
-"""`Piece` -> MusicXML, by music21 with what it would say of itself taken out."""
+"""`Piece` -> MusicXML, by music21 with what it would say of itself and of the day taken out: the same piece is the same
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,11 @@ import warnings
 from ..core.piece import Piece
 from .music21_bridge import to_music21
 
-_MUSIC21_AS_AUTHOR = re.compile(
-    rb"\s*(<movement-title>Music21 Fragment</movement-title>|<creator type=.composer.>Music21</creator>)"
+_NOT_OF_THE_PIECE = re.compile(
+    rb"\s*(<movement-title>Music21 Fragment</movement-title>|<creator type=.composer.>Music21</creator>"
+    rb"|<encoding-date>[^<]*</encoding-date>)"
 )
-"""How music21 fills in a title and a composer where there are none."""
+"""How music21 fills in a title and a composer where there are none, and the date."""
 
 
 def musicxml_bytes(piece: Piece) -> bytes:
@@ -22,4 +25,4 @@ def musicxml_bytes(piece: Piece) -> bytes:
     exporter.makeNotation = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _MUSIC21_AS_AUTHOR.sub(b"", exporter.parse())
+        return _NOT_OF_THE_PIECE.sub(b"", exporter.parse())
