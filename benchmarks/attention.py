@@ -26,7 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import torch.nn.functional as F
 
-from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.attention_blockwise_remi import blockwise_attention
+from remi_two_stage.core.attention_kinds import FORMS
 from remi_two_stage.core.attention_remi import (
     FourierBias,
     RelativePositionBias,
@@ -36,7 +37,6 @@ from remi_two_stage.core.attention_remi import (
     rotation,
     span_attention,
 )
-from remi_two_stage.core.blockwise_remi import blockwise_attention
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 
 BATCH, HEADS, WIDTH = 2, 16, 64

@@ -25,10 +25,9 @@ from transformers import set_seed
 
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
-from remi_two_stage.data.corpus import Tunes
-from remi_two_stage.data.datasets import FullDetailDataset, PackedRows
-from remi_two_stage.data.preparation import load_corpus
-from remi_two_stage.data.stages import stage_dataset
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.corpus.prepared import Tunes
+from remi_two_stage.stage_data.datasets import FullDetailDataset, PackedRows, stage_dataset
 
 FORMS: dict[str, dict[str, Any]] = {
     "table": {"relative_attention": "table"},

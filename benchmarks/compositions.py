@@ -52,8 +52,8 @@ from remi_two_stage.core.vocabulary import (
     VOICES,
     token_names,
 )
-from remi_two_stage.data.preparation import load_corpus
-from remi_two_stage.evaluation.silence import empty_bars, silent_time
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.evaluation.statistics import empty_bars, silent_time
 
 METERS = [meter for meter in FAMILIES["time"] if meter != FREE_METER]
 KEYS = [str(key) for key in FAMILIES["key"]]

@@ -33,11 +33,11 @@ from transformers.utils import logging
 
 from remi_two_stage import Composer, DetailGeneratorConfig, DetailGeneratorModel, encode
 from remi_two_stage.core.decoding_remi import Start, decode_rows, read_prompt
-from remi_two_stage.core.drawing import Drawing
-from remi_two_stage.core.forms import detail_sequence
+from remi_two_stage.core.decoding_weights_remi import StageWeights
 from remi_two_stage.core.request import Request
+from remi_two_stage.core.sampling import Sampling
+from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
-from remi_two_stage.core.weights_remi import StageWeights
 from remi_two_stage.training.arguments import DETAIL_SIZES, PLANNER_SIZES
 
 SIZES = {
@@ -49,7 +49,7 @@ STEPS = 12
 
 
 @dataclass(frozen=True)
-class Following(Drawing):
+class Following(Sampling):
     """Chooses as always and then takes the given tokens.
 
     Attributes:
@@ -88,9 +88,9 @@ def ours(weights: StageWeights, music: Sequence[Sequence[int]], tokens: int) -> 
     prompts = [ids[: ids.index(DETAIL) + 1] for ids in music]
     starts = [Start(prompt, read_prompt("detail", prompt)) for prompt in prompts]
     told = [iter([*indices(ids, len(prompt))]) for ids, prompt in zip(music, prompts, strict=True)]
-    drawing = Following(top_p=1.0, indices=iter(told))
+    sampling = Following(top_p=1.0, indices=iter(told))
     begin = time.process_time()
-    rows = decode_rows(weights, starts, drawing, longest=tokens)
+    rows = decode_rows(weights, starts, sampling, longest=tokens)
     seconds = time.process_time() - begin
     return sum(len(row.ids) - row.given for row in rows) / seconds, sum(row.choices for row in rows) / seconds
 

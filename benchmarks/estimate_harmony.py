@@ -1,4 +1,5 @@
-"""Estimate the parameters of chord inference, write them to `scores/harmony_table.py`, and print how often it is right.
+"""Estimate the parameters of chord inference, write them to `analysis/chord_parameters.py`, print how often it is
+right.
 
     REMI_CORPORA=path/to/corpora python benchmarks/estimate_harmony.py [--write]
 
@@ -31,12 +32,12 @@ import torch
 from harmony import MUSIC21_QUALITIES, accuracy, inferred, share_found, written_triad
 from torch import Tensor
 
+from remi_two_stage.analysis import chord_inference as inference
+from remi_two_stage.analysis.chord_inference import ChordModel, Segment, Triad
 from remi_two_stage.core.piece import TICKS_PER_QUARTER, Piece
-from remi_two_stage.data.splits import group_melodies
-from remi_two_stage.scores import harmony_inference as inference
-from remi_two_stage.scores.harmony_inference import ChordModel, Segment, Triad
+from remi_two_stage.corpus.splits import group_melodies
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21
-from remi_two_stage.scores.read_abc import read_abc
 
 MODES = ("maj", "min")
 STRENGTH_OF_PRIOR = 1.0

@@ -24,11 +24,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from remi_two_stage.analysis.chord_inference import MELODY_TRIADS, Triad, infer_chords
 from remi_two_stage.core.chords import QUALITIES, split_label
 from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Piece
-from remi_two_stage.scores.harmony_inference import MELODY_TRIADS, Triad, infer_chords
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_names import MODE_NAMES
-from remi_two_stage.scores.read_abc import read_abc
 
 TRIAD_OF = {
     "7": "maj", "maj7": "maj", "6": "maj", "min7": "min", "min6": "min", "minmaj7": "min",

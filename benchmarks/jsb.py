@@ -1,14 +1,14 @@
 """The JSB chorales: trains both stages on the training split alone, and reports nats per note cell, everything charged.
 
-    python benchmarks/jsb.py --name first                              a run; the same command goes on where it stopped
-    python benchmarks/jsb.py --name wide --detail 6x256 --dropout 0.2 --average 0.998 --minutes 120
-    python benchmarks/jsb.py --table                                   all runs so far, beside the published figures
+    python benchmarks/jsb.py train first                     a run; the same command goes on where it stopped
+    python benchmarks/jsb.py train wide --detail 6x256 --dropout 0.2 --average 0.998 --minutes 120
+    python benchmarks/jsb.py evaluate benchmarks/jsb         measure a model on every split but the one for training
+    python benchmarks/jsb.py table                           all runs so far, beside the published figures
 
 The chorales are `jsb/Jsb16thSeparated.public.json` in the folder that REMI_CORPORA names, or `--data`. A run learns
 from `train`, chooses its best epoch, and the temperature that is put into its weights, by `valid`, and measures `valid`
-and `test_public` (37 of the 77 test chorales) as `remi_two_stage/evaluation/note_grid.py` defines. It leaves `NAME/`
-with the model and `NAME.json`, one file a run, in the output folder; `remi-two-stage evaluate --model NAME --data
-FILE.json` measures the model again. One thread, or as many as OMP_NUM_THREADS says.
+and `test_public` (37 of the 77 test chorales) as `jsb_grids.py` defines. It leaves `NAME/` with the model and
+`NAME.json`, one file a run, in the output folder. One thread, or as many as OMP_NUM_THREADS says.
 """
 
 from __future__ import annotations
@@ -25,17 +25,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from short_training import Recipe, Training
-from transformers import set_seed
-
-from remi_two_stage.core.attention_forms import DEFAULT_FORM, FORMS
-from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
-from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
-from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.vocabulary import TOKEN_IDS
-from remi_two_stage.data.crop import moved_chords
-from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset, PackedRows
-from remi_two_stage.evaluation.note_grid import (
+from jsb_grids import (
     PUBLISHED,
     Grid,
     GridReading,
@@ -44,6 +34,18 @@ from remi_two_stage.evaluation.note_grid import (
     read_grids,
     read_pieces,
 )
+from short_training import Recipe, Training
+from transformers import set_seed
+
+from remi_two_stage.composing.checkpoint import load_model
+from remi_two_stage.core.attention_kinds import DEFAULT_FORM, FORMS
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
+from remi_two_stage.core.errors import CorpusError
+from remi_two_stage.core.excerpt import moved_chords
+from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.stage_data.datasets import BarChordDataset, FullDetailDataset, PackedRows
 
 FILE = "jsb/Jsb16thSeparated.public.json"
 TRAIN, VALID, TEST = "train", "valid", "test_public"
@@ -175,11 +177,25 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     # What is measured is what was saved.
     model = TwoStageModel.from_pretrained(folder, dtype=torch.float32).eval()
     return {
-        "options": {name: value for name, value in vars(options).items() if name not in ("output", "data", "table")},
+        "options": {name: value for name, value in vars(options).items() if name not in ("output", "data", "command")},
         "parameters": model.num_parameters(),
         "results": {split: grid_likelihood(model, grids[split], reading).to_dict() for split in (VALID, TEST)},
         "curves": curves,
     }
+
+
+def evaluate(folder: Path, data: Path, split: str | None = None) -> dict[str, dict[str, float]]:
+    """Measure the model in a folder on a split of a file of grids, or on every split but the one for training.
+
+    Raises:
+        CorpusError: there is no such split.
+    """
+    grids, reading = read_grids(data), GridReading.of(folder)
+    splits = [name for name in grids if name == split or (split is None and name != TRAIN)]
+    if not splits:
+        raise CorpusError(f"{str(data)!r} has no split {split!r}; it has {', '.join(grids)}")
+    model = load_model(folder).eval()
+    return {name: grid_likelihood(model, grids[name], reading).to_dict() for name in splits}
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -197,10 +213,22 @@ def table(results: list[dict[str, Any]]) -> str:
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", help="name of the run")
-    parser.add_argument("--table", action="store_true", help="only print the runs so far")
-    parser.add_argument("--output", type=Path, default=Path("runs/jsb"), help="folder of the runs")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("REMI_CORPORA", "."), FILE))
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--output", type=Path, default=Path("runs/jsb"), help="folder of the runs")
+    shared.add_argument("--data", type=Path, default=Path(os.environ.get("REMI_CORPORA", "."), FILE))
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("table", parents=[shared], help="print the runs so far")
+    measuring = commands.add_parser("evaluate", parents=[shared], help="measure a model")
+    measuring.add_argument("model", type=Path, help="its folder")
+    measuring.add_argument("--split", help="such as test_public, if not every one but train")
+    training = commands.add_parser("train", parents=[shared], help="do a run, or go on with it")
+    training.add_argument("name", help="name of the run")
+    _add_recipe(training)
+    return parser.parse_args()
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    """The options of a run."""
     parser.add_argument("--detail", default="6x192", help="layers x width of the detail generator")
     parser.add_argument("--planner", default="3x128", help="layers x width of the planner")
     parser.add_argument("--attention", default=DEFAULT_FORM, choices=FORMS, help="form of relative attention")
@@ -222,13 +250,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--voice-orders", type=float, default=0.0, help="share with another voice first")
     parser.add_argument("--transposed", type=float, default=0.0, help="share moved away from C, in an unknown style")
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
 
 
 def main() -> None:
-    """Do the run if it is not there, then print the table."""
+    """Do what the command line says."""
     options = arguments()
-    if options.name and not options.table:
+    if options.command == "evaluate":
+        print(json.dumps(evaluate(options.model, options.data, options.split), indent=2))
+        return
+    if options.command == "train":
         file = options.output / f"{options.name}.json"
         if not file.exists():
             result = train(options, read_grids(options.data))

@@ -21,7 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from remi_two_stage import Piece, read_abc, read_score
-from remi_two_stage.scores.keys import estimate_key
+from remi_two_stage.analysis.key_estimation import estimate_key
 
 CHORALES = 80
 

@@ -26,10 +26,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from remi_two_stage.core.vocabulary import PAD
-from remi_two_stage.data.datasets import PackedRows, collate, pack
-from remi_two_stage.data.preparation import load_corpus
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.stage_data.datasets import PackedRows, collate, pack
 from remi_two_stage.training.arguments import STAGES, TrainingPlan
-from remi_two_stage.training.material import TrainingRows, find_material
+from remi_two_stage.training.training_data import TrainingRows, find_material
 
 BATCH, ROW_LENGTH = 8, 2048
 

@@ -21,13 +21,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from remi_two_stage.data.files import CorpusFile, FoundFiles, find_files
+from remi_two_stage.corpus.files import CorpusFile, FoundFiles, find_files
 
 PREPARE = """
 import resource, sys
 from pathlib import Path
-from remi_two_stage.data.preparation import prepare_corpus
-from remi_two_stage.data.arguments import Preparation
+from remi_two_stage.corpus.preparation import prepare_corpus
+from remi_two_stage.corpus.arguments import Preparation
 source, output, processes = sys.argv[1:]
 corpus = prepare_corpus(Preparation(source, Path(output), int(processes)), progress=False)
 peaks = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -36,8 +36,8 @@ print(corpus.summary.tunes, *peaks)
 PLAIN = """
 import sys
 from pathlib import Path
-from remi_two_stage.data.files import find_files
-from remi_two_stage.data.shards import plan_shards, prepare_shard
+from remi_two_stage.corpus.files import find_files
+from remi_two_stage.corpus.shards import plan_shards, prepare_shard
 source, output, share, shares = sys.argv[1:]
 shards, _ = plan_shards(find_files(source).files, Path(output))
 for shard in shards[int(share)::int(shares)]:

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Subset
 
-from remi_two_stage.data.datasets import IGNORED, PackedRows, collate
+from remi_two_stage.stage_data.datasets import IGNORED, PackedRows, collate
 from remi_two_stage.training.optimizer import WEIGHT_DECAY, MuonWithAdamW
 
 Rows = PackedRows | Subset[Any]

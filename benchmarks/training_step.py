@@ -25,13 +25,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
-from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.attention_kinds import FORMS
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
 from remi_two_stage.core.vocabulary import BOS, EOS, PAD
-from remi_two_stage.data.datasets import FullDetailDataset, PackedRows, collate
-from remi_two_stage.data.preparation import load_corpus
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.stage_data.datasets import FullDetailDataset, PackedRows, collate
 from remi_two_stage.training.arguments import DETAIL_SIZES
 
 TUNES, ROW_LENGTH = 400, 2048

@@ -32,29 +32,29 @@ import torch
 from short_training import Recipe, Training, drawn
 from transformers import set_seed
 
-from remi_two_stage.composer import Composer
+from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
-from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence, first_bar
 from remi_two_stage.core.grammar import Form
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.request import FOUR_PARTS, Request
+from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, first_bar
 from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS, token_names
-from remi_two_stage.data.corpus import Tunes
-from remi_two_stage.data.datasets import (
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.corpus.prepared import Tunes
+from remi_two_stage.evaluation.adherence import adherence
+from remi_two_stage.evaluation.phrasing import cadences, repeated_bars
+from remi_two_stage.evaluation.statistics import spread
+from remi_two_stage.evaluation.token_losses import token_losses
+from remi_two_stage.stage_data.datasets import (
     BarChordDataset,
     FullDetailDataset,
     PackedRows,
     SingleStageDataset,
     StageDataset,
+    stage_dataset,
 )
-from remi_two_stage.data.preparation import load_corpus
-from remi_two_stage.data.stages import stage_dataset
-from remi_two_stage.evaluation.adherence import adherence
-from remi_two_stage.evaluation.phrasing import cadences, repeated_bars
-from remi_two_stage.evaluation.statistics import spread
-from remi_two_stage.evaluation.token_losses import token_losses
 from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES
 
 ROW_LENGTH = 2048

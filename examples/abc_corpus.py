@@ -19,7 +19,7 @@ from typing import Any
 import datasets
 
 from remi_two_stage import AbcCorpus
-from remi_two_stage.hub import push_tunes
+from remi_two_stage.hub.push import push_tunes
 
 
 class Tunes(AbcCorpus):

@@ -15,10 +15,10 @@ from typing import Any
 
 import ray
 
-from remi_two_stage.data.arguments import Preparation
-from remi_two_stage.data.files import find_files
-from remi_two_stage.data.preparation import SHARDS, prepare_corpus
-from remi_two_stage.data.shards import Shard, plan_shards, prepare_shard
+from remi_two_stage.corpus.arguments import Preparation
+from remi_two_stage.corpus.files import find_files
+from remi_two_stage.corpus.preparation import SHARDS, prepare_corpus
+from remi_two_stage.corpus.shards import Shard, plan_shards, prepare_shard
 
 
 def prepare_row(row: dict[str, Any]) -> dict[str, int]:

@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from remi_two_stage import Bar, Key, Meter, Note, Piece, write_score
-from remi_two_stage.scores.sound import INSTRUMENTS, INSTRUMENTS_FOLDER, Instrument
+from remi_two_stage.rendering.sound import INSTRUMENTS, INSTRUMENTS_FOLDER, Instrument
 
 PROGRAMS = {"piano": 0, "guitar": 24}  # General MIDI
 SAMPLE_RATE = 32_000

@@ -1,16 +1,20 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
-    core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; no music21
-    scores/         files and music21 scores <-> Piece; pictures and sound; the chords heard in a piece
-    composer.py     Composer: plan, realize, compose, extend, rewrite, harmonize
-    prompts.py      what the stages go on from
-    data/           corpora, their splits, the datasets of both stages
-    training/       the trainer of both stages
-    evaluation/     held-out likelihood, adherence, musical statistics, copying
-    hub.py          what a repository on the Hub holds, and pushing it; card.py: its card
+    core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; travels to the Hub
+    scores/         files <-> Piece, one format a prefix
+    analysis/       what is heard in a Piece: chords, key, phrases
+    rendering/      Piece -> something to see or hear: engraved score, piano roll, sound, text
+    score_files.py  read_score, write_score: any file, by its ending
+    corpus/         files -> tunes -> Parquet, with splits by melody
+    hub/            models and tunes on the Hub, and their cards
+    composing/      what a user asks for: Composer and the door to weights
+    stage_data/     tunes -> what a stage learns
+    training/       the training of both stages
+    evaluation/     held-out likelihood, adherence, musical statistics, memorization
     cli/            the command `remi-two-stage`
     demo/           the page: an editable chord plan, the score and the sound
     pretrained/     the checkpoint that ships with the package
+    version.py      the version, which setup.cfg reads
 
 Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with
 transformers' Auto classes then.
@@ -19,10 +23,13 @@ transformers' Auto classes then.
 from importlib import import_module
 from typing import Any
 
+from .core.piece import Piece as _Piece
+from .version import __version__ as __version__
+
 _MODULES = {
-    "composer": ("Composer",),
+    "composing.composer": ("Composer",),
     "core.codec": ("decode", "encode"),
-    "core.forms": ("extract_chord_sequence",),
+    "core.sequences": ("extract_chord_sequence",),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
         "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "HubError",
@@ -33,26 +40,26 @@ _MODULES = {
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
     "core.pipeline_remi": ("MusicGenerationPipeline",),
     "core.plan": ("Plan",),
-    "core.request": ("Request", "Sampling"),
+    "core.request": ("Request",),
+    "core.sampling": ("Sampling",),
     "core.tokenization_remi": ("REMIABCTokenizer",),
-    "core.write_abc": ("write_abc",),
-    "data.abc_corpus": ("AbcCorpus", "register"),
-    "data.datasets": ("BarChordDataset", "FullDetailDataset"),
-    "scores.formats": ("read_score", "write_score"),
-    "scores.harmony": ("label_chords",),
+    "core.abc_writer": ("write_abc",),
+    "corpus.abc_corpus": ("AbcCorpus", "register"),
+    "stage_data.datasets": ("BarChordDataset", "FullDetailDataset"),
+    "score_files": ("read_score", "write_score"),
+    "analysis.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),
-    "scores.engraving": ("engrave",),
-    "scores.notebook": ("show",),
-    "scores.piano_roll": ("piano_roll",),
-    "scores.read_abc": ("read_abc",),
-    "scores.sound": ("wav_bytes",),
+    "rendering.engraving": ("engrave",),
+    "rendering.notebook": ("show",),
+    "rendering.piano_roll": ("piano_roll",),
+    "scores.abc_reader": ("read_abc",),
+    "rendering.sound": ("wav_bytes",),
     "training.arguments": ("TrainingPlan",),
     "training.trainer": ("TwoStageTrainer",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = sorted(_HOMES)
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
@@ -64,6 +71,15 @@ def __getattr__(name: str) -> Any:
         import_module(".core.modeling_remi", __name__).register_auto_classes()
         import_module(".core.tokenization_remi", __name__).register_auto_classes()
     return getattr(module, name)
+
+
+def _notebook_html(piece: _Piece) -> str | None:
+    """Score and player for a notebook; None without the extra `render`."""
+    html: str | None = import_module(".rendering.notebook", __name__).notebook_html(piece)
+    return html
+
+
+_Piece.notebook_view = _notebook_html
 
 
 def __dir__() -> list[str]:

@@ -30,17 +30,17 @@ from test_abc_fuzz import FRAGMENTS
 from test_abc_fuzz import HEADER as ABC_HEADER
 from tunes import kesh_jig
 
+from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, encode, encode_with_losses
 from remi_two_stage.core.errors import RemiError
-from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.piece import Key, Meter, Piece
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.vocabulary import token_names
-from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.scores.formats import musicxml_bytes, read_score
-from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.score_files import musicxml_bytes, read_score
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi import midi_bytes, parse_midi
-from remi_two_stage.scores.read_abc import read_abc
 
 MOST_SECONDS = 2.0
 MOST_MEGABYTES = 500

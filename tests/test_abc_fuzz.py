@@ -10,9 +10,9 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import RemiError
-from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 EXAMPLES = int(os.environ.get("REMI_FUZZ_EXAMPLES", "60"))
 on_examples = settings(max_examples=EXAMPLES, deadline=None, derandomize="REMI_FUZZ_EXAMPLES" not in os.environ)

@@ -16,7 +16,7 @@ import pytest
 
 from remi_two_stage.core.errors import RemiError
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 HEADER = "X:1\nT:Bad\nM:4/4\nL:1/4\nK:C\n"
 TUNE = HEADER + "CDEF|GABc|\n\n"

@@ -7,8 +7,8 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.piece import Chord
 from remi_two_stage.evaluation.adherence import adherence
-from remi_two_stage.evaluation.silence import empty_bars, silent_time
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.evaluation.statistics import empty_bars, silent_time
+from remi_two_stage.scores.abc_reader import read_abc
 
 
 def test_chord_tones_are_counted_on_strong_beats_alone() -> None:

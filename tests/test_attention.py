@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from remi_two_stage.core.blockwise_remi import FORWARD_ROWS, blockwise_attention
+from remi_two_stage.core.attention_blockwise_remi import FORWARD_ROWS, blockwise_attention
 
 HEADS, WIDTH, MAX_DISTANCE = 3, 8, 150
 SCALING = WIDTH**-0.5

@@ -17,8 +17,8 @@ from remi_two_stage.cli import application, main
 from remi_two_stage.cli.flags import Command
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.scores.formats import read_score
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 Feed = Callable[[bytes], None]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import decode, encode, encode_with_losses
 from remi_two_stage.core.errors import EncodingError, GrammarError
-from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence
 from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence
+from remi_two_stage.scores.abc_reader import read_abc
 
 ODD_METERS = """X:1
 T:Seven, then five

@@ -10,15 +10,16 @@ import torch
 from tiny_models import TINY
 from transformers import GenerationConfig
 
-from remi_two_stage.composer import Composer
+from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
-from remi_two_stage.core.forms import extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.core.request import Request, Sampling
+from remi_two_stage.core.request import Request
+from remi_two_stage.core.sampling import Sampling
+from remi_two_stage.core.sequences import extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
 
 

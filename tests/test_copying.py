@@ -10,8 +10,8 @@ from remi_two_stage.core.codec import encode
 from remi_two_stage.core.errors import CorpusError
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import TOKEN_IDS
-from remi_two_stage.data.preparation import load_corpus
-from remi_two_stage.evaluation.copying import (
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.evaluation.memorization import (
     CopyIndex,
     CopyingCheck,
     SharedRun,
@@ -19,7 +19,7 @@ from remi_two_stage.evaluation.copying import (
     training_corpus,
     voice_lines,
 )
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 FROM_THE_JIG = "X:1\nL:1/8\nM:6/8\nK:{key}\n{notes}|\n"
 

@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import CorpusError, RequestError
+from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.grammar import Grammar, check_grammar, form_of
 from remi_two_stage.core.piece import Chord, Key, Piece
 from remi_two_stage.core.vocabulary import CONTEXT, DETAIL, EOS, IDS, TOKEN_IDS, TOKENS, token_names
-from remi_two_stage.data.crop import crop, crop_to_length
-from remi_two_stage.data.datasets import (
+from remi_two_stage.corpus.tunes import CorpusTune
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.stage_data.cutting import crop_to_length
+from remi_two_stage.stage_data.datasets import (
     IGNORED,
     BarChordDataset,
     FullDetailDataset,
@@ -23,10 +28,6 @@ from remi_two_stage.data.datasets import (
     collate,
     pack,
 )
-from remi_two_stage.data.tunes import CorpusTune
-from remi_two_stage.scores.formats import read_score
-from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.read_abc import read_abc
 
 REELS = 40
 

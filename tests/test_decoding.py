@@ -11,25 +11,25 @@ from torch import nn
 from torch.nn.functional import log_softmax
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from remi_two_stage.composer import Composer
+from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core import decoding_remi
-from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.attention_kinds import FORMS
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbone
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
-from remi_two_stage.core.drawing import Drawing
+from remi_two_stage.core.decoding_weights_remi import StageWeights
 from remi_two_stage.core.errors import RequestError
-from remi_two_stage.core.forms import detail_sequence
-from remi_two_stage.core.incremental_remi import Block, IncrementalBackbone
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.prompt_lookup import PromptLookup
+from remi_two_stage.core.sampling import Sampling
+from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, TOKEN_IDS, VOICE_RANGES, token_names
-from remi_two_stage.core.weights_remi import StageWeights
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-GREEDY = Drawing(greedy=True)
+GREEDY = Sampling(greedy=True)
 
 
 def prompt(plan: Plan) -> list[int]:
@@ -109,7 +109,7 @@ def read_again(stage: DetailGeneratorModel, start: Start, row: Written) -> tuple
 
 
 def test_likelihoods_and_choices_are_those_of_the_model_within_the_grammar(stage: DetailGeneratorModel) -> None:
-    for start, row in zip(starts(), decode_rows(stage, starts((1, 2, 3)), Drawing(0.8, top_k=9)), strict=True):
+    for start, row in zip(starts(), decode_rows(stage, starts((1, 2, 3)), Sampling(0.8, top_k=9)), strict=True):
         log_likelihood, choices = read_again(stage, start, row)
         assert row.choices == choices
         assert row.log_likelihood == pytest.approx(log_likelihood, rel=1e-5)
@@ -117,12 +117,12 @@ def test_likelihoods_and_choices_are_those_of_the_model_within_the_grammar(stage
 
 
 def test_a_row_is_the_same_alone_and_in_any_company(stage: DetailGeneratorModel) -> None:
-    drawing = Drawing(top_p=0.9)
-    together = decode_rows(stage, starts((4, 5, 6)), drawing)
-    alone = [decode_rows(stage, [start], drawing)[0] for start in starts((4, 5, 6))]
+    sampling = Sampling(top_p=0.9)
+    together = decode_rows(stage, starts((4, 5, 6)), sampling)
+    alone = [decode_rows(stage, [start], sampling)[0] for start in starts((4, 5, 6))]
     assert [row.ids for row in together] == [row.ids for row in alone]
-    assert [row.ids for row in decode_rows(stage, starts((4, 5, 7)), drawing)][:2] == [row.ids for row in alone[:2]]
-    assert [row.ids for row in decode_rows(stage, starts((7, 7, 7)), drawing)] != [row.ids for row in alone]
+    assert [row.ids for row in decode_rows(stage, starts((4, 5, 7)), sampling)][:2] == [row.ids for row in alone[:2]]
+    assert [row.ids for row in decode_rows(stage, starts((7, 7, 7)), sampling)] != [row.ids for row in alone]
 
 
 def test_guesses_save_steps_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_generate_draws_as_a_request_with_the_same_seed_does(table: DetailGenera
     generated = table.generate(padded(PROMPTS[:1]), do_sample=True, top_k=0, num_return_sequences=2)
     seeds = row_seeds(2, 11)
     rows = [Start(PROMPTS[0], read_prompt("detail", PROMPTS[0]), seed) for seed in seeds]
-    written = [row.ids for row in decode_rows(table, rows, Drawing(1.0, top_p=1.0))]
+    written = [row.ids for row in decode_rows(table, rows, Sampling(1.0, top_p=1.0))]
     assert [[token for token in row if token != PAD] for row in generated.tolist()] == written
     assert row_seeds(5, 11)[:2] == seeds
 
@@ -234,7 +234,7 @@ def test_an_error_while_reporting_stops_the_music(table: DetailGeneratorModel) -
 
 
 def test_notes_stay_in_the_ranges_of_their_voices_at_the_pitch_that_sounds(table: DetailGeneratorModel) -> None:
-    for row, shift in zip(decode_rows(table, starts((1, 2, 3)), Drawing(5.0, top_p=1.0)), SHIFTS, strict=True):
+    for row, shift in zip(decode_rows(table, starts((1, 2, 3)), Sampling(5.0, top_p=1.0)), SHIFTS, strict=True):
         piece = decode([token_names()[token] for token in row.ids])
         notes = piece.note_list()
         assert notes
@@ -299,22 +299,22 @@ def test_a_model_that_is_more_than_its_weights_goes_through_transformers(table: 
     hook.remove()
 
 
-# Drawing
+# Sampling
 
 
 SCORES = [2.0, 0.5, 1.0, -1.0, 0.0, 1.5]
 
 
 @pytest.mark.parametrize(
-    "drawing", [Drawing(top_p=1.0), Drawing(0.5, 3, 1.0), Drawing(2.0, 0, 0.7), Drawing(1.0, 4, 0.8)]
+    "sampling", [Sampling(top_p=1.0), Sampling(0.5, 3, 1.0), Sampling(2.0, 0, 0.7), Sampling(1.0, 4, 0.8)]
 )
-def test_tokens_are_drawn_as_transformers_would(drawing: Drawing) -> None:
+def test_tokens_are_drawn_as_transformers_would(sampling: Sampling) -> None:
     scores = torch.tensor([SCORES], dtype=torch.float64)
-    scores = TemperatureLogitsWarper(drawing.temperature)(None, scores)
-    scores = TopKLogitsWarper(drawing.top_k)(None, scores) if drawing.top_k else scores
-    scores = TopPLogitsWarper(drawing.top_p)(None, scores) if drawing.top_p < 1 else scores
+    scores = TemperatureLogitsWarper(sampling.temperature)(None, scores)
+    scores = TopKLogitsWarper(sampling.top_k)(None, scores) if sampling.top_k else scores
+    scores = TopPLogitsWarper(sampling.top_p)(None, scores) if sampling.top_p < 1 else scores
     random, draws = Random(5), 20_000
-    counts = Counter(drawing.choose(SCORES, random)[0] for _ in range(draws))
+    counts = Counter(sampling.choose(SCORES, random)[0] for _ in range(draws))
     for index, probability in enumerate(scores.softmax(-1)[0].tolist()):
         assert (counts[index] == 0) == (probability == 0)
         assert counts[index] / draws == pytest.approx(probability, abs=0.015)
@@ -323,18 +323,18 @@ def test_tokens_are_drawn_as_transformers_would(drawing: Drawing) -> None:
 def test_a_choice_says_its_probability_before_any_cut() -> None:
     expected = log_softmax(torch.tensor(SCORES, dtype=torch.float64), 0).tolist()
     assert GREEDY.choose(SCORES, Random(0)) == (0, pytest.approx(expected[0]))
-    index, log_probability = Drawing(3.0, 2).choose(SCORES, Random(0))
+    index, log_probability = Sampling(3.0, 2).choose(SCORES, Random(0))
     assert log_probability == pytest.approx(expected[index])
 
 
 def test_scores_that_are_no_numbers_still_give_a_token() -> None:
-    assert Drawing().choose([float("nan")] * 3, Random(0))[0] in range(3)
-    assert Drawing(greedy=True).choose([float("nan"), 1.0], Random(0))[0] in range(2)
+    assert Sampling().choose([float("nan")] * 3, Random(0))[0] in range(3)
+    assert Sampling(greedy=True).choose([float("nan"), 1.0], Random(0))[0] in range(2)
 
 
 def test_one_choice_takes_one_number() -> None:
     numbers = Random(3)
-    drawn = [Drawing(top_p=1.0).choose([0.0, 0.0], numbers)[0] for _ in range(50)]
+    drawn = [Sampling(top_p=1.0).choose([0.0, 0.0], numbers)[0] for _ in range(50)]
     stream = Random(3)
     assert drawn == [int(stream.random() >= 0.5) for _ in range(50)]
     assert any(first != second for first, second in pairwise(drawn))

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 import pytest
 from test_demo_studio import HOSTILE
 
-from remi_two_stage.scores.formats import read_score
+from remi_two_stage.score_files import read_score
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 if not CHROMIUM and not os.environ.get("REMI_REQUIRE_BROWSER"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from remi_two_stage.composer import EMBEDDED
+from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.demo.server import LateComposer
 
 pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="the extra demo is not installed")

@@ -14,19 +14,19 @@ from xml.etree import ElementTree
 import pytest
 from tunes import kesh_jig
 
-from remi_two_stage.composer import Composer
+from remi_two_stage.composing.composer import Composer
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import ChordError, RemiError, RequestError, ScoreError, ScoreFormatError
 from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.write_abc import write_abc
 from remi_two_stage.demo import views
+from remi_two_stage.demo.actions import Studio, Work
 from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import Limits
-from remi_two_stage.demo.reading import read_upload
-from remi_two_stage.demo.recipe import Recipe, Step
-from remi_two_stage.demo.studio import Studio, Work
-from remi_two_stage.scores.formats import read_score
+from remi_two_stage.demo.link import Recipe, Step
+from remi_two_stage.demo.uploads import read_upload
+from remi_two_stage.score_files import read_score
 
 SOUND = Download(Path("tune.wav"))
 JIG = Request("jig", "D", bars=8)

@@ -14,7 +14,7 @@ import pytest
 from shown import ROOT, TUTORIALS, commands, tutorial_steps
 
 from remi_two_stage.cli import main
-from remi_two_stage.scores.formats import read_score, write_score
+from remi_two_stage.score_files import read_score, write_score
 
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 

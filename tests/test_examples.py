@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from remi_two_stage.core.piece import Key, Meter
-from remi_two_stage.scores.formats import read_score
+from remi_two_stage.score_files import read_score
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

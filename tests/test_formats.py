@@ -8,7 +8,7 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.core.errors import ScoreError, ScoreFormatError
-from remi_two_stage.scores.formats import read_score, write_score
+from remi_two_stage.score_files import read_score, write_score
 
 KERN = "**kern\t**kern\n*M3/4\t*M3/4\n*k[f#]\t*k[f#]\n*G:\t*G:\n=1\t=1\n2.GG\t4g\n.\t4a\n.\t4b\n==\t==\n*-\t*-\n"
 

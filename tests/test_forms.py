@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import GrammarError, RequestError
-from remi_two_stage.core.forms import (
+from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
+from remi_two_stage.core.sequences import (
     detail_sequence,
     extract_chord_sequence,
     first_bar,
@@ -19,11 +21,9 @@ from remi_two_stage.core.forms import (
     split_bars,
     voices_of,
 )
-from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
-from remi_two_stage.scores.formats import read_score
-from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 NAMES = token_names()
 

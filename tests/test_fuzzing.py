@@ -8,7 +8,7 @@ from fuzzing import TARGETS, TooMuchError, try_input, within_limits
 from hypothesis import HealthCheck, given, settings
 
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.scores.formats import read_score
+from remi_two_stage.score_files import read_score
 
 _SETTINGS = settings(
     max_examples=int(os.environ.get("REMI_FUZZ_EXAMPLES", "25")),

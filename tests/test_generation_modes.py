@@ -8,11 +8,11 @@ from torch.nn.functional import log_softmax
 from transformers import DynamicCache, StaticCache
 from tunes import kesh_jig
 
-from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.attention_kinds import FORMS
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
-from remi_two_stage.core.forms import detail_sequence
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
+from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -11,7 +11,8 @@ import pytest
 import torch
 from tiny_models import TINY
 
-from remi_two_stage.composer import Composer
+from remi_two_stage.composing.composer import Composer
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import ChordError, RequestError
@@ -20,9 +21,8 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.vocabulary import VOICE_RANGES
-from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.scores.formats import read_score
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 # A pick-up, a repeat that leads back into it, endings, a change of key, a bar that a repeat splits, chord symbols.
 STRUCTURED = """X:1

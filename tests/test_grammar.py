@@ -9,10 +9,10 @@ import pytest
 
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import GrammarError
-from remi_two_stage.core.forms import detail_sequence
 from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
+from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 METERS = [meter for meter in FAMILIES["time"] if meter != "none"]
 NAMES = token_names()

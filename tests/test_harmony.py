@@ -9,23 +9,23 @@ import music21
 import pytest
 from tunes import kesh_jig
 
-from remi_two_stage.core.chords import split_label
-from remi_two_stage.core.errors import RequestError
-from remi_two_stage.core.piece import Bar, Chord, Key, Note, Piece
-from remi_two_stage.scores import harmony_table as table
-from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.harmony_inference import (
+from remi_two_stage.analysis import chord_parameters as table
+from remi_two_stage.analysis.chord_inference import (
     FULL_WEIGHT,
     MELODY_TRIADS,
     ChordModel,
+    PackedRows,
     Segment,
     Triad,
     melody,
     melody_segments,
 )
+from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.chords import split_label
+from remi_two_stage.core.errors import RequestError
+from remi_two_stage.core.piece import Bar, Chord, Key, Note, Piece
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21
-from remi_two_stage.scores.packed_rows import PackedRows
-from remi_two_stage.scores.read_abc import read_abc
 
 TRIAD_OF = {
     "7": "maj",

@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 import pytest
 from tunes import kesh_jig
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import RemiError, ScoreFormatError
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.data.files import find_files, members
-from remi_two_stage.data.tunes import Span, read_span
-from remi_two_stage.scores.formats import musicxml_bytes, read_score, write_score
+from remi_two_stage.corpus.files import find_files, members
+from remi_two_stage.corpus.tunes import Span, read_span
+from remi_two_stage.score_files import musicxml_bytes, read_score, write_score
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi import midi_bytes, parse_midi
-from remi_two_stage.scores.read_abc import read_abc
 
 TITLES = [
     "../../etc/passwd", "/root/.ssh/id_rsa", "C:\\Windows\\system32", "con", "a" * 5_000, ".",

@@ -21,17 +21,17 @@ from shown import commands, tutorial_steps
 from tiny_models import TINY
 from transformers import AutoModelForCausalLM
 
-from remi_two_stage.card import metrics_of_table
 from remi_two_stage.cli import main
-from remi_two_stage.composer import EMBEDDED, Composer
+from remi_two_stage.composing.checkpoint import EMBEDDED
+from remi_two_stage.composing.composer import Composer
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, HubError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
-from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.data.abc_corpus import AbcCorpus
+from remi_two_stage.corpus.abc_corpus import AbcCorpus
 from remi_two_stage.evaluation.likelihood import LikelihoodTable
-from remi_two_stage.hub import push_folder, push_model, push_tunes
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.hub.push import push_folder, push_model, push_tunes
+from remi_two_stage.scores.abc_reader import read_abc
 
 # the client passes what it uploads to its transport in a way that the transport calls old
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -78,7 +78,7 @@ def as_stranger(hub: Hub, folder: Path, *arguments: str) -> dict:
 
 
 def test_a_stranger_has_the_same_logits_and_valid_music(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
-    assert model.push_to_hub(REPOSITORY).startswith(hub.url)
+    assert Composer(model).push_to_hub(REPOSITORY).startswith(hub.url)
     shown = as_stranger(hub, tmp_path, str(TESTS / "stranger.py"), REPOSITORY, str(tmp_path))
     assert shown["not there"] == []
     assert (shown["config"], shown["same again"], shown["same alone"]) == ("TwoStageConfig", True, True)
@@ -113,7 +113,7 @@ def shown_to_stranger(hub: Hub, folder: Path, code: str) -> str:
 
 
 def test_the_example_of_the_repository_runs(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
-    model.push_to_hub(REPOSITORY)
+    Composer(model).push_to_hub(REPOSITORY)
     shown = shown_to_stranger(hub, tmp_path, hub.files(REPOSITORY)["example.py"].decode())
     assert [piece.bar_count for piece in read_abc(shown[shown.index("X:") :].replace("\nX:", "\n\nX:"))] == [8, 4, 4]
 
@@ -159,7 +159,7 @@ class TestRepository:
 
     def test_a_table_of_evaluate_becomes_metrics(self, hub: Hub, model: TwoStageModel) -> None:
         table = LikelihoodTable({"planner": {"unigram": 2.5, "model": 0.7}}, {"planner": 9636}, "validation")
-        Composer(model).push_to_hub(REPOSITORY, metrics=metrics_of_table(table, "O'Neill"))
+        Composer(model).push_to_hub(REPOSITORY, metrics=table.metrics("O'Neill"))
         (result,) = ModelCard(hub.files(REPOSITORY)["README.md"].decode()).data.eval_results
         assert (result.metric_value, result.dataset_name, result.dataset_split) == (0.7, "O'Neill", "validation")
 

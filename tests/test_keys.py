@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from remi_two_stage.analysis.key_estimation import estimate_key
 from remi_two_stage.core.piece import Bar, Key, Meter
-from remi_two_stage.scores.keys import estimate_key
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 
 @pytest.mark.parametrize(

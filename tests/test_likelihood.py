@@ -13,12 +13,11 @@ from tiny_runs import copy_tunes
 from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
-from remi_two_stage.data.corpus import Corpus
-from remi_two_stage.data.datasets import IGNORED, FullDetailDataset, PackedRows
-from remi_two_stage.data.preparation import load_corpus
-from remi_two_stage.data.stages import stage_dataset
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.corpus.prepared import Corpus
 from remi_two_stage.evaluation.likelihood import compare_likelihood, mean_loss
 from remi_two_stage.evaluation.ngrams import NgramModel
+from remi_two_stage.stage_data.datasets import IGNORED, FullDetailDataset, PackedRows, stage_dataset
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.piece import Key, Meter, Piece
-from remi_two_stage.scores.formats import read_score, write_score
+from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi import midi_bytes, parse_midi
 from remi_two_stage.scores.music21_bridge import from_music21
-from remi_two_stage.scores.read_abc import read_abc
 
 TWO_METERS = "X:1\nT:Two metres\nM:3/4\nL:1/4\nQ:1/4=90\nK:Em\nEGB|(3e/f/g/ e2|[M:2/4]B2|E2|]"
 

@@ -13,11 +13,10 @@ from tiny_models import TINY
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel, StaticCache
 from tunes import kesh_jig
 
-from remi_two_stage.core.attention_forms import FORMS
+from remi_two_stage.core.attention_kinds import FORMS
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
-from remi_two_stage.core.forms import detail_sequence, extract_chord_sequence
 from remi_two_stage.core.modeling_remi import (
     BarPlannerModel,
     DetailGeneratorModel,
@@ -25,6 +24,7 @@ from remi_two_stage.core.modeling_remi import (
     TwoStageModel,
     register_auto_classes,
 )
+from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence
 from remi_two_stage.core.vocabulary import TOKEN_IDS
 
 TOKENS = encode(kesh_jig())

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tunes import kesh_jig
 
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.piece import MODES, Bar, Chord, Key, Meter, Note, Piece, name_at
-from remi_two_stage.scores.formats import read_score, write_score
-from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
-from remi_two_stage.scores.read_abc import read_abc
 
 KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
 
@@ -204,7 +204,7 @@ def test_a_score_without_music_is_refused() -> None:
 
 
 def test_importing_the_bridge_does_not_import_music21() -> None:
-    program = "import sys, remi_two_stage.scores.formats; print('music21' in sys.modules or 'torch' in sys.modules)"
+    program = "import sys, remi_two_stage.score_files; print('music21' in sys.modules or 'torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.scores.formats import read_score
+from remi_two_stage.score_files import read_score
 
 pytest.importorskip("verovio")
 NOTEBOOK = json.loads((Path(__file__).parents[1] / "examples" / "from_plan_to_score.ipynb").read_text(encoding="utf-8"))

@@ -10,8 +10,8 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
-from remi_two_stage.core.forms import detail_sequence
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
+from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import TOKEN_IDS
 from remi_two_stage.training.optimizer import MUON_GAIN, Muon, MuonWithAdamW, orthogonalised
 

@@ -21,15 +21,15 @@ from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.grammar import check_grammar
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import token_names
-from remi_two_stage.data import shards
-from remi_two_stage.data.arguments import Preparation
-from remi_two_stage.data.corpus import Corpus
-from remi_two_stage.data.files import find_files
-from remi_two_stage.data.preparation import load_corpus, prepare_corpus
-from remi_two_stage.data.shards import plan_spans
-from remi_two_stage.data.tunes import CorpusTune, read_span
-from remi_two_stage.scores.formats import write_score
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.corpus import shards
+from remi_two_stage.corpus.arguments import Preparation
+from remi_two_stage.corpus.files import find_files
+from remi_two_stage.corpus.preparation import load_corpus, prepare_corpus
+from remi_two_stage.corpus.prepared import Corpus
+from remi_two_stage.corpus.shards import plan_spans
+from remi_two_stage.corpus.tunes import CorpusTune, read_span
+from remi_two_stage.score_files import write_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 REELS = 40
 SMALL_SHARD = 1 << 12

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from remi_two_stage.core.errors import AbcSyntaxError, RemiError, ScoreError
 from remi_two_stage.core.piece import Key, Meter, Piece
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 HEADER = "X:1\nT:Test\nM:4/4\nL:1/4\nK:C\n"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from remi_two_stage.scores.formats import read_score
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,18 +16,18 @@ import pytest
 from music21 import corpus
 from tunes import kesh_jig
 
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.cli import main
 from remi_two_stage.core.errors import MissingExtraError, ScoreError
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.scores.engraving import engrave, load_into_verovio
-from remi_two_stage.scores.formats import read_score, write_score
-from remi_two_stage.scores.harmony import label_chords
+from remi_two_stage.rendering.engraving import engrave, load_into_verovio
+from remi_two_stage.rendering.notebook import piece_html, show
+from remi_two_stage.rendering.piano_roll import piano_roll
+from remi_two_stage.rendering.sound import wav_bytes
+from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21
-from remi_two_stage.scores.musicxml import musicxml_bytes
-from remi_two_stage.scores.notebook import piece_html, show
-from remi_two_stage.scores.piano_roll import piano_roll
-from remi_two_stage.scores.read_abc import read_abc
-from remi_two_stage.scores.sound import wav_bytes
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 SVG = "{http://www.w3.org/2000/svg}"
 

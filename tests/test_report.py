@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_runs import copy_tunes
 
-from remi_two_stage.composer import EMBEDDED
+from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.vocabulary import token_names
-from remi_two_stage.data.preparation import load_corpus
+from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.evaluation.report import Evaluation, Report, evaluate
 
 
@@ -72,18 +72,6 @@ def test_composed_pieces_are_compared_with_the_tunes_and_have_no_errors(reels: P
     assert 0 < sections["statistics"]["pitch-class entropy"]["generated"] < math.log2(12)
     assert set(sections["overlap"]) == {"pitch", "duration"}
     assert 0 <= sections["adherence"]["generated"]["f1"] <= 1
-
-
-def test_note_grids_are_charged_split_by_split(tmp_path: Path) -> None:
-    path = tmp_path / "chorales.json"
-    grid = [[67, 62, 59, 43]] * 8 + [[69, 66, 62, 50]] * 8
-    path.write_text(json.dumps({"train": [grid], "valid": [grid]}), encoding="utf-8")
-    assert list(evaluate(Evaluation(path)).sections["note grids"]) == ["valid"]
-    result = evaluate(Evaluation(path, split="train")).sections["note grids"]["train"]
-    assert result["cells"] == 64
-    assert result["nats_per_cell"] == pytest.approx(result["plan"] + result["detail"] + math.log(12) / 64)
-    with pytest.raises(CorpusError, match="it has train, valid"):
-        evaluate(Evaluation(path, split="test"))
 
 
 def test_what_cannot_be_measured_says_so(reels: Path) -> None:

@@ -12,9 +12,9 @@ from shown import ROOT, commands
 from tiny_runs import TINY, copy_tunes
 
 from remi_two_stage.cli import main
-from remi_two_stage.composer import load_model
-from remi_two_stage.data import files
-from remi_two_stage.scores.formats import read_score
+from remi_two_stage.composing.checkpoint import load_model
+from remi_two_stage.corpus import files
+from remi_two_stage.score_files import read_score
 from remi_two_stage.training import arguments
 
 FOLDERS = {"path/to/my/tunes": 10, "path/to/tunes": 10, "ten-tunes": 3, "five-others": 2}

@@ -11,9 +11,9 @@ import pytest
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import TOKEN_IDS
-from remi_two_stage.data.splits import MOST_OWNERS, SPLITS, group_melodies, melody, split_by_melody
-from remi_two_stage.scores.formats import read_score
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.corpus.splits import MOST_OWNERS, SPLITS, group_melodies, melody, split_by_melody
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 TUNES = 60
 

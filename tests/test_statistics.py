@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tunes import kesh_jig
 
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.evaluation.phrasing import cadences, closes, phrases, repeated_bars, repeated_phrases
 from remi_two_stage.evaluation.statistics import (
@@ -21,8 +22,7 @@ from remi_two_stage.evaluation.statistics import (
     scale_consistency,
     spread,
 )
-from remi_two_stage.scores.harmony import label_chords
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 
 def with_bar(piece: Piece, index: int, pitches: list[int]) -> Piece:
@@ -118,7 +118,7 @@ def test_cadences_need_the_chord_and_a_tone_of_it() -> None:
 
 
 def test_chorales_cadence_more_often_than_their_bars_do_at_random(music21_corpus: Path) -> None:
-    from remi_two_stage.scores.formats import read_score
+    from remi_two_stage.score_files import read_score
 
     (chorale,) = read_score(music21_corpus / "bach" / "bwv269.mxl")
     assert cadences(label_chords(chorale, "source")) >= 0.5

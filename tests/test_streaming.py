@@ -18,16 +18,16 @@ from torch.utils.data import DataLoader
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RemiError
-from remi_two_stage.data.arguments import Preparation
-from remi_two_stage.data.corpus import Tunes
-from remi_two_stage.data.datasets import Item, StageDataset
-from remi_two_stage.data.datasets import SingleStageDataset as Single
-from remi_two_stage.data.preparation import prepare_corpus
-from remi_two_stage.data.streaming import RowGroup, StreamedRows, TuneStream, read_tunes
+from remi_two_stage.corpus.arguments import Preparation
+from remi_two_stage.corpus.preparation import prepare_corpus
+from remi_two_stage.corpus.prepared import Tunes
+from remi_two_stage.stage_data.datasets import Item, StageDataset
+from remi_two_stage.stage_data.datasets import SingleStageDataset as Single
+from remi_two_stage.stage_data.streaming import RowGroup, StreamedRows, TuneStream, read_tunes
 from remi_two_stage.training.arguments import TrainingPlan
-from remi_two_stage.training.material import find_material
-from remi_two_stage.training.stage import train_stage
+from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
+from remi_two_stage.training.training_data import find_material
 
 LENGTH = 2048
 

@@ -12,7 +12,7 @@ from remi_two_stage.core.errors import GrammarError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerConfig
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer, register_auto_classes
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
-from remi_two_stage.data.datasets import BarChordDataset, FullDetailDataset
+from remi_two_stage.stage_data.datasets import BarChordDataset, FullDetailDataset
 
 KESH = encode(kesh_jig())
 

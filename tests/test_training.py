@@ -17,13 +17,13 @@ from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
-from remi_two_stage.data.datasets import Item, PackedRows, collate
 from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.stage_data.datasets import Item, PackedRows, collate
 from remi_two_stage.training.arguments import Stage, TrainingPlan
-from remi_two_stage.training.material import find_material
 from remi_two_stage.training.run_folder import last_checkpoint
-from remi_two_stage.training.stage import train_stage
+from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
+from remi_two_stage.training.training_data import find_material
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 

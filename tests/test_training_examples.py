@@ -10,9 +10,9 @@ import pytest
 from tiny_runs import copy_tunes
 
 from remi_two_stage.core.modeling_remi import TwoStageModel
-from remi_two_stage.data.arguments import Preparation
-from remi_two_stage.data.preparation import prepare_corpus
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.corpus.arguments import Preparation
+from remi_two_stage.corpus.preparation import prepare_corpus
+from remi_two_stage.scores.abc_reader import read_abc
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PLANNER = ("--stage", "planner", "--planner-epochs", "1", "--max-length", "512", "--device", "cpu")

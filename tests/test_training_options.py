@@ -15,13 +15,12 @@ from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.vocabulary import token_names
-from remi_two_stage.data.datasets import FullDetailDataset
-from remi_two_stage.data.joint import JointRows, collate_joint
-from remi_two_stage.data.plans import write_plans
+from remi_two_stage.stage_data.datasets import FullDetailDataset, JointRows, collate_joint
+from remi_two_stage.stage_data.planner_chords import write_plans
 from remi_two_stage.training.arguments import Stage, TrainingPlan
-from remi_two_stage.training.material import find_material
-from remi_two_stage.training.stage import train_stage
+from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
+from remi_two_stage.training.training_data import find_material
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 

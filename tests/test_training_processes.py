@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import TINY, copy_tunes
 
-from remi_two_stage.data.batches import SharedBatches
+from remi_two_stage.stage_data.batch_sampler import SharedBatches
 
 PROGRAM = f"""
 import sys

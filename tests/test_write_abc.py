@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tunes import kesh_jig
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreError
 from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
-from remi_two_stage.core.write_abc import write_abc
-from remi_two_stage.scores.read_abc import read_abc
+from remi_two_stage.scores.abc_reader import read_abc
 
 KEYS = [Key("C"), Key("F#"), Key("Gb"), Key("A", "min"), Key("Ab", "min"), Key("D", "dor"), Key("B", "loc"), Key("C#")]
 METERS = [None, Meter(4, 4), Meter(6, 8), Meter(3, 4), Meter(7, 8), Meter(2, 2), Meter(5, 16), Meter(9, 8), Meter(3, 2)]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from ..core.errors import RemiError
-from . import composing, going_on, learning, serving, showing
+from ..version import __version__
+from . import compose, demo, edit, show, train
 from .flags import CONTEXT
 
 NAME = "remi-two-stage"
@@ -29,12 +29,12 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings=CONTEXT)
-@click.version_option(import_module("remi_two_stage").__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def application() -> None:
     """Compose music in two stages: a chord plan, then the notes."""
 
 
-for _command in (*composing.COMMANDS, *going_on.COMMANDS, *showing.COMMANDS, *serving.COMMANDS, *learning.COMMANDS):
+for _command in (*compose.COMMANDS, *edit.COMMANDS, *show.COMMANDS, *demo.COMMANDS, *train.COMMANDS):
     application.add_command(_command)
 
 

@@ -38,8 +38,8 @@ from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from .blockwise_remi import Span, blockwise_attention
-from .coordinates_remi import MusicalCoordinates
+from .attention_blockwise_remi import Span, blockwise_attention
+from .attention_coordinates_remi import MusicalCoordinates
 
 BIAS_GAIN = 10.0
 """What learned biases are multiplied by: they start at 0 and have to reach the size of scores, for which steps of about

@@ -16,10 +16,10 @@ from typing import ClassVar
 
 from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
-from .forms import first_bar
 from .grammar import check_grammar, form_of
+from .grammar_structure import ring_limits
 from .piece import Bar, Chord, Key, Meter, Note, Piece
-from .structure import ring_limits
+from .sequences import first_bar
 from .vocabulary import (
     AFTER,
     DETAIL,

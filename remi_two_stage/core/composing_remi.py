@@ -15,10 +15,11 @@ from typing import Any
 
 from .codec import decode, encode
 from .decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
-from .forms import Prompt, detail_sequence, up_to_detail
 from .piece import Piece
 from .plan import Plan
-from .request import DEFAULT_SAMPLING, Request, Sampling, check_seed
+from .request import Request, check_seed
+from .sampling import DEFAULT_SAMPLING, Sampling
+from .sequences import Prompt, detail_sequence, up_to_detail
 from .vocabulary import token_names
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
-from .attention_forms import COORDINATES, DEFAULT_FORM, FORMS, Periods, fourier_periods, rotary_periods
+from .attention_kinds import COORDINATES, DEFAULT_FORM, FORMS, Periods, fourier_periods, rotary_periods
 from .errors import RequestError
 from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names

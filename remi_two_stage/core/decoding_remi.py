@@ -24,12 +24,12 @@ from typing import Any
 
 import torch
 
-from .drawing import Drawing
+from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
+from .decoding_weights_remi import StageWeights
 from .grammar import Form, Grammar
-from .incremental_remi import LONGEST_BLOCK, Block, IncrementalBackbone
+from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
-from .structure import BAR_START
-from .weights_remi import StageWeights
+from .sampling import DEFAULT_SAMPLING, Sampling
 
 ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
@@ -101,7 +101,7 @@ def row_seeds(rows: int, seed: int | None = None) -> list[int]:
 def decode_rows(
     stage: Any,
     starts: Sequence[Start],
-    drawing: Drawing = Drawing(),  # noqa: B008 (immutable)
+    sampling: Sampling = DEFAULT_SAMPLING,
     longest: int | None = None,
     report: Report | None = None,
 ) -> list[Written]:
@@ -116,7 +116,7 @@ def decode_rows(
     """
     weights = stage if isinstance(stage, StageWeights) else StageWeights(stage)
     backbone = IncrementalBackbone(weights)
-    rows = [_Row(start, drawing, longest, report and partial(report, number)) for number, start in enumerate(starts)]
+    rows = [_Row(start, sampling, longest, report and partial(report, number)) for number, start in enumerate(starts)]
     waiting = iter(enumerate(rows))
     unread: dict[int, Block] = {}
     while unread := _with_others(unread, waiting):
@@ -142,12 +142,12 @@ class _Row:
     """A row while it is being written."""
 
     def __init__(
-        self, start: Start, drawing: Drawing, longest: int | None, report: Callable[[int], None] | None
+        self, start: Start, sampling: Sampling, longest: int | None, report: Callable[[int], None] | None
     ) -> None:
         self._ids = list(start.ids)
         self._grammar = start.grammar
         self._random = Random(start.seed)
-        self._drawing = drawing
+        self._drawing = sampling
         self._given = len(self._ids)
         self._end = None if longest is None else self._given + longest
         self._report = report

@@ -14,12 +14,12 @@ import torch
 from transformers import GenerationConfig, GenerationMixin, LogitsProcessor, LogitsProcessorList
 
 from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
-from .drawing import Drawing
+from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError
 from .grammar import Form, Grammar
-from .structure import only
+from .grammar_structure import only
+from .sampling import Sampling
 from .vocabulary import BOS, DETAIL, EOS, PAD
-from .weights_remi import is_plain
 
 MAX_NEW_TOKENS = 1 << 16
 """The grammar ends every piece by itself; this only bounds what `generate()` may be asked for without a limit of its
@@ -158,12 +158,12 @@ class GrammarGenerationMixin(GenerationMixin):
     ) -> torch.Tensor:
         rows = list(zip(map(_unpadded, inputs.tolist()), forms, shifts, strict=True))
         rows = [row for row in rows for _ in range(request.copies)]
-        seeds = [0] * len(rows) if request.drawing.greedy else row_seeds(len(rows))
+        seeds = [0] * len(rows) if request.sampling.greedy else row_seeds(len(rows))
         starts = [
             Start(ids, read_prompt(form, ids, shift), seed)
             for (ids, form, shift), seed in zip(rows, seeds, strict=True)
         ]
-        new = [row.ids[row.given :] for row in decode_rows(self, starts, request.drawing, request.longest)]
+        new = [row.ids[row.given :] for row in decode_rows(self, starts, request.sampling, request.longest)]
         longest = max(map(len, new))
         added = torch.tensor([ids + [PAD] * (longest - len(ids)) for ids in new], device=inputs.device)
         return torch.cat([inputs.repeat_interleave(request.copies, dim=0), added], dim=1)
@@ -173,7 +173,7 @@ class GrammarGenerationMixin(GenerationMixin):
 class _PlainRequest:
     """What `decode_rows` can do of what `generate()` is asked for: rows a prompt, and at most so many new tokens."""
 
-    drawing: Drawing
+    sampling: Sampling
     copies: int
     longest: int
 
@@ -203,8 +203,10 @@ def _plain_request(
     ):
         return None
     temperature, top_k, top_p = (settings[name] for name in ("temperature", "top_k", "top_p"))
-    drawing = Drawing(1.0 if temperature is None else temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy)
-    return _PlainRequest(drawing, copies, longest)
+    sampling = Sampling(
+        1.0 if temperature is None else temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy
+    )
+    return _PlainRequest(sampling, copies, longest)
 
 
 def _shifts(pitch_shift: int | Sequence[int], rows: int) -> list[int]:

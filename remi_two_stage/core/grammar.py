@@ -32,8 +32,7 @@ from itertools import pairwise
 from typing import Literal
 
 from .errors import GrammarError, RequestError
-from .piece import MODES
-from .structure import (
+from .grammar_structure import (
     BAR_START,
     ENDING,
     ENDING_END,
@@ -46,6 +45,7 @@ from .structure import (
     ring_limits,
     values,
 )
+from .piece import MODES
 from .vocabulary import (
     AFTER,
     BOS,

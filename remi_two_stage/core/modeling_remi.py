@@ -15,7 +15,6 @@ Conventions
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar, Self
 
 import torch
@@ -29,6 +28,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from .attention_coordinates_remi import BarReader
 from .attention_remi import (
     AttentionContext,
     FourierBias,
@@ -37,13 +37,12 @@ from .attention_remi import (
     attention_context,
     is_packed,
 )
+from .checkpoint_remi import check_weights, hub_arguments, refuse_pickles, stored_model_type, stored_shapes
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
-from .coordinates_remi import BarReader
 from .errors import CheckpointError, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import Form
-from .loading_remi import check_weights, hub_arguments, refuse_pickles, stored_model_type, stored_shapes
 from .vocabulary import AFTER, CONTEXT
 
 
@@ -399,17 +398,6 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
             plan_attentions=plan.attentions,
             attentions=detail.attentions,
         )
-
-    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
-        """Push a whole repository: model, code, tokenizer, pipeline, example and card (`hub.push_model`).
-
-        Without the package, that is for who has this code from a repository, it is as in transformers.
-        """
-        try:
-            hub = import_module("remi_two_stage.hub")
-        except ImportError:
-            return super().push_to_hub(repo_id, **kwargs)
-        return hub.push_model(self, repo_id, **kwargs)
 
     @property
     def vocab_size(self) -> int:

@@ -12,12 +12,12 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from importlib import import_module
 from itertools import zip_longest
+from typing import ClassVar
 
 from .errors import RequestError, ScoreError
 from .text import printable
@@ -259,7 +259,11 @@ class Piece:
         metadata: Further fields of the source, as (name, text).
         part_order: Labels of the parts (`Bar.part`) in playing order; empty: played as written.
         losses: What a reader could not keep of the source, as (reason, how often).
+        notebook_view: What makes HTML of a piece at the end of a notebook's cell; the package's root sets it. Without
+            the package, or where it returns None, a notebook shows the `repr`.
     """
+
+    notebook_view: ClassVar[Callable[[Piece], str | None] | None] = None
 
     voices: tuple[str, ...]
     bars: tuple[Bar, ...]
@@ -364,13 +368,8 @@ class Piece:
         return replace(self, bars=tuple(bars), part_order=())
 
     def _repr_html_(self) -> str | None:
-        """Score and player for a notebook, where the rest of the package and its extra `render` are installed."""
-        try:
-            notebook = import_module("remi_two_stage.scores.notebook")
-        except ImportError:
-            return None
-        shown: str | None = notebook.notebook_html(self)
-        return shown
+        """What `notebook_view` makes of this piece."""
+        return None if Piece.notebook_view is None else Piece.notebook_view(self)
 
     def _parts_in_order(self) -> Iterator[tuple[int, int]]:
         """First bar and the one after the last of each part in playing order; what precedes the first part leads in."""

@@ -16,10 +16,11 @@ from typing import Any, ClassVar, TypedDict
 
 from transformers import AutoModel, Pipeline
 
+from .abc_writer import write_abc
 from .composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
 from .errors import RequestError
-from .request import Request, Sampling
-from .write_abc import write_abc
+from .request import Request
+from .sampling import Sampling
 
 TASK = "music-generation"
 _REQUEST = tuple(field.name for field in fields(Request))
@@ -75,9 +76,9 @@ class MusicGenerationPipeline(Pipeline):
         """
         is_alone = requests is None or isinstance(requests, Mapping)
         several: Any = [requests or {}] if is_alone else requests
-        drawing = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
+        chosen = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
         asked = [_request(keywords | dict(each), plan) for each in several]
-        writing = {"plan": plan, "seed": seed, "sampling": Sampling(**drawing)}
+        writing = {"plan": plan, "seed": seed, "sampling": Sampling(**chosen)}
         written: list[Composition] = super().__call__({"requests": asked}, **writing)
         return written[0] if is_alone else written
 

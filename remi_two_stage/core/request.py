@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .codec import globals_tokens
-from .drawing import Drawing
 from .errors import RequestError
 from .piece import Key, Meter
 from .plan import Plan
@@ -24,31 +23,6 @@ STYLE_METERS = {
     "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
 }  # fmt: skip
 """The usual metre of a style; 4/4 where nothing is listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling(Drawing):
-    """How music is drawn: token by token as in `Drawing`, then one of several candidates.
-
-    Attributes:
-        candidates: How many are written for each that is asked for; the one whose drawn tokens have the highest mean
-            log likelihood under the model is returned.
-
-    Raises:
-        RequestError: a value out of range.
-    """
-
-    candidates: int = 1
-
-    def __post_init__(self) -> None:
-        Drawing.__post_init__(self)
-        if not isinstance(self.candidates, int) or not 1 <= self.candidates <= 64:
-            raise RequestError(f"cannot choose among {self.candidates!r} candidates; ask for 1 to 64")
-        if self.greedy and self.candidates > 1:
-            raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
-
-
-DEFAULT_SAMPLING = Sampling()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from .codec import encode
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import RequestError, ScoreFormatError
-from .forms import detail_sequence, extract_chord_sequence, labels_of
 from .grammar import Form, check_grammar
 from .piece import Piece
+from .sequences import detail_sequence, extract_chord_sequence, labels_of
 from .vocabulary import TOKEN_IDS
 
 MAX_LENGTH = 4096
@@ -123,7 +123,7 @@ def _with_chords(piece: Piece) -> Piece:
     if all(bar.chords for bar in piece.bars):
         return piece
     try:
-        harmony = importlib.import_module("remi_two_stage.scores.harmony")
+        harmony = importlib.import_module("remi_two_stage.analysis.harmony")
     except ImportError:
         return piece
     return harmony.label_chords(piece)

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from ..core.piece import Piece
-from ..scores.formats import write_score
-from ..scores.sound import wav_bytes
+from ..rendering.sound import wav_bytes
+from ..score_files import write_score
 
 KINDS = {".abc": "ABC", ".mid": "MIDI", ".musicxml": "MusicXML", ".pdf": "PDF", ".wav": "WAV"}
 """Ending -> what a button says."""

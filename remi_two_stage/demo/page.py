@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..composing.tasks import voice_for
 from ..core.errors import RemiError, RequestError
 from ..core.piece import MODES, Key
 from ..core.request import FOUR_PARTS, Request
 from ..core.text import counted
 from ..core.vocabulary import STYLES
-from ..prompts import voice_for
-from ..scores.formats import READABLE
+from ..score_files import READABLE
 from . import components, views
+from .actions import Studio, Work
 from .components import typed_texts
 from .downloads import write_downloads
-from .recipe import Recipe
-from .studio import Studio, Work
+from .link import Recipe
 
 if TYPE_CHECKING:
-    from ..composer import Progress
+    from ..composing.composer import Progress
 
 TITLE = "remi_two_stage"
 _HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, then the tune over it.</p></header>"

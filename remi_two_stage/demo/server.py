@@ -18,7 +18,7 @@ from .limits import PUBLIC, Limits
 if TYPE_CHECKING:
     import gradio as gr
 
-    from ..composer import Composer
+    from ..composing.composer import Composer
 
 _ASSETS = Path(__file__).parent / "assets"
 _ANY_ADDRESS = "0.0.0.0"
@@ -103,8 +103,8 @@ def start(model: str | Path | None = None, port: int | None = None, public: bool
 
 def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
     """The page as Gradio's `Blocks`, with its queue."""
+    from .actions import Studio
     from .page import Page
-    from .studio import Studio
 
     blocks = Page(Studio(composer, limits)).blocks
     return blocks.queue(max_size=limits.waiting, default_concurrency_limit=1)
@@ -134,7 +134,7 @@ class LateComposer:
 def _load(model: str | Path | None) -> Composer:
     import torch
 
-    from ..composer import Composer
+    from ..composing.composer import Composer
 
     # A step of a small model is too short to share among threads, and waits for them where other work runs.
     torch.set_num_threads(1)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from ..composing.tasks import bar_numbers
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
 from ..core.text import counted
-from ..prompts import bar_numbers
-from ..scores.engraving import engrave
+from ..rendering.engraving import engrave
 from ..scores.midi import DEFAULT_TEMPO
+from .actions import Work, edited_plan
 from .downloads import SOUND, Download
-from .studio import Work, edited_plan
 
 _NARROW, _NARROW_FOR_PARTS = 950.0, 1250.0
 """Widths for phones, in tenths of a millimetre, of a lone melody and of parts with names: two bars a system."""

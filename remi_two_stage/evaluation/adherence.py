@@ -3,7 +3,7 @@
 - Chord tones on strong beats: of the notes struck on a strong beat, the share whose pitch class belongs to the chord
   that sounds there. Strong are the first beat of a bar and, where the beats of a bar can be halved, the first of its
   second half; bars without a metre and pick-ups have none. Notes over no chord or an unknown one do not count.
-- Chords heard: of the bars with a known chord, the share in which `scores/harmony.py`, which sees the notes alone,
+- Chords heard: of the bars with a known chord, the share in which `analysis/harmony.py`, which sees the notes alone,
   hears the root and the triad (major, minor, diminished, augmented, suspended) of the plan's longest chord there.
 - Precision, recall and F1 of chords, as in FIGARO (von Rütte et al., 2023, section 4): for each bar the set of triads
   that are heard in it against the set that the plan has there, averaged over the bars with a known chord. A melody is
@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ..analysis.harmony import label_chords
 from ..core.chords import pitch_classes, split_label
 from ..core.piece import Bar, Piece
-from ..scores.harmony import label_chords
 from .counts import Counts
 
 _TRIAD_SIZE = 3

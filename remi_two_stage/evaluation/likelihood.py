@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from huggingface_hub import EvalResult
 
-from ..composer import Composer
+from ..composing.composer import Composer
 from ..core.configuration_remi import VOCABULARY_SIZE
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
-from ..data.datasets import IGNORED, BarChordDataset, FullDetailDataset, PackedRows, StageDataset, collate
-from ..data.preparation import load_corpus
-from ..data.stages import stage_dataset
+from ..corpus.preparation import load_corpus
+from ..hub.card import metrics_of
+from ..stage_data.datasets import (
+    IGNORED,
+    BarChordDataset,
+    FullDetailDataset,
+    PackedRows,
+    StageDataset,
+    collate,
+    stage_dataset,
+)
 from .ngrams import NgramModel
-from .sums import HeldOut, token_sums
+from .token_losses import HeldOut, token_sums
 
 NGRAM_ORDERS = {"unigram": 1, "bigram": 2, "5-gram": 5}
 ROWS_AT_ONCE = 4
@@ -38,6 +47,14 @@ class LikelihoodTable:
     losses: dict[str, dict[str, float]]
     tokens: dict[str, int]
     split: Split
+
+    def metrics(self, corpus: str) -> list[EvalResult]:
+        """The model's losses for its card on the Hub.
+
+        Args:
+            corpus: Its name.
+        """
+        return metrics_of({stage: losses["model"] for stage, losses in self.losses.items()}, corpus, self.split)
 
     def __str__(self) -> str:
         models = next(iter(self.losses.values()))

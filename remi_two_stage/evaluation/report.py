@@ -5,7 +5,7 @@ Conventions
 - For each held-out tune a piece is asked for that is like it in style, key, metre, tempo, bars and voices; what cannot
   be asked for (free metre, more than 64 bars) is passed over.
 - Definitions are in the modules that compute: `token_losses.py`, `likelihood.py`, `adherence.py`, `validity.py`,
-  `statistics.py`, `phrasing.py`, `copying.py`, and `note_grid.py` for grids of chorales.
+  `statistics.py`, `phrasing.py` and `memorization.py`.
 """
 
 from __future__ import annotations
@@ -13,37 +13,34 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..composer import EMBEDDED, Composer
+from ..composing.checkpoint import EMBEDDED
+from ..composing.composer import Composer
 from ..core.codec import decode, encode_with_losses
 from ..core.errors import CorpusError, RequestError
-from ..core.forms import detail_sequence, extract_chord_sequence
 from ..core.grammar import Form
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
 from ..core.request import Request
+from ..core.sequences import detail_sequence, extract_chord_sequence
 from ..core.vocabulary import IDS, MAX_BARS, STYLES, TOKEN_IDS, token_names
-from ..data.corpus import SUMMARY, Corpus
-from ..data.files import MUSIC21
-from ..data.preparation import load_corpus
-from ..data.splits import SPLITS
-from ..data.tunes import CorpusTune
+from ..corpus.files import MUSIC21
+from ..corpus.preparation import load_corpus
+from ..corpus.prepared import SUMMARY, Corpus
+from ..corpus.splits import SPLITS
+from ..corpus.tunes import CorpusTune
 from . import phrasing
 from .adherence import adherence
-from .copying import CopyIndex, SharedRun, corpus_of_model, high_percentile
 from .likelihood import compare_likelihood
-from .note_grid import PUBLISHED, GridReading, grid_likelihood, read_grids
-from .silence import empty_bars, silent_time
-from .statistics import STATISTICS, overlaps, spread
+from .memorization import CopyIndex, SharedRun, corpus_of_model, high_percentile
+from .statistics import STATISTICS, empty_bars, overlaps, silent_time, spread
 from .token_losses import Likelihood, likelihood
 from .validity import TokenErrors, bar_errors, token_errors
-
-GRIDS = ".json"
 
 _NOTE_ON = IDS["Note-On"]
 _STAGES: dict[str, Form] = {"planner": "plan", "detail": "detail"}
@@ -63,7 +60,7 @@ class Evaluation:
 
     Attributes:
         model: Folder or Hub repository; None is the checkpoint in the package.
-        data: A corpus as `prepare` takes it, what it wrote, or a JSON file of note grids.
+        data: A corpus as `prepare` takes it, or what it wrote.
         split: Which tunes; None is "test" of music21 and of prepared corpora, and "all" of files.
         tunes: At most so many, spread evenly over the split; None for all.
         pieces: At most so many are composed.
@@ -109,12 +106,9 @@ def evaluate(asked: Evaluation) -> Report:
     Raises:
         CheckpointError: there is no such model, or it is incomplete.
         CorpusError: there is no such corpus, or nothing in the split.
-        ScoreFormatError: a JSON file that holds no grids.
     """
     composer = Composer.from_pretrained(asked.model)
     folder = Path(EMBEDDED if asked.model is None else asked.model)
-    if str(asked.data).endswith(GRIDS):
-        return _on_grids(composer.model, folder, asked)
     tunes = _held_out(asked)
     corpus = corpus_of_model(folder) if asked.pieces else None
     real = [decode(_names(tune.tokens)) for tune in tunes]
@@ -130,17 +124,6 @@ def evaluate(asked: Evaluation) -> Report:
     if asked.pieces:
         sections |= _generated(composer, tunes, real, corpus, asked)
     return Report(sections)
-
-
-def _on_grids(model: TwoStageModel, folder: Path, asked: Evaluation) -> Report:
-    """Every split of a file of grids but the one for training, or the one that is asked for."""
-    grids, reading = read_grids(asked.data), GridReading.of(folder)
-    wanted = [name for name in grids if name == asked.split or (asked.split in (None, "all") and name != "train")]
-    if not wanted:
-        raise CorpusError(f"{str(asked.data)!r} has no split {asked.split!r}; it has {', '.join(grids)}")
-    results = {name: grid_likelihood(model, grids[name], reading).to_dict() for name in wanted}
-    published = {name: {"nats_per_cell": nats, "counted": counted} for name, nats, counted in PUBLISHED}
-    return Report({"note grids": results, "reading": asdict(reading), "published": published})
 
 
 def _held_out(asked: Evaluation) -> list[CorpusTune]:

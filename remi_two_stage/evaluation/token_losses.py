@@ -1,7 +1,7 @@
 """What each token of a sequence costs a model: the one place where likelihood is computed.
 
 Conventions
-- Counted are the tokens that decoding samples (`data/datasets.py`): what the grammar or the plan prescribes costs
+- Counted are the tokens that decoding samples (`stage_data/datasets.py`): what the grammar or the plan prescribes costs
   nothing, since decoding copies it, whatever the model thinks of it.
 - A loss is a negative log likelihood in nats: "open" over the whole vocabulary, as the models are trained and as
   n-grams can be compared, and "masked" over the tokens that the grammar allows at that place, as music is decoded.
@@ -15,13 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 
 from ..core.configuration_remi import VOCABULARY_SIZE
 from ..core.grammar import Choice, Form, Grammar
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..core.vocabulary import DETAIL
+from ..stage_data.datasets import IGNORED
 from .counts import Counts
 
 StageModel = BarPlannerModel | DetailGeneratorModel
@@ -143,3 +146,44 @@ def token_losses(stage: StageModel, token_ids: Sequence[int], form: Form) -> Tok
         masked_nats=masked.logsumexp(1) - chosen,
         right=masked.argmax(1) == labels[:, 0],
     )
+
+
+def nats(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The summed negative log likelihood of labels [B, L] under logits [B, L, V] of the tokens before them; 0 where
+    nothing is labelled.
+    """
+    return F.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+def token_sums(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Of logits [B, L, V] and labels [B, L]: nats, labels that are the likeliest, labels; [3], float64."""
+    is_counted = labels[:, 1:] != IGNORED
+    hits = (logits[:, :-1].argmax(-1) == labels[:, 1:]) & is_counted
+    return torch.stack([nats(logits, labels), hits.sum(), is_counted.sum()]).double()
+
+
+class HeldOut(NamedTuple):
+    """What a stage reaches on held-out tunes.
+
+    Attributes:
+        loss: In nats a token.
+        accuracy: Share of the tokens that were the likeliest.
+        tokens: Labelled ones.
+    """
+
+    loss: float
+    accuracy: float
+    tokens: int
+
+    @classmethod
+    def of(cls, sums: torch.Tensor) -> HeldOut:
+        """From what `token_sums` adds up to."""
+        nats, hits, tokens = sums.tolist()
+        return cls(nats / tokens, hits / tokens, int(tokens))
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the loss."""
+        return math.exp(self.loss)

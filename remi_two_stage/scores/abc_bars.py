@@ -16,13 +16,13 @@ from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
+from ..analysis.phrases import phrase_starts
+from ..core.abc_writer import bars_before, completes_bar
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
 from ..core.piece import Bar, Chord, Key, Note
-from ..core.write_abc import bars_before, completes_bar
 from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
-from .phrases import phrase_starts
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _BY_ONSET = attrgetter("onset", "pitch", "duration")

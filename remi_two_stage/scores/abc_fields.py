@@ -8,7 +8,9 @@ Conventions
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -237,3 +239,69 @@ def parse_style(text: str) -> str | None:
     words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())
     name = "-".join(words)
     return STYLE_NAMES.get(name, name) or None
+
+
+_MOST_PARTS = 500
+_TOKEN = re.compile(r"(?P<part>[A-Za-z])(?P<plays>[0-9]*)|(?P<open>\()|\)(?P<group_plays>[0-9]*)")
+
+
+def parse_part_order(text: str) -> tuple[str, ...]:
+    """Labels in playing order: "A2(BC)2" is A A B C B C; brackets that are not closed end with the field.
+
+    Raises:
+        AbcSyntaxError: written out, the order is far longer than any music.
+    """
+    groups: list[list[str]] = [[]]
+    for match in _TOKEN.finditer(text):
+        if match["part"]:
+            groups[-1] += _played([match["part"]], match["plays"])
+        elif match["open"]:
+            groups.append([])
+        elif len(groups) > 1:
+            group = groups.pop()
+            groups[-1] += _played(group, match["group_plays"])
+    order = [label for group in groups for label in group]
+    return tuple(_played(order, ""))
+
+
+def _played(labels: list[str], plays: str) -> list[str]:
+    times = int(plays[:4] or 1)
+    if len(labels) * times > _MOST_PARTS:
+        raise AbcSyntaxError(f"the order of parts has more than {_MOST_PARTS} parts; write fewer repetitions in P:")
+    return labels * times
+
+
+_COMBINING = {
+    "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307",
+    '"': "\u0308", "H": "\u030b", "v": "\u030c", "c": "\u0327", ";": "\u0328",
+}  # fmt: skip
+"""Sign of a mnemonic -> the combining accent that it stands for."""
+
+_LIGATURES = {"ss": "ß", "AE": "Æ", "ae": "æ", "OE": "Œ", "oe": "œ", "/O": "Ø", "/o": "ø", "AA": "Å", "aa": "å"}
+_LIGATURES |= {"DH": "Ð", "dh": "ð", "TH": "Þ", "th": "þ"}
+_MNEMONIC = re.compile(
+    r"\\(?:(?P<sign>[%&\\])"
+    r"|u(?P<code>[0-9A-Fa-f]{4})"
+    rf"|(?P<ligature>{'|'.join(map(re.escape, _LIGATURES))})"
+    rf"|(?P<accent>[{''.join(map(re.escape, _COMBINING))}])(?P<letter>[A-Za-z]))"
+    r"|(?P<entity>&#?[A-Za-z0-9]{1,8};)"
+)
+
+
+@lru_cache(maxsize=1024)
+def decode_text(text: str) -> str:
+    """A text string as a person reads it."""
+    text = text.strip()
+    return _MNEMONIC.sub(_decoded, text) if "\\" in text or "&" in text else text
+
+
+def _decoded(match: re.Match[str]) -> str:
+    if match["sign"]:
+        return match["sign"]
+    if match["code"]:
+        return html.unescape(f"&#x{match['code']};")
+    if match["ligature"]:
+        return _LIGATURES[match["ligature"]]
+    if match["accent"]:
+        return unicodedata.normalize("NFC", match["letter"] + _COMBINING[match["accent"]])
+    return html.unescape(match[0])

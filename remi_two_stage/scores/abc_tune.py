@@ -15,22 +15,22 @@ from functools import cached_property
 from itertools import islice
 from operator import length_hint
 
+from ..core.abc_writer import PICKUP_REMARKS
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Bar, Meter, Piece
-from ..core.write_abc import PICKUP_REMARKS
 from .abc_bars import build_bars
 from .abc_fields import (
+    decode_text,
     default_unit_length,
     parse_key,
     parse_meter,
+    parse_part_order,
     parse_style,
     parse_tempo,
     parse_transposition,
     parse_unit_length,
 )
 from .abc_macros import Macros
-from .abc_parts import parse_part_order
-from .abc_text import decode_text
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, close_signs, is_music, read_tokens
 from .abc_voice import HANDLERS, Settings, Voice
 

@@ -15,12 +15,12 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from ..analysis.key_estimation import estimate_key
+from ..analysis.phrases import mark_phrases
 from ..core.chords import chord_name
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Note, Piece, name_at
 from ..core.text import printable
-from .keys import estimate_key
-from .phrases import mark_phrases
 from .voices import voice_names
 
 _FINENESS = 20

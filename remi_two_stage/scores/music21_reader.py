@@ -16,12 +16,12 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
+from ..analysis.key_estimation import estimate_key
+from ..analysis.phrases import mark_phrases
 from ..core.chords import NO_CHORD, make_label, parse_name
 from ..core.errors import ChordError, RequestError, ScoreFormatError
 from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Chord, Key, Meter, Note, Piece, name_at
-from .keys import estimate_key
 from .music21_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
-from .phrases import mark_phrases
 from .voices import voice_names
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER

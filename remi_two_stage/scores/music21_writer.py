@@ -20,7 +20,7 @@ from ..core.abc_spelling import spelled
 from ..core.chords import QUALITIES, UNKNOWN_CHORD, chord_name, split_label
 from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Piece, name_at
 from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
-from .notation import Segment, Value, layers_of, note_values, tie_kind, timeline
+from .music21_notation import Segment, Value, layers_of, note_values, tie_kind, timeline
 
 
 def to_music21(piece: Piece) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
-from ..core.attention_forms import DEFAULT_FORM, FORMS
+from ..core.attention_kinds import DEFAULT_FORM, FORMS
 from ..core.errors import RequestError
 
 Stage = Literal["planner", "detail", "joint", "single"]

@@ -19,8 +19,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ..core.errors import RequestError
 from ..core.modeling_remi import BarPlannerModel, TwoStageModel
-from ..data.datasets import FullDetailDataset
-from ..data.plans import write_plans
+from ..stage_data.datasets import FullDetailDataset
+from ..stage_data.planner_chords import write_plans
 from .arguments import TrainingPlan
 from .callbacks import epoch_of
 from .run_folder import write_whole, written_to

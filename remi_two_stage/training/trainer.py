@@ -20,19 +20,19 @@ import transformers
 from accelerate import PartialState
 from transformers import set_seed
 
-from ..composer import EMBEDDED
+from ..composing.checkpoint import EMBEDDED
 from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from ..core.errors import CheckpointError
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
 from ..core.tokenization_remi import REMIABCTokenizer
 from ..core.tokenization_remi import register_auto_classes as register_tokenizer
-from ..data.datasets import FullDetailDataset
 from ..evaluation.likelihood import mean_loss
+from ..stage_data.datasets import FullDetailDataset
 from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stage, TrainingPlan
-from .material import Material, find_material, stage_rows
 from .plan_source import PlanSource, whole_planner
 from .run_folder import keep_or_compare, save_whole, write_whole, written_to
-from .stage import train_stage
+from .stage_trainer import train_stage
+from .training_data import Material, find_material, stage_rows
 
 StageModel = BarPlannerModel | DetailGeneratorModel
 _MODELS: dict[Stage, Any] = {

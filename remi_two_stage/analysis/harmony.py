@@ -1,0 +1,107 @@
+"""A chord for every bar: from the chord symbols of the source where it has them, else inferred from the notes.
+
+Conventions
+- Labels are Roman numerals (`core/chords.py`) counted from the tonic of the piece's first bar.
+- A symbol holds until the next one, over barlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Literal
+
+from ..core.chords import UNKNOWN_CHORD
+from ..core.errors import RequestError
+from ..core.piece import Bar, Chord, Piece
+from .chord_inference import bar_beats, infer_chords
+
+HarmonicRhythm = Literal["source", "bar", "beat"]
+
+Chords = tuple[Chord, ...]
+"""The chords of a bar, the first one at its start."""
+
+
+def label_chords(piece: Piece, harmonic_rhythm: HarmonicRhythm = "bar") -> Piece:
+    """This piece with a chord for every bar, the first one at the bar's start.
+
+    Chord symbols are kept where the piece has any: a bar without one continues the chord before it, bars before the
+    first one are inferred. A piece without symbols is inferred from its notes: melodies bar by bar, several voices beat
+    by beat.
+
+    Args:
+        piece: Any piece; chords `unk` count as missing.
+        harmonic_rhythm: `source` keeps every chord at its position, `bar` the one that sounds longest in the bar (ties
+            to the first), `beat` the one that sounds longest in each beat.
+
+    Raises:
+        RequestError: no such harmonic rhythm.
+    """
+    if harmonic_rhythm not in _RHYTHMS:
+        raise RequestError(f"there is no harmonic rhythm {harmonic_rhythm!r}; choose one of {', '.join(_RHYTHMS)}")
+    simplify = _RHYTHMS[harmonic_rhythm]
+    bars = zip(piece.bars, _complete(piece), strict=True)
+    return replace(
+        piece, bars=tuple([bar.with_music(bar.key, bar.notes, simplify(bar, chords)) for bar, chords in bars])
+    )
+
+
+def _complete(piece: Piece) -> list[Chords]:
+    """The known chords of every bar, continued over bars without any, and those that have to be inferred."""
+    known = _continued([tuple([chord for chord in bar.chords if chord.label != UNKNOWN_CHORD]) for bar in piece.bars])
+    first = next((index for index, chords in enumerate(known) if chords), None)
+    if first is None:
+        return infer_chords(piece)
+    is_partly_known = known[first][0].onset > 0
+    missing = first + is_partly_known
+    if missing:
+        inferred = infer_chords(piece, missing, following=known[first][0].label)
+        known[:missing] = [
+            (*(chord for chord in guess if not chords or chord.onset < chords[0].onset), *chords)
+            for guess, chords in zip(inferred, known, strict=False)
+        ]
+    return known
+
+
+def _continued(chords: list[Chords]) -> list[Chords]:
+    """Let the last chord of a bar hold in the next one, up to that bar's first chord."""
+    current: str | None = None
+    for index, found in enumerate(chords):
+        if current is not None and (not found or found[0].onset > 0):
+            chords[index] = found = (Chord(0, current), *found)
+        current = found[-1].label if found else current
+    return chords
+
+
+def _changes(bar: Bar, chords: Sequence[Chord]) -> Chords:
+    """Chords without repetitions; of several at one place the last one stands."""
+    at = {chord.onset: chord for chord in chords if chord.onset < bar.length or not chord.onset}
+    kept: list[Chord] = []
+    for chord in at.values():
+        if not kept or chord.label != kept[-1].label:
+            kept.append(chord)
+    return tuple(kept)
+
+
+def _longest(bar: Bar, chords: Chords) -> Chords:
+    return chords if len(chords) == 1 else (Chord(0, _longest_label(chords, 0, bar.length)),)
+
+
+def _longest_label(chords: Chords, start: int, end: int) -> str:
+    """Label of the chord that sounds longest between two ticks of a bar; ties to the first."""
+    sounding: dict[str, int] = {}
+    limits = [*(chord.onset for chord in chords), max(end, chords[-1].onset)]
+    for chord, (onset, stop) in zip(chords, pairwise(limits), strict=True):
+        duration = min(stop, end) - max(onset, start)
+        if duration > 0 or not sounding:
+            sounding[chord.label] = sounding.get(chord.label, 0) + max(0, duration)
+    return max(sounding, key=sounding.__getitem__)
+
+
+def _by_beat(bar: Bar, chords: Chords) -> Chords:
+    limits = pairwise([*bar_beats(bar), bar.length])
+    return _changes(bar, [Chord(start, _longest_label(chords, start, end)) for start, end in limits])
+
+
+_RHYTHMS = {"source": _changes, "bar": _longest, "beat": _by_beat}

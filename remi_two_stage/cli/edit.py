@@ -1,0 +1,121 @@
+"""`extend`, `rewrite` and `harmonize`: a tune that is there goes on, gets other bars, or further voices."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from ..core.errors import RequestError
+from .compose import Drawn, style_name
+from .files import Destination, Source
+from .flags import command, with_flags
+from .output import Reporting
+
+_score = click.argument("score", metavar="FILE")
+
+
+@command(
+    "extend",
+    ("remi-two-stage extend tune.abc --bars 8", "Eight more bars"),
+    ("remi-two-stage extend tune.abc --tune 2 --output longer.musicxml", "The second tune of a file, longer"),
+)
+@_score
+@click.option("--bars", type=int, default=8, show_default=True, help="how many to add, 1 to 63")
+@with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
+def extend(score: str, bars: int, source: Source, drawn: Drawn, destination: Destination, reporting: Reporting) -> None:
+    """Go on with a tune, which stays note for note.
+
+    FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
+    """
+    piece = source.read(score)
+    destination.check(reporting)
+    composer, seed, sampling = drawn.composer()
+    with reporting.progress() as progress:
+        piece = composer.extend(piece, bars, seed, sampling, progress)
+    destination.write([(piece, seed)], reporting)
+
+
+@command(
+    "rewrite",
+    ("remi-two-stage rewrite tune.abc 5-8", "Other notes in bars 5 to 8, over the same chords"),
+    ('remi-two-stage rewrite tune.abc 5-8 --chords "IV | V7 | I | I"', "Other chords there, and notes over them"),
+)
+@_score
+@click.argument("bars")
+@click.option("--chords", help='new chords for these bars, such as "IV | V7 | I"  [default: those there]')
+@with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
+def rewrite(
+    score: str,
+    bars: str,
+    chords: str | None,
+    source: Source,
+    drawn: Drawn,
+    destination: Destination,
+    reporting: Reporting,
+) -> None:
+    """Write some bars of a tune anew; all others stay.
+
+    FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. BARS are the first and the last bar,
+    such as 5-8, or one; a pick-up is not counted.
+    """
+    piece = source.read(score)
+    if not (numbers := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)):
+        raise RequestError(f"the bars are {bars!r}; write the first and the last, such as 5-8, or one number")
+    destination.check(reporting)
+    composer, seed, sampling = drawn.composer()
+    with reporting.progress() as progress:
+        asked = int(numbers[1]), int(numbers[2] or numbers[1])
+        piece = composer.rewrite(piece, asked, chords, seed, sampling, progress)
+    destination.write([(piece, seed)], reporting)
+
+
+@command(
+    "harmonize",
+    ("remi-two-stage harmonize melody.mid --voices S,A,T,B", "A melody as a chorale"),
+    (
+        "remi-two-stage harmonize tune.abc --voices M,B --plan inferred",
+        "A bass below a tune, over the chords heard in it",
+    ),
+)
+@_score
+@click.option(
+    "--plan",
+    help='chords, one bar after another, such as "I | V7 | I"; inferred: those heard in the melody; planned: those '
+    "that the planner writes for it  [default: the melody's own, or planned]",
+)
+@click.option(
+    "--voices", help="names separated by commas  [default: S,A,T,B, or M,A,T,B for a melody of too wide a range]"
+)
+@click.option("--style", help="such as chorale or hymn  [default: chorale for four voices]")
+@with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
+def harmonize(
+    score: str,
+    plan: str | None,
+    voices: str | None,
+    style: str | None,
+    source: Source,
+    drawn: Drawn,
+    destination: Destination,
+    reporting: Reporting,
+) -> None:
+    """Add chords and further voices to a melody, which stays as it is.
+
+    FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
+    """
+    from ..composing.tasks import voice_for
+    from ..core.request import FOUR_PARTS
+
+    piece = source.read(score)
+    destination.check(reporting)
+    composer, seed, sampling = drawn.composer()
+    with reporting.progress() as progress:
+        wanted = None if voices is None else voices.split(",")
+        harmonized = composer.harmonize(piece, plan, wanted, style_name(style), seed, sampling, progress)
+    destination.write([(harmonized, seed)], reporting)
+    highest = (wanted or FOUR_PARTS)[0]
+    if (part := voice_for(piece, harmonized.voices)) != highest:
+        reporting.remark(f"the melody is outside the range of {highest}: it is the voice {part}", destination.is_stream)
+
+
+COMMANDS = (extend, rewrite, harmonize)

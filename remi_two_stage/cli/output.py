@@ -1,0 +1,75 @@
+"""What commands print: results on standard output, for people or as JSON; progress and remarks on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .flags import flag
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from ..composing.composer import Progress
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """How much is said, and for whom."""
+
+    json: bool = flag(False, "print the result as JSON")
+    quiet: bool = flag(False, "no progress and no remarks; only what was asked for, and errors")
+
+    def result(self, text: str, data: Any) -> None:
+        """Print what was asked for."""
+        print(json.dumps(data, ensure_ascii=False, indent=2) if self.json else text)
+
+    def remark(self, text: str, to_stderr: bool = False) -> None:
+        """Say something beside the result."""
+        if not self.quiet and not self.json:
+            print(text, file=sys.stderr if to_stderr else sys.stdout)
+
+    def progress(self) -> AbstractContextManager[Progress | None]:
+        """A bar for each stage, as the `progress` of a `Composer`'s methods."""
+        return nullcontext() if self.quiet else _progress_bars()
+
+
+@contextmanager
+def _progress_bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    stages: dict[str, Any] = {}
+    bars = Progress(
+        TextColumn("{task.description:5}"),
+        BarColumn(30),
+        MofNCompleteColumn("/"),
+        TextColumn("bars"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+    def progress(stage: str, begun: int, total: int) -> None:
+        bars.start()
+        if stage not in stages:
+            stages[stage] = bars.add_task(stage, total=total)
+        bars.update(stages[stage], completed=begun, total=max(total, begun))
+
+    try:
+        yield progress
+    finally:
+        if stages:
+            bars.stop()

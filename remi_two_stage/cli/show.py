@@ -1,0 +1,101 @@
+"""`show`, `render`, `tokens` and `completion`: what needs no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from ..core.errors import RequestError
+from .files import Source, piece_data, read_tunes
+from .flags import command, with_flags
+from .output import Reporting
+
+PICTURES = (".svg", ".png", ".pdf")
+
+
+@command(
+    "show",
+    ("remi-two-stage show tune.abc", "A tune as text, chords over its bars"),
+    ("remi-two-stage show - --json < melody.mid", "All that is known of a melody, for a program"),
+)
+@click.argument("score", metavar="FILE")
+@with_flags(source=Source, reporting=Reporting)
+def show(score: str, source: Source, reporting: Reporting) -> None:
+    """Print a tune: title, key, metre, and chords over bars.
+
+    FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
+    """
+    from ..rendering.score_text import score_text
+
+    pieces = read_tunes(score)
+    piece = source.pick(pieces, score)
+    reporting.result(score_text(piece), piece_data(piece))
+    if len(pieces) > 1:
+        reporting.remark(f"tune {source.tune} of {len(pieces)}; --tune shows another", to_stderr=True)
+
+
+@command(
+    "render",
+    ("remi-two-stage render tune.abc tune.pdf", "The engraved score, ready to print"),
+    ("remi-two-stage render tune.abc roll.svg --piano-roll", "Notes as a piano roll over their chords"),
+    ("remi-two-stage render tune.abc tune.wav --chords", "A tune to listen to, chords softly beneath"),
+)
+@click.argument("score", metavar="FILE")
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--piano-roll", is_flag=True, help="draw a piano roll instead of an engraved score")
+@click.option("--chords", is_flag=True, help="play the chords softly beneath")
+@with_flags(source=Source, reporting=Reporting)
+def render(score: str, output: Path, piano_roll: bool, chords: bool, source: Source, reporting: Reporting) -> None:
+    """Engrave a tune, draw it or play it, or convert it into another format.
+
+    FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. OUTPUT is an .svg, .png, .pdf, .wav,
+    .abc, .mid or .musicxml file.
+    """
+    from ..rendering.piano_roll import piano_roll as drawn
+    from ..rendering.sound import wav_bytes
+    from ..score_files import check_writable, score_bytes, write_whole
+
+    ending = output.suffix.lower()
+    check_writable(ending)
+    if (piano_roll and ending not in PICTURES) or (chords and ending != ".wav"):
+        wrong = f"--chords is for .wav, not for {ending}" if chords else f"--piano-roll draws {', '.join(PICTURES)}"
+        raise RequestError(f"{wrong}; name another file, or leave the option out")
+    piece = source.read(score)
+    if piano_roll:
+        content = drawn(piece).in_format(ending)
+    else:
+        content = wav_bytes(piece, with_chords=True) if chords else score_bytes(piece, ending)
+    write_whole(output, content)
+    if reporting.json:
+        reporting.result("", {"file": str(output)})
+    reporting.remark(f"wrote {output}")
+
+
+@command("tokens", ("remi-two-stage tokens", "The families of tokens and their ids"))
+@with_flags(reporting=Reporting)
+def tokens(reporting: Reporting) -> None:
+    """Print the vocabulary of both models."""
+    from ..core.vocabulary import TOKEN_IDS, describe
+
+    reporting.result(describe(), TOKEN_IDS)
+
+
+@command(
+    "completion",
+    ('eval "$(remi-two-stage completion bash)"', "In ~/.bashrc"),
+    ("remi-two-stage completion fish > ~/.config/fish/completions/remi-two-stage.fish", "For fish"),
+)
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes a shell complete commands, flags and styles."""
+    program = context.find_root()
+    kind = get_completion_class(shell)
+    assert kind is not None
+    name = program.info_name or ""
+    print(kind(program.command, {}, name, f"_{name.replace('-', '_').upper()}_COMPLETE").source())
+
+
+COMMANDS = (show, render, tokens, completion)

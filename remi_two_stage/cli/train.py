@@ -1,0 +1,129 @@
+"""`prepare`, `train`, `evaluate` and `push`: from a corpus to a model, its figures and its place on the Hub."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..corpus.arguments import Preparation
+from ..training.arguments import TrainingPlan
+from .compose import keep_libraries_quiet
+from .flags import command, flag, with_flags, with_given_flags
+from .output import Reporting
+
+
+@command(
+    "prepare",
+    (
+        "remi-two-stage prepare --corpus path/to/tunes --output prepared",
+        "A folder of tunes, read once for all that follows",
+    ),
+    ("remi-two-stage prepare --corpus music21 --augment crop", "The tune books of music21, and phrases of them alone"),
+)
+@with_flags(preparation=Preparation, reporting=Reporting)
+def prepare(preparation: Preparation, reporting: Reporting) -> None:
+    """Read a corpus once, into Parquet that training, evaluation and datasets load."""
+    from ..corpus.preparation import prepare_corpus
+
+    corpus = prepare_corpus(preparation, progress=not reporting.quiet)
+    data = {"corpus": corpus.name, "folder": str(corpus.folder), "splits": corpus.sizes()}
+    reporting.result(corpus.report(), data | corpus.summary.to_dict())
+
+
+@command(
+    "train",
+    ("remi-two-stage train --corpus music21 --output my-model", "Both stages on the tunes that come with music21"),
+    (
+        "remi-two-stage train --corpus prepared --output my-planner --stage planner",
+        "The planner alone; the detail generator later",
+    ),
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="JSON file with fields by name, such as a run's arguments.json; flags come first",
+)
+@with_given_flags(TrainingPlan)
+@with_flags(reporting=Reporting)
+def train(config: Path | None, given: dict[str, Any], reporting: Reporting) -> None:
+    """Train both stages on a corpus; the same command goes on with a stopped run."""
+    plan = TrainingPlan.of(config, **given)
+    from ..training.trainer import TwoStageTrainer
+
+    with _remarks_apart(reporting):
+        folder = TwoStageTrainer(plan).train()
+    reporting.result(f"wrote {folder}", {"model": str(folder)})
+
+
+@contextmanager
+def _remarks_apart(reporting: Reporting) -> Iterator[None]:
+    """Keep off standard output what is no result: to standard error beside JSON, nowhere if quiet."""
+    if reporting.quiet:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    elif reporting.json:
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `evaluate` measures: the fields of `evaluation.report.Evaluation`, which needs torch."""
+
+    data: str = field(metadata={"help": "music21, files as prepare takes them, or what it wrote"})
+    model: str | None = flag(None, "folder or Hub repository  [default: the checkpoint in the package]")
+    split: str | None = flag(None, "train, validation, test or all  [default: test; all tunes of plain files]")
+    tunes: int = flag(100, "at most so many")
+    pieces: int = flag(50, "compose so many, like the tunes")
+    ngrams: bool = flag(False, "also fit n-gram models on the training split")
+    seed: int = flag(0, "of the pieces composed")
+
+
+@command(
+    "evaluate",
+    ("remi-two-stage evaluate --data music21 --ngrams", "The checkpoint in the package on the tunes held out from it"),
+    ("remi-two-stage evaluate --model my-model --data path/to/tunes --json", "A model on all tunes of a folder"),
+)
+@with_flags(measured=Measured, reporting=Reporting)
+def evaluate(measured: Measured, reporting: Reporting) -> None:
+    """Measure how good a model is: likelihood, and its music beside real music."""
+    import torch
+
+    from ..evaluation.report import Evaluation
+    from ..evaluation.report import evaluate as measure
+
+    keep_libraries_quiet()
+    torch.set_num_threads(1)
+    report = measure(Evaluation(**asdict(measured)))
+    print(report.json() if reporting.json else report)
+
+
+@command(
+    "push",
+    ("remi-two-stage push my-model you/jigs --private", "A model, its card and its code, for yourself first"),
+    ("remi-two-stage push my-model you/jigs --revision v2", "A further version, on a branch of its own"),
+)
+@click.argument("folder", metavar="DIR")
+@click.argument("repository", metavar="REPO")
+@click.option("--private", is_flag=True, help="let nobody else see it")
+@click.option("--revision", help="a branch, made if it is not there  [default: main]")
+@with_flags(reporting=Reporting)
+def push(folder: str, repository: str, private: bool, revision: str | None, reporting: Reporting) -> None:
+    """Push a model folder to the Hub as user/name; cut off, the same again completes it."""
+    from ..hub.push import push_folder
+
+    keep_libraries_quiet()
+    commit = push_folder(folder, repository, private or None, revision)
+    reporting.result(f"pushed {commit}", {"commit": commit})
+
+
+COMMANDS = (prepare, train, evaluate, push)

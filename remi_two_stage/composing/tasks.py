@@ -1,0 +1,363 @@
+"""What the stages are given to go on from a piece that is there, and how what they wrote becomes bars of it again.
+
+Everything here is tokens and pieces; the models are `composer.py`'s. A piece with more bars than a model has ever seen
+is shown in part: a window of at most 64 bars around those that are to be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate, chain
+from typing import Any
+
+from ..analysis.harmony import label_chords
+from ..core.codec import decode, encode
+from ..core.errors import RequestError
+from ..core.excerpt import boundaries, crop, moved_chords
+from ..core.grammar import Form
+from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
+from ..core.plan import Plan
+from ..core.request import FOUR_PARTS
+from ..core.sequences import (
+    Prompt,
+    detail_sequence,
+    extract_chord_sequence,
+    infilling_sequence,
+    melody_sequence,
+    split_bars,
+    up_to_detail,
+)
+from ..core.text import counted
+from ..core.vocabulary import DEFAULT_VOICE_RANGE, MAX_BARS, VOICE_RANGES, token
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A piece that is to go on.
+
+    Attributes:
+        piece: The whole piece.
+        context: Its last bars, with chords, which the stages see.
+        bars: How many are to be written.
+    """
+
+    piece: Piece
+    context: Piece
+    bars: int
+
+    @classmethod
+    def of(cls, piece: Piece, bars: int) -> Extension:
+        """Choose the context; raises RequestError where an ending is too long to be shown whole."""
+        starts = [start for start in boundaries(piece.bars) if _count(piece.bars[start:]) + bars <= MAX_BARS]
+        if not starts or not _count(piece.bars[starts[0] :]):
+            raise RequestError(
+                f"cannot write {counted(bars, 'bar')} after a piece that ends in an ending of its own; ask for fewer"
+            )
+        return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
+
+    def for_planner(self) -> Prompt:
+        """The plan of the context, its number of bars that of the whole, and the start of a phrase."""
+        total = token("Bars", self.context.bar_count + self.bars)
+        names = extract_chord_sequence(encode(self.context))[:-1]
+        names = [total if name.startswith("<Bars=") else name for name in names]
+        return Prompt.of("plan", [*names, "<PhraseStart>"], self.context.key, self.bars)
+
+    def for_detail(self, plan: Sequence[str]) -> Prompt:
+        """The plan with its continuation, the context's bars, and the header of the first new one."""
+        _, given = split_bars(encode(self.context))
+        _, planned = split_bars(plan)
+        header = planned[len(given)].header
+        names = [*plan[:-1], "<Detail>", *chain.from_iterable(bar.tokens() for bar in given), *header]
+        return Prompt.of("detail", names, self.context.key, len(planned) - len(given))
+
+    def result(self, tokens: Sequence[str]) -> Piece:
+        """The piece with the bars that follow the context in `tokens`."""
+        written = decode(tokens).in_key(self.context.key.tonic).bars[len(self.context.bars) :]
+        shift = self.context.key.pitch_class - self.piece.key.pitch_class
+        new = (replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written)
+        return replace(self.piece, bars=(*self.piece.bars, *new))
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """Bars of a piece that are to be written anew.
+
+    Attributes:
+        piece: The whole piece, with the chords that the new bars are to have.
+        window: The bars that the detail generator sees, with chords.
+        start: Index in the piece of the window's first bar.
+        first: Index in the window of the first bar to be written.
+        last: Index in the window of the last one.
+    """
+
+    piece: Piece
+    window: Piece
+    start: int
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, piece: Piece, first: int, last: int, chords: Plan | str | None = None) -> Rewriting:
+        """Choose the window around the bars with the indices `first` to `last`.
+
+        Args:
+            chords: New chords for these bars; None keeps those of the piece.
+
+        Raises:
+            ChordError: the text is no plan.
+            RequestError: chords for other bars, or more bars than can be seen at once.
+        """
+        if chords is not None:
+            old = piece.bars[first : last + 1]
+            given = _chords_for(old, chords, piece)
+            new = (replace(bar, chords=chord) for bar, chord in zip(old, given, strict=True))
+            piece = replace(piece, bars=(*piece.bars[:first], *new, *piece.bars[last + 1 :]))
+        cuts = [*boundaries(piece.bars), len(piece.bars)]
+        before, after = [cut for cut in cuts if cut <= first], [cut for cut in cuts if cut > last]
+        room = MAX_BARS - _count(piece.bars[before[-1] : after[0]])
+        if room < 0:
+            raise RequestError(f"cannot rewrite {last - first + 1} bars at once; ask for at most {MAX_BARS}")
+        # Half of what may be seen besides stands before the new bars, or more where less follows them.
+        room_after = min(_count(piece.bars[after[0] :]), room - min(room // 2, _count(piece.bars[: before[-1]])))
+        stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
+        room_before = room - _count(piece.bars[after[0] : stop])
+        start = min(cut for cut in before if _count(piece.bars[cut : before[-1]]) <= room_before)
+        return cls(piece, crop(with_chords(piece), start, stop), start, first - start, last - start)
+
+    def for_detail(self) -> Prompt:
+        """What stands after the new bars, then what stands before them, and the header of the first."""
+        tokens = encode(self.window)
+        _, bars = split_bars(tokens)
+        follow = self.last + 1
+        form: Form = "infilling" if follow < len(bars) else "detail"
+        sequence = infilling_sequence(tokens, follow) if form == "infilling" else detail_sequence(tokens)
+        given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
+        names = [*up_to_detail(sequence), *given, *bars[self.first].header]
+        return Prompt.of(form, names, self.window.key, follow - self.first)
+
+    def result(self, tokens: Sequence[str]) -> Piece:
+        """The piece with the notes of its bars from `tokens`, which say the window."""
+        written = decode(tokens).in_key(self.window.key.tonic).bars
+        bars = list(self.piece.bars)
+        for index in range(self.first, self.last + 1):
+            bars[self.start + index] = replace(bars[self.start + index], notes=written[index].notes)
+        return replace(self.piece, bars=tuple(bars))
+
+
+@dataclass(frozen=True, slots=True)
+class Harmonization:
+    """A melody that is to get chords and further voices.
+
+    Attributes:
+        melody: A piece with one voice, which has the name that it shall have.
+        voices: The names of all voices, in score order.
+        style: What the stages are told; the piece keeps its own.
+    """
+
+    melody: Piece
+    voices: tuple[str, ...]
+    style: str | None
+
+    @classmethod
+    def of(cls, piece: Piece, voices: Sequence[str], style: str | None) -> Harmonization:
+        """Take the first voice of a piece, as the first of `voices` whose range holds it.
+
+        Raises:
+            RequestError: no range does.
+        """
+        voice = voice_for(piece, voices)
+        bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
+        melody = replace(piece, voices=(voice,), bars=bars)
+        asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
+        return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
+
+    @property
+    def has_chords(self) -> bool:
+        """Whether there is a chord in every bar."""
+        return all(bar.chords for bar in self.melody.bars)
+
+    @property
+    def _order(self) -> tuple[str, ...]:
+        """The voices with the given one first, as the stages read them."""
+        return (*self.melody.voices, *(voice for voice in self.voices if voice not in self.melody.voices))
+
+    def _with_voices(self, names: list[str]) -> list[str]:
+        """A sequence whose globals name the further voices too."""
+        given = names.index(token("voice", self.melody.voices[0])) + 1
+        return [*names[:given], *(token("voice", voice) for voice in self._order[1:]), *names[given:]]
+
+    def for_planner(self) -> Prompt:
+        """The melody, for which a plan is to be written."""
+        names = up_to_detail(melody_sequence(encode(replace(self.melody, style=self.style))))
+        return Prompt.of("melody", self._with_voices(names), self.melody.key, len(self.melody.bars))
+
+    def planned(self, tokens: Sequence[str]) -> Harmonization:
+        """The same with the chords of the planner's sequence."""
+        return self.over(bar.chords for bar in decode(tokens).bars)
+
+    def over_given(self, plan: Plan | str | None) -> Harmonization:
+        """The same over a plan, over the chords that are heard in the melody ("inferred"), or over its own (None).
+
+        Raises:
+            ChordError: the text is no plan.
+            RequestError: the plan has other bars.
+        """
+        if plan is None:
+            return self
+        bars = self.melody.bars
+        if plan == "inferred":
+            bare = replace(self.melody, bars=tuple(replace(bar, chords=()) for bar in bars))
+            return self.over(bar.chords for bar in label_chords(bare).bars)
+        return self.over(_chords_for(bars, plan, self.melody))
+
+    def over(self, chords: Iterable[tuple[Chord, ...]]) -> Harmonization:
+        """The same over the chords of each bar."""
+        bars = tuple(replace(bar, chords=given) for bar, given in zip(self.melody.bars, chords, strict=True))
+        return replace(self, melody=replace(self.melody, bars=bars))
+
+    def for_detail(self) -> Prompt:
+        """The plan, and what the melody sings in each bar."""
+        tokens = encode(replace(self.melody, style=self.style))
+        _, bars = split_bars(tokens)
+        names = self._with_voices(up_to_detail(detail_sequence(tokens)))
+        return Prompt.of("detail", names, self.melody.key, len(bars), [bar.voices[0][1:] for bar in bars])
+
+    def result(self, tokens: Sequence[str]) -> Piece:
+        """The melody as it was, with the chords and the other voices that were written."""
+        written = decode(tokens).in_key(self.melody.key.tonic)
+        place = {voice: index for index, voice in enumerate(written.voices)}
+        given = self.melody.voices[0]
+
+        def sung(bar: Bar, new: Bar) -> Bar:
+            voices = (bar.notes[0] if voice == given else new.notes[place[voice]] for voice in self.voices)
+            return replace(bar, notes=tuple(voices))
+
+        bars = (sung(bar, new) for bar, new in zip(self.melody.bars, written.bars, strict=True))
+        return replace(self.melody, voices=self.voices, bars=tuple(bars))
+
+
+def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:
+    """The chords of a plan for some bars of a piece, counted from the piece's tonic.
+
+    A plan without pick-ups is for the full bars; a pick-up then has the chord of the bar that it leads to.
+
+    Raises:
+        ChordError: the text is no plan.
+        RequestError: the plan has other bars, or a chord where a bar has ended.
+    """
+    if isinstance(plan, str):
+        plan = Plan.parse(plan, piece.key, bars[0].meter or Meter())
+    shift = plan.skeleton.key.pitch_class - piece.key.pitch_class
+    chords = [moved_chords(bar.chords, shift) for bar in plan.skeleton.bars]
+    if len(chords) != len(bars):
+        if len(chords) != _count(bars):
+            raise RequestError(
+                f"the plan has {counted(len(chords), 'bar')} for {_count(bars)}; give as many, pick-ups left out"
+            )
+        following = [_count(bars[:index]) for index in range(len(bars))]
+        chords = [
+            chords[place][:1] if bar.is_pickup and place < len(chords) else chords[min(place, len(chords) - 1)]
+            for bar, place in zip(bars, following, strict=True)
+        ]
+    for number, (bar, given) in enumerate(zip(bars, chords, strict=True), 1):
+        if given and given[-1].onset >= bar.length:
+            length = Fraction(bar.length, TICKS_PER_WHOLE)
+            raise RequestError(f"the plan's bar {number} has a chord after the bar's end, which is {length} long")
+    return chords
+
+
+def with_chords(piece: Piece) -> Piece:
+    """The piece with a chord in every bar: its own, or those that are heard."""
+    heard = label_chords(piece).bars
+    bars = (
+        bar if bar.chords else replace(bar, chords=like.chords) for bar, like in zip(piece.bars, heard, strict=True)
+    )
+    return replace(piece, bars=tuple(bars))
+
+
+def _count(bars: Sequence[Bar]) -> int:
+    return sum(not bar.is_pickup for bar in bars)
+
+
+def check_piece(piece: Any) -> Piece:
+    """The piece with its parts written out.
+
+    Raises:
+        RequestError: something else than a piece.
+    """
+    if not isinstance(piece, Piece):
+        raise RequestError(f"cannot go on from a {type(piece).__name__}; give a Piece, as read_score returns")
+    return piece.in_part_order()
+
+
+def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
+    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`; the second half of a bar that a
+    repeat splits has the number of the first.
+
+    Raises:
+        RequestError: no such bars.
+    """
+    is_pair = isinstance(bars, Sequence) and len(bars) == 2 and all(isinstance(number, int) for number in bars)
+    if not is_pair or not 1 <= bars[0] <= bars[1] <= piece.bar_count:
+        raise RequestError(
+            f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
+            f"within 1 to {piece.bar_count}"
+        )
+    numbers = bar_numbers(piece)
+    return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+
+
+def bar_numbers(piece: Piece) -> list[int]:
+    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start."""
+    return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
+
+
+def four_parts_around(melody: Piece) -> tuple[str, ...]:
+    """Voices of which one holds the first voice of a piece: those of a choir, or with a part of its own for the melody
+    where no singer has its range.
+    """
+    for parts in (FOUR_PARTS, ("M", *FOUR_PARTS[1:])):
+        with suppress(RequestError):
+            voice_for(melody, parts)
+            return parts
+    return FOUR_PARTS
+
+
+def voice_for(melody: Piece, voices: Sequence[str]) -> str:
+    """The first of `voices` whose range holds the first voice of a piece.
+
+    Raises:
+        RequestError: there is none; the message says what would help.
+    """
+    pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES["M"][0]]
+    lowest, highest = min(pitches), max(pitches)
+    ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
+    for voice, (low, high) in ranges.items():
+        if low <= lowest and highest <= high:
+            return voice
+    known = ", ".join(f"{voice} {_pitch_name(low)} to {_pitch_name(high)}" for voice, (low, high) in ranges.items())
+    raise RequestError(
+        f"the melody {melody.title!r} goes from {_pitch_name(lowest)} to {_pitch_name(highest)}, which no voice sings "
+        f"({known}); {_ways_out(lowest, highest, ranges)}"
+    )
+
+
+def _ways_out(lowest: int, highest: int, ranges: Mapping[str, tuple[int, int]]) -> str:
+    """The transposition into the first voice that is wide enough, and the voice that takes the melody where it is."""
+    ways = []
+    if wide := [(low, high) for low, high in ranges.values() if high - low >= highest - lowest]:
+        low, high = wide[0]
+        move = max(low - lowest, 0) or high - highest
+        ways.append(f"transpose it {counted(abs(move), 'semitone')} {'up' if move > 0 else 'down'}")
+    low, high = VOICE_RANGES["M"]
+    if "M" not in ranges and low <= lowest and highest <= high:
+        ways.append(f"name M, a melody of wider range, in place of {next(iter(ranges))}")
+    return ", or ".join(ways) or "give fewer octaves"
+
+
+def _pitch_name(pitch: int) -> str:
+    """Such as C4 for MIDI 60."""
+    return f"{'C C# D Eb E F F# G Ab A Bb B'.split()[pitch % 12]}{pitch // 12 - 1}"

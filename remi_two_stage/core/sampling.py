@@ -1,0 +1,81 @@
+"""How a token is sampled from those that may come next, in float64 on plain numbers, and a piece from candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+from random import Random
+
+from .errors import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are sampled, and which of several candidates is kept.
+
+    Attributes:
+        temperature: Above 1 for more surprising music, below 1 for more predictable music.
+        top_k: Sample from the k likeliest tokens; 0 samples from all.
+        top_p: Sample from the likeliest tokens that together have this share of the probability.
+        greedy: Take the likeliest token and ignore the settings above.
+        candidates: How many are written for each piece asked for; the one whose sampled tokens have the highest mean
+            log-likelihood under the model is returned.
+
+    Raises:
+        RequestError: a value out of range.
+    """
+
+    temperature: float = 0.85
+    top_k: int = 0
+    top_p: float = 0.95
+    greedy: bool = False
+    candidates: int = 1
+
+    def __post_init__(self) -> None:
+        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
+        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
+        if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
+            raise RequestError(
+                f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
+                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
+            )
+        if not isinstance(self.candidates, int) or not 1 <= self.candidates <= 64:
+            raise RequestError(f"cannot choose among {self.candidates!r} candidates; ask for 1 to 64")
+        if self.greedy and self.candidates > 1:
+            raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
+
+    def choose(self, scores: Sequence[float], random: Random) -> tuple[int, float]:
+        """Choose one of the scores, which are unnormalised log-probabilities; returns its index and log-probability."""
+        top = max(scores)
+        weights = [exp(score - top) for score in scores]
+        total = log(sum(weights))
+        index = scores.index(top) if self.greedy else self._sample(scores, weights, top, random)
+        return index, scores[index] - top - total
+
+    def _sample(self, scores: Sequence[float], weights: list[float], top: float, random: Random) -> int:
+        if self.temperature != 1:
+            weights = [exp((score - top) / self.temperature) for score in scores]
+        kept = self._kept(weights)
+        rest = random.random() * sum([weights[index] for index in kept])
+        for index in kept:
+            rest -= weights[index]
+            if rest < 0:
+                return index
+        return kept[0]
+
+    def _kept(self, weights: list[float]) -> Sequence[int]:
+        """Indices of the weights that top_k and then top_p leave, heaviest first if any of the two is on."""
+        if self.top_p == 1 and not 0 < self.top_k < len(weights):
+            return range(len(weights))
+        order = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)
+        order = order[: self.top_k or None]
+        missing = self.top_p * sum([weights[index] for index in order])
+        for count, index in enumerate(order, 1):
+            missing -= weights[index]
+            if missing <= 0:
+                return order[:count]
+        return order
+
+
+DEFAULT_SAMPLING = Sampling()

@@ -1,0 +1,229 @@
+"""The work of preparing a corpus in shards: which tunes go into which, and the function that makes one.
+
+`prepare_shard` is a plain function of a plain, picklable value, for any engine that can call one in a process. It
+writes one Parquet file, whole or not at all, under a name made of what it depends on: the shard's files and the code
+that reads them. A file that is there is therefore a shard that is done, now and in any later run.
+
+Conventions
+- A shard's rows have the columns of the corpus, and two that go when that is put together: `melody` (`splits.melody`;
+  empty for augmented forms) and `music`, a digest of the tokens.
+- Its summary and what it rejected are in the file's own metadata.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import importlib.metadata
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..core.errors import ScoreError
+from ..scores.abc_reader import UTF_16_MARKS
+from .files import ABC, ARCHIVE, CorpusFile, Rejection, check_expansion, members, opened
+from .splits import melody
+from .summary import Summary
+from .tunes import CorpusTune, Span, read_span, rejection
+
+COLUMNS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("title", pa.string()),
+        ("style", pa.string()),
+        ("key", pa.string()),
+        ("metre", pa.string()),
+        ("bars", pa.int32()),
+        ("abc", pa.string()),
+        ("tokens", pa.list_(pa.int16())),
+        ("plan", pa.string()),
+        ("lossy", pa.list_(pa.struct([("reason", pa.string()), ("count", pa.int32())]))),
+        ("augmentation", pa.string()),
+    ]
+)
+"""The columns of a prepared corpus, one row a tune."""
+_SHARD_COLUMNS = COLUMNS.append(pa.field("melody", pa.binary())).append(pa.field("music", pa.binary(16)))
+_METADATA = b"remi_two_stage"
+
+_LEAST_COST = 1 << 17
+"""Of a shard, in bytes of ABC: half a second of reading, so that little is lost and two processes end together."""
+_MOST_SHARDS = 2048
+_COST_OF_A_SCORE = 20_000
+"""What music21 takes for a file before it reads a note, in bytes of ABC that take as long."""
+_BLOCK = 1 << 20
+_TUNE_START = re.compile(rb"[\r\n]X:")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A piece of work: the tunes to read, and the Parquet file to write."""
+
+    path: Path
+    spans: tuple[Span, ...]
+    augment: tuple[str, ...] = ()
+
+    @property
+    def cost(self) -> int:
+        """How long it takes, in bytes of ABC that take as long."""
+        return sum(span.cost for span in self.spans)
+
+
+def plan_shards(
+    files: Sequence[CorpusFile], folder: Path, augment: tuple[str, ...] = ()
+) -> tuple[list[Shard], list[Rejection]]:
+    """All shards of a corpus, to be written into `folder`, in the order of its tunes; and the files in archives that
+    cannot be used.
+    """
+    total = sum(map(_cost, files))
+    least = max(_LEAST_COST, 1 << (total // _MOST_SHARDS).bit_length())
+    shards: list[Shard] = []
+    rejected: list[Rejection] = []
+    spans: list[Span] = []
+    cost = 0
+    for span in plan_spans(files, least):
+        if isinstance(span, Rejection):
+            rejected.append(span)
+            continue
+        spans.append(span)
+        cost += span.cost
+        if cost >= least:
+            shards.append(_shard(spans, folder, augment))
+            spans, cost = [], 0
+    return shards + ([_shard(spans, folder, augment)] if spans else []), rejected
+
+
+def _shard(spans: Sequence[Span], folder: Path, augment: tuple[str, ...]) -> Shard:
+    key = blake2b(f"{reading_code()} {augment}".encode(), digest_size=12)
+    for span in spans:
+        key.update(f"{span.file.identity} {span.first} {span.header_stop} {span.start} {span.stop}\n".encode())
+    return Shard(folder / f"{key.hexdigest()}.parquet", tuple(spans), augment)
+
+
+@cache
+def reading_code() -> str:
+    """A digest of the code that turns files into rows: it changes when a row might."""
+    package = Path(__file__).parents[1]
+    modules = [path for part in ("core", "scores", "data") for path in (package / part).glob("*.py")]
+    digest = blake2b(importlib.metadata.version("music21").encode(), digest_size=12)
+    for module in sorted(path for path in modules if not path.stem.endswith("_remi") and path.stem != "datasets"):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def plan_spans(files: Iterable[CorpusFile], least: int = _LEAST_COST) -> Iterator[Span | Rejection]:
+    """The spans of all files and of the files in archives: tune books in runs of at least `least` bytes."""
+    for file in files:
+        if file.ending == ARCHIVE:
+            for member in members(file):
+                yield from [member] if isinstance(member, Rejection) else plan_spans([member], least)
+        elif file.ending in ABC and file.size > least:
+            yield from _spans_of_book(file, least)
+        else:
+            yield Span(file, cost=_cost(file))
+
+
+def _cost(file: CorpusFile) -> int:
+    return file.size + (0 if file.ending in (*ABC, ARCHIVE) else _COST_OF_A_SCORE)
+
+
+def _spans_of_book(file: CorpusFile, least: int) -> Iterator[Span | Rejection]:
+    try:
+        with opened(file) as stream:
+            bounds = _run_bounds(stream, least, file)
+    except ScoreError as error:
+        yield rejection(file.name, "", error)
+        return
+    header_stop = bounds[0][1]
+    for (first, start), (_, stop) in pairwise(bounds):
+        # The first run takes what stands before it along, the file header; the others are given it.
+        start, header = (0, 0) if first == 1 else (start, header_stop)
+        yield Span(file, first, header, start, stop, cost=stop - start)
+
+
+def _run_bounds(stream: IO[bytes] | gzip.GzipFile, least: int, file: CorpusFile) -> list[tuple[int, int]]:
+    """Number and offset of the first tune of each run, then the number of tunes and bytes.
+
+    Raises:
+        ScoreError: the file is a bomb.
+    """
+    mark = stream.read(3)
+    offset = 3 if mark == codecs.BOM_UTF8 else 0
+    stream.seek(offset)
+    is_utf_16 = mark.startswith(UTF_16_MARKS)
+    bounds: list[tuple[int, int]] = []
+    number, tail = 0, b"\n"
+    while block := stream.read(_BLOCK):
+        window = tail + block
+        for match in () if is_utf_16 else _TUNE_START.finditer(window):
+            number += 1
+            position = offset - len(tail) + match.start() + 1
+            if not bounds or position - bounds[-1][1] >= least:
+                bounds.append((number, position))
+        offset += len(block)
+        tail = window[-2:]
+        check_expansion(file, offset)
+    return [*(bounds or [(1, 0)]), (number, offset)]
+
+
+def prepare_shard(shard: Shard) -> Summary:
+    """Read the tunes of a shard and write its Parquet file, unless it is there; what it holds, in numbers.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    if not shard.path.exists():
+        _write(shard, *_read(shard))
+    return Summary.from_dict(shard_metadata(shard.path)["summary"])
+
+
+def _read(shard: Shard) -> tuple[pa.Table, dict[str, Any]]:
+    summary = Summary()
+    rejected: list[Rejection] = []
+    rows: list[dict[str, Any]] = []
+    for span in shard.spans:
+        for found in read_span(span, shard.augment):
+            if isinstance(found, Rejection):
+                rejected.append(found)
+                continue
+            intervals = b"" if found.augmentation else melody(found.tokens)
+            music = blake2b(repr(found.tokens).encode(), digest_size=16).digest()
+            rows.append(row_of(found) | {"melody": intervals, "music": music})
+            if not found.augmentation:
+                summary.add(found)
+    summary.reject(rejected)
+    metadata = {"summary": summary.to_dict(), "rejected": [asdict(rejection) for rejection in rejected]}
+    return pa.Table.from_pylist(rows, _SHARD_COLUMNS), metadata
+
+
+def row_of(tune: CorpusTune) -> dict[str, Any]:
+    """A tune as a row with `COLUMNS`."""
+    row = {name: getattr(tune, name) for name in COLUMNS.names}
+    return row | {"lossy": [{"reason": reason, "count": count} for reason, count in tune.lossy]}
+
+
+def _write(shard: Shard, table: pa.Table, metadata: dict[str, Any]) -> None:
+    table = table.replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
+    unfinished = shard.path.with_suffix(f".{os.getpid()}")
+    try:
+        pq.write_table(table, unfinished, compression="zstd")
+        os.replace(unfinished, shard.path)
+    finally:
+        with suppress(FileNotFoundError):
+            unfinished.unlink()
+
+
+def shard_metadata(path: Path) -> dict[str, Any]:
+    """What `prepare_shard` noted in a shard's file: its `summary`, and what was `rejected`."""
+    stored: dict[str, Any] = json.loads(pq.read_schema(path).metadata[_METADATA])
+    return stored

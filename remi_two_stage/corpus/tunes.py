@@ -1,0 +1,185 @@
+"""Files to labelled, encoded tunes, the rows of a corpus.
+
+A tune that cannot be read, labelled or said in tokens becomes a `Rejection` and never stops the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..analysis.harmony import label_chords
+from ..core.abc_writer import write_abc
+from ..core.codec import encode_with_losses
+from ..core.errors import AbcSyntaxError, RemiError
+from ..core.piece import Piece
+from ..core.plan import Plan
+from ..core.vocabulary import TOKEN_IDS
+from ..score_files import read_score
+from ..scores.abc_reader import decode_abc, each_tune
+from .augmentation import AUGMENTATIONS
+from .files import ABC, CorpusFile, Rejection, content
+
+FOUR_PARTS = ("S", "A", "T", "B")
+_PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9][0-9.,/]*")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusTune:
+    """One tune: a row of the corpus, its fields the columns.
+
+    Attributes:
+        id: File and number of the tune in it, such as `oneills1850/0001-0050.abc#12`; behind a plus sign the
+            augmentation that made it, if one did.
+        title: Empty when unknown.
+        style: None when unknown.
+        key: Of the source; the tokens are in C.
+        metre: Of the first bar.
+        bars: As a musician counts them.
+        abc: The tune as ABC that can be read alone: the source's own text where the source is ABC.
+        tokens: Token ids in the form "full".
+        plan: Chords of every bar as text that `Plan.parse` reads.
+        lossy: What the tokens cannot say, as (reason, how often).
+        augmentation: Which of `AUGMENTATIONS` made this form of the tune; empty for the tune as it stands.
+    """
+
+    id: str
+    title: str
+    style: str | None
+    key: str
+    metre: str
+    bars: int
+    abc: str
+    tokens: tuple[int, ...]
+    plan: str
+    lossy: tuple[tuple[str, int], ...]
+    augmentation: str = ""
+
+    @classmethod
+    def from_piece(cls, piece: Piece, id: str, abc: str | None = None, augmentation: str = "") -> CorpusTune:
+        """Encode a piece, after labelling its chords and bringing it to C; without its ABC, that is written.
+
+        Raises:
+            RemiError: the vocabulary cannot say the piece.
+        """
+        piece = label_chords(piece)
+        names, losses = encode_with_losses(piece)
+        return cls(
+            id=id,
+            title=piece.title,
+            style=piece.style,
+            key=str(piece.key),
+            metre=str(piece.meter),
+            bars=piece.bar_count,
+            abc=write_abc(piece) if abc is None else abc,
+            tokens=tuple(TOKEN_IDS[name] for name in names),
+            plan=Plan.of(piece).text(),
+            lossy=tuple(sorted(losses.items())),
+            augmentation=augmentation,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A file, or a run of tunes in a tune book.
+
+    Attributes:
+        first: Number of its first tune in the file.
+        header_stop: Where in the file the header that holds for all tunes stops; 0 when `start` is 0.
+        start: First byte, unpacked.
+        stop: The byte after the last one; None for the end of the file.
+        cost: How long reading takes, in bytes of ABC that take as long.
+    """
+
+    file: CorpusFile
+    first: int = 1
+    header_stop: int = 0
+    start: int = 0
+    stop: int | None = None
+    cost: int = 0
+
+
+def read_span(span: Span, augment: tuple[str, ...] = ()) -> Iterator[CorpusTune | Rejection]:
+    """All tunes of a span, each followed by its augmented forms, and whatever cannot be used.
+
+    Raises:
+        OSError: there is no room for what has to be unpacked.
+    """
+    try:
+        for number, title, piece, abc in _pieces(span):
+            id = f"{span.file.name}#{number}"
+            if isinstance(piece, RemiError):
+                yield rejection(id, title, piece)
+            else:
+                yield from _rows(_in_style(piece, span.file), id, abc, augment, span.file.four_parts_only)
+    except OSError:
+        raise
+    except Exception as error:  # nor may a defect that one file meets cost the other files
+        yield rejection(span.file.name, "", error)
+
+
+def rejection(id: str, title: str, error: Exception) -> Rejection:
+    """Why a file or tune was not taken, from the error that it raised."""
+    if not isinstance(error, RemiError):
+        message = f"unexpected {type(error).__name__}: {error}"
+        return Rejection(id, title, f"unexpected {type(error).__name__}", message)
+    reason = _PARTICULARS.sub("…", error.message.split(";")[0])
+    return Rejection(id, title, reason, str(error))
+
+
+def _rows(
+    piece: Piece, id: str, abc: str | None, augment: tuple[str, ...], four_parts_only: bool
+) -> Iterator[CorpusTune | Rejection]:
+    if four_parts_only and piece.voices != FOUR_PARTS:
+        yield Rejection(id, piece.title, "not in four parts", f"the voices are {', '.join(piece.voices)}")
+        return
+    try:
+        yield CorpusTune.from_piece(piece, id, abc)
+    except Exception as error:  # a defect that one tune in a million meets may not cost the others
+        yield rejection(id, piece.title, error)
+        return
+    labelled = label_chords(piece) if augment else piece
+    for name in augment:
+        with suppress(RemiError):
+            if (form := AUGMENTATIONS[name](labelled, id)) is not None:
+                yield CorpusTune.from_piece(form, f"{id}+{name}", augmentation=name)
+
+
+def _in_style(piece: Piece, file: CorpusFile) -> Piece:
+    is_without = piece.voices == FOUR_PARTS and piece.style is None
+    return replace(piece, style=file.four_part_style) if is_without else piece
+
+
+def _pieces(span: Span) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:
+    """Number, title, piece or error, and the ABC that it was read from, of each tune.
+
+    Raises:
+        RemiError: nothing of the file can be read.
+    """
+    if span.file.ending not in ABC:
+        for number, piece in enumerate(_scores(span.file), 1):
+            yield number, piece.title, piece, None
+        return
+    data = content(span.file, span.start, span.stop)
+    if span.header_stop:
+        data = content(span.file, 0, span.header_stop) + data
+    number = span.first
+    for tune, result in each_tune(decode_abc(data)):
+        yield number, tune.title, result, tune.text
+        number += 1
+    if number == span.first:
+        raise AbcSyntaxError("there is no ABC tune; a tune begins with X:1 and has a K: line before its notes")
+
+
+def _scores(file: CorpusFile) -> list[Piece]:
+    """The pieces of a file that is not ABC; what lies in an archive, or under another ending, is copied out first."""
+    if not file.member and file.path.name.lower().endswith(file.ending):
+        return read_score(file.path)
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, Path(file.name).name)
+        copy.write_bytes(content(file))
+        return read_score(copy)

@@ -1,0 +1,263 @@
+"""What a user's buttons do: from one state of their work to the next, by way of `Composer`.
+
+Conventions
+- A `Work` is one user's and never changes; every action returns a new one, so that undoing is going back.
+- Chords come as the texts of the grid, one a bar, each a numeral or a name.
+- The plan is that of its text, whatever the planner said besides, so that a link with the text makes the same tune.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..composing.tasks import bar_numbers, four_parts_around, numbered_bars, with_chords
+from ..core.errors import ChordError, RequestError
+from ..core.piece import Piece
+from ..core.plan import Plan
+from ..core.request import Request
+from ..core.text import counted
+from ..core.vocabulary import STYLES
+from .limits import Limits
+from .link import Recipe, Step
+from .uploads import read_upload
+
+if TYPE_CHECKING:
+    from ..composing.composer import Composer, Progress
+
+_SEEDS = 1_000_000
+_MOST_UNDONE = 30
+_LONGEST_BAR = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one user has before them.
+
+    Attributes:
+        request: What the plan answers.
+        plan: The chords in the grid; None before the first.
+        piece: The tune; its chords are older than the plan's where bars were edited since.
+        recipe: How the tune came about; None when it began with a file.
+        written: How often something was written, so that no two steps have the same seed.
+        past: Earlier states without pasts of their own, the latest last.
+    """
+
+    request: Request | None = None
+    plan: Plan | None = None
+    piece: Piece | None = None
+    recipe: Recipe | None = None
+    written: int = 0
+    past: tuple[Work, ...] = ()
+
+    def then(self, **changes: object) -> Work:
+        """The next state, from which one can go back to this one."""
+        if self.plan is None:
+            return replace(self, **changes)  # type: ignore[arg-type]
+        past = (*self.past, replace(self, past=()))[-_MOST_UNDONE:]
+        return replace(self, past=past, **changes)  # type: ignore[arg-type]
+
+    @property
+    def edited_bars(self) -> tuple[int, ...]:
+        """Indices of the bars whose chords have changed since their notes were written."""
+        if self.piece is None or self.plan is None:
+            return ()
+        pairs = zip(self.piece.bars, self.plan.skeleton.bars, strict=True)
+        return tuple(index for index, (old, new) in enumerate(pairs) if old.chords != new.chords)
+
+
+def edited_plan(plan: Plan, texts: Sequence[str]) -> tuple[Plan, dict[int, str]]:
+    """The plan with the chords of the grid, and what is wrong with bars that are not understood, by index."""
+    reasons: dict[int, str] = {}
+    for index, (text, old) in enumerate(zip(texts, plan.bar_texts(), strict=True)):
+        try:
+            if len(text) > _LONGEST_BAR:
+                raise ChordError(f"{len(text)} characters are too many for a bar; write one chord a beat at most")
+            if text.split() != old.split():
+                plan = plan.with_bar(index, text)
+        except ChordError as error:
+            reasons[index] = error.message
+    return plan, reasons
+
+
+class Studio:
+    """The actions of the page; holds no user's state."""
+
+    def __init__(self, composer: Callable[[], Composer], limits: Limits) -> None:
+        self._composer = composer
+        self.limits = limits
+
+    def prepare(self) -> None:
+        """Return when the composer is there."""
+        self._composer()
+
+    def plan(self, work: Work, request: Request, seed: int | None, progress: Progress | None = None) -> Work:
+        """Write a new plan."""
+        self.limits.check_bars(request.bars)
+        (plan,) = self._composer().plan_batch([request], _drawn(seed), progress=self._timed(progress))
+        return self.typed(work, request, plan.text())
+
+    def typed(self, work: Work, request: Request, text: str) -> Work:
+        """Take a plan as text."""
+        plan = request.typed(text)
+        self.limits.check_bars(plan.bar_count)
+        request = replace(request, bars=plan.bar_count)
+        return work.then(request=request, plan=plan, piece=None, recipe=Recipe(request, plan.text()))
+
+    def compose(
+        self, work: Work, request: Request, texts: Sequence[str], seed: int | None, progress: Progress | None = None
+    ) -> Work:
+        """Write notes over the plan, or over a new one where there is none or metre and bars are no longer its own."""
+        seed = _drawn(seed)
+        earlier = work.request
+        if work.plan is None or earlier is None or (earlier.meter, earlier.bars) != (request.meter, request.bars):
+            planned = self.plan(work, request, seed, progress)
+            return replace(self._composed(planned, seed, progress), past=work.then().past)
+        plan = _understood(work.plan, texts)
+        if work.recipe is None and request == earlier:
+            return self._composed(work.then(plan=plan), seed, progress)
+        return replace(self._composed(self.typed(work, request, plan.text()), seed, progress), past=work.then().past)
+
+    def rewrite(
+        self, work: Work, texts: Sequence[str], first: int, last: int, progress: Progress | None = None
+    ) -> Work:
+        """Write the bars numbered `first` to `last` anew, over their chords in the grid."""
+        piece, plan = _tune(work, texts)
+        start, end = numbered_bars(piece, (first, last))
+        bars = list(piece.bars)
+        for index in range(start, end + 1):
+            bars[index] = replace(bars[index], chords=plan.skeleton.bars[index].chords)
+        seed = self._next_seed(work)
+        piece = self._composer().rewrite(
+            replace(piece, bars=tuple(bars)), (first, last), seed=seed, progress=self._timed(progress)
+        )
+        step = Step("rewrite", seed, (first, last), tuple(plan.bar_texts()[start : end + 1]))
+        return self._next(work, step, plan, piece)
+
+    def extend(self, work: Work, bars: int, progress: Progress | None = None) -> Work:
+        """Go on with the tune."""
+        piece, _ = _tune(work, None)
+        self.limits.check_bars(piece.bar_count + bars)
+        seed = self._next_seed(work)
+        piece = self._composer().extend(piece, bars, seed, progress=self._timed(progress))
+        return self._next(work, Step("extend", seed, (bars, bars)), Plan.of(with_chords(piece)), piece)
+
+    def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
+        """Add chords and three further voices to the tune's first; without texts over chords of the planner's."""
+        piece, plan = _tune(work, texts)
+        voices = four_parts_around(piece)
+        seed = self._next_seed(work)
+        piece = self._composer().harmonize(
+            piece, "planned" if texts is None else plan, voices, seed=seed, progress=self._timed(progress)
+        )
+        chords = () if texts is None else tuple(plan.bar_texts())
+        work = self._next(work, Step("harmonize", seed, chords=chords), Plan.of(piece), piece)
+        return replace(work, request=work.request and replace(work.request, voices=voices))
+
+    def open(self, work: Work, path: Path) -> tuple[Work, int]:
+        """Take the first tune of a file, with the chords that are heard in it where it has none; and how many tunes
+        the file has.
+        """
+        piece, count = read_upload(path, self.limits)
+        piece = with_chords(piece.in_part_order())
+        style = piece.style if piece.style in STYLES else None
+        request = Request(style, piece.key, piece.meter, piece.bar_count, piece.tempo, None)
+        return work.then(request=request, plan=Plan.of(piece), piece=piece, recipe=None), count
+
+    def undo(self, work: Work) -> Work:
+        """Go back by one action."""
+        if not work.past:
+            raise RequestError("there is nothing to undo")
+        return replace(work.past[-1], past=work.past[:-1], written=work.written)
+
+    def follow(self, recipe: Recipe, progress: Progress | None = None) -> Work:
+        """Make the tune of a link."""
+        work, request = Work(), recipe.request
+        work = (
+            self.typed(work, request, recipe.plan) if recipe.plan else self.plan(work, request, recipe.seed, progress)
+        )
+        if recipe.seed is not None:
+            work = self._composed(work, recipe.seed, progress)
+        for step in recipe.steps:
+            work = self._repeated(work, step, progress)
+        return replace(work, past=())
+
+    def _repeated(self, work: Work, step: Step, progress: Progress | None) -> Work:
+        """Do a step again, with its seed."""
+        base = work.recipe.seed if work.recipe and work.recipe.seed is not None else step.seed
+        work = replace(work, written=step.seed - base - 1)
+        if step.kind == "extend":
+            return self.extend(work, step.bars[0], progress)
+        if step.kind == "harmonize":
+            return self.harmonize(work, step.chords or None, progress)
+        piece, plan = _tune(work, None)
+        start, end = numbered_bars(piece, step.bars)
+        texts = plan.bar_texts()
+        texts[start : end + 1] = step.chords or texts[start : end + 1]
+        if len(texts) != len(piece.bars):
+            rewritten, given = counted(end + 1 - start, "bar"), counted(len(step.chords), "bar")
+            raise RequestError(f"the link rewrites {rewritten} over the chords of {given}; copy it again")
+        return self.rewrite(work, texts, *step.bars, progress)
+
+    def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
+        """Notes over the plan as it is."""
+        assert work.plan is not None
+        (piece,) = self._composer().realize_batch([work.plan], seed, progress=self._timed(progress))
+        recipe = work.recipe and replace(work.recipe, seed=seed, steps=())
+        return replace(work, piece=piece, recipe=recipe, written=0)
+
+    def _next_seed(self, work: Work) -> int:
+        seed = work.recipe.seed if work.recipe else None
+        return (seed or 0) + work.written + 1 if seed is not None else secrets.randbelow(_SEEDS)
+
+    def _next(self, work: Work, step: Step, plan: Plan, piece: Piece) -> Work:
+        recipe = work.recipe and replace(work.recipe, steps=(*work.recipe.steps, step))
+        request = work.request and replace(work.request, bars=piece.bar_count)
+        return work.then(request=request, plan=plan, piece=piece, recipe=recipe, written=work.written + 1)
+
+    def _timed(self, progress: Progress | None) -> Progress:
+        """The same report of progress, which ends what takes too long."""
+        end = time.monotonic() + self.limits.writing_seconds
+
+        def report(stage: str, begun: int, total: int) -> None:
+            if time.monotonic() > end:
+                raise RequestError(
+                    f"{begun} of {total} bars were written in {self.limits.writing_seconds:.0f} seconds, which is all "
+                    "this page may take; ask for fewer"
+                )
+            if progress is not None:
+                progress(stage, begun, total)
+
+        return report
+
+
+def _drawn(seed: int | None) -> int:
+    return secrets.randbelow(_SEEDS) if seed is None else seed
+
+
+def _tune(work: Work, texts: Sequence[str] | None) -> tuple[Piece, Plan]:
+    """The tune, and its plan with the chords of the grid."""
+    if work.piece is None or work.plan is None:
+        raise RequestError("there is no tune yet; compose one, or open a file")
+    return work.piece, work.plan if texts is None else _understood(work.plan, texts)
+
+
+def _understood(plan: Plan, texts: Sequence[str]) -> Plan:
+    """The plan with the chords of the grid.
+
+    Raises:
+        ChordError: a bar that is not understood.
+        RequestError: texts for other bars.
+    """
+    if len(texts) != len(plan.skeleton.bars):
+        raise RequestError(
+            f"the grid has {counted(len(texts), 'bar')}, the plan {len(plan.skeleton.bars)}; load the page again"
+        )
+    plan, reasons = edited_plan(plan, texts)
+    for index, reason in reasons.items():
+        raise ChordError(reason).at(bar=bar_numbers(plan.skeleton)[index])
+    return plan

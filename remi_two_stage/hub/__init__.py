@@ -1,0 +1,1 @@
+"""Models and tunes on the Hub."""

@@ -1,0 +1,273 @@
+"""To the Hub: what a repository there holds, its card, and how it is pushed.
+
+    README.md                        the card: what this is, what it learnt from, how good it is, how to use and cite it
+    config.json                      of both stages, with the classes and the pipeline that the code below defines
+    *.py                             the modules of `core/` that these need, flat: a stranger has no other code of ours
+    model.safetensors                all weights, of both stages
+    planner/config.json, detail/config.json
+                                     for `AutoModelForCausalLM.from_pretrained(..., subfolder="planner")`
+    tokenizer.json, tokenizer_config.json, generation_config.json
+    example.py                       composes with transformers and torch alone
+    training.json                    how the model was made, where that is known
+
+A push is one commit: whatever happens on the way, others see the repository as it was or as it is to be. The way back
+is `Composer.from_pretrained("user/repository")`, which reads data alone and runs none of the repository's code.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, EvalResult, HfApi
+from transformers.dynamic_module_utils import custom_object_save
+
+from ..composing.checkpoint import REPOSITORY_NAME, load_model
+from ..core.abc_writer import write_abc
+from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
+from ..core.errors import CheckpointError, HubError, RemiError, RequestError
+from ..core.modeling_remi import TwoStageModel, register_auto_classes
+from ..core.pipeline_remi import TASK, MusicGenerationPipeline
+from ..core.request import Request
+from ..core.tokenization_remi import REMIABCTokenizer
+from ..core.tokenization_remi import register_auto_classes as register_tokenizer
+from ..version import __version__
+from .card import Example, metrics_of_record, model_card, tunes_card
+
+RECORD = "training.json"
+CARD = "README.md"
+_OF_EARLIER_PUSHES = ("*.py", "*.safetensors", "*.safetensors.index.json")
+"""What is deleted where this push has no file of that name: old code and old weights must not mix with new ones."""
+_SHOWN: dict[str, Any] = {"style": "jig", "key": "D", "bars": 8}
+_SHOWN_SEED = 1
+_EXAMPLE = """\
+# Composes with transformers and torch alone; `python example.py reel G` for another style and key.
+import sys
+
+from transformers import pipeline
+
+style, key = sys.argv[1:] or ("jig", "D")
+compose = pipeline("music-generation", model="{repository}", trust_remote_code=True)
+
+music = compose(style=style, key=key, bars=8, seed=1)
+print(music["plan"])
+print(music["abc"])
+
+# The same over chords of one's own, twice.
+for music in compose([{{"style": style}}, {{"style": "waltz"}}], plan="D | G A7 | D | A7 D", key="D", seed=1):
+    print(music["abc"])
+"""
+
+
+def push_folder(folder: str | Path, repository: str, private: bool | None = None, revision: str | None = None) -> str:
+    """Push a model folder, as `train` writes it, with its held-out losses and, where it has one, its own card.
+
+    Args:
+        repository: As user/name; made if it is not there.
+        private: Whether others are kept from seeing it; None is the Hub's own default.
+        revision: A branch, made if it is not there; None is the main one.
+
+    Returns:
+        Address of the commit. Pushed again, what is there already is not uploaded again.
+
+    Raises:
+        CheckpointError: the folder holds no model of both stages, or it is incomplete.
+        HubError: the Hub cannot be reached or refuses; nothing of the push can be seen there.
+    """
+    path = Path(folder)
+    if not path.is_dir() and not path.is_file():
+        raise CheckpointError(f"there is no folder {str(folder)!r}; give the one that train wrote")
+    model = load_model(path, dtype="auto")
+    record = json.loads((path / RECORD).read_text(encoding="utf-8")) if (path / RECORD).exists() else None
+    card = (path / CARD).read_text(encoding="utf-8") if (path / CARD).exists() else ""
+    return push_model(model, repository, private, revision, record=record, card=card if card[:4] == "---\n" else None)
+
+
+def push_model(
+    model: TwoStageModel,
+    repository: str,
+    private: bool | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    *,
+    metrics: Sequence[EvalResult] = (),
+    record: Mapping[str, Any] | None = None,
+    card: str | None = None,
+) -> str:
+    """Push a model with everything that a repository holds; arguments, result and errors as in `push_folder`.
+
+    Args:
+        token: The Hub's key to your account; None is that of `hf auth login`.
+        metrics: Held-out losses; those of the record when empty.
+        record: What `training.json` is to hold.
+        card: The whole README.md, in place of one that is made from metrics and record.
+    """
+    _check_name(repository)
+    with tempfile.TemporaryDirectory(prefix="remi-push-") as folder:
+        save_repository(model, folder, repository, metrics=metrics, record=record, card=card)
+        return _upload(Path(folder), repository, private, revision, token)
+
+
+def push_tunes(
+    tunes: DatasetDict,
+    repository: str,
+    private: bool | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    licence: str | None = None,
+    description: str = "",
+) -> str:
+    """Push the tunes of an `AbcCorpus` as Parquet, with a card; what is read there streams from any place.
+
+    Args:
+        tunes: What `AbcCorpus(...).as_dataset()` or `load_dataset("abc", ...)` gives.
+        licence: Of the tunes and their transcriptions, as the Hub names it, such as "cc0-1.0".
+        description: What the tunes are and where they come from.
+
+    Returns:
+        Address of the commit. Cut off, the same again completes it; the rest as in `push_model`.
+
+    Raises:
+        HubError: the Hub cannot be reached or refuses.
+    """
+    _check_name(repository)
+    with _hub_errors(repository):
+        api = HfApi(token=token)
+        _make_repository(api, repository, private, revision, "dataset")
+        if not api.file_exists(repository, CARD, repo_type="dataset", revision=revision):
+            card = str(tunes_card(repository, description, licence)).encode()
+            api.upload_file(
+                path_or_fileobj=card, path_in_repo=CARD, repo_id=repository, repo_type="dataset", revision=revision
+            )
+        return str(tunes.push_to_hub(repository, revision=revision, token=token).commit_url)
+
+
+def save_repository(
+    model: TwoStageModel,
+    folder: str | Path,
+    repository: str,
+    *,
+    metrics: Sequence[EvalResult] = (),
+    record: Mapping[str, Any] | None = None,
+    card: str | None = None,
+) -> None:
+    """Write all files of a repository into a folder; arguments as in `push_model`."""
+    path = Path(folder)
+    register_auto_classes()
+    register_tokenizer()
+    model.save_pretrained(path)
+    REMIABCTokenizer().save_pretrained(path)
+    custom_object_save(MusicGenerationPipeline, path)
+    _complete_config(path / "config.json")
+    for name in ("planner", "detail"):
+        _write_stage_config(getattr(model, name), path / name)
+    (path / "example.py").write_text(_EXAMPLE.format(repository=repository), encoding="utf-8")
+    if record is not None:
+        (path / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if card is None:
+        found = metrics or metrics_of_record(record or {})
+        card = str(model_card(repository, __version__, found, record, _example(model)))
+    (path / CARD).write_text(card, encoding="utf-8")
+
+
+def _complete_config(path: Path) -> None:
+    """Enter the pipeline, and take out the names of folders that the stages were once loaded from."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["custom_pipelines"] = {
+        TASK: {"impl": _reference(MusicGenerationPipeline), "pt": ["AutoModel"], "type": "text"}
+    }
+    for stage in ("planner_config", "detail_config"):
+        config[stage].pop("_name_or_path", None)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _write_stage_config(stage: Any, folder: Path) -> None:
+    """The config of one stage, with its classes, whose code and weights are in the folder above."""
+    config = stage.config.to_dict()
+    config.pop("_name_or_path", None)
+    config["architectures"] = [type(stage).__name__]
+    config["auto_map"] = {
+        "AutoConfig": _reference(type(stage.config)),
+        "AutoModelForCausalLM": _reference(type(stage)),
+    }
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(config, indent=2, sort_keys=True)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _reference(kind: type) -> str:
+    """How a config names a class of the repository's code."""
+    return f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+
+
+def _example(model: TwoStageModel) -> Example:
+    """A tune of the model, which is left as it was."""
+    is_training = model.training
+    try:
+        model.eval()
+        request = Request(**_SHOWN)
+        plan = plan_of(request, write(model.planner, [plan_prompt(request)], _SHOWN_SEED)[0])
+        piece = piece_over(plan, write(model.detail, [notes_prompt(plan)], _SHOWN_SEED)[0])
+    finally:
+        model.train(is_training)
+    keywords = ", ".join(f"{name}={value!r}" for name, value in {**_SHOWN, "seed": _SHOWN_SEED}.items())
+    return Example(f"compose({keywords})", plan.text(names=True), write_abc(piece))
+
+
+def _upload(folder: Path, repository: str, private: bool | None, revision: str | None, token: str | None) -> str:
+    with _hub_errors(repository):
+        api = HfApi(token=token)
+        _make_repository(api, repository, private, revision, "model")
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        old = [name for name in api.list_repo_files(repository, revision=revision) if name not in names]
+        # `upload_folder` may take several commits: a reader could meet the weights of one and the config of another.
+        commit = api.create_commit(
+            repository,
+            [CommitOperationAdd(name, folder / name) for name in names]
+            + [CommitOperationDelete(name) for name in old if _is_of_earlier_push(name)],
+            commit_message="Push a model of remi_two_stage",
+            revision=revision,
+        )
+        return commit.commit_url
+
+
+def _check_name(repository: str) -> None:
+    if not REPOSITORY_NAME.fullmatch(repository):
+        raise RequestError(f"there is no repository {repository!r}; name it as user/name")
+
+
+def _make_repository(api: HfApi, repository: str, private: bool | None, revision: str | None, kind: str) -> None:
+    """See that repository and branch are there."""
+    api.create_repo(repository, private=private, exist_ok=True, repo_type=kind)
+    if private and not api.repo_info(repository, repo_type=kind).private:
+        raise HubError(
+            f"the repository {repository!r} is there already, and public; nothing was uploaded. Make it private in its "
+            "settings on the Hub first, or push without --private"
+        )
+    if revision is not None:
+        api.create_branch(repository, branch=revision, exist_ok=True, repo_type=kind)
+
+
+def _is_of_earlier_push(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in _OF_EARLIER_PUSHES)
+
+
+@contextmanager
+def _hub_errors(repository: str) -> Iterator[None]:
+    """Errors of the Hub's client, and of the transport below it, as ours."""
+    try:
+        yield
+    except RemiError:
+        raise
+    except Exception as error:
+        reason = (str(error.__cause__ or error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise HubError(
+            f"the push to {repository!r} was not completed: {reason}. What others see there is unchanged; check the "
+            "connection and `hf auth login`, and run the same again, which uploads only what is not there yet"
+        ) from error

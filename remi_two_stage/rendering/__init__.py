@@ -1,0 +1,1 @@
+"""`Piece` -> something to see or hear."""

@@ -1,0 +1,205 @@
+"""A piece as an engraved score: staves, chord names over them, repeats and endings, by verovio (LGPL, unchanged).
+
+Conventions
+- verovio reads the MusicXML that this package writes and sets one system at a time; heading, tempo and the stack of
+  systems are our own, so that a picture may be as long as the piece.
+- Measures are groups of the class `measure`, in the order of `Piece.bars`, notes groups of the class `note`.
+- Accidentals in chord names are the letters ♯ and ♭, so that no music font is needed to show the picture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from html import unescape
+from importlib.resources import files
+from itertools import pairwise
+from math import ceil
+from typing import Any
+from xml.etree import ElementTree
+from zlib import crc32
+
+from ..core.piece import TICKS_PER_QUARTER, Meter, Piece
+from ..scores.musicxml_writer import musicxml_bytes
+from .extras import require
+from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, title_row, xml_text
+
+_VOICE_NAMES = {
+    "M": ("Melody", "M."),
+    "S": ("Soprano", "S."),
+    "A": ("Alto", "A."),
+    "T": ("Tenor", "T."),
+    "B": ("Bass", "B."),
+}
+_SPACE_ABOVE = 30
+_SMALL_SIZE = 42.0
+_LARGEST_SEED = 2**31 - 1
+_FINENESS = 10
+"""verovio's units in a tenth of a millimetre."""
+_ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
+"""SMuFL code points of accidentals in chord names -> Unicode's own."""
+_STYLE = (
+    "<style>.staves path,.staves polygon,.staves polyline,.staves ellipse,.staves rect{stroke:currentColor}"
+    ".staves .ending,.staves .reh{font-weight:bold}.staves .mNum{font-style:italic}"
+    ".staves .placeholder{visibility:hidden}</style>"
+)
+
+
+def engrave(piece: Piece, width: float = A4_WIDTH) -> Picture:
+    """The engraved score of a piece.
+
+    Args:
+        width: Of the picture in tenths of a millimetre; staves keep their size, narrower pictures have more systems.
+
+    Raises:
+        MissingExtraError: verovio is not installed.
+    """
+    systems, glyphs = _systems(piece, width)
+    definitions = _STYLE + "".join(glyphs.values())
+    return Picture(piece.title or "Score", (_heading(piece, width - 2 * MARGIN), *systems), width, definitions)
+
+
+def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
+    """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone."""
+    phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
+    toolkit = _laid_out(piece, width, "smart", phrases)
+    systems, bars = toolkit.getPageCount(), len(piece.bars)
+    if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
+        return toolkit
+    systems = min(systems, bars // 2)
+    return _laid_out(piece, width, "line", [ceil(bars * index / systems) for index in range(1, systems)])
+
+
+def _laid_out(piece: Piece, width: float, breaks: str, starts: Sequence[int]) -> Any:
+    """The piece with new lines before the bars at the indices `starts`: there alone ("line"), or there if the line
+    before is well filled, and wherever one is full ("smart").
+    """
+    require("verovio", purpose="an engraved score")
+    import verovio
+
+    # verovio keeps the place of its glyphs for each thread, and finds it only in the one that imports it
+    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
+    verovio.enableLog(verovio.LOG_OFF)
+    source = _score_xml(piece, starts)
+    toolkit = verovio.toolkit()
+    toolkit.setOptions(
+        {
+            "pageWidth": round(width - 2 * MARGIN),
+            "pageHeight": 60_000,
+            "adjustPageHeight": True,
+            "systemMaxPerPage": 1,
+            "breaks": breaks,
+            "footer": "none",
+            "header": "none",
+            "pageMarginLeft": 0,
+            "pageMarginRight": 0,
+            "pageMarginTop": _SPACE_ABOVE,
+            "pageMarginBottom": 0,
+            "smuflTextFont": "none",
+            "svgFormatRaw": True,
+            "svgViewBox": True,
+            "xmlIdSeed": crc32(source.encode()) % _LARGEST_SEED + 1,
+        }
+    )
+    toolkit.loadData(source)
+    return toolkit
+
+
+def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
+    """MusicXML of the staves alone: full names of voices, a bracket before them, new lines before the bars `starts`."""
+    root = ElementTree.fromstring(musicxml_bytes(_with_every_repeat(replace(piece, title="", tempo=None))))
+    parts = root.find("part-list")
+    assert parts is not None
+    for name, part in zip(piece.voices, list(parts), strict=True):
+        full, short = ("", "") if len(piece.voices) == 1 else _VOICE_NAMES.get(name, (name, name))
+        _set_child(part, "part-name", full)
+        _set_child(part, "part-abbreviation", short)
+    if len(piece.voices) > 1:
+        start = ElementTree.fromstring(
+            '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>'
+        )
+        parts.insert(0, start)
+        ElementTree.SubElement(parts, "part-group", number="1", type="stop")
+    measures = root.findall("part[1]/measure")
+    for index in starts:
+        measures[index].insert(0, ElementTree.Element("print", {"new-system": "yes"}))
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _with_every_repeat(piece: Piece) -> Piece:
+    """The piece with a sign wherever somebody goes back to, as after another repeat, where sources often have none."""
+    order = replace(piece, part_order=()).playing_order()
+    targets = {after for index, after in pairwise(order) if 0 < after <= index}
+    bars = [replace(bar, repeat_start=bar.repeat_start or index in targets) for index, bar in enumerate(piece.bars)]
+    return replace(piece, bars=tuple(bars))
+
+
+def _set_child(element: ElementTree.Element, tag: str, text: str) -> None:
+    child = element.find(tag)
+    if child is None:
+        child = ElementTree.SubElement(element, tag)
+    child.text = text
+
+
+def _systems(piece: Piece, width: float) -> tuple[list[Row], dict[str, str]]:
+    """Each system as a row, and the glyphs they use, by name."""
+    toolkit = load_into_verovio(piece, width)
+    rows: list[Row] = []
+    glyphs: dict[str, str] = {}
+    for page in range(1, toolkit.getPageCount() + 1):
+        svg = toolkit.renderToSVG(page)
+        for glyph in re.findall(r'<g id="\w+-\w+"><path [^>]*/></g>', svg):
+            glyphs[glyph[7:11]] = re.sub(r'(id="\w+)-\w+', r"\1", glyph)
+        height = float(re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', svg)[1])  # type: ignore[index]
+        start = svg.index('<g class="page-margin"')
+        staves = re.sub(r'(xlink:href="#\w+)-\w+', r"\1", svg[start : svg.rindex("</svg>", 0, svg.rindex("</svg>"))])
+        staves = re.sub(r'<text ([^>]*)font-size="0px">(.*?)</text>', _plain_text, staves, flags=re.DOTALL)
+        rows.append(Row(f'<g class="staves" transform="scale({1 / _FINENESS})">{staves}</g>', height))
+    return rows, glyphs
+
+
+def _plain_text(match: re.Match[str]) -> str:
+    """A text of several spans, some in a music font, as one text."""
+    content = match[2]
+    size = re.search(r'font-size="([\d.]+px)"', content)
+    text = "".join(unescape(part) for part in re.findall(r">([^<>]+)<", content))
+    for glyph, letter in _ACCIDENTALS.items():
+        text = text.replace(glyph, letter)
+    return f'<text {match[1]}font-size="{size[1] if size else "405px"}">{xml_text(text)}</text>'
+
+
+def _heading(piece: Piece, width: float) -> Row:
+    """Title in the middle; tempo on the left; style and composers on the right."""
+    title = title_row(piece.title, width)
+    parts, height = [title.content], title.height
+    composers = ", ".join(text for field, text in piece.metadata if field == "C")
+    if composers or piece.style or piece.tempo:
+        height += (1.9 if piece.tempo else 1.3) * _SMALL_SIZE  # the stem of the tempo mark stays below the title
+        parts += _small_text((piece.style or "").replace("-", " "), width / 2, height, "middle", width / 3)
+        parts += _small_text(composers, width, height, "end", width / 3)
+    if piece.tempo:
+        parts.append(f'<g transform="translate(0, {height:.0f})">{_tempo_mark(piece.tempo, piece.meter)}</g>')
+    return Row("".join(parts), height)
+
+
+def _small_text(text: str, x: float, y: float, anchor: str, width: float) -> list[str]:
+    text, size = fitted_text(text, _SMALL_SIZE, width)
+    place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
+    return [f'<text {place} font-size="{size:.1f}" font-style="italic">{xml_text(text)}</text>'] if text else []
+
+
+def _tempo_mark(tempo: float, meter: Meter | None) -> str:
+    """A note as long as the metre's beat, and how many of them a minute has."""
+    beat = meter.beat_length if meter and meter.beat_length in (24, 36, 48) else TICKS_PER_QUARTER
+    is_half, is_dotted = beat == 48, beat == 36
+    head = f'<ellipse cx="14" cy="-11" rx="13" ry="9.5" transform="rotate(-22 14 -11)" {_head_fill(is_half)}/>'
+    stem = '<path d="M25.5 -15V-70" stroke="black" stroke-width="3"/>'
+    dot = '<circle cx="38" cy="-11" r="4"/>' if is_dotted else ""
+    beats = f"= {tempo * TICKS_PER_QUARTER / beat:.4g}"
+    text = f'<text x="{58 if is_dotted else 44}" font-size="{_SMALL_SIZE}" font-weight="bold">{beats}</text>'
+    return head + stem + dot + text
+
+
+def _head_fill(is_half: bool) -> str:
+    return 'fill="white" stroke="black" stroke-width="3.5"' if is_half else ""

@@ -1,0 +1,72 @@
+"""A piece as lines of text: what it is, then its bars in ABC, four a line, with the chords over them.
+
+Conventions
+- The music is that of `write_abc`, less the remarks that only its reader needs; chord symbols move to a line above.
+- Lines begin with the number of their first bar, or with the name of the voice where there are several.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..core.abc_writer import write_abc
+from ..core.piece import TICKS_PER_QUARTER, Piece
+from ..core.text import counted
+
+_CHORD = re.compile(r'"([^"]*)"')
+_REMARK = re.compile(r"\[r:[^\]]*\] ?")
+_BARS_PER_LINE = 4
+
+
+def score_text(piece: Piece) -> str:
+    """The piece as a musician reads it: title, style, key, metre, tempo, length, and chords over the bars.
+
+    Raises:
+        ScoreError: as in `write_abc`.
+    """
+    return "\n".join([*filter(None, (piece.title, _description(piece))), "", *_music(piece)])
+
+
+def _description(piece: Piece) -> str:
+    facts = [piece.style or "", piece.key.spoken, str(piece.meter or "free metre"), _tempo(piece)]
+    facts.append(counted(piece.bar_count, "bar") + (" after a pick-up" if piece.bars[0].is_pickup else ""))
+    facts.append(f"voices {' '.join(piece.voices)}" if len(piece.voices) > 1 else "")
+    return ", ".join(filter(None, facts))
+
+
+def _tempo(piece: Piece) -> str:
+    """Beats of the metre a minute."""
+    if not piece.tempo:
+        return ""
+    beat = piece.meter.beat_length if piece.meter else TICKS_PER_QUARTER
+    return f"{piece.tempo * TICKS_PER_QUARTER / beat:.4g} beats a minute"
+
+
+def _music(piece: Piece) -> Iterator[str]:
+    text = write_abc(piece)
+    lines = text[text.index("\nK:") + 1 :].splitlines()[1:]
+    labels = piece.voices if len(piece.voices) > 1 else ("",)
+    width = max(len(str(piece.bar_count)), *map(len, labels))
+    for index, line in enumerate(lines):
+        system, voice = divmod(index, len(labels))
+        music = _REMARK.sub("", line.removeprefix(f"[V:{piece.voices[voice]}] "))
+        if voice == 0:
+            number = str(system * _BARS_PER_LINE + 1)
+            if system and len(labels) > 1:
+                yield ""
+            if chords := _chords_over(music):
+                yield f"{'' if not labels[0] else number:>{width}}  {chords}".rstrip()
+        name = labels[voice] or number
+        yield f"{name:>{width}}  {_CHORD.sub('', music)}"
+
+
+def _chords_over(music: str) -> str:
+    """The chord symbols of a line of ABC, each over what it stands before."""
+    over, taken = "", 0
+    for match in _CHORD.finditer(music):
+        place = match.start() - taken
+        over = f"{over:{place}}" if len(over) <= place else over + " "
+        over += match[1]
+        taken += len(match[0])
+    return over

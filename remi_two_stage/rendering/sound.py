@@ -1,0 +1,198 @@
+"""A piece as sound: repeats played out, by the recorded piano notes in `instruments/` (MIT licence, see there).
+
+Conventions
+- A piece without a tempo is played at 120 quarter notes a minute.
+- Notes that have no velocity of their own are stressed by the beat that they begin on.
+- Chords, when asked for, are struck softly on a guitar where they begin and at the start of every bar.
+- A note is the recording nearest in pitch, played faster or slower, and fades when it is released.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.chords import pitch_classes, split_label
+from ..core.errors import ScoreError
+from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
+from ..scores.midi import DEFAULT_TEMPO
+from .extras import require
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+SAMPLE_RATE = 44_100
+INSTRUMENTS_FOLDER = Path(__file__).parent / "instruments"
+_VELOCITIES = {"bar": 92, "beat": 82, "between": 74}
+_CHORD_VELOCITY = 46
+_LOWEST_BASS, _LOWEST_CHORD_TONE = 43, 55
+_MOST_SECONDS = 1800
+_RELEASE_SECONDS = 0.25
+_PEAK = 0.8
+_FULL_SCALE = 32767
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A recording of single notes at even distances.
+
+    Attributes:
+        pitches: MIDI numbers of the notes, in order.
+        seconds: How long each lasts.
+    """
+
+    pitches: range
+    seconds: int
+
+
+INSTRUMENTS = {"piano": Instrument(range(24, 103, 3), 6), "guitar": Instrument(range(42, 79, 3), 4)}
+"""Each is an .ogg file in `INSTRUMENTS_FOLDER`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A note to be played, times in seconds."""
+
+    instrument: str
+    start: float
+    end: float
+    pitch: int
+    velocity: int
+
+
+def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """This piece as the bytes of a WAV file, 16 bits, one channel.
+
+    Args:
+        with_chords: Play its chords softly beneath.
+        sample_rate: Samples a second.
+
+    Raises:
+        MissingExtraError: soundfile is not installed.
+        ScoreError: played out, the piece would last longer than half an hour.
+    """
+    require("soundfile", purpose="sound")
+    import numpy as np
+
+    second = TICKS_PER_QUARTER * (piece.tempo or DEFAULT_TEMPO) / 60
+    seconds = sum(piece.bars[index].length for index in piece.playing_order()) / second
+    if seconds > _MOST_SECONDS:
+        raise ScoreError(
+            f"played out, the piece lasts {seconds / 60:.0f} minutes, at most {_MOST_SECONDS // 60} can be made sound; "
+            "write fewer repeats, or a higher tempo"
+        ).at(title=piece.title)
+    samples = np.zeros(round((seconds + 2 * _RELEASE_SECONDS) * sample_rate), np.float32)
+    for sound in _sounds(piece, with_chords, second):
+        heard = _note(sound, sample_rate)
+        start = round(sound.start * sample_rate)
+        samples[start : start + len(heard)] += heard[: len(samples) - start]
+    return _wav_file(samples, sample_rate)
+
+
+def _wav_file(samples: Samples, sample_rate: int) -> bytes:
+    """A WAV file as loud as can be without clipping."""
+    import numpy as np
+
+    loudest = float(np.abs(samples).max())
+    whole = np.round(samples * (_PEAK * _FULL_SCALE / loudest if loudest else 0)).astype("<i2")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(sample_rate)
+        sound.writeframes(whole.tobytes())
+    return file.getvalue()
+
+
+def _note(sound: _Sound, sample_rate: int) -> Samples:
+    """The samples of a note, its release included."""
+    import numpy as np
+
+    instrument = INSTRUMENTS[sound.instrument]
+    pitches = instrument.pitches
+    index = min(len(pitches) - 1, max(0, round((sound.pitch - pitches.start) / pitches.step)))
+    recorded, recorded_rate = _recording(sound.instrument)
+    # the last samples before the next note are left out, since the codec smears notes over their borders
+    length = instrument.seconds * recorded_rate - recorded_rate // 50
+    source = recorded[index * instrument.seconds * recorded_rate :][:length]
+    speed = 2 ** ((sound.pitch - pitches[index]) / 12) * recorded_rate / sample_rate
+    held = max(0.05, sound.end - sound.start)
+    count = min(int((held + _RELEASE_SECONDS) * sample_rate), int(length / speed))
+    heard = np.interp(np.arange(count) * speed, np.arange(length), source).astype(np.float32)
+    fading = min(count, round(_RELEASE_SECONDS * sample_rate))
+    heard[count - fading :] *= np.linspace(1, 0, fading, dtype=np.float32) ** 2
+    # loudness in decibels is linear in the logarithm of velocity
+    return heard * np.float32((sound.velocity / 127) ** 2)
+
+
+@cache
+def _recording(instrument: str) -> tuple[Samples, int]:
+    """All notes of an instrument, and the samples a second."""
+    import soundfile
+
+    samples, rate = soundfile.read(INSTRUMENTS_FOLDER / f"{instrument}.ogg", dtype="float32")
+    return samples, rate
+
+
+def _sounds(piece: Piece, with_chords: bool, second: float) -> Iterator[_Sound]:
+    """Every note that is played, with the chords' notes where they are wanted; `second` is how many ticks one has."""
+    played = [("piano", _notes(piece, voice)) for voice in range(len(piece.voices))]
+    if with_chords:
+        played.append(("guitar", _strummed(piece)))
+    for instrument, notes in played:
+        for onset, duration, pitch, velocity in notes:
+            yield _Sound(instrument, onset / second, (onset + duration) / second, pitch, velocity)
+
+
+def _notes(piece: Piece, voice: int) -> Iterator[tuple[int, int, int, int]]:
+    """(onset, duration, pitch, velocity) of the notes of a voice, in ticks from the start."""
+    start = 0
+    for index in piece.playing_order():
+        bar = piece.bars[index]
+        for note in bar.notes[voice]:
+            yield start + note.onset, note.duration, note.pitch, note.velocity or _stress(bar, note.onset)
+        start += bar.length
+
+
+def _stress(bar: Bar, onset: int) -> int:
+    position = bar.offset + onset
+    if position == 0:
+        return _VELOCITIES["bar"]
+    return _VELOCITIES["between" if bar.meter is None or position % bar.meter.beat_length else "beat"]
+
+
+def _strummed(piece: Piece) -> Iterator[tuple[int, int, int, int]]:
+    """The notes of the chords: the root below, the chord's tones around middle C."""
+    times, labels, starts = [0], [""], []
+    start = 0
+    for index in piece.playing_order():
+        starts.append(start)
+        for chord in piece.bars[index].chords:
+            times.append(start + chord.onset)
+            labels.append(chord.label)
+        start += piece.bars[index].length
+    cuts = sorted({*times, *starts, start})
+    for onset, end in pairwise(cuts):
+        label = labels[bisect_right(times, onset) - 1]
+        for pitch in _voicing(label, piece.key.pitch_class):
+            yield onset, end - onset, pitch, _CHORD_VELOCITY
+
+
+def _voicing(label: str, tonic: int) -> list[int]:
+    """MIDI numbers of a chord: its root in the bass, all its tones close together above."""
+    parts = split_label(label) if label else None
+    if parts is None:
+        return []
+    bass = _LOWEST_BASS + (tonic + parts[0] - _LOWEST_BASS) % 12
+    tones = pitch_classes(label, tonic)
+    return [bass, *sorted(_LOWEST_CHORD_TONE + (tone - _LOWEST_CHORD_TONE) % 12 for tone in tones)]

@@ -1,0 +1,264 @@
+"""Score files of any kind, by the ending of their name.
+
+Written files appear whole or not at all: they are made beside their place and then moved there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, suppress
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+from xml.etree import ElementTree
+
+from .core.abc_writer import write_abc
+from .core.errors import ScoreError, ScoreFormatError
+from .core.piece import Piece
+from .rendering.engraving import engrave
+from .rendering.extras import require
+from .rendering.sound import wav_bytes
+from .scores.abc_reader import read_abc
+from .scores.midi import midi_bytes, parse_midi
+from .scores.music21_bridge import from_music21
+from .scores.musicxml_writer import musicxml_bytes
+
+_LARGEST_FILE = 100 * 2**20
+"""Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
+
+_HIGHEST_NUMBER = 99
+_COUNTED = {"beats": "a metre has {} beats", "fifths": "a key has {} sharps or flats"}
+"""Element of MusicXML -> what it says; music21 would count to higher numbers in these for minutes."""
+_LARGEST_MIDI_FILE = 4 * 2**20
+"""Bytes; an opera's score has less than one MB."""
+
+
+def read_score(path: str | os.PathLike[str]) -> list[Piece]:
+    """All pieces of a score file: ABC, MusicXML (compressed too), Humdrum kern or MIDI, by the ending of its name.
+
+    Raises:
+        ScoreFormatError: another ending, content that is not what the ending says, or more than 100 MB of it.
+        ScoreError: the file is missing or cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
+    """
+    path = Path(path)
+    reader = _READERS.get(_ending(path))
+    if reader is None:
+        raise ScoreFormatError(
+            f"cannot read {_ending(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
+        ).at(file=str(path))
+    try:
+        return reader(path)
+    except ScoreError as error:
+        raise error.at(file=str(path)) from error.__cause__
+
+
+def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
+    """Write a piece, by the ending of the file's name: as ABC, MusicXML or MIDI, as an engraved score (SVG, PNG,
+    PDF), or as sound (WAV). Repeats are played out in MIDI and in sound.
+
+    Raises:
+        ScoreFormatError: another ending.
+        MissingExtraError: a picture or sound, without the extra that makes it.
+        ScoreError: the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        content = score_bytes(piece, _ending(path))
+    except ScoreFormatError as error:
+        raise error.at(file=str(path)) from None
+    write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears when it is complete.
+
+    Raises:
+        ScoreError: it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise ScoreError(f"the file cannot be written: {error.strerror}; check the folder and its rights").at(
+            file=str(path)
+        ) from None
+
+
+def score_bytes(piece: Piece, ending: str) -> bytes:
+    """What `write_score` writes into a file with this ending.
+
+    Raises:
+        ScoreFormatError: there is no such format.
+        MissingExtraError: a picture or sound, without the extra that makes it.
+    """
+    check_writable(ending)
+    return _WRITERS[ending](piece)
+
+
+def check_writable(ending: str) -> None:
+    """Raises what `score_bytes` would raise for this ending, before there is a piece."""
+    if ending not in _WRITERS:
+        raise ScoreFormatError(
+            f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
+        )
+    require(*_EXTRAS.get(ending, ()), purpose=f"writing {ending} files")
+
+
+def parse_score(content: bytes) -> list[Piece]:
+    """All pieces of a score file whose name is not known: ABC unless its first bytes are those of another format.
+
+    Raises:
+        ScoreFormatError, ScoreError: as in `read_score`.
+    """
+    start = content[:1000].lstrip()
+    ending = next((ending for sign, ending in _SIGNS.items() if start.startswith(sign)), ".abc")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"score{ending}"
+        path.write_bytes(content)
+        try:
+            return _READERS[ending](path)
+        except ScoreError as error:
+            error.place = replace(error.place, file=None)
+            raise
+
+
+def _ending(path: Path) -> str:
+    """The ending that tells the format, in lower case; compressed ABC keeps both its endings."""
+    endings = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return "".join(endings) if endings[-1:] == [".gz"] else "".join(endings[-1:])
+
+
+def _check_file(path: Path) -> None:
+    """Raise unless there is a file that may be read and is not too large; a zip archive counts as what it holds."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if zipfile.is_zipfile(file):
+                size = sum(member.file_size for member in zipfile.ZipFile(file).infolist())
+    except FileNotFoundError:
+        raise ScoreError("there is no such file; check the path") from None
+    except OSError as error:
+        raise ScoreError(
+            f"the file cannot be read: {error.strerror}; check that it is a file that you may read"
+        ) from None
+    except zipfile.BadZipFile as error:
+        raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
+    if size > _LARGEST_FILE:
+        raise ScoreFormatError(
+            f"the score has {size / 2**20:.0f} MB, at most {_LARGEST_FILE // 2**20} can be read; split it"
+        )
+
+
+def _read_midi(path: Path) -> list[Piece]:
+    _check_file(path)
+    data = path.read_bytes()
+    if len(data) > _LARGEST_MIDI_FILE:
+        raise ScoreFormatError(
+            f"the MIDI file has {len(data) / 2**20:.0f} MB, at most {_LARGEST_MIDI_FILE // 2**20} can be read; split it"
+        )
+    return [parse_midi(data)]
+
+
+def _read_with_music21(path: Path) -> list[Piece]:
+    _check_file(path)
+    for element, number in _numbers_in(path):
+        if number > _HIGHEST_NUMBER:
+            what = _COUNTED[element].format(number)
+            raise ScoreFormatError(f"{what}, at most {_HIGHEST_NUMBER} can be read; check its numbers")
+    try:
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
+            warnings.simplefilter("ignore")
+            return [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
+    except ScoreError:
+        raise
+    except Exception as error:  # whatever music21's parsers stumble over
+        what = f"{type(error).__name__}: {error}"
+        raise ScoreFormatError(
+            f"music21 cannot read this as {_MUSIC21_FORMATS[_ending(path)]} ({what}); export it again"
+        ) from error
+
+
+def _numbers_in(path: Path) -> Iterator[tuple[str, int]]:
+    """What is `_COUNTED` in a score, as far as it can be read; music21 says what is wrong with the rest."""
+    if _MUSIC21_FORMATS[_ending(path)] == "humdrum":
+        yield from (("beats", int(beats)) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
+        return
+    with suppress(
+        ElementTree.ParseError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError
+    ):
+        for document in _documents_in(path):
+            for _, element in ElementTree.iterparse(document):
+                if element.tag in _COUNTED:
+                    # As music21 reads them: sums of numbers, in which other signs than digits do not count.
+                    digits = (re.sub("[^0-9]", "", number)[:9] for number in (element.text or "").split("+"))
+                    yield element.tag, sum(map(int, filter(None, digits)))
+
+
+def _documents_in(path: Path) -> Iterator[IO[bytes]]:
+    """A MusicXML file, or all XML in a compressed one."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as document:
+            yield document
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith((".xml", ".musicxml")):
+                with archive.open(name) as document:
+                    yield document
+
+
+def _scores_in(path: Path) -> list[Any]:
+    from music21 import converter, stream
+
+    parsed: Any = converter.parse(path, format=_MUSIC21_FORMATS[_ending(path)], forceSource=True, storePickle=False)
+    return list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
+
+
+def _without_name_as_title(piece: Piece, path: Path) -> Piece:
+    """music21 takes the file's name for the title where there is none."""
+    return replace(piece, title="") if piece.title == path.name else piece
+
+
+_MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
+_SIGNS = {
+    b"MThd": ".mid",
+    b"PK\x03\x04": ".mxl",
+    b"<": ".musicxml",
+    b"\xef\xbb\xbf<": ".musicxml",
+    b"**": ".krn",
+    b"!!": ".krn",
+}
+"""First bytes of a file -> the ending it should have."""
+_READERS: dict[str, Callable[[Path], list[Piece]]] = {
+    ".abc": read_abc,
+    ".abc.gz": read_abc,
+    **dict.fromkeys(_MUSIC21_FORMATS, _read_with_music21),
+    ".mid": _read_midi,
+    ".midi": _read_midi,
+}
+READABLE = tuple(_READERS)
+"""Endings of the files that `read_score` reads, in lower case."""
+_WRITERS: dict[str, Callable[[Piece], bytes]] = {
+    ".abc": lambda piece: write_abc(piece).encode(),
+    ".musicxml": musicxml_bytes,
+    ".xml": musicxml_bytes,
+    ".mid": midi_bytes,
+    ".midi": midi_bytes,
+    ".svg": lambda piece: engrave(piece).in_format(".svg"),
+    ".png": lambda piece: engrave(piece).in_format(".png"),
+    ".pdf": lambda piece: engrave(piece).in_format(".pdf"),
+    ".wav": wav_bytes,
+}
+_EXTRAS = {".svg": ("verovio",), ".png": ("verovio", "typst"), ".pdf": ("verovio", "typst"), ".wav": ("soundfile",)}
+"""Modules of the extra `render` that a format needs."""
+WRITABLE = tuple(_WRITERS)
+"""Endings of the files that `write_score` writes, in lower case."""

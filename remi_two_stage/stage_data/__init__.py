@@ -1,0 +1,1 @@
+"""Tunes -> what a stage learns."""

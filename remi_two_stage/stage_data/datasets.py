@@ -1,0 +1,411 @@
+"""What the two stages learn from: map-style torch datasets, and rows packed out of several pieces.
+
+Conventions
+- Input is one sequence of token ids a tune in the grammar's form "full" (`codec.encode`); each dataset makes its own
+  forms of it (`core/sequences.py`).
+- An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*, and -100 where
+  the grammar leaves no choice (decoding copies such tokens), in what stands before `<Detail>`, and on `<BOS>`.
+  They are not shifted: models do that.
+- A packed row has "position_ids" too; they start again at 0 with each piece, which is how the models know not to look
+  across.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, ClassVar
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from ..core.errors import CorpusError, GrammarError, RequestError
+from ..core.grammar import Form, check_grammar
+from ..core.sequences import (
+    IGNORED,
+    SEQUENCE_OF,
+    in_voice_order,
+    infilling_sequence,
+    labels_of,
+    melody_sequence,
+    voices_of,
+)
+from ..core.vocabulary import BOS, EOS, IDS, PAD, TOKEN_IDS, token_names
+from .cutting import crop_to_length
+from .planner_chords import with_plan
+
+Item = dict[str, torch.Tensor]
+
+
+class StageDataset(Dataset[Item]):
+    """Sequences of the forms that a stage learns, made anew from the tunes in each epoch.
+
+    Args:
+        tunes: Token ids of each tune in the form "full".
+        omit_globals: Probability, for each of `<Style=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
+            so that whoever asks for music may leave it open. The same seed, epoch and index lack the same ones in
+            all datasets.
+        seed: With the index and the epoch, what decides on everything random.
+
+    Attributes:
+        form: The form of the sequences, if nothing else is asked for.
+        lengths: Tokens that each item has at most.
+
+    Raises:
+        GrammarError: a sequence that is not in the form "full".
+        RequestError: a probability that is none.
+    """
+
+    form: ClassVar[Form]
+
+    def __init__(self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0) -> None:
+        _check_probability("omit_globals", omit_globals)
+        self._omit_globals = omit_globals
+        self._seed = seed
+        self._epoch = 0
+        self._tunes = [_token_ids(tune) for tune in tunes]
+        for tune in self._tunes:
+            check_grammar(tune, "full")
+        self._items: list[tuple[int, Form]] = [(index, self.form) for index in range(len(self._tunes))]
+        self.lengths = [self._length(*item) for item in self._items]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose anew what is random; training calls this before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Item:
+        draw = random.Random(f"{self._seed} {self._epoch} {index}")
+        omitted = {token for family in _OMITTED if draw.random() < self._omit_globals for token in IDS[family]}
+        tune, form = self._items[index]
+        sequence, form = self._sequence(self._names(tune), form, draw)
+        ids = [token for token in (TOKEN_IDS[name] for name in sequence) if token not in omitted]
+        return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, form))}
+
+    @property
+    def tune_of(self) -> list[int]:
+        """The index of the tune that each item is made of."""
+        return [tune for tune, _ in self._items]
+
+    @property
+    def tunes(self) -> Sequence[Sequence[int]]:
+        """Token ids of each tune in the form "full"."""
+        return self._tunes
+
+    def _names(self, tune: int) -> list[str]:
+        names = token_names()
+        return [names[token] for token in self._tunes[tune]]
+
+    def _length(self, tune: int, form: Form) -> int:
+        return len(SEQUENCE_OF[form](self._names(tune)))
+
+    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+        """The sequence to be learnt from a tune (form "full"), and its form."""
+        return SEQUENCE_OF[form](names), form
+
+
+class BarChordDataset(StageDataset):
+    """For the planner: globals, then every bar's header and footer (form "plan").
+
+    Args:
+        from_melody: Share of the tunes that stand here a second time, as the plan for one of their voices, which is
+            given (form "melody"); the voice is drawn anew in each epoch.
+    """
+
+    form = "plan"
+
+    def __init__(
+        self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0, from_melody: float = 0.0
+    ) -> None:
+        super().__init__(tunes, omit_globals, seed)
+        _check_probability("from_melody", from_melody)
+        draw = random.Random(seed)
+        melodies: list[tuple[int, Form]] = [
+            (tune, "melody") for tune in range(len(self._tunes)) if draw.random() < from_melody
+        ]
+        self._items += melodies
+        self.lengths += [self._length(*item) for item in melodies]
+
+    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+        if form == "melody":
+            return melody_sequence(_with_a_voice_first(names, draw)), form
+        return super()._sequence(names, form, draw)
+
+
+class FullDetailDataset(StageDataset):
+    """For the detail generator: the plan, `<Detail>`, then the bars with their notes, which alone are learnt (form
+    "detail").
+
+    Args:
+        infilling: Probability that the bars after a random one stand in front (form "infilling").
+        voice_orders: Probability that a voice drawn at random stands before the others, as when it is harmonised.
+    """
+
+    form = "detail"
+
+    def __init__(
+        self,
+        tunes: Iterable[Sequence[int]],
+        omit_globals: float = 0.0,
+        seed: int = 0,
+        infilling: float = 0.0,
+        voice_orders: float = 0.0,
+    ) -> None:
+        self._plans: Mapping[int, Sequence[int]] = {}
+        super().__init__(tunes, omit_globals, seed)
+        _check_probability("infilling", infilling)
+        _check_probability("voice_orders", voice_orders)
+        self._infilling = infilling
+        self._voice_orders = voice_orders
+
+    def set_plans(self, plans: Mapping[int, Sequence[int]]) -> None:
+        """Show some tunes, by index, over other chords: those of a plan (token ids, form "plan") with the same bars. An
+        item may so be somewhat longer or shorter than `lengths` says.
+        """
+        self._plans = plans
+
+    def _names(self, tune: int) -> list[str]:
+        names = super()._names(tune)
+        return with_plan(names, self._plans[tune]) if tune in self._plans else names
+
+    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+        if draw.random() < self._voice_orders:
+            names = _with_a_voice_first(names, draw)
+        bars = names.count("<BarStart>")
+        if bars > 1 and draw.random() < self._infilling:
+            return infilling_sequence(names, draw.randrange(1, bars)), "infilling"
+        return super()._sequence(names, form, draw)
+
+
+class SingleStageDataset(StageDataset):
+    """For a model without a plan in front: globals, then every bar with its header (form "full"); all of it is learnt.
+
+    This is the usual one-stage design; it is here to be compared with.
+    """
+
+    form = "full"
+
+
+_OMITTED = ("Style", "Tempo", "Bars")
+
+
+def _token_ids(tune: Sequence[int]) -> array[int]:
+    try:
+        return array("h", tune)
+    except (OverflowError, TypeError):
+        raise GrammarError("what should be the token ids of a tune are none; prepare the corpus again") from None
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise RequestError(f"{name} is {value}; it is a probability, from 0 to 1")
+
+
+def _with_a_voice_first(names: list[str], draw: random.Random) -> list[str]:
+    voices = voices_of(names)
+    first = draw.choice(voices)
+    return names if first == voices[0] else in_voice_order(names, [first, *(v for v in voices if v != first)])
+
+
+class PackedRows(Dataset[Item]):
+    """Rows of at most `row_length` tokens, each made of whole pieces of a dataset (`pack`).
+
+    Items are {"input_ids", "labels", "position_ids"}, int64 [up to row_length]. Which pieces share a row depends on
+    their lengths alone.
+
+    Raises:
+        CorpusError: the dataset is empty.
+        RequestError: a piece is longer than a row.
+    """
+
+    def __init__(self, pieces: StageDataset, row_length: int) -> None:
+        if not len(pieces):
+            raise CorpusError("there is no piece to pack; the corpus, or this split of it, is empty")
+        if max(pieces.lengths) > row_length:
+            raise RequestError(
+                f"a piece of {max(pieces.lengths)} tokens does not fit rows of {row_length}; cut it with crop_to_length"
+            )
+        self.pieces = pieces
+        self.row_length = row_length
+        self.rows = pack(pieces.lengths, row_length)
+
+    @property
+    def waste(self) -> float:
+        """Share of the rows' length that no token fills."""
+        return 1 - sum(self.pieces.lengths) / (len(self.rows) * self.row_length)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to the pieces."""
+        self.pieces.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int | None) -> Item:
+        """A row; that of index None bears no loss, for the one of several processes that has no row left."""
+        return NO_ROW if index is None else joined(self.pieces[piece] for piece in self.rows[index])
+
+
+def joined(items: Iterable[Item]) -> Item:
+    """Items one behind the other in one row."""
+    pieces = list(items)
+    row = {name: torch.cat([piece[name] for piece in pieces]) for name in ("input_ids", "labels")}
+    return row | {"position_ids": torch.cat([torch.arange(len(piece["input_ids"])) for piece in pieces])}
+
+
+NO_ROW: Item = {
+    "input_ids": torch.tensor([BOS, EOS]),
+    "labels": torch.tensor([IGNORED, IGNORED]),
+    "position_ids": torch.arange(2),
+}
+"""A row without labels."""
+
+
+def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+    """Indices of `lengths` in rows whose sums are at most `capacity`: each row takes the longest piece left, and those
+    of the others that fill it best (minimum bin slack, Gupta and Ho 1999).
+    """
+    left: dict[int, list[int]] = {}
+    for index in reversed(range(len(lengths))):
+        left.setdefault(lengths[index], []).append(index)
+    rows = []
+    while left:
+        longest = max(left)
+        counts = {length: len(left[length]) - (length == longest) for length in sorted(left, reverse=True)}
+        row = [longest, *_best_filling(counts, capacity - longest)]
+        rows.append([left[length].pop() for length in row])
+        for length in set(row):
+            if not left[length]:
+                del left[length]
+    return rows
+
+
+def _best_filling(counts: Mapping[int, int], room: int) -> list[int]:
+    """Lengths, each at most as often as there are of it, whose sum comes nearest to `room` from below.
+
+    Sums that can be reached are the bits of one number.
+    """
+    reached, steps = 1, [(0, 1)]
+    fitting = {length: min(count, room // length) for length, count in counts.items() if length <= room}
+    for length in chain.from_iterable(map(repeat, fitting, fitting.values())):
+        more = (reached | reached << length) & ((1 << room + 1) - 1)
+        if more != reached:
+            reached = more
+            steps.append((length, reached))
+        if reached >> room:
+            break
+    total, taken = reached.bit_length() - 1, []
+    for (length, _), (_, before) in zip(reversed(steps[1:]), reversed(steps[:-1]), strict=True):
+        if not before >> total & 1:
+            taken.append(length)
+            total -= length
+    return taken
+
+
+def collate(items: Sequence[Item]) -> Item:
+    """Pad items on the right to a batch [B, L]; packed rows stay packed, others get an "attention_mask"."""
+    batch = {
+        "input_ids": pad_sequence([item["input_ids"] for item in items], batch_first=True, padding_value=PAD),
+        "labels": pad_sequence([item["labels"] for item in items], batch_first=True, padding_value=IGNORED),
+    }
+    length = batch["input_ids"].shape[1]
+    if "position_ids" not in items[0]:
+        lengths = torch.tensor([[len(item["input_ids"])] for item in items])
+        return batch | {"attention_mask": (torch.arange(length) < lengths).long()}
+    if "place" in items[0]:
+        batch["place"] = torch.stack([item["place"] for item in items])
+    # The padding counts from 0 again and so is one more sequence, which no other sees.
+    positions = [torch.cat([item["position_ids"], torch.arange(length - len(item["position_ids"]))]) for item in items]
+    return batch | {"position_ids": torch.stack(positions)}
+
+
+PLAN = "plan_"
+"""What stands before the names of the planner's tensors, as `TwoStageModel.forward` has them."""
+
+
+class JointRows(Dataset[Item]):
+    """Packed rows of the detail generator, each with a row of the planner's sequences of the same tunes.
+
+    Args:
+        plans: The planner's dataset of the same tunes as the detail generator's; None where the planner learns nothing.
+
+    Attributes:
+        pieces: The detail generator's dataset.
+    """
+
+    def __init__(self, plans: BarChordDataset | None, details: FullDetailDataset, row_length: int) -> None:
+        self.pieces = details
+        self._rows = PackedRows(details, row_length)
+        self._plans = plans
+        self._plans_of: dict[int, list[int]] = {}
+        for index, tune in enumerate(plans.tune_of if plans else ()):
+            self._plans_of.setdefault(tune, []).append(index)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to both datasets."""
+        self._rows.set_epoch(epoch)
+        if self._plans is not None:
+            self._plans.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int | None) -> Item:
+        row = self._rows[index]
+        if self._plans is None:
+            return row
+        plan = NO_ROW
+        if index is not None:
+            tunes = self._rows.rows[index]
+            plan = joined(self._plans[item] for tune in tunes for item in self._plans_of[tune])
+        return row | {PLAN + name: tensor for name, tensor in plan.items()}
+
+
+def collate_joint(items: Sequence[Item]) -> dict[str, torch.Tensor]:
+    """Pad both stages' rows on the right, each to its own length."""
+    plans = [{name.removeprefix(PLAN): item[name] for name in item if name.startswith(PLAN)} for item in items]
+    batch = collate(items)
+    return batch | {PLAN + name: tensor for name, tensor in collate(plans).items()} if all(plans) else batch
+
+
+_LONGEST_FORMS: dict[Form, Form] = {"plan": "melody", "detail": "detail", "full": "detail"}
+"""By the form that a stage learns, its longest one, by which tunes are cut; a single stage reads the tunes of two."""
+
+
+def stage_dataset(
+    kind: type[StageDataset], tunes: Iterable[Sequence[int]], max_length: int, **options: Any
+) -> StageDataset:
+    """The dataset of a stage over some tunes, cut where their sequences are longer than `max_length` tokens.
+
+    Args:
+        kind: The stage's dataset.
+        tunes: Token ids of each tune in the form "full".
+        options: What `kind` is told besides; without any, nothing is random.
+    """
+    return kind(_cut(tunes, _LONGEST_FORMS[kind.form], max_length), **options)
+
+
+def joint_rows(
+    tunes: Iterable[Sequence[int]],
+    max_length: int,
+    plan_options: dict[str, Any] | None,
+    detail_options: dict[str, Any],
+) -> JointRows:
+    """The rows of both stages over some tunes, cut by the detail generator's sequences.
+
+    Args:
+        plan_options: What `BarChordDataset` is told; None where the planner learns nothing.
+        detail_options: What `FullDetailDataset` is told.
+    """
+    cut = list(_cut(tunes, "detail", max_length))
+    plans = None if plan_options is None else BarChordDataset(cut, **plan_options)
+    return JointRows(plans, FullDetailDataset(cut, **detail_options), max_length)
+
+
+def _cut(tunes: Iterable[Sequence[int]], form: Form, max_length: int) -> Iterator[list[int]]:
+    return (part for tune in tunes for part in crop_to_length(tune, form, max_length))

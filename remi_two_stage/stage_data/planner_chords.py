@@ -1,0 +1,46 @@
+"""The planner's own chords for tunes that are there, for the detail generator to learn from.
+
+The planner is given the tune's first voice (form "melody") and writes chords for its bars. So repeats, endings and
+pick-ups of the plan are the tune's, and its chords fit the notes as well as the planner can make them. A plan written
+for the tune's globals alone would have other bars, and its chords nothing to do with the notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from ..core.decoding_remi import Start, decode_rows, read_prompt
+from ..core.sequences import melody_sequence, split_bars
+from ..core.vocabulary import CONTEXT, DETAIL, TOKEN_IDS, token_names
+
+_TUNES_AT_ONCE = 256
+
+
+def write_plans(planner: Any, tunes: Sequence[Sequence[int]], seeds: Sequence[int]) -> Iterator[list[int]]:
+    """The plan (form "plan") that a planner writes for each tune (form "full"), sampled as `Composer` does; a tune with
+    its seed gets the same plan in any company.
+    """
+    for first in range(0, len(tunes), _TUNES_AT_ONCE):
+        some = slice(first, first + _TUNES_AT_ONCE)
+        prompts = map(_melody_prompt, tunes[some])
+        starts = [Start(ids, read_prompt("melody", ids), seed) for ids, seed in zip(prompts, seeds[some], strict=True)]
+        for row in decode_rows(planner, starts):
+            yield row.ids[: row.ids.index(CONTEXT)] + row.ids[row.ids.index(DETAIL) + 1 :]
+
+
+def _melody_prompt(tune: Sequence[int]) -> list[int]:
+    names = token_names()
+    ids = [TOKEN_IDS[name] for name in melody_sequence([names[token] for token in tune])]
+    return ids[: ids.index(DETAIL) + 1]
+
+
+def with_plan(tokens: Sequence[str], plan: Sequence[int]) -> list[str]:
+    """A piece (form "full") over the chords of a plan (token ids) with the same bars."""
+    names = token_names()
+    globals, bars = split_bars(tokens)
+    _, planned = split_bars([names[token] for token in plan])
+    for bar, chords in zip(bars, planned, strict=True):
+        bar.header = chords.header
+    return [*globals, *chain.from_iterable(bar.tokens() for bar in bars), tokens[-1]]
