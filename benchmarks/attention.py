@@ -1,6 +1,6 @@
 """What attention costs, forward and backward, beside plain causal attention: time, and memory beyond the inputs.
 
-    python benchmarks/attention.py [--lengths 512 1024 2048 4096] [--forms plain table ...]
+    python benchmarks/attention.py [--lengths 512 1024 2048 4096] [--kinds plain table ...]
 
 B 2, H 16, D 64. On a CPU every cell is a process of its own with one thread, measured in CPU time, the best of several
 calls; float32. On a GPU: bfloat16, device time. `plain` is torch's fused causal kernel, `t5` the same kernel with a
@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 
 from remi_two_stage.core.attention_blockwise_remi import blockwise_attention
-from remi_two_stage.core.attention_kinds import FORMS
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.attention_remi import (
     FourierBias,
     RelativePositionBias,
@@ -45,15 +45,15 @@ BASELINES = ("plain", "t5", "skew")
 Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
-def attention(form: str, length: int, device: torch.device) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
+def attention(kind: str, length: int, device: torch.device) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
     """The function of [B, H, L, D] queries, keys and values that a form is, and its weights."""
-    if form == "plain":
+    if kind == "plain":
         return partial(F.scaled_dot_product_attention, is_causal=True), []
-    if form == "skew":
+    if kind == "skew":
         return _skew(length, device)
     bias = RelativePositionBias(HEADS, 2048).to(device)
     slots = torch.arange(length, device=device)
-    if form == "t5" or (form == "table" and device.type != "cpu"):
+    if kind == "t5" or (kind == "table" and device.type != "cpu"):
         ahead = torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
 
         def masked(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -61,7 +61,7 @@ def attention(form: str, length: int, device: torch.device) -> tuple[Callable[..
             return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
         return masked, [bias.weight]
-    return _ours(form, length, device, bias)
+    return _ours(kind, length, device, bias)
 
 
 def _skew(length: int, device: torch.device) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
@@ -77,11 +77,11 @@ def _skew(length: int, device: torch.device) -> tuple[Callable[..., torch.Tensor
 
 
 def _ours(
-    form: str, length: int, device: torch.device, bias: RelativePositionBias
+    kind: str, length: int, device: torch.device, bias: RelativePositionBias
 ) -> tuple[Callable[..., torch.Tensor], list[torch.Tensor]]:
     """As `RelativeAttention` computes it in training; coordinates are those of music with 20 tokens a bar."""
     slots = torch.arange(length, device=device).expand(BATCH, -1)
-    config = DetailGeneratorConfig(relative_attention=form)
+    config = DetailGeneratorConfig(relative_attention=kind)
     bars = slots // 20
     music = {"bar": bars, "time": 72 * bars + slots % 20, "token": slots}
     fourier = context = None
@@ -89,7 +89,7 @@ def _ours(
         fourier = FourierBias(HEADS, config.fourier_periods).to(device)
         context = fourier_context(config.fourier_periods, music, music)
     turns = rotation(config, music)
-    spans = ((slice(None), 0, length),)
+    ranges = ((slice(None), 0, length),)
 
     def ours(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         if turns is not None:
@@ -97,14 +97,14 @@ def _ours(
         if fourier is not None and context is not None:
             query = append_features(query, fourier.query_features(context) / SCALING)
             key = append_features(key, fourier.key_features(context))
-        if "table" in form:
-            return blockwise_attention(query, key, value, bias.table, spans, SCALING)
-        return span_attention(query, key, value, spans, SCALING)
+        if "table" in kind:
+            return blockwise_attention(query, key, value, bias.table, ranges, SCALING)
+        return span_attention(query, key, value, ranges, SCALING)
 
     return ours, [weight for module in (bias, fourier) if module for weight in module.parameters()]
 
 
-def measure(form: str, length: int) -> dict[str, float]:
+def measure(kind: str, length: int) -> dict[str, float]:
     """Milliseconds of a forward and backward pass, and MiB beyond the inputs at the peak."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(1)
@@ -112,7 +112,7 @@ def measure(form: str, length: int) -> dict[str, float]:
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     inputs = [torch.randn(BATCH, HEADS, length, WIDTH, device=device, dtype=dtype).requires_grad_() for _ in range(3)]
     outside = torch.randn_like(inputs[0])
-    function, weights = attention(form, length, device)
+    function, weights = attention(kind, length, device)
     weights = [weight for weight in weights if weight.requires_grad]
 
     def step() -> None:
@@ -162,20 +162,22 @@ def main() -> None:
     """Print a line a length and form."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096])
-    parser.add_argument("--forms", nargs="+", choices=(*BASELINES, *FORMS), default=[*BASELINES, *FORMS])
+    parser.add_argument(
+        "--kinds", nargs="+", choices=(*BASELINES, *ATTENTION_KINDS), default=[*BASELINES, *ATTENTION_KINDS]
+    )
     parser.add_argument("--one", action="store_true", help="measure the one form and length given, and print JSON")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.forms[0], options.lengths[0])))
+        print(json.dumps(measure(options.kinds[0], options.lengths[0])))
         return
     print(f"{'L':>5} {'form':13} {'ms':>9} {'x plain':>8} {'MiB':>8}")
     for length in options.lengths:
         plain = None
-        for form in dict.fromkeys(["plain", *options.forms]):
-            command = [sys.executable, __file__, "--one", "--lengths", str(length), "--forms", form]
+        for kind in dict.fromkeys(["plain", *options.kinds]):
+            command = [sys.executable, __file__, "--one", "--lengths", str(length), "--kinds", kind]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             plain = plain or found["ms"]
-            print(f"{length:5} {form:13} {found['ms']:9.1f} {found['ms'] / plain:8.2f} {found['MiB']:8.0f}", flush=True)
+            print(f"{length:5} {kind:13} {found['ms']:9.1f} {found['ms'] / plain:8.2f} {found['MiB']:8.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Which form of relative attention learns best: held-out loss of a small detail generator, on equal data and budget.
 
-    python benchmarks/compare_attention.py [--output runs/attention] [--steps 600] [--seeds 0 1 2] [--forms table ...]
+    python benchmarks/compare_attention.py [--output runs/attention] [--steps 600] [--seeds 0 1 2] [--kinds table ...]
 
 Every run trains on the training split of a corpus for the same number of steps, in the same order for the same seed,
 and is then measured on the valid split, in nats a token, over the tokens that decoding samples. A run takes about seven
@@ -29,7 +29,7 @@ from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Tunes
 from remi_two_stage.stage_data.datasets import FullDetailDataset, PackedRows, stage_dataset
 
-FORMS: dict[str, dict[str, Any]] = {
+ATTENTION_KINDS: dict[str, dict[str, Any]] = {
     "table": {"relative_attention": "table"},
     "fourier-tokens": {
         "relative_attention": "fourier",
@@ -54,15 +54,15 @@ def rows_of(tunes: Tunes) -> PackedRows:
     return PackedRows(stage_dataset(FullDetailDataset, tunes.tokens(), ROW_LENGTH), ROW_LENGTH)
 
 
-def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows, state: Path) -> dict[str, Any]:
+def run(kind: str, seed: int, steps: int, train: PackedRows, valid: PackedRows, state: Path) -> dict[str, Any]:
     """Train one model and measure it."""
     set_seed(seed)
-    model = DetailGeneratorModel(DetailGeneratorConfig(**SIZE, **FORMS[form]))
+    model = DetailGeneratorModel(DetailGeneratorConfig(**SIZE, **ATTENTION_KINDS[kind]))
     shown = drawn(train, steps, seed)
     recipe = Recipe(epochs=1, learning_rate=2e-3, seed=seed)
-    (point,) = Training(model, lambda _: shown, valid, recipe, state).run(f"{form}, seed {seed},")
+    (point,) = Training(model, lambda _: shown, valid, recipe, state).run(f"{kind}, seed {seed},")
     return {
-        "form": form,
+        "form": kind,
         "seed": seed,
         "steps": steps,
         "parameters": model.num_parameters(),
@@ -72,19 +72,19 @@ def run(form: str, seed: int, steps: int, train: PackedRows, valid: PackedRows, 
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """A line a form: mean and standard deviation over the seeds, best first."""
+    """A line a kind: mean and standard deviation over the seeds, best first."""
     by_form: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         by_form.setdefault(result["form"], []).append(result)
     lines = []
-    for form, runs in by_form.items():
+    for kind, runs in by_form.items():
         losses = [result["loss"] for result in runs]
         spread = statistics.stdev(losses) if len(losses) > 1 else float("nan")
         minutes = statistics.mean(result["minutes"] for result in runs)
         lines.append(
             (
                 statistics.mean(losses),
-                f"{form:15} {runs[0]['parameters']:11,} {len(runs):5} {statistics.mean(losses):9.4f} {spread:7.4f} "
+                f"{kind:15} {runs[0]['parameters']:11,} {len(runs):5} {statistics.mean(losses):9.4f} {spread:7.4f} "
                 f"{minutes:8.1f}",
             )
         )
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--corpus", default="music21", help="as for remi-two-stage train")
     parser.add_argument("--steps", type=int, default=600, help=f"each a row of {ROW_LENGTH} tokens")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--kinds", nargs="+", choices=ATTENTION_KINDS, default=list(ATTENTION_KINDS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -108,17 +108,17 @@ def main() -> None:
     train, valid = rows_of(corpus.train), rows_of(corpus.validation)
     results = []
     for seed in options.seeds:
-        for form in options.forms:
-            file = options.output / f"{form}-{options.steps}-{seed}.json"
+        for kind in options.kinds:
+            file = options.output / f"{kind}-{options.steps}-{seed}.json"
             if not file.exists():
                 state = file.with_suffix(".state")
-                result = run(form, seed, options.steps, train, valid, state)
+                result = run(kind, seed, options.steps, train, valid, state)
                 unfinished = file.with_suffix(".unfinished")
                 unfinished.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
                 unfinished.replace(file)
                 state.unlink()
             results.append(json.loads(file.read_text(encoding="utf-8")))
-            print(f"{form}, seed {seed}: {results[-1]['loss']:.4f} nats a token", flush=True)
+            print(f"{kind}, seed {seed}: {results[-1]['loss']:.4f} nats a token", flush=True)
     print(table(results))
 
 

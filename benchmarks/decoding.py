@@ -77,7 +77,7 @@ def indices(ids: Sequence[int], given: int) -> Iterator[int]:
 
 
 def tunes(number: int) -> list[list[int]]:
-    """Long tunes of the embedded checkpoint in C, as ids in the form "detail"."""
+    """Long tunes of the embedded checkpoint in C, as "detail" sequences of ids."""
     requests = [Request("reel", "C", bars=64)] * number
     pieces = Composer.from_pretrained().compose_batch(requests, seed=1)
     return [[TOKEN_IDS[name] for name in detail_sequence(encode(piece))] for piece in pieces]

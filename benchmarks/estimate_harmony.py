@@ -33,7 +33,7 @@ from harmony import MUSIC21_QUALITIES, accuracy, inferred, share_found, written_
 from torch import Tensor
 
 from remi_two_stage.analysis import chord_inference as inference
-from remi_two_stage.analysis.chord_inference import ChordModel, Segment, Triad
+from remi_two_stage.analysis.chord_inference import ChordModel, ChordSegment, Triad
 from remi_two_stage.core.piece import TICKS_PER_QUARTER, Piece
 from remi_two_stage.corpus.splits import group_melodies
 from remi_two_stage.scores.abc_reader import read_abc
@@ -50,7 +50,7 @@ UNKNOWN = -1
 class Example:
     """A piece in segments, its mode, and the triad of each segment as far as it is known."""
 
-    segments: list[Segment]
+    segments: list[ChordSegment]
     mode: str
     triads: list[Triad | None]
 
@@ -108,7 +108,7 @@ def _triad_of_numeral(numeral: Any, piece: Piece) -> Triad:
     return (root - piece.key.pitch_class) % 12, quality
 
 
-def _longest(timelines: Sequence[list[tuple[int, Triad | None]]], segment: Segment) -> Triad | None:
+def _longest(timelines: Sequence[list[tuple[int, Triad | None]]], segment: ChordSegment) -> Triad | None:
     """The triad that sounds longest in a segment."""
     timeline = timelines[segment.bar]
     sounding: Counter[Triad | None] = Counter()

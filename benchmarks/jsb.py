@@ -38,7 +38,7 @@ from short_training import Recipe, Training
 from transformers import set_seed
 
 from remi_two_stage.composing.checkpoint import load_model
-from remi_two_stage.core.attention_kinds import DEFAULT_FORM, FORMS
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS, DEFAULT_ATTENTION
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CorpusError
 from remi_two_stage.core.excerpt import moved_chords
@@ -231,7 +231,9 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
     parser.add_argument("--detail", default="6x192", help="layers x width of the detail generator")
     parser.add_argument("--planner", default="3x128", help="layers x width of the planner")
-    parser.add_argument("--attention", default=DEFAULT_FORM, choices=FORMS, help="form of relative attention")
+    parser.add_argument(
+        "--attention", default=DEFAULT_ATTENTION, choices=ATTENTION_KINDS, help="kind of relative attention"
+    )
     parser.add_argument("--fourier-periods", type=json.loads, help="as JSON, by coordinate, if not the form's own")
     parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
     parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")

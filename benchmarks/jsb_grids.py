@@ -191,7 +191,7 @@ def read_pieces(grid: Grid, reading: GridReading) -> list[Piece]:
 
 
 def piece_tokens(piece: Piece, reading: GridReading) -> list[str]:
-    """Tokens of a grid's piece in the form "full", in C and in the reading's order of voices; transposed back,
+    """Tokens of a grid's piece as a "full" sequence, in C and in the reading's order of voices; transposed back,
     `grid_of_piece(decode(tokens))` is the grid.
 
     Raises:

@@ -29,7 +29,7 @@ from remi_two_stage.core.vocabulary import PAD
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.stage_data.datasets import PackedRows, collate, pack
 from remi_two_stage.training.arguments import STAGES, TrainingPlan
-from remi_two_stage.training.training_data import TrainingRows, find_material
+from remi_two_stage.training.training_data import TrainingRows, find_training_data
 
 BATCH, ROW_LENGTH = 8, 2048
 
@@ -41,11 +41,11 @@ def resident_kilobytes() -> float:
 
 def build(stage: Any, plan: TrainingPlan) -> PackedRows:
     """The rows of a stage, and a line about each of building and packing them."""
-    material = find_material(plan)
+    training_data = find_training_data(plan)
     before, begun = resident_kilobytes(), time.process_time()
-    rows = material.training_rows(stage, plan)
+    rows = training_data.training_rows(stage, plan)
     assert isinstance(rows, PackedRows)
-    tunes, seconds = material.training_tunes, time.process_time() - begun
+    tunes, seconds = training_data.training_tunes, time.process_time() - begun
     memory = (resident_kilobytes() - before) / tunes
     print(f"{stage}: built in memory, {tunes / seconds:,.0f} tunes a second, {memory:.1f} kB a tune")
     begun = time.process_time()
@@ -96,7 +96,7 @@ def main() -> None:
     for stage in options.stage or STAGES:
         rows = build(stage, plan)
         table.append((f"{stage}, in memory", rows, len(rows)))
-        table.append((f"{stage}, streamed", find_material(streamed).training_rows(stage, streamed), len(rows)))
+        table.append((f"{stage}, streamed", find_training_data(streamed).training_rows(stage, streamed), len(rows)))
     print(f"\n{'rows of':20} loaders  rows    tokens  wasted  rows/s  tokens/s s a million")
     for name, made, count in table:
         for loaders in options.loaders:

@@ -37,9 +37,9 @@ PLAIN = """
 import sys
 from pathlib import Path
 from remi_two_stage.corpus.files import find_files
-from remi_two_stage.corpus.shards import plan_shards, prepare_shard
+from remi_two_stage.corpus.shards import divide_into_shards, prepare_shard
 source, output, share, shares = sys.argv[1:]
-shards, _ = plan_shards(find_files(source).files, Path(output))
+shards, _ = divide_into_shards(find_files(source).files, Path(output))
 for shard in shards[int(share)::int(shares)]:
     prepare_shard(shard)
 """

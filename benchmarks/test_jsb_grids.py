@@ -25,7 +25,7 @@ from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CorpusError, RequestError, ScoreFormatError
-from remi_two_stage.core.grammar import Form, Grammar
+from remi_two_stage.core.grammar import Grammar, SequenceKind
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence
@@ -65,13 +65,13 @@ def model(seed: int | None) -> TwoStageModel:
     return both
 
 
-def sequences(piece: Piece, reading: GridReading) -> list[tuple[Form, list[int]]]:
+def sequences(piece: Piece, reading: GridReading) -> list[tuple[SequenceKind, list[int]]]:
     tokens = piece_tokens(piece, reading)
-    forms: list[tuple[Form, list[str]]] = [
+    forms: list[tuple[SequenceKind, list[str]]] = [
         ("plan", extract_chord_sequence(tokens)),
         ("detail", detail_sequence(tokens)),
     ]
-    return [(form, [TOKEN_IDS[name] for name in names]) for form, names in forms]
+    return [(kind, [TOKEN_IDS[name] for name in names]) for kind, names in forms]
 
 
 @pytest.mark.parametrize("reading", READINGS)
@@ -106,11 +106,11 @@ def test_equal_pitches_can_be_struck_on_each_beat() -> None:
 def logarithm_of_choices(piece: Piece) -> float:
     """What a piece costs a model without opinions, the tonic included."""
     total = math.log(12)
-    for form, ids in sequences(piece, GridReading()):
-        grammar = Grammar(form)
+    for kind, ids in sequences(piece, GridReading()):
+        grammar = Grammar(kind)
         for index, token in enumerate(ids):
             choices = sum(len(choice) for choice in grammar.allowed)
-            if form == "plan" or index > ids.index(DETAIL):
+            if kind == "plan" or index > ids.index(DETAIL):
                 total += math.log(choices)
             grammar.advance(token)
     return total
@@ -134,13 +134,13 @@ def test_the_charge_is_the_probability_of_the_tokens_one_by_one(reading: GridRea
     logarithms = []
     for piece in read_pieces(grid, reading):
         logarithms.append(-math.log(12))
-        for form, ids in sequences(piece, reading):
-            stage = both.planner if form == "plan" else both.detail
+        for kind, ids in sequences(piece, reading):
+            stage = both.planner if kind == "plan" else both.detail
             with torch.inference_mode():
                 logits = stage(input_ids=torch.tensor([ids])).logits[0].double()
-            grammar = Grammar(form)
+            grammar = Grammar(kind)
             for index, token in enumerate(ids):
-                if index > (0 if form == "plan" else ids.index(DETAIL)):
+                if index > (0 if kind == "plan" else ids.index(DETAIL)):
                     allowed = [id for choice in grammar.allowed for id in choice]
                     probabilities = dict(zip(allowed, logits[index - 1, allowed].softmax(0).tolist(), strict=True))
                     logarithms[-1] += math.log(probabilities[token])

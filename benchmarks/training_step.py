@@ -1,9 +1,9 @@
 """A training step on real tunes: our detail generator on packed and on padded rows, GPT-2 of the same size on padded.
 
-    python benchmarks/training_step.py [--forms table ...] [--size small] [--steps 5]
+    python benchmarks/training_step.py [--kinds table ...] [--size small] [--steps 5]
     python benchmarks/training_step.py --device cuda --precision bfloat16 --size base --rows 16 --steps 50
 
-All see the same tunes of music21's books, in the form "detail", with forward, backward, clipping and AdamW. GPT-2 is
+All see the same tunes of music21's books, as "detail" sequences, with forward, backward, clipping and AdamW. GPT-2 is
 transformers' own, without dropout; padded batches are those of transformers' default collator for language models,
 padded to the longest tune. Counted are real tokens, padding excluded, per second of CPU time on one thread, or of wall
 time on a GPU, and the memory that the steps needed at most, weights and optimizer included.
@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from transformers import DataCollatorForLanguageModeling, GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
-from remi_two_stage.core.attention_kinds import FORMS
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
@@ -129,7 +129,7 @@ def gpt2(name: str) -> GPT2LMHeadModel:
 def main() -> None:
     """Print a line a model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forms", nargs="*", choices=FORMS, default=FORMS)
+    parser.add_argument("--kinds", nargs="*", choices=ATTENTION_KINDS, default=ATTENTION_KINDS)
     parser.add_argument("--size", choices=DETAIL_SIZES, default="small")
     parser.add_argument("--rows", type=int, default=2, help=f"rows of {ROW_LENGTH} tokens in a step")
     parser.add_argument("--steps", type=int, default=5, help="steps to time")
@@ -141,10 +141,10 @@ def main() -> None:
     pieces = real_tunes()
     print(f"packed rows waste {PackedRows(pieces, ROW_LENGTH).waste:.2%}")
     models: dict[str, Callable[[], PreTrainedModel]] = {"GPT-2, padded": lambda: gpt2(options.size)}
-    for form in options.forms:
-        config = DetailGeneratorConfig(**DETAIL_SIZES[options.size], relative_attention=form)
+    for kind in options.kinds:
+        config = DetailGeneratorConfig(**DETAIL_SIZES[options.size], relative_attention=kind)
         for rows in ("padded", "packed"):
-            models[f"{form}, {rows}"] = partial(DetailGeneratorModel, config)
+            models[f"{kind}, {rows}"] = partial(DetailGeneratorModel, config)
     print(f"{'model':24} {'parameters':>12} {'tokens/s':>9} {'x GPT-2':>8} {'peak GB':>8}")
     reference = None
     for name, make in models.items():

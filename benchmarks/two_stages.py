@@ -35,7 +35,7 @@ from transformers import set_seed
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
-from remi_two_stage.core.grammar import Form
+from remi_two_stage.core.grammar import SequenceKind
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.request import FOUR_PARTS, Request
@@ -76,10 +76,10 @@ VOICES = [f"<voice={name}>" for name in FOUR_PARTS]
 HELD_OUT, COMPOSED = 60, 24
 
 
-def material_of(tunes: Tunes, material: str) -> list[list[int]]:
+def material_of(tunes: Tunes, training_data: str) -> list[list[int]]:
     """Token ids of the melodies, or of the pieces in four parts, of a split."""
     four = {TOKEN_IDS[name] for name in VOICES}
-    return [ids for ids in tunes.tokens() if (four <= set(ids)) == (material == "chorales")]
+    return [ids for ids in tunes.tokens() if (four <= set(ids)) == (training_data == "chorales")]
 
 
 def rows(kind: type[StageDataset], tunes: Iterable[list[int]], row_length: int = ROW_LENGTH) -> PackedRows:
@@ -117,11 +117,11 @@ DATASETS: dict[str, type[StageDataset]] = {
 }
 
 
-def run(kind: str, material: str, seed: int, options: argparse.Namespace, state: Path) -> dict[str, Any]:
-    """Train one kind on one material, and measure it."""
+def run(kind: str, training_data: str, seed: int, options: argparse.Namespace, state: Path) -> dict[str, Any]:
+    """Train one kind on one set of tunes, and measure it."""
     corpus = load_corpus(options.data)
     corpus.require_held_out()
-    train, valid, test = (material_of(corpus.split(name), material) for name in ("train", "validation", "test"))
+    train, valid, test = (material_of(corpus.split(name), training_data) for name in ("train", "validation", "test"))
     stages = models(kind, seed)
     for name, model in stages.items():
         length = row_length(name, train, options.rows)
@@ -129,11 +129,11 @@ def run(kind: str, material: str, seed: int, options: argparse.Namespace, state:
         rounds = [drawn(learnt, options.steps // ROUNDS, ROUNDS * seed + number) for number in range(ROUNDS)]
         recipe = Recipe(ROUNDS, LEARNING_RATES["tiny"], seed=seed)
         training = Training(model, rounds.__getitem__, held_out, recipe, state / name)
-        training.run(f"{kind}, {material}, seed {seed}, {name},")
+        training.run(f"{kind}, {training_data}, seed {seed}, {name},")
         model.eval()
     return {
         "kind": kind,
-        "material": material,
+        "material": training_data,
         "seed": seed,
         "steps": options.steps,
         "rows": options.rows,
@@ -148,14 +148,14 @@ def costs(stages: dict[str, Any], tunes: Iterable[list[int]]) -> dict[str, float
     sums, notes = {"nats_per_note": 0.0, "pitches": 0.0, "chords": 0.0}, 0
     for ids in tunes:
         names = [token_names()[token] for token in ids]
-        forms: dict[str, tuple[Form, list[str]]] = {
+        forms: dict[str, tuple[SequenceKind, list[str]]] = {
             "planner": ("plan", extract_chord_sequence(names)),
             "detail": ("detail", detail_sequence(names)),
             "single": ("full", names),
         }
         for stage, model in stages.items():
-            form, sequence = forms[stage]
-            losses = token_losses(model, [TOKEN_IDS[name] for name in sequence], form)
+            kind, sequence = forms[stage]
+            losses = token_losses(model, [TOKEN_IDS[name] for name in sequence], kind)
             for token, nats in zip(losses.tokens.tolist(), losses.masked_nats.tolist(), strict=True):
                 sums["nats_per_note"] += nats
                 sums["pitches"] += nats * (token in IDS["Note-On"])
@@ -195,17 +195,17 @@ def alone(model: DetailGeneratorModel, names: list[str], seed: int) -> Piece:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """A line for each kind and material: means and standard deviations over the seeds."""
+    """A line for each kind and set of tunes: means and standard deviations over the seeds."""
     columns = ("nats_per_note", "pitches", "chords", "chord_tones", "heard", "repeated_bars", "cadences")
     lines = [f"{'':24} {'parameters':>11} {'seeds':>5} " + " ".join(f"{name:>16}" for name in columns)]
-    for material in MATERIALS:
+    for training_data in MATERIALS:
         for kind in KINDS:
-            found = [result for result in results if (result["kind"], result["material"]) == (kind, material)]
+            found = [result for result in results if (result["kind"], result["material"]) == (kind, training_data)]
             if not found:
                 continue
             cells = [[result[name] for result in found] for name in columns]
             numbers = " ".join(map(mean_and_deviation, cells))
-            lines.append(f"{material + ', ' + kind:24} {found[0]['parameters']:11,} {len(found):5} {numbers}")
+            lines.append(f"{training_data + ', ' + kind:24} {found[0]['parameters']:11,} {len(found):5} {numbers}")
     return "\n".join(lines)
 
 
@@ -229,12 +229,12 @@ def main() -> None:
     torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     for seed in options.seeds:
-        for material in options.materials:
+        for training_data in options.materials:
             for kind in options.kinds:
-                name = f"{kind}-{material}-{options.rows}-{options.steps}-{seed}"
+                name = f"{kind}-{training_data}-{options.rows}-{options.steps}-{seed}"
                 file = options.output / f"{name}.json"
                 if not file.exists():
-                    result = run(kind, material, seed, options, options.output / name)
+                    result = run(kind, training_data, seed, options, options.output / name)
                     file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     files = sorted(options.output.glob(f"*-{options.rows}-{options.steps}-*.json"))
     print(table([json.loads(file.read_text(encoding="utf-8")) for file in files]))

@@ -56,7 +56,7 @@ def main() -> None:
     for name, split in tunes.items():
         print(f"{name}: {len(split):,} tunes")
     first = tunes["train"][0]
-    print(first["title"], first["key"], first["metre"], f"{first['bars']} bars, {len(first['tokens'])} tokens")
+    print(first["title"], first["key"], first["meter"], f"{first['bars']} bars, {len(first['tokens'])} tokens")
     print(first["plan"])
 
     if options.output:

@@ -18,7 +18,7 @@ import ray
 from remi_two_stage.corpus.arguments import Preparation
 from remi_two_stage.corpus.files import find_files
 from remi_two_stage.corpus.preparation import SHARDS, prepare_corpus
-from remi_two_stage.corpus.shards import Shard, plan_shards, prepare_shard
+from remi_two_stage.corpus.shards import Shard, divide_into_shards, prepare_shard
 
 
 def prepare_row(row: dict[str, Any]) -> dict[str, int]:
@@ -47,7 +47,7 @@ def main() -> None:
 
     folder = options.output.absolute() / SHARDS
     folder.mkdir(parents=True, exist_ok=True)
-    shards, _ = plan_shards(find_files(options.tunes).files, folder)
+    shards, _ = divide_into_shards(find_files(options.tunes).files, folder)
     if options.address == "local":
         ray.init("local", num_cpus=options.workers, include_dashboard=False)
     else:

@@ -36,7 +36,7 @@ def tunes() -> list[list[str]]:
 
 
 def by_walking(tokens: list[str]) -> Coordinates:
-    """Bar and time of each token of any form, from the bars of the decoded piece and one look at each token."""
+    """Bar and time of each token of any kind, from the bars of the decoded piece and one look at each token."""
     bars = decode(tokens).bars
     starts = [0]
     for bar in bars:
@@ -91,9 +91,9 @@ def infilling(tokens: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("form", [list, extract_chord_sequence, detail_sequence, infilling, melody_sequence])
-def test_coordinates_are_those_of_the_piece(reader: BarReader, form: type) -> None:
+def test_coordinates_are_those_of_the_piece(reader: BarReader, kind: type) -> None:
     for tune in tunes():
-        tokens = form(tune)
+        tokens = kind(tune)
         assert read(reader, ids_of(tokens)) == [by_walking(tokens)]
         assert by_cursor(ids_of(tokens)) == by_walking(tokens)
 
@@ -132,8 +132,8 @@ def test_given_bars_have_the_coordinates_of_the_bars_that_they_are(reader: BarRe
     """Bars after `<After>` count on from the plan in front of them, those after `<Context>` from the first."""
     tokens = tunes()[1]
 
-    def bar_starts(form: list[str]) -> list[tuple[int, int]]:
-        return [where for name, where in zip(form, read(reader, ids_of(form))[0], strict=True) if name == "<BarStart>"]
+    def bar_starts(kind: list[str]) -> list[tuple[int, int]]:
+        return [where for name, where in zip(kind, read(reader, ids_of(kind))[0], strict=True) if name == "<BarStart>"]
 
     whole = bar_starts(tokens)
     assert bar_starts(infilling_sequence(tokens, 3)) == [*whole, *whole[:3]]

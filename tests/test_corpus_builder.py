@@ -23,7 +23,7 @@ from remi_two_stage.corpus import assembly, shards
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.splits import SPLITS
 
-COLUMNS = ["id", "title", "style", "key", "metre", "bars", "abc", "tokens", "plan", "lossy", "augmentation"]
+COLUMNS = ["id", "title", "style", "key", "meter", "bars", "abc", "tokens", "plan", "lossy", "augmentation"]
 REELS = 40
 
 
@@ -60,7 +60,7 @@ def test_a_row_is_a_tune_with_its_tokens_and_its_plan(tunes: datasets.DatasetDic
     for row in tunes["train"]:
         check_grammar(row["tokens"], "full")
         (piece,) = read_abc(row["abc"])
-        assert (piece.title, str(piece.key), str(piece.meter)) == (row["title"], row["key"], row["metre"])
+        assert (piece.title, str(piece.key), str(piece.meter)) == (row["title"], row["key"], row["meter"])
         assert piece.bar_count == row["bars"]
         assert Plan.parse(row["plan"]).bar_count >= row["bars"]
 

@@ -114,9 +114,9 @@ def test_labels_are_exactly_the_sampled_tokens(kind: type[StageDataset], tunes: 
     dataset = kind(tune.tokens for tune in tunes[:10])
     for item in map(dataset.__getitem__, range(len(dataset))):
         ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
-        check_grammar(ids, dataset.form)
-        given = ids.index(DETAIL) if dataset.form == "detail" else 0
-        grammar = Grammar(dataset.form)
+        check_grammar(ids, dataset.kind)
+        given = ids.index(DETAIL) if dataset.kind == "detail" else 0
+        grammar = Grammar(dataset.kind)
         for index, (token, label) in enumerate(zip(ids, labels, strict=True)):
             is_sampled = grammar.forced() is None and index > given
             assert label == (token if is_sampled else IGNORED)

@@ -13,7 +13,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core import decoding_remi
-from remi_two_stage.core.attention_kinds import FORMS
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbone
@@ -53,11 +53,11 @@ def randomised(stage: nn.Module) -> nn.Module:
     return stage.eval()
 
 
-def new_stage(form: str) -> DetailGeneratorModel:
-    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**SIZES, max_rel_dist=60, relative_attention=form)))
+def new_stage(kind: str) -> DetailGeneratorModel:
+    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**SIZES, max_rel_dist=60, relative_attention=kind)))
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=ATTENTION_KINDS)
 def stage(request: pytest.FixtureRequest) -> DetailGeneratorModel:
     return new_stage(request.param)
 

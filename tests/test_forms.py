@@ -10,7 +10,7 @@ import pytest
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import GrammarError, RequestError
-from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
+from remi_two_stage.core.grammar import Grammar, SequenceKind, check_grammar, form_of
 from remi_two_stage.core.sequences import (
     detail_sequence,
     extract_chord_sequence,
@@ -41,10 +41,10 @@ def ids(tokens: Sequence[str]) -> list[int]:
 
 
 def compose_at_random(
-    form: Form, prompt: Sequence[str], choose: random.Random, given_voice: list[list[int]] | None = None
+    kind: SequenceKind, prompt: Sequence[str], choose: random.Random, given_voice: list[list[int]] | None = None
 ) -> list[str]:
     """What a model with random weights would write: any allowed token after the prompt."""
-    grammar = Grammar(form, strict_from=len(prompt), given_voice=given_voice)
+    grammar = Grammar(kind, strict_from=len(prompt), given_voice=given_voice)
     for token in ids(prompt):
         grammar.advance(token)
     written = list(prompt)

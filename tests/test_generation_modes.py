@@ -8,7 +8,7 @@ from torch.nn.functional import log_softmax
 from transformers import DynamicCache, StaticCache
 from tunes import kesh_jig
 
-from remi_two_stage.core.attention_kinds import FORMS
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
@@ -21,7 +21,7 @@ PROMPT = DETAIL[:, :60]
 NEW = 12
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=ATTENTION_KINDS)
 def model(request: pytest.FixtureRequest) -> DetailGeneratorModel:
     model = DetailGeneratorModel(DetailGeneratorConfig(**SIZES, max_rel_dist=60, relative_attention=request.param))
     with torch.no_grad():

@@ -9,7 +9,7 @@ import pytest
 
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import GrammarError
-from remi_two_stage.core.grammar import Form, Grammar, check_grammar, form_of
+from remi_two_stage.core.grammar import Grammar, SequenceKind, check_grammar, form_of
 from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
 from remi_two_stage.scores.abc_reader import read_abc
@@ -22,9 +22,11 @@ def ids(tokens: Sequence[str]) -> list[int]:
     return [TOKEN_IDS[token] for token in tokens]
 
 
-def compose_at_random(form: Form, prompt: Sequence[int], choose: random.Random, pitch_shift: int = 0) -> list[int]:
+def compose_at_random(
+    kind: SequenceKind, prompt: Sequence[int], choose: random.Random, pitch_shift: int = 0
+) -> list[int]:
     """What a model with random weights would write: any allowed token after the prompt."""
-    grammar = Grammar(form, strict_from=len(prompt), pitch_shift=pitch_shift)
+    grammar = Grammar(kind, strict_from=len(prompt), pitch_shift=pitch_shift)
     written = list(prompt)
     for token in prompt:
         grammar.advance(token)

@@ -14,8 +14,8 @@ from remi_two_stage.analysis.chord_inference import (
     FULL_WEIGHT,
     MELODY_TRIADS,
     ChordModel,
-    PackedRows,
-    Segment,
+    ChordSegment,
+    PackedNumbers,
     Triad,
     melody,
     melody_segments,
@@ -144,7 +144,7 @@ def test_four_voices_are_heard_beat_by_beat() -> None:
 
 
 def test_rows_are_added_weighed_and_compared_number_by_number() -> None:
-    rows = PackedRows(4)
+    rows = PackedNumbers(4)
     left, right = rows.pack([5, -3, 0, 2]), rows.pack([-4, 6, 0, 1])
     assert rows.unpack(3 * left + right + 20 * rows.ones) == (31, 17, 20, 27)
     assert rows.unpack(rows.larger(left + 9 * rows.ones, right + 9 * rows.ones)) == (14, 15, 9, 11)
@@ -155,7 +155,7 @@ def test_of_equal_triads_the_first_is_chosen() -> None:
     priors = {"maj": [[0.1] * 3], "min": [[0.1] * 3]}
     indifferent = ChordModel(triads, {"maj": [[0.0] * 12]}, {"maj": {"maj": [0.0] * 12}}, priors)
     heard = [(0, pitch_class, FULL_WEIGHT // 3) for pitch_class in (0, 5, 7)]
-    assert indifferent.best_path([Segment(bar, 0, 96, 0, heard) for bar in range(3)], "maj") == [(7, "maj")] * 3
+    assert indifferent.best_path([ChordSegment(bar, 0, 96, 0, heard) for bar in range(3)], "maj") == [(7, "maj")] * 3
 
 
 def test_notes_longer_than_any_bar_do_not_disturb_the_sums() -> None:
@@ -171,7 +171,7 @@ def test_the_best_path_is_the_best_of_all_paths() -> None:
         assert melody().best_path(window, "maj") == list(expected)
 
 
-def _score(path: Sequence[Triad], segments: Sequence[Segment]) -> float:
+def _score(path: Sequence[Triad], segments: Sequence[ChordSegment]) -> float:
     """What the parameters say of a sequence of triads in a major key."""
     score = 0.0
     for (root, quality), segment in zip(path, segments, strict=True):

@@ -13,7 +13,7 @@ from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import RemiError, ScoreFormatError
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.corpus.files import find_files, members
-from remi_two_stage.corpus.tunes import Span, read_span
+from remi_two_stage.corpus.tunes import TuneRange, read_tune_range
 from remi_two_stage.score_files import musicxml_bytes, read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi import midi_bytes, parse_midi
@@ -67,7 +67,7 @@ def test_archives_are_read_where_they_are(tmp_path: Path) -> None:
     found = list(members(archive_file))
     assert len(found) == 5
     for member in found:
-        (read,) = read_span(Span(member))
+        (read,) = read_tune_range(TuneRange(member))
         assert read.title == "The Kesh Jig"
     assert [path.name for path in tmp_path.iterdir()] == ["tunes.zip"]
     assert not (tmp_path.parent / "outside.abc").exists()

@@ -13,7 +13,7 @@ from tiny_models import TINY
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel, StaticCache
 from tunes import kesh_jig
 
-from remi_two_stage.core.attention_kinds import FORMS
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
@@ -40,7 +40,7 @@ def randomised(model: PreTrainedModel) -> PreTrainedModel:
     return model.eval()
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=ATTENTION_KINDS)
 def detail(request: pytest.FixtureRequest) -> DetailGeneratorModel:
     return randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY, relative_attention=request.param)))
 

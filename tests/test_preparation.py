@@ -26,8 +26,8 @@ from remi_two_stage.corpus.arguments import Preparation
 from remi_two_stage.corpus.files import find_files
 from remi_two_stage.corpus.preparation import load_corpus, prepare_corpus
 from remi_two_stage.corpus.prepared import Corpus
-from remi_two_stage.corpus.shards import plan_spans
-from remi_two_stage.corpus.tunes import CorpusTune, read_span
+from remi_two_stage.corpus.shards import divide_into_ranges
+from remi_two_stage.corpus.tunes import CorpusTune, read_tune_range
 from remi_two_stage.score_files import write_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -129,10 +129,10 @@ def test_scores_of_other_formats_in_archives_are_read(tmp_path: Path) -> None:
 
 def test_a_long_tune_book_is_read_in_runs_with_its_header(book: Path) -> None:
     (file,) = find_files(book).files
-    spans = list(plan_spans([file], SMALL_SHARD))
-    assert len(spans) > 3
-    found = [tune for span in spans for tune in read_span(span)]
-    at_once = list(read_span(replace(spans[0], stop=None)))
+    ranges = list(divide_into_ranges([file], SMALL_SHARD))
+    assert len(ranges) > 3
+    found = [tune for tune_range in ranges for tune in read_tune_range(tune_range)]
+    at_once = list(read_tune_range(replace(ranges[0], stop=None)))
     assert found == at_once
     assert [tune.id for tune in found] == [f"oneill.abc#{number}" for number in range(1, len(found) + 1)]
     assert all(piece_of(tune).tempo == 180 for tune in found[-20:])
@@ -143,9 +143,11 @@ def test_a_packed_tune_book_is_read_in_runs_too(book: Path, tmp_path: Path) -> N
     without_header = book.read_bytes().partition(b"\n\n")[2]
     (tmp_path / "book.abc.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + without_header))
     (file,) = find_files(tmp_path).files
-    spans = list(plan_spans([file], SMALL_SHARD))
-    assert len(spans) > 3
-    assert [tune for span in spans for tune in read_span(span)] == list(read_span(replace(spans[0], stop=None)))
+    ranges = list(divide_into_ranges([file], SMALL_SHARD))
+    assert len(ranges) > 3
+    assert [tune for tune_range in ranges for tune in read_tune_range(tune_range)] == list(
+        read_tune_range(replace(ranges[0], stop=None))
+    )
 
 
 def test_bad_tunes_are_counted_by_reason_and_listed(reels: Path, tmp_path: Path) -> None:
@@ -180,12 +182,12 @@ def test_four_part_pieces_of_a_folder_are_hymns(tmp_path: Path) -> None:
 def test_chorales_of_the_named_corpus_are_four_parts_and_others_rejected(music21_corpus: Path) -> None:
     files = {file.path.name: file for file in find_files("music21").files}
     assert len([name for name in files if name.endswith(".abc")]) > 1_000
-    (span,) = plan_spans([files["bwv66.6.mxl"]])
-    (tune,) = read_span(span)
+    (tune_range,) = divide_into_ranges([files["bwv66.6.mxl"]])
+    (tune,) = read_tune_range(tune_range)
     assert isinstance(tune, CorpusTune)
     assert (tune.style, piece_of(tune).voices) == ("chorale", ("S", "A", "T", "B"))
-    (span,) = plan_spans([files["bwv95.7.mxl"]])
-    assert [rejection.reason for rejection in read_span(span)] == ["not in four parts"]
+    (tune_range,) = divide_into_ranges([files["bwv95.7.mxl"]])
+    assert [rejection.reason for rejection in read_tune_range(tune_range)] == ["not in four parts"]
 
 
 @pytest.mark.parametrize(
@@ -413,16 +415,16 @@ def test_augmented_forms_are_music_and_only_for_training(reels: Path, corpus: Co
     for tune in more.train:
         if tune.augmentation:
             id, name = tune.id.split("+")
-            piece, form = piece_of(originals[id]), piece_of(tune)
+            piece, variant = piece_of(originals[id]), piece_of(tune)
             check_grammar(tune.tokens, "full")
             assert name == tune.augmentation
             if name == "unfold":
-                assert form.note_list() == piece.note_list(unfold_repeats=True)
-                assert not any(bar.repeat_end or bar.endings for bar in form.bars)
+                assert variant.note_list() == piece.note_list(unfold_repeats=True)
+                assert not any(bar.repeat_end or bar.endings for bar in variant.bars)
             elif name == "octave":
                 (shift,) = {
-                    note[3] - before[3] for note, before in zip(form.note_list(), piece.note_list(), strict=True)
+                    note[3] - before[3] for note, before in zip(variant.note_list(), piece.note_list(), strict=True)
                 }
                 assert abs(shift) == 12
             else:
-                assert 4 <= len(form.bars) < len(piece.bars)
+                assert 4 <= len(variant.bars) < len(piece.bars)

@@ -27,7 +27,7 @@ from remi_two_stage.stage_data.streaming import RowGroup, StreamedRows, TuneStre
 from remi_two_stage.training.arguments import TrainingPlan
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
-from remi_two_stage.training.training_data import find_material
+from remi_two_stage.training.training_data import find_training_data
 
 LENGTH = 2048
 
@@ -127,9 +127,9 @@ def plan(corpus: Path, tmp_path: Path, tiny_models: None) -> TrainingPlan:
 
 
 def test_a_streamed_run_that_was_stopped_ends_with_the_same_weights(plan: TrainingPlan, tmp_path: Path) -> None:
-    material = find_material(plan)
-    rows = partial(material.training_rows, "planner", plan)
-    valid = material.held_out_rows("planner", "validation", plan)
+    training_data = find_training_data(plan)
+    rows = partial(training_data.training_rows, "planner", plan)
+    valid = training_data.held_out_rows("planner", "validation", plan)
     unbroken = new_model("planner", plan)
     train_stage("planner", replace(plan, output=tmp_path / "unbroken"), unbroken, rows(), valid)
     half = replace(plan, output=tmp_path / "half")

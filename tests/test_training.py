@@ -23,7 +23,7 @@ from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.run_folder import last_checkpoint
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
-from remi_two_stage.training.training_data import find_material
+from remi_two_stage.training.training_data import find_training_data
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -53,8 +53,8 @@ class InterruptedRows(PackedRows):
 
 
 def rows_of(stage: Stage, plan: TrainingPlan) -> tuple[PackedRows, PackedRows]:
-    material = find_material(plan)
-    rows = material.training_rows(stage, plan), material.held_out_rows(stage, "validation", plan)
+    training_data = find_training_data(plan)
+    rows = training_data.training_rows(stage, plan), training_data.held_out_rows(stage, "validation", plan)
     assert isinstance(rows[0], PackedRows)
     assert isinstance(rows[1], PackedRows)
     return rows

@@ -20,7 +20,7 @@ from remi_two_stage.stage_data.planner_chords import write_plans
 from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
-from remi_two_stage.training.training_data import find_material
+from remi_two_stage.training.training_data import find_training_data
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
@@ -39,7 +39,7 @@ def plan(reels: Path, tmp_path: Path) -> TrainingPlan:
 
 @pytest.mark.parametrize("stage", get_args(Stage))
 def test_every_parameter_gets_a_gradient_in_every_stage(stage: Stage, plan: TrainingPlan) -> None:
-    rows = find_material(plan).training_rows(stage, plan)
+    rows = find_training_data(plan).training_rows(stage, plan)
     model = new_model(stage, plan)
     assert not isinstance(rows, torch.utils.data.IterableDataset)
     model(**collate_joint([rows[0]])).loss.backward()
@@ -48,7 +48,9 @@ def test_every_parameter_gets_a_gradient_in_every_stage(stage: Stage, plan: Trai
 
 
 def test_a_joint_row_holds_the_same_tunes_for_both_stages(plan: TrainingPlan) -> None:
-    rows = find_material(plan).training_rows("joint", replace(plan, from_melody=0.0, infilling=0.0, voice_orders=0.0))
+    rows = find_training_data(plan).training_rows(
+        "joint", replace(plan, from_melody=0.0, infilling=0.0, voice_orders=0.0)
+    )
     assert isinstance(rows, JointRows)
     for index in range(len(rows)):
         row = rows[index]
@@ -90,7 +92,9 @@ def test_a_frozen_planner_stays_as_it_is_and_writes_the_plans(plan: TrainingPlan
 
 
 def test_predicted_plans_change_the_chords_and_nothing_else(plan: TrainingPlan) -> None:
-    tunes = list(find_material(plan).held_out_tokens("test")) + list(find_material(plan).held_out_tokens("validation"))
+    tunes = list(find_training_data(plan).held_out_tokens("test")) + list(
+        find_training_data(plan).held_out_tokens("validation")
+    )
     planner = new_model("planner", plan).eval()
     plans = list(write_plans(planner, tunes, seeds=range(len(tunes))))
     assert plans[-1:] == list(write_plans(planner, tunes[-1:], seeds=[len(tunes) - 1]))
@@ -125,8 +129,8 @@ def test_a_run_goes_on_from_another_model_with_all_its_tunes(plan: TrainingPlan,
     assert {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)} == {0.2}
     for old, new in zip(TwoStageModel.from_pretrained(first).planner.parameters(), model.parameters(), strict=True):
         assert torch.equal(old, new)
-    material = find_material(second)
-    assert material.training_tunes == len(material.held_out["validation"]) == 16
+    training_data = find_training_data(second)
+    assert training_data.training_tunes == len(training_data.held_out["validation"]) == 16
     assert second.learning_rate_of("planner") < plan.learning_rate_of("planner")
 
 
@@ -149,8 +153,11 @@ def test_what_is_no_model_to_go_on_from_says_so(plan: TrainingPlan, tmp_path: Pa
 
 def test_a_run_stops_when_the_held_out_loss_no_longer_falls_and_keeps_the_best_weights(plan: TrainingPlan) -> None:
     plan = replace(plan, stage="planner", planner_epochs=30, planner_learning_rate=1.0, patience=2)
-    material = find_material(plan)
-    train, valid = (material.training_rows("planner", plan), material.held_out_rows("planner", "validation", plan))
+    training_data = find_training_data(plan)
+    train, valid = (
+        training_data.training_rows("planner", plan),
+        training_data.held_out_rows("planner", "validation", plan),
+    )
     trainer = train_stage("planner", plan, new_model("planner", plan), train, valid)
     assert trainer.state.epoch is not None
     assert trainer.state.epoch < 30

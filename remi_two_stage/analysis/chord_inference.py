@@ -62,7 +62,7 @@ Evidence = tuple[int, int, int]
 """What speaks for or against a chord: index of a feature, pitch class above the tonic, weight up to `FULL_WEIGHT`."""
 
 
-class Segment(NamedTuple):
+class ChordSegment(NamedTuple):
     """A stretch of a bar that has one chord: the bar's index, onset and end in it, index of a place, and evidence."""
 
     bar: int
@@ -90,7 +90,7 @@ class ChordModel:
         priors: Mapping[str, Sequence[Sequence[float]]],
     ) -> None:
         self.triads = tuple(triads)
-        self._rows = rows = PackedRows(len(triads))
+        self._rows = rows = PackedNumbers(len(triads))
         features = range(len(next(iter(tones.values()))))
         self._emission = [
             [
@@ -119,7 +119,7 @@ class ChordModel:
             for row in priors[family]
         ]
 
-    def best_path(self, segments: Sequence[Segment], mode: str, following: Triad | None = None) -> list[Triad]:
+    def best_path(self, segments: Sequence[ChordSegment], mode: str, following: Triad | None = None) -> list[Triad]:
         """The sequence of triads with the highest sum of scores and transitions (Viterbi)."""
         priors = self._priors[mode]
         contenders: dict[int, int] = {}
@@ -221,7 +221,7 @@ def _with_usual_seventh(triad: Triad, following: Triad) -> str:
     return make_label(root, "7" if is_dominant else quality)
 
 
-def _with_sounding_sevenths(segments: Sequence[Segment], path: Sequence[Triad]) -> list[str]:
+def _with_sounding_sevenths(segments: Sequence[ChordSegment], path: Sequence[Triad]) -> list[str]:
     """Labels of the voices' triads, with the minor seventh where it sounds before the triad or the bar changes."""
     labels: list[str] = []
     pairs = zip(segments, path, strict=True)
@@ -239,7 +239,7 @@ def _with_sounding_sevenths(segments: Sequence[Segment], path: Sequence[Triad]) 
 # --- melodies
 
 
-def melody_segments(piece: Piece, count: int) -> list[Segment]:
+def melody_segments(piece: Piece, count: int) -> list[ChordSegment]:
     """The first `count` bars with what their notes say; of notes struck together the lowest counts."""
     tonic = piece.key.pitch_class
     heard = [_heard(bar) for bar in piece.bars[: count + 1]]
@@ -253,7 +253,7 @@ def melody_segments(piece: Piece, count: int) -> list[Segment]:
             evidence.append((3, (_last(notes).pitch - tonic) % 12, FULL_WEIGHT))
         if (downbeat := downbeats[index + 1]) is not None:
             evidence.append((4, downbeat, FULL_WEIGHT))
-        segments.append(Segment(index, 0, bar.length, place, evidence))
+        segments.append(ChordSegment(index, 0, bar.length, place, evidence))
     return segments
 
 
@@ -313,10 +313,10 @@ def bar_beats(bar: Bar) -> list[int]:
     return [0, *range(beat - bar.offset % beat, bar.length, beat)]
 
 
-def voices_segments(piece: Piece, count: int) -> list[Segment]:
+def voices_segments(piece: Piece, count: int) -> list[ChordSegment]:
     """The beats of the first `count` bars with what their notes say."""
     tonic = piece.key.pitch_class
-    segments: list[Segment] = []
+    segments: list[ChordSegment] = []
     ringing: list[tuple[int, int, int]] = []
     for index, bar in enumerate(piece.bars[:count]):
         ringing += [(note.onset, note.onset + note.duration, note.pitch) for sung in bar.notes for note in sung]
@@ -326,7 +326,7 @@ def voices_segments(piece: Piece, count: int) -> list[Segment]:
             for of_beat in heard[max(0, bisect_right(limits, note[0]) - 1) : bisect_left(limits, note[1])]:
                 of_beat.append(note)
         for (onset, end), of_beat in zip(pairwise(limits), heard, strict=True):
-            segments.append(Segment(index, onset, end, 0, _beat_evidence(of_beat, onset, end, tonic)))
+            segments.append(ChordSegment(index, onset, end, 0, _beat_evidence(of_beat, onset, end, tonic)))
         ringing = [(on - bar.length, off - bar.length, pitch) for on, off, pitch in ringing if off > bar.length]
     return segments
 
@@ -358,7 +358,7 @@ def _add(amounts: dict[int, int], pitch: int, amount: int) -> None:
 _LANE = 64
 
 
-class PackedRows:
+class PackedNumbers:
     """What adding and multiplying cannot do with packed rows of `count` numbers.
 
     Attributes:

@@ -1,6 +1,6 @@
 """`Composer`: from a request to a plan, from a plan to a piece, and on from there.
 
-Every method has a batch form, which takes a list and returns one; item i of a batch has the seed `seed + i` and is the
+Every method has a batch kind, which takes a list and returns one; item i of a batch has the seed `seed + i` and is the
 same as if it had been asked for alone. The same request with the same seed, on the same machine, gives the same music.
 """
 
@@ -13,7 +13,7 @@ from typing import Literal
 from huggingface_hub import EvalResult
 
 from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
-from ..core.decoding_remi import Report
+from ..core.decoding_remi import BarCallback
 from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
 from ..core.generation_remi import GrammarGenerationMixin
@@ -345,7 +345,7 @@ class Composer:
         return write(self._int8_weights.get(stage, stage), prompts, seed, sampling, report)
 
 
-def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> Report:
+def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> BarCallback:
     """Reports the bars of all rows together."""
     begun = [0] * len(bars)
 

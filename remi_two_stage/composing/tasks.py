@@ -17,7 +17,7 @@ from ..analysis.harmony import label_chords
 from ..core.codec import decode, encode
 from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
-from ..core.grammar import Form
+from ..core.grammar import SequenceKind
 from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
 from ..core.plan import Plan
 from ..core.request import FOUR_PARTS
@@ -132,11 +132,11 @@ class Rewriting:
         tokens = encode(self.window)
         _, bars = split_bars(tokens)
         follow = self.last + 1
-        form: Form = "infilling" if follow < len(bars) else "detail"
-        sequence = infilling_sequence(tokens, follow) if form == "infilling" else detail_sequence(tokens)
+        kind: SequenceKind = "infilling" if follow < len(bars) else "detail"
+        sequence = infilling_sequence(tokens, follow) if kind == "infilling" else detail_sequence(tokens)
         given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
         names = [*up_to_detail(sequence), *given, *bars[self.first].header]
-        return Prompt.of(form, names, self.window.key, follow - self.first)
+        return Prompt.of(kind, names, self.window.key, follow - self.first)
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the notes of its bars from `tokens`, which say the window."""

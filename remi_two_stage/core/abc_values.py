@@ -23,7 +23,7 @@ _TRIPLET_VALUES = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the ticks that plain and
 
 
 @dataclass(slots=True)
-class Value:
+class WrittenValue:
     """A stretch of a bar that one note value fills.
 
     Attributes:
@@ -43,7 +43,7 @@ class Value:
     notes: list[Sounding] = field(default_factory=list)
 
 
-def break_rhythm(values: Sequence[Value], bar_start: int) -> None:
+def break_rhythm(values: Sequence[WrittenValue], bar_start: int) -> None:
     """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied."""
     for first, second in pairwise(values):
         long, short = sorted((first.written, second.written), reverse=True)
@@ -55,7 +55,7 @@ def break_rhythm(values: Sequence[Value], bar_start: int) -> None:
             first.written = second.written = Fraction(pair, 2)
 
 
-def is_beamed(value: Value, following: Value, bar: Bar) -> bool:
+def is_beamed(value: WrittenValue, following: WrittenValue, bar: Bar) -> bool:
     """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
     if max(value.written, following.written) >= _QUARTER or value.window != following.window:
         return False
@@ -64,7 +64,7 @@ def is_beamed(value: Value, following: Value, bar: Bar) -> bool:
     return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
 
 
-def note_values(cuts: Sequence[int], bar: Bar) -> list[Value]:
+def note_values(cuts: Sequence[int], bar: Bar) -> list[WrittenValue]:
     """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too."""
     beat = bar.meter.beat_length if bar.meter else _QUARTER
     origin = bar.offset if bar.offset % _GRID == 0 else 0
@@ -79,7 +79,7 @@ def note_values(cuts: Sequence[int], bar: Bar) -> list[Value]:
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
         for start, end in _split(left, right, beat, _VALUES if window is None else _TRIPLET_VALUES):
             written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
-            values.append(Value(start - origin, end - origin, written, window))
+            values.append(WrittenValue(start - origin, end - origin, written, window))
     for _, group in groupby(values, key=lambda value: value.window):
         first, *others = group
         if first.window is not None:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import accumulate
 
 from .abc_spelling import Accidentals, Sounding, spelled
-from .abc_values import Value, break_rhythm, is_beamed, note_values
+from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name
 from .errors import ScoreError
 from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece
@@ -277,7 +277,7 @@ class _VoiceWriter:
         names = {chord.onset: chord_name(chord.label, self._key) for chord in bar.chords if self._voice == 0}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
 
-    def _sound(self, value: Value, bar_start: int) -> str:
+    def _sound(self, value: WrittenValue, bar_start: int) -> str:
         """A rest, a note or a chord for what sounds during a value."""
         tied = [note for note in value.notes if note.start < bar_start + value.start]
         heads = [self._head(note, tied) + "-" * (note.end > bar_start + value.end) for note in value.notes]

@@ -109,7 +109,7 @@ class BarReader(nn.Module):
         """Read the new tokens [B, Q] after those in the cache, and leave their readings there.
 
         Args:
-            attention_mask: [B, K]; padding is not read. Other forms are ignored: `<PAD>` says nothing anyway.
+            attention_mask: [B, K]; padding is not read. Masks of other shapes are ignored: `<PAD>` says nothing anyway.
             position_ids: [B, Q]; without a mask, a sequence begins where they do not rise by one.
         """
         if attention_mask is not None and attention_mask.dim() == 2:

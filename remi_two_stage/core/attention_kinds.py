@@ -1,9 +1,9 @@
-"""Names of the forms of relative attention, which `attention_remi.py` defines; here for those that need no torch."""
+"""Names of the kinds of relative attention, which `attention_remi.py` defines; here for those that need no torch."""
 
 from __future__ import annotations
 
-DEFAULT_FORM = "rope+fourier"
-FORMS = ("table", "fourier", "rope", "rotary", "table+fourier", "rope+fourier", "rotary+fourier")
+DEFAULT_ATTENTION = "rope+fourier"
+ATTENTION_KINDS = ("table", "fourier", "rope", "rotary", "table+fourier", "rope+fourier", "rotary+fourier")
 COORDINATES = ("bar", "time", "token")
 """What distances are measured in: bars, ticks of musical time, tokens."""
 
@@ -24,16 +24,16 @@ _ROTARY = (
 """Most useful ones first."""
 
 
-def fourier_periods(form: str) -> Periods | None:
-    """The periods of a form's Fourier pairs, if no others are given; None where it has no such pairs."""
-    return _FOURIER.get(form)
+def fourier_periods(kind: str) -> Periods | None:
+    """The periods of a kind's Fourier pairs, if no others are given; None where it has no such pairs."""
+    return _FOURIER.get(kind)
 
 
-def rotary_periods(form: str, head_dim: int) -> Periods | None:
-    """The periods of the pairs that a form turns in heads of this width, if no others are given: as many as there is
+def rotary_periods(kind: str, head_dim: int) -> Periods | None:
+    """The periods of the pairs that a kind turns in heads of this width, if no others are given: as many as there is
     room for; None where it turns none by period.
     """
-    if "rotary" not in form:
+    if "rotary" not in kind:
         return None
     periods: Periods = {}
     for coordinate, period in _ROTARY[: head_dim // 2]:

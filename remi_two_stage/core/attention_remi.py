@@ -2,7 +2,7 @@
 
     score[h, i, j] = scaling * q_i . k_j + bias[h, i, j]        for j <= i
 
-    form            bias[h, i, j], or what is done to q and k instead
+    kind            bias[h, i, j], or what is done to q and k instead
     table           table[h, min(i - j, max_rel_dist - 1)], learned
     fourier         sum over coordinates t and periods p of
                     a[h] * cos(2 pi (t_i - t_j) / p) + b[h] * sin(2 pi (t_i - t_j) / p), a and b learned
@@ -55,7 +55,7 @@ class AttentionContext(NamedTuple):
         spans: The sequences of the batch; None when attention has to go through `mask`.
         query_slots: [Q], the slots of the query tokens.
         rotation: Cosines and sines by which queries and keys are turned, [B or 1, 1, Q, D / 2] each.
-        fourier: Coordinates and features of the form's Fourier bias.
+        fourier: Coordinates and features of the kind's Fourier bias.
     """
 
     mask: torch.Tensor | None
@@ -147,9 +147,9 @@ class RelativeAttention(nn.Module):
         self.is_causal = True
         self.qkv_proj = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
-        form, heads = config.relative_attention, config.num_attention_heads
-        self.position_bias = RelativePositionBias(heads, config.max_rel_dist) if "table" in form else None
-        self.fourier_bias = FourierBias(heads, config.fourier_periods) if "fourier" in form else None
+        kind, heads = config.relative_attention, config.num_attention_heads
+        self.position_bias = RelativePositionBias(heads, config.max_rel_dist) if "table" in kind else None
+        self.fourier_bias = FourierBias(heads, config.fourier_periods) if "fourier" in kind else None
 
     def forward(
         self,

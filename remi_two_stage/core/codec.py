@@ -1,6 +1,6 @@
 """`Piece` to tokens and back.
 
-`encode` writes a piece in C in the grammar's form "full"; `decode` reads any form. What tokens cannot say is changed
+`encode` writes a piece in C as a "full" sequence; `decode` reads any kind. What tokens cannot say is changed
 by `fit` first, which counts every change: `decode(encode(piece))` is the same music as `piece.in_part_order().in_c()`
 wherever nothing was counted. A bar without a known chord begins with `<Chord_unk>`, which decodes to no chord again.
 """
@@ -44,7 +44,7 @@ _DURATION = ("", *(token("Duration", value) for value in FAMILIES["Duration"]))
 
 
 def encode(piece: Piece) -> list[str]:
-    """Tokens of a piece, transposed to C, in the form "full"; what they cannot say is left out as `fit` does.
+    """Tokens of a piece, transposed to C, as a "full" sequence; what they cannot say is left out as `fit` does.
 
     Raises:
         EncodingError: the vocabulary has no token for a metre, a bar's length or a voice.
@@ -295,7 +295,7 @@ def _nearest(bins: range, value: float) -> int:
 
 
 def decode(tokens: Sequence[str]) -> Piece:
-    """The piece, in C, that a token sequence of any form says; a plan (also that of the form "melody") gives a piece
+    """The piece, in C, that a token sequence of any kind says; a plan (also that of a "melody" sequence) gives a piece
     with silent voices.
 
     Raises:

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from .codec import decode, encode
-from .decoding_remi import Report, Start, decode_rows, read_prompt, row_seeds
+from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
 from .piece import Piece
 from .plan import Plan
 from .request import Request, check_seed
@@ -56,7 +56,7 @@ def write(
     prompts: Sequence[Prompt],
     seed: int | None = None,
     sampling: Sampling = DEFAULT_SAMPLING,
-    report: Report | None = None,
+    report: BarCallback | None = None,
 ) -> list[list[str]]:
     """Token names of the sequence that a stage writes after each prompt, the best of its candidates.
 
@@ -72,7 +72,7 @@ def write(
     base = secrets.randbits(31) if seed is None else seed
     seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
     starts = [
-        Start(prompt.ids, read_prompt(prompt.form, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
+        Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
         for prompt, several in zip(prompts, seeds, strict=True)
         for own in several
     ]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 
-from .attention_kinds import COORDINATES, DEFAULT_FORM, FORMS, Periods, fourier_periods, rotary_periods
+from .attention_kinds import ATTENTION_KINDS, COORDINATES, DEFAULT_ATTENTION, Periods, fourier_periods, rotary_periods
 from .errors import RequestError
 from .piece import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
@@ -46,7 +46,7 @@ class RelativeTransformerConfig(PreTrainedConfig):
         intermediate_size: Width of the feed-forward layer.
         num_hidden_layers: Decoder layers.
         num_attention_heads: Heads; each is `hidden_size / num_attention_heads` wide.
-        relative_attention: The form of relative attention, one of `FORMS`.
+        relative_attention: The kind of relative attention, one of `ATTENTION_KINDS`.
         max_rel_dist: Token distances with a learned bias of their own in `table`; those further away share the last
             one.
         fourier_periods: Coordinate ("bar", "time", "token") -> periods of the pairs of `fourier` in bars, ticks or
@@ -72,7 +72,7 @@ class RelativeTransformerConfig(PreTrainedConfig):
     intermediate_size: int = 2048
     num_hidden_layers: int = 6
     num_attention_heads: int = 8
-    relative_attention: str = DEFAULT_FORM
+    relative_attention: str = DEFAULT_ATTENTION
     max_rel_dist: int = 2048
     fourier_periods: dict[str, list[int]] | None = None
     rope_base: float | int = 10_000.0
@@ -90,9 +90,9 @@ class RelativeTransformerConfig(PreTrainedConfig):
     eos_token_id: int | list[int] | None = 3
 
     def __post_init__(self, **kwargs: Any) -> None:
-        form = self.relative_attention
-        self.fourier_periods = _in_order(self.fourier_periods or fourier_periods(form))
-        self.rotary_periods = _in_order(self.rotary_periods or rotary_periods(form, self.head_dim))
+        kind = self.relative_attention
+        self.fourier_periods = _in_order(self.fourier_periods or fourier_periods(kind))
+        self.rotary_periods = _in_order(self.rotary_periods or rotary_periods(kind, self.head_dim))
         measured = {*(self.fourier_periods or ()), *(self.rotary_periods or ())}
         self.bar_tokens = None if measured <= {"token"} else self.bar_tokens or default_bar_tokens()
         super().__post_init__(**kwargs)
@@ -115,24 +115,24 @@ class RelativeTransformerConfig(PreTrainedConfig):
 
     def validate_relative_attention(self) -> None:
         """Reject unknown forms and coordinates, and periods that do not go with the form; `@strict` calls this."""
-        form = self.relative_attention
-        if form not in FORMS:
-            raise RequestError(f"relative_attention is {form!r}; choose one of {', '.join(FORMS)}")
+        kind = self.relative_attention
+        if kind not in ATTENTION_KINDS:
+            raise RequestError(f"relative_attention is {kind!r}; choose one of {', '.join(ATTENTION_KINDS)}")
         self._validate_periods("fourier")
         pairs = self._validate_periods("rotary")
-        if ("rope" in form or "rotary" in form) and (self.head_dim % 2 or pairs > self.head_dim // 2):
+        if ("rope" in kind or "rotary" in kind) and (self.head_dim % 2 or pairs > self.head_dim // 2):
             raise RequestError(
                 f"heads are {self.head_dim} wide (hidden_size {self.hidden_size}, {self.num_attention_heads} heads); "
-                f"{form} needs an even width{f' of at least {2 * pairs} for {pairs} rotary_periods' if pairs else ''}"
+                f"{kind} needs an even width{f' of at least {2 * pairs} for {pairs} rotary_periods' if pairs else ''}"
             )
 
     def _validate_periods(self, mechanism: str) -> int:
         """Check the periods of `fourier` or `rotary`; returns their number."""
-        form, name = self.relative_attention, f"{mechanism}_periods"
+        kind, name = self.relative_attention, f"{mechanism}_periods"
         periods: Periods = getattr(self, name) or {}
-        if bool(periods) != (mechanism in form):
-            needed = "needs some" if mechanism in form else "takes none"
-            raise RequestError(f"{name} is {getattr(self, name)} and relative_attention {form!r}, which {needed}")
+        if bool(periods) != (mechanism in kind):
+            needed = "needs some" if mechanism in kind else "takes none"
+            raise RequestError(f"{name} is {getattr(self, name)} and relative_attention {kind!r}, which {needed}")
         for coordinate, numbers in periods.items():
             if coordinate not in COORDINATES or not numbers or min(numbers) < 2:
                 raise RequestError(
@@ -174,7 +174,7 @@ class DetailGeneratorConfig(RelativeTransformerConfig):
 
     Attributes:
         has_plan: Whether the plan stands in front of the notes; without it this is a model of the usual single stage,
-            which writes each bar's header and then its notes (the grammar's form "full").
+            which writes each bar's header and then its notes (a "full" sequence).
     """
 
     model_type: ClassVar[str] = "remi_detail_generator"

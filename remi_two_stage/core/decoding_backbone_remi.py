@@ -116,7 +116,7 @@ class RowStep(NamedTuple):
     places: Sequence[tuple[int, int, int]]
 
 
-class Place(NamedTuple):
+class LayerView(NamedTuple):
     """Where the new tokens of a row attend in one layer.
 
     Attributes:
@@ -132,7 +132,7 @@ class Place(NamedTuple):
     bias: torch.Tensor
 
 
-class Row:
+class RowMemory:
     """What a row remembers of its tokens: keys and values [n, 2, 1, H, capacity, D], features [capacity, 2P or 0].
 
     Attributes:
@@ -265,7 +265,7 @@ class PhaseTurns:
 
 
 def _turns(config: RelativeTransformerConfig, like: torch.Tensor) -> SlotTurns | PhaseTurns | None:
-    """How the form of the config turns queries and keys, in the dtype of `like`; None if it does not."""
+    """How the kind of attention turns queries and keys, in the dtype of `like`; None if it does not."""
     if config.rotary_periods:
         return PhaseTurns(config, like)
     return SlotTurns(config, like) if "rope" in config.relative_attention else None
@@ -281,8 +281,8 @@ class IncrementalBackbone:
         waves = None if weights.amplitudes is None else Waves(config.fourier_periods or {}, weights.amplitudes)
         self._turns = _turns(config, weights.embedding)
         self._bias = DistanceBias(weights, waves)
-        self._new_row = partial(Row, weights, waves)
-        self._rows: dict[int, Row] = {}
+        self._new_row = partial(RowMemory, weights, waves)
+        self._rows: dict[int, RowMemory] = {}
 
     def read(self, blocks: Mapping[int, Block]) -> list[torch.Tensor]:
         """Read new tokens, row -> block; to be called in torch's inference mode. A row that was not there before
@@ -312,7 +312,7 @@ class IncrementalBackbone:
         hidden = F.embedding(tokens, weights.embedding)
         for index, layer in enumerate(weights.layers):
             places = [
-                Place(step.new[index], step.all[2 * index], step.all[2 * index + 1], bias[index])
+                LayerView(step.new[index], step.all[2 * index], step.all[2 * index + 1], bias[index])
                 for step, bias in zip(steps, biases, strict=True)
             ]
             hidden = layer.output.added(self._attend(layer.qkv(layer.attention_norm(hidden)), places, turns), hidden)
@@ -326,7 +326,7 @@ class IncrementalBackbone:
         return weights.norm(hidden).to("cpu", torch.float32).split(wanted)
 
     def _attend(
-        self, heads: torch.Tensor, places: Sequence[Place], turns: tuple[torch.Tensor, torch.Tensor] | None
+        self, heads: torch.Tensor, places: Sequence[LayerView], turns: tuple[torch.Tensor, torch.Tensor] | None
     ) -> torch.Tensor:
         """What the new tokens attend to, [N, hidden], from their queries, keys and values, [N, 3 * hidden], of which
         the latter two go to their places.

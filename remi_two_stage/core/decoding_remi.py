@@ -26,7 +26,7 @@ import torch
 
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
 from .decoding_weights_remi import StageWeights
-from .grammar import Form, Grammar
+from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
 from .sampling import DEFAULT_SAMPLING, Sampling
@@ -35,7 +35,7 @@ ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
 _GUESSES_AT_ONCE = 32
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
-Report = Callable[[int, int], None]
+BarCallback = Callable[[int, int], None]
 """Called as bars begin: index of the row, bars begun after its prompt."""
 
 
@@ -77,14 +77,14 @@ class Written:
 
 
 def read_prompt(
-    form: Form, ids: Sequence[int], pitch_shift: int = 0, given_voice: Sequence[Sequence[int]] | None = None
+    kind: SequenceKind, ids: Sequence[int], pitch_shift: int = 0, given_voice: Sequence[Sequence[int]] | None = None
 ) -> Grammar:
     """The grammar after a prompt; what follows is held to its strict rules. Arguments are those of `Grammar`.
 
     Raises:
-        GrammarError: the ids are not the beginning of a sequence of this form; the message names the position.
+        GrammarError: the ids are not the beginning of a sequence of this kind; the message names the position.
     """
-    grammar = Grammar(form, len(ids), pitch_shift, given_voice)
+    grammar = Grammar(kind, len(ids), pitch_shift, given_voice)
     for token in ids:
         grammar.advance(token)
     return grammar
@@ -103,7 +103,7 @@ def decode_rows(
     starts: Sequence[Start],
     sampling: Sampling = DEFAULT_SAMPLING,
     longest: int | None = None,
-    report: Report | None = None,
+    report: BarCallback | None = None,
 ) -> list[Written]:
     """Write rows to their end.
 

@@ -95,8 +95,8 @@ class StageWeights:
         embedding: [V, hidden].
         memory_dtype: In which keys and values are kept.
         head: [V, hidden], in float32 on the CPU, where tokens are chosen.
-        table: The learned biases of all layers, [n, H, max_rel_dist]; None in forms that have none.
-        amplitudes: The Fourier pairs of all layers, [n, 2, H, P]; None in forms that have none.
+        table: The learned biases of all layers, [n, H, max_rel_dist]; None in kinds that have none.
+        amplitudes: The Fourier pairs of all layers, [n, 2, H, P]; None in kinds that have none.
 
     Raises:
         RequestError: the stage is not plain, or 8 bits are wanted where it is not on a CPU and in float32.

@@ -16,7 +16,7 @@ from transformers import GenerationConfig, GenerationMixin, LogitsProcessor, Log
 from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
 from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError
-from .grammar import Form, Grammar
+from .grammar import Grammar, SequenceKind
 from .grammar_structure import only
 from .sampling import Sampling
 from .vocabulary import BOS, DETAIL, EOS, PAD
@@ -42,7 +42,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
     """Gives every token that the grammar does not allow next the score minus infinity.
 
     Args:
-        forms: For each prompt, the grammar's form that its sequence has.
+        kinds: For each prompt, the kind that its sequence has.
         prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's
             strict rules.
         pitch_shifts: For each prompt, semitones from the tokens' pitch to the sounding one, for the ranges of voices.
@@ -51,13 +51,13 @@ class GrammarLogitsProcessor(LogitsProcessor):
         GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
     """
 
-    def __init__(self, forms: Sequence[Form], prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
-        self.forms = forms
+    def __init__(self, kinds: Sequence[SequenceKind], prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
+        self.kinds = kinds
         self.pitch_shifts = pitch_shifts
         self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
         self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
         for prompt, ids in enumerate(self._prompts):
-            if forms[prompt] in ("infilling", "melody") and DETAIL not in ids:
+            if kinds[prompt] in ("infilling", "melody") and DETAIL not in ids:
                 raise GrammarError("the given bars stop before <Detail>; end the prompt there", position=len(ids))
             self._read(prompt, ids)
 
@@ -89,7 +89,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         return grammar
 
     def _read(self, prompt: int, ids: list[int]) -> Grammar:
-        grammar = Grammar(self.forms[prompt], len(self._prompts[prompt]), self.pitch_shifts[prompt])
+        grammar = Grammar(self.kinds[prompt], len(self._prompts[prompt]), self.pitch_shifts[prompt])
         for token in ids:
             if grammar.is_finished and token in (PAD, EOS):
                 break
@@ -112,8 +112,8 @@ class GrammarGenerationMixin(GenerationMixin):
     but not with the same numbers: transformers draws for forced tokens too, and for all rows from one stream.
     """
 
-    def form_of_prompt(self, ids: Sequence[int]) -> Form:
-        """The form of the sequence that begins with a prompt."""
+    def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
+        """The kind of sequence that begins with a prompt."""
         raise NotImplementedError
 
     def generate(
@@ -143,25 +143,25 @@ class GrammarGenerationMixin(GenerationMixin):
                     "the grammar cannot be followed from inputs_embeds; give input_ids, or grammar=False"
                 )
             inputs = torch.tensor([[BOS]], device=self.device) if prompts is None else prompts
-            forms = [self.form_of_prompt(ids) for ids in inputs.tolist()]
+            kinds = [self.kind_of_prompt(ids) for ids in inputs.tolist()]
             shifts = _shifts(pitch_shift, len(inputs))
-            processors.insert(0, GrammarLogitsProcessor(forms, inputs, shifts))
+            processors.insert(0, GrammarLogitsProcessor(kinds, inputs, shifts))
             if config.max_new_tokens is None and config.max_length is None and "max_length" not in kwargs:
                 kwargs.setdefault("max_new_tokens", MAX_NEW_TOKENS)
             plain = _plain_request(self, inputs, generation_config, kwargs) if len(processors) == 1 else None
             if plain is not None:
-                return self._decode(inputs, forms, shifts, plain)
+                return self._decode(inputs, kinds, shifts, plain)
         return super().generate(inputs, generation_config, processors, **kwargs)
 
     def _decode(
-        self, inputs: torch.Tensor, forms: Sequence[Form], shifts: Sequence[int], request: _PlainRequest
+        self, inputs: torch.Tensor, kinds: Sequence[SequenceKind], shifts: Sequence[int], request: _PlainRequest
     ) -> torch.Tensor:
-        rows = list(zip(map(_unpadded, inputs.tolist()), forms, shifts, strict=True))
+        rows = list(zip(map(_unpadded, inputs.tolist()), kinds, shifts, strict=True))
         rows = [row for row in rows for _ in range(request.copies)]
         seeds = [0] * len(rows) if request.sampling.greedy else row_seeds(len(rows))
         starts = [
-            Start(ids, read_prompt(form, ids, shift), seed)
-            for (ids, form, shift), seed in zip(rows, seeds, strict=True)
+            Start(ids, read_prompt(kind, ids, shift), seed)
+            for (ids, kind, shift), seed in zip(rows, seeds, strict=True)
         ]
         new = [row.ids[row.given :] for row in decode_rows(self, starts, request.sampling, request.longest)]
         longest = max(map(len, new))
@@ -258,7 +258,7 @@ class TwoStageGenerationMixin:
             **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams; for both stages.
 
         Returns:
-            Sequences in the form "detail", [B * num_return_sequences, L'], right-padded; each holds its plan and notes.
+            "detail" sequences [B * num_return_sequences, L'], right-padded; each holds its plan and notes.
 
         Raises:
             GrammarError: a prompt is not the globals of a piece; the message names the position.

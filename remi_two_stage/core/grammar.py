@@ -62,7 +62,7 @@ from .vocabulary import (
     token_names,
 )
 
-Form = Literal["full", "plan", "detail", "infilling", "melody"]
+SequenceKind = Literal["full", "plan", "detail", "infilling", "melody"]
 Steps = Generator[Choice, int, int]
 """A rule: offers choices, receives tokens, and returns the first token that belongs to the next rule."""
 
@@ -80,7 +80,7 @@ _LINES = frozenset(token_id("voice", name) for name in ("M", "S", "A", "T", "B")
 _MOST_AT_ONCE = 10
 """Notes that any other voice, when composed, has at a time: as many as two hands have fingers."""
 _UNLIMITED = 1 << 30
-_FORM_MARKS: dict[int, Form] = {AFTER: "infilling", CONTEXT: "melody", DETAIL: "detail"}
+_KIND_MARKS: dict[int, SequenceKind] = {AFTER: "infilling", CONTEXT: "melody", DETAIL: "detail"}
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class Grammar:
     """Reads one sequence and always knows what may come next.
 
     Args:
-        form: Which of the forms is read.
+        kind: Which of the forms is read.
         strict_from: Number of tokens that are given; what follows is being composed and offered strictly. In the forms
             "infilling" and "melody" that is after `<Detail>`.
         pitch_shift: Semitones from the tokens' pitch to the sounding one; voice ranges hold for the latter.
@@ -118,12 +118,12 @@ class Grammar:
 
     def __init__(
         self,
-        form: Form = "full",
+        kind: SequenceKind = "full",
         strict_from: int | None = None,
         pitch_shift: int = 0,
         given_voice: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        self.form = form
+        self.kind = kind
         self.strict_from = strict_from
         self.pitch_shift = pitch_shift
         self.given_voice = given_voice
@@ -174,15 +174,15 @@ class Grammar:
     def _sequence(self) -> Steps:
         yield only(BOS)
         token = yield from self._globals()
-        if self.form == "full":
+        if self.kind == "full":
             return (yield from self._full_bars(token, EOS))
-        if self.form == "plan":
+        if self.kind == "plan":
             return (yield from self._plan_bars(token, EOS))
-        if self.form == "melody":
+        if self.kind == "melody":
             return (yield from self._melody())
-        yield from self._plan_bars(token, AFTER if self.form == "infilling" else DETAIL)
+        yield from self._plan_bars(token, AFTER if self.kind == "infilling" else DETAIL)
         planned = len(self.plan)
-        if self.form == "infilling":
+        if self.kind == "infilling":
             token = yield self._header_choice()
             yield from self._full_bars(token, DETAIL)
         return (yield from self._detail_bars(planned))
@@ -203,7 +203,7 @@ class Grammar:
             self._voices.append(token)
             self._structure.has_parts = self._voices != [_MELODY]
             others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
-            token = yield (*others, *(only(CONTEXT) if self.form == "melody" else self._header_choice()))
+            token = yield (*others, *(only(CONTEXT) if self.kind == "melody" else self._header_choice()))
         self._sounding = {voice: {} for voice in self._voices}
         return token
 
@@ -442,13 +442,13 @@ def _describe(choice: Choice) -> str:
     )
 
 
-def check_grammar(token_ids: Sequence[int], form: Form) -> None:
+def check_grammar(token_ids: Sequence[int], kind: SequenceKind) -> None:
     """Check a whole sequence.
 
     Raises:
         GrammarError: at the first token that may not stand where it does, or when the sequence stops before `<EOS>`.
     """
-    grammar = Grammar(form)
+    grammar = Grammar(kind)
     for token in token_ids:
         grammar.advance(token)
     if not grammar.is_finished:
@@ -457,12 +457,12 @@ def check_grammar(token_ids: Sequence[int], form: Form) -> None:
         )
 
 
-def form_of(token_ids: Sequence[int]) -> Form:
-    """Which form a sequence has, by the first of `<After>`, `<Context>` and `<Detail>`; without them it is "full" where
+def form_of(token_ids: Sequence[int]) -> SequenceKind:
+    """Which kind a sequence is, by the first of `<After>`, `<Context>` and `<Detail>`; without them it is "full" where
     voices follow the first bar's start, else "plan".
     """
-    for token, form in _FORM_MARKS.items():
+    for token, kind in _KIND_MARKS.items():
         if token in token_ids:
-            return form
+            return kind
     bars = token_ids[token_ids.index(BAR_START) :] if BAR_START in token_ids else []
     return "full" if any(token in VOICE for token in bars) else "plan"

@@ -42,7 +42,7 @@ from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, Relativ
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import CheckpointError, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
-from .grammar import Form
+from .grammar import SequenceKind
 from .vocabulary import AFTER, CONTEXT
 
 
@@ -293,7 +293,7 @@ class BarPlannerModel(_CausalStage):
 
     config: BarPlannerConfig
 
-    def form_of_prompt(self, ids: Sequence[int]) -> Form:
+    def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
         """A plan; that of a given voice after `<Context>`."""
         return "melody" if CONTEXT in ids else "plan"
 
@@ -303,7 +303,7 @@ class DetailGeneratorModel(_CausalStage):
 
     config: DetailGeneratorConfig
 
-    def form_of_prompt(self, ids: Sequence[int]) -> Form:
+    def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
         """Notes over a plan, after `<After>` before notes that are given; without a plan where the config has none."""
         if AFTER in ids:
             return "infilling"

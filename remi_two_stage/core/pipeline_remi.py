@@ -28,7 +28,7 @@ _SAMPLING = tuple(field.name for field in fields(Sampling))
 
 
 class Composition(TypedDict):
-    """What the pipeline returns for a request: token names in the form "detail", in C; chord names of every bar, as
+    """What the pipeline returns for a request: token names as a "detail" sequence, in C; chord names of every bar, as
     `Plan` prints them; the tune as ABC, in its key.
     """
 

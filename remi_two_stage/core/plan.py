@@ -1,6 +1,6 @@
 """`Plan`, a chord plan a person can read, edit and type.
 
-Text form: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
+Text kind: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
 chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
 it. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of
 an eighth note; the bars that lead back to it, and the last one, are shorter by it.

@@ -1,4 +1,4 @@
-"""What is made of a piece's tokens: the forms that the two stages read and write, from the form "full".
+"""What is made of a piece's tokens: the sequences that the two stages read and write, from the "full" one.
 
     plan       globals, then every bar's header and footer
     detail     the plan, `<Detail>`, then the bars with their notes
@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Self
 
 from .errors import RequestError
-from .grammar import Form, Grammar
+from .grammar import Grammar, SequenceKind
 from .piece import Key
 from .vocabulary import DETAIL, TOKEN_IDS
 
@@ -49,14 +49,14 @@ class Prompt:
     """The beginning of a sequence, on which a stage goes on.
 
     Attributes:
-        form: The sequence's form.
+        kind: Of the sequence.
         ids: Token ids.
         pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
         bars: Bars to be written, pick-ups included as far as they are known.
         given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
     """
 
-    form: Form
+    kind: SequenceKind
     ids: list[int]
     pitch_shift: int
     bars: int
@@ -65,7 +65,7 @@ class Prompt:
     @classmethod
     def of(
         cls,
-        form: Form,
+        kind: SequenceKind,
         names: Iterable[str],
         key: Key,
         bars: int,
@@ -73,7 +73,7 @@ class Prompt:
     ) -> Self:
         """A prompt from token names, at the pitch of a key."""
         given = None if given_voice is None else [_ids(bar) for bar in given_voice]
-        return cls(form, _ids(names), key.semitones_above_c, bars, given)
+        return cls(kind, _ids(names), key.semitones_above_c, bars, given)
 
 
 def _ids(names: Iterable[str]) -> list[int]:
@@ -86,7 +86,7 @@ def first_bar(tokens: Sequence[str]) -> int:
 
 
 def split_bars(tokens: Sequence[str]) -> tuple[list[str], list[BarTokens]]:
-    """The globals, and the bars that follow them up to `<EOS>`, of the form "full" or "plan"."""
+    """The globals, and the bars that follow them up to `<EOS>`, of a "full" or "plan" sequence."""
     first = first_bar(tokens)
     bars: list[BarTokens] = []
     has_started = True
@@ -106,7 +106,7 @@ def split_bars(tokens: Sequence[str]) -> tuple[list[str], list[BarTokens]]:
 
 
 def extract_chord_sequence(tokens: Sequence[str]) -> list[str]:
-    """The plan of a piece in the form "full" or "detail": its globals and every bar's header and footer, without the
+    """The plan of a "full" or "detail" sequence: its globals and every bar's header and footer, without the
     notes.
     """
     if "<Detail>" in tokens:
@@ -120,7 +120,7 @@ def _plan(bars: Sequence[BarTokens]) -> Iterator[str]:
 
 
 def detail_sequence(tokens: Sequence[str]) -> list[str]:
-    """The form "detail" of a piece in the form "full"."""
+    """The "detail" sequence of a "full" one."""
     return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[first_bar(tokens) :]]
 
 
@@ -130,7 +130,7 @@ def up_to_detail(sequence: Sequence[str]) -> list[str]:
 
 
 def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
-    """The form "infilling" of a piece in the form "full".
+    """The "infilling" sequence of a "full" one.
 
     Args:
         cut: Index of the first bar that stands in front with its notes, 1 or more and below the number of bars.
@@ -146,7 +146,7 @@ def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
 
 
 def melody_sequence(tokens: Sequence[str]) -> list[str]:
-    """The form "melody" of a piece in the form "full", from its first voice."""
+    """The "melody" sequence of a "full" one, from its first voice."""
     names, bars = split_bars(tokens)
     context = chain.from_iterable(
         (*bar.header[: _first_chord(bar.header)], "<Chord_unk>", *bar.voices[0], *bar.footer) for bar in bars
@@ -164,7 +164,7 @@ def voices_of(tokens: Sequence[str]) -> list[str]:
 
 
 def in_voice_order(tokens: Sequence[str], voices: Sequence[str]) -> list[str]:
-    """A piece in the form "full" with its voices in another order.
+    """A "full" sequence with its voices in another order.
 
     Args:
         voices: Names of all its voices.
@@ -181,14 +181,14 @@ def in_voice_order(tokens: Sequence[str], voices: Sequence[str]) -> list[str]:
     return [*names[: -len(written)], *(names[index - len(written)] for index in order), *moved, "<EOS>"]
 
 
-def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
+def sampled_tokens(token_ids: Sequence[int], kind: SequenceKind) -> list[bool]:
     """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by what stands before
     `<Detail>`.
 
     Raises:
         GrammarError: a token that may not stand where it does.
     """
-    grammar = Grammar(form)
+    grammar = Grammar(kind)
     sampled = []
     for token in token_ids:
         sampled.append(grammar.forced() is None)
@@ -199,27 +199,27 @@ def sampled_tokens(token_ids: Sequence[int], form: Form) -> list[bool]:
     return sampled
 
 
-def labels_of(token_ids: Sequence[int], form: Form) -> list[int]:
+def labels_of(token_ids: Sequence[int], kind: SequenceKind) -> list[int]:
     """What is learnt of a sequence: the ids where a token was sampled, `IGNORED` elsewhere; models shift them.
 
     Raises:
         GrammarError: a token that may not stand where it does.
     """
-    sampled = sampled_tokens(token_ids, form)
+    sampled = sampled_tokens(token_ids, kind)
     return [token if is_sampled else IGNORED for token, is_sampled in zip(token_ids, sampled, strict=True)]
 
 
 def _longest_melody(tokens: Sequence[str]) -> list[str]:
-    """The form "melody" from that of the voices which makes it longest."""
+    """The "melody" sequence from that of the voices which makes it longest."""
     voices = voices_of(tokens)
     orders = ([voice, *(other for other in voices if other != voice)] for voice in voices)
     return max((melody_sequence(in_voice_order(tokens, order)) for order in orders), key=len)
 
 
-SEQUENCE_OF: dict[Form, Callable[[Sequence[str]], list[str]]] = {
+SEQUENCE_OF: dict[SequenceKind, Callable[[Sequence[str]], list[str]]] = {
     "full": list,
     "plan": extract_chord_sequence,
     "detail": detail_sequence,
     "melody": _longest_melody,
 }
-"""For each form that a whole tune determines, what makes its sequence from the tune's tokens in the form "full"."""
+"""For each kind of sequence that a whole tune determines, what makes it from the tune's "full" sequence."""

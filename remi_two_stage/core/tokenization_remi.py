@@ -22,7 +22,7 @@ from .codec import encode
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import RequestError, ScoreFormatError
-from .grammar import Form, check_grammar
+from .grammar import SequenceKind, check_grammar
 from .piece import Piece
 from .sequences import detail_sequence, extract_chord_sequence, labels_of
 from .vocabulary import TOKEN_IDS
@@ -31,7 +31,7 @@ MAX_LENGTH = 4096
 """Tokens beyond which transformers warns; `max_position_embeddings` of the models."""
 
 
-_SEQUENCES: dict[str, tuple[Form, Callable[[list[str]], list[str]]]] = {
+_SEQUENCES: dict[str, tuple[SequenceKind, Callable[[list[str]], list[str]]]] = {
     "planner": ("plan", extract_chord_sequence),
     "detail": ("detail", detail_sequence),
 }
@@ -86,7 +86,7 @@ class REMIABCTokenizer(TokenizersBackend):
         return super().encode(tokens if isinstance(tokens, str) else " ".join(tokens), *args, **kwargs)
 
     def training_example(self, tune: Sequence[int], stage: Literal["planner", "detail"]) -> dict[str, list[int]]:
-        """What a stage learns of a tune: `input_ids` in the stage's form, and `labels` for `Trainer`.
+        """What a stage learns of a tune: `input_ids` in the stage's kind, and `labels` for `Trainer`.
 
         Labels are -100 where the grammar leaves no choice, and in what is given to the stage.
 
@@ -95,14 +95,14 @@ class REMIABCTokenizer(TokenizersBackend):
 
         Raises:
             RequestError: no such stage.
-            GrammarError: the tune is not in the form "full".
+            GrammarError: the tune is not a "full" sequence.
         """
         if stage not in _SEQUENCES:
             raise RequestError(f"there is no stage {stage!r}; there are {', '.join(_SEQUENCES)}")
         check_grammar(tune, "full")
-        form, sequence_of = _SEQUENCES[stage]
+        kind, sequence_of = _SEQUENCES[stage]
         ids = [TOKEN_IDS[name] for name in sequence_of(self.convert_ids_to_tokens(list(tune)))]
-        return {"input_ids": ids, "labels": labels_of(ids, form)}
+        return {"input_ids": ids, "labels": labels_of(ids, kind)}
 
 
 def _as_piece(music: Any) -> Piece:

@@ -37,9 +37,9 @@ from .augmentation import AUGMENTATIONS, check_augmentations
 from .files import ARCHIVE, FoundFiles, files_among, files_named, find_files
 from .preparation import cache_folder, prepare_files
 from .prepared import Corpus, Tunes
-from .shards import COLUMNS, plan_spans, reading_code, row_of
+from .shards import COLUMNS, divide_into_ranges, reading_code, row_of
 from .splits import SPLITS
-from .tunes import CorpusTune, Span, read_span
+from .tunes import CorpusTune, TuneRange, read_tune_range
 
 NAME = "abc"
 TRAIN = SPLITS[0]
@@ -62,7 +62,7 @@ class AbcCorpusConfig(datasets.BuilderConfig):
 class AbcCorpus(datasets.GeneratorBasedBuilder):
     """One row a tune, with the columns of `CorpusTune`.
 
-    Configs: "default" splits by melody, "augmented" adds all augmented forms to the training split, "whole" puts all
+    Configs: "default" splits by melody, "augmented" adds all augmented variants to the training split, "whole" puts all
     tunes into train.
     """
 
@@ -92,7 +92,7 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
         found = self._found_files(dl_manager)
         hold_out = self.config.hold_out and list(found) == [TRAIN]
         if dl_manager.is_streaming and not hold_out:
-            return [_generator(name, _spans(files), self._augment(name)) for name, files in found.items()]
+            return [_generator(name, _ranges(files), self._augment(name)) for name, files in found.items()]
         generators = []
         for name, files in found.items():
             corpus = self._prepared(name, files, hold_out, num_proc or 1)
@@ -152,9 +152,9 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
     def _generate_examples(
         self, parts: Sequence[Any], augment: tuple[str, ...]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Rows out of prepared Parquet files, or out of spans of the files themselves."""
+        """Rows out of prepared Parquet files, or out of ranges of the files themselves."""
         for part in parts:
-            for row in _rows_of_span(part, augment) if isinstance(part, Span) else Tunes([part]).rows():
+            for row in _rows_of_range(part, augment) if isinstance(part, TuneRange) else Tunes([part]).rows():
                 yield row["id"], row
 
 
@@ -163,19 +163,19 @@ def _generator(name: str, parts: Sequence[Any], augment: tuple[str, ...] = ()) -
     return datasets.SplitGenerator(name=name, gen_kwargs={"parts": list(parts), "augment": augment})
 
 
-def _spans(files: FoundFiles) -> list[Span]:
+def _ranges(files: FoundFiles) -> list[TuneRange]:
     """What there is to read; what cannot be read is told and left out."""
-    spans = []
-    for found in chain(files.rejected, plan_spans(files.files)):
-        if isinstance(found, Span):
-            spans.append(found)
+    ranges = []
+    for found in chain(files.rejected, divide_into_ranges(files.files)):
+        if isinstance(found, TuneRange):
+            ranges.append(found)
         else:
             _LOGGER.warning(f"{found.id}: {found.message}")
-    return spans
+    return ranges
 
 
-def _rows_of_span(span: Span, augment: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    for found in read_span(span, augment):
+def _rows_of_range(tune_range: TuneRange, augment: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    for found in read_tune_range(tune_range, augment):
         if isinstance(found, CorpusTune):
             yield row_of(found)
         else:

@@ -22,7 +22,7 @@ class Preparation:
     processes: int | None = field(default=None, metadata={"help": "processes that read; one a processor if not given"})
     augment: str = field(
         default="",
-        metadata={"help": f"more forms of the training tunes, separated by commas: {', '.join(AUGMENTATIONS)}"},
+        metadata={"help": f"variants of the training tunes, separated by commas: {', '.join(AUGMENTATIONS)}"},
     )
 
     def __post_init__(self) -> None:
@@ -32,5 +32,5 @@ class Preparation:
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        """The forms asked for."""
+        """The augmentations asked for."""
         return check_augmentations(filter(None, map(str.strip, self.augment.split(","))))

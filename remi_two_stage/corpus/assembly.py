@@ -84,14 +84,14 @@ class _Melodies:
 
 
 def _write_tunes(shards: Sequence[Path], splits: NDArray[np.int8], folder: Path) -> tuple[str, int]:
-    """Write the tunes of all shards to their splits; the splits' fingerprint and the number of augmented forms."""
+    """Write the tunes of all shards to their splits; the splits' fingerprint and the number of augmented variants."""
     folder.mkdir()
     writers = [_SplitWriter(folder, name) for name in SPLITS]
     begun = 0
     for path in shards:
         table = pq.read_table(path)
         is_tune = np.array(table["augmentation"].to_pylist()) == ""
-        # An augmented form follows its tune and goes where that goes, but only into training.
+        # An augmented variant follows its tune and goes where that goes, but only into training.
         split_of = splits[begun + np.cumsum(is_tune) - 1] if len(table) else splits[:0]
         begun += int(is_tune.sum())
         for number, writer in enumerate(writers):
@@ -108,7 +108,7 @@ class _SplitWriter:
 
     Attributes:
         music: Digests of the tunes' tokens, 16 bytes each.
-        augmented: Number of augmented forms.
+        augmented: Number of augmented variants.
     """
 
     def __init__(self, folder: Path, name: str) -> None:

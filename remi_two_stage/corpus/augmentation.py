@@ -1,8 +1,8 @@
-"""More forms of a tune that are as much music as the tune itself.
+"""Variants of a tune that are as much music as the tune itself.
 
 Everything is brought to C before it is learnt, so another key would be nothing new, and another mode another tune.
 What is new to a model is another octave, repeats written out, and a part of the tune that stands alone. Each form is a
-function of the piece and of its id, which decides where there is a choice; it is None where there is no such form.
+function of the piece and of its id, which decides where there is a choice; it is None where there is no such variant.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from .arguments import Preparation
 from .assembly import assemble
 from .files import MUSIC21, FoundFiles, find_files
 from .prepared import DATA, SUMMARY, Corpus
-from .shards import Shard, plan_shards, prepare_shard, reading_code
+from .shards import Shard, divide_into_shards, prepare_shard, reading_code
 from .summary import Summary
 
 SHARDS, _LOCK = "shards", ".lock"
@@ -108,7 +108,7 @@ def prepare_files(
         with _written_to(folder), _claimed(folder):
             corpus = _opened(folder, key)
             if corpus is None:
-                shards, unusable = plan_shards(found.files, folder / SHARDS, augment)
+                shards, unusable = divide_into_shards(found.files, folder / SHARDS, augment)
                 _prepare_shards(shards, processes, progress)
                 paths = [shard.path for shard in shards]
                 corpus = assemble(paths, [*found.rejected, *unusable], folder, name, key, hold_out)

@@ -89,7 +89,7 @@ class Corpus:
     Attributes:
         name: What was asked for: a name or a path.
         key: Digest of the files it was made from, the code that read them, and the options.
-        fingerprint: Digest of which music is in which split, in any order; augmented forms are left out.
+        fingerprint: Digest of which music is in which split, in any order; augmented variants are left out.
     """
 
     name: str
@@ -140,7 +140,7 @@ class Corpus:
         return chain.from_iterable(map(self.split, SPLITS))
 
     def sizes(self) -> dict[str, int]:
-        """Numbers of tunes by split, augmented forms included."""
+        """Numbers of tunes by split, augmented variants included."""
         return {name: len(self.split(name)) for name in SPLITS}
 
     def require_held_out(self) -> None:

@@ -6,7 +6,7 @@ that reads them. A file that is there is therefore a shard that is done, now and
 
 Conventions
 - A shard's rows have the columns of the corpus, and two that go when that is put together: `melody` (`splits.melody`;
-  empty for augmented forms) and `music`, a digest of the tokens.
+  empty for augmented variants) and `music`, a digest of the tokens.
 - Its summary and what it rejected are in the file's own metadata.
 """
 
@@ -35,7 +35,7 @@ from ..scores.abc_reader import UTF_16_MARKS
 from .files import ABC, ARCHIVE, CorpusFile, Rejection, check_expansion, members, opened
 from .splits import melody
 from .summary import Summary
-from .tunes import CorpusTune, Span, read_span, rejection
+from .tunes import CorpusTune, TuneRange, read_tune_range, rejection
 
 COLUMNS = pa.schema(
     [
@@ -43,7 +43,7 @@ COLUMNS = pa.schema(
         ("title", pa.string()),
         ("style", pa.string()),
         ("key", pa.string()),
-        ("metre", pa.string()),
+        ("meter", pa.string()),
         ("bars", pa.int32()),
         ("abc", pa.string()),
         ("tokens", pa.list_(pa.int16())),
@@ -70,16 +70,16 @@ class Shard:
     """A piece of work: the tunes to read, and the Parquet file to write."""
 
     path: Path
-    spans: tuple[Span, ...]
+    ranges: tuple[TuneRange, ...]
     augment: tuple[str, ...] = ()
 
     @property
     def cost(self) -> int:
         """How long it takes, in bytes of ABC that take as long."""
-        return sum(span.cost for span in self.spans)
+        return sum(tune_range.cost for tune_range in self.ranges)
 
 
-def plan_shards(
+def divide_into_shards(
     files: Sequence[CorpusFile], folder: Path, augment: tuple[str, ...] = ()
 ) -> tuple[list[Shard], list[Rejection]]:
     """All shards of a corpus, to be written into `folder`, in the order of its tunes; and the files in archives that
@@ -89,25 +89,26 @@ def plan_shards(
     least = max(_LEAST_COST, 1 << (total // _MOST_SHARDS).bit_length())
     shards: list[Shard] = []
     rejected: list[Rejection] = []
-    spans: list[Span] = []
+    ranges: list[TuneRange] = []
     cost = 0
-    for span in plan_spans(files, least):
-        if isinstance(span, Rejection):
-            rejected.append(span)
+    for tune_range in divide_into_ranges(files, least):
+        if isinstance(tune_range, Rejection):
+            rejected.append(tune_range)
             continue
-        spans.append(span)
-        cost += span.cost
+        ranges.append(tune_range)
+        cost += tune_range.cost
         if cost >= least:
-            shards.append(_shard(spans, folder, augment))
-            spans, cost = [], 0
-    return shards + ([_shard(spans, folder, augment)] if spans else []), rejected
+            shards.append(_shard(ranges, folder, augment))
+            ranges, cost = [], 0
+    return shards + ([_shard(ranges, folder, augment)] if ranges else []), rejected
 
 
-def _shard(spans: Sequence[Span], folder: Path, augment: tuple[str, ...]) -> Shard:
+def _shard(ranges: Sequence[TuneRange], folder: Path, augment: tuple[str, ...]) -> Shard:
     key = blake2b(f"{reading_code()} {augment}".encode(), digest_size=12)
-    for span in spans:
-        key.update(f"{span.file.identity} {span.first} {span.header_stop} {span.start} {span.stop}\n".encode())
-    return Shard(folder / f"{key.hexdigest()}.parquet", tuple(spans), augment)
+    for tune_range in ranges:
+        numbers = (tune_range.first, tune_range.header_stop, tune_range.start, tune_range.stop)
+        key.update(" ".join(map(str, (tune_range.file.identity, *numbers))).encode() + b"\n")
+    return Shard(folder / f"{key.hexdigest()}.parquet", tuple(ranges), augment)
 
 
 @cache
@@ -121,23 +122,23 @@ def reading_code() -> str:
     return digest.hexdigest()
 
 
-def plan_spans(files: Iterable[CorpusFile], least: int = _LEAST_COST) -> Iterator[Span | Rejection]:
-    """The spans of all files and of the files in archives: tune books in runs of at least `least` bytes."""
+def divide_into_ranges(files: Iterable[CorpusFile], least: int = _LEAST_COST) -> Iterator[TuneRange | Rejection]:
+    """The ranges of all files and of the files in archives: tune books in runs of at least `least` bytes."""
     for file in files:
         if file.ending == ARCHIVE:
             for member in members(file):
-                yield from [member] if isinstance(member, Rejection) else plan_spans([member], least)
+                yield from [member] if isinstance(member, Rejection) else divide_into_ranges([member], least)
         elif file.ending in ABC and file.size > least:
-            yield from _spans_of_book(file, least)
+            yield from _ranges_of_book(file, least)
         else:
-            yield Span(file, cost=_cost(file))
+            yield TuneRange(file, cost=_cost(file))
 
 
 def _cost(file: CorpusFile) -> int:
     return file.size + (0 if file.ending in (*ABC, ARCHIVE) else _COST_OF_A_SCORE)
 
 
-def _spans_of_book(file: CorpusFile, least: int) -> Iterator[Span | Rejection]:
+def _ranges_of_book(file: CorpusFile, least: int) -> Iterator[TuneRange | Rejection]:
     try:
         with opened(file) as stream:
             bounds = _run_bounds(stream, least, file)
@@ -148,7 +149,7 @@ def _spans_of_book(file: CorpusFile, least: int) -> Iterator[Span | Rejection]:
     for (first, start), (_, stop) in pairwise(bounds):
         # The first run takes what stands before it along, the file header; the others are given it.
         start, header = (0, 0) if first == 1 else (start, header_stop)
-        yield Span(file, first, header, start, stop, cost=stop - start)
+        yield TuneRange(file, first, header, start, stop, cost=stop - start)
 
 
 def _run_bounds(stream: IO[bytes] | gzip.GzipFile, least: int, file: CorpusFile) -> list[tuple[int, int]]:
@@ -191,8 +192,8 @@ def _read(shard: Shard) -> tuple[pa.Table, dict[str, Any]]:
     summary = Summary()
     rejected: list[Rejection] = []
     rows: list[dict[str, Any]] = []
-    for span in shard.spans:
-        for found in read_span(span, shard.augment):
+    for tune_range in shard.ranges:
+        for found in read_tune_range(tune_range, shard.augment):
             if isinstance(found, Rejection):
                 rejected.append(found)
                 continue

@@ -46,7 +46,7 @@ Indices = NDArray[np.int64]
 
 
 def melody(token_ids: Sequence[int]) -> bytes:
-    """The first voice's intervals, one byte each (semitones plus 128), of a tune in the form "full"; chords count as
+    """The first voice's intervals, one byte each (semitones plus 128), of a tune's "full" sequence; chords count as
     their highest note.
     """
     pitches: list[int] = []

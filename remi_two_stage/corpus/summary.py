@@ -16,10 +16,10 @@ _MOST_NAMED = 8
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of a corpus; augmented forms are counted in `augmented` alone.
+    """Counts of a corpus; augmented variants are counted in `augmented` alone.
 
     Attributes:
-        tokens: In the form "full".
+        tokens: In "full" sequences.
         lossy: Tunes of which something was lost.
         losses: Tunes by what they lost.
         rejected: Files and tunes not taken, by reason.
@@ -32,7 +32,7 @@ class Summary:
     lossy: int = 0
     styles: Counter[str] = field(default_factory=Counter)
     keys: Counter[str] = field(default_factory=Counter)
-    metres: Counter[str] = field(default_factory=Counter)
+    meters: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -44,7 +44,7 @@ class Summary:
         self.lossy += bool(tune.lossy)
         self.styles[tune.style or "unknown"] += 1
         self.keys[tune.key] += 1
-        self.metres[tune.metre] += 1
+        self.meters[tune.meter] += 1
         self.losses.update(reason for reason, _ in tune.lossy)
 
     def reject(self, rejections: Iterable[Rejection]) -> None:
@@ -77,10 +77,10 @@ class Summary:
         read = self.tunes + self.rejected.total()
         return [
             f"tunes     {self.tunes:,}, {self.bars:,} bars, {self.tokens:,} tokens",
-            *([f"augmented {self.augmented:,} more forms of tunes to learn from"] if self.augmented else []),
+            *([f"augmented {self.augmented:,} variants of tunes to learn from"] if self.augmented else []),
             f"styles    {_named(self.styles)}",
             f"keys      {_named(self.keys)}",
-            f"metres    {_named(self.metres)}",
+            f"metres    {_named(self.meters)}",
             f"lossy     {self.lossy:,} ({self.lossy / max(1, self.tunes):.2%})",
             *_reasons(self.losses),
             f"rejected  {self.rejected.total():,} ({self.rejected.total() / max(1, read):.2%})",

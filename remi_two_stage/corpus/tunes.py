@@ -38,20 +38,20 @@ class CorpusTune:
         title: Empty when unknown.
         style: None when unknown.
         key: Of the source; the tokens are in C.
-        metre: Of the first bar.
+        meter: Of the first bar.
         bars: As a musician counts them.
         abc: The tune as ABC that can be read alone: the source's own text where the source is ABC.
-        tokens: Token ids in the form "full".
+        tokens: Token ids as a "full" sequence.
         plan: Chords of every bar as text that `Plan.parse` reads.
         lossy: What the tokens cannot say, as (reason, how often).
-        augmentation: Which of `AUGMENTATIONS` made this form of the tune; empty for the tune as it stands.
+        augmentation: Which of `AUGMENTATIONS` made this variant of the tune; empty for the tune as it stands.
     """
 
     id: str
     title: str
     style: str | None
     key: str
-    metre: str
+    meter: str
     bars: int
     abc: str
     tokens: tuple[int, ...]
@@ -73,7 +73,7 @@ class CorpusTune:
             title=piece.title,
             style=piece.style,
             key=str(piece.key),
-            metre=str(piece.meter),
+            meter=str(piece.meter),
             bars=piece.bar_count,
             abc=write_abc(piece) if abc is None else abc,
             tokens=tuple(TOKEN_IDS[name] for name in names),
@@ -84,7 +84,7 @@ class CorpusTune:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TuneRange:
     """A file, or a run of tunes in a tune book.
 
     Attributes:
@@ -103,23 +103,23 @@ class Span:
     cost: int = 0
 
 
-def read_span(span: Span, augment: tuple[str, ...] = ()) -> Iterator[CorpusTune | Rejection]:
-    """All tunes of a span, each followed by its augmented forms, and whatever cannot be used.
+def read_tune_range(tune_range: TuneRange, augment: tuple[str, ...] = ()) -> Iterator[CorpusTune | Rejection]:
+    """All tunes of a tune_range, each followed by its augmented variants, and whatever cannot be used.
 
     Raises:
         OSError: there is no room for what has to be unpacked.
     """
     try:
-        for number, title, piece, abc in _pieces(span):
-            id = f"{span.file.name}#{number}"
+        for number, title, piece, abc in _pieces(tune_range):
+            id = f"{tune_range.file.name}#{number}"
             if isinstance(piece, RemiError):
                 yield rejection(id, title, piece)
             else:
-                yield from _rows(_in_style(piece, span.file), id, abc, augment, span.file.four_parts_only)
+                yield from _rows(_in_style(piece, tune_range.file), id, abc, augment, tune_range.file.four_parts_only)
     except OSError:
         raise
     except Exception as error:  # nor may a defect that one file meets cost the other files
-        yield rejection(span.file.name, "", error)
+        yield rejection(tune_range.file.name, "", error)
 
 
 def rejection(id: str, title: str, error: Exception) -> Rejection:
@@ -145,8 +145,8 @@ def _rows(
     labelled = label_chords(piece) if augment else piece
     for name in augment:
         with suppress(RemiError):
-            if (form := AUGMENTATIONS[name](labelled, id)) is not None:
-                yield CorpusTune.from_piece(form, f"{id}+{name}", augmentation=name)
+            if (kind := AUGMENTATIONS[name](labelled, id)) is not None:
+                yield CorpusTune.from_piece(kind, f"{id}+{name}", augmentation=name)
 
 
 def _in_style(piece: Piece, file: CorpusFile) -> Piece:
@@ -154,24 +154,24 @@ def _in_style(piece: Piece, file: CorpusFile) -> Piece:
     return replace(piece, style=file.four_part_style) if is_without else piece
 
 
-def _pieces(span: Span) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:
+def _pieces(tune_range: TuneRange) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:
     """Number, title, piece or error, and the ABC that it was read from, of each tune.
 
     Raises:
         RemiError: nothing of the file can be read.
     """
-    if span.file.ending not in ABC:
-        for number, piece in enumerate(_scores(span.file), 1):
+    if tune_range.file.ending not in ABC:
+        for number, piece in enumerate(_scores(tune_range.file), 1):
             yield number, piece.title, piece, None
         return
-    data = content(span.file, span.start, span.stop)
-    if span.header_stop:
-        data = content(span.file, 0, span.header_stop) + data
-    number = span.first
+    data = content(tune_range.file, tune_range.start, tune_range.stop)
+    if tune_range.header_stop:
+        data = content(tune_range.file, 0, tune_range.header_stop) + data
+    number = tune_range.first
     for tune, result in each_tune(decode_abc(data)):
         yield number, tune.title, result, tune.text
         number += 1
-    if number == span.first:
+    if number == tune_range.first:
         raise AbcSyntaxError("there is no ABC tune; a tune begins with X:1 and has a K: line before its notes")
 
 

@@ -164,11 +164,11 @@ class Page:
 
     def _connect(self) -> None:
         """Bind every control to its function."""
-        form = [self.style, self.key, self.meter, self.bars, self.tempo, self.voices]
+        request_fields = [self.style, self.key, self.meter, self.bars, self.tempo, self.voices]
         state = [self.work, self.notation]
-        self._on(self.plan.click, self._plan, [*form, self.seed])
-        self._on(self.compose.click, self._compose, [*form, self.seed, self.grid])
-        self._on(self.take.click, self._take, [*form, self.text])
+        self._on(self.plan.click, self._plan, [*request_fields, self.seed])
+        self._on(self.compose.click, self._compose, [*request_fields, self.seed, self.grid])
+        self._on(self.take.click, self._take, [*request_fields, self.text])
         self._on(self.rewrite.click, self._rewrite, [self.grid, self.first, self.last])
         self._on(self.extend.click, self._extend, [self.more])
         self._on(self.harmonize.click, self._harmonize, [self.grid, self.chords])
@@ -235,16 +235,16 @@ class Page:
 
         return answer
 
-    def _plan(self, call: Call, work: Work, *form: Any) -> Outcome:
-        *asked, seed = form
+    def _plan(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
+        *asked, seed = request_fields
         return self.studio.plan(work, _request(*asked), _seed(seed), call.report), ""
 
-    def _compose(self, call: Call, work: Work, *form: Any) -> Outcome:
-        *asked, seed, grid = form
+    def _compose(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
+        *asked, seed, grid = request_fields
         return self.studio.compose(work, _request(*asked), typed_texts(grid), _seed(seed), call.report), ""
 
-    def _take(self, _call: Call, work: Work, *form: Any) -> Outcome:
-        *asked, text = form
+    def _take(self, _call: Call, work: Work, *request_fields: Any) -> Outcome:
+        *asked, text = request_fields
         return self.studio.typed(work, _request(*asked), text), ""
 
     def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
@@ -318,7 +318,7 @@ class Page:
         } | self._form(work.request)
 
     def _form(self, request: Request | None) -> dict[Any, Any]:
-        """The form as it is asked for in a request."""
+        """The fields as they are asked for in a request."""
         if request is None:
             return {}
         voices = next((name for name, voices in _VOICES.items() if voices == request.voices), _OWN)
@@ -333,7 +333,7 @@ class Page:
 
 
 def _request(style: str, key: str, meter: str, bars: int | None, tempo: str, voices: str) -> Request:
-    """What the form asks for.
+    """What the fields ask for.
 
     Raises:
         RequestError: a value that does not exist or is out of range.

@@ -59,7 +59,7 @@ class SharedRun:
 
 
 def voice_lines(token_ids: Sequence[int]) -> list[list[tuple[int, int]]]:
-    """For each voice of a sequence in the form "full", its notes as (MIDI number, ticks)."""
+    """For each voice of a "full" sequence, its notes as (MIDI number, ticks)."""
     lines: dict[int, list[tuple[int, int]]] = {}
     voice, in_bars, at_onset = 0, False, False
     for token in token_ids:
@@ -105,7 +105,7 @@ class CopyIndex:
     """The notes of a corpus, to look passages up in.
 
     Args:
-        tunes: Title, and token ids in the form "full", of each tune.
+        tunes: Title, and token ids as a "full" sequence, of each tune.
     """
 
     def __init__(self, tunes: Iterable[tuple[str, Sequence[int]]]) -> None:
@@ -137,7 +137,7 @@ class CopyIndex:
         return self.longest_run_of([TOKEN_IDS[name] for name in encode(piece)])
 
     def longest_run_of(self, token_ids: Sequence[int]) -> SharedRun:
-        """The same for token ids in the form "full"."""
+        """The same for the token ids of a "full" sequence."""
         symbols = _symbols(voice_lines(token_ids), _QUERY_END)
         here, there = self._matches(symbols, SEED_WIDTH)
         if len(here):

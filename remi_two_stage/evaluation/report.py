@@ -23,7 +23,7 @@ from ..composing.checkpoint import EMBEDDED
 from ..composing.composer import Composer
 from ..core.codec import decode, encode_with_losses
 from ..core.errors import CorpusError, RequestError
-from ..core.grammar import Form
+from ..core.grammar import SequenceKind
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
 from ..core.request import Request
@@ -43,7 +43,7 @@ from .token_losses import Likelihood, likelihood
 from .validity import TokenErrors, bar_errors, token_errors
 
 _NOTE_ON = IDS["Note-On"]
-_STAGES: dict[str, Form] = {"planner": "plan", "detail": "detail"}
+_STAGES: dict[str, SequenceKind] = {"planner": "plan", "detail": "detail"}
 _COMPARED = STATISTICS | {
     "repeated bars": phrasing.repeated_bars,
     "repeated phrases": phrasing.repeated_phrases,

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from ..core.configuration_remi import VOCABULARY_SIZE
-from ..core.grammar import Choice, Form, Grammar
+from ..core.grammar import Choice, Grammar, SequenceKind
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..core.vocabulary import DETAIL
 from ..stage_data.datasets import IGNORED
@@ -67,13 +67,13 @@ class Likelihood(Counts):
         return self.right / self.tokens if self.tokens else math.nan
 
 
-def open_choices(token_ids: Sequence[int], form: Form) -> list[tuple[int, Choice]]:
+def open_choices(token_ids: Sequence[int], kind: SequenceKind) -> list[tuple[int, Choice]]:
     """Index of each token that decoding samples, with what the grammar allows there.
 
     Raises:
         GrammarError: a token that may not stand where it does.
     """
-    grammar = Grammar(form)
+    grammar = Grammar(kind)
     first = token_ids.index(DETAIL) + 1 if DETAIL in token_ids else 0
     choices: list[tuple[int, Choice]] = []
     for index, token in enumerate(token_ids):
@@ -111,9 +111,9 @@ class TokenLosses:
     right: torch.Tensor
 
 
-def likelihood(stage: StageModel, token_ids: Sequence[int], form: Form) -> Likelihood:
+def likelihood(stage: StageModel, token_ids: Sequence[int], kind: SequenceKind) -> Likelihood:
     """What a whole sequence costs a stage; arguments and errors as of `token_losses`."""
-    losses = token_losses(stage, token_ids, form)
+    losses = token_losses(stage, token_ids, kind)
     return Likelihood(
         tokens=len(losses.tokens),
         nats=float(losses.nats.double().sum()),
@@ -123,16 +123,16 @@ def likelihood(stage: StageModel, token_ids: Sequence[int], form: Form) -> Likel
 
 
 @torch.inference_mode()
-def token_losses(stage: StageModel, token_ids: Sequence[int], form: Form) -> TokenLosses:
+def token_losses(stage: StageModel, token_ids: Sequence[int], kind: SequenceKind) -> TokenLosses:
     """What each token of a sequence costs a stage.
 
     Args:
-        token_ids: A sequence of the form, from `<BOS>` to `<EOS>`.
+        token_ids: A sequence of the kind, from `<BOS>` to `<EOS>`.
 
     Raises:
-        GrammarError: the sequence is not of the form.
+        GrammarError: the sequence is not of the kind.
     """
-    choices = open_choices(token_ids, form)
+    choices = open_choices(token_ids, kind)
     device = next(stage.parameters()).device
     ids = torch.tensor([token_ids], device=device)
     places = torch.tensor([index for index, _ in choices], dtype=torch.long, device=device)

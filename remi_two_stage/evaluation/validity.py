@@ -39,7 +39,7 @@ _FOLLOWING = {
     "RepeatEnd": (*_BARS, "EOS"),
     "EOS": (),
 }
-"""Kind of a token -> kinds that may follow, in the form "full"; those of `_follows` depend on where they stand."""
+"""Kind of a token -> kinds that may follow in a "full" sequence; those of `_follows` depend on where they stand."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class TokenErrors(Counts):
 
 
 def token_errors(names: Sequence[str]) -> TokenErrors:
-    """Count the errors of a sequence of token names in the form "full"."""
+    """Count the errors of a "full" sequence of token names."""
     return _Checker().check(names)
 
 

@@ -101,13 +101,13 @@ print(next(iter(tunes))["abc"])
 | column | what |
 |---|---|
 | `id` | file and number of the tune in it |
-| `title`, `style`, `key`, `metre` | as the source has them; empty or null where unknown |
+| `title`, `style`, `key`, `meter` | as the source has them; empty or null where unknown |
 | `bars` | as a musician counts them |
 | `abc` | the tune as ABC that can be read alone |
 | `tokens` | REMI token ids of the whole tune, in C; the models' tokenizer makes training examples of them |
 | `plan` | the chord of every bar, as text |
 | `lossy` | what tokens cannot say, and how often |
-| `augmentation` | how this form of the tune was made; empty for the tune as it stands |
+| `augmentation` | how this variant of the tune was made; empty for the tune as it stands |
 
 Titles and tunes are the words of those who wrote them down: show them as text, never as code.
 

@@ -23,7 +23,7 @@ from zlib import crc32
 from ..core.piece import TICKS_PER_QUARTER, Meter, Piece
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require
-from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, title_row, xml_text
+from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
 
 _VOICE_NAMES = {
     "M": ("Melody", "M."),
@@ -142,10 +142,10 @@ def _set_child(element: ElementTree.Element, tag: str, text: str) -> None:
     child.text = text
 
 
-def _systems(piece: Piece, width: float) -> tuple[list[Row], dict[str, str]]:
+def _systems(piece: Piece, width: float) -> tuple[list[Strip], dict[str, str]]:
     """Each system as a row, and the glyphs they use, by name."""
     toolkit = load_into_verovio(piece, width)
-    rows: list[Row] = []
+    rows: list[Strip] = []
     glyphs: dict[str, str] = {}
     for page in range(1, toolkit.getPageCount() + 1):
         svg = toolkit.renderToSVG(page)
@@ -155,7 +155,7 @@ def _systems(piece: Piece, width: float) -> tuple[list[Row], dict[str, str]]:
         start = svg.index('<g class="page-margin"')
         staves = re.sub(r'(xlink:href="#\w+)-\w+', r"\1", svg[start : svg.rindex("</svg>", 0, svg.rindex("</svg>"))])
         staves = re.sub(r'<text ([^>]*)font-size="0px">(.*?)</text>', _plain_text, staves, flags=re.DOTALL)
-        rows.append(Row(f'<g class="staves" transform="scale({1 / _FINENESS})">{staves}</g>', height))
+        rows.append(Strip(f'<g class="staves" transform="scale({1 / _FINENESS})">{staves}</g>', height))
     return rows, glyphs
 
 
@@ -169,7 +169,7 @@ def _plain_text(match: re.Match[str]) -> str:
     return f'<text {match[1]}font-size="{size[1] if size else "405px"}">{xml_text(text)}</text>'
 
 
-def _heading(piece: Piece, width: float) -> Row:
+def _heading(piece: Piece, width: float) -> Strip:
     """Title in the middle; tempo on the left; style and composers on the right."""
     title = title_row(piece.title, width)
     parts, height = [title.content], title.height
@@ -180,7 +180,7 @@ def _heading(piece: Piece, width: float) -> Row:
         parts += _small_text(composers, width, height, "end", width / 3)
     if piece.tempo:
         parts.append(f'<g transform="translate(0, {height:.0f})">{_tempo_mark(piece.tempo, piece.meter)}</g>')
-    return Row("".join(parts), height)
+    return Strip("".join(parts), height)
 
 
 def _small_text(text: str, x: float, y: float, anchor: str, width: float) -> list[str]:

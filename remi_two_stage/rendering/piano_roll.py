@@ -16,7 +16,7 @@ from itertools import accumulate
 
 from ..core.chords import chord_name, pitch_classes
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
-from .picture import A4_WIDTH, MARGIN, Picture, Row, fitted_text, title_row, xml_text
+from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
 
 VOICE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 _BLACK_KEYS = {1, 3, 6, 8, 10}
@@ -65,9 +65,9 @@ class _Roll:
         longest = max(self._starts[end] - self._starts[first] for first, end in self._lines)
         self._scale = min(space / longest, 2 * _QUARTER_WIDTH / TICKS_PER_QUARTER)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[Strip]:
         """As many bars a row as fit."""
-        return [Row("".join(self._row(first, end)), _NUMBERS + self._height + _PLAN) for first, end in self._lines]
+        return [Strip("".join(self._row(first, end)), _NUMBERS + self._height + _PLAN) for first, end in self._lines]
 
     def _row(self, first: int, end: int) -> Iterator[str]:
         start, stop = self._starts[first], self._starts[end]
@@ -183,7 +183,7 @@ def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
             yield _Chord(start, end, name, label, pitch_classes(label, piece.key.pitch_class))
 
 
-def _heading(piece: Piece, width: float) -> Row:
+def _heading(piece: Piece, width: float) -> Strip:
     """Title and legend."""
     title = title_row(piece.title, width)
     parts, height = [title.content], title.height
@@ -200,7 +200,7 @@ def _heading(piece: Piece, width: float) -> Row:
         parts.append(_rect(x, height - 20, 36, 16, f'rx="4" fill="{fill}" stroke="{stroke}" stroke-width="4"'))
         parts.append(_text(x + 48, height - 2, name, _TEXT_SIZE))
         x += 100 + 0.5 * _TEXT_SIZE * len(name)
-    return Row("".join(parts), height)
+    return Strip("".join(parts), height)
 
 
 def _colours(count: int) -> list[str]:

@@ -30,7 +30,7 @@ _BROWSER_FONTS, _TYPST_FONTS = "Times, 'Times New Roman', 'Libertinus Serif', se
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Strip:
     """A strip of SVG elements, from its own top left corner, and its height."""
 
     content: str
@@ -63,7 +63,7 @@ def title_lines(title: str, width: float) -> tuple[list[str], float]:
     return wrap(text, longest, max_lines=count, placeholder="…"), size
 
 
-def title_row(title: str, width: float) -> Row:
+def title_row(title: str, width: float) -> Strip:
     """The title in the middle of a row, in bold; a row without height where there is none."""
     lines, size = title_lines(title, width)
     texts = [
@@ -71,7 +71,7 @@ def title_row(title: str, width: float) -> Row:
         f'font-size="{size:.1f}" font-weight="bold">{xml_text(line)}</text>'
         for number, line in enumerate(lines, 1)
     ]
-    return Row("".join(texts), 1.15 * size * len(lines))
+    return Strip("".join(texts), 1.15 * size * len(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Picture:
     """
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[Strip, ...]
     width: float = A4_WIDTH
     definitions: str = ""
 
@@ -131,9 +131,9 @@ class Picture:
     def _repr_svg_(self) -> str:
         return self.svg()
 
-    def _pages(self, space: float) -> Iterator[tuple[Row, ...]]:
+    def _pages(self, space: float) -> Iterator[tuple[Strip, ...]]:
         """As many rows a page as fit, at least one."""
-        rows: list[Row] = []
+        rows: list[Strip] = []
         height = 0.0
         for row in self.rows:
             if rows and height + row.height > space:
@@ -143,7 +143,7 @@ class Picture:
             height += row.height + _ROW_GAP
         yield tuple(rows)
 
-    def _document(self, rows: Sequence[Row], height: float, number: str = "") -> str:
+    def _document(self, rows: Sequence[Strip], height: float, number: str = "") -> str:
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
             f'width="{self.width / _MILLIMETRE:.1f}mm" height="{height / _MILLIMETRE:.1f}mm" '

@@ -37,7 +37,7 @@ _NOTE = rf"(?:{_PLAIN_NOTE}|{_ACCIDENTAL}{_PLAIN_NOTE})"
 _PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
 _STRING = r'"[^"]*"'
 
-_FORMS = {
+_PATTERNS = {
     "note": _NOTE,
     "bar": rf"(?:\[?\||:(?=[:|])|\.(?:\[?\||:(?=[:|])))[|:\]]*(?:{_PASSES})?",
     "symbol": _STRING,
@@ -55,14 +55,14 @@ _FORMS = {
     "open_chord": rf"\[(?:{_NOTE}|[ \t])++",
     "unclosed": r'[{"].*',
 }
-"""What a token may look like, by its form; the first form that fits is the token's."""
+"""What a token may look like, by its form; the first kind that fits is the token's."""
 
-TOKENS = re.compile(rf"[ \t]*+({'|'.join(_FORMS.values())})")
+TOKENS = re.compile(rf"[ \t]*+({'|'.join(_PATTERNS.values())})")
 """`TOKENS.findall(line)` gives the texts of a line's tokens in their order."""
 
-_FORM = re.compile("|".join(rf"(?P<{form}>{pattern})" for form, pattern in _FORMS.items()))
+_TOKEN = re.compile("|".join(rf"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()))
 
-_MUSIC = re.compile(rf"(?:{'|'.join(_FORMS.values())}|[ \t.~`$\\()JLMOPRSTuvy])*+")
+_MUSIC = re.compile(rf"(?:{'|'.join(_PATTERNS.values())}|[ \t.~`$\\()JLMOPRSTuvy])*+")
 
 OPEN_CHORD_AT_END = re.compile(rf"\[(?:{_NOTE}|[ \t])*+$")
 """The end of a line in the midst of a chord, which goes on in the next line."""
@@ -319,7 +319,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def read_tokens(line: str, texts: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """The form of each token of a line, and what it says: its reader's type by form.
+    """The kind of each token of a line, and what it says: its reader's type by kind.
 
     Args:
         line: The line, which decides whether its tokens are worth keeping.
@@ -334,5 +334,5 @@ def read_tokens(line: str, texts: Iterable[str]) -> Iterator[tuple[str, Any]]:
 
 @lru_cache(maxsize=16_384)
 def _read_token(text: str) -> tuple[str, Any]:
-    form = _FORM.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
-    return form, _READERS[form](text)
+    kind = _TOKEN.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
+    return kind, _READERS[form](text)

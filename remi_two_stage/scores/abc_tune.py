@@ -163,14 +163,14 @@ class Tune:
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
-            for form, value in read_tokens(line, tokens):
-                if form == "note":
+            for kind, value in read_tokens(line, tokens):
+                if kind == "note":
                     voice.note(value)
-                elif form == "field":
+                elif kind == "field":
                     self._field(*value)
                     voice = self._current_voice()
                 else:
-                    HANDLERS[form](voice, value)
+                    HANDLERS[kind](voice, value)
         except AbcSyntaxError as error:
             place = len(texts) - length_hint(tokens) - 1
             start = next(islice(TOKENS.finditer(line), place, None)).start(1) - len(before)

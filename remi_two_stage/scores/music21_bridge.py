@@ -13,7 +13,7 @@ __all__ = ["from_music21", "remi_tokens_to_score", "to_music21"]
 
 
 def remi_tokens_to_score(tokens: Sequence[str], tonic: str = "C") -> Any:
-    """The `music21.stream.Score` that a token sequence of any form says, brought from C to `tonic`.
+    """The `music21.stream.Score` that a token sequence of any kind says, brought from C to `tonic`.
 
     Raises:
         GrammarError: an unknown token, or one that may not stand where it does.

@@ -19,7 +19,7 @@ _TYPES = {192: "breve", 96: "whole", 48: "half", 24: "quarter", 12: "eighth", 6:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class NoteValue:
     """A note value: its length in ticks, music21's name of its type, its dots, and whether it is a triplet's."""
 
     ticks: int
@@ -30,17 +30,17 @@ class Value:
 
 _VALUES = sorted(
     [
-        *(Value(ticks, name) for ticks, name in _TYPES.items()),
-        *(Value(ticks * 3 // 2, name, dots=1) for ticks, name in _TYPES.items() if ticks % 2 == 0),
-        *(Value(ticks * 2 // 3, name, is_triplet=True) for ticks, name in _TYPES.items() if ticks < 192),
-        Value(1, "64th", is_triplet=True),
+        *(NoteValue(ticks, name) for ticks, name in _TYPES.items()),
+        *(NoteValue(ticks * 3 // 2, name, dots=1) for ticks, name in _TYPES.items() if ticks % 2 == 0),
+        *(NoteValue(ticks * 2 // 3, name, is_triplet=True) for ticks, name in _TYPES.items() if ticks < 192),
+        NoteValue(1, "64th", is_triplet=True),
     ],
     key=lambda value: -value.ticks,
 )
 
 
 @cache
-def note_values(ticks: int) -> tuple[Value, ...]:
+def note_values(ticks: int) -> tuple[NoteValue, ...]:
     """The fewest note values, as a rule, that add up to a duration; longest first."""
     values = []
     while ticks:
@@ -51,7 +51,7 @@ def note_values(ticks: int) -> tuple[Value, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TimeSlice:
     """A stretch of time with the same pitches sounding; onset in its measure, and pitches with their ties."""
 
     onset: int
@@ -74,12 +74,12 @@ class Layer:
         self.notes.append((onset, end, pitch))
         return True
 
-    def segments(self, start: int, end: int) -> list[Segment]:
+    def segments(self, start: int, end: int) -> list[TimeSlice]:
         """What sounds between two times, cut wherever a note begins or ends."""
         sounding = [note for note in self.notes if note[0] < end and note[1] > start]
         cuts = sorted({start, end, *(time for note in sounding for time in note[:2] if start < time < end)})
         return [
-            Segment(
+            TimeSlice(
                 onset - start,
                 stop - onset,
                 tuple(

@@ -20,7 +20,7 @@ from ..core.abc_spelling import spelled
 from ..core.chords import QUALITIES, UNKNOWN_CHORD, chord_name, split_label
 from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Piece, name_at
 from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
-from .music21_notation import Segment, Value, layers_of, note_values, tie_kind, timeline
+from .music21_notation import NoteValue, TimeSlice, layers_of, note_values, tie_kind, timeline
 
 
 def to_music21(piece: Piece) -> Any:
@@ -96,7 +96,7 @@ def _measure(bar: Bar, previous: Bar | None, number: int) -> Any:
     return measure
 
 
-def _fill(measure: Any, bar: Bar, layers: Sequence[Sequence[Segment]]) -> None:
+def _fill(measure: Any, bar: Bar, layers: Sequence[Sequence[TimeSlice]]) -> None:
     """Put the notes of a bar into its measure; further layers that are silent here are left out."""
     from music21 import stream
 
@@ -130,7 +130,7 @@ def _time_signature(meter: Meter) -> Any:
     return meters.TimeSignature(str(meter))
 
 
-def _elements(segments: Iterable[Segment], key: Key) -> Iterator[tuple[Fraction, Any]]:
+def _elements(segments: Iterable[TimeSlice], key: Key) -> Iterator[tuple[Fraction, Any]]:
     """Notes, chords and rests with their offsets in quarter notes; long segments become several, tied."""
     shown = _Accidentals(key)
     brackets = _TupletBrackets()
@@ -144,7 +144,7 @@ def _elements(segments: Iterable[Segment], key: Key) -> Iterator[tuple[Fraction,
             onset += value.ticks
 
 
-def _element(segment: Segment, is_first: bool, is_last: bool, shown: _Accidentals) -> Any:
+def _element(segment: TimeSlice, is_first: bool, is_last: bool, shown: _Accidentals) -> Any:
     """One note value's worth of a segment: a rest, a note or a chord."""
     from music21 import chord, note, tie
 
@@ -192,7 +192,7 @@ class _TupletBrackets:
         self._ticks = 0
         self._tuplet: Any = None
 
-    def duration(self, value: Value) -> Any:
+    def duration(self, value: NoteValue) -> Any:
         """The `music21.duration.Duration` of a note value."""
         from music21 import duration
 

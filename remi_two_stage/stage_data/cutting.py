@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from ..core.codec import decode, encode
 from ..core.excerpt import crop, phrase_cuts
-from ..core.grammar import Form
+from ..core.grammar import SequenceKind
 from ..core.sequences import SEQUENCE_OF
 from ..core.vocabulary import TOKEN_IDS, token_names
 
 
-def crop_to_length(token_ids: Sequence[int], form: Form, max_length: int) -> list[list[int]]:
-    """A tune (form "full") as tunes whose sequences of `form` have at most `max_length` tokens.
+def crop_to_length(token_ids: Sequence[int], kind: SequenceKind, max_length: int) -> list[list[int]]:
+    """A tune (a "full" sequence) as tunes whose sequences of `kind` have at most `max_length` tokens.
 
     A tune that fits stays as it is. A longer one is cut at phrase starts, each part as long as possible; a phrase
     that alone is too long is left out.
     """
-    make = SEQUENCE_OF[form]
+    make = SEQUENCE_OF[kind]
     names = [token_names()[token] for token in token_ids]
     if len(make(names)) <= max_length:
         return [list(token_ids)]

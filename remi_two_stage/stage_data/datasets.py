@@ -1,8 +1,8 @@
 """What the two stages learn from: map-style torch datasets, and rows packed out of several pieces.
 
 Conventions
-- Input is one sequence of token ids a tune in the grammar's form "full" (`codec.encode`); each dataset makes its own
-  forms of it (`core/sequences.py`).
+- Input is one sequence of token ids a tune as a "full" sequence (`codec.encode`); each dataset makes its own
+  sequences of it (`core/sequences.py`).
 - An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*, and -100 where
   the grammar leaves no choice (decoding copies such tokens), in what stands before `<Detail>`, and on `<BOS>`.
   They are not shifted: models do that.
@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ..core.errors import CorpusError, GrammarError, RequestError
-from ..core.grammar import Form, check_grammar
+from ..core.grammar import SequenceKind, check_grammar
 from ..core.sequences import (
     IGNORED,
     SEQUENCE_OF,
@@ -41,25 +41,25 @@ Item = dict[str, torch.Tensor]
 
 
 class StageDataset(Dataset[Item]):
-    """Sequences of the forms that a stage learns, made anew from the tunes in each epoch.
+    """Sequences of the kinds that a stage learns, made anew from the tunes in each epoch.
 
     Args:
-        tunes: Token ids of each tune in the form "full".
+        tunes: Token ids of each tune as a "full" sequence.
         omit_globals: Probability, for each of `<Style=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
             so that whoever asks for music may leave it open. The same seed, epoch and index lack the same ones in
             all datasets.
         seed: With the index and the epoch, what decides on everything random.
 
     Attributes:
-        form: The form of the sequences, if nothing else is asked for.
+        kind: The kind of the sequences, if nothing else is asked for.
         lengths: Tokens that each item has at most.
 
     Raises:
-        GrammarError: a sequence that is not in the form "full".
+        GrammarError: a tune is not a "full" sequence.
         RequestError: a probability that is none.
     """
 
-    form: ClassVar[Form]
+    kind: ClassVar[SequenceKind]
 
     def __init__(self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0) -> None:
         _check_probability("omit_globals", omit_globals)
@@ -69,7 +69,7 @@ class StageDataset(Dataset[Item]):
         self._tunes = [_token_ids(tune) for tune in tunes]
         for tune in self._tunes:
             check_grammar(tune, "full")
-        self._items: list[tuple[int, Form]] = [(index, self.form) for index in range(len(self._tunes))]
+        self._items: list[tuple[int, SequenceKind]] = [(index, self.kind) for index in range(len(self._tunes))]
         self.lengths = [self._length(*item) for item in self._items]
 
     def set_epoch(self, epoch: int) -> None:
@@ -82,10 +82,10 @@ class StageDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         draw = random.Random(f"{self._seed} {self._epoch} {index}")
         omitted = {token for family in _OMITTED if draw.random() < self._omit_globals for token in IDS[family]}
-        tune, form = self._items[index]
-        sequence, form = self._sequence(self._names(tune), form, draw)
+        tune, kind = self._items[index]
+        sequence, kind = self._sequence(self._names(tune), kind, draw)
         ids = [token for token in (TOKEN_IDS[name] for name in sequence) if token not in omitted]
-        return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, form))}
+        return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, kind))}
 
     @property
     def tune_of(self) -> list[int]:
@@ -94,30 +94,30 @@ class StageDataset(Dataset[Item]):
 
     @property
     def tunes(self) -> Sequence[Sequence[int]]:
-        """Token ids of each tune in the form "full"."""
+        """Token ids of each tune as a "full" sequence."""
         return self._tunes
 
     def _names(self, tune: int) -> list[str]:
         names = token_names()
         return [names[token] for token in self._tunes[tune]]
 
-    def _length(self, tune: int, form: Form) -> int:
-        return len(SEQUENCE_OF[form](self._names(tune)))
+    def _length(self, tune: int, kind: SequenceKind) -> int:
+        return len(SEQUENCE_OF[kind](self._names(tune)))
 
-    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
-        """The sequence to be learnt from a tune (form "full"), and its form."""
-        return SEQUENCE_OF[form](names), form
+    def _sequence(self, names: list[str], kind: SequenceKind, draw: random.Random) -> tuple[list[str], SequenceKind]:
+        """The sequence to be learnt from a tune (a "full" sequence), and its kind."""
+        return SEQUENCE_OF[kind](names), kind
 
 
 class BarChordDataset(StageDataset):
-    """For the planner: globals, then every bar's header and footer (form "plan").
+    """For the planner: globals, then every bar's header and footer (a "plan" sequence).
 
     Args:
         from_melody: Share of the tunes that stand here a second time, as the plan for one of their voices, which is
-            given (form "melody"); the voice is drawn anew in each epoch.
+            given (a "melody" sequence); the voice is drawn anew in each epoch.
     """
 
-    form = "plan"
+    kind = "plan"
 
     def __init__(
         self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0, from_melody: float = 0.0
@@ -125,16 +125,16 @@ class BarChordDataset(StageDataset):
         super().__init__(tunes, omit_globals, seed)
         _check_probability("from_melody", from_melody)
         draw = random.Random(seed)
-        melodies: list[tuple[int, Form]] = [
+        melodies: list[tuple[int, SequenceKind]] = [
             (tune, "melody") for tune in range(len(self._tunes)) if draw.random() < from_melody
         ]
         self._items += melodies
         self.lengths += [self._length(*item) for item in melodies]
 
-    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
-        if form == "melody":
-            return melody_sequence(_with_a_voice_first(names, draw)), form
-        return super()._sequence(names, form, draw)
+    def _sequence(self, names: list[str], kind: SequenceKind, draw: random.Random) -> tuple[list[str], SequenceKind]:
+        if kind == "melody":
+            return melody_sequence(_with_a_voice_first(names, draw)), kind
+        return super()._sequence(names, kind, draw)
 
 
 class FullDetailDataset(StageDataset):
@@ -142,11 +142,11 @@ class FullDetailDataset(StageDataset):
     "detail").
 
     Args:
-        infilling: Probability that the bars after a random one stand in front (form "infilling").
+        infilling: Probability that the bars after a random one stand in front (a "infilling" sequence).
         voice_orders: Probability that a voice drawn at random stands before the others, as when it is harmonised.
     """
 
-    form = "detail"
+    kind = "detail"
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class FullDetailDataset(StageDataset):
         self._voice_orders = voice_orders
 
     def set_plans(self, plans: Mapping[int, Sequence[int]]) -> None:
-        """Show some tunes, by index, over other chords: those of a plan (token ids, form "plan") with the same bars. An
+        """Show some tunes, by index, over other chords: those of a plan (a "plan" sequence) with the same bars. An
         item may so be somewhat longer or shorter than `lengths` says.
         """
         self._plans = plans
@@ -173,22 +173,22 @@ class FullDetailDataset(StageDataset):
         names = super()._names(tune)
         return with_plan(names, self._plans[tune]) if tune in self._plans else names
 
-    def _sequence(self, names: list[str], form: Form, draw: random.Random) -> tuple[list[str], Form]:
+    def _sequence(self, names: list[str], kind: SequenceKind, draw: random.Random) -> tuple[list[str], SequenceKind]:
         if draw.random() < self._voice_orders:
             names = _with_a_voice_first(names, draw)
         bars = names.count("<BarStart>")
         if bars > 1 and draw.random() < self._infilling:
             return infilling_sequence(names, draw.randrange(1, bars)), "infilling"
-        return super()._sequence(names, form, draw)
+        return super()._sequence(names, kind, draw)
 
 
 class SingleStageDataset(StageDataset):
-    """For a model without a plan in front: globals, then every bar with its header (form "full"); all of it is learnt.
+    """For a model without a plan in front: "full" sequences, all of which is learnt.
 
     This is the usual one-stage design; it is here to be compared with.
     """
 
-    form = "full"
+    kind = "full"
 
 
 _OMITTED = ("Style", "Tempo", "Bars")
@@ -373,21 +373,21 @@ def collate_joint(items: Sequence[Item]) -> dict[str, torch.Tensor]:
     return batch | {PLAN + name: tensor for name, tensor in collate(plans).items()} if all(plans) else batch
 
 
-_LONGEST_FORMS: dict[Form, Form] = {"plan": "melody", "detail": "detail", "full": "detail"}
-"""By the form that a stage learns, its longest one, by which tunes are cut; a single stage reads the tunes of two."""
+_LONGEST_KINDS: dict[SequenceKind, SequenceKind] = {"plan": "melody", "detail": "detail", "full": "detail"}
+"""By the kind of sequence that a stage learns, its longest one, by which tunes are cut; a single stage reads the tunes of two."""
 
 
 def stage_dataset(
-    kind: type[StageDataset], tunes: Iterable[Sequence[int]], max_length: int, **options: Any
+    dataset: type[StageDataset], tunes: Iterable[Sequence[int]], max_length: int, **options: Any
 ) -> StageDataset:
     """The dataset of a stage over some tunes, cut where their sequences are longer than `max_length` tokens.
 
     Args:
-        kind: The stage's dataset.
-        tunes: Token ids of each tune in the form "full".
-        options: What `kind` is told besides; without any, nothing is random.
+        dataset: The stage's dataset.
+        tunes: Token ids of each tune as a "full" sequence.
+        options: What the dataset is told besides; without any, nothing is random.
     """
-    return kind(_cut(tunes, _LONGEST_FORMS[kind.form], max_length), **options)
+    return dataset(_cut(tunes, _LONGEST_KINDS[dataset.kind], max_length), **options)
 
 
 def joint_rows(
@@ -407,5 +407,5 @@ def joint_rows(
     return JointRows(plans, FullDetailDataset(cut, **detail_options), max_length)
 
 
-def _cut(tunes: Iterable[Sequence[int]], form: Form, max_length: int) -> Iterator[list[int]]:
-    return (part for tune in tunes for part in crop_to_length(tune, form, max_length))
+def _cut(tunes: Iterable[Sequence[int]], kind: SequenceKind, max_length: int) -> Iterator[list[int]]:
+    return (part for tune in tunes for part in crop_to_length(tune, kind, max_length))

@@ -1,8 +1,8 @@
 """The planner's own chords for tunes that are there, for the detail generator to learn from.
 
-The planner is given the tune's first voice (form "melody") and writes chords for its bars. So repeats, endings and
-pick-ups of the plan are the tune's, and its chords fit the notes as well as the planner can make them. A plan written
-for the tune's globals alone would have other bars, and its chords nothing to do with the notes.
+The planner is given the tune's first voice (a "melody" sequence) and writes chords for its bars. So repeats, endings
+and pick-ups of the plan are the tune's, and its chords fit the notes as well as the planner can make them. A plan
+written for the tune's globals alone would have other bars, and its chords nothing to do with the notes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _TUNES_AT_ONCE = 256
 
 
 def write_plans(planner: Any, tunes: Sequence[Sequence[int]], seeds: Sequence[int]) -> Iterator[list[int]]:
-    """The plan (form "plan") that a planner writes for each tune (form "full"), sampled as `Composer` does; a tune with
-    its seed gets the same plan in any company.
+    """The "plan" sequence that a planner writes for each tune, a "full" sequence, sampled as `Composer` does; a tune
+    with its seed gets the same plan in any company.
     """
     for first in range(0, len(tunes), _TUNES_AT_ONCE):
         some = slice(first, first + _TUNES_AT_ONCE)
@@ -37,7 +37,7 @@ def _melody_prompt(tune: Sequence[int]) -> list[int]:
 
 
 def with_plan(tokens: Sequence[str], plan: Sequence[int]) -> list[str]:
-    """A piece (form "full") over the chords of a plan (token ids) with the same bars."""
+    """A piece (a "full" sequence) over the chords of a plan (token ids) with the same bars."""
     names = token_names()
     globals, bars = split_bars(tokens)
     _, planned = split_bars([names[token] for token in plan])

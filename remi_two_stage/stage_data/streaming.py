@@ -31,7 +31,7 @@ BUFFER = 4096
 Place = tuple[int, int, int]
 """Epoch, block in it, row in that."""
 MakeDataset = Callable[[Sequence[Sequence[int]], int], StageDataset]
-"""Tunes (token ids, form "full") and a seed -> the dataset of a stage."""
+"""Tunes (token ids, kind "full") and a seed -> the dataset of a stage."""
 
 
 class RowGroup(NamedTuple):

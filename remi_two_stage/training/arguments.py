@@ -9,7 +9,7 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
-from ..core.attention_kinds import DEFAULT_FORM, FORMS
+from ..core.attention_kinds import ATTENTION_KINDS, DEFAULT_ATTENTION
 from ..core.errors import RequestError
 
 Stage = Literal["planner", "detail", "joint", "single"]
@@ -73,7 +73,7 @@ class TrainingPlan:
     model_size: str = _option("tiny", "size of both stages, as in hub_configs", tuple(PLANNER_SIZES))
     planner_size: str | None = _option(None, "size of the planner, if not --model-size", tuple(PLANNER_SIZES))
     detail_size: str | None = _option(None, "size of the detail generator, if not --model-size", tuple(DETAIL_SIZES))
-    relative_attention: str = _option(DEFAULT_FORM, "how attention measures distances", FORMS)
+    relative_attention: str = _option(DEFAULT_ATTENTION, "how attention measures distances", ATTENTION_KINDS)
     planner_epochs: float | None = _option(
         None,
         f"times that the planner sees the training tunes; {EPOCHS['planner']:g} if not given, {FINE_TUNING_EPOCHS:g} "

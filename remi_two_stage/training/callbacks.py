@@ -50,7 +50,7 @@ class Epochs(TrainerCallback):
                 listener.set_epoch(epoch_of(state))
 
 
-class Progress(TrainerCallback):
+class ProgressBar(TrainerCallback):
     """One bar a stage, with the loss in nats a token, and a line after each epoch."""
 
     bar: Any = None

@@ -36,9 +36,9 @@ class PlanSource(TrainerCallback):
     """
 
     def __init__(
-        self, plan: TrainingPlan, planner: Callable[[], BarPlannerModel], pieces: FullDetailDataset, folder: Path
+        self, arguments: TrainingPlan, planner: Callable[[], BarPlannerModel], pieces: FullDetailDataset, folder: Path
     ) -> None:
-        self._plan, self._planner, self._pieces, self._folder = plan, planner, pieces, folder
+        self._arguments, self._planner, self._pieces, self._folder = arguments, planner, pieces, folder
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -60,10 +60,10 @@ class PlanSource(TrainerCallback):
 
     def _write(self, epoch: int) -> list[tuple[int, list[int]]]:
         """The plans of all tunes that are drawn for an epoch, by their indices."""
-        share, tunes = self._plan.predicted_share_in(epoch), self._pieces.tunes
+        share, tunes = self._arguments.predicted_share_in(epoch), self._pieces.tunes
         drawn, seeds = [], []
         for index in range(len(tunes)):
-            draw = Random(f"{self._plan.seed} {epoch} {index}")
+            draw = Random(f"{self._arguments.seed} {epoch} {index}")
             if draw.random() < share:
                 drawn.append(index)
                 seeds.append(draw.getrandbits(62))

@@ -30,7 +30,7 @@ _MAY_CHANGE = ("output", "stage", "processes", "loaders", "device", "save_minute
 """Fields that a second start of the same run may give otherwise, since they change no result."""
 
 
-def keep_or_compare(plan: TrainingPlan, fingerprint: str) -> None:
+def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
     """Write the arguments beside the run, or make sure that the run already there had the same.
 
     Args:
@@ -40,10 +40,10 @@ def keep_or_compare(plan: TrainingPlan, fingerprint: str) -> None:
         CheckpointError: the folder holds a run with other arguments, or of another corpus.
         RequestError: the folder cannot be made.
     """
-    path = plan.run_folder / "arguments.json"
-    ours = plan.resolved()
+    path = arguments.run_folder / "arguments.json"
+    ours = arguments.resolved()
     if path.exists():
-        theirs = TrainingPlan.of(path, output=plan.output).resolved()
+        theirs = TrainingPlan.of(path, output=arguments.output).resolved()
         changed = [
             f"{name} {theirs[name]}, now {ours[name]}"
             for name in ours
@@ -51,22 +51,22 @@ def keep_or_compare(plan: TrainingPlan, fingerprint: str) -> None:
         ]
         if changed:
             raise CheckpointError(
-                f"{plan.output} holds a run with other arguments ({'; '.join(changed)}); "
+                f"{arguments.output} holds a run with other arguments ({'; '.join(changed)}); "
                 "give the same ones to go on with it, or another --output"
             )
-        known = plan.run_folder / "corpus"
+        known = arguments.run_folder / "corpus"
         if known.exists() and known.read_text(encoding="utf-8") != fingerprint:
             raise CheckpointError(
-                f"{plan.output} holds a run that began before {plan.corpus} changed; name another --output"
+                f"{arguments.output} holds a run that began before {arguments.corpus} changed; name another --output"
             )
         return
     try:
-        plan.run_folder.mkdir(parents=True, exist_ok=True)
-        (plan.run_folder / "corpus").write_text(fingerprint, encoding="utf-8")
+        arguments.run_folder.mkdir(parents=True, exist_ok=True)
+        (arguments.run_folder / "corpus").write_text(fingerprint, encoding="utf-8")
         write_whole(path, json.dumps(ours, indent=2) + "\n")
     except OSError as error:
         raise RequestError(
-            f"nothing can be written to {str(plan.output)!r}: {error.strerror}; give another --output"
+            f"nothing can be written to {str(arguments.output)!r}: {error.strerror}; give another --output"
         ) from None
 
 

@@ -24,7 +24,7 @@ from ..stage_data.batch_sampler import SharedBatches
 from ..stage_data.datasets import IGNORED, PLAN, Item, collate_joint
 from ..stage_data.streaming import StreamedRows
 from .arguments import Stage, TrainingPlan
-from .callbacks import Checkpoints, EarlyStopping, Epochs, Interruption, Progress, agreement
+from .callbacks import Checkpoints, EarlyStopping, Epochs, Interruption, ProgressBar, agreement
 from .optimizer import MuonWithAdamW
 from .run_folder import keep_only, last_checkpoint, read_from, written_to
 
@@ -192,7 +192,7 @@ class StageTrainer(Trainer):
 
 def train_stage(
     stage: Stage,
-    plan: TrainingPlan,
+    arguments: TrainingPlan,
     model: PreTrainedModel,
     train: Dataset[Item],
     valid: Dataset[Item],
@@ -207,21 +207,23 @@ def train_stage(
         CheckpointError: nothing can be written, or the last checkpoint cannot be read.
         KeyboardInterrupt: Ctrl-C was pressed; a checkpoint of that very step has been written.
     """
-    folder = plan.run_folder / stage
-    args = _arguments(stage, plan, folder)
-    interruption, progress = Interruption(agreement(args.device)), Progress(stage)
-    checkpoints = Checkpoints(60 * plan.save_minutes, agreement(args.device))
+    folder = arguments.run_folder / stage
+    args = _trainer_arguments(stage, arguments, folder)
+    interruption, progress = Interruption(agreement(args.device)), ProgressBar(stage)
+    checkpoints = Checkpoints(60 * arguments.save_minutes, agreement(args.device))
     trainer = StageTrainer(
         stage,
         model=model,
         args=args,
         train_dataset=train,
         eval_dataset=valid,
-        planner_rate=plan.learning_rate_of("planner") if stage == "joint" and plan.joint_planner == "trained" else None,
+        planner_rate=arguments.learning_rate_of("planner")
+        if stage == "joint" and arguments.joint_planner == "trained"
+        else None,
         callbacks=[Epochs(), *callbacks, progress, checkpoints, interruption],
     )
-    if plan.most_epochs_without_gain is not None:
-        best = EarlyStopping(folder / "best", plan.most_epochs_without_gain, trainer.save_weights)
+    if arguments.most_epochs_without_gain is not None:
+        best = EarlyStopping(folder / "best", arguments.most_epochs_without_gain, trainer.save_weights)
         trainer.add_callback(best)
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(folder)
@@ -234,39 +236,39 @@ def train_stage(
     return trainer
 
 
-def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArguments:
+def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> TrainingArguments:
     """The recipe as transformers has it.
 
     Raises:
         RequestError: there is no such device, or what curves are reported to is not installed.
     """
-    if plan.device == "cuda" and not torch.cuda.is_available():
+    if arguments.device == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device is cuda and torch sees no GPU; use auto or cpu")
-    if plan.report_to != "none" and importlib.util.find_spec(plan.report_to) is None:
-        raise RequestError(f"--report-to {plan.report_to} needs a package; run pip install {plan.report_to}")
+    if arguments.report_to != "none" and importlib.util.find_spec(arguments.report_to) is None:
+        raise RequestError(f"--report-to {arguments.report_to} needs a package; run pip install {arguments.report_to}")
     when: dict[str, Any] = {
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
-        "num_train_epochs": plan.epochs_of(stage),
+        "num_train_epochs": arguments.epochs_of(stage),
     }
-    if plan.steps is not None:
-        steps = max(1, plan.steps // _EVALUATIONS_OF_A_STREAM)
+    if arguments.steps is not None:
+        steps = max(1, arguments.steps // _EVALUATIONS_OF_A_STREAM)
         when = {
             "eval_strategy": "steps",
             "eval_steps": steps,
             "save_strategy": "steps",
             "save_steps": steps,
-            "max_steps": plan.steps,
+            "max_steps": arguments.steps,
             "ignore_data_skip": True,
         }
     return TrainingArguments(
         output_dir=str(folder),
         **when,
-        eval_on_start=plan.start_from is not None and last_checkpoint(folder) is None,
-        learning_rate=plan.learning_rate_of(stage),
-        per_device_train_batch_size=plan.batch_size,
-        per_device_eval_batch_size=plan.batch_size,
-        gradient_accumulation_steps=plan.accumulation,
+        eval_on_start=arguments.start_from is not None and last_checkpoint(folder) is None,
+        learning_rate=arguments.learning_rate_of(stage),
+        per_device_train_batch_size=arguments.batch_size,
+        per_device_eval_batch_size=arguments.batch_size,
+        gradient_accumulation_steps=arguments.accumulation,
         lr_scheduler_type="cosine",
         warmup_steps=0.03,
         max_grad_norm=1.0,
@@ -274,15 +276,15 @@ def _arguments(stage: Stage, plan: TrainingPlan, folder: Path) -> TrainingArgume
         prediction_loss_only=True,
         use_cache=True,  # what the saved config says; in training no cache is kept
         remove_unused_columns=False,
-        use_cpu=plan.device == "cpu",
-        bf16=plan.precision == "bfloat16",
-        dataloader_num_workers=plan.loaders,
-        dataloader_pin_memory=torch.cuda.is_available() and plan.device != "cpu",
+        use_cpu=arguments.device == "cpu",
+        bf16=arguments.precision == "bfloat16",
+        dataloader_num_workers=arguments.loaders,
+        dataloader_pin_memory=torch.cuda.is_available() and arguments.device != "cpu",
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
-        report_to=plan.report_to,
+        report_to=arguments.report_to,
         project="remi-two-stage",
-        run_name=f"{plan.output.name}-{stage}",
-        seed=plan.seed,
-        data_seed=plan.seed,
+        run_name=f"{arguments.output.name}-{stage}",
+        seed=arguments.seed,
+        data_seed=arguments.seed,
     )

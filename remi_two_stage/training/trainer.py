@@ -32,7 +32,7 @@ from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stag
 from .plan_source import PlanSource, whole_planner
 from .run_folder import keep_or_compare, save_whole, write_whole, written_to
 from .stage_trainer import train_stage
-from .training_data import Material, find_material, stage_rows
+from .training_data import TrainingData, find_training_data, stage_rows
 
 StageModel = BarPlannerModel | DetailGeneratorModel
 _MODELS: dict[Stage, Any] = {
@@ -44,16 +44,16 @@ _MODELS: dict[Stage, Any] = {
 
 
 class TwoStageTrainer:
-    """Trains the stages that a plan names, and joins both once both are there.
+    """Trains the stages that the arguments name, and joins both once both are there.
 
         TwoStageTrainer(TrainingPlan("tunes/", Path("my-model"), stage="planner")).train()
 
     Args:
-        plan: The run; `TrainingPlan.of` makes it of a config file.
+        arguments: The run; `TrainingPlan.of` makes it of a config file.
     """
 
-    def __init__(self, plan: TrainingPlan) -> None:
-        self.plan = plan
+    def __init__(self, arguments: TrainingPlan) -> None:
+        self.arguments = arguments
 
     def train(self) -> Path:
         """Train what is not trained yet: a stage that is finished in the output folder is left, one that was stopped
@@ -74,38 +74,40 @@ class TwoStageTrainer:
             return self._train()
 
     def _train(self) -> Path:
-        plan = self.plan
-        material = find_material(plan)
-        process = PartialState(cpu=plan.device == "cpu")
+        arguments = self.arguments
+        training_data = find_training_data(arguments)
+        process = PartialState(cpu=arguments.device == "cpu")
         if process.is_main_process:
-            keep_or_compare(plan, material.fingerprint)
-            print(material.report)
+            keep_or_compare(arguments, training_data.fingerprint)
+            print(training_data.report)
         process.wait_for_everyone()
-        for stage in plan.stages():
+        for stage in arguments.stages():
             if not self._finished(stage).exists():
-                self._train_stage(stage, material)
-        if plan.stage == "single":
+                self._train_stage(stage, training_data)
+        if arguments.stage == "single":
             return self._finished("single")
-        if plan.stage != "joint" and not all(self._weights_of(stage) for stage in STAGES):
-            return self._finished(plan.stages()[-1])
+        if arguments.stage != "joint" and not all(self._weights_of(stage) for stage in STAGES):
+            return self._finished(arguments.stages()[-1])
         if process.is_main_process:
-            with written_to(plan.output):
+            with written_to(arguments.output):
                 self._save_model()
-                self._save_record(material)
+                self._save_record(training_data)
         process.wait_for_everyone()
-        return plan.output
+        return arguments.output
 
-    def _train_stage(self, stage: Stage, material: Material) -> None:
-        plan = self.plan
-        model = new_model(stage, plan)
-        rows = material.training_rows(stage, plan)
+    def _train_stage(self, stage: Stage, training_data: TrainingData) -> None:
+        arguments = self.arguments
+        model = new_model(stage, arguments)
+        rows = training_data.training_rows(stage, arguments)
         callbacks = []
         pieces = getattr(rows, "pieces", None)
-        if plan.plan_source != "gold" and isinstance(pieces, FullDetailDataset):
+        if arguments.plan_source != "gold" and isinstance(pieces, FullDetailDataset):
             ask = partial(whole_planner, model) if stage == "joint" else self._planner_to_ask
-            callbacks = [PlanSource(plan, ask, pieces, plan.run_folder / stage / "plans")]
-        trainer = train_stage(stage, plan, model, rows, material.held_out_rows(stage, "validation", plan), callbacks)
-        best = plan.run_folder / stage / "best"
+            callbacks = [PlanSource(arguments, ask, pieces, arguments.run_folder / stage / "plans")]
+        trainer = train_stage(
+            stage, arguments, model, rows, training_data.held_out_rows(stage, "validation", arguments), callbacks
+        )
+        best = arguments.run_folder / stage / "best"
         save = trainer.save_weights
         if best.exists():
             save = _MODELS[stage].from_pretrained(best, dtype=torch.float32).save_pretrained
@@ -113,16 +115,16 @@ class TwoStageTrainer:
         trainer.accelerator.wait_for_everyone()
 
     def _finished(self, stage: Stage) -> Path:
-        return self.plan.run_folder / stage / "finished"
+        return self.arguments.run_folder / stage / "finished"
 
     def _weights_of(self, stage: Stage) -> str | Path | None:
         """Where a stage is: trained here, or else in the model begun with, if that has both; None if it is nowhere."""
         finished = self._finished(stage)
         if finished.exists():
             return finished
-        if self.plan.start_from is None:
+        if self.arguments.start_from is None:
             return None
-        source = _source(self.plan)
+        source = _source(self.arguments)
         config, _ = TwoStageConfig.get_config_dict(source)
         return source if config.get("model_type") == TwoStageConfig.model_type else None
 
@@ -135,7 +137,8 @@ class TwoStageTrainer:
         source = self._weights_of("planner")
         if source is None:
             raise CheckpointError(
-                f"there is no planner in {self.plan.output} to write plans; train it first, or name a model with --from"
+                f"there is no planner in {self.arguments.output} to write plans; train it first, or name a model with "
+                "--from"
             )
         planner: BarPlannerModel = BarPlannerModel.from_pretrained(source, dtype=torch.float32)
         return planner.to(PartialState().device)
@@ -143,40 +146,44 @@ class TwoStageTrainer:
     def _save_model(self) -> None:
         register_auto_classes()
         register_tokenizer()
-        if self.plan.stage == "joint":
+        if self.arguments.stage == "joint":
             model = TwoStageModel.from_pretrained(self._finished("joint"))
         else:
             planner, detail = (_MODELS[stage].from_pretrained(self._weights_of(stage)) for stage in STAGES)
             model = TwoStageModel.from_stages(planner, detail)
-        dtype = getattr(torch, self.plan.dtype)
+        dtype = getattr(torch, self.arguments.dtype)
         for config in (model.config.planner_config, model.config.detail_config):
             config.dtype = dtype
             vars(config).pop("_name_or_path", None)  # where the run kept the stage
-        model.to(dtype).save_pretrained(self.plan.output)
-        REMIABCTokenizer().save_pretrained(self.plan.output)
+        model.to(dtype).save_pretrained(self.arguments.output)
+        REMIABCTokenizer().save_pretrained(self.arguments.output)
 
-    def _save_record(self, material: Material) -> None:
+    def _save_record(self, training_data: TrainingData) -> None:
         """Write training.json, with the held-out losses of the model as it was saved."""
-        plan = self.plan
-        model = TwoStageModel.from_pretrained(plan.output, dtype=torch.float32).eval().to(PartialState().device)
+        arguments = self.arguments
+        model = TwoStageModel.from_pretrained(arguments.output, dtype=torch.float32).eval().to(PartialState().device)
         stages: dict[Stage, StageModel] = {"planner": model.planner, "detail": model.detail}
-        sizes = {"train": material.training_tunes} | {name: len(tunes) for name, tunes in material.held_out.items()}
+        sizes = {"train": training_data.training_tunes} | {
+            name: len(tunes) for name, tunes in training_data.held_out.items()
+        }
         losses = {
             name: {
-                split: round(mean_loss(stage, stage_rows(name, material.held_out_tokens(split), plan.max_length)), 4)
-                for split in material.held_out
+                split: round(
+                    mean_loss(stage, stage_rows(name, training_data.held_out_tokens(split), arguments.max_length)), 4
+                )
+                for split in training_data.held_out
             }
             for name, stage in stages.items()
         }
         record: dict[str, Any] = {
-            "command": plan.command(),
-            "seed": plan.seed,
-            "corpus": material.counts,
-            "split": {"fingerprint": material.fingerprint, "tunes": sizes},
+            "command": arguments.command(),
+            "seed": arguments.seed,
+            "corpus": training_data.counts,
+            "split": {"fingerprint": training_data.fingerprint, "tunes": sizes},
             "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
             "held_out_loss": {"unit": "nats a token, over the tokens that decoding samples", **losses},
         }
-        write_whole(plan.output / "training.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        write_whole(arguments.output / "training.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
         for name in STAGES:
             split, loss = list(losses[name].items())[-1]
             print(f"{name}: loss on the {split} tunes {loss:.4f} nats a token")
@@ -195,47 +202,47 @@ def _quiet() -> Iterator[None]:
         transformers.logging.enable_progress_bar()
 
 
-def new_model(stage: Stage, plan: TrainingPlan) -> Any:
+def new_model(stage: Stage, arguments: TrainingPlan) -> Any:
     """A stage, or for "joint" both, as the run begins: the model that it goes on from, or random weights in the size
-    that the plan names, the same ones for the same seed.
+    that the arguments name, the same ones for the same seed.
 
     Raises:
         CheckpointError: there is no such model to go on from.
     """
-    set_seed(plan.seed)
-    if plan.start_from is not None:
-        return _loaded(stage, plan)
+    set_seed(arguments.seed)
+    if arguments.start_from is not None:
+        return _loaded(stage, arguments)
     if stage == "joint":
-        model = TwoStageModel.from_stages(new_model("planner", plan), new_model("detail", plan))
-        model.planner.requires_grad_(plan.joint_planner == "trained")
+        model = TwoStageModel.from_stages(new_model("planner", arguments), new_model("detail", arguments))
+        model.planner.requires_grad_(arguments.joint_planner == "trained")
         return model
     common: dict[str, Any] = {
-        "relative_attention": plan.relative_attention,
-        "hidden_dropout": plan.dropout,
-        "max_position_embeddings": plan.max_length,
-        "max_rel_dist": min(plan.max_length, 2048),
+        "relative_attention": arguments.relative_attention,
+        "hidden_dropout": arguments.dropout,
+        "max_position_embeddings": arguments.max_length,
+        "max_rel_dist": min(arguments.max_length, 2048),
     }
     if stage == "planner":
-        return BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES[plan.size_of(stage)] | common))
-    sizes = DETAIL_SIZES[plan.size_of(stage)]
+        return BarPlannerModel(BarPlannerConfig(**PLANNER_SIZES[arguments.size_of(stage)] | common))
+    sizes = DETAIL_SIZES[arguments.size_of(stage)]
     return DetailGeneratorModel(DetailGeneratorConfig(**sizes | common, has_plan=stage == "detail"))
 
 
-def _loaded(stage: Stage, plan: TrainingPlan) -> Any:
+def _loaded(stage: Stage, arguments: TrainingPlan) -> Any:
     try:
-        model = _MODELS[stage].from_pretrained(_source(plan), dtype=torch.float32)
+        model = _MODELS[stage].from_pretrained(_source(arguments), dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"--from {plan.start_from} holds no model to go on from: {str(error).splitlines()[0]}; name a folder that "
-            "train wrote, a Hub repository, or embedded"
+            f"--from {arguments.start_from} holds no model to go on from: {str(error).splitlines()[0]}; name a "
+            "folder that train wrote, a Hub repository, or embedded"
         ) from None
     if stage == "joint":
-        model.planner.requires_grad_(plan.joint_planner == "trained")
+        model.planner.requires_grad_(arguments.joint_planner == "trained")
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
-            module.p = plan.dropout
+            module.p = arguments.dropout
     return model
 
 
-def _source(plan: TrainingPlan) -> str | Path | None:
-    return EMBEDDED if plan.start_from == EMBEDDED_MODEL else plan.start_from
+def _source(arguments: TrainingPlan) -> str | Path | None:
+    return EMBEDDED if arguments.start_from == EMBEDDED_MODEL else arguments.start_from

@@ -41,7 +41,7 @@ TrainingRows = PackedRows | JointRows | StreamedRows
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """The tunes of a run.
 
     Attributes:
@@ -63,31 +63,36 @@ class Material:
         """How many tunes there are to learn."""
         return sum(group.tunes for group in self.train) if isinstance(self.train, list) else len(self.train)
 
-    def training_rows(self, stage: Stage, plan: TrainingPlan) -> TrainingRows:
+    def training_rows(self, stage: Stage, arguments: TrainingPlan) -> TrainingRows:
         """What a stage learns from."""
-        options = _random_options(plan)
+        options = _random_options(arguments)
         if isinstance(self.train, list):
             process = PartialState()
-            make = partial(_block, stage, plan.max_length, options[stage])
+            make = partial(_block, stage, arguments.max_length, options[stage])
             return StreamedRows(
-                self.train, make, plan.max_length, process.process_index, process.num_processes, seed=plan.seed
+                self.train,
+                make,
+                arguments.max_length,
+                process.process_index,
+                process.num_processes,
+                seed=arguments.seed,
             )
         if stage == "joint":
-            of_planner = options["planner"] if plan.joint_planner == "trained" else None
-            return joint_rows(self.train.tokens(), plan.max_length, of_planner, options["detail"])
-        return stage_rows(stage, self.train.tokens(), plan.max_length, **options[stage])
+            of_planner = options["planner"] if arguments.joint_planner == "trained" else None
+            return joint_rows(self.train.tokens(), arguments.max_length, of_planner, options["detail"])
+        return stage_rows(stage, self.train.tokens(), arguments.max_length, **options[stage])
 
     def held_out_tokens(self, split: str) -> TokenIds:
         """Token ids of each tune of a split."""
         tunes = self.held_out[split]
         return tunes.tokens() if isinstance(tunes, Tunes) else tunes
 
-    def held_out_rows(self, stage: Stage, split: str, plan: TrainingPlan) -> PackedRows | JointRows:
+    def held_out_rows(self, stage: Stage, split: str, arguments: TrainingPlan) -> PackedRows | JointRows:
         """What a stage is measured on; nothing in it is random."""
         tokens = self.held_out_tokens(split)
         if stage == "joint":
-            return joint_rows(tokens, plan.max_length, {} if plan.joint_planner == "trained" else None, {})
-        return stage_rows(stage, tokens, plan.max_length)
+            return joint_rows(tokens, arguments.max_length, {} if arguments.joint_planner == "trained" else None, {})
+        return stage_rows(stage, tokens, arguments.max_length)
 
 
 def stage_rows(stage: Stage, tunes: TokenIds, max_length: int, **options: Any) -> PackedRows:
@@ -99,31 +104,31 @@ def _block(stage: Stage, max_length: int, options: dict[str, Any], tunes: TokenI
     return stage_dataset(_DATASETS[stage], tunes, max_length, **options | {"seed": seed})
 
 
-def _random_options(plan: TrainingPlan) -> dict[Stage, dict[str, float]]:
+def _random_options(arguments: TrainingPlan) -> dict[Stage, dict[str, float]]:
     """What is random in training: arguments of each stage's dataset."""
-    common: dict[str, float] = {"omit_globals": plan.omit_globals, "seed": plan.seed}
+    common: dict[str, float] = {"omit_globals": arguments.omit_globals, "seed": arguments.seed}
     return {
-        "planner": common | {"from_melody": plan.from_melody},
-        "detail": common | {"infilling": plan.infilling, "voice_orders": plan.voice_orders},
+        "planner": common | {"from_melody": arguments.from_melody},
+        "detail": common | {"infilling": arguments.infilling, "voice_orders": arguments.voice_orders},
         "single": common,
     }
 
 
-def find_material(plan: TrainingPlan) -> Material:
-    """The tunes that a plan names.
+def find_training_data(arguments: TrainingPlan) -> TrainingData:
+    """The tunes that the arguments name.
 
     Raises:
         CorpusError: there is no such corpus, or it is too small to hold a part out.
     """
-    if plan.reading == "stream":
-        return _stream(plan)
-    corpus = load_corpus(plan.corpus, plan.processes)
-    if plan.validation is None:
+    if arguments.reading == "stream":
+        return _stream(arguments)
+    corpus = load_corpus(arguments.corpus, arguments.processes)
+    if arguments.validation is None:
         corpus.require_held_out()
         held_out = {name: corpus.split(name) for name in SPLITS[1:]}
-        return Material(corpus.train, held_out, corpus.fingerprint, _counts(corpus), corpus.report())
-    other = load_corpus(plan.validation, plan.processes)
-    return Material(
+        return TrainingData(corpus.train, held_out, corpus.fingerprint, _counts(corpus), corpus.report())
+    other = load_corpus(arguments.validation, arguments.processes)
+    return TrainingData(
         _all_tunes(corpus),
         {"validation": _all_tunes(other)},
         f"{corpus.fingerprint} {other.fingerprint}",
@@ -141,13 +146,15 @@ def _counts(corpus: Corpus) -> dict[str, Any]:
     return summary.counts() | {"losses": dict(summary.losses), "rejections": dict(summary.rejected)}
 
 
-def _stream(plan: TrainingPlan) -> Material:
-    train = TuneStream(plan.corpus, "train").groups()
-    groups = TuneStream(plan.validation or plan.corpus, "validation").groups()
+def _stream(arguments: TrainingPlan) -> TrainingData:
+    train = TuneStream(arguments.corpus, "train").groups()
+    groups = TuneStream(arguments.validation or arguments.corpus, "validation").groups()
     held_out = list(islice((tune for group in groups for tune in read_tunes(group)), _MOST_HELD_OUT))
     if not held_out:
-        raise CorpusError(f"{plan.corpus} has no tunes for validation; prepare it from more than two melodies")
+        raise CorpusError(f"{arguments.corpus} has no tunes for validation; prepare it from more than two melodies")
     tunes = sum(group.tunes for group in train)
-    report = f"{plan.corpus}\ntunes     {tunes:,} to stream in {len(train):,} row groups, {len(held_out):,} held out"
+    report = (
+        f"{arguments.corpus}\ntunes     {tunes:,} to stream in {len(train):,} row groups, {len(held_out):,} held out"
+    )
     fingerprint = blake2b(repr((train, groups)).encode(), digest_size=16).hexdigest()
-    return Material(train, {"validation": held_out}, fingerprint, {"tunes": tunes}, report)
+    return TrainingData(train, {"validation": held_out}, fingerprint, {"tunes": tunes}, report)
