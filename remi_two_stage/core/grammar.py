@@ -103,9 +103,9 @@ class Grammar:
     """Reads one sequence and always knows what may come next.
 
     Args:
-        kind: Which of the forms is read.
-        strict_from: Number of tokens that are given; what follows is being composed and offered strictly. In the forms
-            "infilling" and "melody" that is after `<Detail>`.
+        kind: Which kind of sequence is read.
+        strict_from: Number of tokens that are given; what follows is being composed and offered strictly. In
+            "infilling" and "melody" sequences that is after `<Detail>`.
         pitch_shift: Semitones from the tokens' pitch to the sounding one; voice ranges hold for the latter.
         given_voice: For each bar after `<Detail>`, the tokens that the first voice has to sing, its `<voice=>` left
             out; none if it is composed as the others are.

@@ -335,4 +335,4 @@ def read_tokens(line: str, texts: Iterable[str]) -> Iterator[tuple[str, Any]]:
 @lru_cache(maxsize=16_384)
 def _read_token(text: str) -> tuple[str, Any]:
     kind = _TOKEN.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
-    return kind, _READERS[form](text)
+    return kind, _READERS[kind](text)

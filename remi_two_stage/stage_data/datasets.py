@@ -374,7 +374,9 @@ def collate_joint(items: Sequence[Item]) -> dict[str, torch.Tensor]:
 
 
 _LONGEST_KINDS: dict[SequenceKind, SequenceKind] = {"plan": "melody", "detail": "detail", "full": "detail"}
-"""By the kind of sequence that a stage learns, its longest one, by which tunes are cut; a single stage reads the tunes of two."""
+"""By the kind of sequence that a stage learns, its longest one, by which tunes are cut; a single stage reads the tunes
+of two.
+"""
 
 
 def stage_dataset(
