@@ -19,9 +19,9 @@ def by_definition(
 ) -> torch.Tensor:
     """Causal attention within the (start, stop) sequences of each row, one query at a time."""
     rows = []
-    for row, ranges in enumerate(sequences):
+    for row, spans in enumerate(sequences):
         attended = [torch.zeros(HEADS, WIDTH)] * query.shape[2]
-        for start, stop in ranges:
+        for start, stop in spans:
             for i in range(start, stop):
                 distances = torch.arange(i - start, -1, -1).clamp(max=MAX_DISTANCE - 1)
                 scores = torch.einsum("hd,hkd->hk", query[row, :, i], key[row, :, start : i + 1]) * SCALING
@@ -46,11 +46,11 @@ def by_definition(
     ids=["short", "one block", "longer than the table and uneven", "padded and packed"],
 )
 def test_blocks_give_the_definition_and_its_gradients(
-    length: int, ranges: list[tuple[slice, int, int]], sequences: list[list[tuple[int, int]]]
+    length: int, spans: list[tuple[slice, int, int]], sequences: list[list[tuple[int, int]]]
 ) -> None:
     inputs = [torch.randn(2, HEADS, length, WIDTH, requires_grad=True) for _ in range(3)]
     inputs.append(torch.randn(HEADS, MAX_DISTANCE, requires_grad=True))
-    blockwise = blockwise_attention(*inputs, ranges, SCALING)
+    blockwise = blockwise_attention(*inputs, spans, SCALING)
     plain = by_definition(*inputs, sequences)
     torch.testing.assert_close(blockwise, plain, atol=1e-5, rtol=0)
     weight = torch.randn_like(plain)
@@ -65,10 +65,10 @@ def test_blocks_give_the_definition_and_its_gradients(
 def test_blocks_in_bfloat16_keep_its_precision() -> None:
     inputs = [torch.randn(1, HEADS, 200, WIDTH) for _ in range(3)]
     table = torch.randn(HEADS, MAX_DISTANCE)
-    ranges = [(slice(None), 0, 200)]
-    exact = blockwise_attention(*inputs, table, ranges, SCALING)
+    spans = [(slice(None), 0, 200)]
+    exact = blockwise_attention(*inputs, table, spans, SCALING)
     rounded = [tensor.bfloat16().requires_grad_() for tensor in inputs]
-    attended = blockwise_attention(*rounded, table.requires_grad_(), ranges, SCALING)
+    attended = blockwise_attention(*rounded, table.requires_grad_(), spans, SCALING)
     attended.sum().backward()
     assert attended.dtype == rounded[0].grad.dtype == torch.bfloat16
     torch.testing.assert_close(attended.float(), exact, atol=0.05, rtol=0.05)

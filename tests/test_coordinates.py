@@ -90,7 +90,7 @@ def infilling(tokens: list[str]) -> list[str]:
     return infilling_sequence(tokens, 2)
 
 
-@pytest.mark.parametrize("form", [list, extract_chord_sequence, detail_sequence, infilling, melody_sequence])
+@pytest.mark.parametrize("kind", [list, extract_chord_sequence, detail_sequence, infilling, melody_sequence])
 def test_coordinates_are_those_of_the_piece(reader: BarReader, kind: type) -> None:
     for tune in tunes():
         tokens = kind(tune)
