@@ -89,7 +89,7 @@ def _ours(
         fourier = FourierBias(HEADS, config.fourier_periods).to(device)
         context = fourier_context(config.fourier_periods, music, music)
     turns = rotation(config, music)
-    ranges = ((slice(None), 0, length),)
+    spans = ((slice(None), 0, length),)
 
     def ours(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         if turns is not None:
@@ -98,8 +98,8 @@ def _ours(
             query = append_features(query, fourier.query_features(context) / SCALING)
             key = append_features(key, fourier.key_features(context))
         if "table" in kind:
-            return blockwise_attention(query, key, value, bias.table, ranges, SCALING)
-        return span_attention(query, key, value, ranges, SCALING)
+            return blockwise_attention(query, key, value, bias.table, spans, SCALING)
+        return span_attention(query, key, value, spans, SCALING)
 
     return ours, [weight for module in (bias, fourier) if module for weight in module.parameters()]
 

@@ -64,12 +64,12 @@ def _changed(random: Random, bases: list[list[Any]], others: list[Any]) -> list[
         start = random.randint(0, len(parts))
         stop = min(len(parts), start + random.choice((0, 1, 1, 2, 4, 8, 40)))
         kind = random.choice(("drop", "repeat", "move", "put in", "replace", "replace"))
-        tune_range = parts[start:stop]
+        span = parts[start:stop]
         if kind in ("drop", "move", "replace"):
             del parts[start:stop]
         if kind in ("repeat", "move"):
             place = random.randint(0, len(parts))
-            parts[place:place] = tune_range * (random.choice((1, 1, 2, 50)) if kind == "repeat" else 1)
+            parts[place:place] = span * (random.choice((1, 1, 2, 50)) if kind == "repeat" else 1)
         if kind in ("put in", "replace"):
             parts[start:start] = random.choices(others, k=random.choice((1, 1, 2, 3)))
     return parts

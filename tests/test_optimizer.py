@@ -24,9 +24,9 @@ def small(seed: int) -> DetailGeneratorModel:
     return DetailGeneratorModel(DetailGeneratorConfig(**TINY, hidden_dropout=0.0))
 
 
-def learn(model: DetailGeneratorModel, optimizer: MuonWithAdamW, ranges: int) -> None:
-    """A step for each of so many ranges of a jig."""
-    for start in range(0, 20 * ranges, 20):
+def learn(model: DetailGeneratorModel, optimizer: MuonWithAdamW, spans: int) -> None:
+    """A step for each of so many spans of a jig."""
+    for start in range(0, 20 * spans, 20):
         ids = DETAIL[:, start : start + 40]
         model(ids, labels=ids, use_cache=False).loss.backward()
         optimizer.step()
