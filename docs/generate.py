@@ -1,10 +1,12 @@
-"""Writes what the docs say of commands, tokens and the README's tune, from the commands, the vocabulary and the tune.
+"""Writes the pages and parts of pages that are made from the source: commands, tokens, the README's source layout and
+its tune as a picture.
 
 python docs/generate.py
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ from remi_two_stage.cli import application
 from remi_two_stage.core.vocabulary import FAMILIES, IDS, token
 
 DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+PACKAGE = ROOT / "remi_two_stage"
 MEANINGS = {
     "special": "padding, unknown, begin and end, and what divides the parts of a sequence (`core/grammar.py`)",
     "time": "metre",
@@ -84,13 +88,35 @@ def _listed() -> Iterator[str]:
 
 def readme_tune() -> str:
     """The tune in the README, engraved."""
-    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"```abc\n(.+?)```", readme, re.DOTALL)
     (piece,) = read_abc(text)
     return engrave(piece).svg()
 
 
-PAGES = {"commands.md": commands_page, "tokens.md": tokens_page, "tune.svg": readme_tune}
+def readme() -> str:
+    """The README with its source layout as it is now."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = "".join(f"    {line}\n" for line in source_layout())
+    return re.sub(r"^    remi_two_stage/\n(?:    .*\n)*", lambda _: tree, text, count=1, flags=re.MULTILINE)
+
+
+def source_layout() -> Iterator[str]:
+    """The tree of the package, from the maps in the docstrings of its folders."""
+    yield "remi_two_stage/"
+    for name, purpose in folder_map(PACKAGE):
+        yield f"  {name:33}{purpose}".rstrip()
+        if name.endswith("/") and (PACKAGE / name / "__init__.py").exists():
+            yield from (f"    {file:31}{what}" for file, what in folder_map(PACKAGE / name))
+
+
+def folder_map(folder: Path) -> list[tuple[str, str]]:
+    """What a folder's docstring says of each file and folder, as name and purpose."""
+    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    return re.findall(r"^ *(\w+(?:\.py|/)) {2,}(.+)$", docstring, re.MULTILINE)
+
+
+PAGES = {"../README.md": readme, "commands.md": commands_page, "tokens.md": tokens_page, "tune.svg": readme_tune}
 
 
 def main() -> None:

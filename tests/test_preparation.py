@@ -307,7 +307,7 @@ class Run:
 
     def __init__(self, source: Path, output: Path) -> None:
         program = (
-            "import sys; from remi_two_stage.data import shards; from remi_two_stage.cli import main\n"
+            "import sys; from remi_two_stage.corpus import shards; from remi_two_stage.cli import main\n"
             f"shards._LEAST_COST = {SMALL_SHARD}; sys.exit(main(sys.argv[1:]))"
         )
         command = ["prepare", "--corpus", str(source), "--output", str(output), "--processes", "2"]

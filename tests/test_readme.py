@@ -1,6 +1,7 @@
 """What the README shows can be typed."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "remi_two_stage"
+FOLDER_MAP = runpy.run_path(str(ROOT / "docs" / "generate.py"))["folder_map"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -27,9 +30,14 @@ def test_the_tune_shown_is_a_tune() -> None:
     assert all(bar.chords for bar in piece.bars)
 
 
-def test_the_file_tree_names_every_module_of_core_and_scores() -> None:
-    modules = [path.name for folder in ("core", "scores") for path in (ROOT / "remi_two_stage" / folder).glob("*.py")]
-    assert [name for name in modules if name not in README and name != "__init__.py"] == []
+@pytest.mark.parametrize("folder", [init.parent for init in PACKAGE.rglob("__init__.py")], ids=lambda path: path.name)
+def test_the_map_of_a_folder_names_all_that_is_in_it_and_nothing_else(folder: Path) -> None:
+    named = [name for name, _ in FOLDER_MAP(folder)]
+    files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.name}/" for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert len(set(named)) == len(named)
+    assert {name for name in named if name.endswith(".py")} == files
+    assert {name for name in named if name.endswith("/")} == (folders if folder == PACKAGE else set())
 
 
 def test_every_page_of_the_docs_is_found_from_the_readme_and_no_link_leads_nowhere() -> None:

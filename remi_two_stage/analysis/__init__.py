@@ -1,1 +1,8 @@
-"""What is heard in a `Piece`."""
+"""What is heard in a `Piece`: chords, key, phrases.
+
+harmony.py               a chord for every bar: the source's symbols, else those that are heard
+chord_inference.py       the model that hears chords in notes
+chord_parameters.py      its numbers, written by benchmarks/estimate_harmony.py
+key_estimation.py        the key of music that states none
+phrases.py               where phrases begin
+"""

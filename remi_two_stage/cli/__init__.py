@@ -1,16 +1,16 @@
-"""The command `remi-two-stage`: a thin shell over the package, one module a group of commands, one function a command.
-
-    application.py   the commands together, errors as one line, exit codes
-    flags.py         commands with examples; flags made from the fields of dataclasses
-    reporting.py     what is printed: for people, as JSON, or nothing; progress with the time left
-    tunes.py         tunes in, from files or standard input, and out, to folders, files or standard output
-    composing.py     compose, plan, realize
-    going_on.py      extend, rewrite, harmonize
-    showing.py       show, render, tokens, completion
-    learning.py      prepare, train, evaluate, push
-    serving.py       demo
-
+"""The command `remi-two-stage`: a thin shell over the package, a module for each group of commands.
 Nothing here imports torch before a command needs it.
+
+application.py           all commands together, and how they end
+compose.py               compose, plan, realize
+edit.py                  extend, rewrite, harmonize
+show.py                  show, render, tokens, completion
+train.py                 prepare, train, evaluate, push
+demo.py                  demo
+files.py                 tunes in and out: files, folders, standard streams
+output.py                what commands print
+flags.py                 flags made from the fields of dataclasses
+__main__.py              python -m remi_two_stage.cli
 """
 
 from .application import application, main

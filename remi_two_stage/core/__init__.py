@@ -1,1 +1,38 @@
-"""Flat modules that need torch and transformers alone; what the models use of them is saved with every checkpoint."""
+"""What travels with every checkpoint to the Hub: music, tokens, grammar, models and decoding.
+
+The folder is flat, and modules import `from .x import y` alone, because transformers' loader follows nothing else. A
+name that ends in `_remi` says that a module needs torch or transformers; the others need the standard library alone.
+Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`, `decoding_`.
+
+    errors.py                        the exceptions, one tree
+    text.py                          words for people; those from files made harmless
+    piece.py                         Piece, Bar, Note, Key, Meter: the one in-memory form of a score
+    excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic
+    chords.py                        chord labels (Roman numerals) and chord names
+    plan.py                          Plan: the chords of every bar, as text and back
+    request.py                       what a user may ask for, checked
+    sampling.py                      how a token is sampled, and which candidate is kept
+    vocabulary.py                    token names and ids
+    grammar.py                       which token may follow
+    grammar_structure.py             which bars, repeats, endings and pick-ups may follow
+    codec.py                         Piece <-> tokens
+    sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
+    abc_writer.py                    Piece -> ABC
+    abc_spelling.py                  accidentals in ABC
+    abc_values.py                    note lengths, tuplets and beams in ABC
+    configuration_remi.py            the configs of both stages and of the whole model
+    attention_kinds.py               the kinds of relative attention by name, with their default periods
+    attention_remi.py                relative-position attention
+    attention_blockwise_remi.py      the same without ever holding [heads, L, L]
+    attention_coordinates_remi.py    bar and musical time of every token
+    modeling_remi.py                 the backbone, both stages, and the model that holds both
+    generation_remi.py               generate() locked to the grammar
+    tokenization_remi.py             the tokenizer
+    checkpoint_remi.py               what is checked before weights are loaded
+    decoding_remi.py                 the fast loop that writes sequences
+    decoding_backbone_remi.py        the backbone run a few new tokens at a time
+    decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted
+    prompt_lookup.py                 guesses of the next tokens, from what followed the same ones before
+    composing_remi.py                from a request to a plan, from a plan to a piece
+    pipeline_remi.py                 the pipeline "music-generation"
+"""
