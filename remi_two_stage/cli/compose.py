@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,14 +71,10 @@ class Drawn:
 
     def composer(self) -> tuple[Composer, int, Sampling]:
         """The composer, the seed and the sampling."""
-        import torch
-
         from ..composing.composer import Composer
         from ..core.sampling import Sampling
 
         keep_libraries_quiet()
-        # A step of a small model is too short to share among threads, and waits for them where other work runs.
-        torch.set_num_threads(1)
         seed = secrets.randbelow(1 << 31) if self.seed is None else self.seed
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.greedy, self.candidates)
         return Composer.from_pretrained(self.model, self.int8), seed, sampling
@@ -88,13 +86,11 @@ def style_name(typed: str | None) -> str | None:
 
 
 def keep_libraries_quiet() -> None:
-    """Keep what libraries tell developers off the user's terminal."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging
-
-    hub_logging.set_verbosity_error()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Keep what libraries tell developers off the user's terminal; those that are not loaded yet need not be."""
+    os.environ |= {"HF_HUB_VERBOSITY": "error", "TRANSFORMERS_VERBOSITY": "error"}
+    for library in ("huggingface_hub", "transformers"):
+        if library in sys.modules:
+            import_module(f"{library}.utils.logging").set_verbosity_error()
 
 
 @command(
