@@ -207,7 +207,7 @@ def test_one_stage_can_be_trained_at_a_time(plan: TrainingPlan) -> None:
 
 def test_another_run_in_the_same_folder_is_refused(plan: TrainingPlan) -> None:
     TwoStageTrainer(replace(plan, stage="planner")).train()
-    with pytest.raises(CheckpointError, match=r"other arguments \(seed 0, now 1\); give the same ones"):
+    with pytest.raises(CheckpointError, match=r"other arguments \(`seed` 0, now 1\); give the same ones"):
         TwoStageTrainer(replace(plan, seed=1)).train()
 
 
