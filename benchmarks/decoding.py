@@ -24,6 +24,7 @@ from functools import partial
 from itertools import pairwise
 from random import Random
 from statistics import median
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

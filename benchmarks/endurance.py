@@ -53,13 +53,14 @@ class Requests:
             return kind, lambda: [composer.compose(style, key, bars=bars, seed=seed, sampling=sampling)], bars
         if kind == "batch":
             requests = [Request(style, key, bars=4)] * random.randint(2, 5)
-            return kind, lambda: composer.compose_batch(requests, seed, sampling), 4
+            return kind, lambda: composer.compose_batch(requests, seed=seed, sampling=sampling), 4
         if kind == "typed":
             text = random.choice(PLANS)
             count = Plan.parse(text).bar_count
-            return kind, lambda: [composer.realize(text, key, seed=seed, sampling=sampling)], count
+            return kind, lambda: [composer.realize(text, key=key, seed=seed, sampling=sampling)], count
         if kind == "extend":
-            return kind, lambda: [composer.extend(self.tune, bars, seed, sampling)], self.tune.bar_count + bars
+            count = self.tune.bar_count + bars
+            return kind, lambda: [composer.extend(self.tune, bars, seed=seed, sampling=sampling)], count
         if kind == "rewrite":
             return kind, lambda: [composer.rewrite(self.tune, (2, 4), seed=seed, sampling=sampling)], 8
         return kind, lambda: [composer.harmonize(self.tune, voices=("M", "B"), seed=seed, sampling=sampling)], 8

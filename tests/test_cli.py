@@ -159,7 +159,7 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
-        (["train", "--corpus", "music21"], "--output must be given, as a flag or in a --config file"),
+        (["train", "--corpus", "music21"], "--output must be given, directly or in a --config file"),
         (["train", "--config", "no-such.json"], "the config 'no-such.json' cannot be read"),
         (["evaluate", "--data", "no-such-folder"], "no-such-folder"),
     ],

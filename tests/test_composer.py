@@ -42,7 +42,7 @@ def globals_ids(*globals_: str) -> torch.Tensor:
 def test_a_composition_is_what_was_asked_for(
     composer: Composer, style: str | None, key: str, meter: str | None, bars: int
 ) -> None:
-    piece = composer.compose(style, key, meter, bars, seed=bars)
+    piece = composer.compose(style, key, meter=meter, bars=bars, seed=bars)
     assert piece.bar_count == bars
     assert piece.key == Key.parse(key)
     assert piece.meter == Meter.parse(meter or {"jig": "6/8"}.get(style or "", "4/4"))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from random import Random
 
@@ -338,3 +339,27 @@ def test_one_choice_takes_one_number() -> None:
     stream = Random(3)
     assert drawn == [int(stream.random() >= 0.5) for _ in range(50)]
     assert any(first != second for first, second in pairwise(drawn))
+
+
+def test_composing_works_in_one_thread_and_gives_the_setting_back() -> None:
+    before = torch.get_num_threads()
+    inside: list[int] = []
+    torch.set_num_threads(2)
+    try:
+        composer = Composer.from_pretrained()
+        with ThreadPoolExecutor(2) as pool:
+            for seed in (1, 2):
+                pool.submit(
+                    composer.compose,
+                    "jig",
+                    bars=2,
+                    seed=seed,
+                    progress=lambda *_: inside.append(torch.get_num_threads()),
+                )
+        composer.compose("jig", bars=2, seed=3, progress=lambda *_: inside.append(torch.get_num_threads()))
+        assert set(inside) == {1}
+        assert torch.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(before)

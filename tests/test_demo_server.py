@@ -70,4 +70,4 @@ def test_a_model_that_is_none_ends_the_command_before_a_page_is_announced(tmp_pa
 def test_a_port_that_is_taken_ends_the_command(taken_port: int) -> None:
     code, said, complaints = demo("--port", taken_port)
     assert (code, said) == (2, "")
-    assert complaints == [f"remi-two-stage: error: port {taken_port} is taken; choose another with --port"]
+    assert complaints == [f"remi-two-stage: error: port {taken_port} is taken; choose another --port"]

@@ -102,20 +102,20 @@ def test_rewritten_bars_are_new_and_all_others_stay(composer: Composer, scores: 
 
 def test_rewritten_bars_may_get_other_chords(composer: Composer) -> None:
     (piece,) = read_abc(STRUCTURED)
-    new = composer.rewrite(piece, (2, 3), "Em | Am D7", seed=1)
+    new = composer.rewrite(piece, (2, 3), chords="Em | Am D7", seed=1)
     labels = [[chord.label for chord in bar.chords] for bar in new.bars]
     assert labels[2:4] == [["vi"], ["ii", "V7"]]
     assert labels[:2] + labels[4:] == [
         [chord.label for chord in bar.chords] for bar in (*piece.bars[:2], *piece.bars[4:])
     ]
-    ending = composer.rewrite(piece, (7, 8), "IV | V", seed=1)
+    ending = composer.rewrite(piece, (7, 8), chords="IV | V", seed=1)
     assert [[chord.label for chord in bar.chords] for bar in ending.bars[8:11]] == [["IV"], ["V"], ["V"]]
     with pytest.raises(RequestError, match=r"the plan has 1 bar for 2; give as many, pick-ups left out"):
-        composer.rewrite(piece, (2, 3), "Em")
+        composer.rewrite(piece, (2, 3), chords="Em")
     with pytest.raises(RequestError, match=r"the plan's bar 1 has a chord after the bar's end, which is 1/8 long"):
         composer.harmonize(piece, "I V | I | I | I | I | I | I | I | I | I | I | I")
     with pytest.raises(ChordError, match="there is no chord 'Xv'"):
-        composer.rewrite(piece, (2, 3), "I | Xv")
+        composer.rewrite(piece, (2, 3), chords="I | Xv")
 
 
 @pytest.mark.parametrize("plan", [None, "inferred", "planned"])

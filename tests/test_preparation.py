@@ -377,7 +377,7 @@ def test_other_folders_are_left_alone(reels: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"processes": 0}, "--processes is 0; it must be 1 or more"),
+        ({"processes": 0}, "`processes` is 0; it must be 1 or more"),
         ({"augment": "octave,mirror"}, "there is no augmentation 'mirror'; choose among octave, unfold, crop"),
     ],
 )

@@ -342,7 +342,12 @@ def test_a_notebook_without_the_extra_shows_text(monkeypatch: pytest.MonkeyPatch
 def test_render_engraves_draws_plays_and_converts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "tune.abc"
     source.write_text(ENDINGS, encoding="utf-8")
-    for name, options in (("score.pdf", []), ("roll.svg", ["--piano-roll"]), ("tune.wav", ["--chords"]), ("t.mid", [])):
+    for name, options in (
+        ("score.pdf", []),
+        ("roll.svg", ["--piano-roll"]),
+        ("tune.wav", ["--with-chords"]),
+        ("t.mid", []),
+    ):
         assert main(["render", str(source), str(tmp_path / name), *options]) == 0
         assert capsys.readouterr().out == f"wrote {tmp_path / name}\n"
     assert (tmp_path / "score.pdf").read_bytes() == engrave(tune(ENDINGS)).pdf()
@@ -354,7 +359,7 @@ def test_render_engraves_draws_plays_and_converts(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tune.pdf", "--chords"], "--chords is for .wav, not for .pdf"),
+        (["tune.pdf", "--with-chords"], "--with-chords is for .wav, not for .pdf"),
         (["tune.abc", "--piano-roll"], "--piano-roll draws .svg, .png, .pdf"),
         (["tune.doc"], "cannot write '.doc'; known are .abc"),
         (["missing/tune.svg"], "the file cannot be written"),

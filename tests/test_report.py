@@ -13,7 +13,8 @@ from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.corpus.preparation import load_corpus
-from remi_two_stage.evaluation.report import Evaluation, Report, evaluate
+from remi_two_stage.evaluation.arguments import Evaluation
+from remi_two_stage.evaluation.report import Report, evaluate
 
 
 @pytest.fixture(scope="module")

@@ -140,7 +140,7 @@ def test_a_streamed_run_that_was_stopped_ends_with_the_same_weights(plan: Traini
     train_stage("planner", half, resumed, rows(), valid)
     for (name, expected), found in zip(unbroken.named_parameters(), resumed.parameters(), strict=True):
         assert torch.equal(expected, found), name
-    with pytest.raises(CheckpointError, match="other numbers of processes or --loaders"):
+    with pytest.raises(CheckpointError, match="other numbers of processes or `loaders`"):
         train_stage("planner", replace(half, loaders=1), resumed, rows(), valid)
 
 

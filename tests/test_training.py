@@ -207,7 +207,7 @@ def test_one_stage_can_be_trained_at_a_time(plan: TrainingPlan) -> None:
 
 def test_another_run_in_the_same_folder_is_refused(plan: TrainingPlan) -> None:
     TwoStageTrainer(replace(plan, stage="planner")).train()
-    with pytest.raises(CheckpointError, match=r"other arguments \(seed 0, now 1\); give the same ones"):
+    with pytest.raises(CheckpointError, match=r"other arguments \(`seed` 0, now 1\); give the same ones"):
         TwoStageTrainer(replace(plan, seed=1)).train()
 
 
@@ -226,10 +226,10 @@ def test_an_output_that_is_a_file_is_refused(plan: TrainingPlan, tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"planner_epochs": 0.0}, "--planner-epochs is 0.0; it must be above 0"),
-        ({"batch_size": 0}, "--batch-size is 0; it must be 1 or more"),
-        ({"detail_size": "huge"}, "--detail-size is 'huge'; choose one of tiny, small, base"),
-        ({"seed": -1}, "--seed is -1; it must be from 0"),
+        ({"planner_epochs": 0.0}, "`planner_epochs` is 0.0; it must be above 0"),
+        ({"batch_size": 0}, "`batch_size` is 0; it must be 1 or more"),
+        ({"detail_size": "huge"}, "`detail_size` is 'huge'; choose one of tiny, small, base"),
+        ({"seed": -1}, "`seed` is -1; it must be from 0"),
     ],
 )
 def test_bad_arguments_name_their_flag(change: dict[str, float], message: str, plan: TrainingPlan) -> None:

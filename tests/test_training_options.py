@@ -116,7 +116,9 @@ def test_mixed_plans_begin_with_the_tunes_own() -> None:
 
 
 def test_without_a_planner_there_are_no_predicted_plans(plan: TrainingPlan) -> None:
-    with pytest.raises(CheckpointError, match=r"there is no planner in .* train it first, or name a model with --from"):
+    with pytest.raises(
+        CheckpointError, match=r"there is no planner in .* train it first, or name a model with `start_from`"
+    ):
         TwoStageTrainer(replace(plan, stage="detail", plan_source="predicted")).train()
 
 
@@ -147,7 +149,9 @@ def test_a_stage_trained_further_keeps_its_companion(plan: TrainingPlan, tmp_pat
 
 
 def test_what_is_no_model_to_go_on_from_says_so(plan: TrainingPlan, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"--from .*nothing holds no model to go on from: .* name a folder"):
+    with pytest.raises(
+        CheckpointError, match=r"`start_from` is .*nothing', which holds no model to go on from: .* name a folder"
+    ):
         new_model("planner", replace(plan, start_from=str(tmp_path / "nothing")))
 
 
@@ -181,8 +185,8 @@ def test_a_config_file_says_the_same_as_flags_and_flags_come_first(plan: Trainin
     ("text", "message"),
     [
         ('{"epochs": 3}', "a training run has no epochs; it has corpus, output"),
-        ('{"corpus": "music21"}', "--output must be given, as a flag or in a --config file"),
-        ('{"corpus": "a", "output": "b", "batch_size": "two"}', "batch_size is 'two'; it must be of type"),
+        ('{"corpus": "music21"}', "`output` must be given, directly or in a `config` file"),
+        ('{"corpus": "a", "output": "b", "batch_size": "two"}', "`batch_size` is 'two'; it must be of type"),
         ("[1]", "holds a list; give fields by name"),
         ("{", "cannot be read .* give a JSON file"),
     ],
@@ -197,12 +201,12 @@ def test_a_config_that_is_none_says_why(text: str, message: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"plan_source": "mixed", "stage": "planner"}, "--plan-source is mixed and --stage planner reads no plans"),
-        ({"start_from": "embedded", "model_size": "base"}, "--from embedded has its sizes"),
-        ({"start_from": "a", "dropout": 2.0}, "--dropout is 2.0; it must be from 0"),
-        ({"reading": "stream"}, "--reading is stream and --steps None; a stream needs steps"),
-        ({"steps": 5}, "--reading is memory and --steps 5"),
-        ({"reading": "stream", "steps": 5, "patience": 2}, "--reading stream goes with gold plans"),
+        ({"plan_source": "mixed", "stage": "planner"}, "`plan_source` is mixed and `stage` planner reads no plans"),
+        ({"start_from": "embedded", "model_size": "base"}, "`start_from` embedded has its sizes"),
+        ({"start_from": "a", "dropout": 2.0}, "`dropout` is 2.0; it must be from 0"),
+        ({"reading": "stream"}, "`reading` is stream and `steps` None; a stream needs steps"),
+        ({"steps": 5}, "`reading` is memory and `steps` 5"),
+        ({"reading": "stream", "steps": 5, "patience": 2}, "`reading` stream goes with gold plans"),
     ],
 )
 def test_what_does_not_go_together_is_refused(change: dict[str, object], message: str, plan: TrainingPlan) -> None:
@@ -212,7 +216,7 @@ def test_what_does_not_go_together_is_refused(change: dict[str, object], message
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_refused(plan: TrainingPlan) -> None:
-    with pytest.raises(RequestError, match="--device is cuda and torch sees no GPU; use auto or cpu"):
+    with pytest.raises(RequestError, match="`device` is cuda and torch sees no GPU; use auto or cpu"):
         TwoStageTrainer(replace(plan, device="cuda")).train()
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from ..core.errors import RemiError
 from ..version import __version__
 from . import compose, demo, edit, show, train
-from .flags import CONTEXT
+from .flags import CONTEXT, in_flags
 
 NAME = "remi-two-stage"
 
@@ -26,6 +27,19 @@ class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what its errors say of fields, they say of the flags and arguments that were typed."""
+        try:
+            return super().invoke(ctx)
+        except RemiError as error:
+            command = self.commands[ctx.invoked_subcommand or ""]
+            error.message = in_flags(error.message, {one.name or "": _typed(one) for one in command.params})
+            raise
+
+
+def _typed(parameter: click.Parameter) -> str:
+    return parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
 
 
 @click.group(cls=_Group, context_settings=CONTEXT)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from .flags import command, flag, with_flags
+from ..composing.arguments import MODEL_HELP
+from .flags import command, option, with_flags
 from .output import Reporting
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which page is shown, and to whom."""
+    """Which page is shown, and to whom: the arguments of `serve`. `open_browser` is --open, for short."""
 
-    port: int | None = flag(None, "where the page listens  [default: the first free one from 7860 on]")
-    model: str | None = flag(None, "folder or Hub repository  [default: the checkpoint in the package]")
-    public: bool = flag(False, "let other machines come, within narrower limits")
-    open: bool = flag(False, "open the page in the browser of this machine")
+    model: str | None = option(None, MODEL_HELP)
+    port: int | None = option(None, "where the page listens  [default: the first free one from 7860 on]")
+    public: bool = option(False, "let other machines come, within narrower limits")
+    open_browser: bool = option(False, "open the page in the browser of this machine", flag="--open")
 
 
 @command(
@@ -28,7 +29,7 @@ def demo(page: PageRequest, reporting: Reporting) -> None:
     """Show the page: an editable chord plan, score and sound. Ctrl-C stops it."""
     from ..demo.server import serve
 
-    serve(page.model, page.port, page.public, page.open, announce=reporting.remark)
+    serve(**asdict(page), announce=reporting.remark)
 
 
 COMMANDS = (demo,)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import click
 
+from ..composing.arguments import EXTENDED_BY
 from ..core.errors import RequestError
-from .compose import Drawn, style_name
+from ..core.request import FOUR_PARTS, Request
+from ..core.sampling import Sampling
+from .compose import ModelChoice
 from .files import Destination, Source
-from .flags import command, with_flags
+from .flags import command, with_fields, with_flags
 from .output import Reporting
 
 _score = click.argument("score", metavar="FILE")
@@ -21,18 +25,26 @@ _score = click.argument("score", metavar="FILE")
     ("remi-two-stage extend tune.abc --tune 2 --output longer.musicxml", "The second tune of a file, longer"),
 )
 @_score
-@click.option("--bars", type=int, default=8, show_default=True, help="how many to add, 1 to 63")
-@with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
-def extend(score: str, bars: int, source: Source, drawn: Drawn, destination: Destination, reporting: Reporting) -> None:
+@click.option("--bars", type=int, default=EXTENDED_BY, show_default=True, help="how many to add, 1 to 63")
+@with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
+def extend(
+    score: str,
+    bars: int,
+    source: Source,
+    chosen: ModelChoice,
+    sampling: Sampling,
+    destination: Destination,
+    reporting: Reporting,
+) -> None:
     """Go on with a tune, which stays note for note.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
     piece = source.read(score)
     destination.check(reporting)
-    composer, seed, sampling = drawn.composer()
+    composer, seed = chosen.composer()
     with reporting.progress() as progress:
-        piece = composer.extend(piece, bars, seed, sampling, progress)
+        piece = composer.extend(piece, bars, seed=seed, sampling=sampling, progress=progress)
     destination.write([(piece, seed)], reporting)
 
 
@@ -44,13 +56,14 @@ def extend(score: str, bars: int, source: Source, drawn: Drawn, destination: Des
 @_score
 @click.argument("bars")
 @click.option("--chords", help='new chords for these bars, such as "IV | V7 | I"  [default: those there]')
-@with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
+@with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
 def rewrite(
     score: str,
     bars: str,
     chords: str | None,
     source: Source,
-    drawn: Drawn,
+    chosen: ModelChoice,
+    sampling: Sampling,
     destination: Destination,
     reporting: Reporting,
 ) -> None:
@@ -63,10 +76,10 @@ def rewrite(
     if not (numbers := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)):
         raise RequestError(f"the bars are {bars!r}; write the first and the last, such as 5-8, or one number")
     destination.check(reporting)
-    composer, seed, sampling = drawn.composer()
+    composer, seed = chosen.composer()
     with reporting.progress() as progress:
         asked = int(numbers[1]), int(numbers[2] or numbers[1])
-        piece = composer.rewrite(piece, asked, chords, seed, sampling, progress)
+        piece = composer.rewrite(piece, asked, chords=chords, seed=seed, sampling=sampling, progress=progress)
     destination.write([(piece, seed)], reporting)
 
 
@@ -84,18 +97,20 @@ def rewrite(
     help='chords, one bar after another, such as "I | V7 | I"; inferred: those heard in the melody; planned: those '
     "that the planner writes for it  [default: the melody's own, or planned]",
 )
-@click.option(
-    "--voices", help="names separated by commas  [default: S,A,T,B, or M,A,T,B for a melody of too wide a range]"
+@with_fields(
+    Request,
+    style="such as chorale or hymn  [default: chorale for four voices, else the melody's own]",
+    voices="names, high to low  [default: S,A,T,B, or M,A,T,B for a melody of too wide a range]",
 )
-@click.option("--style", help="such as chorale or hymn  [default: chorale for four voices]")
-@with_flags(source=Source, drawn=Drawn, destination=Destination, reporting=Reporting)
+@with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
 def harmonize(
     score: str,
     plan: str | None,
-    voices: str | None,
     style: str | None,
+    voices: Sequence[str] | None,
     source: Source,
-    drawn: Drawn,
+    chosen: ModelChoice,
+    sampling: Sampling,
     destination: Destination,
     reporting: Reporting,
 ) -> None:
@@ -104,16 +119,16 @@ def harmonize(
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
     from ..composing.tasks import voice_for
-    from ..core.request import FOUR_PARTS
 
     piece = source.read(score)
     destination.check(reporting)
-    composer, seed, sampling = drawn.composer()
+    composer, seed = chosen.composer()
     with reporting.progress() as progress:
-        wanted = None if voices is None else voices.split(",")
-        harmonized = composer.harmonize(piece, plan, wanted, style_name(style), seed, sampling, progress)
+        harmonized = composer.harmonize(
+            piece, plan, style=style, voices=voices, seed=seed, sampling=sampling, progress=progress
+        )
     destination.write([(harmonized, seed)], reporting)
-    highest = (wanted or FOUR_PARTS)[0]
+    highest = (voices or FOUR_PARTS)[0]
     if (part := voice_for(piece, harmonized.voices)) != highest:
         reporting.remark(f"the melody is outside the range of {highest}: it is the voice {part}", destination.is_stream)
 

@@ -14,7 +14,7 @@ from ..core.errors import RequestError, ScoreError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.text import counted
-from .flags import flag
+from .flags import option
 from .output import Reporting
 
 STANDARD_STREAM = "-"
@@ -28,7 +28,7 @@ _LONGEST_NAME = 80
 class Source:
     """Which tune of a score file is meant."""
 
-    tune: int = flag(1, "which tune of the file")
+    tune: int = option(1, "which tune of the file")
 
     def read(self, score: str) -> Piece:
         """The tune of a file, or of standard input, that is asked for.
@@ -66,8 +66,8 @@ def read_tunes(score: str) -> list[Piece]:
 class Destination:
     """Where tunes are written, and in which formats."""
 
-    output: Path = flag(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
-    formats: str | None = flag(None, "endings separated by commas  [default: abc,mid,musicxml; abc to standard output]")
+    output: Path = option(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
+    formats: Sequence[str] | None = option(None, "endings  [default: abc,mid,musicxml; abc to standard output]")
 
     @property
     def is_stream(self) -> bool:
@@ -85,7 +85,7 @@ class Destination:
     def endings(self) -> tuple[str, ...]:
         """The formats to write."""
         if self.formats is not None:
-            return tuple("." + name.strip().lstrip(".").lower() for name in self.formats.split(","))
+            return tuple("." + name.strip().lstrip(".").lower() for name in self.formats)
         if self.is_file:
             return (self.output.suffix.lower(),)
         return DEFAULT_FORMATS[:1] if self.is_stream else DEFAULT_FORMATS

@@ -1,28 +1,31 @@
 """Commands with examples in their help, and flags made from the fields of dataclasses.
 
-A field's metadata has its `help`, its `choices` if only these are right, and `completions`, which the shell offers. A
-field of type bool is a switch; its name with hyphens is the flag's.
+A field's metadata has its `help`, its `choices` if only these are right, `completions`, which the shell offers, and its
+`flag` where that is not its name with hyphens. A field of type bool is a switch; several names are typed with commas.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from ..training.arguments import flag_of
+from ..core.text import flag_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Function = Callable[..., Any]
+Kind: TypeAlias = "type[DataclassInstance] | functools.partial[Any]"
+"""A dataclass, or one with other defaults."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """How every command asks for help and shows it."""
@@ -56,32 +59,29 @@ def command(name: str, *examples: tuple[str, str]) -> Callable[[Function], Comma
     return click.command(name, cls=Command, examples=examples, context_settings=CONTEXT)
 
 
-def flag(default: Any, text: str, choices: Sequence[str] = (), completions: Sequence[str] = ()) -> Any:
-    """A field of a dataclass that is a flag."""
-    return dataclasses.field(
-        default=default, metadata={"help": text, "choices": tuple(choices), "completions": tuple(completions)}
-    )
+def option(default: Any, help: str, flag: str | None = None) -> Any:
+    """A field of a dataclass, with what the command line says of it."""
+    return dataclasses.field(default=default, metadata={"help": help, "flag": flag})
 
 
-def with_flags(**kinds: type[DataclassInstance]) -> Callable[[Function], Function]:
+def with_flags(**kinds: Kind) -> Callable[[Function], Function]:
     """Give a function a flag for each field of these dataclasses; it is called with an instance of each, by the names
-    used here.
+    used here. A `partial` of a dataclass has other defaults.
     """
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def called(**given: Any) -> Any:
             made = {
-                name: kind(**{option.name: given.pop(option.name) for option in dataclasses.fields(kind)})
+                name: kind(**{option.name: given.pop(option.name) for option in _fields(kind)})
                 for name, kind in kinds.items()
             }
             return function(**given, **made)
 
         # click lists the flags from the last decorator to the first
         for kind in reversed(kinds.values()):
-            hints = typing.get_type_hints(kind)
-            for option in reversed(dataclasses.fields(kind)):
-                _flag(option, hints[option.name], option.default is dataclasses.MISSING)(called)
+            for option in reversed(_fields(kind)):
+                _flag(kind, option)(called)
         return called
 
     return decorate
@@ -96,39 +96,94 @@ def with_given_flags(kind: type[DataclassInstance]) -> Callable[[Function], Func
         @functools.wraps(function)
         def called(**options: Any) -> Any:
             source = click.get_current_context().get_parameter_source
-            values = {option.name: options.pop(option.name) for option in dataclasses.fields(kind)}
+            values = {option.name: options.pop(option.name) for option in _fields(kind)}
             given = {name: value for name, value in values.items() if source(name) is ParameterSource.COMMANDLINE}
             return function(**options, given=given)
 
-        hints = typing.get_type_hints(kind)
-        for option in reversed(dataclasses.fields(kind)):
-            _flag(option, hints[option.name], False)(called)
+        for option in reversed(_fields(kind)):
+            _flag(kind, option, required=False)(called)
         return called
 
     return decorate
 
 
-def _flag(option: dataclasses.Field[Any], hint: Any, is_required: bool) -> Callable[[Function], Function]:
-    kind = (typing.get_args(hint) or (hint,))[0]
-    completions = option.metadata.get("completions", ())
-    has_default = option.default is not dataclasses.MISSING
-    default: dict[str, Any] = {"default": option.default} if has_default else {"required": is_required}
+def with_fields(kind: type[DataclassInstance], *names: str, **helps: str) -> Callable[[Function], Function]:
+    """Give a function the flags of some fields of a dataclass; it is called with their values, by their names.
+
+    Args:
+        names: Of the fields.
+        helps: Further fields by name, and what their flags mean where that is not what the dataclass says.
+    """
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(_fields(kind)):
+            if option.name in (*names, *helps):
+                _flag(kind, option, help=helps.get(option.name))(function)
+        return function
+
+    return decorate
+
+
+def in_flags(text: str, flags: Mapping[str, str]) -> str:
+    """The text with flags in place of the fields that it names in backticks; other names stay as they are."""
+    return re.sub(r"`(\w+)`", lambda named: flags.get(named[1], named[0]), text)
+
+
+def _dataclass_of(kind: Kind) -> type[DataclassInstance]:
+    return typing.cast("type[DataclassInstance]", kind.func) if isinstance(kind, functools.partial) else kind
+
+
+@functools.cache
+def _hints(kind: type[DataclassInstance]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _fields(kind: Kind) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(_dataclass_of(kind))
+
+
+def _flag(
+    kind: Kind,
+    option: dataclasses.Field[Any],
+    required: bool = True,
+    help: str | None = None,
+) -> Callable[[Function], Function]:
+    """The flag of a field, required where the field has no default."""
+    hint = _hints(_dataclass_of(kind))[option.name]
+    value_type = (typing.get_args(hint) or (hint,))[0]
+    others = kind.keywords if isinstance(kind, functools.partial) else {}
+    default = others.get(option.name, option.default)
+    has_default = default is not dataclasses.MISSING
+    flags = {field.name: flag_of(field) for field in _fields(kind)}
     return click.option(
         flag_of(option),
         option.name,
-        type=_type_of_value(kind, option.metadata.get("choices")),
-        is_flag=kind is bool or None,
-        show_default=has_default and option.default not in (None, "") and kind is not bool,
-        help=option.metadata["help"],
-        shell_complete=functools.partial(_completed, completions) if completions else None,
-        **default,
+        is_flag=value_type is bool or None,
+        show_default=has_default and default not in (None, "") and value_type is not bool,
+        help=in_flags(help or option.metadata["help"], flags),
+        **_reading_of(value_type, option.metadata),
+        **({"default": default} if has_default else {"required": required}),
     )
 
 
-def _type_of_value(kind: Any, choices: Sequence[str] | None) -> Any:
-    if choices:
-        return click.Choice(tuple(choices))
-    return click.Path(path_type=Path) if kind is Path else kind
+def _reading_of(kind: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What click is told of how a value is typed."""
+    if metadata.get("choices"):
+        return {"type": click.Choice(metadata["choices"])}
+    if known := metadata.get("completions"):
+        return {"type": str, "callback": _as_spelt, "shell_complete": functools.partial(_completed, known)}
+    if typing.get_origin(kind) is Sequence:
+        return {"type": str, "callback": _one_by_one, "metavar": "A,B,..."}
+    return {"type": click.Path(path_type=Path) if kind is Path else kind}
+
+
+def _as_spelt(_context: click.Context, _parameter: click.Parameter, typed: str | None) -> str | None:
+    """A word as the vocabulary spells it, which may be typed in capitals and with spaces."""
+    return None if typed is None else typed.lower().replace(" ", "-")
+
+
+def _one_by_one(_context: click.Context, _parameter: click.Parameter, typed: str | None) -> list[str] | None:
+    return None if typed is None else typed.split(",")
 
 
 def _completed(

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .flags import flag
+from .flags import option
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Reporting:
     """How much is said, and for whom."""
 
-    json: bool = flag(False, "print the result as JSON")
-    quiet: bool = flag(False, "no progress and no remarks; only what was asked for, and errors")
+    json: bool = option(False, "print the result as JSON")
+    quiet: bool = option(False, "no progress and no remarks; only what was asked for, and errors")
 
     def result(self, text: str, data: Any) -> None:
         """Print what was asked for."""

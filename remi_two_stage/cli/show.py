@@ -40,14 +40,14 @@ def show(score: str, source: Source, reporting: Reporting) -> None:
     "render",
     ("remi-two-stage render tune.abc tune.pdf", "The engraved score, ready to print"),
     ("remi-two-stage render tune.abc roll.svg --piano-roll", "Notes as a piano roll over their chords"),
-    ("remi-two-stage render tune.abc tune.wav --chords", "A tune to listen to, chords softly beneath"),
+    ("remi-two-stage render tune.abc tune.wav --with-chords", "A tune to listen to, chords softly beneath"),
 )
 @click.argument("score", metavar="FILE")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--piano-roll", is_flag=True, help="draw a piano roll instead of an engraved score")
-@click.option("--chords", is_flag=True, help="play the chords softly beneath")
+@click.option("--with-chords", is_flag=True, help="play the chords softly beneath")
 @with_flags(source=Source, reporting=Reporting)
-def render(score: str, output: Path, piano_roll: bool, chords: bool, source: Source, reporting: Reporting) -> None:
+def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source: Source, reporting: Reporting) -> None:
     """Engrave a tune, draw it or play it, or convert it into another format.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. OUTPUT is an .svg, .png, .pdf, .wav,
@@ -59,14 +59,18 @@ def render(score: str, output: Path, piano_roll: bool, chords: bool, source: Sou
 
     ending = output.suffix.lower()
     check_writable(ending)
-    if (piano_roll and ending not in PICTURES) or (chords and ending != ".wav"):
-        wrong = f"--chords is for .wav, not for {ending}" if chords else f"--piano-roll draws {', '.join(PICTURES)}"
+    if (piano_roll and ending not in PICTURES) or (with_chords and ending != ".wav"):
+        wrong = (
+            f"--with-chords is for .wav, not for {ending}"
+            if with_chords
+            else f"--piano-roll draws {', '.join(PICTURES)}"
+        )
         raise RequestError(f"{wrong}; name another file, or leave the option out")
     piece = source.read(score)
     if piano_roll:
         content = drawn(piece).in_format(ending)
     else:
-        content = wav_bytes(piece, with_chords=True) if chords else score_bytes(piece, ending)
+        content = wav_bytes(piece, with_chords=True) if with_chords else score_bytes(piece, ending)
     write_whole(output, content)
     if reporting.json:
         reporting.result("", {"file": str(output)})

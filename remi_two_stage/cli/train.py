@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from typing import Any
 import click
 
 from ..corpus.arguments import Preparation
+from ..evaluation.arguments import Evaluation
 from ..training.arguments import TrainingPlan
 from .compose import keep_libraries_quiet
-from .flags import command, flag, with_flags, with_given_flags
+from .flags import command, with_flags, with_given_flags
 from .output import Reporting
 
 
@@ -75,35 +75,21 @@ def _remarks_apart(reporting: Reporting) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What `evaluate` measures: the fields of `evaluation.report.Evaluation`, which needs torch."""
-
-    data: str = field(metadata={"help": "music21, files as prepare takes them, or what it wrote"})
-    model: str | None = flag(None, "folder or Hub repository  [default: the checkpoint in the package]")
-    split: str | None = flag(None, "train, validation, test or all  [default: test; all tunes of plain files]")
-    tunes: int = flag(100, "at most so many")
-    pieces: int = flag(50, "compose so many, like the tunes")
-    ngrams: bool = flag(False, "also fit n-gram models on the training split")
-    seed: int = flag(0, "of the pieces composed")
-
-
 @command(
     "evaluate",
     ("remi-two-stage evaluate --data music21 --ngrams", "The checkpoint in the package on the tunes held out from it"),
     ("remi-two-stage evaluate --model my-model --data path/to/tunes --json", "A model on all tunes of a folder"),
 )
-@with_flags(measured=Measured, reporting=Reporting)
-def evaluate(measured: Measured, reporting: Reporting) -> None:
+@with_flags(asked=Evaluation, reporting=Reporting)
+def evaluate(asked: Evaluation, reporting: Reporting) -> None:
     """Measure how good a model is: likelihood, and its music beside real music."""
     import torch
 
-    from ..evaluation.report import Evaluation
     from ..evaluation.report import evaluate as measure
 
     keep_libraries_quiet()
     torch.set_num_threads(1)
-    report = measure(Evaluation(**asdict(measured)))
+    report = measure(asked)
     print(report.json() if reporting.json else report)
 
 
@@ -122,7 +108,7 @@ def push(folder: str, repository: str, private: bool, revision: str | None, repo
     from ..hub.push import push_folder
 
     keep_libraries_quiet()
-    commit = push_folder(folder, repository, private or None, revision)
+    commit = push_folder(folder, repository, private=private or None, revision=revision)
     reporting.result(f"pushed {commit}", {"commit": commit})
 
 

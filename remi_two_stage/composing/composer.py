@@ -20,6 +20,7 @@ from ..core.request import FOUR_PARTS, Request, check_bars
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.sequences import Prompt
 from ..core.vocabulary import MAX_BARS
+from .arguments import EXTENDED_BY
 from .checkpoint import EMBEDDED, StoredModel, TwoStageWeights
 from .tasks import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars
 
@@ -70,13 +71,13 @@ class Composer:
 
     @classmethod
     def from_pretrained(
-        cls, path_or_repo: str | Path | None = None, int8: bool = False, revision: str | None = None
+        cls, path_or_repo: str | Path | None = None, *, revision: str | None = None, int8: bool = False
     ) -> Composer:
         """Load a model folder or a Hub repository, in float32; None is the checkpoint that ships with the package.
 
         Args:
-            int8: As in `Composer`.
             revision: Branch, tag or commit of a repository; None is its main branch.
+            int8: As in `Composer`.
 
         Raises:
             CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
@@ -87,6 +88,7 @@ class Composer:
     def push_to_hub(
         self,
         repository: str,
+        *,
         private: bool | None = None,
         revision: str | None = None,
         token: str | None = None,
@@ -109,12 +111,13 @@ class Composer:
         """
         from ..hub.push import push_model  # not at the top: it brings datasets
 
-        return push_model(self.model, repository, private, revision, token, metrics=metrics)
+        return push_model(self.model, repository, private=private, revision=revision, token=token, metrics=metrics)
 
     def plan(
         self,
         style: str | None = None,
         key: str | Key = "C",
+        *,
         meter: str | Meter | None = None,
         bars: int = 16,
         tempo: float | None = None,
@@ -133,11 +136,12 @@ class Composer:
             RequestError: a value that does not exist or is out of range.
         """
         request = Request(style, key, meter, bars, tempo, voices)
-        return self.plan_batch([request], seed, sampling, progress)[0]
+        return self.plan_batch([request], seed=seed, sampling=sampling, progress=progress)[0]
 
     def plan_batch(
         self,
         requests: Sequence[Request],
+        *,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
@@ -150,11 +154,12 @@ class Composer:
     def realize(
         self,
         plan: Plan | str,
+        *,
+        style: str | None = None,
         key: str | Key = "C",
         meter: str | Meter | None = None,
-        voices: Sequence[str] | None = None,
-        style: str | None = None,
         tempo: float | None = None,
+        voices: Sequence[str] | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
@@ -162,7 +167,7 @@ class Composer:
         """Write the notes over a plan, which stays as it is.
 
         Args:
-            plan: A `Plan`, which brings its own key, metre, voices, style and tempo; or a plan as text (`Plan.parse`),
+            plan: A `Plan`, which brings its own style, key, metre, tempo and voices; or a plan as text (`Plan.parse`),
                 to which the next five arguments belong. `Plan.of(piece)` is the plan of a score with chord symbols.
 
         Raises:
@@ -172,11 +177,12 @@ class Composer:
         """
         if isinstance(plan, str):
             plan = Request(style, key, meter, tempo=tempo, voices=voices).typed(plan)
-        return self.realize_batch([plan], seed, sampling, progress)[0]
+        return self.realize_batch([plan], seed=seed, sampling=sampling, progress=progress)[0]
 
     def realize_batch(
         self,
         plans: Sequence[Plan],
+        *,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
@@ -193,6 +199,7 @@ class Composer:
         self,
         style: str | None = None,
         key: str | Key = "C",
+        *,
         meter: str | Meter | None = None,
         bars: int = 16,
         tempo: float | None = None,
@@ -203,23 +210,25 @@ class Composer:
     ) -> Piece:
         """Write a plan and the notes over it; arguments and errors as in `plan`."""
         request = Request(style, key, meter, bars, tempo, voices)
-        return self.compose_batch([request], seed, sampling, progress)[0]
+        return self.compose_batch([request], seed=seed, sampling=sampling, progress=progress)[0]
 
     def compose_batch(
         self,
         requests: Sequence[Request],
+        *,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Write a plan and the notes over it for each request."""
-        plans = self.plan_batch(requests, seed, sampling, progress)
-        return self.realize_batch(plans, seed, sampling, progress)
+        plans = self.plan_batch(requests, seed=seed, sampling=sampling, progress=progress)
+        return self.realize_batch(plans, seed=seed, sampling=sampling, progress=progress)
 
     def extend(
         self,
         piece: Piece,
-        bars: int = 8,
+        bars: int = EXTENDED_BY,
+        *,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
@@ -233,12 +242,13 @@ class Composer:
             RequestError: a value out of range.
             EncodingError: the piece holds a metre, a bar length or a voice that the vocabulary does not.
         """
-        return self.extend_batch([piece], bars, seed, sampling, progress)[0]
+        return self.extend_batch([piece], bars, seed=seed, sampling=sampling, progress=progress)[0]
 
     def extend_batch(
         self,
         pieces: Sequence[Piece],
-        bars: int = 8,
+        bars: int = EXTENDED_BY,
+        *,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
@@ -256,6 +266,7 @@ class Composer:
         self,
         piece: Piece,
         bars: tuple[int, int],
+        *,
         chords: Plan | str | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
@@ -272,12 +283,13 @@ class Composer:
             RequestError: no such bars, or chords that are not for as many.
             EncodingError: the piece holds a metre, a bar length or a voice that the vocabulary does not.
         """
-        return self.rewrite_batch([piece], bars, chords, seed, sampling, progress)[0]
+        return self.rewrite_batch([piece], bars, chords=chords, seed=seed, sampling=sampling, progress=progress)[0]
 
     def rewrite_batch(
         self,
         pieces: Sequence[Piece],
         bars: tuple[int, int],
+        *,
         chords: Plan | str | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
@@ -296,8 +308,9 @@ class Composer:
         self,
         melody: Piece,
         plan: HarmonizationPlan = None,
-        voices: Sequence[str] | None = None,
+        *,
         style: str | None = None,
+        voices: Sequence[str] | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
@@ -309,23 +322,27 @@ class Composer:
             plan: A `Plan` or a plan as text with the melody's bars; "inferred", the chords that are heard in the
                 melody alone; "planned", those that the planner writes for it; None, the melody's own chord symbols
                 where it has some, else as "planned".
+            style: One of `vocabulary.STYLES`; None is the melody's own.
             voices: Names of the voices, high to low; the melody becomes the first whose range holds it. None is S, A,
                 T, B, or M, A, T, B for a melody that no singer has the range for.
-            style: One of `vocabulary.STYLES`; None is the melody's own.
 
         Raises:
             ChordError: the text is no plan.
             RequestError: a melody outside every voice, a plan for other bars, a style or voices that do not exist.
             EncodingError: the melody holds a metre or a bar length that the vocabulary does not.
         """
-        return self.harmonize_batch([melody], plan, voices, style, seed, sampling, progress)[0]
+        harmonized = self.harmonize_batch(
+            [melody], plan, style=style, voices=voices, seed=seed, sampling=sampling, progress=progress
+        )
+        return harmonized[0]
 
     def harmonize_batch(
         self,
         melodies: Sequence[Piece],
         plan: HarmonizationPlan = None,
-        voices: Sequence[str] | None = None,
+        *,
         style: str | None = None,
+        voices: Sequence[str] | None = None,
         seed: int | None = None,
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,

@@ -7,7 +7,7 @@ counted as a musician does (`Piece.bar_count`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .codec import globals_tokens
@@ -27,26 +27,27 @@ STYLE_METERS = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a plan is to be like.
+    """What a plan is to be like; each field's help is in its metadata.
 
-    Attributes:
-        style: One of `vocabulary.STYLES`; None leaves it open.
-        key: Tonic and mode, such as "D", "Am" or "Gmix".
-        meter: Such as "6/8", "C" or "C|"; None is the usual metre of the style.
-        bars: 1 to 64.
-        tempo: Quarter notes a minute, 30 to 300; None leaves it open.
-        voices: Names of the voices, high to low; None is S, A, T, B for hymns and chorales, else a melody alone.
+    None leaves style and tempo open. A metre of None is the usual one of the style, and voices of None are S, A, T, B
+    for hymns and chorales, else a melody alone.
 
     Raises:
         RequestError: a value that does not exist or is out of range.
     """
 
-    style: str | None = None
-    key: str | Key = "C"
-    meter: str | Meter | None = None
-    bars: int = 16
-    tempo: float | None = None
-    voices: Sequence[str] | None = None
+    style: str | None = field(
+        default=None, metadata={"help": "such as jig, reel, waltz, hymn, chorale", "completions": STYLES}
+    )
+    key: str | Key = field(default="C", metadata={"help": "tonic and mode, such as D, Am, Gmix"})
+    meter: str | Meter | None = field(
+        default=None, metadata={"help": "such as 6/8, 4/4, C|  [default: the style's own]"}
+    )
+    bars: int = field(default=16, metadata={"help": f"1 to {MAX_BARS}, pick-ups not counted"})
+    tempo: float | None = field(default=None, metadata={"help": f"quarter notes a minute, {TEMPOS[0]} to {TEMPOS[-1]}"})
+    voices: Sequence[str] | None = field(
+        default=None, metadata={"help": "names, high to low, such as S,A,T,B  [default: the style's own]"}
+    )
 
     def __post_init__(self) -> None:
         if self.style is not None and self.style not in STYLES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, log
 from random import Random
 
@@ -12,33 +12,35 @@ from .errors import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are sampled, and which of several candidates is kept.
+    """How tokens are sampled, and which of several candidates is kept; each field's help is in its metadata.
 
-    Attributes:
-        temperature: Above 1 for more surprising music, below 1 for more predictable music.
-        top_k: Sample from the k likeliest tokens; 0 samples from all.
-        top_p: Sample from the likeliest tokens that together have this share of the probability.
-        greedy: Take the likeliest token and ignore the settings above.
-        candidates: How many are written for each piece asked for; the one whose sampled tokens have the highest mean
-            log-likelihood under the model is returned.
+    `greedy` ignores the fields above it. Of several candidates for a piece, the one whose sampled tokens have the
+    highest mean log-likelihood under the model is returned.
 
     Raises:
         RequestError: a value out of range.
     """
 
-    temperature: float = 0.85
-    top_k: int = 0
-    top_p: float = 0.95
-    greedy: bool = False
-    candidates: int = 1
+    temperature: float = field(
+        default=0.85, metadata={"help": "above 1 for more surprising music, below 1 for more predictable music"}
+    )
+    top_k: int = field(default=0, metadata={"help": "sample from the k likeliest tokens; 0 samples from all"})
+    top_p: float = field(
+        default=0.95,
+        metadata={"help": "sample from the likeliest tokens that together have this share of the probability"},
+    )
+    greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
+    candidates: int = field(
+        default=1, metadata={"help": "how many are written for each piece, 1 to 64; the likeliest is kept"}
+    )
 
     def __post_init__(self) -> None:
         is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
         in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
         if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
             raise RequestError(
-                f"no sampling with temperature {self.temperature}, top_k {self.top_k}, top_p {self.top_p}; "
-                "temperature is 0.01 to 100, top_k 0 (off) or a whole number above, top_p above 0 and at most 1"
+                f"no sampling with temperature {self.temperature}, `top_k` {self.top_k}, `top_p` {self.top_p}; "
+                "temperature is 0.01 to 100, `top_k` 0 (off) or a whole number above, `top_p` above 0 and at most 1"
             )
         if not isinstance(self.candidates, int) or not 1 <= self.candidates <= 64:
             raise RequestError(f"cannot choose among {self.candidates!r} candidates; ask for 1 to 64")

@@ -27,7 +27,7 @@ class Preparation:
 
     def __post_init__(self) -> None:
         if self.processes is not None and self.processes < 1:
-            raise RequestError(f"--processes is {self.processes}; it must be 1 or more")
+            raise RequestError(f"`processes` is {self.processes}; it must be 1 or more")
         check_augmentations(self.augmentations)
 
     @property

@@ -185,7 +185,7 @@ def _prepare_shards(shards: Sequence[Shard], processes: int | None, progress: bo
     except BrokenProcessPool:
         raise CorpusError(
             f"a process that read the corpus was killed, maybe for want of memory; {done} of {len(shards)} parts are "
-            "done and kept, start again with fewer --processes"
+            "done and kept, start again with fewer `processes`"
         ) from None
 
 

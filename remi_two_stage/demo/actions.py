@@ -98,7 +98,7 @@ class Studio:
     def plan(self, work: Work, request: Request, seed: int | None, progress: Progress | None = None) -> Work:
         """Write a new plan."""
         self.limits.check_bars(request.bars)
-        (plan,) = self._composer().plan_batch([request], _drawn(seed), progress=self._timed(progress))
+        (plan,) = self._composer().plan_batch([request], seed=_drawn(seed), progress=self._timed(progress))
         return self.typed(work, request, plan.text())
 
     def typed(self, work: Work, request: Request, text: str) -> Work:
@@ -143,7 +143,7 @@ class Studio:
         piece, _ = _tune(work, None)
         self.limits.check_bars(piece.bar_count + bars)
         seed = self._next_seed(work)
-        piece = self._composer().extend(piece, bars, seed, progress=self._timed(progress))
+        piece = self._composer().extend(piece, bars, seed=seed, progress=self._timed(progress))
         return self._next(work, Step("extend", seed, (bars, bars)), Plan.of(with_chords(piece)), piece)
 
     def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
@@ -152,7 +152,7 @@ class Studio:
         voices = four_parts_around(piece)
         seed = self._next_seed(work)
         piece = self._composer().harmonize(
-            piece, "planned" if texts is None else plan, voices, seed=seed, progress=self._timed(progress)
+            piece, "planned" if texts is None else plan, voices=voices, seed=seed, progress=self._timed(progress)
         )
         chords = () if texts is None else tuple(plan.bar_texts())
         work = self._next(work, Step("harmonize", seed, chords=chords), Plan.of(piece), piece)
@@ -206,7 +206,7 @@ class Studio:
     def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
         """Notes over the plan as it is."""
         assert work.plan is not None
-        (piece,) = self._composer().realize_batch([work.plan], seed, progress=self._timed(progress))
+        (piece,) = self._composer().realize_batch([work.plan], seed=seed, progress=self._timed(progress))
         recipe = work.recipe and replace(work.recipe, seed=seed, steps=())
         return replace(work, piece=piece, recipe=recipe, written=0)
 

@@ -8,8 +8,10 @@ chords), `extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; non
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
 from ..core.errors import RequestError
@@ -105,14 +107,15 @@ class Recipe:
         if len(steps) > _MOST_STEPS:
             raise RequestError(f"the link has {len(steps)} steps; at most {_MOST_STEPS} can be followed")
         one = {name: values[-1] for name, values in fields.items() if values and values[-1]}
-        request = Request(
-            style=one.get("style"),
-            key=one.get("key", "C"),
-            meter=one.get("meter"),
-            bars=_whole("bars", one.get("bars", "16")),
-            tempo=_number(one["tempo"]) if "tempo" in one else None,
-            voices=one["voices"].split(",") if "voices" in one else None,
-        )
+        read: dict[str, Callable[[str], Any]] = {
+            "style": str,
+            "key": str,
+            "meter": str,
+            "bars": partial(_whole, "bars"),
+            "tempo": _number,
+            "voices": lambda text: text.split(","),
+        }
+        request = Request(**{name: value(one[name]) for name, value in read.items() if name in one})
         seed = _whole("seed", one["seed"]) if "seed" in one else None
         return cls(request, one.get("plan", ""), seed, tuple(map(Step.parse, steps)))
 

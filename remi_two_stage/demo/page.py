@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ..composing.arguments import EXTENDED_BY, FirstRequest
 from ..composing.tasks import voice_for
 from ..core.errors import RemiError, RequestError
 from ..core.piece import MODES, Key
@@ -106,14 +107,17 @@ class Page:
     def _place_request(self) -> None:
         """What is asked for, and the two main buttons."""
         components.fixed("<h2>What to write</h2>")
+        first = FirstRequest()
         styles = [_OPEN, *STYLES]
-        self.style = gr.Dropdown([(style.replace("-", " "), style) for style in styles], value="jig", label="Style")
-        self.key = gr.Dropdown(_keys(), value="Dmaj", label="Key", allow_custom_value=True)
+        self.style = gr.Dropdown(
+            [(style.replace("-", " "), style) for style in styles], value=first.style, label="Style"
+        )
+        self.key = gr.Dropdown(_keys(), value=str(first.key), label="Key", allow_custom_value=True)
         with gr.Row(elem_classes="pair"):
             self.meter = gr.Dropdown(
                 [_OWN, *_METERS], value=_OWN, label="Metre", allow_custom_value=True, min_width=100
             )
-            self.bars = gr.Number(16, label="Bars", precision=0, min_width=100)
+            self.bars = gr.Number(first.bars, label="Bars", precision=0, min_width=100)
         with gr.Row(elem_classes="pair"):
             self.tempo = gr.Textbox(label="Tempo", placeholder="♩ a minute", max_length=8, min_width=100)
             self.seed = gr.Textbox(label="Seed", placeholder="a new one", max_length=18, min_width=100)
@@ -156,7 +160,7 @@ class Page:
                     self.last = gr.Number(None, label="to bar", precision=0, min_width=80)
                 self.rewrite = gr.Button("Rewrite", elem_id="rewrite")
             with gr.Column(elem_classes="tool", min_width=220):
-                self.more = gr.Number(8, label="More bars", precision=0)
+                self.more = gr.Number(EXTENDED_BY, label="More bars", precision=0)
                 self.extend = gr.Button("Extend", elem_id="extend")
             with gr.Column(elem_classes="tool", min_width=220):
                 self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Chords for four voices")

@@ -46,6 +46,7 @@ def _garbage_uncollected() -> Iterator[None]:
 
 def serve(
     model: str | Path | None = None,
+    *,
     port: int | None = None,
     public: bool = False,
     open_browser: bool = False,
@@ -57,7 +58,7 @@ def serve(
         open_browser: Whether to open the page in the browser of this machine.
         announce: Is told where the page is.
     """
-    page = start(model, port, public)
+    page = start(model, port=port, public=public)
     address = str(page.local_url)
     announce(f"The page is at {address} (Ctrl-C stops it)")
     if open_browser:
@@ -68,7 +69,7 @@ def serve(
         page.close(verbose=False)
 
 
-def start(model: str | Path | None = None, port: int | None = None, public: bool = False) -> gr.Blocks:
+def start(model: str | Path | None = None, *, port: int | None = None, public: bool = False) -> gr.Blocks:
     """Show the page, at http://127.0.0.1:7860 or the next free port, and return; `.close()` stops it.
 
     The page is there before torch is; the checkpoint is loaded when somebody has opened it.
@@ -97,7 +98,7 @@ def start(model: str | Path | None = None, port: int | None = None, public: bool
         try:
             page.launch(**_settings(limits, port, public))
         except OSError:
-            raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another with --port") from None
+            raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another `port`") from None
     return page
 
 

@@ -1,6 +1,7 @@
 """How good a model is, in numbers that another program can compute again.
 
 report.py                evaluate: everything in one report
+arguments.py             what an evaluation is told, field by field
 likelihood.py            held-out loss beside n-grams
 token_losses.py          what each token costs a model
 ngrams.py                the n-gram models

@@ -22,7 +22,7 @@ from typing import Any
 from ..composing.checkpoint import EMBEDDED
 from ..composing.composer import Composer
 from ..core.codec import decode, encode_with_losses
-from ..core.errors import CorpusError, RequestError
+from ..core.errors import CorpusError
 from ..core.grammar import SequenceKind
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
@@ -32,10 +32,10 @@ from ..core.vocabulary import IDS, MAX_BARS, STYLES, TOKEN_IDS, token_names
 from ..corpus.files import MUSIC21
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import SUMMARY, Corpus
-from ..corpus.splits import SPLITS
 from ..corpus.tunes import CorpusTune
 from . import phrasing
 from .adherence import adherence
+from .arguments import EVERY_SPLIT, Evaluation
 from .likelihood import compare_likelihood
 from .memorization import CopyIndex, SharedRun, corpus_of_model, high_percentile
 from .statistics import STATISTICS, empty_bars, overlaps, silent_time, spread
@@ -52,38 +52,6 @@ _COMPARED = STATISTICS | {
     "empty bars": empty_bars,
     "silent time": silent_time,
 }
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is to be measured.
-
-    Attributes:
-        model: Folder or Hub repository; None is the checkpoint in the package.
-        data: A corpus as `prepare` takes it, or what it wrote.
-        split: Which tunes; None is "test" of music21 and of prepared corpora, and "all" of files.
-        tunes: At most so many, spread evenly over the split; None for all.
-        pieces: At most so many are composed.
-        ngrams: Whether to fit n-gram models on the training split of the same corpus and compare (`likelihood.py`).
-        seed: Of the composed pieces.
-
-    Raises:
-        RequestError: a value out of range.
-    """
-
-    data: str | Path
-    model: str | Path | None = None
-    split: str | None = None
-    tunes: int | None = 100
-    pieces: int = 50
-    ngrams: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.tunes is not None and self.tunes < 2:
-            raise RequestError(f"cannot measure on {self.tunes} tunes; give 2 or more")
-        if self.pieces < 0:
-            raise RequestError(f"cannot compose {self.pieces} pieces; give 0 or more")
 
 
 @dataclass(frozen=True)
@@ -130,15 +98,13 @@ def _held_out(asked: Evaluation) -> list[CorpusTune]:
     """The tunes to measure on, evenly spread over their split."""
     corpus = load_corpus(asked.data)
     is_split = str(asked.data) == MUSIC21 or Path(asked.data, SUMMARY).is_file()
-    split = asked.split or ("test" if is_split else "all")
-    if split not in (*SPLITS, "all"):
-        raise RequestError(f"there is no split {split!r}; choose one of {', '.join(SPLITS)}, all")
+    split = asked.split or ("test" if is_split else EVERY_SPLIT)
     sizes = corpus.sizes()
-    size = sum(sizes.values()) if split == "all" else sizes[split]
+    size = sum(sizes.values()) if split == EVERY_SPLIT else sizes[split]
     if not size:
         raise CorpusError(f"the split {split!r} of {corpus.name} has no tunes; choose another, or all")
     step = 1 if asked.tunes is None else max(1, math.ceil(size / asked.tunes))
-    return list(islice(corpus.tunes if split == "all" else corpus.split(split), 0, None, step))
+    return list(islice(corpus.tunes if split == EVERY_SPLIT else corpus.split(split), 0, None, step))
 
 
 def _names(token_ids: Iterable[int]) -> list[str]:

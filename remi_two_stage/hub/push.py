@@ -65,7 +65,9 @@ for music in compose([{{"style": style}}, {{"style": "waltz"}}], plan="D | G A7 
 """
 
 
-def push_folder(folder: str | Path, repository: str, private: bool | None = None, revision: str | None = None) -> str:
+def push_folder(
+    folder: str | Path, repository: str, *, private: bool | None = None, revision: str | None = None
+) -> str:
     """Push a model folder, as `train` writes it, with its held-out losses and, where it has one, its own card.
 
     Args:
@@ -86,16 +88,17 @@ def push_folder(folder: str | Path, repository: str, private: bool | None = None
     model = load_model(path, dtype="auto")
     record = json.loads((path / RECORD).read_text(encoding="utf-8")) if (path / RECORD).exists() else None
     card = (path / CARD).read_text(encoding="utf-8") if (path / CARD).exists() else ""
-    return push_model(model, repository, private, revision, record=record, card=card if card[:4] == "---\n" else None)
+    own_card = card if card[:4] == "---\n" else None
+    return push_model(model, repository, private=private, revision=revision, record=record, card=own_card)
 
 
 def push_model(
     model: TwoStageModel,
     repository: str,
+    *,
     private: bool | None = None,
     revision: str | None = None,
     token: str | None = None,
-    *,
     metrics: Sequence[EvalResult] = (),
     record: Mapping[str, Any] | None = None,
     card: str | None = None,
@@ -117,6 +120,7 @@ def push_model(
 def push_tunes(
     tunes: DatasetDict,
     repository: str,
+    *,
     private: bool | None = None,
     revision: str | None = None,
     token: str | None = None,
@@ -248,7 +252,7 @@ def _make_repository(api: HfApi, repository: str, private: bool | None, revision
     if private and not api.repo_info(repository, repo_type=kind).private:
         raise HubError(
             f"the repository {repository!r} is there already, and public; nothing was uploaded. Make it private in its "
-            "settings on the Hub first, or push without --private"
+            "settings on the Hub first, or push without `private`"
         )
     if revision is not None:
         api.create_branch(repository, branch=revision, exist_ok=True, repo_type=kind)

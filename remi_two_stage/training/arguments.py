@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
 from ..core.attention_kinds import ATTENTION_KINDS, DEFAULT_ATTENTION
 from ..core.errors import RequestError
+from ..core.text import flag_of
 
 Stage = Literal["planner", "detail", "joint", "single"]
 STAGES: tuple[Stage, ...] = ("planner", "detail")
@@ -20,7 +21,7 @@ front, to be compared with.
 DTYPES = ("float32", "bfloat16")
 PLAN_SOURCES = ("gold", "predicted", "mixed")
 EMBEDDED_MODEL = "embedded"
-"""What `--from` calls the checkpoint in the package."""
+"""What `start_from` calls the checkpoint in the package."""
 
 PLANNER_SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 3},
@@ -47,7 +48,8 @@ def _option(default: Any, text: str, choices: tuple[str, ...] = (), flag: str | 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A run of `TwoStageTrainer`; each field's help is in its metadata, and its flag where that has another name.
+    """A run of `TwoStageTrainer`; each field's help is in its metadata, and its flag where that has another name:
+    `start_from` is --from, a word that Python keeps for itself.
 
     Raises:
         RequestError: a value out of range, or two that exclude each other.
@@ -68,30 +70,32 @@ class TrainingPlan:
         flag="--from",
     )
     validation: str | None = _option(
-        None, "corpus to measure on after each epoch, all of --corpus being learnt; else a part of --corpus is held out"
+        None, "corpus to measure on after each epoch, all of `corpus` being learnt; else a part of `corpus` is held out"
     )
     model_size: str = _option("tiny", "size of both stages, as in hub_configs", tuple(PLANNER_SIZES))
-    planner_size: str | None = _option(None, "size of the planner, if not --model-size", tuple(PLANNER_SIZES))
-    detail_size: str | None = _option(None, "size of the detail generator, if not --model-size", tuple(DETAIL_SIZES))
+    planner_size: str | None = _option(None, "size of the planner, if not `model_size`", tuple(PLANNER_SIZES))
+    detail_size: str | None = _option(None, "size of the detail generator, if not `model_size`", tuple(DETAIL_SIZES))
     relative_attention: str = _option(DEFAULT_ATTENTION, "how attention measures distances", ATTENTION_KINDS)
     planner_epochs: float | None = _option(
         None,
         f"times that the planner sees the training tunes; {EPOCHS['planner']:g} if not given, {FINE_TUNING_EPOCHS:g} "
-        "with --from",
+        "with `start_from`",
     )
     detail_epochs: float | None = _option(
         None,
         f"times that the detail generator, or joint, sees them; {EPOCHS['detail']:g} if not given, "
-        f"{FINE_TUNING_EPOCHS:g} with --from",
+        f"{FINE_TUNING_EPOCHS:g} with `start_from`",
     )
     planner_learning_rate: float | None = _option(
-        None, f"highest rate of the planner; by its size if not given, {FINE_TUNING_RATES['planner']:g} with --from"
+        None,
+        f"highest rate of the planner; by its size if not given, {FINE_TUNING_RATES['planner']:g} with `start_from`",
     )
     detail_learning_rate: float | None = _option(
         None,
-        f"highest rate of the detail generator; by its size if not given, {FINE_TUNING_RATES['detail']:g} with --from",
+        f"highest rate of the detail generator; by its size if not given, {FINE_TUNING_RATES['detail']:g} with "
+        "`start_from`",
     )
-    batch_size: int = _option(1, "rows of --max-length tokens in a batch of one process")
+    batch_size: int = _option(1, "rows of `max_length` tokens in a batch of one process")
     accumulation: int = _option(1, "batches that make one step")
     max_length: int = _option(
         2048, "tokens in a row; pieces are packed into rows, longer ones are cut at phrase starts"
@@ -112,7 +116,7 @@ class TrainingPlan:
     patience: int | None = _option(
         None,
         "stop after so many epochs without a lower held-out loss, and keep the best weights; never if not given, "
-        f"{FINE_TUNING_PATIENCE} with --from",
+        f"{FINE_TUNING_PATIENCE} with `start_from`",
     )
     reading: str = _option(
         "memory",
@@ -141,7 +145,7 @@ class TrainingPlan:
             if value is None:
                 continue
             if choices and value not in choices:
-                raise RequestError(f"{flag_of(option)} is {value!r}; choose one of {', '.join(choices)}")
+                raise RequestError(f"`{option.name}` is {value!r}; choose one of {', '.join(choices)}")
             if option.name.endswith(("_epochs", "_learning_rate", "_minutes")):
                 self._require(option.name, value > 0, "above 0")
             if option.name in ("batch_size", "accumulation", "patience", "steps", "processes"):
@@ -156,21 +160,23 @@ class TrainingPlan:
 
     def _require(self, name: str, is_right: bool, allowed: str) -> None:
         if not is_right:
-            raise RequestError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be {allowed}")
+            raise RequestError(f"`{name}` is {getattr(self, name)}; it must be {allowed}")
 
     def _check_together(self) -> None:
         """Refuse what goes together in no run."""
         reads_plans = self.stage in ("all", "detail", "joint")
         if self.plan_source != "gold" and not reads_plans:
-            raise RequestError(f"--plan-source is {self.plan_source} and --stage {self.stage} reads no plans; leave it")
+            raise RequestError(f"`plan_source` is {self.plan_source} and `stage` {self.stage} reads no plans; leave it")
         if self.start_from and (self.planner_size or self.detail_size or self.model_size != "tiny"):
-            raise RequestError(f"--from {self.start_from} has its sizes; leave out --model-size and the stages' sizes")
+            raise RequestError(
+                f"`start_from` {self.start_from} has its sizes; leave out `model_size` and the stages' sizes"
+            )
         if (self.reading == "stream") != (self.steps is not None):
             raise RequestError(
-                f"--reading is {self.reading} and --steps {self.steps}; a stream needs steps, nothing else takes them"
+                f"`reading` is {self.reading} and `steps` {self.steps}; a stream needs steps, nothing else takes them"
             )
         if self.reading == "stream" and (self.plan_source != "gold" or self.patience or self.stage == "joint"):
-            raise RequestError("--reading stream goes with gold plans and one stage at a time, without --patience")
+            raise RequestError("`reading` stream goes with gold plans and one stage at a time, without `patience`")
 
     @classmethod
     def of(cls, config: str | Path | None = None, **given: Any) -> Self:
@@ -188,9 +194,9 @@ class TrainingPlan:
         for name, value in values.items():
             kinds = get_args(hints[name]) or (hints[name],)
             if not isinstance(value, (*kinds, int) if float in kinds else kinds):
-                raise RequestError(f"{name} is {value!r}; it must be of type {hints[name]}")
-        if missing := [f"--{name}" for name in ("corpus", "output") if name not in values]:
-            raise RequestError(f"{' and '.join(missing)} must be given, as a flag or in a --config file")
+                raise RequestError(f"`{name}` is {value!r}; it must be of type {hints[name]}")
+        if missing := [f"`{name}`" for name in ("corpus", "output") if name not in values]:
+            raise RequestError(f"{' and '.join(missing)} must be given, directly or in a `config` file")
         return cls(**values)
 
     @property
@@ -257,11 +263,6 @@ class TrainingPlan:
 
 def _model_of(stage: Stage) -> str:
     return "planner" if stage == "planner" else "detail"
-
-
-def flag_of(option: Field[Any]) -> str:
-    """The flag of a field on the command line."""
-    return option.metadata.get("flag") or "--" + option.name.replace("_", "-")
 
 
 def _read_config(path: Path) -> dict[str, Any]:

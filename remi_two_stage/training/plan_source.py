@@ -87,7 +87,7 @@ def whole_planner(model: TwoStageModel) -> BarPlannerModel:
     planner: BarPlannerModel = model.planner
     if any(hasattr(parameter, "device_mesh") for parameter in planner.parameters()):
         raise RequestError(
-            "a planner whose weights FSDP spreads over processes cannot write; train the planner first, then --stage "
-            "detail with --plan-source predicted"
+            "a planner whose weights FSDP spreads over processes cannot write; train the planner first, then "
+            "`stage` detail with `plan_source` predicted"
         )
     return planner

@@ -45,19 +45,19 @@ def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
     if path.exists():
         theirs = TrainingPlan.of(path, output=arguments.output).resolved()
         changed = [
-            f"{name} {theirs[name]}, now {ours[name]}"
+            f"`{name}` {theirs[name]}, now {ours[name]}"
             for name in ours
             if name not in _MAY_CHANGE and ours[name] != theirs[name]
         ]
         if changed:
             raise CheckpointError(
                 f"{arguments.output} holds a run with other arguments ({'; '.join(changed)}); "
-                "give the same ones to go on with it, or another --output"
+                "give the same ones to go on with it, or another `output`"
             )
         known = arguments.run_folder / "corpus"
         if known.exists() and known.read_text(encoding="utf-8") != fingerprint:
             raise CheckpointError(
-                f"{arguments.output} holds a run that began before {arguments.corpus} changed; name another --output"
+                f"{arguments.output} holds a run that began before {arguments.corpus} changed; name another `output`"
             )
         return
     try:
@@ -66,7 +66,7 @@ def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
         write_whole(path, json.dumps(ours, indent=2) + "\n")
     except OSError as error:
         raise RequestError(
-            f"nothing can be written to {str(arguments.output)!r}: {error.strerror}; give another --output"
+            f"nothing can be written to {str(arguments.output)!r}: {error.strerror}; give another `output`"
         ) from None
 
 

@@ -183,7 +183,7 @@ class StageTrainer(Trainer):
         path = checkpoint / self._stream_file()
         if not path.exists():
             raise CheckpointError(
-                f"{checkpoint} is of a run with other numbers of processes or --loaders; a stream goes on with the same"
+                f"{checkpoint} is of a run with other numbers of processes or `loaders`; a stream goes on with the same"
             )
         self._places = {int(reader): tuple(place) for reader, place in json.loads(path.read_text()).items()}
         steps = int(checkpoint.name.rpartition("-")[2])
@@ -243,9 +243,11 @@ def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> T
         RequestError: there is no such device, or what curves are reported to is not installed.
     """
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise RequestError("--device is cuda and torch sees no GPU; use auto or cpu")
+        raise RequestError("`device` is cuda and torch sees no GPU; use auto or cpu")
     if arguments.report_to != "none" and importlib.util.find_spec(arguments.report_to) is None:
-        raise RequestError(f"--report-to {arguments.report_to} needs a package; run pip install {arguments.report_to}")
+        raise RequestError(
+            f"`report_to` is {arguments.report_to}, which needs a package; run pip install {arguments.report_to}"
+        )
     when: dict[str, Any] = {
         "eval_strategy": "epoch",
         "save_strategy": "epoch",

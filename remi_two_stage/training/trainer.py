@@ -138,7 +138,7 @@ class TwoStageTrainer:
         if source is None:
             raise CheckpointError(
                 f"there is no planner in {self.arguments.output} to write plans; train it first, or name a model with "
-                "--from"
+                "`start_from`"
             )
         planner: BarPlannerModel = BarPlannerModel.from_pretrained(source, dtype=torch.float32)
         return planner.to(PartialState().device)
@@ -233,8 +233,8 @@ def _loaded(stage: Stage, arguments: TrainingPlan) -> Any:
         model = _MODELS[stage].from_pretrained(_source(arguments), dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"--from {arguments.start_from} holds no model to go on from: {str(error).splitlines()[0]}; name a "
-            "folder that train wrote, a Hub repository, or embedded"
+            f"`start_from` is {arguments.start_from!r}, which holds no model to go on from: "
+            f"{str(error).splitlines()[0]}; name a folder that train wrote, a Hub repository, or embedded"
         ) from None
     if stage == "joint":
         model.planner.requires_grad_(arguments.joint_planner == "trained")
