@@ -46,7 +46,7 @@ ATTENTION_KINDS: dict[str, dict[str, Any]] = {
 `fourier-tokens` and `rotary+fourier` over tokens, the others over bars and time.
 """
 ROW_LENGTH = 2048
-SIZE = {"num_hidden_layers": 4, "hidden_size": 192, "intermediate_size": 768, "num_attention_heads": 6}
+SIZE: dict[str, Any] = {"num_hidden_layers": 4, "hidden_size": 192, "intermediate_size": 768, "num_attention_heads": 6}
 
 
 def rows_of(tunes: Tunes) -> PackedRows:

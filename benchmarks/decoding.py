@@ -24,6 +24,7 @@ from functools import partial
 from itertools import pairwise
 from random import Random
 from statistics import median
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -162,7 +163,7 @@ def bound(stage: DetailGeneratorModel, batch: int, tokens: int, speed: float, in
     return batch * speed / (read + batch * kept)
 
 
-def gpt2_config(sizes: dict[str, int]) -> GPT2Config:
+def gpt2_config(sizes: dict[str, Any]) -> GPT2Config:
     """GPT-2 in one of our sizes."""
     return GPT2Config(
         vocab_size=len(TOKEN_IDS),
@@ -188,7 +189,7 @@ def compare(name: str, batches: Sequence[int], tokens: int, music: Sequence[Sequ
         naive = written_a_second(partial(naive_step, stage, batch), batch, lengths)
         print(f"{name:14} {batch:3} naive {naive:17.1f}\n{name:14} {batch:3} gpt2  {theirs:17.1f}")
         for int8 in (False, True):
-            every, chosen = ours(StageWeights(stage, int8), music[:batch], tokens)
+            every, chosen = ours(StageWeights.of(stage, int8), music[:batch], tokens)
             limit = bound(stage, batch, tokens, speed, int8)
             print(
                 f"{name:14} {batch:3} {'int8' if int8 else 'ours'} {every:9.0f} all {chosen:7.0f} chosen, x gpt2 "

@@ -126,7 +126,7 @@ def moved(piece: Piece, semitones: int) -> Piece:
     return replace(piece, bars=tuple(bars), style=ANY_KEY)
 
 
-def sizes(text: str) -> dict[str, int]:
+def sizes(text: str) -> dict[str, Any]:
     """Fields of a config from "layers x width", such as 6x192; heads are 32 wide, the inner layer is four times as
     wide.
     """

@@ -100,7 +100,7 @@ def row_length(stage: str, tunes: list[list[int]], of: str) -> int:
 def models(kind: str, seed: int) -> dict[str, Any]:
     """Untrained models by the dataset that each learns from."""
     set_seed(seed)
-    common = {"max_position_embeddings": 2 * ROW_LENGTH}
+    common: dict[str, Any] = {"max_position_embeddings": 2 * ROW_LENGTH}
     if kind == SINGLE_STAGE:
         return {"single": DetailGeneratorModel(DetailGeneratorConfig(**SINGLE_SIZE | common, has_plan=False))}
     planner, detail = STAGE_SIZES[kind]

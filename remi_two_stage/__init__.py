@@ -67,7 +67,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f".{_HOMES[name]}", __name__)
-    if _HOMES[name].endswith("_remi") or name == "Composer":
+    if _HOMES[name].endswith("_remi"):
         import_module(".core.modeling_remi", __name__).register_auto_classes()
         import_module(".core.tokenization_remi", __name__).register_auto_classes()
     return getattr(module, name)

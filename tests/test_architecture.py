@@ -36,7 +36,17 @@ LAYERS = (
     {"cli", "demo", "__main__"},
 )
 CORE_LAYERS = (
-    {"__init__", "errors", "text", "piece", "chords", "vocabulary", "attention_kinds", "prompt_lookup"},
+    {
+        "__init__",
+        "errors",
+        "text",
+        "piece",
+        "chords",
+        "vocabulary",
+        "attention_kinds",
+        "attention_coordinates",
+        "prompt_lookup",
+    },
     {
         "excerpt",
         "plan",
@@ -49,14 +59,16 @@ CORE_LAYERS = (
         "abc_writer",
         "sampling",
         "request",
-        "configuration_remi",
+        "architecture",
     },
-    {"tokenization_remi", "attention_remi", "attention_blockwise_remi", "attention_coordinates_remi"},
-    {"decoding_weights_remi", "decoding_backbone_remi", "decoding_remi", "checkpoint_remi"},
+    {"checkpoint_files_remi", "attention_rotation_remi"},
+    {"decoding_weights_remi", "decoding_backbone_remi", "decoding_remi", "composing_remi"},
+    {"configuration_remi", "checkpoint_remi", "tokenization_remi"},
+    {"attention_remi", "attention_blockwise_remi", "attention_coordinates_remi"},
     {"modeling_remi", "generation_remi"},
-    {"composing_remi", "pipeline_remi"},
+    {"pipeline_remi"},
 )
-TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1] - {"configuration_remi"}
+TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1]
 UPWARD_BY_STRING = {
     (Path("core/tokenization_remi.py"), "remi_two_stage.scores.music21_bridge"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.analysis.harmony"),
@@ -235,5 +247,15 @@ def test_files_stay_short() -> None:
 def test_what_is_imported_often_loads_neither_torch_nor_music21(module: str) -> None:
     heavy = {"torch", "transformers", "music21", "datasets"}
     program = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]", shown.stdout
+
+
+def test_composing_loads_neither_transformers_nor_music21(tmp_path: Path) -> None:
+    program = (
+        "import sys, remi_two_stage as r; piece = r.Composer.from_pretrained().compose('jig', 'D', bars=4, seed=1)\n"
+        f"r.write_score(piece, {str(tmp_path / 'tune.abc')!r}); r.write_score(piece, {str(tmp_path / 'tune.mid')!r})\n"
+        "print(sorted({'transformers', 'music21', 'datasets', 'huggingface_hub'} & set(sys.modules)))"
+    )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]", shown.stdout

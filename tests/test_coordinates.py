@@ -8,9 +8,11 @@ from transformers import DynamicCache, StaticCache
 from tunes import kesh_jig
 
 from remi_two_stage import read_abc
-from remi_two_stage.core.attention_coordinates_remi import BarCursor, BarReader
+from remi_two_stage.core.architecture import default_bar_tokens
+from remi_two_stage.core.attention_coordinates import BarCursor
+from remi_two_stage.core.attention_coordinates_remi import BarReader
 from remi_two_stage.core.codec import decode, encode
-from remi_two_stage.core.configuration_remi import BarPlannerConfig, default_bar_tokens
+from remi_two_stage.core.configuration_remi import BarPlannerConfig
 from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
 from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKEN_IDS, TOKENS
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from random import Random
 
@@ -245,7 +246,7 @@ def test_notes_stay_in_the_ranges_of_their_voices_at_the_pitch_that_sounds(table
 
 
 def test_int8_rows_are_valid_and_bit_for_bit_the_same_in_any_company(stage: DetailGeneratorModel) -> None:
-    weights = StageWeights(stage, int8=True)
+    weights = StageWeights.of(stage, int8=True)
     together = decode_rows(weights, starts((1, 2, 3)))
     assert together == [decode_rows(weights, [start])[0] for start in starts((1, 2, 3))]
     for row in together:
@@ -254,7 +255,7 @@ def test_int8_rows_are_valid_and_bit_for_bit_the_same_in_any_company(stage: Deta
 
 def test_int8_is_close_to_float(table: DetailGeneratorModel) -> None:
     states, residual = torch.randn(2, 5, 32)
-    layer, rounded = StageWeights(table).layers[0], StageWeights(table, int8=True).layers[0]
+    layer, rounded = StageWeights.of(table).layers[0], StageWeights.of(table, int8=True).layers[0]
     torch.testing.assert_close(rounded.qkv(states), layer.qkv(states), atol=0.05, rtol=0.05)
     torch.testing.assert_close(
         rounded.output.added(states, residual), layer.output.added(states, residual), atol=0.05, rtol=0.05
@@ -277,7 +278,7 @@ def test_int8_of_other_numbers_is_refused(table: DetailGeneratorModel) -> None:
     with pytest.raises(
         RequestError, match=r"int8 weights are made from float32 on a CPU, and the model has torch.bfloat16"
     ):
-        StageWeights(table.to(torch.bfloat16), int8=True)
+        StageWeights.of(table.to(torch.bfloat16), int8=True)
 
 
 def test_half_precision_is_decoded_as_it_is(table: DetailGeneratorModel) -> None:
@@ -338,3 +339,27 @@ def test_one_choice_takes_one_number() -> None:
     stream = Random(3)
     assert drawn == [int(stream.random() >= 0.5) for _ in range(50)]
     assert any(first != second for first, second in pairwise(drawn))
+
+
+def test_composing_works_in_one_thread_and_gives_the_setting_back() -> None:
+    before = torch.get_num_threads()
+    inside: list[int] = []
+    torch.set_num_threads(2)
+    try:
+        composer = Composer.from_pretrained()
+        with ThreadPoolExecutor(2) as pool:
+            for seed in (1, 2):
+                pool.submit(
+                    composer.compose,
+                    "jig",
+                    bars=2,
+                    seed=seed,
+                    progress=lambda *_: inside.append(torch.get_num_threads()),
+                )
+        composer.compose("jig", bars=2, seed=3, progress=lambda *_: inside.append(torch.get_num_threads()))
+        assert set(inside) == {1}
+        assert torch.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(before)

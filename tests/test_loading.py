@@ -12,8 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import TINY
 
+from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.composing.composer import Composer
-from remi_two_stage.core.configuration_remi import TwoStageConfig
+from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
+from remi_two_stage.core.configuration_remi import DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.decoding_weights_remi import weight_shapes
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 
@@ -148,4 +151,35 @@ def test_pickles_are_refused_and_never_read(tmp_path: Path, folder: Path) -> Non
 def test_configs_that_are_none_are_refused(folder: Path, text: str) -> None:
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"no model can be loaded from|holds a model of type"):
+        Composer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("kind", ATTENTION_KINDS)
+def test_composing_looks_for_the_weights_that_the_model_has(kind: str) -> None:
+    config = DetailGeneratorConfig(
+        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, relative_attention=kind
+    )
+    model = DetailGeneratorModel(config)
+    has = {name: tuple(weight.shape) for name, weight in model.named_parameters()}
+    assert weight_shapes(config) == has
+
+
+def test_a_tune_is_the_same_from_the_file_and_from_the_model_and_hears_its_changes(tmp_path: Path) -> None:
+    stored = Composer.from_pretrained()
+    tune = stored.compose("jig", key="D", bars=4, seed=3)
+    assert Composer(stored.model).compose("jig", key="D", bars=4, seed=3) == tune
+    assert stored.compose("jig", key="D", bars=4, seed=3) == tune
+    with torch.no_grad():
+        stored.model.detail.model.norm.weight.mul_(0.1)
+    assert stored.compose("jig", key="D", bars=4, seed=3) != tune
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": "96"}, {"num_hidden_layers": 10**9}, {"relative_attention": "far"}])
+def test_a_config_that_cannot_be_is_refused_before_weights_are_read(tmp_path: Path, change: dict[str, object]) -> None:
+    folder = shutil.copytree(EMBEDDED, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    config["planner_config"] |= change
+    (folder / "config.json").write_text(json.dumps(config))
+    (name,) = change
+    with pytest.raises(CheckpointError, match=name):
         Composer.from_pretrained(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Sequence
@@ -35,25 +36,19 @@ class ModelChoice:
 
     def composer(self) -> tuple[Composer, int]:
         """The composer and the seed."""
-        import torch
-
         from ..composing.composer import Composer
 
         keep_libraries_quiet()
-        # A step of a small model is too short to share among threads, and waits for them where other work runs.
-        torch.set_num_threads(1)
         seed = secrets.randbelow(1 << 31) if self.seed is None else self.seed
         return Composer.from_pretrained(self.model, int8=self.int8), seed
 
 
 def keep_libraries_quiet() -> None:
-    """Keep what libraries tell developers off the user's terminal."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging
-
-    hub_logging.set_verbosity_error()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    """Keep what libraries tell developers off the user's terminal; those that are not loaded yet need not be."""
+    os.environ |= {"HF_HUB_VERBOSITY": "error", "TRANSFORMERS_VERBOSITY": "error"}
+    for library in ("huggingface_hub", "transformers"):
+        if library in sys.modules:
+            sys.modules[library].utils.logging.set_verbosity_error()
 
 
 @command(

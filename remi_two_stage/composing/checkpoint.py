@@ -1,18 +1,35 @@
-"""The checkpoint that ships with the package, and loading any other: the one door to weights."""
+"""The checkpoint that ships with the package, and any other: the one door to weights.
+
+Composing needs a checkpoint's config and weights alone, so `StoredModel` reads just those, without transformers, which
+takes longer to import than a tune takes to write. `load_model` gives the whole model, as transformers loads it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from huggingface_hub import is_offline_mode
 
-from ..core.checkpoint_remi import refuse_pickles
+from ..core.architecture import MODEL_TYPE, Architecture, DetailArchitecture, PlannerArchitecture
+from ..core.checkpoint_files_remi import (
+    check_model_type,
+    compare_shapes,
+    read_weights,
+    refuse_pickles,
+    shapes_in_files,
+    weight_files,
+)
+from ..core.decoding_weights_remi import StageWeights, weight_shapes
 from ..core.errors import CheckpointError, RemiError, RequestError
-from ..core.modeling_remi import TwoStageModel
 from ..core.vocabulary import token_names
+
+if TYPE_CHECKING:
+    from ..core.modeling_remi import TwoStageModel
 
 EMBEDDED = Path(__file__).parents[1] / "pretrained"
 """The checkpoint that ships with the package."""
@@ -20,43 +37,159 @@ REPOSITORY_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 """A repository on the Hub, as user/name."""
 
 
+@dataclass(frozen=True)
+class TwoStageWeights:
+    """The weights of both stages, under the names that they have in the model."""
+
+    planner: StageWeights
+    detail: StageWeights
+
+
+class StoredModel:
+    """A checkpoint in a folder or a Hub repository, nothing of which has been loaded.
+
+    Args:
+        revision: Branch, tag or commit of a repository; None is its main branch.
+
+    Raises:
+        CheckpointError: there is no such folder, and this is no repository's name.
+        RequestError: a revision of a folder.
+    """
+
+    def __init__(self, source: str | Path, revision: str | None = None) -> None:
+        refuse_pickles(source, {})
+        self._source, self._revision = str(source), revision
+        self._is_folder = Path(source).is_dir()
+        if not self._is_folder and not REPOSITORY_NAME.fullmatch(self._source):
+            raise CheckpointError(
+                f"there is no model {self._source!r}; give a folder that holds one, or a repository as user/name"
+            )
+        if self._is_folder and revision is not None:
+            raise RequestError(f"{self._source!r} is a folder, which has no revision {revision!r}; leave it out")
+
+    def weights(self, int8: bool = False) -> TwoStageWeights:
+        """The weights of both stages in float32, for decoding alone; nothing else is loaded, transformers neither.
+
+        Args:
+            int8: As in `StageWeights`.
+
+        Raises:
+            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+        """
+        return self._loaded(lambda: self._read_weights(int8))
+
+    def model(self, dtype: torch.dtype | Literal["auto"] = torch.float32) -> TwoStageModel:
+        """The whole model, as transformers loads it; the code of a repository is not run.
+
+        Args:
+            dtype: Of the weights; "auto" is that in which they are stored.
+
+        Raises:
+            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+        """
+        from transformers.utils import logging
+
+        from ..core.modeling_remi import TwoStageModel, register_auto_classes
+        from ..core.tokenization_remi import register_auto_classes as register_tokenizer
+
+        register_auto_classes()
+        register_tokenizer()
+        shows_progress = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()  # it would flash up for an instant
+        try:
+            model: TwoStageModel = self._loaded(
+                lambda: TwoStageModel.from_pretrained(self._source, revision=self._revision or "main", dtype=dtype)
+            )
+        finally:
+            if shows_progress:
+                logging.enable_progress_bar()
+        self._check_vocabulary(model.config.vocab_size)
+        return model
+
+    def _read_weights(self, int8: bool) -> TwoStageWeights:
+        configs = self._architectures()
+        files = weight_files(self._source, self._find)
+        if files is None:
+            raise CheckpointError(f"{self._source!r} holds no weights in safetensors; save the model again")
+        wanted = {
+            f"{stage}.{name}": shape
+            for stage, config in configs.items()
+            for name, shape in weight_shapes(config).items()
+        }
+        heads = {f"{stage}.lm_head.weight" for stage in configs}
+        compare_shapes(self._source, "TwoStageModel", shapes_in_files(files), wanted, optional=heads)
+        weights = read_weights(files, torch.float32)
+        return TwoStageWeights(
+            **{
+                stage: StageWeights(
+                    config,
+                    {
+                        name.removeprefix(f"{stage}."): weight
+                        for name, weight in weights.items()
+                        if name.startswith(f"{stage}.")
+                    },
+                    int8,
+                )
+                for stage, config in configs.items()
+            }
+        )
+
+    def _architectures(self) -> dict[str, Architecture]:
+        """What both stages are built by, from config.json."""
+        if (file := self._find("config.json")) is None:
+            raise CheckpointError(f"no model can be loaded from {self._source!r}: it has no config.json")
+        stored = json.loads(Path(file).read_text(encoding="utf-8"))
+        check_model_type(self._source, stored.get("model_type"), MODEL_TYPE, "TwoStageModel")
+        kinds: dict[str, type[Architecture]] = {"planner": PlannerArchitecture, "detail": DetailArchitecture}
+        configs = {
+            stage: kind.of_dict(stored.get(kind.base_config_key) or {}, repr(self._source))
+            for stage, kind in kinds.items()
+        }
+        for config in configs.values():
+            self._check_vocabulary(config.vocab_size)
+        return configs
+
+    def _check_vocabulary(self, size: int) -> None:
+        if size != len(token_names()):
+            raise CheckpointError(
+                f"the model in {self._source!r} has {size} tokens, the vocabulary {len(token_names())}; train it again "
+                "with this version"
+            )
+
+    def _find(self, name: str) -> str | None:
+        """The path of a file of the checkpoint, downloaded if need be; None where there is no such file."""
+        if self._is_folder:
+            path = Path(self._source, name)
+            return str(path) if path.is_file() else None
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+        try:
+            return str(hf_hub_download(self._source, name, revision=self._revision))
+        except LocalEntryNotFoundError:
+            raise
+        except EntryNotFoundError:
+            return None
+
+    def _loaded(self, load: Callable[[], Any]) -> Any:
+        """What `load` returns; errors of transformers, safetensors and the Hub's client as ours."""
+        try:
+            return load()
+        except CheckpointError:
+            raise
+        except Exception as error:
+            raise CheckpointError(_why_not_loaded(self._source, self._is_folder, error)) from error
+
+
 def load_model(
     source: str | Path, revision: str | None = None, dtype: torch.dtype | Literal["auto"] = torch.float32
 ) -> TwoStageModel:
-    """Load both stages from a folder or a Hub repository, whose code is not run.
-
-    Args:
-        revision: Branch, tag or commit of a repository.
-        dtype: Of the weights; "auto" is that in which they are stored.
-
-    Raises:
-        CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
-        RequestError: a revision of a folder.
-    """
-    refuse_pickles(source, {})
-    is_folder = Path(source).is_dir()
-    if not is_folder and not REPOSITORY_NAME.fullmatch(str(source)):
-        raise CheckpointError(
-            f"there is no model {str(source)!r}; give a folder that holds one, or a repository as user/name"
-        )
-    if is_folder and revision is not None:
-        raise RequestError(f"{str(source)!r} is a folder, which has no revision {revision!r}; leave it out")
-    try:
-        model: TwoStageModel = TwoStageModel.from_pretrained(source, revision=revision or "main", dtype=dtype)
-    except RemiError:
-        raise
-    except Exception as error:  # transformers, safetensors and the Hub's client each have errors of their own
-        raise CheckpointError(_why_not_loaded(str(source), is_folder, error)) from error
-    if model.config.vocab_size != len(token_names()):
-        raise CheckpointError(
-            f"the model in {str(source)!r} has {model.config.vocab_size} tokens, the vocabulary "
-            f"{len(token_names())}; train it again with this version"
-        )
-    return model
+    """The whole model of a folder or a Hub repository; arguments and errors as in `StoredModel`."""
+    return StoredModel(source, revision).model(dtype)
 
 
 def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
-    if not is_folder and is_offline_mode():
+    if not is_folder and _is_offline():
         return (
             f"offline mode is on (HF_HUB_OFFLINE), and {source!r} is not in the cache, or not all of it; load it once "
             "with the network, or give a folder"
@@ -66,3 +199,9 @@ def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     fix = "" if is_folder else "; check the name, the revision and the connection"
     return f"no model can be loaded from {source!r}: {reason.rstrip('.')}{fix}"
+
+
+def _is_offline() -> bool:
+    from huggingface_hub import is_offline_mode
+
+    return is_offline_mode()

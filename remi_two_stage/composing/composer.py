@@ -1,6 +1,6 @@
 """`Composer`: from a request to a plan, from a plan to a piece, and on from there.
 
-Every method has a batch kind, which takes a list and returns one; item i of a batch has the seed `seed + i` and is the
+Every method has a batch form, which takes a list and returns one; item i of a batch has the seed `seed + i` and is the
 same as if it had been asked for alone. The same request with the same seed, on the same machine, gives the same music.
 """
 
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
-
-from huggingface_hub import EvalResult
+from typing import TYPE_CHECKING, Literal
 
 from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
 from ..core.decoding_remi import BarCallback
 from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
-from ..core.generation_remi import GrammarGenerationMixin
-from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Key, Meter, Piece
 from ..core.plan import Plan
 from ..core.request import FOUR_PARTS, Request, check_bars
@@ -25,8 +21,13 @@ from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.sequences import Prompt
 from ..core.vocabulary import MAX_BARS
 from .arguments import EXTENDED_BY
-from .checkpoint import EMBEDDED, load_model
+from .checkpoint import EMBEDDED, StoredModel, TwoStageWeights
 from .tasks import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+    from ..core.modeling_remi import TwoStageModel
 
 Progress = Callable[[str, int, int], None]
 """Called as bars are written: "plan" or "notes", bars begun, bars in all (pick-ups included as they come)."""
@@ -37,18 +38,36 @@ class Composer:
     """Writes plans, and pieces over plans; goes on with pieces, writes parts of them anew, adds voices to melodies.
 
     Args:
-        model: Both stages.
+        model: Both stages, or a checkpoint that holds them, of which only the weights are read as long as nobody asks
+            for the attribute `model`.
         int8: Whether to write with their weights in 8 bits, as they are now: much faster with models of the size base,
             hardly so with small ones, and other music from the same seed.
 
     Raises:
+        CheckpointError: the checkpoint is incomplete, or neither in the cache nor within reach.
         RequestError: int8 and a model that is not in float32 on a CPU.
     """
 
-    def __init__(self, model: TwoStageModel, int8: bool = False) -> None:
-        self.model = model.eval()
-        stages = (model.planner, model.detail) if int8 else ()
-        self._int8_weights = {stage: StageWeights(stage, int8=True) for stage in stages}
+    def __init__(self, model: TwoStageModel | StoredModel, int8: bool = False) -> None:
+        self._int8 = int8
+        self._stored = model if isinstance(model, StoredModel) else None
+        self._model = None if isinstance(model, StoredModel) else model.eval()
+        self._weights: TwoStageWeights | None = None
+        if isinstance(model, StoredModel):
+            self._weights = model.weights(int8)
+        elif int8:
+            self._weights = TwoStageWeights(*(StageWeights.of(stage, int8) for stage in (model.planner, model.detail)))
+
+    @property
+    def model(self) -> TwoStageModel:
+        """Both stages as transformers has them, loaded when first asked for; from then on, changes of their weights are
+        heard, but for weights in 8 bits.
+        """
+        if self._model is None and self._stored is not None:
+            self._model = self._stored.model().eval()
+            self._weights = self._weights if self._int8 else None
+        assert self._model is not None
+        return self._model
 
     @classmethod
     def from_pretrained(
@@ -64,7 +83,7 @@ class Composer:
             CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
             RequestError: a revision of a folder.
         """
-        return cls(load_model(EMBEDDED if path_or_repo is None else path_or_repo, revision), int8)
+        return cls(StoredModel(EMBEDDED if path_or_repo is None else path_or_repo, revision), int8)
 
     def push_to_hub(
         self,
@@ -129,7 +148,7 @@ class Composer:
     ) -> list[Plan]:
         """Write a chord plan for each request."""
         prompts = [plan_prompt(request) for request in requests]
-        written = self._write(self.model.planner, prompts, seed, sampling, progress)
+        written = self._write("planner", prompts, seed, sampling, progress)
         return [plan_of(request, tokens) for request, tokens in zip(requests, written, strict=True)]
 
     def realize(
@@ -173,7 +192,7 @@ class Composer:
             if not isinstance(plan, Plan):
                 raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
         prompts = [notes_prompt(plan) for plan in plans]
-        written = self._write(self.model.detail, prompts, seed, sampling, progress)
+        written = self._write("detail", prompts, seed, sampling, progress)
         return [piece_over(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
 
     def compose(
@@ -238,9 +257,9 @@ class Composer:
         check_bars(bars, MAX_BARS - 1)
         extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
         prompts = [extension.for_planner() for extension in extensions]
-        plans = self._write(self.model.planner, prompts, seed, sampling, progress)
+        plans = self._write("planner", prompts, seed, sampling, progress)
         prompts = [extension.for_detail(plan) for extension, plan in zip(extensions, plans, strict=True)]
-        written = self._write(self.model.detail, prompts, seed, sampling, progress)
+        written = self._write("detail", prompts, seed, sampling, progress)
         return [extension.result(tokens) for extension, tokens in zip(extensions, written, strict=True)]
 
     def rewrite(
@@ -282,7 +301,7 @@ class Composer:
             first, last = numbered_bars(piece, bars)
             rewritings.append(Rewriting.of(piece, first, last, chords))
         prompts = [rewriting.for_detail() for rewriting in rewritings]
-        written = self._write(self.model.detail, prompts, seed, sampling, progress)
+        written = self._write("detail", prompts, seed, sampling, progress)
         return [rewriting.result(tokens) for rewriting, tokens in zip(rewritings, written, strict=True)]
 
     def harmonize(
@@ -336,19 +355,19 @@ class Composer:
         ]
         if plan == "planned" or (plan is None and not all(part.has_chords for part in parts)):
             prompts = [part.for_planner() for part in parts]
-            plans = self._write(self.model.planner, prompts, seed, sampling, progress)
+            plans = self._write("planner", prompts, seed, sampling, progress)
             parts = [
                 part if plan is None and part.has_chords else part.planned(tokens)
                 for part, tokens in zip(parts, plans, strict=True)
             ]
         else:
             parts = [part.over_given(plan) for part in parts]
-        written = self._write(self.model.detail, [part.for_detail() for part in parts], seed, sampling, progress)
+        written = self._write("detail", [part.for_detail() for part in parts], seed, sampling, progress)
         return [part.result(tokens) for part, tokens in zip(parts, written, strict=True)]
 
     def _write(
         self,
-        stage: GrammarGenerationMixin,
+        stage: Literal["planner", "detail"],
         prompts: Sequence[Prompt],
         seed: int | None,
         sampling: Sampling,
@@ -358,8 +377,9 @@ class Composer:
         report = None
         if progress is not None:
             bars = [prompt.bars for prompt in prompts for _ in range(sampling.candidates)]
-            report = _bar_counter(progress, "plan" if stage is self.model.planner else "notes", bars)
-        return write(self._int8_weights.get(stage, stage), prompts, seed, sampling, report)
+            report = _bar_counter(progress, "plan" if stage == "planner" else "notes", bars)
+        weights = getattr(self._weights or self._model, stage)
+        return write(weights, prompts, seed, sampling, report)
 
 
 def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> BarCallback:

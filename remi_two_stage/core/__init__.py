@@ -20,15 +20,19 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     abc_writer.py                    Piece -> ABC
     abc_spelling.py                  accidentals in ABC
     abc_values.py                    note lengths, tuplets and beams in ABC
-    configuration_remi.py            the configs of both stages and of the whole model
+    architecture.py                  the fields of a stage's config, their defaults and their rules
+    configuration_remi.py            the configs of both stages and of the whole model, for transformers
     attention_kinds.py               the kinds of relative attention by name, with their default periods
     attention_remi.py                relative-position attention
     attention_blockwise_remi.py      the same without ever holding [heads, L, L]
-    attention_coordinates_remi.py    bar and musical time of every token
+    attention_coordinates.py         bar and musical time of tokens, read one at a time
+    attention_coordinates_remi.py    the same for whole batches
+    attention_rotation_remi.py       how queries and keys are rotated
     modeling_remi.py                 the backbone, both stages, and the model that holds both
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
-    checkpoint_remi.py               what is checked before weights are loaded
+    checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says
+    checkpoint_remi.py               what is checked before transformers loads a checkpoint
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted

@@ -1,11 +1,7 @@
 """Bar and musical time of every token, read off the ids: what lets attention measure distances in music.
 
 Conventions
-- `bar` counts the bars begun: 0 in the globals, n from the first token of the n-th bar's header to the last of its
-  footer. `time` is in ticks (1/24 of a quarter note) from the start of the first bar, in the order of writing, repeats
-  not played: a header, a voice and what else has no position of its own are at the bar's start, a chord or note at its
-  own position, a footer at the bar's end.
-- `<Detail>` starts both again, so that the notes of bar 12 have the coordinates of bar 12 of the plan.
+- What the coordinates are is said in `attention_coordinates.py`.
 - Only tokens to the left count. What has to be remembered of them is a `Reading` for each token; it rides in the cache
   as one more layer, whose "keys" are the coordinates and whose "values" the rest, so that whatever reorders, selects,
   repeats or crops the cache does the same to it.
@@ -20,24 +16,7 @@ import torch
 from torch import nn
 from transformers.cache_utils import Cache, DynamicLayer, StaticLayer
 
-_KINDS = (
-    "other", "time", "key", "PhraseStart", "RepeatStart", "Ending", "BarStart", "PickUp", "BarLen", "voice", "RelPos",
-    "RepeatEnd", "EndingEnd", "Detail",
-)  # fmt: skip
-_FIRST_VALUES = {"PickUp": 1, "BarLen": 1}
-_IN_HEADER = ("PhraseStart", "RepeatStart", "Ending")
-
-
-def token_table(bar_tokens: dict[str, list[int]]) -> torch.Tensor:
-    """Kind and value of each id up to the last one that matters, [ids, 2]."""
-    blocks = {kind: range(*bar_tokens[kind]) for kind in _KINDS[1:]}
-    table = torch.zeros(max(ids.stop for ids in blocks.values()) + 1, 2, dtype=torch.int64)
-    for kind, ids in blocks.items():
-        table[ids.start : ids.stop, 0] = _KINDS.index(kind)
-        table[ids.start : ids.stop, 1] = torch.arange(len(ids)) + _FIRST_VALUES.get(kind, 0)
-    meters = blocks["time"]
-    table[meters.start : meters.stop, 1] = torch.tensor(bar_tokens["meter_lengths"])
-    return table
+from .attention_coordinates import IN_HEADER, TOKEN_KINDS, kinds_of_tokens
 
 
 class Reading(NamedTuple):
@@ -82,7 +61,7 @@ class BarReader(nn.Module):
     """Reads bars and musical time off token ids.
 
     Args:
-        bar_tokens: As `default_bar_tokens` of the configuration gives them.
+        bar_tokens: As `architecture.default_bar_tokens` gives them.
         layer_idx: Index of the layer of the cache that holds the readings: the first that no attention uses.
     """
 
@@ -97,7 +76,7 @@ class BarReader(nn.Module):
 
     def make_token_table(self) -> torch.Tensor:
         """The `token_table` of its tokens."""
-        return token_table(self.bar_tokens)
+        return torch.tensor(kinds_of_tokens(self.bar_tokens))
 
     def forward(
         self,
@@ -150,7 +129,7 @@ class BarReader(nn.Module):
         kind, value = self.token_table[input_ids.clamp(max=len(self.token_table) - 1)].unbind(-1)
 
         def is_any(*kinds: str) -> torch.Tensor:
-            codes = [_KINDS.index(name) for name in kinds]
+            codes = [TOKEN_KINDS.index(name) for name in kinds]
             return sum((kind == code for code in codes[1:]), start=kind == codes[0])
 
         none = torch.zeros_like(value)
@@ -160,7 +139,7 @@ class BarReader(nn.Module):
 
         has_voices = _latest(voices.long(), voices | begins, before.has_voices)
         # A metre or key before the voices is one of the globals.
-        in_header = is_any(*_IN_HEADER) | (is_any("time", "key") & has_voices.bool())
+        in_header = is_any(*IN_HEADER) | (is_any("time", "key") & has_voices.bool())
         is_new = (in_header | bar_starts) & ~(_shifted(in_header, before.in_header).bool() & ~begins)
         first_meter = _latest(value.where(meters, none), (meters & ~has_voices.bool()) | begins, before.first_meter)
         meter = _latest(value.where(meters, first_meter * ~begins), meters | restarts, before.meter)
@@ -197,44 +176,3 @@ def _running_sum(steps: torch.Tensor, restarts: torch.Tensor, before: torch.Tens
 
 def _layer_like(layer: object) -> DynamicLayer | StaticLayer:
     return StaticLayer(max_cache_len=layer.max_cache_len) if isinstance(layer, StaticLayer) else DynamicLayer()
-
-
-class BarCursor:
-    """Reads like `BarReader`, one token at a time on plain numbers: in decoding, where tensors take longer than a step.
-
-    Args:
-        bar_tokens: As `default_bar_tokens` of the configuration gives them.
-    """
-
-    def __init__(self, bar_tokens: dict[str, list[int]]) -> None:
-        self._tokens = [(_KINDS[kind], value) for kind, value in token_table(bar_tokens).tolist()]
-        self._bar = self._position = self._start = self._length = self._offset = 0
-        self._meter = self._first_meter = 0
-        self._has_voices = self._in_header = False
-
-    def read(self, token: int) -> tuple[int, int]:
-        """The bar and the time of the next token."""
-        kind, value = self._tokens[token] if token < len(self._tokens) else ("other", 0)
-        in_header = kind in _IN_HEADER or (self._has_voices and kind in ("time", "key"))
-        if (in_header or kind == "BarStart") and not self._in_header:
-            self._bar, self._start = self._bar + 1, self._start + self._length
-            self._position = self._offset = 0
-        self._in_header = in_header
-        if kind == "time":
-            self._meter = value
-            self._first_meter = self._first_meter if self._has_voices else value
-        elif kind == "RelPos":
-            self._position = value - self._offset
-        elif kind == "BarStart":
-            self._length, self._position = self._meter, 0
-        elif kind in ("PickUp", "BarLen"):
-            self._length = value
-            self._offset = max(self._meter - value, 0) if kind == "PickUp" else self._offset
-        elif kind == "voice":
-            self._has_voices, self._position = True, 0
-        elif kind in ("RepeatEnd", "EndingEnd"):
-            self._position = self._length
-        elif kind == "Detail":
-            self._bar = self._start = self._length = self._offset = self._position = 0
-            self._meter = self._first_meter
-        return self._bar, self._start + self._position

@@ -22,10 +22,10 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .attention_coordinates_remi import BarCursor
+from .architecture import Architecture
+from .attention_coordinates import BarCursor
 from .attention_kinds import COORDINATES
-from .attention_remi import rotation
-from .configuration_remi import RelativeTransformerConfig
+from .attention_rotation_remi import rotation
 from .decoding_weights_remi import StageWeights
 
 LONGEST_BLOCK = 64
@@ -226,7 +226,7 @@ class DistanceBias:
 class SlotTurns:
     """Of new tokens, the cosines and signed sines that turn them and their swapped halves, [N, D] each; in `rope`."""
 
-    def __init__(self, config: RelativeTransformerConfig, like: torch.Tensor) -> None:
+    def __init__(self, config: Architecture, like: torch.Tensor) -> None:
         self._config = config
         self._table = like.new_empty(2, 0, config.head_dim)
 
@@ -246,7 +246,7 @@ class SlotTurns:
 class PhaseTurns:
     """The same in `rotary`, from the coordinates of the tokens."""
 
-    def __init__(self, config: RelativeTransformerConfig, like: torch.Tensor) -> None:
+    def __init__(self, config: Architecture, like: torch.Tensor) -> None:
         self._phases = Phases(config.rotary_periods or {})
         self._at_rest = config.head_dim // 2 - self._phases.count
         self._like = like
@@ -264,7 +264,7 @@ class PhaseTurns:
         return [*cosines, *cosines, *(-sine for _, sine in waves), *still, *(sine for _, sine in waves), *still]
 
 
-def _turns(config: RelativeTransformerConfig, like: torch.Tensor) -> SlotTurns | PhaseTurns | None:
+def _turns(config: Architecture, like: torch.Tensor) -> SlotTurns | PhaseTurns | None:
     """How the kind of attention turns queries and keys, in the dtype of `like`; None if it does not."""
     if config.rotary_periods:
         return PhaseTurns(config, like)

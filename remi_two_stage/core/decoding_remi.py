@@ -17,9 +17,11 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from threading import Lock
 from typing import Any
 
 import torch
@@ -35,6 +37,8 @@ ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
 _GUESSES_AT_ONCE = 32
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
+_COUNTING = Lock()
+_composing = _threads_before = 0
 BarCallback = Callable[[int, int], None]
 """Called as bars begin: index of the row, bars begun after its prompt."""
 
@@ -97,7 +101,27 @@ def row_seeds(rows: int, seed: int | None = None) -> list[int]:
     return seeds
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Work in one thread: a step of a small model is too short to share, and threads wait for one another where other
+    work runs. torch has a setting for each thread and one for those to come; both are as before in the end, whoever
+    else composes at the same time.
+    """
+    global _composing, _threads_before
+    with _COUNTING:
+        _threads_before = _threads_before if _composing else torch.get_num_threads()
+        _composing += 1
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _COUNTING:
+            _composing -= 1
+            torch.set_num_threads(_threads_before)
+
+
 @torch.inference_mode()
+@_one_thread()
 def decode_rows(
     stage: Any,
     starts: Sequence[Start],
@@ -112,9 +136,9 @@ def decode_rows(
         longest: Tokens after the prompt at which a row stops unfinished; None leaves its end to the grammar.
 
     Raises:
-        RequestError: the stage is not plain (`weights_remi.is_plain`).
+        RequestError: the stage is not plain (`decoding_weights_remi.is_plain`).
     """
-    weights = stage if isinstance(stage, StageWeights) else StageWeights(stage)
+    weights = stage if isinstance(stage, StageWeights) else StageWeights.of(stage)
     backbone = IncrementalBackbone(weights)
     rows = [_Row(start, sampling, longest, report and partial(report, number)) for number, start in enumerate(starts)]
     waiting = iter(enumerate(rows))
@@ -147,7 +171,7 @@ class _Row:
         self._ids = list(start.ids)
         self._grammar = start.grammar
         self._random = Random(start.seed)
-        self._drawing = sampling
+        self._sampling = sampling
         self._given = len(self._ids)
         self._end = None if longest is None else self._given + longest
         self._report = report
@@ -184,7 +208,7 @@ class _Row:
         """Take a token by the hidden state [hidden] of the one before."""
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
-        index, log_probability = self._drawing.choose(scores, self._random)
+        index, log_probability = self._sampling.choose(scores, self._random)
         self._log_likelihood += log_probability
         self._choices += 1
         self._take(_id_at(choice, index))

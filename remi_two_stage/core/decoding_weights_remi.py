@@ -1,4 +1,6 @@
-"""A stage's weights as decoding uses them: the model's own, prepared once for products with a few tokens at a time.
+"""A stage's weights as decoding uses them, prepared once for products with a few tokens at a time.
+
+They come from a model, whose own they then are, or straight from a checkpoint: to compose, nobody needs transformers.
 
 Conventions
 - Shapes: N tokens, V vocabulary, H heads, P Fourier pairs, n layers. Weights of products are [out, in], as in torch.
@@ -8,14 +10,15 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import nn
 
-from .configuration_remi import RelativeTransformerConfig
+from .architecture import Architecture
+from .attention_rotation_remi import BIAS_GAIN
 from .errors import RequestError
 
 _FEW_TOKENS = 6
@@ -27,8 +30,8 @@ _TINY = 1e-30
 class Product:
     """The product with a linear layer's weight: [N, in] -> [N, out]."""
 
-    def __init__(self, linear: nn.Linear) -> None:
-        self._weight = linear.weight.detach()
+    def __init__(self, weight: torch.Tensor) -> None:
+        self._weight = weight
         self._transposed = self._weight.t()
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
@@ -52,8 +55,8 @@ class Int8Product:
     the kind of tensor it is made of.
     """
 
-    def __init__(self, linear: nn.Linear) -> None:
-        weight = linear.weight.detach().float()
+    def __init__(self, weight: torch.Tensor) -> None:
+        weight = weight.float()
         largest = weight.abs().amax(dim=1)
         self._weight = (weight * (127 / largest.clamp(min=_TINY))[:, None]).round_().to(torch.int8).t()
         self._scales = largest / 127**2
@@ -83,11 +86,37 @@ class LayerWeights(NamedTuple):
     down: Product | Int8Product
 
 
+def weight_shapes(config: Architecture) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the weights of a stage, but for the head, which shares the embedding's."""
+    width, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
+    pairs = sum(map(len, (config.fourier_periods or {}).values()))
+    layer: dict[str, tuple[int, ...]] = {
+        "attention.qkv_proj.weight": (3 * width, width),
+        "attention.o_proj.weight": (width, width),
+        "feed_forward.up_proj.weight": (inner, width),
+        "feed_forward.down_proj.weight": (width, inner),
+    }
+    layer |= {f"{norm}_norm.{name}": (width,) for norm in ("attention", "feed_forward") for name in ("weight", "bias")}
+    if "table" in config.relative_attention:
+        layer["attention.position_bias.weight"] = (heads, config.max_rel_dist)
+    if pairs:
+        layer["attention.fourier_bias.weight"] = (2, heads, pairs)
+    layers = {
+        f"model.layers.{number}.{name}": shape
+        for number in range(config.num_hidden_layers)
+        for name, shape in layer.items()
+    }
+    ends = {"embed_tokens.weight": (config.vocab_size, width), "norm.weight": (width,), "norm.bias": (width,)}
+    return layers | {f"model.{name}": shape for name, shape in ends.items()}
+
+
 class StageWeights:
     """The weights of one stage.
 
     Args:
-        stage: A `BarPlannerModel` or `DetailGeneratorModel`.
+        config: The stage's config, or its `Architecture` alone.
+        weights: Name -> weight, all on one device and in one dtype: those of `weight_shapes`, and "lm_head.weight"
+            where the head does not share the embedding's.
         int8: Whether the layers' matrices are copied in 8 bits: a quarter of the bytes to read, and slightly other
             numbers. Keys and values are then kept in 16 bits where the processor has fast products for them.
 
@@ -99,17 +128,12 @@ class StageWeights:
         amplitudes: The Fourier pairs of all layers, [n, 2, H, P]; None in kinds that have none.
 
     Raises:
-        RequestError: the stage is not plain, or 8 bits are wanted where it is not on a CPU and in float32.
+        RequestError: 8 bits are wanted where the weights are not on a CPU and in float32.
     """
 
-    def __init__(self, stage: Any, int8: bool = False) -> None:
-        if not is_plain(stage):
-            raise RequestError(
-                f"this {type(stage).__name__} is in training mode, on several devices, or has adapters or hooks, which "
-                "fast decoding would pass over; put it into eval mode and merge or remove them, or use its generate()"
-            )
-        self.config: RelativeTransformerConfig = stage.config
-        self.embedding: torch.Tensor = stage.model.embed_tokens.weight.detach()
+    def __init__(self, config: Architecture, weights: Mapping[str, torch.Tensor], int8: bool = False) -> None:
+        self.config = config
+        self.embedding = weights["model.embed_tokens.weight"]
         if int8 and (self.embedding.device.type != "cpu" or self.embedding.dtype != torch.float32):
             raise RequestError(
                 f"int8 weights are made from float32 on a CPU, and the model has {self.embedding.dtype} on "
@@ -117,13 +141,46 @@ class StageWeights:
             )
         is_fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
         self.memory_dtype = torch.bfloat16 if int8 and is_fast else self.embedding.dtype
-        self.head = stage.lm_head.weight.detach().to("cpu", torch.float32)
-        self.norm = _norm(stage.model.norm)
-        self.layers = [_layer_weights(layer, Int8Product if int8 else Product) for layer in stage.model.layers]
-        biases = [layer.attention.position_bias for layer in stage.model.layers]
-        self.table = torch.stack([bias.table.detach() for bias in biases]) if biases[0] is not None else None
-        pairs = [layer.attention.fourier_bias for layer in stage.model.layers]
-        self.amplitudes = torch.stack([pair.amplitudes.detach() for pair in pairs]) if pairs[0] is not None else None
+        self.head = weights.get("lm_head.weight", self.embedding).to("cpu", torch.float32)
+        norm = partial(_norm, weights, config.layer_norm_eps)
+        self.norm = norm("model.norm")
+        product = Int8Product if int8 else Product
+        layers = [f"model.layers.{number}" for number in range(config.num_hidden_layers)]
+        self.layers = [
+            LayerWeights(
+                norm(f"{layer}.attention_norm"),
+                product(weights[f"{layer}.attention.qkv_proj.weight"]),
+                product(weights[f"{layer}.attention.o_proj.weight"]),
+                norm(f"{layer}.feed_forward_norm"),
+                product(weights[f"{layer}.feed_forward.up_proj.weight"]),
+                product(weights[f"{layer}.feed_forward.down_proj.weight"]),
+            )
+            for layer in layers
+        ]
+        self.table = self.amplitudes = None
+        if "table" in config.relative_attention:
+            self.table = BIAS_GAIN * torch.stack(
+                [weights[f"{layer}.attention.position_bias.weight"] for layer in layers]
+            )
+        if config.fourier_periods:
+            self.amplitudes = BIAS_GAIN * torch.stack(
+                [weights[f"{layer}.attention.fourier_bias.weight"] for layer in layers]
+            )
+
+    @classmethod
+    def of(cls, stage: Any, int8: bool = False) -> Self:
+        """The weights of a `BarPlannerModel` or `DetailGeneratorModel`, as they are now.
+
+        Raises:
+            RequestError: the stage is not plain (`is_plain`), or as in the class.
+        """
+        if not is_plain(stage):
+            raise RequestError(
+                f"this {type(stage).__name__} is in training mode, on several devices, or has adapters or hooks, which "
+                "fast decoding would pass over; put it into eval mode and merge or remove them, or use its generate()"
+            )
+        weights = {name: weight.detach() for name, weight in stage.named_parameters(remove_duplicate=False)}
+        return cls(stage.config, weights, int8)
 
 
 def is_plain(stage: Any) -> bool:
@@ -150,18 +207,6 @@ def _is_hooked(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
-def _norm(norm: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    shape, weight, bias = norm.normalized_shape, norm.weight.detach(), norm.bias.detach()
-    return partial(torch.layer_norm, normalized_shape=shape, weight=weight, bias=bias, eps=norm.eps)
-
-
-def _layer_weights(layer: Any, product: type[Product] | type[Int8Product]) -> LayerWeights:
-    attention, feed_forward = layer.attention, layer.feed_forward
-    return LayerWeights(
-        _norm(layer.attention_norm),
-        product(attention.qkv_proj),
-        product(attention.o_proj),
-        _norm(layer.feed_forward_norm),
-        product(feed_forward.up_proj),
-        product(feed_forward.down_proj),
-    )
+def _norm(weights: Mapping[str, torch.Tensor], eps: float, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    return partial(torch.layer_norm, normalized_shape=weight.shape, weight=weight, bias=bias, eps=eps)

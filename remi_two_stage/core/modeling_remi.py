@@ -37,10 +37,11 @@ from .attention_remi import (
     attention_context,
     is_packed,
 )
-from .checkpoint_remi import check_weights, hub_arguments, refuse_pickles, stored_model_type, stored_shapes
+from .checkpoint_files_remi import check_model_type, refuse_pickles
+from .checkpoint_remi import check_weights, hub_arguments, stored_model_type, stored_shapes
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
-from .errors import CheckpointError, RequestError
+from .errors import RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import SequenceKind
 from .vocabulary import AFTER, CONTEXT
@@ -127,11 +128,7 @@ class RemiPreTrainedModel(PreTrainedModel):
         source, own = pretrained_model_name_or_path, cls.config_class.model_type
         if source is not None:
             refuse_pickles(source, kwargs)
-            if (stored := stored_model_type(source, kwargs)) != own:
-                raise CheckpointError(
-                    f"{source} holds a model of type {stored!r}, {cls.__name__} is of type {own!r}; "
-                    "load one stage with AutoModelForCausalLM, both with AutoModel"
-                )
+            check_model_type(source, stored_model_type(source, kwargs), own, cls.__name__)
             check_weights(cls, source, kwargs)
         kwargs.setdefault("use_safetensors", True)
         return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)

@@ -133,12 +133,8 @@ class LateComposer:
 
 @_garbage_uncollected()
 def _load(model: str | Path | None) -> Composer:
-    import torch
-
     from ..composing.composer import Composer
 
-    # A step of a small model is too short to share among threads, and waits for them where other work runs.
-    torch.set_num_threads(1)
     return Composer.from_pretrained(model)
 
 

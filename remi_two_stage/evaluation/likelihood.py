@@ -16,7 +16,7 @@ import torch
 from huggingface_hub import EvalResult
 
 from ..composing.composer import Composer
-from ..core.configuration_remi import VOCABULARY_SIZE
+from ..core.architecture import VOCABULARY_SIZE
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..corpus.preparation import load_corpus
 from ..hub.card import metrics_of

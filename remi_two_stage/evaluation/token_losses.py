@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from ..core.configuration_remi import VOCABULARY_SIZE
+from ..core.architecture import VOCABULARY_SIZE
 from ..core.grammar import Choice, Grammar, SequenceKind
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
 from ..core.vocabulary import DETAIL

@@ -23,12 +23,12 @@ PLAN_SOURCES = ("gold", "predicted", "mixed")
 EMBEDDED_MODEL = "embedded"
 """What `start_from` calls the checkpoint in the package."""
 
-PLANNER_SIZES: dict[str, dict[str, int]] = {
+PLANNER_SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 3},
     "small": {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 6, "num_attention_heads": 4},
     "base": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 8},
 }
-DETAIL_SIZES: dict[str, dict[str, int]] = {
+DETAIL_SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 224, "intermediate_size": 896, "num_hidden_layers": 4, "num_attention_heads": 7},
     "small": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8},
     "base": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 16},
