@@ -136,15 +136,16 @@ class GrammarHoldsLogitsProcessor(LogitsProcessor):
         scores[self._grammar.ended, EOS] = 0.0  # no matter, but for a row without any choice there is no softmax
         goes_on = (scores != -torch.inf).any(dim=1).view(-1, self._num_beams)
         for prompt in (~goes_on.any(dim=1)).nonzero()[:1, 0].tolist():
-            self._refuse(prompt, input_ids.shape[1])
+            self._refuse(prompt, input_ids[prompt * self._num_beams].tolist())
         return scores
 
-    def _refuse(self, prompt: int, position: int) -> None:
+    def _refuse(self, prompt: int, ids: list[int]) -> None:
         names, allowed = token_names(), ~self._grammar.forbidden[prompt * self._num_beams]
         shown = [names[token] for token in allowed.nonzero()[:4, 0].tolist()]
         rest = int(allowed.sum()) - len(shown)
         raise RequestError(
-            f"the settings forbid all that the grammar allows as token {position} of row {prompt}: {', '.join(shown)}"
+            f"the settings forbid all that the grammar allows as token {len(_unpadded(ids))} of row {prompt}: "
+            f"{', '.join(shown)}"
             f"{f' and {rest} more' if rest else ''}; change bad_words_ids, min_new_tokens, logits_processor or the "
             "like, or give grammar=False"
         )
@@ -374,7 +375,7 @@ class TwoStageGenerationMixin:
                 is left to the stages.
 
         Returns:
-            "detail" sequences [B * num_return_sequences, L'], right-padded; each holds its plan and notes.
+            "detail" sequences [B * num_return_sequences, L'], padded on both sides; each holds its plan and notes.
 
         Raises:
             GrammarError: a prompt is not the globals of a piece; the message names the position.

@@ -145,6 +145,13 @@ class RemiPreTrainedModel(PreTrainedModel):
         kwargs.setdefault("use_safetensors", True)
         return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
 
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As in transformers, with every setting of the generation config."""
+        if self.can_generate():
+            # transformers would not read the settings that it does not know, such as `grammar`, from such a config.
+            self.generation_config._from_model_config = False
+        super().save_pretrained(save_directory, *args, **kwargs)
+
 
 class RelativeTransformerDecoder(RemiPreTrainedModel):
     """The backbone: embedding, layers, final norm; no head. Its config is that of either stage."""
