@@ -104,6 +104,8 @@ class BarReader(nn.Module):
             every = past_key_values.update(new[:, None], remembered[:, None], self.layer_idx)[0][:, 0]
         return MusicalCoordinates(*({"bar": both[..., 0], "time": both[..., 1]} for both in (new, every)))
 
+    reproduced_forward = forward
+
     def _last_reading(self, input_ids: torch.Tensor, cache: Cache | None) -> Reading:
         """The reading of the last token in the cache, [B, 1]."""
         nothing = Reading.of_nothing(len(input_ids), input_ids.device)

@@ -93,6 +93,8 @@ class RelativePositionBias(nn.Module):
         distances = (query_slots[:, None] - key_slots).clamp(0, self.weight.shape[1] - 1)
         return self.table[:, distances][None]
 
+    reproduced_forward = forward
+
 
 class FourierBias(nn.Module):
     """The amplitudes a and b of the form `fourier`, [2, H, P], in the order of the config's periods."""
@@ -118,6 +120,8 @@ class FourierBias(nn.Module):
                 cosine, sine = next(pairs)[:, :, None, None]
                 bias = bias + cosine * angles.cos() + sine * angles.sin()
         return bias
+
+    reproduced_forward = forward
 
     def query_features(self, context: FourierContext) -> torch.Tensor:
         """Features [B or 1, H, Q, 2P] whose products with those of the keys are the bias."""
@@ -170,6 +174,8 @@ class RelativeAttention(nn.Module):
         else:
             attended, weights = self._attend_in_spans(query, key, value, context.spans), None
         return self.o_proj(attended.reshape(batch, length, width)), weights
+
+    reproduced_forward = forward
 
     def _attend_in_spans(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: tuple[Span, ...]

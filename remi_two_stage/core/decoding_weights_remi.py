@@ -25,6 +25,12 @@ _FEW_TOKENS = 6
 """Up to so many tokens, a CPU multiplies faster with the weight on the right."""
 _TINY = 1e-30
 """In place of a largest value of 0, which has no inverse."""
+_ATTENTION_FUNCTIONS = ("eager", "sdpa")
+"""Of transformers' `attn_implementation`, those that decoding reproduces."""
+_TORCH_MODULES = (nn.Linear, nn.Embedding, nn.LayerNorm, nn.Dropout, nn.ModuleList)
+"""Modules of torch that decoding reproduces, as it does those whose forward is their `reproduced_forward`."""
+_RECORDER = "transformers.utils.output_capturing"
+"""Its hooks stay behind once a call has asked for hidden states or attentions, and change nothing."""
 
 
 class Product:
@@ -176,35 +182,36 @@ class StageWeights:
         """
         if not is_plain(stage):
             raise RequestError(
-                f"this {type(stage).__name__} is in training mode, on several devices, or has adapters or hooks, which "
-                "fast decoding would pass over; put it into eval mode and merge or remove them, or use its generate()"
+                f"this {type(stage).__name__} is in training mode, on several devices, or has adapters, hooks, "
+                "quantised weights, a forward or an attention function of its own, which fast decoding passes over; "
+                "put it into eval mode and merge or remove them, or use its generate()"
             )
         weights = {name: weight.detach() for name, weight in stage.named_parameters(remove_duplicate=False)}
         return cls(stage.config, weights, int8)
 
 
 def is_plain(stage: Any) -> bool:
-    """Whether a stage computes just what its weights say, on one device: no dropout, adapters, hooks or the like."""
-    linears = [
-        linear
-        for layer in stage.model.layers
-        for linear in (
-            layer.attention.qkv_proj, layer.attention.o_proj, layer.feed_forward.up_proj, layer.feed_forward.down_proj,
-        )
-    ]  # fmt: skip
-    kinds = {(weight.device, weight.dtype) for weight in stage.parameters()}
+    """Whether `IncrementalBackbone` computes from a stage's weights just what the stage does: no dropout, adapters or
+    hooks, one device, weights as torch makes them, forward passes and attention functions known here.
+    """
+    weights = list(stage.parameters())
+    kinds = {(weight.device, weight.dtype) for weight in weights}
     return (
-        not stage.training
-        and all(type(linear) is nn.Linear for linear in (*linears, stage.lm_head))
-        and type(stage.model.embed_tokens) is nn.Embedding
-        and not any(_is_hooked(module) for module in stage.modules())
+        stage.config._attn_implementation in _ATTENTION_FUNCTIONS
+        and all(_is_reproduced(module) for module in stage.modules())
+        and all(type(weight) is nn.Parameter for weight in weights)
         and len(kinds) == 1
         and all(dtype.is_floating_point and device.type != "meta" for device, dtype in kinds)
     )
 
 
-def _is_hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+def _is_reproduced(module: nn.Module) -> bool:
+    kind = type(module)
+    is_known = kind in _TORCH_MODULES or getattr(kind, "reproduced_forward", None) is kind.forward
+    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+    is_hooked = "forward" in vars(module) or any(hook.__module__ != _RECORDER for hook in hooks)
+    has_more = isinstance(module, nn.Linear) and module.bias is not None
+    return is_known and not (module.training or is_hooked or has_more)
 
 
 def _norm(weights: Mapping[str, torch.Tensor], eps: float, name: str) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -1,25 +1,38 @@
-"""Decoding that is locked to the grammar: what `generate()` of the models adds to transformers' own.
+"""Decoding that is locked to the grammar: what `generate()` of the models adds to transformers' own, by its hooks.
 
 A logits processor follows every row of the batch with a `Grammar` and leaves only what may come next. Its state is
 recomputed from the ids whenever a row is not the one seen before plus one token, so beams and batches cannot mix it up.
+A second one, behind all others, sees to it that they have not undone the first, and that they have left it something.
+
+Settings are transformers': those of the call, then of the given generation config, then of the model's own, which is
+read from `generation_config.json`. `grammar` is one more of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, GenerationMixin, LogitsProcessor, LogitsProcessorList
+from transformers import (
+    EosTokenCriteria,
+    GenerationConfig,
+    GenerationMixin,
+    LogitsProcessor,
+    LogitsProcessorList,
+    MaxLengthCriteria,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
 from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError
 from .grammar import Grammar, SequenceKind
-from .grammar_structure import only
 from .sampling import Sampling
-from .vocabulary import BOS, DETAIL, EOS, PAD
+from .vocabulary import DETAIL, EOS, PAD, token_names
 
 MAX_NEW_TOKENS = 1 << 16
 """The grammar ends every piece by itself; this only bounds what `generate()` may be asked for without a limit of its
@@ -28,14 +41,9 @@ own.
 
 MAX_PITCH_SHIFT = 24
 """Semitones by which sounding pitch may differ from the tokens'; every voice's range stays within MIDI's."""
-_DEFAULTS: dict[str, Any] = dict.fromkeys(
-    ("max_length", "max_new_tokens", "bos_token_id", "transformers_version", "_from_model_config", "grammar")
-) | {
-    "do_sample": False, "temperature": 1.0, "top_k": 50, "top_p": 1.0, "num_beams": 1, "num_return_sequences": 1,
-    "use_cache": True, "eos_token_id": EOS, "pad_token_id": PAD,
-}  # fmt: skip
-"""The settings of `generate()` that `decode_rows` knows, and what transformers takes where nothing is said."""
-_SHARED_SETTINGS = frozenset({"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams"})
+_WARPERS = {TemperatureLogitsWarper: "temperature", TopKLogitsWarper: "top_k", TopPLogitsWarper: "top_p"}
+"""What `Sampling` does, in the order in which it and transformers do it."""
+_SHARED_SETTINGS = frozenset({"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams", "grammar"})
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
@@ -47,6 +55,10 @@ class GrammarLogitsProcessor(LogitsProcessor):
             strict rules.
         pitch_shifts: For each prompt, semitones from the tokens' pitch to the sounding one, for the ranges of voices.
 
+    Attributes:
+        forbidden: Of the last step, what may not come next, [B * beams, V].
+        ended: Of the last step, the rows that had come to their end.
+
     Raises:
         GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
     """
@@ -56,6 +68,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self.pitch_shifts = pitch_shifts
         self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
         self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
+        self.forbidden = torch.zeros(0, dtype=torch.bool)
+        self.ended: list[int] = []
         for prompt, ids in enumerate(self._prompts):
             if kinds[prompt] in ("infilling", "melody") and DETAIL not in ids:
                 raise GrammarError("the given bars stop before <Detail>; end the prompt there", position=len(ids))
@@ -65,16 +79,18 @@ class GrammarLogitsProcessor(LogitsProcessor):
         """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
         infinity.
         """
-        masked = torch.full_like(scores, -torch.inf)
         copies = len(input_ids) // len(self._prompts)
-        followed = {}
-        for row, ids in enumerate(map(_unpadded, input_ids.tolist())):
-            grammar = self._follow(row, row // copies, ids)
-            followed[row] = (ids, grammar)
-            for allowed in (grammar and grammar.allowed) or only(EOS):
-                masked[row, allowed.start : allowed.stop] = scores[row, allowed.start : allowed.stop]
-        self._rows = followed
-        return masked
+        rows = list(map(_unpadded, input_ids.tolist()))
+        self._rows = {row: (ids, self._follow(row, row // copies, ids)) for row, ids in enumerate(rows)}
+        self.forbidden = torch.ones_like(scores, dtype=torch.bool)
+        self.ended = []
+        for row, (_, grammar) in self._rows.items():
+            if grammar is not None and grammar.is_finished:
+                self.ended.append(row)
+            for allowed in grammar.allowed if grammar is not None else ():
+                self.forbidden[row, allowed.start : allowed.stop] = False
+        self.forbidden[self.ended, EOS] = False
+        return scores.masked_fill(self.forbidden, -torch.inf)
 
     def _follow(self, row: int, prompt: int, ids: list[int]) -> Grammar | None:
         """The grammar after `ids`; None on a beam of score minus infinity, which stands where choices were too few."""
@@ -97,6 +113,44 @@ class GrammarLogitsProcessor(LogitsProcessor):
         return grammar
 
 
+class GrammarHoldsLogitsProcessor(LogitsProcessor):
+    """Comes last, and holds to what the grammar allowed in this step, whatever became of the scores since.
+
+    Args:
+        grammar: The processor that has masked the scores.
+        num_beams: Rows of a prompt of which one has to go on.
+
+    Raises:
+        RequestError: other processors forbid all that the grammar allows.
+    """
+
+    def __init__(self, grammar: GrammarLogitsProcessor, num_beams: int) -> None:
+        self._grammar = grammar
+        self._num_beams = num_beams
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
+        infinity.
+        """
+        scores = scores.masked_fill(self._grammar.forbidden, -torch.inf)
+        scores[self._grammar.ended, EOS] = 0.0  # no matter, but for a row without any choice there is no softmax
+        goes_on = (scores != -torch.inf).any(dim=1).view(-1, self._num_beams)
+        for prompt in (~goes_on.any(dim=1)).nonzero()[:1, 0].tolist():
+            self._refuse(prompt, input_ids[prompt * self._num_beams].tolist())
+        return scores
+
+    def _refuse(self, prompt: int, ids: list[int]) -> None:
+        names, allowed = token_names(), ~self._grammar.forbidden[prompt * self._num_beams]
+        shown = [names[token] for token in allowed.nonzero()[:4, 0].tolist()]
+        rest = int(allowed.sum()) - len(shown)
+        raise RequestError(
+            f"the settings forbid all that the grammar allows as token {len(_unpadded(ids))} of row {prompt}: "
+            f"{', '.join(shown)}"
+            f"{f' and {rest} more' if rest else ''}; change bad_words_ids, min_new_tokens, logits_processor or the "
+            "like, or give grammar=False"
+        )
+
+
 def _unpadded(ids: list[int]) -> list[int]:
     """The ids without the padding on their left."""
     start = next((index for index, token in enumerate(ids) if token != PAD), len(ids))
@@ -104,109 +158,149 @@ def _unpadded(ids: list[int]) -> list[int]:
 
 
 class GrammarGenerationMixin(GenerationMixin):
-    """transformers' `generate()`, locked to the grammar unless `generation_config.grammar` is False.
+    """transformers' `generate()`, locked to the grammar unless the setting `grammar` is False.
+
+    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. Two settings are added, of the
+    call or of a generation config:
+
+        grammar      whether to hold to the grammar; True where nothing is said
+        pitch_shift  semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each; 0
+
+    A prompt that is not the beginning of a sequence of this stage raises a `GrammarError` that names the position.
+    Without a limit of its own a sequence goes on to the end that the grammar gives it.
 
     Plain requests, greedy or sampling with temperature, top_k and top_p, are decoded by `decode_rows`, which is several
     times as fast; greedily both ways lead to the same tokens. All others (beams, caches, processors, streamers, scores
-    and so on) go through transformers with a `GrammarLogitsProcessor`. Samples follow torch's random state either way,
-    but not with the same numbers: transformers draws for forced tokens too, and for all rows from one stream.
+    and so on), and models that are more than their weights, go through transformers' loop with the grammar. Samples
+    follow torch's random state either way, but not with the same numbers: transformers draws for forced tokens too, and
+    for all rows from one stream.
     """
 
     def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
         """The kind of sequence that begins with a prompt."""
         raise NotImplementedError
 
-    def generate(
+    def _prepare_generation_config(
         self,
-        inputs: torch.Tensor | None = None,
-        generation_config: GenerationConfig | None = None,
-        logits_processor: LogitsProcessorList | None = None,
-        pitch_shift: int | Sequence[int] = 0,
+        generation_config: GenerationConfig | None,
         grammar: bool | None = None,
+        pitch_shift: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> tuple[GenerationConfig, dict[str, Any]]:
+        config, model_kwargs = super()._prepare_generation_config(generation_config, **kwargs)
+        said = {"grammar": grammar, "pitch_shift": pitch_shift}
+        config.update(**{name: value for name, value in said.items() if value is not None}, allow_custom_entries=True)
+        config.update(grammar=True, pitch_shift=0, defaults_only=True, allow_custom_entries=True)
+        given = {name for name, value in model_kwargs.items() if value is not None}
+        # Later on, what the call gives to forward() cannot be told from what transformers adds.
+        config._gives_ids_alone = given <= {"input_ids", "attention_mask"}
+        if config.grammar and "inputs_embeds" in given:
+            raise RequestError("the grammar cannot be followed from inputs_embeds; give input_ids, or grammar=False")
+        return config, model_kwargs
+
+    def _prepare_generated_length(
+        self, generation_config: GenerationConfig, has_default_max_length: bool, **kwargs: Any
+    ) -> GenerationConfig:
+        if generation_config.grammar and has_default_max_length and generation_config.max_new_tokens is None:
+            generation_config.max_new_tokens = MAX_NEW_TOKENS
+        return super()._prepare_generated_length(
+            generation_config=generation_config, has_default_max_length=has_default_max_length, **kwargs
+        )
+
+    def _get_logits_processor(
+        self,
+        generation_config: GenerationConfig,
+        encoder_input_ids: torch.Tensor | None = None,
+        logits_processor: LogitsProcessorList | None = None,
+        **kwargs: Any,
+    ) -> LogitsProcessorList:
+        """The processors, the grammar's before those of the call and before temperature and the like, and again last.
+
+        transformers' own come earlier: some of them make numbers of minus infinity.
+        """
+        arguments = {"generation_config": generation_config, "encoder_input_ids": encoder_input_ids, **kwargs}
+        if encoder_input_ids is None or not generation_config.grammar:  # continuous batching has no prompts
+            return super()._get_logits_processor(logits_processor=logits_processor, **arguments)
+        kinds = [self.kind_of_prompt(ids) for ids in encoder_input_ids.tolist()]
+        shifts = _shifts(generation_config.pitch_shift, len(kinds))
+        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids, shifts)
+        custom = LogitsProcessorList([grammar, *(logits_processor or ())])
+        processors = super()._get_logits_processor(logits_processor=custom, **arguments)
+        processors.append(GrammarHoldsLogitsProcessor(grammar, generation_config.num_beams))
+        return processors
+
+    def _sample(
+        self,
+        input_ids: torch.Tensor,
+        logits_processor: LogitsProcessorList,
+        stopping_criteria: Sequence[Any],
+        generation_config: GenerationConfig,
         **kwargs: Any,
     ) -> Any:
-        """As in transformers; the sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded.
-
-        Args:
-            pitch_shift: Semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each.
-            grammar: Whether to hold to the grammar; None is what the generation config says, True if it says nothing.
-
-        Raises:
-            GrammarError: a prompt is not the beginning of a sequence of this stage; the message names the position.
-        """
-        config = generation_config or self.generation_config
-        processors = LogitsProcessorList(logits_processor or [])
-        if getattr(config, "grammar", True) if grammar is None else grammar:
-            prompts = inputs if inputs is not None else kwargs.pop("input_ids", None)
-            if kwargs.get("inputs_embeds") is not None:
-                raise RequestError(
-                    "the grammar cannot be followed from inputs_embeds; give input_ids, or grammar=False"
-                )
-            inputs = torch.tensor([[BOS]], device=self.device) if prompts is None else prompts
-            kinds = [self.kind_of_prompt(ids) for ids in inputs.tolist()]
-            shifts = _shifts(pitch_shift, len(inputs))
-            processors.insert(0, GrammarLogitsProcessor(kinds, inputs, shifts))
-            if config.max_new_tokens is None and config.max_length is None and "max_length" not in kwargs:
-                kwargs.setdefault("max_new_tokens", MAX_NEW_TOKENS)
-            plain = _plain_request(self, inputs, generation_config, kwargs) if len(processors) == 1 else None
-            if plain is not None:
-                return self._decode(inputs, kinds, shifts, plain)
-        return super().generate(inputs, generation_config, processors, **kwargs)
+        """transformers' loop for greedy decoding and sampling, or the fast one in its place."""
+        sampling = _known_sampling(logits_processor, generation_config)
+        if (
+            sampling is None
+            or not _ends_as_known(stopping_criteria)
+            or not _asks_for_ids_alone(input_ids, generation_config, kwargs)
+            or not is_plain(self)
+        ):
+            return super()._sample(input_ids, logits_processor, stopping_criteria, generation_config, **kwargs)
+        longest = stopping_criteria[0].max_length - input_ids.shape[1]
+        return self._decode(input_ids, logits_processor[0], sampling, longest)
 
     def _decode(
-        self, inputs: torch.Tensor, kinds: Sequence[SequenceKind], shifts: Sequence[int], request: _PlainRequest
+        self, input_ids: torch.Tensor, grammar: GrammarLogitsProcessor, sampling: Sampling, longest: int
     ) -> torch.Tensor:
-        rows = list(zip(map(_unpadded, inputs.tolist()), kinds, shifts, strict=True))
-        rows = [row for row in rows for _ in range(request.copies)]
-        seeds = [0] * len(rows) if request.sampling.greedy else row_seeds(len(rows))
-        starts = [
-            Start(ids, read_prompt(kind, ids, shift), seed)
-            for (ids, kind, shift), seed in zip(rows, seeds, strict=True)
-        ]
-        new = [row.ids[row.given :] for row in decode_rows(self, starts, request.sampling, request.longest)]
-        longest = max(map(len, new))
-        added = torch.tensor([ids + [PAD] * (longest - len(ids)) for ids in new], device=inputs.device)
-        return torch.cat([inputs.repeat_interleave(request.copies, dim=0), added], dim=1)
+        """[B * copies, L] -> [B * copies, L'], by `decode_rows`."""
+        copies = len(input_ids) // len(grammar.kinds)
+        seeds = [0] * len(input_ids) if sampling.greedy else row_seeds(len(input_ids))
+        starts = []
+        for row, (ids, seed) in enumerate(zip(map(_unpadded, input_ids.tolist()), seeds, strict=True)):
+            kind, shift = grammar.kinds[row // copies], grammar.pitch_shifts[row // copies]
+            starts.append(Start(ids, read_prompt(kind, ids, shift), seed))
+        new = [row.ids[row.given :] for row in decode_rows(self, starts, sampling, longest)]
+        width = max(map(len, new))
+        added = torch.tensor([ids + [PAD] * (width - len(ids)) for ids in new], device=input_ids.device)
+        return torch.cat([input_ids, added], dim=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _PlainRequest:
-    """What `decode_rows` can do of what `generate()` is asked for: rows a prompt, and at most so many new tokens."""
-
-    sampling: Sampling
-    copies: int
-    longest: int
-
-
-def _plain_request(
-    model: Any, inputs: torch.Tensor, generation_config: GenerationConfig | None, asked: dict[str, Any]
-) -> _PlainRequest | None:
-    """The request, by transformers' order of precedence; None if it asks for more than `decode_rows` can do."""
-    settings = dict(_DEFAULTS)
-    for config in (model.generation_config, generation_config):
-        settings |= {} if config is None else {name: v for name, v in config.to_diff_dict().items() if v is not None}
-    settings |= asked
-    mask = settings.pop("attention_mask", None)
-    longest = settings["max_new_tokens"] or (settings["max_length"] or 0) - inputs.shape[1]
-    greedy, copies = not settings["do_sample"], settings["num_return_sequences"]
-    asks_for_more = {name for name, value in settings.items() if value not in (None, False)} - _DEFAULTS.keys()
-    if (
-        asks_for_more
-        or settings["num_beams"] != 1
-        or settings["use_cache"] is not True
-        or settings["eos_token_id"] not in (EOS, [EOS])
-        or settings["pad_token_id"] != PAD
-        or longest < 1
-        or (greedy and copies != 1)
-        or (mask is not None and not torch.equal(mask.bool(), inputs != PAD))
-        or not is_plain(model)
-    ):
+def _known_sampling(processors: LogitsProcessorList, config: GenerationConfig) -> Sampling | None:
+    """What the processors of transformers' loop do, as far as `decode_rows` does the same; None if they do more."""
+    first, *kinds, last = map(type, processors) if config.grammar else (None, None)
+    if (first, last) != (GrammarLogitsProcessor, GrammarHoldsLogitsProcessor):
         return None
-    temperature, top_k, top_p = (settings[name] for name in ("temperature", "top_k", "top_p"))
-    sampling = Sampling(
-        1.0 if temperature is None else temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy
+    if not config.do_sample:
+        return None if kinds else Sampling(greedy=True)
+    if kinds != [kind for kind in _WARPERS if kind in kinds]:
+        return None
+    settings: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    for kind, warper in zip(kinds, processors[1:-1], strict=True):
+        settings[_WARPERS[kind]] = value = getattr(warper, _WARPERS[kind])
+        if vars(warper) != vars(kind(value)):  # one of the call's own, made in another way
+            return None
+    return Sampling(**settings)
+
+
+def _ends_as_known(criteria: Sequence[Any]) -> bool:
+    """Whether rows end at a length or at `<EOS>`, and not otherwise."""
+    kinds = [type(criterion) for criterion in criteria]
+    return kinds == [MaxLengthCriteria, EosTokenCriteria] and criteria[1].eos_token_id.tolist() == [EOS]
+
+
+def _asks_for_ids_alone(inputs: torch.Tensor, config: GenerationConfig, kwargs: dict[str, Any]) -> bool:
+    """Whether a call gives ids and what their padding says, and wants ids, at the end and in the usual way."""
+    mask = kwargs.get("attention_mask")
+    return (
+        config._gives_ids_alone
+        and torch.equal(torch.ones_like(inputs).bool() if mask is None else mask.bool(), inputs != PAD)
+        and config._pad_token_tensor == PAD
+        and config.use_cache is True
+        and config.cache_implementation is None
+        and not config.return_dict_in_generate
+        and kwargs.get("streamer") is None
+        and not kwargs.get("synced_gpus")
     )
-    return _PlainRequest(sampling, copies, longest)
 
 
 def _shifts(pitch_shift: int | Sequence[int], rows: int) -> list[int]:
@@ -229,40 +323,63 @@ def detail_prompts(plans: torch.Tensor) -> torch.Tensor:
     rows = []
     for ids in map(_unpadded, plans.tolist()):
         if EOS not in ids:
-            raise RequestError("a plan stops before <EOS>; let the planner write it to its end, without max_length")
+            raise RequestError(
+                "a plan stops before <EOS>; let the planner write it to its end, without max_length or max_new_tokens"
+            )
         rows.append([*ids[: ids.index(EOS)], DETAIL])
     longest = max(map(len, rows))
     return torch.tensor([[PAD] * (longest - len(row)) + row for row in rows], device=plans.device)
 
 
+def _completed(config: GenerationConfig, other: GenerationConfig) -> GenerationConfig:
+    """A copy of a config, with another's settings where it says nothing."""
+    completed = deepcopy(config)
+    completed.update(**other.to_dict(), defaults_only=True, allow_custom_entries=True)
+    return completed
+
+
 class TwoStageGenerationMixin:
-    """`generate()` of the model that holds both stages."""
+    """`generate()` of the model that holds both stages.
+
+    Its generation config, which is read from `generation_config.json`, holds for both stages, each of which takes from
+    its own what that one does not say.
+    """
 
     planner: GrammarGenerationMixin
     detail: GrammarGenerationMixin
+    generation_config: GenerationConfig
+
+    def adjust_generation_fn(self, *args: Any, **kwargs: Any) -> None:
+        """transformers calls this when weights are loaded; the stages by themselves get the same settings."""
+        GenerationMixin.adjust_generation_fn(self, *args, **kwargs)
+        for stage in (self.planner, self.detail):
+            stage.generation_config = _completed(self.generation_config, stage.generation_config)
 
     def generate(
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         pitch_shift: int | Sequence[int] = 0,
-        num_return_sequences: int = 1,
+        num_return_sequences: int | None = None,
+        generation_config: GenerationConfig | None = None,
         **sampling: Any,
-    ) -> torch.Tensor:
+    ) -> Any:
         """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes.
 
         Args:
             attention_mask: As in transformers; it follows from the padding and may be left out.
             pitch_shift: Semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each.
             num_return_sequences: Plans for each prompt, with the notes over each.
-            **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams; for both stages.
+            generation_config: Settings for both stages; a limit on the length is one of each stage.
+            **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams, grammar; for both stages. What is None
+                is left to the stages.
 
         Returns:
-            "detail" sequences [B * num_return_sequences, L'], right-padded; each holds its plan and notes.
+            "detail" sequences [B * num_return_sequences, L'], padded on both sides; each holds its plan and notes.
 
         Raises:
             GrammarError: a prompt is not the globals of a piece; the message names the position.
-            RequestError: a setting that has no meaning for both stages together.
+            RequestError: a setting that has no meaning for both stages together, or a plan that a limit cuts off.
         """
         if unknown := sampling.keys() - _SHARED_SETTINGS:
             raise RequestError(
@@ -270,13 +387,15 @@ class TwoStageGenerationMixin:
                 f"{', '.join(sorted(_SHARED_SETTINGS))}; call generate() of planner and detail for the rest"
             )
         shifts = _shifts(pitch_shift, len(input_ids))
-        plans = self.planner.generate(
-            input_ids,
-            attention_mask=(input_ids != PAD).long() if attention_mask is None else attention_mask,
-            pitch_shift=shifts,
-            num_return_sequences=num_return_sequences,
-            **sampling,
-        )
+        config = _completed(generation_config or GenerationConfig(), self.generation_config)
+        if num_return_sequences is not None:
+            sampling["num_return_sequences"] = num_return_sequences
+        config.update(**sampling, allow_custom_entries=True)
+        mask = (input_ids != PAD).long() if attention_mask is None else attention_mask
+        plan_config = deepcopy(config)
+        plan_config.return_dict_in_generate = False
+        plans = self.planner.generate(input_ids, plan_config, attention_mask=mask, pitch_shift=shifts)
         prompts = detail_prompts(plans)
-        repeated = [shift for shift in shifts for _ in range(num_return_sequences)]
-        return self.detail.generate(prompts, attention_mask=(prompts != PAD).long(), pitch_shift=repeated, **sampling)
+        repeated = [shift for shift in shifts for _ in range(len(plans) // len(input_ids))]
+        config.num_return_sequences = 1
+        return self.detail.generate(prompts, config, attention_mask=(prompts != PAD).long(), pitch_shift=repeated)

@@ -9,11 +9,13 @@ Conventions
 - Shapes: B batch, L tokens, V vocabulary. Labels are the input ids, -100 where no loss is wanted; the shift is inside.
 - Packing: `position_ids` that start again at 0, and no `attention_mask`, put several sequences in one row; none sees
   another. The first label of each is to be -100. Padding: right in training, left in generation.
+- `reproduced_forward` is the forward that decoding reproduces from the weights (`decoding_backbone_remi`); a class that
+  has another one is left to transformers' loop (`decoding_weights_remi.is_plain`).
 - Weights are read from safetensors alone. A folder that lacks some, or is of another kind, raises: none stays random.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -59,9 +61,13 @@ class FeedForward(nn.Module):
         """[B, L, hidden] -> [B, L, hidden]."""
         return self.down_proj(F.gelu(self.up_proj(hidden_states), approximate="tanh"))
 
+    reproduced_forward = forward
+
 
 class RelativeDecoderLayer(GradientCheckpointingLayer):
     """Attention, then feed-forward, each on the normalised input and added to the residual stream."""
+
+    reproduced_forward: ClassVar[Callable[..., torch.Tensor]]
 
     def __init__(self, config: PreTrainedConfig, layer_idx: int) -> None:
         super().__init__()
@@ -82,6 +88,9 @@ class RelativeDecoderLayer(GradientCheckpointingLayer):
         attended, _ = self.attention(self.attention_norm(hidden_states), context, past_key_values, **kwargs)
         hidden_states = hidden_states + self.dropout(attended)
         return hidden_states + self.dropout(self.feed_forward(self.feed_forward_norm(hidden_states)))
+
+
+RelativeDecoderLayer.reproduced_forward = RelativeDecoderLayer.forward  # transformers has wrapped it
 
 
 class RemiPreTrainedModel(PreTrainedModel):
@@ -132,6 +141,13 @@ class RemiPreTrainedModel(PreTrainedModel):
             check_weights(cls, source, kwargs)
         kwargs.setdefault("use_safetensors", True)
         return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As in transformers, with every setting of the generation config."""
+        if self.can_generate():
+            # transformers would not read the settings that it does not know, such as `grammar`, from such a config.
+            self.generation_config._from_model_config = False
+        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 class RelativeTransformerDecoder(RemiPreTrainedModel):
@@ -190,6 +206,8 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         for layer in self.layers:
             hidden_states = layer(hidden_states, context=context, past_key_values=past_key_values, **kwargs)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
+
+    reproduced_forward = forward
 
 
 def _holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.Tensor | None) -> bool:
@@ -283,6 +301,8 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
         )
+
+    reproduced_forward = forward
 
 
 class BarPlannerModel(_CausalStage):
