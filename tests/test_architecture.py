@@ -36,7 +36,19 @@ LAYERS = (
     {"cli", "demo", "__main__"},
 )
 CORE_LAYERS = (
-    {"__init__", "errors", "text", "piece", "chords", "vocabulary", "attention_kinds", "prompt_lookup"},
+    {
+        "__init__",
+        "errors",
+        "text",
+        "playing_order",
+        "voices",
+        "note_values",
+        "piece",
+        "chords",
+        "vocabulary",
+        "attention_kinds",
+        "prompt_lookup",
+    },
     {
         "excerpt",
         "plan",

@@ -94,9 +94,11 @@ class TestEngraving:
 
     def test_choir(self) -> None:
         text = write_abc(chorale())
-        assert "%%score (S A) (T B)\n" in text
+        assert "%%score S A T B\n" in text
         assert "V:S clef=treble\n" in text
+        assert "V:T clef=treble-8\n" in text
         assert "V:B clef=bass\n" in text
+        assert "[V:T] c4 |]" in text
         assert "[V:B] C,4 |]" in text
 
     def test_fields_stay_on_their_lines(self) -> None:
@@ -236,6 +238,10 @@ class TestAbc2midi:
         path.write_text(text)
         report = subprocess.run(["abc2midi", path, "-c"], check=True, capture_output=True, text=True).stdout
         assert "time units" not in report
+
+    @needs_abc2midi
+    def test_reads_a_tenor_where_it_sounds(self, tmp_path: Path) -> None:
+        assert agrees(chorale(), write_abc(chorale()), tmp_path)
 
     @needs_abc2midi
     @pytest.mark.parametrize("seed", range(5))

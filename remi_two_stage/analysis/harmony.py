@@ -15,7 +15,7 @@ from typing import Literal
 from ..core.chords import UNKNOWN_CHORD
 from ..core.errors import RequestError
 from ..core.piece import Bar, Chord, Piece
-from .chord_inference import bar_beats, infer_chords
+from .chord_inference import infer_chords
 
 HarmonicRhythm = Literal["source", "bar", "beat"]
 
@@ -100,7 +100,7 @@ def _longest_label(chords: Chords, start: int, end: int) -> str:
 
 
 def _by_beat(bar: Bar, chords: Chords) -> Chords:
-    limits = pairwise([*bar_beats(bar), bar.length])
+    limits = pairwise([*bar.beats, bar.length])
     return _changes(bar, [Chord(start, _longest_label(chords, start, end)) for start, end in limits])
 
 

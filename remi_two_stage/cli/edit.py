@@ -104,7 +104,7 @@ def harmonize(
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
     from ..composing.tasks import voice_for
-    from ..core.request import FOUR_PARTS
+    from ..core.voices import FOUR_PARTS
 
     piece = source.read(score)
     destination.check(reporting)

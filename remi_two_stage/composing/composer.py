@@ -20,10 +20,11 @@ from ..core.generation_remi import GrammarGenerationMixin
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Key, Meter, Piece
 from ..core.plan import Plan
-from ..core.request import FOUR_PARTS, Request, check_bars
+from ..core.request import Request, check_bars
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.sequences import Prompt
 from ..core.vocabulary import MAX_BARS
+from ..core.voices import FOUR_PARTS
 from .checkpoint import EMBEDDED, load_model
 from .tasks import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars
 

@@ -55,6 +55,7 @@ class _Roll:
 
     def __init__(self, piece: Piece, width: float) -> None:
         self._piece = piece
+        self._numbers = piece.bar_numbers
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._chords = list(_chords(piece, self._starts))
         pitches = [note.pitch for bar in piece.bars for sung in bar.notes for note in sung] or [60, 72]
@@ -110,13 +111,11 @@ class _Roll:
         """The line before a bar, its beats, its number, and repeat signs and endings."""
         bar, begin, end = self._piece.bars[index], self._starts[index], self._starts[index + 1]
         x, bottom = self._x(begin, start), _NUMBERS + self._height
-        if bar.meter:
-            beat = bar.meter.beat_length
-            for position in range(bar.offset - bar.offset % beat + beat, bar.offset + bar.length, beat):
-                beat_x = self._x(begin + position - bar.offset, start)
-                yield _line(beat_x, _NUMBERS, beat_x, bottom, _GRID, 1.5)
+        for beat in bar.beats[1:]:
+            beat_x = self._x(begin + beat, start)
+            yield _line(beat_x, _NUMBERS, beat_x, bottom, _GRID, 1.5)
         yield _line(x, _NUMBERS, x, bottom + _PLAN, _LINE, 3)
-        number = "" if bar.is_pickup else str(sum(not other.is_pickup for other in self._piece.bars[: index + 1]))
+        number = "" if bar.is_pickup else str(self._numbers[index])
         ending = f"[{','.join(map(str, bar.endings))}." if bar.endings else ""
         yield _text(x + 4, _NUMBERS - 8, f"{number}  {ending}".strip(), _SMALL_SIZE)
         if bar.repeat_start:

@@ -18,6 +18,7 @@ from operator import length_hint
 from ..core.abc_writer import PICKUP_REMARKS
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Bar, Meter, Piece
+from ..core.voices import FOUR_PARTS, MELODY
 from .abc_bars import build_bars
 from .abc_fields import (
     decode_text,
@@ -311,9 +312,9 @@ def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
         return voices, ids
     sounding = [voice for voice in voices if voice.notes] or voices[:1]
     if len(sounding) == 1:
-        return sounding, ("M",)
-    if len(sounding) == 4:
-        return sounding, ("S", "A", "T", "B")
+        return sounding, (MELODY,)
+    if len(sounding) == len(FOUR_PARTS):
+        return sounding, FOUR_PARTS
     return sounding, tuple(f"V{number}" for number in range(1, len(sounding) + 1))
 
 
