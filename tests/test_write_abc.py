@@ -129,6 +129,11 @@ def one_bar(*notes: Note, length: int = 96, **attributes: object) -> Piece:
     return Piece(("M",), (Bar(Meter(4, 4), Key("C"), length, (notes,), **attributes),))  # type: ignore[arg-type]
 
 
+def after_a_pickup(*notes: Note) -> Piece:
+    pickup = Bar(Meter(4, 4), Key("C"), 24, ((Note(0, 60, 24),),), is_pickup=True)
+    return Piece(("M",), (pickup, *one_bar(*notes).bars))
+
+
 class TestRoundTrip:
     @pytest.mark.parametrize("tick", range(1, 24))
     def test_any_tick(self, tick: int) -> None:
@@ -256,6 +261,7 @@ class TestBadPieces:
     @pytest.mark.parametrize(
         ("piece", "message"),
         [
+            (after_a_pickup(Note(0, 60, 97)), "bar 1: a note rings 1 ticks past the last bar"),
             (one_bar(Note(0, 60, 97)), "bar 1: a note rings 1 ticks past the last bar"),
             (one_bar(Note(96, 60, 1)), "bar 1: a note or a chord begins at tick 96 of a bar of 96"),
             (one_bar(chords=(Chord(100, "I"),)), "begins at tick 100"),

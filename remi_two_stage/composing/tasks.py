@@ -18,7 +18,7 @@ from ..core.codec import decode, encode
 from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import SequenceKind
-from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
+from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece, bar_numbers
 from ..core.plan import Plan
 from ..core.sequences import (
     Prompt,
@@ -262,7 +262,8 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
             chords[place][:1] if bar.is_pickup and place < len(chords) else chords[min(place, len(chords) - 1)]
             for bar, place in zip(bars, following, strict=True)
         ]
-    for number, (bar, given) in enumerate(zip(bars, chords, strict=True), 1):
+    numbers = bar_numbers(bar.is_pickup for bar in bars)
+    for number, bar, given in zip(numbers, bars, chords, strict=True):
         if given and given[-1].onset >= bar.length:
             length = Fraction(bar.length, TICKS_PER_WHOLE)
             raise RequestError(f"the plan's bar {number} has a chord after the bar's end, which is {length} long")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from ..core.chords import chord_name, pitch_classes
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
@@ -176,8 +176,7 @@ def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
         for bar, start in zip(piece.bars, starts, strict=False)
         for chord in bar.chords
     ]
-    ends = [time for time, _ in found[1:]] + [starts[-1]]
-    for (start, label), end in zip(found, ends, strict=True):
+    for (start, label), (end, _) in pairwise([*found, (starts[-1], "")]):
         if (name := chord_name(label, piece.key)) and end > start:
             yield _Chord(start, end, name, label, pitch_classes(label, piece.key.pitch_class))
 
