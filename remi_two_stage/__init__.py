@@ -5,6 +5,7 @@
     analysis/       what is heard in a Piece: chords, key, phrases
     rendering/      Piece -> something to see or hear: engraved score, piano roll, sound, text
     score_files.py  read_score, write_score: any file, by its ending
+    atomic_files.py files that are there whole or not at all
     corpus/         files -> tunes -> Parquet, with splits by melody
     hub/            models and tunes on the Hub, and their cards
     composing/      what a user asks for: Composer and the door to weights

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from huggingface_hub import is_offline_mode
@@ -18,6 +20,8 @@ EMBEDDED = Path(__file__).parents[1] / "pretrained"
 """The checkpoint that ships with the package."""
 REPOSITORY_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 """A repository on the Hub, as user/name."""
+RECORD = "training.json"
+"""The file of a model folder that says how the model was made and how good it is."""
 
 
 def load_model(
@@ -53,6 +57,30 @@ def load_model(
             f"{len(token_names())}; train it again with this version"
         )
     return model
+
+
+def training_record(folder: str | Path) -> dict[str, Any] | None:
+    """What `RECORD` says of the model in a folder; None where there is no such file.
+
+    Raises:
+        CheckpointError: the file is not what `train` writes.
+    """
+    path = Path(folder, RECORD)
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise CheckpointError(f"{str(path)!r} holds no JSON object; remove it, or put back the one that train wrote")
+    return record
+
+
+def corpus_of(record: Mapping[str, Any] | None) -> str | None:
+    """The corpus that a model learnt from, as `train` was given it; None where its record does not say."""
+    corpus = (record or {}).get("corpus")
+    return corpus.get("name") if isinstance(corpus, Mapping) else None
 
 
 def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:

@@ -16,10 +16,8 @@ import codecs
 import gzip
 import importlib.metadata
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
@@ -30,6 +28,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..atomic_files import written_atomically
 from ..core.errors import ScoreError
 from ..scores.abc_reader import UTF_16_MARKS
 from .files import ABC, ARCHIVE, CorpusFile, Rejection, check_expansion, members, opened
@@ -215,13 +214,8 @@ def row_of(tune: CorpusTune) -> dict[str, Any]:
 
 def _write(shard: Shard, table: pa.Table, metadata: dict[str, Any]) -> None:
     table = table.replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
-    unfinished = shard.path.with_suffix(f".{os.getpid()}")
-    try:
+    with written_atomically(shard.path) as unfinished:
         pq.write_table(table, unfinished, compression="zstd")
-        os.replace(unfinished, shard.path)
-    finally:
-        with suppress(FileNotFoundError):
-            unfinished.unlink()
 
 
 def shard_metadata(path: Path) -> dict[str, Any]:
