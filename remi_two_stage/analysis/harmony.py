@@ -84,7 +84,8 @@ def _changes(bar: Bar, chords: Sequence[Chord]) -> Chords:
     return tuple(kept)
 
 
-def _longest(bar: Bar, chords: Chords) -> Chords:
+def longest_chord(bar: Bar, chords: Chords) -> Chords:
+    """The one of a bar's chords that sounds longest, from the bar's start; ties to the first."""
     return chords if len(chords) == 1 else (Chord(0, _longest_label(chords, 0, bar.length)),)
 
 
@@ -104,4 +105,4 @@ def _by_beat(bar: Bar, chords: Chords) -> Chords:
     return _changes(bar, [Chord(start, _longest_label(chords, start, end)) for start, end in limits])
 
 
-_RHYTHMS = {"source": _changes, "bar": _longest, "beat": _by_beat}
+_RHYTHMS = {"source": _changes, "bar": longest_chord, "beat": _by_beat}
