@@ -26,7 +26,8 @@ from .rendering.engraving import engrave
 from .rendering.extras import require
 from .rendering.sound import wav_bytes
 from .scores.abc_reader import read_abc
-from .scores.midi import midi_bytes, parse_midi
+from .scores.midi_reader import parse_midi
+from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
 from .scores.musicxml_writer import musicxml_bytes
 

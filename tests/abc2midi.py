@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.scores.midi import parse_midi
+from remi_two_stage.scores.midi_reader import parse_midi
 
 needs_abc2midi = pytest.mark.skipif(shutil.which("abc2midi") is None, reason="abc2midi is not installed")
 

@@ -40,7 +40,8 @@ from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequenc
 from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.score_files import musicxml_bytes, read_score
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.midi import midi_bytes, parse_midi
+from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.midi_writer import midi_bytes
 
 MOST_SECONDS = 2.0
 MOST_MEGABYTES = 500

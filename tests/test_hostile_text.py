@@ -16,7 +16,8 @@ from remi_two_stage.corpus.files import find_files, members
 from remi_two_stage.corpus.tunes import TuneRange, read_tune_range
 from remi_two_stage.score_files import musicxml_bytes, read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.midi import midi_bytes, parse_midi
+from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.midi_writer import midi_bytes
 
 TITLES = [
     "../../etc/passwd", "/root/.ssh/id_rsa", "C:\\Windows\\system32", "con", "a" * 5_000, ".",

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tunes import kesh_jig
 
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.core.piece import Key, Meter, Piece
+from remi_two_stage.core.piece import Bar, Key, Meter, Note, Piece
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.midi import midi_bytes, parse_midi
+from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.midi_writer import midi_bytes
 from remi_two_stage.scores.music21_bridge import from_music21
 
 TWO_METERS = "X:1\nT:Two metres\nM:3/4\nL:1/4\nQ:1/4=90\nK:Em\nEGB|(3e/f/g/ e2|[M:2/4]B2|E2|]"
@@ -121,3 +122,117 @@ def test_a_damaged_file_reads_or_is_refused(position: int, value: bytes) -> None
     damaged = data[:position] + value + data[position + len(value) :]
     with contextlib.suppress(ScoreFormatError):
         assert parse_midi(damaged).bars
+
+
+# What files of other programs hold (MIDI 1.0; Standard MIDI Files 1.0)
+
+
+def smf(*tracks: bytes, kind: int = 1) -> bytes:
+    """A file of these tracks, 480 ticks a quarter note."""
+    header = b"MThd" + bytes([0, 0, 0, 6, 0, kind, 0, len(tracks), 0x01, 0xE0])
+    return header + b"".join(b"MTrk" + len(track).to_bytes(4, "big") + track for track in tracks)
+
+
+def notes(piece: Piece) -> list[tuple[float, float, int]]:
+    return [(float(onset), float(duration), pitch) for _, onset, duration, pitch in piece.note_list()]
+
+
+QUARTER = bytes([0x83, 0x60])
+"""480 ticks, as a delta time."""
+END = bytes([0, 0xFF, 0x2F, 0])
+TWO_QUARTERS = [(0.0, 1.0, 60), (1.0, 1.0, 62)]
+
+
+def on(pitch: int, channel: int = 0) -> bytes:
+    return bytes([0, 0x90 | channel, pitch, 80])
+
+
+def off(pitch: int, channel: int = 0, after: bytes = QUARTER) -> bytes:
+    return after + bytes([0x80 | channel, pitch, 0])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        bytes([0, 0xFF, 0x01, 2]) + b"la",
+        bytes([0, 0xF0, 3, 0x7E, 0x09, 0xF7]),
+        bytes([0, 0xF8]),
+        bytes([0, 0xFE, 0, 0xF2, 1, 2]),
+    ],
+    ids=["meta event", "system exclusive", "clock", "active sensing and song position"],
+)
+def test_running_status_goes_on_after_what_is_no_channel_message(between: bytes) -> None:
+    track = on(60) + QUARTER + bytes([60, 0]) + between + bytes([0, 62, 80]) + QUARTER + bytes([62, 0]) + END
+    assert notes(parse_midi(smf(track))) == TWO_QUARTERS
+
+
+def test_a_note_without_an_end_sounds_to_the_next_one_of_its_pitch_or_to_the_end_and_is_counted() -> None:
+    piece = parse_midi(smf(on(60) + QUARTER + on(60)[1:] + off(60) + on(62) + QUARTER + END[1:]))
+    assert notes(piece) == [(0.0, 2.0, 60), (1.0, 2.0, 60), (2.0, 1.0, 62)]
+    assert dict(piece.losses) == {"note without an end": 2}
+
+
+def test_all_notes_off_ends_the_notes_of_its_channel() -> None:
+    silence = QUARTER + bytes([0xB0, 123, 0])
+    piece = parse_midi(smf(on(60) + on(48, 1) + silence + on(62) + silence + off(48, 1, b"\0") + END))
+    assert notes(piece) == [(0.0, 1.0, 60), (0.0, 2.0, 48), (1.0, 1.0, 62)]
+    assert piece.losses == ()
+
+
+def test_a_note_may_end_in_another_track() -> None:
+    assert notes(parse_midi(smf(on(60) + END, off(60) + END))) == [(0.0, 1.0, 60)]
+
+
+def test_a_track_that_breaks_off_keeps_what_is_there_and_says_so() -> None:
+    whole = smf(on(60) + off(60) + on(62) + off(62) + END)
+    piece = parse_midi(whole[:-6])
+    assert notes(piece)[0] == (0.0, 1.0, 60)
+    assert dict(piece.losses)["truncated track"] == 1
+
+
+def test_percussion_and_changes_of_tempo_are_counted() -> None:
+    tempo = bytes([0xFF, 0x51, 3])
+    conductor = b"\0" + tempo + (500_000).to_bytes(3, "big") + QUARTER + tempo + (400_000).to_bytes(3, "big") + END
+    melody = on(60) + off(60) + on(62) + off(62) + END
+    drums = on(36, 9) + off(36, 9) + END
+    piece = parse_midi(smf(conductor, melody, drums))
+    assert (notes(piece), piece.tempo, len(piece.voices)) == (TWO_QUARTERS, 120.0, 1)
+    assert dict(piece.losses) == {"percussion note": 1, "tempo change": 1}
+
+
+def test_patterns_of_format_2_follow_one_another() -> None:
+    patterns = smf(on(60) + off(60) + END, on(72) + off(72) + END, kind=2)
+    assert notes(parse_midi(patterns)) == [(0.0, 1.0, 60), (4.0, 1.0, 72)]
+
+
+def time_signature(after: bytes, numerator: int, power: int) -> bytes:
+    return after + bytes([0xFF, 0x58, 4, numerator, power, 24, 8])
+
+
+@pytest.mark.parametrize("late", [0, 20])
+def test_a_time_signature_belongs_to_the_barline_beside_it_and_before_the_first_one_is_4_4(late: int) -> None:
+    conductor = time_signature(bytes([0x8F, late]), 3, 2) + END
+    melody = b"".join(on(pitch) + off(pitch) for pitch in range(60, 67)) + END
+    piece = parse_midi(smf(conductor, melody))
+    assert [(str(bar.meter), bar.length) for bar in piece.bars] == [("4/4", 96), ("3/4", 72)]
+
+
+def test_a_metre_that_no_bar_can_have_is_counted() -> None:
+    piece = parse_midi(smf(time_signature(b"\0", 12, 6) + END, on(60) + off(60) + END))
+    assert (str(piece.meter), dict(piece.losses)) == ("4/4", {"time signature": 1})
+
+
+def test_a_pitch_struck_while_it_sounds_keeps_its_length() -> None:
+    held = Note(0, 64, 96)
+    struck = [Note(onset, 64, 24) for onset in (24, 72)]
+    bar = Bar(Meter(4, 4), Key(), 96, ((held, *struck), (Note(0, 48, 96),)))
+    piece = Piece(("V1", "V2"), (bar,))
+    played = parse_midi(midi_bytes(piece))
+    assert played.voices == ("V1", "V2")
+    assert played.note_list() == piece.note_list()
+
+
+def test_bars_of_rests_come_back() -> None:
+    (piece,) = read_abc("X:1\nM:3/4\nL:1/4\nK:D\nz3|z3|]")
+    played = parse_midi(midi_bytes(piece))
+    assert (played.voices, [bar.length for bar in played.bars]) == (("M",), [72, 72])

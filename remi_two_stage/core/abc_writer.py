@@ -19,8 +19,8 @@ from .abc_spelling import Accidentals, Sounding, spelled
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name
 from .errors import ScoreError
-from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece, completes_bar
-from .playing_order import are_in_endings, bars_before
+from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece
+from .playing_order import are_in_endings, bars_before, completes_bar
 from .voices import MELODY, Clef, clef_of
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}

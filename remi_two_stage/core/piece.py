@@ -491,8 +491,3 @@ def bar_numbers(are_pickups: Iterable[bool]) -> list[int]:
 def beats_after(position: int, end: int, beat_length: int) -> range:
     """Metrical positions of the beats after `position` and before `end`."""
     return range(position - position % beat_length + beat_length, end, beat_length)
-
-
-def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -> bool:
-    """Whether a bar of `length` ticks after a sign is the second part of a bar that begins with `before` ticks."""
-    return not before_is_pickup and length + before <= full

@@ -112,3 +112,8 @@ def bars_before(begins_ending: Sequence[bool], ends_ending: Sequence[bool]) -> l
             entrance = index - 1
         before.append(entrance if begins else index - 1)
     return before
+
+
+def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -> bool:
+    """Whether a bar of `length` ticks after a sign is the second part of a bar that begins with `before` ticks."""
+    return not before_is_pickup and length + before <= full

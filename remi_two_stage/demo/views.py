@@ -12,7 +12,7 @@ from typing import Any
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
 from ..core.text import counted
 from ..rendering.engraving import engrave
-from ..scores.midi import DEFAULT_TEMPO
+from ..scores.midi_writer import DEFAULT_TEMPO
 from .actions import Work, edited_plan
 from .downloads import SOUND, Download
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
-from ..scores.midi import DEFAULT_TEMPO
+from ..scores.midi_writer import DEFAULT_TEMPO
 from .extras import require
 
 if TYPE_CHECKING:

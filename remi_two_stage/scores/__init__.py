@@ -7,7 +7,8 @@ abc_tokens.py            the tokens of a line of music
 abc_voice.py             one voice on its time line: ties, tuplets, accidentals, overlays
 abc_bars.py              time lines -> bars, repeats, endings
 abc_macros.py            macros
-midi.py                  MIDI files <-> Piece
+midi_reader.py           MIDI files -> Piece
+midi_writer.py           Piece -> MIDI files
 musicxml_writer.py       Piece -> MusicXML
 music21_bridge.py        music21 scores <-> Piece
 music21_reader.py        music21 score -> Piece

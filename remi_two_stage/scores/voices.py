@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from ..core.voices import FOUR_PARTS, MELODY
 
-_VOICE_NAME = re.compile(r"M|[SATB]|V[1-9]\d?")
+VOICE_NAME = re.compile(r"M|[SATB]|V[1-9]\d?")
 
 
 def voice_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names for voices in score order: their own if `Piece` uses such names, else M, or S A T B, or V1 and so on."""
-    if len(set(names)) == len(names) and all(_VOICE_NAME.fullmatch(name) for name in names):
+    if len(set(names)) == len(names) and all(VOICE_NAME.fullmatch(name) for name in names):
         return tuple(names)
     if len(names) == len(FOUR_PARTS):
         return FOUR_PARTS

@@ -1,0 +1,361 @@
+"""Standard MIDI File (MIDI 1.0; SMF 1.0, formats 0, 1 and 2) -> `Piece`.
+
+Conventions
+- Onsets and ends are rounded to the nearest tick of `Piece`. Bars come from the time signatures, 4/4 before the first
+  one; a time signature within `_SLACK` ticks of a barline is meant there. The key is the file's, else estimated.
+- Each track and channel with notes is a voice; percussion (channel 10) is left out, and counted. A track named
+  "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`).
+- Real files break the specification in known ways, and all readers play them: running status goes on after meta events
+  and system exclusive messages, real-time bytes stand between events, a note is ended in another track than it began.
+- A note that nothing ends sounds until its pitch is struck again, or to the end of its track, and is counted.
+- In format 2, tracks are patterns of their own; they are laid one after the other.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from ..analysis.key_estimation import estimate_key
+from ..analysis.phrases import mark_phrases
+from ..core.errors import RequestError, ScoreFormatError
+from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece, name_at
+from ..core.text import printable
+from .midi_writer import (
+    DRUMS,
+    END_OF_TRACK,
+    KEY_SIGNATURE,
+    MICROSECONDS_PER_MINUTE,
+    SET_TEMPO,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+)
+from .voices import VOICE_NAME, voice_names
+
+_MAX_BARS = 10_000
+_MAX_NOTES = 200_000
+_SLACK = 3
+"""Ticks, an eighth of a quarter note."""
+_META = 0x100
+"""Added to the kind of a meta event, to tell it from a channel message."""
+_SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+"""Data bytes of system common messages; the other ones from 0xF4 on have none."""
+_ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
+_FURTHER_LAYER = re.compile(r"(.+) \((\d+)\)")
+
+Voice = tuple[int, int]
+"""(track, channel)."""
+
+
+class _Message(NamedTuple):
+    """A message of a track: time in `Piece` ticks, status (or `_META` and the kind of a meta event), data."""
+
+    time: int
+    track: int
+    status: int
+    data: bytes
+
+
+class _Stroke(NamedTuple):
+    """A note that has begun: onset in ticks, velocity."""
+
+    onset: int
+    velocity: int
+
+
+@dataclass
+class _Contents:
+    """What a MIDI file holds; times in `Piece` ticks."""
+
+    tempos: dict[int, float] = field(default_factory=dict)
+    meters: dict[int, Meter] = field(default_factory=dict)
+    keys: dict[int, Key] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    voices: dict[Voice, list[Note]] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+    losses: Counter[str] = field(default_factory=Counter)
+
+
+def parse_midi(data: bytes) -> Piece:
+    """The piece in the bytes of a MIDI file; onsets are rounded to ticks.
+
+    Raises:
+        ScoreFormatError: not a MIDI file, a broken one, one with time in seconds (SMPTE), or one without notes.
+    """
+    contents = _contents(data)
+    voices = _voices(contents)
+    if not voices:
+        if contents.losses["truncated track"]:
+            raise ScoreFormatError("the MIDI file breaks off before its first note; export it again")
+        raise ScoreFormatError("the MIDI file has no notes; choose one with pitched notes")
+    last = max((note.onset + note.duration for _, notes in voices for note in notes), default=0)
+    bars = _bars(contents, last or max(contents.ends.values()))
+    starts = [0]
+    for bar in bars:
+        starts.append(starts[-1] + bar.length)
+    sung = [_by_bar(notes, starts) for _, notes in voices]
+    bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*sung, strict=True), strict=True)]
+    if not contents.keys:
+        bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
+    names = voice_names([contents.names.get(track, "") for track, _ in voices])
+    return Piece(
+        names,
+        tuple(mark_phrases(bars)),
+        contents.names.get(0, ""),
+        tempo=next((contents.tempos[time] for time in sorted(contents.tempos)), None),
+        losses=tuple(sorted(contents.losses.items())),
+    )
+
+
+def _voices(contents: _Contents) -> list[tuple[int, list[Note]]]:
+    """The track and the notes of each voice, further layers put together with the first; without any note, the tracks
+    that have the names of voices, silent.
+    """
+    if not contents.voices:
+        return [(track, []) for track, name in sorted(contents.names.items()) if VOICE_NAME.fullmatch(name)]
+    voices: list[tuple[int, list[Note]]] = []
+    for (track, _), notes in sorted(contents.voices.items()):
+        layer = _FURTHER_LAYER.fullmatch(contents.names.get(track, ""))
+        if layer and voices and contents.names.get(voices[-1][0]) == layer[1]:
+            voices[-1][1].extend(notes)
+        else:
+            voices.append((track, [*notes]))
+    return voices
+
+
+# --- messages
+
+
+def _contents(data: bytes) -> _Contents:
+    if data[:4] != b"MThd":
+        raise ScoreFormatError(f"not a MIDI file: it begins with {data[:4]!r} in place of b'MThd'")
+    division = int.from_bytes(data[12:14], "big")
+    if division == 0:
+        raise ScoreFormatError("the MIDI file is damaged, it does not say how long a quarter note is; export it again")
+    if division >= 0x8000:
+        raise ScoreFormatError("the MIDI file counts seconds in place of beats; export it with ticks a quarter note")
+    contents = _Contents()
+    tracks = [
+        _track_messages(track, number, division, contents) for number, track in enumerate(_track_chunks(data, contents))
+    ]
+    if int.from_bytes(data[8:10], "big") == 2:
+        tracks = list(_one_after_the_other(tracks))
+    strokes = _Strokes(contents)
+    for message in sorted((message for track in tracks for message in track), key=lambda message: message.time):
+        if message.status >= _META:
+            _read_meta(message, contents)
+        else:
+            strokes.read(message)
+    strokes.finish()
+    return contents
+
+
+def _track_chunks(data: bytes, contents: _Contents) -> Iterator[bytes]:
+    """The content of each track; one that breaks off is counted."""
+    position = 8 + int.from_bytes(data[4:8], "big")
+    while position + 8 <= len(data):
+        end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "big")
+        if data[position : position + 4] == b"MTrk":
+            contents.losses["truncated track"] += end > len(data)
+            yield data[position + 8 : end]
+        position = end
+    contents.losses = +contents.losses
+
+
+def _track_messages(data: bytes, track: int, division: int, contents: _Contents) -> list[_Message]:
+    """The messages of a track, up to where it breaks off."""
+    messages = []
+    try:
+        for time, status, content in _messages(data):
+            ticks = (2 * time * TICKS_PER_QUARTER + division) // (2 * division)
+            messages.append(_Message(ticks, track, status, content))
+            contents.ends[track] = ticks
+    except IndexError:
+        contents.losses["truncated track"] = max(1, contents.losses["truncated track"])
+    return messages
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(time in MIDI ticks, status, data) of each message of a track."""
+    position = time = running = 0
+    while position < len(data):
+        delta, position = _read_variable_length(data, position)
+        time += delta
+        status = data[position]
+        if status & 0x80:
+            position += 1
+        else:
+            status = running
+        if status == 0xFF:
+            kind = _META | data[position]
+            length, position = _read_variable_length(data, position + 1)
+            yield time, kind, data[position : position + length]
+        elif status in (0xF0, 0xF7):
+            length, position = _read_variable_length(data, position)
+        elif status > 0xF0:
+            length = _SYSTEM_LENGTHS.get(status, 0)
+        elif status:
+            running = status
+            length = 1 if status & 0xF0 in (0xC0, 0xD0) else 2
+            yield time, status, bytes((data[position], data[position + length - 1]))
+        else:
+            raise ScoreFormatError("the MIDI file has data where a message should begin; export it again")
+        position += length
+    yield time, _META | END_OF_TRACK, b""
+
+
+def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
+    """A number of at most four seven-bit digits, and the position after it."""
+    number = 0
+    for end in range(position + 1, position + 5):
+        number = number << 7 | data[end - 1] & 0x7F
+        if not data[end - 1] & 0x80:
+            return number, end
+    raise ScoreFormatError("the MIDI file has a number of more than four bytes; export it again")
+
+
+def _one_after_the_other(tracks: Iterable[list[_Message]]) -> Iterator[list[_Message]]:
+    """The patterns of a file of format 2, each from the bar on in which the one before has ended (4/4)."""
+    start, bar = 0, Meter().bar_length
+    for track in tracks:
+        yield [message._replace(time=start + message.time) for message in track]
+        start += -(-max((message.time for message in track), default=0) // bar) * bar
+
+
+# --- notes
+
+
+class _Strokes:
+    """Pairs the beginnings and ends of notes, over all tracks in the order of time."""
+
+    def __init__(self, contents: _Contents) -> None:
+        self._contents = contents
+        self._held: defaultdict[tuple[int, int, int], deque[_Stroke]] = defaultdict(deque)
+        self._count = 0
+
+    def read(self, message: _Message) -> None:
+        """Read a channel message."""
+        kind, channel = message.status & 0xF0, message.status & 0x0F
+        number, value = message.data
+        if channel == DRUMS:
+            self._contents.losses["percussion note"] += kind == 0x90 and value > 0
+        elif kind == 0x90 and value:
+            self._held[message.track, channel, number & 0x7F].append(_Stroke(message.time, value & 0x7F))
+        elif kind in (0x80, 0x90):
+            self._end(message.track, channel, number & 0x7F, message.time)
+        elif kind == 0xB0 and number in (_ALL_SOUND_OFF, *range(_ALL_NOTES_OFF, 128)):
+            self._end_all(channel, message.time)
+
+    def _end(self, track: int, channel: int, pitch: int, time: int) -> None:
+        """End the oldest note of this pitch, of this track if it has one."""
+        others = (key for key, held in self._held.items() if key[1:] == (channel, pitch) and held)
+        key = (track, channel, pitch)
+        if not self._held.get(key):
+            key = next(others, key)
+        if held := self._held.get(key):
+            self._add(key, held.popleft(), time)
+
+    def _end_all(self, channel: int, time: int) -> None:
+        for key, held in self._held.items():
+            while key[1] == channel and held:
+                self._add(key, held.popleft(), time)
+
+    def finish(self) -> None:
+        """End what nothing has ended: where its pitch is struck again, else with its track."""
+        for key, held in self._held.items():
+            ends = [*(stroke.onset for stroke in held), self._contents.ends[key[0]]]
+            for stroke, end in zip(held, ends[1:], strict=True):
+                self._contents.losses["note without an end"] += 1
+                if end > stroke.onset:
+                    self._add(key, stroke, end)
+        self._contents.losses = +self._contents.losses
+
+    def _add(self, key: tuple[int, int, int], stroke: _Stroke, end: int) -> None:
+        track, channel, pitch = key
+        self._count += 1
+        if self._count > _MAX_NOTES:
+            raise ScoreFormatError(f"the MIDI file has more than {_MAX_NOTES:,} notes; split it")
+        note = Note(stroke.onset, pitch, max(1, end - stroke.onset), stroke.velocity)
+        self._contents.voices.setdefault((track, channel), []).append(note)
+
+
+# --- names, metres, keys, bars
+
+
+def _read_meta(message: _Message, contents: _Contents) -> None:
+    kind, content = message.status & 0xFF, message.data
+    if kind == TRACK_NAME:
+        contents.names[message.track] = _text(content)
+    elif kind == SET_TEMPO and any(content):
+        tempo = round(MICROSECONDS_PER_MINUTE / int.from_bytes(content, "big"), 2)
+        if contents.tempos and tempo != contents.tempos[max(contents.tempos)]:
+            contents.losses["tempo change"] += message.time > 0
+        contents.tempos.setdefault(message.time, tempo)
+    elif kind == TIME_SIGNATURE and len(content) >= 2:
+        try:
+            contents.meters[message.time] = Meter(content[0], 2 ** content[1])
+        except RequestError:
+            contents.losses["time signature"] += 1
+    elif kind == KEY_SIGNATURE and len(content) == 2:
+        sharps = int.from_bytes(content[:1], "big", signed=True)
+        if abs(sharps) <= 7:
+            mode = "min" if content[1] else "maj"
+            contents.keys[message.time] = Key(name_at(sharps - MODES[mode]), mode)
+
+
+def _text(content: bytes) -> str:
+    """Text in UTF-8 or else Latin-1, without control characters; the standard leaves the encoding open."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    return printable(text).strip()
+
+
+def _bars(contents: _Contents, end: int) -> list[Bar]:
+    """Empty bars up to the end of the last note; a change of metre inside a bar cuts it short."""
+    bars: list[Bar] = []
+    time = 0
+    meter_times, key_times = sorted(contents.meters), sorted(contents.keys)
+    while time < end or not bars:
+        if len(bars) == _MAX_BARS:
+            raise ScoreFormatError(f"the MIDI file has more than {_MAX_BARS} bars; split it")
+        meter = contents.meters[_latest(meter_times, time)] if _is_begun(meter_times, time) else Meter()
+        key = contents.keys[_latest(key_times, time)] if key_times else Key()
+        following = bisect_right(meter_times, time + _SLACK)
+        length = meter.bar_length
+        if following < len(meter_times) and meter_times[following] < time + length - _SLACK:
+            length = meter_times[following] - time
+        bars.append(Bar(meter, key, length, ()))
+        time += length
+    return _with_pickup(bars)
+
+
+def _is_begun(times: list[int], time: int) -> bool:
+    return bool(times) and times[0] <= time + _SLACK
+
+
+def _latest(times: list[int], time: int) -> int:
+    """The last of the times of changes up to a time and a little after it; before the first change, that one."""
+    return times[max(0, bisect_right(times, time + _SLACK) - 1)]
+
+
+def _with_pickup(bars: list[Bar]) -> list[Bar]:
+    """A first bar with a shorter metre of its own is a pick-up to the second one."""
+    first, following = bars[0], bars[1].meter if len(bars) > 1 else None
+    if following is None or first.length >= following.bar_length:
+        return bars
+    return [replace(first, meter=following, is_pickup=True), *bars[1:]]
+
+
+def _by_bar(notes: Iterable[Note], starts: list[int]) -> list[tuple[Note, ...]]:
+    """Notes in time from the piece's start, sorted into bars."""
+    sung: list[list[Note]] = [[] for _ in starts[1:]]
+    for note in notes:
+        index = bisect_right(starts, note.onset) - 1
+        sung[index].append(replace(note, onset=note.onset - starts[index]))
+    return [tuple(sorted(of_bar, key=lambda note: (note.onset, note.pitch))) for of_bar in sung]
