@@ -23,6 +23,7 @@ import torch
 from short_training import Recipe, Training, drawn
 from transformers import set_seed
 
+from remi_two_stage.atomic_files import write_whole
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.corpus.preparation import load_corpus
@@ -113,9 +114,7 @@ def main() -> None:
             if not file.exists():
                 state = file.with_suffix(".state")
                 result = run(kind, seed, options.steps, train, valid, state)
-                unfinished = file.with_suffix(".unfinished")
-                unfinished.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-                unfinished.replace(file)
+                write_whole(file, json.dumps(result, indent=2).encode() + b"\n")
                 state.unlink()
             results.append(json.loads(file.read_text(encoding="utf-8")))
             print(f"{kind}, seed {seed}: {results[-1]['loss']:.4f} nats a token", flush=True)

@@ -35,12 +35,12 @@ from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece
 from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, in_voice_order
 from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.evaluation.counts import Counts
 from remi_two_stage.evaluation.token_losses import Likelihood, likelihood
 
 Grid = Sequence[Sequence[int]]
 
-VOICES = ("S", "A", "T", "B")
 SILENCE = -1
 TICKS_PER_STEP = TICKS_PER_QUARTER // 4
 STEPS_PER_BEAT = 4
@@ -84,7 +84,7 @@ class GridReading:
             raise RequestError(f"the barring is {self.barring!r}; choose start or any")
         if self.struck not in ("change", "beat"):
             raise RequestError(f"pitches are struck again on each {self.struck!r}; choose change or beat")
-        if sorted(self.voices) != sorted(VOICES):
+        if sorted(self.voices) != sorted(FOUR_PARTS):
             raise RequestError(f"the order of voices is {self.voices!r}; write S, A, T and B once each, such as SBAT")
 
     @property
@@ -134,7 +134,7 @@ def _are_grids(chorales: object) -> bool:
 def _is_step(step: object) -> bool:
     return (
         isinstance(step, list)
-        and len(step) == len(VOICES)
+        and len(step) == len(FOUR_PARTS)
         and all(isinstance(pitch, int) and SILENCE <= pitch <= 127 for pitch in step)
     )
 
@@ -153,8 +153,8 @@ def piece_of_grid(grid: Grid, struck: Literal["change", "beat"] = "change", pick
     lengths = [length for length in (first, *[bar_length] * whole, last) if length]
     starts = list(accumulate(lengths, initial=0))
     beats = [step // STEPS_PER_BEAT if struck == "beat" else 0 for step in range(len(grid))]
-    notes: list[list[list[Note]]] = [[[] for _ in VOICES] for _ in lengths]
-    for voice in range(len(VOICES)):
+    notes: list[list[list[Note]]] = [[[] for _ in FOUR_PARTS] for _ in lengths]
+    for voice in range(len(FOUR_PARTS)):
         step = 0
         for (pitch, _), run in groupby((column[voice], beat) for column, beat in zip(grid, beats, strict=True)):
             length = sum(1 for _ in run)
@@ -170,17 +170,17 @@ def piece_of_grid(grid: Grid, struck: Literal["change", "beat"] = "change", pick
     if first:
         bars[0] = replace(bars[0], is_pickup=True)
     key = estimate_key(bars)
-    return Piece(VOICES, tuple(replace(bar, key=key) for bar in bars), style="chorale")
+    return Piece(FOUR_PARTS, tuple(replace(bar, key=key) for bar in bars), style="chorale")
 
 
 def grid_of_piece(piece: Piece) -> list[list[int]]:
     """The inverse of `piece_of_grid`: what sounds in each of the four voices at each sixteenth note."""
     total = sum(bar.length for bar in piece.bars) // TICKS_PER_STEP
-    grid = [[SILENCE] * len(VOICES) for _ in range(total)]
+    grid = [[SILENCE] * len(FOUR_PARTS) for _ in range(total)]
     for name, onset, duration, pitch in piece.note_list():
         first, length = (round(quarters * 4) for quarters in (onset, duration))
         for step in range(first, first + length):
-            grid[step][VOICES.index(name)] = pitch
+            grid[step][FOUR_PARTS.index(name)] = pitch
     return grid
 
 
@@ -269,7 +269,7 @@ def _of_grid(model: TwoStageModel, grid: Grid, reading: GridReading) -> GridLike
         detail,
         other_barrings=math.log(sum(math.exp(best - other) for other in nats)),
         chorales=1,
-        cells=len(VOICES) * len(grid),
+        cells=len(FOUR_PARTS) * len(grid),
     )
 
 

@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Subset
 
+from remi_two_stage.atomic_files import written_atomically
 from remi_two_stage.stage_data.datasets import IGNORED, PackedRows, collate
 from remi_two_stage.training.optimizer import WEIGHT_DECAY, MuonWithAdamW
 
@@ -149,9 +150,8 @@ class Training:
             "progress": (self.epoch, self.steps, self.seconds, self.curve),
         }
         self.state.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.state.with_suffix(".unfinished")
-        torch.save(state, unfinished)
-        unfinished.replace(self.state)
+        with written_atomically(self.state) as unfinished:
+            torch.save(state, unfinished)
 
     def _load(self) -> None:
         state = torch.load(self.state, weights_only=True)

@@ -38,9 +38,10 @@ from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGener
 from remi_two_stage.core.grammar import SequenceKind
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.request import FOUR_PARTS, Request
+from remi_two_stage.core.request import Request
 from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, first_bar
 from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS, token_names
+from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Tunes
 from remi_two_stage.evaluation.adherence import adherence

@@ -1,20 +1,21 @@
 """Two-stage symbolic music: a chord plan a person can read and edit, then notes that follow it.
 
-    core/           Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; travels to the Hub
-    scores/         files <-> Piece, one format a prefix
-    analysis/       what is heard in a Piece: chords, key, phrases
-    rendering/      Piece -> something to see or hear: engraved score, piano roll, sound, text
-    score_files.py  read_score, write_score: any file, by its ending
-    corpus/         files -> tunes -> Parquet, with splits by melody
-    hub/            models and tunes on the Hub, and their cards
-    composing/      what a user asks for: Composer and the door to weights
-    stage_data/     tunes -> what a stage learns
-    training/       the training of both stages
-    evaluation/     held-out likelihood, adherence, musical statistics, memorization
-    cli/            the command `remi-two-stage`
-    demo/           the page: an editable chord plan, the score and the sound
-    pretrained/     the checkpoint that ships with the package
-    version.py      the version, which setup.cfg reads
+    core/            Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; travels to the Hub
+    scores/          files <-> Piece, one format a prefix
+    analysis/        what is heard in a Piece: chords, key, phrases
+    rendering/       Piece -> something to see or hear: engraved score, piano roll, sound, text
+    score_files.py   read_score, write_score: any file, by its ending
+    atomic_files.py  files that are there whole or not at all
+    corpus/          files -> tunes -> Parquet, with splits by melody
+    hub/             models and tunes on the Hub, and their cards
+    composing/       what a user asks for: Composer and the door to weights
+    stage_data/      tunes -> what a stage learns
+    training/        the training of both stages
+    evaluation/      held-out likelihood, adherence, musical statistics, memorization
+    cli/             the command `remi-two-stage`
+    demo/            the page: an editable chord plan, the score and the sound
+    pretrained/      the checkpoint that ships with the package
+    version.py       the version, which setup.cfg reads
 
 Names load on first use, so importing the package is quick; a model, config or tokenizer registers itself with
 transformers' Auto classes then.

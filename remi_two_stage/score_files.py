@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 from xml.etree import ElementTree
 
+from .atomic_files import write_whole
 from .core.abc_writer import write_abc
 from .core.errors import ScoreError, ScoreFormatError
 from .core.piece import Piece
@@ -33,6 +34,8 @@ from .scores.musicxml_writer import musicxml_bytes
 _LARGEST_FILE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 
+_LONGEST_NAME = 80
+"""Bytes of a file's name that are its tune's; file systems take 255 in all."""
 _HIGHEST_NUMBER = 99
 _COUNTED = {"beats": "a metre has {} beats", "fifths": "a key has {} sharps or flats"}
 """Element of MusicXML -> what it says; music21 would count to higher numbers in these for minutes."""
@@ -73,22 +76,24 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
         content = score_bytes(piece, _ending(path))
     except ScoreFormatError as error:
         raise error.at(file=str(path)) from None
-    write_whole(path, content)
+    write_content(path, content)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears when it is complete.
+def file_name(title: str) -> str:
+    """The name of a tune's files, without an ending: the letters and digits of its title, joined by hyphens."""
+    words = re.sub(r"[\W_]+", "-", title.lower().replace("#", "-sharp"))
+    return words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "tune"
+
+
+def write_content(path: Path, content: bytes) -> None:
+    """Write the bytes of a score file, which appears when it is complete.
 
     Raises:
         ScoreError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
+        write_whole(path, content)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise ScoreError(f"the file cannot be written: {error.strerror}; check the folder and its rights").at(
             file=str(path)
         ) from None

@@ -23,7 +23,7 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 
 LAYERS = (
-    {"version"},
+    {"version", "atomic_files"},
     {"core"},
     {"scores", "analysis"},
     {"rendering"},
@@ -40,6 +40,9 @@ CORE_LAYERS = (
         "__init__",
         "errors",
         "text",
+        "playing_order",
+        "voices",
+        "note_values",
         "piece",
         "chords",
         "vocabulary",

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from tunes import kesh_jig
 
+from remi_two_stage.composing.checkpoint import EMBEDDED, RECORD, corpus_of, training_record
 from remi_two_stage.core.codec import encode
-from remi_two_stage.core.errors import CorpusError
+from remi_two_stage.core.errors import CheckpointError, CorpusError
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import TOKEN_IDS
 from remi_two_stage.corpus.preparation import load_corpus
@@ -16,9 +17,9 @@ from remi_two_stage.evaluation.memorization import (
     CopyingCheck,
     SharedRun,
     high_percentile,
-    training_corpus,
     voice_lines,
 )
+from remi_two_stage.hub.card import model_card
 from remi_two_stage.scores.abc_reader import read_abc
 
 FROM_THE_JIG = "X:1\nL:1/8\nM:6/8\nK:{key}\n{notes}|\n"
@@ -110,9 +111,14 @@ def test_a_warning_names_the_tune_and_what_is_usual(tune_books: dict[str, list[P
 
 
 def test_the_corpus_of_a_model_is_in_its_record(tmp_path: Path) -> None:
-    assert training_corpus(tmp_path) is None
-    record = {"command": "remi-two-stage train --corpus 'my tunes' --output x"}
-    (tmp_path / "training.json").write_text(json.dumps(record), encoding="utf-8")
-    assert training_corpus(tmp_path) == "my tunes"
+    assert corpus_of(training_record(tmp_path)) is None
+    record = {"command": "remi-two-stage train --corpus 'my tunes' --output x", "corpus": {"name": "my tunes"}}
+    (tmp_path / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    assert corpus_of(training_record(tmp_path)) == "my tunes"
+    assert "`--corpus my tunes`, a collection" in model_card("someone/model", "1.0", record=record).text
+    assert corpus_of(training_record(EMBEDDED)) == "music21"
     with pytest.raises(CorpusError, match="my tunes"):
+        CopyingCheck.for_model(tmp_path)
+    (tmp_path / RECORD).write_text("[]", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"training\.json' holds no JSON object; remove it"):
         CopyingCheck.for_model(tmp_path)

@@ -55,7 +55,7 @@ def names_of(token_ids: tuple[int, ...] | list[int]) -> list[str]:
 
 
 def tune_of(piece: Piece) -> CorpusTune:
-    return CorpusTune.from_piece(piece, "test#1")
+    return CorpusTune.from_piece(label_chords(piece), "test#1")
 
 
 def test_bar_ranges_are_music(longest_airs: list[Piece]) -> None:

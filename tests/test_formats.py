@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from tunes import kesh_jig
 
+from remi_two_stage.atomic_files import written_atomically
 from remi_two_stage.core.errors import ScoreError, ScoreFormatError
-from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.demo.downloads import write_downloads
+from remi_two_stage.score_files import file_name, read_score, write_content, write_score
 
 KERN = "**kern\t**kern\n*M3/4\t*M3/4\n*k[f#]\t*k[f#]\n*G:\t*G:\n=1\t=1\n2.GG\t4g\n.\t4a\n.\t4b\n==\t==\n*-\t*-\n"
 
@@ -21,6 +23,36 @@ def test_a_tune_comes_back_from_its_file(ending: str, tmp_path: Path) -> None:
     assert piece.note_list() == kesh_jig().note_list()
     assert piece.title == "The Kesh Jig"
     assert [path.name for path in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("The Kesh Jig", "the-kesh-jig"),
+        ("Reel in F# minor", "reel-in-f-sharp-minor"),
+        ("Élan, No. 2", "élan-no-2"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("春" * 100, "春" * 26),
+        ("??", "tune"),
+        ("", "tune"),
+    ],
+)
+def test_a_title_gives_the_name_of_its_files(title: str, name: str, tmp_path: Path) -> None:
+    assert file_name(title) == name
+    files = write_downloads(replace(kesh_jig(), title=title), str(tmp_path), with_chords=False)
+    assert {file.path.stem for file in files} == {name}
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "tune.abc").write_text("old")
+    with pytest.raises(TypeError, match="data must be str"), written_atomically(tmp_path / "tune.abc") as unfinished:
+        unfinished.write_text(None)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["tune.abc"]
+    assert (tmp_path / "tune.abc").read_text() == "old"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ScoreError, match=r"folder: the file cannot be written: Is a directory"):
+        write_content(tmp_path / "folder", b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "tune.abc"]
 
 
 def test_the_same_piece_makes_the_same_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.modeling_remi import TwoStageModel
-from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.piece import Key, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.vocabulary import VOICE_RANGES
@@ -73,6 +73,11 @@ def test_a_short_last_bar_is_completed_by_a_pick_up(composer: Composer) -> None:
     assert longer.bars[len(piece.bars)].length == piece.bars[0].length
 
 
+def test_new_bars_are_in_the_key_before_them_as_it_was_spelled(composer: Composer) -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:D\nDFAd|GABA|[K:Gb]GBdB|c2G2|]")
+    assert {bar.key for bar in composer.extend(piece, 2, seed=1).bars[4:]} == {Key("Gb")}
+
+
 def test_a_long_piece_is_extended_from_its_end(composer: Composer, tune_books: dict[str, list[Path]]) -> None:
     piece = max(read_abc(tune_books["airdsAirs"][0]), key=lambda piece: piece.bar_count)
     assert piece.bar_count > 64
@@ -112,7 +117,7 @@ def test_rewritten_bars_may_get_other_chords(composer: Composer) -> None:
     assert [[chord.label for chord in bar.chords] for bar in ending.bars[8:11]] == [["IV"], ["V"], ["V"]]
     with pytest.raises(RequestError, match=r"the plan has 1 bar for 2; give as many, pick-ups left out"):
         composer.rewrite(piece, (2, 3), chords="Em")
-    with pytest.raises(RequestError, match=r"the plan's bar 1 has a chord after the bar's end, which is 1/8 long"):
+    with pytest.raises(RequestError, match=r"the plan's bar 0 has a chord after the bar's end, which is 1/8 long"):
         composer.harmonize(piece, "I V | I | I | I | I | I | I | I | I | I | I | I")
     with pytest.raises(ChordError, match="there is no chord 'Xv'"):
         composer.rewrite(piece, (2, 3), chords="I | Xv")

@@ -1,5 +1,6 @@
 """music21 scores and MusicXML say the same music as `Piece`, both ways, for real scores and for absurd ones."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from tunes import kesh_jig
 
 from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.piece import MODES, Bar, Chord, Key, Meter, Note, Piece, name_at
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
+from remi_two_stage.scores.music21_notation import note_values
 
 KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
 
@@ -252,3 +255,26 @@ def test_a_choirs_voices_have_their_clefs_however_high_they_sing() -> None:
     score = to_music21(Piece(("M", "A", "T", "B"), (bar,)))
     clefs = [next(iter(part[music21.clef.Clef])).name for part in score.parts]
     assert clefs == ["treble", "treble", "treble8vb", "bass"]
+
+
+@pytest.mark.parametrize("voices", [("S", "A", "T", "B"), ("M", "A", "T", "B"), ("V1", "V2", "V3"), ("S", "T")])
+@pytest.mark.parametrize("lowest", [30, 48, 57, 58, 70])
+def test_a_voice_has_the_same_staff_and_clef_in_abc_and_in_a_score(voices: tuple[str, ...], lowest: int) -> None:
+    notes = tuple((Note(0, lowest + 3 * place, 96),) for place in range(len(voices), 0, -1))
+    piece = Piece(voices, (Bar(Meter(), Key(), 96, notes),))
+    text = write_abc(piece)
+    assert f"%%score {' '.join(voices)}\n" in text
+    in_abc = re.findall(r"^V:\S+ clef=(\S+)$", text, re.MULTILINE)
+    in_score = [next(iter(part[music21.clef.Clef])).name for part in to_music21(piece).parts]
+    assert in_abc == [name.replace("8vb", "-8") for name in in_score]
+    assert from_music21(to_music21(piece)).note_list() == piece.note_list() == read_abc(text)[0].note_list()
+
+
+@pytest.mark.parametrize("ticks", range(1, 97))
+def test_any_length_is_notated_as_long_as_it_is(ticks: int) -> None:
+    values = note_values(ticks)
+    assert sum(value.ticks for value in values) == ticks
+    lengths = {"whole": 96, "half": 48, "quarter": 24, "eighth": 12, "16th": 6, "32nd": 3, "64th": Fraction(3, 2)}
+    for value in values:
+        triplet = Fraction(2, 3) if value.is_triplet else 1
+        assert value.ticks == lengths[value.type] * (2 - Fraction(1, 2**value.dots)) * triplet

@@ -81,6 +81,35 @@ def test_every_later_key_comes_back_from_c_as_it_was_spelled(key: Key) -> None:
     assert longer.in_original_key().bars[-1].key.pitch_class == key.pitch_class
 
 
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_keys_come_back_however_many_bars_there_are_now(key: Key) -> None:
+    later = key.shifted(2)
+    piece = melody(bar(62, key=key), bar(64, key=later), bar(66, key=later))
+    home = piece.in_c()
+    for indices in ((0,), (0, 1, 2, 2, 1, 0, 1), (1, 2), (2, 0, 1)):
+        expected = replace(piece, bars=tuple(piece.bars[index] for index in indices))
+        assert replace(home, bars=tuple(home.bars[index] for index in indices)).in_original_key() == expected
+
+
+def test_keys_are_spelled_as_the_piece_spelled_them() -> None:
+    piece = melody(bar(62), bar(66, key=Key("Gb")))
+    home = piece.in_c()
+    longer = replace(home, bars=(*home.bars, home.bars[1], home.bars[0])).in_original_key()
+    assert longer.keys == (Key("D"), Key("Gb"), Key("Gb"), Key("D"))
+    written = replace(home, original_keys=(), bars=home.bars * 2)
+    assert written.from_c(piece.keys).keys == piece.keys * 2
+    assert written.from_c([Key("D")]).keys == (Key("D"), Key("F#")) * 2
+
+
+def test_a_later_part_goes_to_c_and_back_to_where_it_was() -> None:
+    piece = melody(bar(62), bar(66, 69, key=Key("A")))
+    part = replace(piece.in_c(), bars=piece.in_c().bars[1:])
+    assert part.key == Key("G")
+    assert part.in_c().key == Key("C")
+    assert part.in_c().in_original_key() == replace(piece, bars=piece.bars[1:])
+    assert part.in_key("A").note_list() == replace(piece, bars=piece.bars[1:]).note_list()
+
+
 def test_bars_carry_everything_else_over_to_other_music() -> None:
     full = Bar(Meter(3, 4), Key(), 24, ((),), (), True, True, True, (1,), True, True, 3, "A")
     other = full.with_music(Key("D"), ((Note(0, 60, 24),),), (Chord(0, "V"),))
@@ -127,6 +156,42 @@ def test_endings_are_unfolded() -> None:
 def test_pick_ups_are_not_counted_as_bars() -> None:
     pickup = replace(bar(), length=24, notes=((Note(0, 60, 24),),), is_pickup=True)
     assert melody(pickup, bar(1), replace(bar(2), length=72), pickup, bar(3)).bar_count == 3
+
+
+def test_a_pick_up_has_the_number_of_the_bar_before_it() -> None:
+    pickup = replace(bar(), length=24, notes=((Note(0, 60, 24),),), is_pickup=True)
+    piece = melody(pickup, bar(1), replace(bar(2), length=72), pickup, bar(3))
+    assert piece.bar_numbers == [0, 1, 2, 2, 3]
+    high = replace(pickup, notes=((Note(0, 127, 24),),))
+    with pytest.raises(ScoreError, match=r"^bar 0: transposed"):
+        melody(high, bar(1)).transpose(2)
+    with pytest.raises(ScoreError, match=r"^bar 1: transposed"):
+        melody(pickup, bar(127)).transpose(2)
+    with pytest.raises(ScoreError, match=r"^bar 1 holds 2 voices, the piece 1"):
+        melody(pickup, replace(bar(1), notes=((), ())))
+
+
+@pytest.mark.parametrize(
+    ("meter", "length", "is_pickup", "beats"),
+    [
+        (Meter(4, 4), 96, False, (0, 24, 48, 72)),
+        (Meter(6, 8), 72, False, (0, 36)),
+        (Meter(7, 8), 84, False, (0, 12, 24, 36, 48, 60, 72)),
+        (Meter(3, 4), 24, True, (0,)),
+        (Meter(3, 4), 30, True, (0, 6)),
+        (Meter(4, 4), 60, False, (0, 24, 48)),
+        (None, 60, False, (0,)),
+    ],
+)
+def test_beats_of_a_bar(meter: Meter | None, length: int, is_pickup: bool, beats: tuple[int, ...]) -> None:
+    assert Bar(meter, Key(), length, ((),), is_pickup=is_pickup).beats == beats
+
+
+def test_an_ending_without_a_sign_stops_at_a_repeat() -> None:
+    first = bar(2, endings=(1,), repeat_end=True)
+    assert played(bar(1, repeat_start=True), first, bar(3, endings=(2,)), bar(4)) == [1, 2, 1, 3, 4]
+    assert played(bar(1), first, bar(3), bar(4)) == [1, 2, 1, 3, 4]
+    assert played(bar(1), bar(2, endings=(2,)), bar(3, repeat_start=True), bar(4, repeat_end=True)) == [1, 3, 4, 3, 4]
 
 
 def test_impossible_pieces_are_refused() -> None:

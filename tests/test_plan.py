@@ -90,7 +90,7 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
         ("I / V", "3 items for 4 beats"),
         ("I :vi IV", "bar 1: ':' has no meaning here"),
         ("I [1 V :| [2 I", "bar 1: '\\[1' stands inside a bar"),
-        ("(V 4/4) | I", "bar 1: the pick-up is not shorter than a bar of 4/4"),
+        ("(V 4/4) | I", "bar 0: the pick-up is not shorter than a bar of 4/4"),
         ("/ I / V", "begins with /"),
         (" | ", "has no bars"),
     ],
@@ -105,6 +105,8 @@ def test_a_plan_that_cannot_be_is_refused_with_its_bar(text: str, message: str) 
     [
         ("(V) | I | |: V | I", "bar 2: |: opens a repeat that nothing closes; write :| at its end, or | here"),
         ("|: I | |: V | I :|", "bar 2: |: opens a repeat within that of bar 1; close that one with :|"),
+        ("|: (V) | I | V", "bar 0: |: opens a repeat that nothing closes"),
+        ("|: (V) | I | |: V | I :|", "bar 2: |: opens a repeat within that of bar 0; close that one with :|"),
         ("|: I | V :| [2 I |", "bar 3: the ending [2 follows no ending [1; number endings from [1"),
         ("|: I | [1 V :| [3 I |", "bar 3: the ending [3 follows no ending [2; number endings from [1"),
         ("|: I | [1 V | [2 I :|", "bar 3: the ending [1 does not lead back; write :| before [2"),
@@ -132,7 +134,10 @@ def test_repeats_that_players_follow_may_be_typed(text: str) -> None:
 
 def test_a_wrong_chord_stands_in_the_bar_that_a_musician_counts() -> None:
     for text in ("(V) | I | Xv", "(V | I | Xv | [1", "(Xv) | I"):
-        with pytest.raises(ChordError, match=f"bar {1 if text.startswith('(X') else 2}: "):
+        with pytest.raises(ChordError, match=f"bar {0 if text.startswith('(X') else 2}: "):
+            Plan.parse(text)
+    for text in ("(V) | I | IV :| (Xv) | I", "(V) | I | IV :| (V [1 | I"):
+        with pytest.raises(ChordError, match="bar 2: "):
             Plan.parse(text)
 
 

@@ -4,17 +4,21 @@ import csv
 import gzip
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zipfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from full_disk import largest_file
 
+import remi_two_stage
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.cli import main
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CorpusError, RequestError
@@ -23,10 +27,11 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.corpus import shards
 from remi_two_stage.corpus.arguments import Preparation
+from remi_two_stage.corpus.augmentation import AUGMENTATIONS
 from remi_two_stage.corpus.files import find_files
 from remi_two_stage.corpus.preparation import load_corpus, prepare_corpus
 from remi_two_stage.corpus.prepared import Corpus
-from remi_two_stage.corpus.shards import divide_into_ranges
+from remi_two_stage.corpus.shards import divide_into_ranges, reading_code
 from remi_two_stage.corpus.tunes import CorpusTune, read_tune_range
 from remi_two_stage.score_files import write_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -86,7 +91,7 @@ def test_a_folder_gives_every_tune_labelled_and_in_c(corpus: Corpus, reels: Path
         assert all(bar.chords for bar in piece.bars)
         assert piece.bar_count == tune.bars
         assert tune.plan.count("|") >= tune.bars
-        assert CorpusTune.from_piece(read_abc(tune.abc)[0], tune.id, tune.abc) == tune
+        assert CorpusTune.from_piece(label_chords(read_abc(tune.abc)[0]), tune.id, tune.abc) == tune
 
 
 def test_processes_change_nothing(reels: Path, corpus: Corpus, tmp_path: Path) -> None:
@@ -361,6 +366,49 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(book: Path, tmp_path: Path) -> No
     assert re.search(r"remi-two-stage: stopped; \d+ of \d+ parts are done and kept, the same command goes on", shown)
     assert "Traceback" not in shown
     assert len(run.parts()) >= 2
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "is_read_again"),
+    [
+        ("core/codec.py", '"<BOS>"', '"<EOS>"', True),
+        ("core/abc_writer.py", "_BARS_PER_LINE = 4", "_BARS_PER_LINE = 5", True),
+        ("scores/abc_bars.py", "length >= full", "length > full", True),
+        ("analysis/phrases.py", "_BARS_A_PHRASE = 4", "_BARS_A_PHRASE = 2", True),
+        ("corpus/augmentation.py", "_LEAST_BARS = 4", "_LEAST_BARS = 8", True),
+        ("core/codec.py", "from __future__", "# A comment.\nfrom __future__", False),
+        ("scores/abc_bars.py", '"""From the time lines', '"""Out of the time lines', False),
+        ("rendering/sound.py", "_PEAK = 0.8", "_PEAK = 0.9", False),
+        ("score_files.py", "_LONGEST_NAME = 80", "_LONGEST_NAME = 60", False),
+        ("scores/musicxml_writer.py", "makeNotation = False", "makeNotation = True", False),
+        ("core/decoding_remi.py", "1", "2", False),
+        ("demo/limits.py", "1", "2", False),
+        ("cli/files.py", 'Path("out")', 'Path("in")', False),
+        ("training/run_folder.py", "indent=2", "indent=4", False),
+    ],
+)
+def test_a_corpus_is_read_again_when_rows_might_change(
+    module: str, old: str, new: str, is_read_again: bool, tmp_path: Path
+) -> None:
+    package = Path(remi_two_stage.__file__).parent
+    copy = shutil.copytree(package, tmp_path / "copy", ignore=shutil.ignore_patterns("instruments", "pretrained"))
+    assert reading_code(copy) == reading_code()
+    text = (copy / module).read_text(encoding="utf-8")
+    assert old in text
+    changed = copy.rename(tmp_path / "changed")
+    (changed / module).write_text(text.replace(old, new), encoding="utf-8")
+    assert (reading_code(changed) != reading_code()) == is_read_again
+
+
+def test_variants_have_the_chords_of_their_tune(tune_books: dict[str, list[Path]]) -> None:
+    made = Counter[str]()
+    for path in tune_books["ryansMammoth"][:40]:
+        for piece in map(label_chords, read_abc(path)):
+            for name, augment in AUGMENTATIONS.items():
+                if (variant := augment(piece, path.name)) is not None:
+                    assert label_chords(variant) == variant, (piece.title, name)
+                    made[name] += 1
+    assert min(made[name] for name in AUGMENTATIONS) >= 5
 
 
 def test_other_folders_are_left_alone(reels: Path, tmp_path: Path) -> None:

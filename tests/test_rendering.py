@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import re
 import struct
 import sys
 import wave
@@ -18,6 +19,7 @@ from tunes import kesh_jig
 
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.cli import main
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import MissingExtraError, ScoreError
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.engraving import engrave, load_into_verovio
@@ -313,6 +315,24 @@ def test_a_terminal_shows_chords_over_bars(capsys: pytest.CaptureFixture[str]) -
     show(tune(SPLIT))
     title, facts, *_ = capsys.readouterr().out.splitlines()
     assert (title, facts) == ("Split Bars", "E minor, 6/8, 5 bars after a pick-up")
+
+
+def test_every_picture_numbers_bars_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    piece = tune("X:1\nM:4/4\nL:1/4\nK:C\nG|c4|c4|c4|c3:|G|c4|c4|c4|c3|]")
+    assert piece.bar_numbers == [0, 1, 2, 3, 4, 4, 5, 6, 7, 8]
+    show(piece)
+    assert [line[:3] for line in capsys.readouterr().out.splitlines()[-2:]] == ["1  ", "5  "]
+    texts = ["".join(text.itertext()) for text in ElementTree.fromstring(piano_roll(piece).svg()).iter(f"{SVG}text")]
+    assert [text for text in texts if text.isdecimal()] == list("12345678")
+    numbers = [measure.get("number") for measure in ElementTree.fromstring(musicxml_bytes(piece)).iter("measure")]
+    assert numbers == ["0", "1", "2", "3", "4", "4X", "5", "6", "7", "8"]
+
+
+def test_a_picture_has_the_staves_and_clefs_of_the_abc() -> None:
+    root = ElementTree.fromstring(engrave(chorale()).svg())
+    first = next(group for group in root.iter(f"{SVG}g") if group.get("class") == "measure")
+    staves = [group for group in first.iter(f"{SVG}g") if group.get("class") == "staff"]
+    assert len(staves) == len(re.findall("^V:", write_abc(chorale()), re.MULTILINE)) == 4
 
 
 @pytest.mark.parametrize(

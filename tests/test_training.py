@@ -96,6 +96,7 @@ def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: T
     record = json.loads((folder / "training.json").read_text())
     assert record["command"].startswith(f"remi-two-stage train --corpus {plan.corpus} --output {plan.output} ")
     assert record["seed"] == plan.seed
+    assert record["corpus"]["name"] == plan.corpus
     assert record["corpus"]["tunes"] == 24 == sum(record["split"]["tunes"].values())
     model = TwoStageModel.from_pretrained(folder).eval()
     for stage, part in (("planner", model.planner), ("detail", model.detail)):

@@ -94,9 +94,11 @@ class TestEngraving:
 
     def test_choir(self) -> None:
         text = write_abc(chorale())
-        assert "%%score (S A) (T B)\n" in text
+        assert "%%score S A T B\n" in text
         assert "V:S clef=treble\n" in text
+        assert "V:T clef=treble-8\n" in text
         assert "V:B clef=bass\n" in text
+        assert "[V:T] c4 |]" in text
         assert "[V:B] C,4 |]" in text
 
     def test_fields_stay_on_their_lines(self) -> None:
@@ -125,6 +127,11 @@ def chorale() -> Piece:
 
 def one_bar(*notes: Note, length: int = 96, **attributes: object) -> Piece:
     return Piece(("M",), (Bar(Meter(4, 4), Key("C"), length, (notes,), **attributes),))  # type: ignore[arg-type]
+
+
+def after_a_pickup(*notes: Note) -> Piece:
+    pickup = Bar(Meter(4, 4), Key("C"), 24, ((Note(0, 60, 24),),), is_pickup=True)
+    return Piece(("M",), (pickup, *one_bar(*notes).bars))
 
 
 class TestRoundTrip:
@@ -238,6 +245,10 @@ class TestAbc2midi:
         assert "time units" not in report
 
     @needs_abc2midi
+    def test_reads_a_tenor_where_it_sounds(self, tmp_path: Path) -> None:
+        assert agrees(chorale(), write_abc(chorale()), tmp_path)
+
+    @needs_abc2midi
     @pytest.mark.parametrize("seed", range(5))
     def test_reads_odd_onsets_and_polyphony_alike(self, seed: int, tmp_path: Path) -> None:
         rng = random.Random(seed)
@@ -250,6 +261,7 @@ class TestBadPieces:
     @pytest.mark.parametrize(
         ("piece", "message"),
         [
+            (after_a_pickup(Note(0, 60, 97)), "bar 1: a note rings 1 ticks past the last bar"),
             (one_bar(Note(0, 60, 97)), "bar 1: a note rings 1 ticks past the last bar"),
             (one_bar(Note(96, 60, 1)), "bar 1: a note or a chord begins at tick 96 of a bar of 96"),
             (one_bar(chords=(Chord(100, "I"),)), "begins at tick 100"),

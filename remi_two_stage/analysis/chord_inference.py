@@ -307,12 +307,6 @@ def _shares(bar: Bar, notes: Sequence[Note], tonic: int) -> list[Evidence]:
 # --- several voices
 
 
-def bar_beats(bar: Bar) -> list[int]:
-    """Onsets of the beats in a bar, in ticks; a pick-up's first beat may be a part of one."""
-    beat = bar.meter.beat_length if bar.meter else bar.length
-    return [0, *range(beat - bar.offset % beat, bar.length, beat)]
-
-
 def voices_segments(piece: Piece, count: int) -> list[ChordSegment]:
     """The beats of the first `count` bars with what their notes say."""
     tonic = piece.key.pitch_class
@@ -320,7 +314,7 @@ def voices_segments(piece: Piece, count: int) -> list[ChordSegment]:
     ringing: list[tuple[int, int, int]] = []
     for index, bar in enumerate(piece.bars[:count]):
         ringing += [(note.onset, note.onset + note.duration, note.pitch) for sung in bar.notes for note in sung]
-        limits = [*bar_beats(bar), bar.length]
+        limits = [*bar.beats, bar.length]
         heard: list[list[tuple[int, int, int]]] = [[] for _ in limits[1:]]
         for note in ringing:
             for of_beat in heard[max(0, bisect_right(limits, note[0]) - 1) : bisect_left(limits, note[1])]:

@@ -15,7 +15,7 @@ from typing import Literal
 from ..core.chords import UNKNOWN_CHORD
 from ..core.errors import RequestError
 from ..core.piece import Bar, Chord, Piece
-from .chord_inference import bar_beats, infer_chords
+from .chord_inference import infer_chords
 
 HarmonicRhythm = Literal["source", "bar", "beat"]
 
@@ -84,7 +84,8 @@ def _changes(bar: Bar, chords: Sequence[Chord]) -> Chords:
     return tuple(kept)
 
 
-def _longest(bar: Bar, chords: Chords) -> Chords:
+def longest_chord(bar: Bar, chords: Chords) -> Chords:
+    """The one of a bar's chords that sounds longest, from the bar's start; ties to the first."""
     return chords if len(chords) == 1 else (Chord(0, _longest_label(chords, 0, bar.length)),)
 
 
@@ -100,8 +101,8 @@ def _longest_label(chords: Chords, start: int, end: int) -> str:
 
 
 def _by_beat(bar: Bar, chords: Chords) -> Chords:
-    limits = pairwise([*bar_beats(bar), bar.length])
+    limits = pairwise([*bar.beats, bar.length])
     return _changes(bar, [Chord(start, _longest_label(chords, start, end)) for start, end in limits])
 
 
-_RHYTHMS = {"source": _changes, "bar": _longest, "beat": _by_beat}
+_RHYTHMS = {"source": _changes, "bar": longest_chord, "beat": _by_beat}

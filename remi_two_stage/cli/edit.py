@@ -9,8 +9,9 @@ import click
 
 from ..composing.arguments import EXTENDED_BY
 from ..core.errors import RequestError
-from ..core.request import FOUR_PARTS, Request
+from ..core.request import Request
 from ..core.sampling import Sampling
+from ..core.voices import FOUR_PARTS
 from .compose import ModelChoice
 from .files import Destination, Source
 from .flags import command, with_fields, with_flags

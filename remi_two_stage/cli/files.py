@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from .output import Reporting
 STANDARD_STREAM = "-"
 DEFAULT_OUTPUT = Path("out")
 DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
-_LONGEST_NAME = 80
-"""Bytes of a file's name that are its tune's; file systems take 255 in all."""
 
 
 @dataclass(frozen=True)
@@ -145,24 +142,18 @@ class Destination:
         sys.stdout.buffer.flush()
 
     def _write_to_files(self, piece: Piece, seed: int) -> list[Path]:
-        from ..score_files import write_score
+        from ..score_files import file_name, write_score
 
         folder = self.output.parent if self.is_file else self.output
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"the output folder {str(folder)!r} cannot be made: {error.strerror}") from None
-        name = f"{_file_name(piece.title)}-{seed}"
+        name = f"{file_name(piece.title)}-{seed}"
         paths = [self.output] if self.is_file else [folder / (name + ending) for ending in self.endings]
         for path in paths:
             write_score(piece, path)
         return paths
-
-
-def _file_name(title: str) -> str:
-    """Letters, digits and hyphens, whatever the title holds."""
-    words = re.sub(r"[\W_]+", "-", title.lower().replace("#", "-sharp"))
-    return words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "tune"
 
 
 def plan_text(plan: Plan, seed: int) -> str:

@@ -55,7 +55,7 @@ def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source
     """
     from ..rendering.piano_roll import piano_roll as drawn
     from ..rendering.sound import wav_bytes
-    from ..score_files import check_writable, score_bytes, write_whole
+    from ..score_files import check_writable, score_bytes, write_content
 
     ending = output.suffix.lower()
     check_writable(ending)
@@ -71,7 +71,7 @@ def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source
         content = drawn(piece).in_format(ending)
     else:
         content = wav_bytes(piece, with_chords=True) if with_chords else score_bytes(piece, ending)
-    write_whole(output, content)
+    write_content(output, content)
     if reporting.json:
         reporting.result("", {"file": str(output)})
     reporting.remark(f"wrote {output}")

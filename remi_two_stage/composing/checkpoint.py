@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,6 +35,8 @@ EMBEDDED = Path(__file__).parents[1] / "pretrained"
 """The checkpoint that ships with the package."""
 REPOSITORY_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 """A repository on the Hub, as user/name."""
+RECORD = "training.json"
+"""The file of a model folder that says how the model was made and how good it is."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,30 @@ def load_model(
 ) -> TwoStageModel:
     """The whole model of a folder or a Hub repository; arguments and errors as in `StoredModel`."""
     return StoredModel(source, revision).model(dtype)
+
+
+def training_record(folder: str | Path) -> dict[str, Any] | None:
+    """What `RECORD` says of the model in a folder; None where there is no such file.
+
+    Raises:
+        CheckpointError: the file is not what `train` writes.
+    """
+    path = Path(folder, RECORD)
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise CheckpointError(f"{str(path)!r} holds no JSON object; remove it, or put back the one that train wrote")
+    return record
+
+
+def corpus_of(record: Mapping[str, Any] | None) -> str | None:
+    """The corpus that a model learnt from, as `train` was given it; None where its record does not say."""
+    corpus = (record or {}).get("corpus")
+    return corpus.get("name") if isinstance(corpus, Mapping) else None
 
 
 def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:

@@ -16,10 +16,11 @@ from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
 from ..core.piece import Key, Meter, Piece
 from ..core.plan import Plan
-from ..core.request import FOUR_PARTS, Request, check_bars
+from ..core.request import Request, check_bars
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.sequences import Prompt
 from ..core.vocabulary import MAX_BARS
+from ..core.voices import FOUR_PARTS
 from .arguments import EXTENDED_BY
 from .checkpoint import EMBEDDED, StoredModel, TwoStageWeights
 from .tasks import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any
 
 from ..analysis.harmony import label_chords
@@ -18,9 +18,8 @@ from ..core.codec import decode, encode
 from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import SequenceKind
-from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece
+from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece, bar_numbers
 from ..core.plan import Plan
-from ..core.request import FOUR_PARTS
 from ..core.sequences import (
     Prompt,
     detail_sequence,
@@ -32,6 +31,7 @@ from ..core.sequences import (
 )
 from ..core.text import counted
 from ..core.vocabulary import DEFAULT_VOICE_RANGE, MAX_BARS, VOICE_RANGES, token
+from ..core.voices import FOUR_PARTS, MELODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Extension:
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the bars that follow the context in `tokens`."""
-        written = decode(tokens).in_key(self.context.key.tonic).bars[len(self.context.bars) :]
+        written = decode(tokens).from_c(self.context.keys).bars[len(self.context.bars) :]
         shift = self.context.key.pitch_class - self.piece.key.pitch_class
         new = (replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written)
         return replace(self.piece, bars=(*self.piece.bars, *new))
@@ -140,7 +140,7 @@ class Rewriting:
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The piece with the notes of its bars from `tokens`, which say the window."""
-        written = decode(tokens).in_key(self.window.key.tonic).bars
+        written = decode(tokens).from_c(self.window.keys).bars
         bars = list(self.piece.bars)
         for index in range(self.first, self.last + 1):
             bars[self.start + index] = replace(bars[self.start + index], notes=written[index].notes)
@@ -227,7 +227,7 @@ class Harmonization:
 
     def result(self, tokens: Sequence[str]) -> Piece:
         """The melody as it was, with the chords and the other voices that were written."""
-        written = decode(tokens).in_key(self.melody.key.tonic)
+        written = decode(tokens).from_c(self.melody.keys)
         place = {voice: index for index, voice in enumerate(written.voices)}
         given = self.melody.voices[0]
 
@@ -262,7 +262,8 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
             chords[place][:1] if bar.is_pickup and place < len(chords) else chords[min(place, len(chords) - 1)]
             for bar, place in zip(bars, following, strict=True)
         ]
-    for number, (bar, given) in enumerate(zip(bars, chords, strict=True), 1):
+    numbers = bar_numbers(bar.is_pickup for bar in bars)
+    for number, bar, given in zip(numbers, bars, chords, strict=True):
         if given and given[-1].onset >= bar.length:
             length = Fraction(bar.length, TICKS_PER_WHOLE)
             raise RequestError(f"the plan's bar {number} has a chord after the bar's end, which is {length} long")
@@ -306,20 +307,15 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
             f"cannot rewrite the bars {bars!r}; give the first and the last as two numbers, such as (5, 8), "
             f"within 1 to {piece.bar_count}"
         )
-    numbers = bar_numbers(piece)
+    numbers = piece.bar_numbers
     return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
-
-
-def bar_numbers(piece: Piece) -> list[int]:
-    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start."""
-    return list(accumulate(int(not bar.is_pickup) for bar in piece.bars))
 
 
 def four_parts_around(melody: Piece) -> tuple[str, ...]:
     """Voices of which one holds the first voice of a piece: those of a choir, or with a part of its own for the melody
     where no singer has its range.
     """
-    for parts in (FOUR_PARTS, ("M", *FOUR_PARTS[1:])):
+    for parts in (FOUR_PARTS, (MELODY, *FOUR_PARTS[1:])):
         with suppress(RequestError):
             voice_for(melody, parts)
             return parts
@@ -332,7 +328,7 @@ def voice_for(melody: Piece, voices: Sequence[str]) -> str:
     Raises:
         RequestError: there is none; the message says what would help.
     """
-    pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES["M"][0]]
+    pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES[MELODY][0]]
     lowest, highest = min(pitches), max(pitches)
     ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
     for voice, (low, high) in ranges.items():
@@ -352,9 +348,9 @@ def _ways_out(lowest: int, highest: int, ranges: Mapping[str, tuple[int, int]]) 
         low, high = wide[0]
         move = max(low - lowest, 0) or high - highest
         ways.append(f"transpose it {counted(abs(move), 'semitone')} {'up' if move > 0 else 'down'}")
-    low, high = VOICE_RANGES["M"]
-    if "M" not in ranges and low <= lowest and highest <= high:
-        ways.append(f"name M, a melody of wider range, in place of {next(iter(ranges))}")
+    low, high = VOICE_RANGES[MELODY]
+    if MELODY not in ranges and low <= lowest and highest <= high:
+        ways.append(f"name {MELODY}, a melody of wider range, in place of {next(iter(ranges))}")
     return ", or ".join(ways) or "give fewer octaves"
 
 

@@ -7,6 +7,8 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     errors.py                        the exceptions, one tree
     text.py                          words for people; those from files made harmless
     piece.py                         Piece, Bar, Note, Key, Meter: the one in-memory form of a score
+    playing_order.py                 where endings end, what leads into a bar, and in what order bars are played
+    voices.py                        names and clefs of voices
     excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic
     chords.py                        chord labels (Roman numerals) and chord names
     plan.py                          Plan: the chords of every bar, as text and back
@@ -19,6 +21,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
     abc_writer.py                    Piece -> ABC
     abc_spelling.py                  accidentals in ABC
+    note_values.py                   the note values there are, with dots and in triplets
     abc_values.py                    note lengths, tuplets and beams in ABC
     architecture.py                  the fields of a stage's config, their defaults and their rules
     configuration_remi.py            the configs of both stages and of the whole model, for transformers

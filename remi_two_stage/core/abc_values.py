@@ -14,12 +14,14 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 
 from .abc_spelling import Sounding
+from .note_values import NOTE_VALUES
 from .piece import Bar
 
 _HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
 _GRID = 3  # ticks of a 32nd, the shortest value outside triplets
-_VALUES = (336, 288, 192, 168, 144, 96, 84, 72, 48, 42, 36, 24, 21, 18, 12, 9, 6, 3)  # plain, dotted and double-dotted
-_TRIPLET_VALUES = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)  # the ticks that plain and dotted values take in a triplet
+_VALUES, _TRIPLET_VALUES = (
+    tuple(value.ticks for value in NOTE_VALUES if value.is_triplet == is_triplet) for is_triplet in (False, True)
+)
 
 
 @dataclass(slots=True)
@@ -59,14 +61,12 @@ def is_beamed(value: WrittenValue, following: WrittenValue, bar: Bar) -> bool:
     """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
     if max(value.written, following.written) >= _QUARTER or value.window != following.window:
         return False
-    beat = bar.meter.beat_length if bar.meter else _QUARTER
-    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), beat)
+    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), bar.beat_length)
     return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
 
 
 def note_values(cuts: Sequence[int], bar: Bar) -> list[WrittenValue]:
     """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too."""
-    beat = bar.meter.beat_length if bar.meter else _QUARTER
     origin = bar.offset if bar.offset % _GRID == 0 else 0
     positions = [cut + origin for cut in cuts]
     is_compound = bar.meter is not None and bar.meter.is_compound
@@ -77,7 +77,7 @@ def note_values(cuts: Sequence[int], bar: Bar) -> list[WrittenValue]:
     for left, right in pairwise(sorted({*positions, *edges})):
         nearest = bisect_right(starts, left) - 1
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
-        for start, end in _split(left, right, beat, _VALUES if window is None else _TRIPLET_VALUES):
+        for start, end in _split(left, right, bar.beat_length, _VALUES if window is None else _TRIPLET_VALUES):
             written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
             values.append(WrittenValue(start - origin, end - origin, written, window))
     for _, group in groupby(values, key=lambda value: value.window):

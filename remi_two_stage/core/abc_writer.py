@@ -4,6 +4,7 @@ Conventions
 - A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
   between two cuts is a rest, a note or a chord, and a note that goes on is tied.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
+- Under the clef treble-8 notes are written an octave above where they sound (section 4.6).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name
 from .errors import ScoreError
 from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece
+from .playing_order import are_in_endings, bars_before, completes_bar
+from .voices import MELODY, Clef, clef_of
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
@@ -26,8 +29,6 @@ PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 _BARS_PER_LINE = 4
 _MIDDLE_C_OCTAVE = 5
 _NOT_IN_LABELS = r"[\[\]%\\]"
-_BASS_CLEF_BELOW = 57  # mean pitch
-_MALE_VOICES = ("T", "B")  # share the lower staff of a choir
 
 
 def write_abc(piece: Piece) -> str:
@@ -43,8 +44,8 @@ def write_abc(piece: Piece) -> str:
     lines = _header(piece)
     bar_lines = _BarLines(piece.bars)
     voices = [_VoiceWriter(piece, voice, bar_lines) for voice in range(len(piece.voices))]
-    labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != ("M",) else [""]
-    for first, last in _systems(piece.bars):
+    labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
+    for first, last in systems(piece.bars):
         lines += [label + voice.line(first, last) for label, voice in zip(labels, voices, strict=True)]
     return "\n".join(lines) + "\n"
 
@@ -52,7 +53,7 @@ def write_abc(piece: Piece) -> str:
 def _check(piece: Piece) -> None:
     total = sum(bar.length for bar in piece.bars)
     start = 0
-    for number, bar in enumerate(piece.bars, 1):
+    for number, bar in zip(piece.bar_numbers, piece.bars, strict=True):
         if bar.length < 1:
             raise ScoreError(f"a bar is {bar.length} ticks long; it needs at least one").at(
                 title=piece.title, bar=number
@@ -75,11 +76,10 @@ def _header(piece: Piece) -> list[str]:
     fields += [("R", piece.style)] if piece.style else []
     fields += [("P", ".".join(piece.part_order))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
-    fields += [("Q", _tempo_text(piece.tempo, piece.meter))] if piece.tempo else []
+    fields += [("Q", _tempo_text(piece.tempo, piece.bars[0].beat_length))] if piece.tempo else []
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
-    if piece.voices != ("M",):
-        is_choir = piece.voices == ("S", "A", "T", "B")
-        lines.append("%%score " + ("(S A) (T B)" if is_choir else " ".join(piece.voices)))
+    if piece.voices != (MELODY,):
+        lines.append("%%score " + " ".join(piece.voices))
         lines += [f"V:{name} clef={_clef(piece, voice)}" for voice, name in enumerate(piece.voices)]
     return [*lines, f"K:{_key_text(piece.key)}"]
 
@@ -88,11 +88,8 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
 
 
-def _clef(piece: Piece, voice: int) -> str:
-    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
-    if piece.voices[voice] in _MALE_VOICES:
-        return "bass"
-    return "bass" if pitches and sum(pitches) < _BASS_CLEF_BELOW * len(pitches) else "treble"
+def _clef(piece: Piece, voice: int) -> Clef:
+    return clef_of(piece.voices[voice], [note.pitch for bar in piece.bars for note in bar.notes[voice]])
 
 
 def _meter_text(meter: Meter | None) -> str:
@@ -108,16 +105,15 @@ def _unit_length(meter: Meter | None) -> int:
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
 
 
-def _tempo_text(tempo: float, meter: Meter | None) -> str:
-    """The tempo in beats of the metre where these are a whole number a minute, else in quarter notes."""
-    beat = meter.beat_length if meter else TICKS_PER_QUARTER
+def _tempo_text(tempo: float, beat: int) -> str:
+    """The tempo in beats where these are a whole number a minute, else in quarter notes."""
     beats = tempo * TICKS_PER_QUARTER / beat
     if abs(beats - round(beats)) < 1e-6 and round(beats):
         return f"{Fraction(beat, TICKS_PER_WHOLE)}={round(beats)}"
     return f"1/4={tempo:g}"
 
 
-def _systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
+def systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
     """Index of the first bar of each line and of the one after its last: four bars a line, pick-ups not counted."""
     first = count = 0
     for index, bar in enumerate(bars):
@@ -126,27 +122,6 @@ def _systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
             first, count = index, 0
         count += not bar.is_pickup
     yield first, len(bars)
-
-
-def bars_before(begins_ending: Sequence[bool], ends_ending: Sequence[bool]) -> list[int]:
-    """Index of the bar that leads into each bar; -1 for the first. A later ending is entered from before the first one.
-
-    Args:
-        begins_ending: Whether each bar begins an ending.
-        ends_ending: Whether the open ending stops after each bar.
-    """
-    before = []
-    entrance = -1
-    for index, begins in enumerate(begins_ending):
-        if begins and not (index and ends_ending[index - 1]):
-            entrance = index - 1
-        before.append(entrance if begins else index - 1)
-    return before
-
-
-def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -> bool:
-    """Whether a bar of `length` ticks after a sign is the second part of a bar that begins with `before` ticks."""
-    return not before_is_pickup and length + before <= full
 
 
 def _plays(bars: Sequence[Bar]) -> list[int]:
@@ -164,11 +139,7 @@ class _BarLines:
         self._bars = bars
         self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
         self._plays = _plays(bars)
-        self._is_in_ending: list[bool] = []  # after each bar
-        is_open = False
-        for bar in bars:
-            is_open = (is_open or bool(bar.endings)) and not bar.ending_end
-            self._is_in_ending.append(is_open)
+        self._is_in_ending = are_in_endings(bars)
 
     def opening(self, index: int) -> str:
         """What stands before a bar at the start of a line."""
@@ -238,6 +209,7 @@ class _VoiceWriter:
         self._voice = voice
         self._bar_lines = bar_lines
         self._unit = _unit_length(piece.meter)
+        self._written_octave = _MIDDLE_C_OCTAVE - (_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
         self._sounding: list[Sounding] = []
 
@@ -290,7 +262,7 @@ class _VoiceWriter:
         return head + length + heads[0][len(head) :]
 
     def _head(self, note: Sounding, tied: Sequence[Sounding]) -> str:
-        octaves = note.octave - _MIDDLE_C_OCTAVE
+        octaves = note.octave - self._written_octave
         letter = note.letter.lower() if octaves > 0 else note.letter
         return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
 

@@ -60,7 +60,7 @@ def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
     except RequestError as error:
         raise EncodingError(error.message).at(title=piece.title) from None
     previous: Bar | None = None
-    for number, bar in enumerate(fitted.bars, 1):
+    for number, bar in zip(fitted.bar_numbers, fitted.bars, strict=True):
         try:
             tokens += _bar(bar, previous, fitted.voices)
         except RequestError as error:

@@ -30,7 +30,7 @@ def plan_prompt(request: Request) -> Prompt:
 
 def plan_of(request: Request, tokens: Sequence[str]) -> Plan:
     """The plan that was written for a request, in its key and at its very tempo."""
-    return Plan.of(replace(decode(tokens).in_key(request.tonality.tonic), tempo=request.tempo))
+    return Plan.of(replace(decode(tokens).from_c([request.tonality]), tempo=request.tempo))
 
 
 def notes_prompt(plan: Plan) -> Prompt:
@@ -47,7 +47,7 @@ def piece_over(plan: Plan, tokens: Sequence[str]) -> Piece:
     """The piece that was written over a plan, with what tokens do not say."""
     given = plan.skeleton
     title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
-    piece = decode(tokens).in_key(given.key.tonic)
+    piece = decode(tokens).from_c(given.keys)
     return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from .chords import make_label, split_label
 from .errors import RequestError
 from .piece import Bar, Chord, Piece
+from .playing_order import are_in_endings
 
 
 def crop(piece: Piece, start: int, stop: int) -> Piece:
@@ -42,13 +43,7 @@ def phrase_cuts(bars: Sequence[Bar]) -> list[int]:
 
 def boundaries(bars: Sequence[Bar]) -> list[int]:
     """Indices of the bars that no ending begins at or holds."""
-    found, is_open = [], False
-    for index, bar in enumerate(bars):
-        is_open = is_open or bool(bar.endings)
-        if not is_open:
-            found.append(index)
-        is_open = is_open and not bar.ending_end
-    return found
+    return [index for index, is_in_ending in enumerate(are_in_endings(bars)) if not is_in_ending]
 
 
 def _is_closed(bars: Sequence[Bar], index: int) -> bool:

@@ -45,7 +45,7 @@ from .grammar_structure import (
     ring_limits,
     values,
 )
-from .piece import MODES
+from .piece import MODES, beats_after
 from .vocabulary import (
     AFTER,
     BOS,
@@ -61,6 +61,7 @@ from .vocabulary import (
     token_id,
     token_names,
 )
+from .voices import FOUR_PARTS, MELODY
 
 SequenceKind = Literal["full", "plan", "detail", "infilling", "melody"]
 Steps = Generator[Choice, int, int]
@@ -74,8 +75,8 @@ _UNKNOWN_CHORD = token_id("Chord", "unk")
 _KNOWN_CHORD = range(CHORD.start, _UNKNOWN_CHORD)
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
-_MELODY = token_id("voice", "M")
-_LINES = frozenset(token_id("voice", name) for name in ("M", "S", "A", "T", "B"))
+_MELODY = token_id("voice", MELODY)
+_LINES = frozenset(token_id("voice", name) for name in (MELODY, *FOUR_PARTS))
 """Voices that, when composed, have one note at a time."""
 _MOST_AT_ONCE = 10
 """Notes that any other voice, when composed, has at a time: as many as two hands have fingers."""
@@ -261,7 +262,7 @@ class Grammar:
             return ()
         if not self.is_strict:
             return (values("RelPos", 0, range(last + 1, end)),)
-        return only(*(REL_POS.start + position for position in range(last - last % beat + beat, end, beat)))
+        return only(*(REL_POS.start + position for position in beats_after(last, end, beat)))
 
     def _after_bar(self, ringing: bool) -> Choice:
         """What may follow a bar's content or footer: (more) footer, the next header, the end of the section."""

@@ -7,19 +7,21 @@ Conventions
 - A tonic's place on the line of fifths counts C as 0, G as 1, F as -1, F# as 6, Bb as -2.
 - Chords are Roman numerals counted from the major scale on the tonic of the first bar's key (see `chords.py`), so
   that transposition leaves them alone.
+- Bars are numbered as a musician counts them, from 1; a pick-up has the number of the bar before it, 0 at the start.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import ClassVar
 
 from .errors import RequestError, ScoreError
+from .playing_order import playing_order
 from .text import printable
 
 TICKS_PER_QUARTER = 24
@@ -235,6 +237,20 @@ class Bar:
         """Metrical position of the bar's start in ticks: 0, but later in a pick-up."""
         return self.meter.bar_length - self.length if self.is_pickup and self.meter is not None else 0
 
+    @property
+    def beat_length(self) -> int:
+        """Ticks in a beat of the metre; a quarter note in free metre."""
+        return self.meter.beat_length if self.meter is not None else TICKS_PER_QUARTER
+
+    @property
+    def beats(self) -> tuple[int, ...]:
+        """Ticks from the bar's start to its beats, its start first, even where a pick-up begins within a beat. A bar in
+        free metre is one beat.
+        """
+        if self.meter is None:
+            return (0,)
+        return (0, *(at - self.offset for at in beats_after(self.offset, self.offset + self.length, self.beat_length)))
+
     def with_music(self, key: Key, notes: tuple[tuple[Note, ...], ...], chords: tuple[Chord, ...]) -> Bar:
         """This bar with other music in it; in half the time of `dataclasses.replace`, since whole corpora pass here."""
         return Bar(
@@ -255,7 +271,7 @@ class Piece:
         title: Empty when unknown.
         style: Such as "jig" or "hymn"; None when unknown.
         tempo: Quarter notes a minute; None when unknown.
-        original_keys: The key of each bar before `in_c()`; empty when not transposed.
+        original_keys: The key of each bar before `in_c()`; empty in a piece that is in its own keys.
         metadata: Further fields of the source, as (name, text).
         part_order: Labels of the parts (`Bar.part`) in playing order; empty: played as written.
         losses: What a reader could not keep of the source, as (reason, how often).
@@ -288,10 +304,10 @@ class Piece:
             raise ScoreError(
                 f"the order of parts names {sorted(unknown)}, which no bar begins; label bars with Bar.part"
             )
-        for number, bar in enumerate(self.bars, 1):
+        for index, bar in enumerate(self.bars):
             if len(bar.notes) != len(self.voices):
                 raise ScoreError(
-                    f"bar {number} holds {len(bar.notes)} voices, the piece {len(self.voices)}; "
+                    f"bar {self.bar_numbers[index]} holds {len(bar.notes)} voices, the piece {len(self.voices)}; "
                     "give each voice its tuple of notes"
                 )
 
@@ -299,11 +315,6 @@ class Piece:
     def key(self) -> Key:
         """The first bar's key."""
         return self.bars[0].key
-
-    @property
-    def original_key(self) -> Key | None:
-        """The first key before `in_c()`; None when not transposed."""
-        return self.original_keys[0] if self.original_keys else None
 
     @property
     def meter(self) -> Meter | None:
@@ -314,6 +325,16 @@ class Piece:
     def bar_count(self) -> int:
         """Bars as a musician counts them: a pick-up not, a bar split by a repeat once, each ending by itself."""
         return sum(not bar.is_pickup for bar in self.bars)
+
+    @property
+    def bar_numbers(self) -> list[int]:
+        """The number of each bar; see `bar_numbers`."""
+        return bar_numbers(bar.is_pickup for bar in self.bars)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The key of each bar."""
+        return tuple([bar.key for bar in self.bars])
 
     def note_list(self, unfold_repeats: bool = False) -> list[TimedNote]:
         """All notes as (voice, onset, duration, pitch), in quarter notes from the start, by onset, then voice, then
@@ -349,7 +370,7 @@ class Piece:
         """
         order: list[int] = []
         for first, end in self._parts_in_order():
-            order.extend(first + index for index in _playing_order(self.bars[first:end], _MOST_PLAYED - len(order)))
+            order.extend(first + index for index in playing_order(self.bars[first:end], _MOST_PLAYED - len(order)))
             _check_playable(len(order), "bars")
         return order
 
@@ -386,23 +407,34 @@ class Piece:
 
     def in_c(self) -> Piece:
         """This piece with its first tonic on C, moved by -5 to +6 semitones; `in_original_key()` undoes it."""
-        keys = tuple([bar.key for bar in self.bars])
         if self.key.tonic == "C":
-            return self if self.original_keys else replace(self, original_keys=keys)
-        return self._moved(-self.key.fifths, -self.key.semitones_above_c, keys)
+            return self if self.original_keys else replace(self, original_keys=self.keys)
+        piece = self.in_original_key()
+        return piece._moved(-piece.key.fifths, -piece.key.semitones_above_c, piece.keys)
 
     def in_original_key(self) -> Piece:
-        """The inverse of `in_c()`; a piece that was never transposed stays as it is."""
-        if self.original_key is None:
+        """The inverse of `in_c()`: moves back as far, whatever bars and notes the piece has now. A key is spelled as it
+        was in the same bar, or else wherever the piece had it. A piece that is in its own keys stays so.
+        """
+        if not self.original_keys:
             return self
-        back = self.in_key(self.original_key.tonic)
-        bars = zip_longest(back.bars, self.original_keys[: len(back.bars)])
-        return replace(back, bars=tuple([_respelled(bar, key) for bar, key in bars]))
+        home = self.original_keys[0]
+        back = self._moved(home.fifths, home.semitones_above_c, ())
+        spellings = {(key.pitch_class, key.mode): key for key in self.original_keys}
+        bars = []
+        for bar, original in zip_longest(back.bars, self.original_keys[: len(back.bars)]):
+            sound = bar.key.pitch_class, bar.key.mode
+            is_same = original is not None and (original.pitch_class, original.mode) == sound
+            bars.append(replace(bar, key=original if is_same else spellings.get(sound, bar.key)))
+        return replace(back, bars=tuple(bars))
+
+    def from_c(self, keys: Iterable[Key]) -> Piece:
+        """This piece, which is in C, in the keys of a piece before its `in_c()`, the first of which is enough."""
+        return replace(self, original_keys=tuple(keys)).in_original_key()
 
     def in_key(self, tonic: str) -> Piece:
         """This piece with its first tonic on `tonic`, by the shortest way through C that `in_c()` takes."""
-        target = Key(tonic, self.key.mode)
-        return self.in_c()._moved(target.fifths, target.semitones_above_c, ())
+        return self.in_c().from_c([Key(tonic, self.key.mode)])
 
     def transpose(self, semitones: int) -> Piece:
         """This piece moved by `semitones`, in the spelling with the fewest sharps or flats.
@@ -416,7 +448,7 @@ class Piece:
     def _moved(self, fifths: int, semitones: int, original_keys: tuple[Key, ...]) -> Piece:
         keys = {key: key.shifted(fifths) for key in {bar.key for bar in self.bars}}
         bars = []
-        for number, bar in enumerate(self.bars, 1):
+        for number, bar in zip(self.bar_numbers, self.bars, strict=True):
             try:
                 notes = tuple([_raised(sung, semitones) for sung in bar.notes])
             except ScoreError as error:
@@ -436,13 +468,6 @@ def _raised(sung: Sequence[Note], semitones: int) -> tuple[Note, ...]:
     )
 
 
-def _respelled(bar: Bar, original: Key | None) -> Bar:
-    """The bar in its original key where this only spells the key in another way, as G flat for F sharp."""
-    if original is None or (original.pitch_class, original.mode) != (bar.key.pitch_class, bar.key.mode):
-        return bar
-    return replace(bar, key=original)
-
-
 def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
     """A part whose first repeat goes back to its own start, whatever comes before it."""
     sign = next((bar for bar in part if bar.repeat_start or bar.repeat_end), None)
@@ -456,42 +481,13 @@ def _check_playable(count: int, what: str) -> None:
         raise ScoreError(f"unfolded, the piece has more than {_MOST_PLAYED} {what}; write fewer repeats or parts")
 
 
-def _playing_order(bars: tuple[Bar, ...], most: int) -> Iterator[int]:
-    """Indices of the bars in playing order, up to one more than `most`."""
-    start, playing, index, played = 0, 1, 0, 0
-    passes = _passes(bars)
-    while index < len(bars) and played <= most:
-        bar = bars[index]
-        if bar.repeat_start and index > start:
-            start, playing = index, 1
-        if bar.endings and playing not in bar.endings:
-            index = _last_of_ending(bars, index) + 1
-            continue
-        yield index
-        played += 1
-        last_pass = playing >= passes[start] if bar.repeat_end or bar.ending_end else False
-        if bar.repeat_end and not last_pass:
-            index, playing = start, playing + 1
-            continue
-        if last_pass:
-            start, playing = index + 1, 1
-        index += 1
+def bar_numbers(are_pickups: Iterable[bool]) -> list[int]:
+    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start, and so the
+    second half of a bar that a repeat splits has that of the first.
+    """
+    return list(accumulate(int(not is_pickup) for is_pickup in are_pickups))
 
 
-def _last_of_ending(bars: tuple[Bar, ...], index: int) -> int:
-    while index + 1 < len(bars) and not bars[index].ending_end and not bars[index + 1].endings:
-        index += 1
-    return index
-
-
-def _passes(bars: tuple[Bar, ...]) -> list[int]:
-    """How often the section that begins at each bar is played: up to its highest ending, or as its repeat says."""
-    passes = [2] * len(bars)
-    following: Bar | None = None
-    for index in reversed(range(len(bars))):
-        bar = bars[index]
-        closes = (bar.repeat_end or bar.ending_end) and not (following and following.endings)
-        rest = 2 if closes or following is None or following.repeat_start else passes[index + 1]
-        passes[index] = max(rest, bar.plays, *bar.endings)
-        following = bar
-    return passes
+def beats_after(position: int, end: int, beat_length: int) -> range:
+    """Metrical positions of the beats after `position` and before `end`."""
+    return range(position - position % beat_length + beat_length, end, beat_length)

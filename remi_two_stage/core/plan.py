@@ -11,13 +11,14 @@ an eighth note; the bars that lead back to it, and the last one, are shorter by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from .chords import UNKNOWN_CHORD, chord_name, parse_name, parse_roman
 from .errors import ChordError
-from .piece import TICKS_PER_WHOLE, Bar, Chord, Key, Meter, Piece
+from .piece import TICKS_PER_WHOLE, Bar, Chord, Key, Meter, Piece, bar_numbers
+from .playing_order import last_of_ending
 from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
@@ -58,14 +59,15 @@ class Plan:
             ChordError: a chord that does not exist, or more chords in a bar than it has beats; the message names the
                 bar.
         """
-        typed = list(_typed_bars(text))
+        typed = _typed_bars(text)
         if not typed:
             raise ChordError(f"the plan {text!r} has no bars; write chords between bar lines, such as I | IV V7 | I")
         _close_endings(typed)
         lengths = _lengths(typed, meter)
+        numbers = bar_numbers(bar.is_pickup for bar in typed)
         bars = [
             bar.build(number, key, meter, length, len(voices))
-            for number, bar, length in zip(_numbers(typed), typed, lengths, strict=True)
+            for number, bar, length in zip(numbers, typed, lengths, strict=True)
         ]
         return cls(Piece(voices, tuple(_with_phrases(bars)), style=style, tempo=tempo))
 
@@ -81,17 +83,18 @@ class Plan:
             ChordError: a repeat that is not closed, or begins within another; an ending that follows no other.
         """
         bars = self.skeleton.bars
-        opened, ending = 0, 0
-        for number, bar, before in zip(_numbers(bars), bars, (None, *bars), strict=False):
-            if opened and bar.repeat_start:
+        opened: int | None = None
+        ending = 0
+        for number, bar, before in zip(self.skeleton.bar_numbers, bars, (None, *bars), strict=False):
+            if opened is not None and bar.repeat_start:
                 raise ChordError(f"|: opens a repeat within that of bar {opened}; close that one with :|").at(
                     bar=number
                 )
             if bar.endings and bar.endings[0] > 1:
                 _check_ending(bar.endings[0], ending, bool(before and before.repeat_end), number)
-            opened = 0 if bar.repeat_end else number if bar.repeat_start else opened
+            opened = None if bar.repeat_end else number if bar.repeat_start else opened
             ending = bar.endings[-1] if bar.endings else 0 if bar.repeat_start else ending
-        if opened:
+        if opened is not None:
             raise ChordError("|: opens a repeat that nothing closes; write :| at its end, or | here").at(bar=opened)
 
     def text(self, names: bool = False) -> str:
@@ -135,8 +138,7 @@ class Plan:
         bar = bars[index]
         if not (items := text.split()):
             raise ChordError(f"no chord is given; write one such as I or {chord_name('I', self.skeleton.key)}")
-        beats = _beats(bar.offset, bar.length, bar.meter)
-        bars[index] = replace(bar, chords=tuple(_placed(items, beats, self.skeleton.key)))
+        bars[index] = replace(bar, chords=tuple(_placed(items, bar.beats, self.skeleton.key)))
         return Plan(replace(self.skeleton, bars=tuple(bars)))
 
     def __str__(self) -> str:
@@ -148,7 +150,7 @@ class Plan:
 
     def _items(self, bar: Bar, names: bool) -> list[str]:
         """The chords of a bar and the beats that hold them, as typed."""
-        slots = _beats(bar.offset, bar.length, bar.meter)
+        slots = bar.beats
         items = ["/"] * len(slots)
         for chord in bar.chords:
             place = max(index for index, onset in enumerate(slots) if onset <= chord.onset)
@@ -169,20 +171,6 @@ def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> Non
         raise ChordError(f"the ending [{ending} follows no ending [{ending - 1}; number endings from [1").at(bar=bar)
     if not follows_repeat:
         raise ChordError(f"the ending [{last} does not lead back; write :| before [{ending}").at(bar=bar)
-
-
-def _numbers(bars: Iterable[Bar | _TypedBar]) -> Iterator[int]:
-    """The number of each bar as a musician counts; a pick-up has that of the bar that it leads to."""
-    number = 1
-    for bar in bars:
-        yield number
-        number += not bar.is_pickup
-
-
-def _beats(offset: int, length: int, meter: Meter | None) -> list[int]:
-    """Ticks from a bar's start to the beats in it, its start first; `offset` is the metrical position of its start."""
-    beat = meter.beat_length if meter else length
-    return [0, *(position - offset for position in range(offset - offset % beat + beat, offset + length, beat))]
 
 
 def _in_parentheses(bar: Bar, items: list[str]) -> str:
@@ -217,19 +205,14 @@ class _TypedBar:
     pickup_value: Fraction | None = None
 
     def build(self, number: int, key: Key, meter: Meter, length: int, voices: int) -> Bar:
-        offset = meter.bar_length - length if self.is_pickup else 0
-        try:
-            if not length > 0 or (self.is_pickup and length >= meter.bar_length):
-                raise ChordError(f"the pick-up is not shorter than a bar of {meter}; write its length, such as (V 1/8)")
-            chords = tuple(_placed(self.items, _beats(offset, length, meter), key))
-        except ChordError as error:
-            raise error.at(bar=number) from None
-        return Bar(
+        if not length > 0 or (self.is_pickup and length >= meter.bar_length):
+            message = f"the pick-up is not shorter than a bar of {meter}; write its length, such as (V 1/8)"
+            raise ChordError(message).at(bar=number)
+        bar = Bar(
             meter,
             key,
             length,
             notes=((),) * voices,
-            chords=chords,
             is_pickup=self.is_pickup,
             phrase_start=self.phrase_start,
             repeat_start=self.repeat_start,
@@ -237,6 +220,10 @@ class _TypedBar:
             ending_end=self.ending_end,
             repeat_end=self.repeat_end,
         )
+        try:
+            return replace(bar, chords=tuple(_placed(self.items, bar.beats, key)))
+        except ChordError as error:
+            raise error.at(bar=number) from None
 
 
 def _placed(items: Sequence[str], beats: Sequence[int], key: Key) -> Iterator[Chord]:
@@ -269,28 +256,30 @@ def _label(item: str, key: Key) -> str:
     return chord.label
 
 
-def _typed_bars(text: str) -> Iterator[_TypedBar]:
+def _typed_bars(text: str) -> list[_TypedBar]:
     """Bars of a typed plan; signs between two bars go to the one that they belong to."""
-    bar, number = _TypedBar(phrase_start=True), 1
+    bars: list[_TypedBar] = []
+    bar = _TypedBar(phrase_start=True)
     for sign in _SIGNS.findall(re.sub(r"\|\s*([1-9](?:,[1-9])*)(?=\s)", r"| [\1", text)):
         if sign in _BAR_LINES:
             if bar.items:
                 bar.repeat_end = sign[0] == ":"
                 bar.ending_end = sign != "|"
-                yield bar
-                number += not bar.is_pickup
+                bars.append(bar)
                 bar = _TypedBar(phrase_start=sign != "|")
             bar.repeat_start = bar.repeat_start or sign in ("|:", "::", ":|:")
         else:
-            _read_sign(bar, sign, number)
-    if bar.items:
-        yield bar
+            try:
+                _read_sign(bar, sign)
+            except ChordError as error:
+                raise error.at(bar=bar_numbers(typed.is_pickup for typed in (*bars, bar))[-1]) from None
+    return [*bars, bar] if bar.items else bars
 
 
-def _read_sign(bar: _TypedBar, sign: str, number: int) -> None:
+def _read_sign(bar: _TypedBar, sign: str) -> None:
     """Take what stands between two bar lines."""
     if sign[0] in "[(" and bar.items:
-        raise ChordError(f"{sign!r} stands inside a bar; write | before it").at(bar=number)
+        raise ChordError(f"{sign!r} stands inside a bar; write | before it")
     if sign[0] == "[" and len(sign) > 1:
         bar.endings = tuple(map(int, sign[1:].split(",")))
     elif sign == "(":
@@ -298,20 +287,16 @@ def _read_sign(bar: _TypedBar, sign: str, number: int) -> None:
     elif bar.is_pickup and re.fullmatch(r"[1-9]\d?/[1-9]\d?", sign):
         bar.pickup_value = Fraction(sign)
     elif sign in ("[", "]", ":"):
-        raise ChordError(f"{sign!r} has no meaning here; bar lines are {' '.join(_BAR_LINES)}").at(bar=number)
+        raise ChordError(f"{sign!r} has no meaning here; bar lines are {' '.join(_BAR_LINES)}")
     elif sign != ")":
         bar.items.append(sign)
 
 
 def _close_endings(bars: Sequence[_TypedBar]) -> None:
     """Let every ending end: where a sign says so, before the next one or a repeat, or with the plan."""
-    is_open = False
+    lasts = {last_of_ending(bars, index) for index, bar in enumerate(bars) if bar.endings}
     for index, bar in enumerate(bars):
-        following = bars[index + 1] if index + 1 < len(bars) else None
-        is_open = is_open or bool(bar.endings)
-        must_close = following is None or bool(following.endings) or following.repeat_start
-        bar.ending_end = is_open and (bar.ending_end or must_close)
-        is_open = is_open and not bar.ending_end
+        bar.ending_end = index in lasts
 
 
 def _lengths(bars: Sequence[_TypedBar], meter: Meter) -> list[int]:

@@ -15,9 +15,9 @@ from .errors import RequestError
 from .piece import Key, Meter
 from .plan import Plan
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
+from .voices import FOUR_PARTS, MELODY
 
 FOUR_PART_STYLES = ("hymn", "chorale")
-FOUR_PARTS = ("S", "A", "T", "B")
 STYLE_METERS = {
     "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
     "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
@@ -103,7 +103,7 @@ def _meter(meter: str | Meter | None, style: str | None) -> Meter:
 
 def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if voices is None:
-        return FOUR_PARTS if style in FOUR_PART_STYLES else ("M",)
+        return FOUR_PARTS if style in FOUR_PART_STYLES else (MELODY,)
     named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from .chords import CHORD_LABELS
 from .errors import RequestError
 from .piece import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
+from .voices import FOUR_PARTS, MELODY
 
 MAX_METER_LENGTH = 3 * TICKS_PER_WHOLE
 """Ticks in a bar of the longest metre that tokens can say (12/4)."""
@@ -31,7 +32,7 @@ STYLES = (
 )  # fmt: skip
 UNKNOWN_STYLE = "unk"
 STYLE_SLOTS = 64
-VOICES = ("M", "S", "A", "T", "B", *(f"V{number}" for number in range(1, 13)))
+VOICES = (MELODY, *FOUR_PARTS, *(f"V{number}" for number in range(1, 13)))
 """M is a lone melody; S, A, T, B four parts; V1 to V12 the voices of other scores, from high to low."""
 VOICE_RANGES = {"M": (55, 88), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67)}
 """Lowest and highest MIDI number at sounding pitch that a generated voice may use; other voices:

@@ -2,7 +2,8 @@
 
 Everything is brought to C before it is learnt, so another key would be nothing new, and another mode another tune.
 What is new to a model is another octave, repeats written out, and a part of the tune that stands alone. Each form is a
-function of the piece and of its id, which decides where there is a choice; it is None where there is no such variant.
+function of the piece, which has a chord a bar as the variant has, and of its id, which decides where there is a choice;
+it is None where there is no such variant.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from ..analysis.harmony import longest_chord
 from ..core.errors import RequestError
 from ..core.excerpt import crop, phrase_cuts
-from ..core.piece import Bar, Chord, Note, Piece
+from ..core.piece import Bar, Note, Piece
 from ..core.vocabulary import DEFAULT_VOICE_RANGE, VOICE_RANGES
 
 _OCTAVE = 12
@@ -68,9 +70,9 @@ def _joined(first: Bar, second: Bar) -> Bar:
         (*before, *(replace(note, onset=note.onset + shift) for note in after))
         for before, after in zip(first.notes, second.notes, strict=True)
     )
-    held = first.chords[-1].label if first.chords else ""
-    chords = tuple(Chord(chord.onset + shift, chord.label) for chord in second.chords if chord.label != held)
-    return replace(first, length=shift + second.length, notes=notes, chords=first.chords + chords)
+    bar = replace(first, length=shift + second.length, notes=notes)
+    chords = (*first.chords, *(replace(chord, onset=chord.onset + shift) for chord in second.chords))
+    return replace(bar, chords=longest_chord(bar, chords))
 
 
 def crop_phrases(piece: Piece, id: str) -> Piece | None:

@@ -12,14 +12,13 @@ Conventions
 
 from __future__ import annotations
 
+import ast
 import codecs
 import gzip
 import importlib.metadata
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import blake2b
@@ -30,6 +29,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..atomic_files import written_atomically
 from ..core.errors import ScoreError
 from ..scores.abc_reader import UTF_16_MARKS
 from .files import ABC, ARCHIVE, CorpusFile, Rejection, check_expansion, members, opened
@@ -62,6 +62,11 @@ _MOST_SHARDS = 2048
 _COST_OF_A_SCORE = 20_000
 """What music21 takes for a file before it reads a note, in bytes of ABC that take as long."""
 _BLOCK = 1 << 20
+_PACKAGE = Path(__file__).parents[1]
+_READING = ("core", "scores", "analysis", "corpus")
+"""The folders whose code turns files into rows."""
+_WRITERS = {"musicxml_writer", "music21_writer"}
+"""Modules of `scores` that turn pieces into files, and that no reader needs."""
 _TUNE_START = re.compile(rb"[\r\n]X:")
 
 
@@ -112,14 +117,26 @@ def _shard(ranges: Sequence[TuneRange], folder: Path, augment: tuple[str, ...]) 
 
 
 @cache
-def reading_code() -> str:
-    """A digest of the code that turns files into rows: it changes when a row might."""
-    package = Path(__file__).parents[1]
-    modules = [path for part in ("core", "scores", "data") for path in (package / part).glob("*.py")]
+def reading_code(package: Path = _PACKAGE) -> str:
+    """A digest of the code that turns files into rows: it changes when a row might, and not with comments.
+
+    Models, pictures, sound, and what writes files other than ABC make no row.
+    """
+    modules = [path for room in _READING for path in (package / room).glob("*.py")]
     digest = blake2b(importlib.metadata.version("music21").encode(), digest_size=12)
-    for module in sorted(path for path in modules if not path.stem.endswith("_remi") and path.stem != "datasets"):
-        digest.update(module.read_bytes())
+    for module in sorted(modules):
+        if not module.stem.endswith("_remi") and module.stem not in _WRITERS:
+            digest.update(f"{module.stem} {_code(module)}".encode())
     return digest.hexdigest()
+
+
+def _code(module: Path) -> str:
+    """The syntax tree of a module without its docstrings."""
+    tree = ast.parse(module.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = None
+    return ast.dump(tree)
 
 
 def divide_into_ranges(files: Iterable[CorpusFile], least: int = _LEAST_COST) -> Iterator[TuneRange | Rejection]:
@@ -215,13 +232,8 @@ def row_of(tune: CorpusTune) -> dict[str, Any]:
 
 def _write(shard: Shard, table: pa.Table, metadata: dict[str, Any]) -> None:
     table = table.replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
-    unfinished = shard.path.with_suffix(f".{os.getpid()}")
-    try:
+    with written_atomically(shard.path) as unfinished:
         pq.write_table(table, unfinished, compression="zstd")
-        os.replace(unfinished, shard.path)
-    finally:
-        with suppress(FileNotFoundError):
-            unfinished.unlink()
 
 
 def shard_metadata(path: Path) -> dict[str, Any]:

@@ -19,12 +19,12 @@ from ..core.errors import AbcSyntaxError, RemiError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.vocabulary import TOKEN_IDS
+from ..core.voices import FOUR_PARTS
 from ..score_files import read_score
 from ..scores.abc_reader import decode_abc, each_tune
 from .augmentation import AUGMENTATIONS
 from .files import ABC, CorpusFile, Rejection, content
 
-FOUR_PARTS = ("S", "A", "T", "B")
 _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9][0-9.,/]*")
 
 
@@ -61,12 +61,11 @@ class CorpusTune:
 
     @classmethod
     def from_piece(cls, piece: Piece, id: str, abc: str | None = None, augmentation: str = "") -> CorpusTune:
-        """Encode a piece, after labelling its chords and bringing it to C; without its ABC, that is written.
+        """Encode a piece that has a chord a bar, after bringing it to C; without its ABC, that is written.
 
         Raises:
             RemiError: the vocabulary cannot say the piece.
         """
-        piece = label_chords(piece)
         names, losses = encode_with_losses(piece)
         return cls(
             id=id,
@@ -138,15 +137,15 @@ def _rows(
         yield Rejection(id, piece.title, "not in four parts", f"the voices are {', '.join(piece.voices)}")
         return
     try:
-        yield CorpusTune.from_piece(piece, id, abc)
+        labelled = label_chords(piece)
+        yield CorpusTune.from_piece(labelled, id, abc)
     except Exception as error:  # a defect that one tune in a million meets may not cost the others
         yield rejection(id, piece.title, error)
         return
-    labelled = label_chords(piece) if augment else piece
     for name in augment:
         with suppress(RemiError):
-            if (kind := AUGMENTATIONS[name](labelled, id)) is not None:
-                yield CorpusTune.from_piece(kind, f"{id}+{name}", augmentation=name)
+            if (variant := AUGMENTATIONS[name](labelled, id)) is not None:
+                yield CorpusTune.from_piece(variant, f"{id}+{name}", augmentation=name)
 
 
 def _in_style(piece: Piece, file: CorpusFile) -> Piece:

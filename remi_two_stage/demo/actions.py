@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..composing.tasks import bar_numbers, four_parts_around, numbered_bars, with_chords
+from ..composing.tasks import four_parts_around, numbered_bars, with_chords
 from ..core.errors import ChordError, RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
@@ -259,5 +259,5 @@ def _understood(plan: Plan, texts: Sequence[str]) -> Plan:
         )
     plan, reasons = edited_plan(plan, texts)
     for index, reason in reasons.items():
-        raise ChordError(reason).at(bar=bar_numbers(plan.skeleton)[index])
+        raise ChordError(reason).at(bar=plan.skeleton.bar_numbers[index])
     return plan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from uuid import uuid4
 
 from ..core.piece import Piece
 from ..rendering.sound import wav_bytes
-from ..score_files import write_score
+from ..score_files import file_name, write_score
 
 KINDS = {".abc": "ABC", ".mid": "MIDI", ".musicxml": "MusicXML", ".pdf": "PDF", ".wav": "WAV"}
 """Ending -> what a button says."""
 SOUND = ".wav"
-_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,7 @@ def write_downloads(piece: Piece, cache: str, with_chords: bool) -> list[Downloa
     """
     folder = Path(cache) / uuid4().hex
     folder.mkdir(parents=True)
-    name = re.sub(r"[^a-z0-9]+", "-", piece.title.lower().replace("#", "-sharp"))[:_LONGEST_NAME].strip("-") or "tune"
-    downloads = [Download(folder / f"{name}{ending}") for ending in KINDS]
+    downloads = [Download(folder / f"{file_name(piece.title)}{ending}") for ending in KINDS]
     for download in downloads:
         if download.path.suffix == SOUND:
             download.path.write_bytes(wav_bytes(piece, with_chords))

@@ -18,9 +18,10 @@ from ..composing.arguments import EXTENDED_BY, FirstRequest
 from ..composing.tasks import voice_for
 from ..core.errors import RemiError, RequestError
 from ..core.piece import MODES, Key
-from ..core.request import FOUR_PARTS, Request
+from ..core.request import Request
 from ..core.text import counted
 from ..core.vocabulary import STYLES
+from ..core.voices import FOUR_PARTS, MELODY
 from ..score_files import READABLE
 from . import components, views
 from .actions import Studio, Work
@@ -38,7 +39,7 @@ _KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
 _METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
 _OWN = "usual"
 """What the style is mostly written in."""
-_VOICES = {_OWN: None, "melody": ("M",), "four parts": FOUR_PARTS}
+_VOICES = {_OWN: None, "melody": (MELODY,), "four parts": FOUR_PARTS}
 _PARTS = {
     "S": "the soprano",
     "A": "the alto, for it lies too low for a soprano",

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from ..composing.tasks import bar_numbers
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
 from ..core.text import counted
 from ..rendering.engraving import engrave
@@ -34,7 +33,7 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
     texts = plan.bar_texts(names) if typed is None else list(typed)
     same, others = plan.bar_texts(names), plan.bar_texts(not names)
     changed = Work(plan=plan, piece=work.piece).edited_bars
-    numbers = bar_numbers(plan.skeleton)
+    numbers = plan.skeleton.bar_numbers
     cells = [
         {
             "index": index,
@@ -69,7 +68,7 @@ def edited_bars(work: Work, typed: Sequence[str]) -> tuple[int, int] | None:
     if work.plan is None or work.piece is None:
         return None
     plan, _ = edited_plan(work.plan, typed)
-    numbers = bar_numbers(work.piece)
+    numbers = work.piece.bar_numbers
     changed = [numbers[index] for index in Work(plan=plan, piece=work.piece).edited_bars if numbers[index]]
     return (changed[0], changed[-1]) if changed else None
 
@@ -96,7 +95,7 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
         "title": piece.title or "Untitled tune",
         "wide": engrave(piece).svg(),
         "narrow": engrave(piece, _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS).svg(),
-        "numbers": bar_numbers(piece),
+        "numbers": piece.bar_numbers,
         "timeline": _timeline(piece),
         "audio": next(file.data() for file in files if file.path.suffix == SOUND),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],

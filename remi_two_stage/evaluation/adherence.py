@@ -91,9 +91,8 @@ def strong_beats(bar: Bar) -> tuple[int, ...]:
     """Ticks from the bar's start to its strong beats."""
     if bar.meter is None or bar.is_pickup:
         return ()
-    beats = bar.meter.bar_length // bar.meter.beat_length
     half = bar.meter.bar_length // 2
-    return (0, half) if beats % 2 == 0 and half < bar.length else (0,)
+    return (0, half) if half in bar.beats else (0,)
 
 
 def _strong_notes(bar: Bar, tonic: int) -> Iterator[tuple[int, frozenset[int]]]:

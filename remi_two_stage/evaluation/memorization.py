@@ -12,9 +12,7 @@ of 32 bits and one of 64 a note.
 
 from __future__ import annotations
 
-import json
 import math
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..composing.checkpoint import EMBEDDED
+from ..composing.checkpoint import EMBEDDED, RECORD, corpus_of, training_record
 from ..core.codec import encode
 from ..core.errors import CorpusError
 from ..core.piece import Piece
@@ -187,19 +185,9 @@ class CopyIndex:
         return self._titles[int(np.searchsorted(self._ends, place, side="right"))]
 
 
-def training_corpus(model_folder: str | Path) -> str | None:
-    """The corpus that a model learnt from, by its training.json; None where that does not say."""
-    path = Path(model_folder, "training.json")
-    try:
-        words = shlex.split(json.loads(path.read_text(encoding="utf-8"))["command"])
-        return words[words.index("--corpus") + 1]
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
-
-
 def corpus_of_model(model_folder: str | Path) -> Corpus | None:
     """The corpus that a model learnt from, prepared; None where it is unknown or not on this machine."""
-    name = training_corpus(model_folder)
+    name = corpus_of(training_record(model_folder))
     return load_corpus(name) if name is not None and (name == MUSIC21 or Path(name).exists()) else None
 
 
@@ -231,9 +219,10 @@ class CopyingCheck:
         """
         folder = EMBEDDED if model_folder is None else model_folder
         if (corpus := corpus_of_model(folder)) is None:
+            name = corpus_of(training_record(folder))
             raise CorpusError(
                 f"copying cannot be checked: the corpus that {str(folder)!r} learnt from "
-                f"({training_corpus(folder) or 'which training.json does not name'}) is not here"
+                f"({name or f'which {RECORD} does not name'}) is not here"
             )
         return cls(corpus)
 

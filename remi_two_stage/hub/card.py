@@ -12,6 +12,8 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
 
+from ..composing.checkpoint import corpus_of
+
 TAGS = ("music", "symbolic-music", "music-generation", "abc-notation", "remi", "two-stage")
 STAGES = {"planner": "the planner, over chords and bars", "detail": "the detail generator, over notes"}
 MUSIC21 = "music21"
@@ -152,12 +154,6 @@ def metrics_of(losses: Mapping[str, float], corpus: str, split: str) -> list[Eva
         replace(result, metric_value=loss, metric_name=f"Held-out nats a token of {STAGES[stage]}")
         for stage, loss in losses.items()
     ]
-
-
-def corpus_of(record: Mapping[str, Any]) -> str | None:
-    """What the command in `training.json` names as its corpus."""
-    words = str(record.get("command", "")).split()
-    return words[words.index("--corpus") + 1] if "--corpus" in words[:-1] else None
 
 
 def model_card(

@@ -28,7 +28,7 @@ from datasets import DatasetDict
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, EvalResult, HfApi
 from transformers.dynamic_module_utils import custom_object_save
 
-from ..composing.checkpoint import REPOSITORY_NAME, load_model
+from ..composing.checkpoint import RECORD, REPOSITORY_NAME, load_model, training_record
 from ..core.abc_writer import write_abc
 from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
 from ..core.errors import CheckpointError, HubError, RemiError, RequestError
@@ -40,7 +40,6 @@ from ..core.tokenization_remi import register_auto_classes as register_tokenizer
 from ..version import __version__
 from .card import Example, metrics_of_record, model_card, tunes_card
 
-RECORD = "training.json"
 CARD = "README.md"
 _OF_EARLIER_PUSHES = ("*.py", "*.safetensors", "*.safetensors.index.json")
 """What is deleted where this push has no file of that name: old code and old weights must not mix with new ones."""
@@ -86,10 +85,11 @@ def push_folder(
     if not path.is_dir() and not path.is_file():
         raise CheckpointError(f"there is no folder {str(folder)!r}; give the one that train wrote")
     model = load_model(path, dtype="auto")
-    record = json.loads((path / RECORD).read_text(encoding="utf-8")) if (path / RECORD).exists() else None
     card = (path / CARD).read_text(encoding="utf-8") if (path / CARD).exists() else ""
     own_card = card if card[:4] == "---\n" else None
-    return push_model(model, repository, private=private, revision=revision, record=record, card=own_card)
+    return push_model(
+        model, repository, private=private, revision=revision, record=training_record(path), card=own_card
+    )
 
 
 def push_model(

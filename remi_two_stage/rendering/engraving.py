@@ -20,18 +20,12 @@ from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
 
-from ..core.piece import TICKS_PER_QUARTER, Meter, Piece
+from ..core.piece import TICKS_PER_QUARTER, Piece
+from ..core.voices import VOICE_TITLES
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
 
-_VOICE_NAMES = {
-    "M": ("Melody", "M."),
-    "S": ("Soprano", "S."),
-    "A": ("Alto", "A."),
-    "T": ("Tenor", "T."),
-    "B": ("Bass", "B."),
-}
 _SPACE_ABOVE = 30
 _SMALL_SIZE = 42.0
 _LARGEST_SEED = 2**31 - 1
@@ -112,7 +106,7 @@ def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
     parts = root.find("part-list")
     assert parts is not None
     for name, part in zip(piece.voices, list(parts), strict=True):
-        full, short = ("", "") if len(piece.voices) == 1 else _VOICE_NAMES.get(name, (name, name))
+        full, short = ("", "") if len(piece.voices) == 1 else VOICE_TITLES.get(name, (name, name))
         _set_child(part, "part-name", full)
         _set_child(part, "part-abbreviation", short)
     if len(piece.voices) > 1:
@@ -179,7 +173,9 @@ def _heading(piece: Piece, width: float) -> Strip:
         parts += _small_text((piece.style or "").replace("-", " "), width / 2, height, "middle", width / 3)
         parts += _small_text(composers, width, height, "end", width / 3)
     if piece.tempo:
-        parts.append(f'<g transform="translate(0, {height:.0f})">{_tempo_mark(piece.tempo, piece.meter)}</g>')
+        parts.append(
+            f'<g transform="translate(0, {height:.0f})">{_tempo_mark(piece.tempo, piece.bars[0].beat_length)}</g>'
+        )
     return Strip("".join(parts), height)
 
 
@@ -189,9 +185,9 @@ def _small_text(text: str, x: float, y: float, anchor: str, width: float) -> lis
     return [f'<text {place} font-size="{size:.1f}" font-style="italic">{xml_text(text)}</text>'] if text else []
 
 
-def _tempo_mark(tempo: float, meter: Meter | None) -> str:
-    """A note as long as the metre's beat, and how many of them a minute has."""
-    beat = meter.beat_length if meter and meter.beat_length in (24, 36, 48) else TICKS_PER_QUARTER
+def _tempo_mark(tempo: float, beat: int) -> str:
+    """A note as long as the beat, where that is a quarter, dotted or not, or a half, and how many a minute has."""
+    beat = beat if beat in (24, 36, 48) else TICKS_PER_QUARTER
     is_half, is_dotted = beat == 48, beat == 36
     head = f'<ellipse cx="14" cy="-11" rx="13" ry="9.5" transform="rotate(-22 14 -11)" {_head_fill(is_half)}/>'
     stem = '<path d="M25.5 -15V-70" stroke="black" stroke-width="3"/>'

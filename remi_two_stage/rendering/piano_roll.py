@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from ..core.chords import chord_name, pitch_classes
 from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
@@ -55,6 +55,7 @@ class _Roll:
 
     def __init__(self, piece: Piece, width: float) -> None:
         self._piece = piece
+        self._numbers = piece.bar_numbers
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._chords = list(_chords(piece, self._starts))
         pitches = [note.pitch for bar in piece.bars for sung in bar.notes for note in sung] or [60, 72]
@@ -110,13 +111,11 @@ class _Roll:
         """The line before a bar, its beats, its number, and repeat signs and endings."""
         bar, begin, end = self._piece.bars[index], self._starts[index], self._starts[index + 1]
         x, bottom = self._x(begin, start), _NUMBERS + self._height
-        if bar.meter:
-            beat = bar.meter.beat_length
-            for position in range(bar.offset - bar.offset % beat + beat, bar.offset + bar.length, beat):
-                beat_x = self._x(begin + position - bar.offset, start)
-                yield _line(beat_x, _NUMBERS, beat_x, bottom, _GRID, 1.5)
+        for beat in bar.beats[1:]:
+            beat_x = self._x(begin + beat, start)
+            yield _line(beat_x, _NUMBERS, beat_x, bottom, _GRID, 1.5)
         yield _line(x, _NUMBERS, x, bottom + _PLAN, _LINE, 3)
-        number = "" if bar.is_pickup else str(sum(not other.is_pickup for other in self._piece.bars[: index + 1]))
+        number = "" if bar.is_pickup else str(self._numbers[index])
         ending = f"[{','.join(map(str, bar.endings))}." if bar.endings else ""
         yield _text(x + 4, _NUMBERS - 8, f"{number}  {ending}".strip(), _SMALL_SIZE)
         if bar.repeat_start:
@@ -177,8 +176,7 @@ def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
         for bar, start in zip(piece.bars, starts, strict=False)
         for chord in bar.chords
     ]
-    ends = [time for time, _ in found[1:]] + [starts[-1]]
-    for (start, label), end in zip(found, ends, strict=True):
+    for (start, label), (end, _) in pairwise([*found, (starts[-1], "")]):
         if (name := chord_name(label, piece.key)) and end > start:
             yield _Chord(start, end, name, label, pitch_classes(label, piece.key.pitch_class))
 

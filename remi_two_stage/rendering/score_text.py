@@ -2,7 +2,8 @@
 
 Conventions
 - The music is that of `write_abc`, less the remarks that only its reader needs; chord symbols move to a line above.
-- Lines begin with the number of their first bar, or with the name of the voice where there are several.
+- Lines begin with the number of their first full bar, or with the name of the voice where there are several. A tenor's
+  line is written an octave above where it sounds, as in scores.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..core.abc_writer import write_abc
+from ..core.abc_writer import systems, write_abc
 from ..core.piece import TICKS_PER_QUARTER, Piece
 from ..core.text import counted
 
 _CHORD = re.compile(r'"([^"]*)"')
 _REMARK = re.compile(r"\[r:[^\]]*\] ?")
-_BARS_PER_LINE = 4
 
 
 def score_text(piece: Piece) -> str:
@@ -39,8 +39,7 @@ def _tempo(piece: Piece) -> str:
     """Beats of the metre a minute."""
     if not piece.tempo:
         return ""
-    beat = piece.meter.beat_length if piece.meter else TICKS_PER_QUARTER
-    return f"{piece.tempo * TICKS_PER_QUARTER / beat:.4g} beats a minute"
+    return f"{piece.tempo * TICKS_PER_QUARTER / piece.bars[0].beat_length:.4g} beats a minute"
 
 
 def _music(piece: Piece) -> Iterator[str]:
@@ -48,11 +47,12 @@ def _music(piece: Piece) -> Iterator[str]:
     lines = text[text.index("\nK:") + 1 :].splitlines()[1:]
     labels = piece.voices if len(piece.voices) > 1 else ("",)
     width = max(len(str(piece.bar_count)), *map(len, labels))
+    numbers = [piece.bar_numbers[first] + piece.bars[first].is_pickup for first, _ in systems(piece.bars)]
     for index, line in enumerate(lines):
         system, voice = divmod(index, len(labels))
         music = _REMARK.sub("", line.removeprefix(f"[V:{piece.voices[voice]}] "))
         if voice == 0:
-            number = str(system * _BARS_PER_LINE + 1)
+            number = str(numbers[system])
             if system and len(labels) > 1:
                 yield ""
             if chords := _chords_over(music):

@@ -17,10 +17,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ..analysis.phrases import phrase_starts
-from ..core.abc_writer import bars_before, completes_bar
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
 from ..core.piece import Bar, Chord, Key, Note
+from ..core.playing_order import bars_before, completes_bar
 from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
 
@@ -205,7 +205,7 @@ def _pickups(boundaries: Sequence[Boundary], lengths: Sequence[int], before: Seq
     Args:
         boundaries: One more than bars.
         lengths: Of the bars, in ticks.
-        before: Index of the bar that leads into each bar (`write_abc.bars_before`).
+        before: Index of the bar that leads into each bar (`playing_order.bars_before`).
     """
     pickups: list[bool] = []
     meter, full = None, 0

@@ -18,6 +18,7 @@ from operator import length_hint
 from ..core.abc_writer import PICKUP_REMARKS
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Bar, Meter, Piece
+from ..core.voices import FOUR_PARTS, MELODY
 from .abc_bars import build_bars
 from .abc_fields import (
     decode_text,
@@ -33,6 +34,7 @@ from .abc_fields import (
 from .abc_macros import Macros
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, close_signs, is_music, read_tokens
 from .abc_voice import HANDLERS, Settings, Voice
+from .voices import VOICE_NAME
 
 _FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
 _COMMENT = re.compile(r"(?<!\\)%")
@@ -40,7 +42,6 @@ _MIDI_TRANSPOSITION = re.compile(r"MIDI\s+transpose\s+([+-]?[0-9]{1,2})\s*")
 _CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
 _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSZ")
 _FIELDS_WITHOUT_MEANING = frozenset("XUWswr")
-_VOICE_NAME = re.compile(r"[MSATB]|V[1-9][0-9]?")
 _NO_TOKEN = "$"
 _MOST_VOICES = 99
 _MOST_FIELDS_OF_FILE = 200
@@ -307,13 +308,13 @@ def _part_order(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
 def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     """The voices that a piece keeps, and their names."""
     ids = tuple(voice.name for voice in voices)
-    if all(_VOICE_NAME.fullmatch(name) for name in ids) and ids != ("V1", "V2", "V3", "V4"):
+    if all(VOICE_NAME.fullmatch(name) for name in ids) and ids != ("V1", "V2", "V3", "V4"):
         return voices, ids
     sounding = [voice for voice in voices if voice.notes] or voices[:1]
     if len(sounding) == 1:
-        return sounding, ("M",)
-    if len(sounding) == 4:
-        return sounding, ("S", "A", "T", "B")
+        return sounding, (MELODY,)
+    if len(sounding) == len(FOUR_PARTS):
+        return sounding, FOUR_PARTS
     return sounding, tuple(f"V{number}" for number in range(1, len(sounding) + 1))
 
 

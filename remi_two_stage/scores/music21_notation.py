@@ -3,7 +3,7 @@
 Conventions
 - Times are ticks. What sounds is cut wherever a note begins or ends, so that each piece of it is a rest, a note or a
   chord.
-- Any number of ticks is a sum of plain, dotted and triplet values, down to the triplet of a 64th, which is one tick.
+- A duration that no note value has becomes several, tied.
 """
 
 from __future__ import annotations
@@ -13,30 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
+from ..core.note_values import NOTE_VALUES, NoteValue
 from ..core.piece import Piece
-
-_TYPES = {192: "breve", 96: "whole", 48: "half", 24: "quarter", 12: "eighth", 6: "16th", 3: "32nd"}
-
-
-@dataclass(frozen=True, slots=True)
-class NoteValue:
-    """A note value: its length in ticks, music21's name of its type, its dots, and whether it is a triplet's."""
-
-    ticks: int
-    type: str
-    dots: int = 0
-    is_triplet: bool = False
-
-
-_VALUES = sorted(
-    [
-        *(NoteValue(ticks, name) for ticks, name in _TYPES.items()),
-        *(NoteValue(ticks * 3 // 2, name, dots=1) for ticks, name in _TYPES.items() if ticks % 2 == 0),
-        *(NoteValue(ticks * 2 // 3, name, is_triplet=True) for ticks, name in _TYPES.items() if ticks < 192),
-        NoteValue(1, "64th", is_triplet=True),
-    ],
-    key=lambda value: -value.ticks,
-)
 
 
 @cache
@@ -44,7 +22,7 @@ def note_values(ticks: int) -> tuple[NoteValue, ...]:
     """The fewest note values, as a rule, that add up to a duration; longest first."""
     values = []
     while ticks:
-        value = next(value for value in _VALUES if value.ticks <= ticks)
+        value = next(value for value in NOTE_VALUES if value.ticks <= ticks)
         values.append(value)
         ticks -= value.ticks
     return tuple(values)

@@ -20,7 +20,7 @@ from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.chords import NO_CHORD, make_label, parse_name
 from ..core.errors import ChordError, RequestError, ScoreFormatError
-from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Chord, Key, Meter, Note, Piece, name_at
+from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Chord, Key, Meter, Note, Piece, bar_numbers, name_at
 from .music21_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
 from .voices import voice_names
 
@@ -105,7 +105,7 @@ def _bars_of(columns: Sequence[Sequence[Any]], is_own: bool) -> tuple[list[Bar],
             raise ScoreFormatError(
                 f"the measure is {length / TICKS_PER_QUARTER:.0f} quarter notes long, a thousand at most can be read; "
                 "check its durations"
-            ).at(bar=index + 1)
+            ).at(bar=bar_numbers([*(bar.is_pickup for bar in bars), False])[-1])
         is_short = meter is not None and length < meter.bar_length
         bars.append(
             Bar(

@@ -18,9 +18,12 @@ from typing import Any
 
 from ..core.abc_spelling import spelled
 from ..core.chords import QUALITIES, UNKNOWN_CHORD, chord_name, split_label
+from ..core.note_values import NoteValue
 from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Piece, name_at
+from ..core.playing_order import last_of_ending
+from ..core.voices import clef_of
 from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
-from .music21_notation import NoteValue, TimeSlice, layers_of, note_values, tie_kind, timeline
+from .music21_notation import TimeSlice, layers_of, note_values, tie_kind, timeline
 
 
 def to_music21(piece: Piece) -> Any:
@@ -45,9 +48,8 @@ def _part(piece: Piece, voice: int, name: str) -> Any:
     player.partName, player.partId = name, f"P{voice + 1}"
     part.insert(0, player)
     layers = layers_of(timeline(piece, voice))
-    onset, number = 0, 0
-    for index, bar in enumerate(piece.bars):
-        number += not bar.is_pickup
+    onset = 0
+    for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         measure = _measure(bar, piece.bars[index - 1] if index else None, number)
         _fill(measure, bar, [layer.segments(onset, onset + bar.length) for layer in layers])
         if voice == 0:
@@ -64,14 +66,10 @@ def _part(piece: Piece, voice: int, name: str) -> Any:
 
 
 def _clef(piece: Piece, voice: int) -> Any:
-    """That of a bass or a tenor (treble, an octave down); else treble or bass clef by the voice's mean pitch."""
     from music21 import clef
 
-    if piece.voices[voice] == "T":
-        return clef.Treble8vbClef()
-    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
-    is_low = piece.voices[voice] == "B" or sum(pitches) < 58 * len(pitches)
-    return clef.BassClef() if is_low else clef.TrebleClef()
+    kinds = {"treble": clef.TrebleClef, "treble-8": clef.Treble8vbClef, "bass": clef.BassClef}
+    return kinds[clef_of(piece.voices[voice], [note.pitch for bar in piece.bars for note in bar.notes[voice]])]()
 
 
 def _measure(bar: Bar, previous: Bar | None, number: int) -> Any:
@@ -228,16 +226,6 @@ def _add_chord_symbols(measure: Any, bar: Bar, key: Key) -> None:
         measure.insert(Fraction(chord.onset, TICKS_PER_QUARTER), symbol)
 
 
-def _last_of_ending(bars: Sequence[Bar], index: int) -> int:
-    """Index of the last bar of the ending that begins at bar `index`."""
-    while index + 1 < len(bars):
-        following = bars[index + 1]
-        if bars[index].ending_end or bars[index].repeat_end or following.endings or following.repeat_start:
-            break
-        index += 1
-    return index
-
-
 def _add_endings(part: Any, bars: Sequence[Bar]) -> None:
     """Brackets over the bars of each ending."""
     from music21 import spanner, stream
@@ -245,5 +233,5 @@ def _add_endings(part: Any, bars: Sequence[Bar]) -> None:
     measures = list(part[stream.Measure])
     for index, bar in enumerate(bars):
         if bar.endings:
-            last = _last_of_ending(bars, index)
+            last = last_of_ending(bars, index)
             part.insert(0, spanner.RepeatBracket(measures[index : last + 1], number=list(bar.endings)))

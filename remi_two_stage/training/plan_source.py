@@ -17,13 +17,14 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ..atomic_files import write_whole
 from ..core.errors import RequestError
 from ..core.modeling_remi import BarPlannerModel, TwoStageModel
 from ..stage_data.datasets import FullDetailDataset
 from ..stage_data.planner_chords import write_plans
 from .arguments import TrainingPlan
 from .callbacks import epoch_of
-from .run_folder import write_whole, written_to
+from .run_folder import written_to
 
 
 class PlanSource(TrainerCallback):
@@ -51,7 +52,7 @@ class PlanSource(TrainerCallback):
             if args.should_save:
                 with written_to(self._folder):
                     self._folder.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, json.dumps(written))
+                    write_whole(path, json.dumps(written).encode())
                     for old in self._folder.glob("epoch-*.json"):
                         if old != path:
                             old.unlink()

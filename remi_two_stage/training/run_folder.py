@@ -22,6 +22,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from ..atomic_files import write_whole
 from ..core.errors import CheckpointError, RequestError
 from .arguments import TrainingPlan
 
@@ -63,18 +64,11 @@ def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
     try:
         arguments.run_folder.mkdir(parents=True, exist_ok=True)
         (arguments.run_folder / "corpus").write_text(fingerprint, encoding="utf-8")
-        write_whole(path, json.dumps(ours, indent=2) + "\n")
+        write_whole(path, json.dumps(ours, indent=2).encode() + b"\n")
     except OSError as error:
         raise RequestError(
             f"nothing can be written to {str(arguments.output)!r}: {error.strerror}; give another `output`"
         ) from None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def save_whole(save: Callable[[str], Any], folder: Path, is_writer: bool = True) -> None:

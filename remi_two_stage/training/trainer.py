@@ -20,7 +20,8 @@ import transformers
 from accelerate import PartialState
 from transformers import set_seed
 
-from ..composing.checkpoint import EMBEDDED
+from ..atomic_files import write_whole
+from ..composing.checkpoint import EMBEDDED, RECORD
 from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from ..core.errors import CheckpointError
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
@@ -30,7 +31,7 @@ from ..evaluation.likelihood import mean_loss
 from ..stage_data.datasets import FullDetailDataset
 from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stage, TrainingPlan
 from .plan_source import PlanSource, whole_planner
-from .run_folder import keep_or_compare, save_whole, write_whole, written_to
+from .run_folder import keep_or_compare, save_whole, written_to
 from .stage_trainer import train_stage
 from .training_data import TrainingData, find_training_data, stage_rows
 
@@ -178,12 +179,12 @@ class TwoStageTrainer:
         record: dict[str, Any] = {
             "command": arguments.command(),
             "seed": arguments.seed,
-            "corpus": training_data.counts,
+            "corpus": {"name": str(arguments.corpus), **training_data.counts},
             "split": {"fingerprint": training_data.fingerprint, "tunes": sizes},
             "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
             "held_out_loss": {"unit": "nats a token, over the tokens that decoding samples", **losses},
         }
-        write_whole(arguments.output / "training.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        write_whole(arguments.output / RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")
         for name in STAGES:
             split, loss = list(losses[name].items())[-1]
             print(f"{name}: loss on the {split} tunes {loss:.4f} nats a token")

@@ -1,0 +1,34 @@
+"""What the voices of a piece are called, and how they are written: names, staves and clefs.
+
+Conventions
+- A voice has the name that `Piece.voices` and the tokens give it: "M", "S", "A", "T", "B", "V1", "V2" and so on.
+- Every voice has a staff of its own, since a tenor and a bass need different clefs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+MELODY = "M"
+FOUR_PARTS = ("S", "A", "T", "B")
+VOICE_TITLES = {
+    MELODY: ("Melody", "M."),
+    "S": ("Soprano", "S."),
+    "A": ("Alto", "A."),
+    "T": ("Tenor", "T."),
+    "B": ("Bass", "B."),
+}
+"""Voice -> its title in full and in short, before a staff; other voices are called by their names."""
+
+Clef = Literal["treble", "treble-8", "bass"]
+"""As ABC calls it; the notes under "treble-8" are written an octave above where they sound."""
+
+_CLEFS: dict[str, Clef] = {"T": "treble-8", "B": "bass"}
+_BASS_CLEF_BELOW = 57  # mean pitch
+
+
+def clef_of(voice: str, pitches: Collection[int]) -> Clef:
+    """The clef of a voice: a tenor's and a bass's own, however high they sing; else by the mean of all its pitches."""
+    is_low = sum(pitches) < _BASS_CLEF_BELOW * len(pitches)
+    return _CLEFS.get(voice, "bass" if is_low else "treble")
