@@ -18,7 +18,6 @@ from ..core.codec import encode_with_losses
 from ..core.errors import AbcSyntaxError, RemiError
 from ..core.piece import Piece
 from ..core.plan import Plan
-from ..core.vocabulary import TOKEN_IDS
 from ..score_files import read_score
 from ..scores.abc_reader import decode_abc, each_tune
 from .augmentation import AUGMENTATIONS
@@ -67,7 +66,7 @@ class CorpusTune:
             RemiError: the vocabulary cannot say the piece.
         """
         piece = label_chords(piece)
-        names, losses = encode_with_losses(piece)
+        tokens, losses = encode_with_losses(piece)
         return cls(
             id=id,
             title=piece.title,
@@ -76,7 +75,7 @@ class CorpusTune:
             meter=str(piece.meter),
             bars=piece.bar_count,
             abc=write_abc(piece) if abc is None else abc,
-            tokens=tuple(TOKEN_IDS[name] for name in names),
+            tokens=tuple(tokens),
             plan=Plan.of(piece).text(),
             lossy=tuple(sorted(losses.items())),
             augmentation=augmentation,
