@@ -38,10 +38,10 @@ from remi_two_stage import (
     Request,
     TwoStageConfig,
     TwoStageModel,
-    decode,
     read_score,
     write_score,
 )
+from remi_two_stage.core.codec import decode_ids
 from remi_two_stage.core.vocabulary import (
     DEFAULT_VOICE_RANGE,
     FAMILIES,
@@ -50,7 +50,6 @@ from remi_two_stage.core.vocabulary import (
     STYLES,
     VOICE_RANGES,
     VOICES,
-    token_names,
 )
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.evaluation.statistics import empty_bars, silent_time
@@ -197,13 +196,8 @@ def main() -> None:
         report("random weights", check_compositions(random_composer(), options.random, "random weights")),
     ]
     if options.changed:
-        names = token_names()
         corpus = load_corpus("music21")
-        held_out = [
-            decode([names[token] for token in tokens])
-            for tunes in (corpus.validation, corpus.test)
-            for tokens in tunes.tokens()
-        ]
+        held_out = [decode_ids(tokens) for tunes in (corpus.validation, corpus.test) for tokens in tunes.tokens()]
         some = random.Random(0).sample(held_out, options.changed)
         results += [
             report("rewrite", check_rewriting(trained, some)),

@@ -32,7 +32,8 @@ import torch
 from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel, LogitsProcessor, LogitsProcessorList
 from transformers.utils import logging
 
-from remi_two_stage import Composer, DetailGeneratorConfig, DetailGeneratorModel, encode
+from remi_two_stage import Composer, DetailGeneratorConfig, DetailGeneratorModel
+from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.decoding_remi import Start, decode_rows, read_prompt
 from remi_two_stage.core.decoding_weights_remi import StageWeights
 from remi_two_stage.core.request import Request
@@ -81,7 +82,7 @@ def tunes(number: int) -> list[list[int]]:
     """Long tunes of the embedded checkpoint in C, as "detail" sequences of ids."""
     requests = [Request("reel", "C", bars=64)] * number
     pieces = Composer.from_pretrained().compose_batch(requests, seed=1)
-    return [[TOKEN_IDS[name] for name in detail_sequence(encode(piece))] for piece in pieces]
+    return [detail_sequence(encode_ids(piece)) for piece in pieces]
 
 
 def ours(weights: StageWeights, music: Sequence[Sequence[int]], tokens: int) -> tuple[float, float]:

@@ -44,7 +44,6 @@ from remi_two_stage.core.errors import CorpusError
 from remi_two_stage.core.excerpt import moved_chords
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.vocabulary import TOKEN_IDS
 from remi_two_stage.stage_data.datasets import BarChordDataset, FullDetailDataset, PackedRows
 
 FILE = "jsb/Jsb16thSeparated.public.json"
@@ -97,7 +96,7 @@ class Chorales:
         return [draw.choice(ways) for ways in self.barrings]
 
     def _tunes(self, pieces: list[Piece]) -> list[list[int]]:
-        return [[TOKEN_IDS[name] for name in piece_tokens(piece, self.reading)] for piece in pieces]
+        return [piece_tokens(piece, self.reading) for piece in pieces]
 
     def _transposed(self, piece: Piece, draw: random.Random) -> Piece:
         """A chorale, perhaps transposed."""

@@ -33,8 +33,8 @@ from remi_two_stage.core.codec import encode_with_losses
 from remi_two_stage.core.errors import EncodingError, RequestError, ScoreFormatError
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece
-from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, in_voice_order
-from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.core.sequences import detail_sequence, in_voice_order, plan_sequence
+from remi_two_stage.core.vocabulary import token_id
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.evaluation.counts import Counts
 from remi_two_stage.evaluation.token_losses import Likelihood, likelihood
@@ -190,9 +190,9 @@ def read_pieces(grid: Grid, reading: GridReading) -> list[Piece]:
     return [label_chords(piece, reading.harmonic_rhythm) for piece in pieces]
 
 
-def piece_tokens(piece: Piece, reading: GridReading) -> list[str]:
-    """Tokens of a grid's piece as a "full" sequence, in C and in the reading's order of voices; transposed back,
-    `grid_of_piece(decode(tokens))` is the grid.
+def piece_tokens(piece: Piece, reading: GridReading) -> list[int]:
+    """Token ids of a grid's piece as a "full" sequence, in C and in the reading's order of voices; transposed back,
+    `grid_of_piece(decode_ids(tokens))` is the grid.
 
     Raises:
         EncodingError: the tokens would not say the piece.
@@ -200,7 +200,7 @@ def piece_tokens(piece: Piece, reading: GridReading) -> list[str]:
     tokens, losses = encode_with_losses(piece)
     if losses:
         raise EncodingError(f"the grid cannot be said in tokens without loss: {dict(losses)}; check its steps")
-    return in_voice_order(tokens, list(reading.voices))
+    return in_voice_order(tokens, [token_id("voice", voice) for voice in reading.voices])
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +273,9 @@ def _of_grid(model: TwoStageModel, grid: Grid, reading: GridReading) -> GridLike
     )
 
 
-def _of_tokens(model: TwoStageModel, tokens: Sequence[str]) -> tuple[Likelihood, Likelihood]:
+def _of_tokens(model: TwoStageModel, tokens: Sequence[int]) -> tuple[Likelihood, Likelihood]:
     """What both stages pay for a piece."""
-    plan, detail = (
-        [TOKEN_IDS[name] for name in names] for names in (extract_chord_sequence(tokens), detail_sequence(tokens))
+    return (
+        likelihood(model.planner, plan_sequence(tokens), "plan"),
+        likelihood(model.detail, detail_sequence(tokens), "detail"),
     )
-    return likelihood(model.planner, plan, "plan"), likelihood(model.detail, detail, "detail")

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from remi_two_stage import Piece, RemiError, decode, encode, label_chords, read_abc
-from remi_two_stage.core.codec import encode_with_losses
+from remi_two_stage import Piece, RemiError, label_chords, read_abc
+from remi_two_stage.core.codec import decode_ids, encode_ids, encode_with_losses
 
 TUNE_BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
 
@@ -27,10 +27,10 @@ def outcome(piece: Piece) -> str:
     """`same`, the losses, or what is wrong."""
     try:
         tokens, losses = encode_with_losses(label_chords(piece))
-        decoded = decode(tokens)
+        decoded = decode_ids(tokens)
     except RemiError as error:
         return f"rejected: {error.message}"
-    if encode(decoded) != tokens:
+    if encode_ids(decoded) != tokens:
         return "WRONG: encodes to other tokens"
     if losses:
         return f"lossy: {', '.join(sorted(losses))}"

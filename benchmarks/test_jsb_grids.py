@@ -22,14 +22,14 @@ from jsb_grids import (
 )
 
 from remi_two_stage.composing.checkpoint import EMBEDDED
-from remi_two_stage.core.codec import decode
+from remi_two_stage.core.codec import decode_ids, names_of
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CorpusError, RequestError, ScoreFormatError
 from remi_two_stage.core.grammar import Grammar, SequenceKind
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence
-from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
+from remi_two_stage.core.sequences import detail_sequence, plan_sequence
+from remi_two_stage.core.vocabulary import DETAIL
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
 READINGS = [
@@ -67,11 +67,7 @@ def model(seed: int | None) -> TwoStageModel:
 
 def sequences(piece: Piece, reading: GridReading) -> list[tuple[SequenceKind, list[int]]]:
     tokens = piece_tokens(piece, reading)
-    forms: list[tuple[SequenceKind, list[str]]] = [
-        ("plan", extract_chord_sequence(tokens)),
-        ("detail", detail_sequence(tokens)),
-    ]
-    return [(kind, [TOKEN_IDS[name] for name in names]) for kind, names in forms]
+    return [("plan", plan_sequence(tokens)), ("detail", detail_sequence(tokens))]
 
 
 @pytest.mark.parametrize("reading", READINGS)
@@ -80,7 +76,7 @@ def test_a_grid_comes_back_from_its_tokens(reading: GridReading) -> None:
     pieces = read_pieces(grid, reading)
     for piece in pieces:
         assert grid_of_piece(piece) == grid
-        assert grid_of_piece(decode(piece_tokens(piece, reading)).from_c(piece.keys)) == grid
+        assert grid_of_piece(decode_ids(piece_tokens(piece, reading)).from_c(piece.keys)) == grid
     lengths = [[bar.length for bar in piece.bars] for piece in pieces]
     assert lengths == [[96, 96, 30], [24, 96, 96, 6], [48, 96, 78], [72, 96, 54]][: len(pieces)]
     assert len(pieces) == (4 if reading.barring == "any" else 1)
@@ -175,8 +171,7 @@ def test_transposed_chorales_cost_the_same_and_several_add_up() -> None:
 def test_globals_are_charged() -> None:
     """Style, metre, mode, number of bars and voices are tokens of the plan that the planner has to guess."""
     (_, plan), _ = sequences(read_pieces(old_hundredth(), GridReading())[0], GridReading())
-    names = {index: name for name, index in TOKEN_IDS.items()}
-    assert [names[token] for token in plan[1:5]] == ["<Style=chorale>", "<time=4/4>", "<key=Cmaj>", "<Bars=3>"]
+    assert names_of(plan[1:5]) == ["<Style=chorale>", "<time=4/4>", "<key=Cmaj>", "<Bars=3>"]
     uniform = grid_likelihood(model(None), [old_hundredth()], GridReading()).plan
     assert uniform.masked_nats > math.log(64)
 
@@ -218,7 +213,7 @@ def test_the_public_chorales_come_back_from_their_tokens() -> None:
     reading = GridReading("beat", "SBAT", "any", "beat")
     for grid in grids["valid"][::8] + grids["test_public"][::8]:
         for piece in read_pieces(grid, reading):
-            assert grid_of_piece(decode(piece_tokens(piece, reading)).from_c(piece.keys)) == grid
+            assert grid_of_piece(decode_ids(piece_tokens(piece, reading)).from_c(piece.keys)) == grid
 
 
 def test_splits_are_charged_one_by_one(tmp_path: Path) -> None:

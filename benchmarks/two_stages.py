@@ -33,14 +33,13 @@ from short_training import Recipe, Training, drawn
 from transformers import set_seed
 
 from remi_two_stage.composing.composer import Composer
-from remi_two_stage.core.codec import decode
+from remi_two_stage.core.codec import decode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
-from remi_two_stage.core.grammar import SequenceKind
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, first_bar
-from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS, token_names
+from remi_two_stage.core.sequences import SEQUENCE_OF, first_bar
+from remi_two_stage.core.vocabulary import IDS, token_id
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Tunes
@@ -73,14 +72,13 @@ STAGE_SIZES = {
 SINGLE_SIZE = {"num_hidden_layers": 4, "hidden_size": 240, "intermediate_size": 960, "num_attention_heads": 6}
 ROUNDS = 5
 """Times that a run is measured on held-out tunes."""
-VOICES = [f"<voice={name}>" for name in FOUR_PARTS]
+VOICES = {token_id("voice", name) for name in FOUR_PARTS}
 HELD_OUT, COMPOSED = 60, 24
 
 
 def material_of(tunes: Tunes, training_data: str) -> list[list[int]]:
     """Token ids of the melodies, or of the pieces in four parts, of a split."""
-    four = {TOKEN_IDS[name] for name in VOICES}
-    return [ids for ids in tunes.tokens() if (four <= set(ids)) == (training_data == "chorales")]
+    return [ids for ids in tunes.tokens() if (set(ids) >= VOICES) == (training_data == "chorales")]
 
 
 def rows(kind: type[StageDataset], tunes: Iterable[list[int]], row_length: int = ROW_LENGTH) -> PackedRows:
@@ -148,15 +146,9 @@ def costs(stages: dict[str, Any], tunes: Iterable[list[int]]) -> dict[str, float
     """All that a tune costs, under the mask, divided by its notes, and its pitches and its chords of that."""
     sums, notes = {"nats_per_note": 0.0, "pitches": 0.0, "chords": 0.0}, 0
     for ids in tunes:
-        names = [token_names()[token] for token in ids]
-        forms: dict[str, tuple[SequenceKind, list[str]]] = {
-            "planner": ("plan", extract_chord_sequence(names)),
-            "detail": ("detail", detail_sequence(names)),
-            "single": ("full", names),
-        }
         for stage, model in stages.items():
-            kind, sequence = forms[stage]
-            losses = token_losses(model, [TOKEN_IDS[name] for name in sequence], kind)
+            kind = DATASETS[stage].kind
+            losses = token_losses(model, SEQUENCE_OF[kind](ids), kind)
             for token, nats in zip(losses.tokens.tolist(), losses.masked_nats.tolist(), strict=True):
                 sums["nats_per_note"] += nats
                 sums["pitches"] += nats * (token in IDS["Note-On"])
@@ -167,10 +159,9 @@ def costs(stages: dict[str, Any], tunes: Iterable[list[int]]) -> dict[str, float
 
 def composed(stages: dict[str, Any], tunes: list[list[int]], seed: int) -> dict[str, float]:
     """Adherence and structure of pieces composed like held-out tunes."""
-    names = [[token_names()[token] for token in ids] for ids in tunes]
-    real = [decode(each) for each in names]
+    real = [decode_ids(tune) for tune in tunes]
     if "single" in stages:
-        pieces = [alone(stages["single"], each, seed + number) for number, each in enumerate(names)]
+        pieces = [alone(stages["single"], each, seed + number) for number, each in enumerate(tunes)]
     else:
         composer = Composer(TwoStageModel.from_stages(stages["planner"], stages["detail"]))
         requests = [
@@ -187,12 +178,12 @@ def composed(stages: dict[str, Any], tunes: list[list[int]], seed: int) -> dict[
     return {"chord_tones": followed.chord_tone_share, "heard": followed.heard_share} | distances
 
 
-def alone(model: DetailGeneratorModel, names: list[str], seed: int) -> Piece:
+def alone(model: DetailGeneratorModel, tune: list[int], seed: int) -> Piece:
     """A piece that the single stage writes after a tune's globals."""
     torch.manual_seed(seed)
-    prompt = torch.tensor([[TOKEN_IDS[name] for name in names[: first_bar(names)]]])
+    prompt = torch.tensor([tune[: first_bar(tune)]])
     written = model.generate(prompt, do_sample=True, top_k=0, top_p=0.95, max_length=4 * ROW_LENGTH)[0].tolist()
-    return decode([token_names()[token] for token in written])
+    return decode_ids(written)
 
 
 def table(results: list[dict[str, Any]]) -> str:

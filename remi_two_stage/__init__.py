@@ -29,8 +29,7 @@ from .version import __version__ as __version__
 
 _MODULES = {
     "composing.composer": ("Composer",),
-    "core.codec": ("decode", "encode"),
-    "core.sequences": ("extract_chord_sequence",),
+    "core.codec": ("decode", "encode", "extract_chord_sequence"),
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
         "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "HubError",

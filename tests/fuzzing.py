@@ -32,11 +32,11 @@ from tunes import kesh_jig
 
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.abc_writer import write_abc
-from remi_two_stage.core.codec import decode, encode, encode_with_losses
+from remi_two_stage.core.codec import decode, decode_ids, encode_ids, encode_with_losses, names_of
 from remi_two_stage.core.errors import RemiError
 from remi_two_stage.core.piece import Key, Meter, Piece
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
+from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, melody_sequence, plan_sequence
 from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.score_files import musicxml_bytes, read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -162,10 +162,12 @@ _SIGNS = (
 )
 _PLAN_PARTS = [*_SIGNS.split(" "), "\n", "|" * 50, "I " * 50, "((((", *NUMBERS]
 
-_TOKENS = encode(kesh_jig())
+_TUNE = encode_ids(kesh_jig())
 _SEQUENCES = [
-    _TOKENS, extract_chord_sequence(_TOKENS), detail_sequence(_TOKENS), infilling_sequence(_TOKENS, 3),
-    melody_sequence(_TOKENS),
+    names_of(sequence)
+    for sequence in (
+        _TUNE, plan_sequence(_TUNE), detail_sequence(_TUNE), infilling_sequence(_TUNE, 3), melody_sequence(_TUNE),
+    )
 ]  # fmt: skip
 
 
@@ -175,7 +177,7 @@ def use(piece: Piece) -> None:
         read_abc(write_abc(piece))
     with contextlib.suppress(RemiError):
         tokens, _ = encode_with_losses(label_chords(piece))
-        decode(tokens)
+        decode_ids(tokens)
         Plan.of(piece).text(names=True)
 
 

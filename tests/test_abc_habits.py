@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from remi_two_stage.core.abc_writer import write_abc
-from remi_two_stage.core.codec import decode, encode_with_losses
+from remi_two_stage.core.codec import decode_ids, encode_with_losses
 from remi_two_stage.core.errors import AbcSyntaxError, ScoreError
 from remi_two_stage.core.piece import Key, Piece
 from remi_two_stage.scores.abc_reader import read_abc
@@ -67,7 +67,7 @@ class TestParts:
         piece = tune(self.BODY, "P:CAB\n")
         tokens, losses = encode_with_losses(piece)
         assert losses == {}
-        assert decode(tokens).note_list(unfold_repeats=True) == piece.note_list(unfold_repeats=True)
+        assert decode_ids(tokens).note_list(unfold_repeats=True) == piece.note_list(unfold_repeats=True)
 
     def test_an_order_without_end(self) -> None:
         with pytest.raises(AbcSyntaxError, match="the order of parts has more than 500 parts"):

@@ -11,7 +11,7 @@ from tiny_models import TINY
 from transformers import GenerationConfig
 
 from remi_two_stage.composing.composer import Composer
-from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids, extract_chord_sequence
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
 from remi_two_stage.core.modeling_remi import TwoStageModel
@@ -19,7 +19,7 @@ from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
-from remi_two_stage.core.sequences import extract_chord_sequence, infilling_sequence, melody_sequence
+from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
 
 
@@ -249,11 +249,11 @@ def test_without_the_grammar_the_model_writes_what_it_likes(composer: Composer) 
 
 @pytest.mark.parametrize("mark", ["<After>", "<Context>"])
 def test_given_bars_are_given_whole(composer: Composer, mark: str) -> None:
-    tokens = encode(composer.compose("jig", bars=4, seed=1))
+    tokens = encode_ids(composer.compose("jig", bars=4, seed=1))
     prompt = infilling_sequence(tokens, 2) if mark == "<After>" else melody_sequence(tokens)
     stage = composer.model.detail if mark == "<After>" else composer.model.planner
-    whole = torch.tensor([[TOKEN_IDS[name] for name in prompt[: prompt.index("<Detail>") + 1]]])
-    written = decode([token_names()[token] for token in stage.generate(whole, do_sample=False)[0].tolist()])
+    whole = torch.tensor([up_to_detail(prompt)])
+    written = decode_ids(stage.generate(whole, do_sample=False)[0].tolist())
     assert written.bar_count == 4
     with pytest.raises(GrammarError, match="the given bars stop before <Detail>; end the prompt there"):
         stage.generate(whole[:, :-1], do_sample=False)

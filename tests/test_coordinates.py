@@ -11,10 +11,12 @@ from remi_two_stage import read_abc
 from remi_two_stage.core.architecture import default_bar_tokens
 from remi_two_stage.core.attention_coordinates import BarCursor
 from remi_two_stage.core.attention_coordinates_remi import BarReader
-from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.codec import decode_ids, encode_ids, ids_of, names_of
 from remi_two_stage.core.configuration_remi import BarPlannerConfig
-from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence, infilling_sequence, melody_sequence
-from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKEN_IDS, TOKENS
+from remi_two_stage.core.grammar import CHORD
+from remi_two_stage.core.grammar_structure import BAR_START
+from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, melody_sequence, plan_sequence
+from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKENS
 
 # Pick-up, repeats split in the middle of a bar, endings, a change of metre and of key, rests, two voices.
 EVENTFUL = """X:1
@@ -33,20 +35,20 @@ HEADER = ("<PhraseStart>", "<RepeatStart>", "<Ending=", "<time=", "<key=", "<Bar
 Coordinates = list[tuple[int, int]]
 
 
-def tunes() -> list[list[str]]:
-    return [encode(kesh_jig()), *(encode(piece) for piece in read_abc(EVENTFUL))]
+def tunes() -> list[list[int]]:
+    return [encode_ids(kesh_jig()), *(encode_ids(piece) for piece in read_abc(EVENTFUL))]
 
 
-def by_walking(tokens: list[str]) -> Coordinates:
+def by_walking(tokens: list[int]) -> Coordinates:
     """Bar and time of each token of any kind, from the bars of the decoded piece and one look at each token."""
-    bars = decode(tokens).bars
+    bars = decode_ids(tokens).bars
     starts = [0]
     for bar in bars:
         starts.append(starts[-1] + bar.length)
     found: Coordinates = []
     number = position = 0
     was_header = are_globals = True
-    for name in tokens:
+    for name in names_of(tokens):
         is_header = name.startswith(HEADER)
         if name == "<Detail>":
             number = position = 0
@@ -68,8 +70,8 @@ def by_walking(tokens: list[str]) -> Coordinates:
     return found
 
 
-def ids_of(tokens: list[str]) -> torch.Tensor:
-    return torch.tensor([[TOKEN_IDS[name] for name in tokens]])
+def row(tokens: list[int]) -> torch.Tensor:
+    return torch.tensor([tokens])
 
 
 @pytest.fixture(scope="module")
@@ -88,25 +90,25 @@ def by_cursor(ids: torch.Tensor) -> Coordinates:
     return [cursor.read(token) for token in ids[0].tolist()]
 
 
-def infilling(tokens: list[str]) -> list[str]:
+def infilling(tokens: list[int]) -> list[int]:
     return infilling_sequence(tokens, 2)
 
 
-@pytest.mark.parametrize("kind", [list, extract_chord_sequence, detail_sequence, infilling, melody_sequence])
+@pytest.mark.parametrize("kind", [list, plan_sequence, detail_sequence, infilling, melody_sequence])
 def test_coordinates_are_those_of_the_piece(reader: BarReader, kind: type) -> None:
     for tune in tunes():
         tokens = kind(tune)
-        assert read(reader, ids_of(tokens)) == [by_walking(tokens)]
-        assert by_cursor(ids_of(tokens)) == by_walking(tokens)
+        assert read(reader, row(tokens)) == [by_walking(tokens)]
+        assert by_cursor(row(tokens)) == by_walking(tokens)
 
 
 def test_coordinates_hold_for_a_whole_tune_book(reader: BarReader, tune_books: dict[str, list]) -> None:
     checked = 0
     for file in tune_books["ryansMammoth"][:40]:
         for piece in read_abc(file, errors="collect"):
-            tokens = detail_sequence(encode(piece))
-            assert read(reader, ids_of(tokens)) == [by_walking(tokens)]
-            assert by_cursor(ids_of(tokens)) == by_walking(tokens)
+            tokens = detail_sequence(encode_ids(piece))
+            assert read(reader, row(tokens)) == [by_walking(tokens)]
+            assert by_cursor(row(tokens)) == by_walking(tokens)
             checked += 1
     assert checked >= 30
 
@@ -120,22 +122,22 @@ def test_one_by_one_any_tokens_are_read_as_all_at_once(reader: BarReader) -> Non
 
 def test_a_note_has_the_coordinates_of_its_bar_and_beat_in_the_plan(reader: BarReader) -> None:
     tokens = detail_sequence(tunes()[1])
-    coordinates = read(reader, ids_of(tokens))[0]
-    split = tokens.index("<Detail>")
-    by_bar: list[dict[str, set[tuple[int, int]]]] = [{}, {}]
-    for index, (name, where) in enumerate(zip(tokens, coordinates, strict=True)):
-        if name.startswith("<Chord_"):
-            by_bar[index > split].setdefault(name, set()).add(where)
+    coordinates = read(reader, row(tokens))[0]
+    split = tokens.index(DETAIL)
+    by_bar: list[dict[int, set[tuple[int, int]]]] = [{}, {}]
+    for index, (token, where) in enumerate(zip(tokens, coordinates, strict=True)):
+        if token in CHORD:
+            by_bar[index > split].setdefault(token, set()).add(where)
     assert by_bar[0] == by_bar[1]
-    assert max(bar for bar, _ in coordinates) == tokens[:split].count("<BarStart>")
+    assert max(bar for bar, _ in coordinates) == tokens[:split].count(BAR_START)
 
 
 def test_given_bars_have_the_coordinates_of_the_bars_that_they_are(reader: BarReader) -> None:
     """Bars after `<After>` count on from the plan in front of them, those after `<Context>` from the first."""
     tokens = tunes()[1]
 
-    def bar_starts(kind: list[str]) -> list[tuple[int, int]]:
-        return [where for name, where in zip(kind, read(reader, ids_of(kind))[0], strict=True) if name == "<BarStart>"]
+    def bar_starts(kind: list[int]) -> list[tuple[int, int]]:
+        return [where for token, where in zip(kind, read(reader, row(kind))[0], strict=True) if token == BAR_START]
 
     whole = bar_starts(tokens)
     assert bar_starts(infilling_sequence(tokens, 3)) == [*whole, *whole[:3]]
@@ -144,8 +146,8 @@ def test_given_bars_have_the_coordinates_of_the_bars_that_they_are(reader: BarRe
 
 def test_left_padding_and_masked_tokens_change_nothing(reader: BarReader) -> None:
     tokens = detail_sequence(tunes()[1])
-    ids = ids_of(tokens)
-    noise = ids_of(["<time=2/4>", "<voice=S>", "<BarStart>", "<BarLen=30>"])
+    ids = row(tokens)
+    noise = row(ids_of(["<time=2/4>", "<voice=S>", "<BarStart>", "<BarLen=30>"]))
     mask = torch.cat([torch.zeros_like(noise), torch.ones_like(ids)], dim=1)
     expected = by_walking(tokens)
     assert read(reader, torch.cat([noise, ids], dim=1), attention_mask=mask)[0][4:] == expected
@@ -153,11 +155,11 @@ def test_left_padding_and_masked_tokens_change_nothing(reader: BarReader) -> Non
 
 
 def test_packed_sequences_are_read_as_separate_ones(reader: BarReader) -> None:
-    whole = ids_of(detail_sequence(tunes()[1]))[0]
-    rows = [whole, whole[30:41], whole[15:16], whole]
-    position_ids = torch.cat([torch.arange(len(row)) for row in rows])[None]
-    packed = read(reader, torch.cat(rows)[None], position_ids=position_ids)[0]
-    assert packed == [where for row in rows for where in read(reader, row[None])[0]]
+    whole = row(detail_sequence(tunes()[1]))[0]
+    parts = [whole, whole[30:41], whole[15:16], whole]
+    position_ids = torch.cat([torch.arange(len(part)) for part in parts])[None]
+    packed = read(reader, torch.cat(parts)[None], position_ids=position_ids)[0]
+    assert packed == [where for part in parts for where in read(reader, part[None])[0]]
 
 
 def static_cache(length: int) -> StaticCache:
@@ -167,14 +169,14 @@ def static_cache(length: int) -> StaticCache:
 @pytest.mark.parametrize("kind", ["dynamic", "static"])
 def test_with_a_cache_tokens_are_read_one_by_one(reader: BarReader, kind: str) -> None:
     tokens = detail_sequence(tunes()[1])
-    ids = ids_of(tokens).repeat(2, 1)
+    ids = row(tokens).repeat(2, 1)
     cache = DynamicCache() if kind == "dynamic" else static_cache(len(tokens))
     pieces = [read(reader, part, past_key_values=cache)[0] for part in ids.split([9, *[1] * (len(tokens) - 9)], dim=1)]
     assert [where for piece in pieces for where in piece] == by_walking(tokens)
 
 
 def test_what_reorders_or_crops_the_cache_does_so_to_what_is_remembered(reader: BarReader) -> None:
-    first, second = (ids_of(detail_sequence(tune))[:, :90] for tune in tunes()[:2])
+    first, second = (row(detail_sequence(tune))[:, :90] for tune in tunes()[:2])
     cache = DynamicCache()
     read(reader, torch.cat([first[:, :70], second[:, :70]]), past_key_values=cache)
     cropped = copy.deepcopy(cache)

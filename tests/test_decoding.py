@@ -15,7 +15,7 @@ from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWa
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core import decoding_remi
 from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
-from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.codec import decode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbone
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
@@ -26,16 +26,15 @@ from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.prompt_lookup import PromptLookup
 from remi_two_stage.core.sampling import Sampling
-from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.core.sequences import detail_sequence, up_to_detail
+from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, VOICE_RANGES, token_names
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 GREEDY = Sampling(greedy=True)
 
 
 def prompt(plan: Plan) -> list[int]:
-    names = detail_sequence(encode(plan.skeleton))
-    return [TOKEN_IDS[name] for name in names[: names.index("<Detail>") + 1]]
+    return up_to_detail(detail_sequence(encode_ids(plan.skeleton)))
 
 
 PROMPTS = [

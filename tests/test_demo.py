@@ -20,7 +20,7 @@ from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
-from test_demo_studio import HOSTILE
+from test_demo_actions import HOSTILE
 
 from remi_two_stage.score_files import read_score
 

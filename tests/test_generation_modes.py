@@ -9,14 +9,14 @@ from transformers import DynamicCache, StaticCache
 from tunes import kesh_jig
 
 from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
-from remi_two_stage.core.codec import encode
+from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS
+from remi_two_stage.core.vocabulary import PAD
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-DETAIL = torch.tensor([[TOKEN_IDS[name] for name in detail_sequence(encode(kesh_jig()))]])
+DETAIL = torch.tensor([detail_sequence(encode_ids(kesh_jig()))])
 PROMPT = DETAIL[:, :60]
 NEW = 12
 

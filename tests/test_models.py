@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrained
 from tunes import kesh_jig
 
 from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
-from remi_two_stage.core.codec import encode
+from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import (
@@ -24,12 +24,12 @@ from remi_two_stage.core.modeling_remi import (
     TwoStageModel,
     register_auto_classes,
 )
-from remi_two_stage.core.sequences import detail_sequence, extract_chord_sequence
+from remi_two_stage.core.sequences import detail_sequence, plan_sequence
 from remi_two_stage.core.vocabulary import TOKEN_IDS
 
-TOKENS = encode(kesh_jig())
-PLAN = torch.tensor([[TOKEN_IDS[name] for name in extract_chord_sequence(TOKENS)]])
-DETAIL = torch.tensor([[TOKEN_IDS[name] for name in detail_sequence(TOKENS)]])
+TOKENS = encode_ids(kesh_jig())
+PLAN = torch.tensor([plan_sequence(TOKENS)])
+DETAIL = torch.tensor([detail_sequence(TOKENS)])
 
 
 def randomised(model: PreTrainedModel) -> PreTrainedModel:

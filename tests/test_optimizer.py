@@ -8,15 +8,14 @@ import torch
 from tiny_models import TINY
 from tunes import kesh_jig
 
-from remi_two_stage.core.codec import encode
+from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel
 from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.vocabulary import TOKEN_IDS
 from remi_two_stage.training.optimizer import MUON_GAIN, Muon, MuonWithAdamW, orthogonalised
 
 RATE, DECAY = 1e-2, 0.1
-DETAIL = torch.tensor([[TOKEN_IDS[name] for name in detail_sequence(encode(kesh_jig()))]])
+DETAIL = torch.tensor([detail_sequence(encode_ids(kesh_jig()))])
 
 
 def small(seed: int) -> DetailGeneratorModel:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tunes import kesh_jig
 
-from remi_two_stage.core.codec import encode
+from remi_two_stage.core.codec import encode_ids, ids_of
 from remi_two_stage.core.piece import Meter
 from remi_two_stage.evaluation.validity import TokenErrors, bar_errors, token_errors
 
@@ -16,7 +16,7 @@ def counts(errors: TokenErrors) -> tuple[int, int, int]:
 
 def test_a_real_tune_has_no_errors() -> None:
     jig = kesh_jig()
-    assert counts(token_errors(encode(jig))) == (0, 0, 0)
+    assert counts(token_errors(encode_ids(jig))) == (0, 0, 0)
     assert set(bar_errors([(jig, Meter(6, 8), 8)]).rates().values()) == {0.0}
 
 
@@ -30,25 +30,26 @@ def test_a_real_tune_has_no_errors() -> None:
     ],
 )
 def test_errors_are_counted_by_kind(old: str, new: str, expected: tuple[int, int, int]) -> None:
-    tokens = encode(kesh_jig())
-    tokens[tokens.index(old)] = new
+    tokens = encode_ids(kesh_jig())
+    old_id, new_id = ids_of([old, new])
+    tokens[tokens.index(old_id)] = new_id
     errors = token_errors(tokens)
     assert (errors.type > 0, errors.time > 0, errors.note > 0) == tuple(count > 0 for count in expected)
 
 
 def test_a_note_struck_while_it_sounds_is_an_error_also_over_a_barline() -> None:
-    tokens = encode(kesh_jig())
-    first = tokens.index("<Note-On=72>")
-    tokens[tokens.index("<Duration=12>", first)] = "<Duration=96>"
+    tokens = encode_ids(kesh_jig())
+    note, short, long = ids_of(["<Note-On=72>", "<Duration=12>", "<Duration=96>"])
+    tokens[tokens.index(short, tokens.index(note))] = long
     assert counts(token_errors(tokens))[2] > 0
 
 
 def test_a_sequence_that_stops_early_is_an_error() -> None:
-    assert token_errors(encode(kesh_jig())[:-1]).type == 1
+    assert token_errors(encode_ids(kesh_jig())[:-1]).type == 1
 
 
 def test_rates_are_a_token_and_counts_add_up() -> None:
-    errors = token_errors(encode(kesh_jig())) + TokenErrors(tokens=10, time=3)
+    errors = token_errors(encode_ids(kesh_jig())) + TokenErrors(tokens=10, time=3)
     assert errors.rates() == {"type": 0.0, "time": 3 / errors.tokens, "note": 0.0}
 
 

@@ -373,7 +373,7 @@ class Composer:
         seed: int | None,
         sampling: Sampling,
         progress: Progress | None,
-    ) -> list[list[str]]:
+    ) -> list[list[int]]:
         """Token names of the sequence that a stage writes after each prompt, the best of its candidates."""
         report = None
         if progress is not None:

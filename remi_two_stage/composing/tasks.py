@@ -14,23 +14,24 @@ from itertools import chain
 from typing import Any
 
 from ..analysis.harmony import label_chords
-from ..core.codec import decode, encode
+from ..core.codec import decode_ids, encode_ids
 from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
-from ..core.grammar import SequenceKind
+from ..core.grammar import BARS, SequenceKind
+from ..core.grammar_structure import PHRASE_START
 from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece, bar_numbers
 from ..core.plan import Plan
 from ..core.sequences import (
     Prompt,
     detail_sequence,
-    extract_chord_sequence,
     infilling_sequence,
     melody_sequence,
+    plan_sequence,
     split_bars,
     up_to_detail,
 )
 from ..core.text import counted
-from ..core.vocabulary import DEFAULT_VOICE_RANGE, MAX_BARS, VOICE_RANGES, token
+from ..core.vocabulary import DEFAULT_VOICE_RANGE, DETAIL, MAX_BARS, VOICE_RANGES, token_id
 from ..core.voices import FOUR_PARTS, MELODY
 
 
@@ -60,22 +61,22 @@ class Extension:
 
     def for_planner(self) -> Prompt:
         """The plan of the context, its number of bars that of the whole, and the start of a phrase."""
-        total = token("Bars", self.context.bar_count + self.bars)
-        names = extract_chord_sequence(encode(self.context))[:-1]
-        names = [total if name.startswith("<Bars=") else name for name in names]
-        return Prompt.of("plan", [*names, "<PhraseStart>"], self.context.key, self.bars)
+        total = token_id("Bars", self.context.bar_count + self.bars)
+        given = plan_sequence(encode_ids(self.context))[:-1]
+        ids = [*(total if token in BARS else token for token in given), PHRASE_START]
+        return Prompt("plan", ids, self.context.key.semitones_above_c, self.bars)
 
-    def for_detail(self, plan: Sequence[str]) -> Prompt:
+    def for_detail(self, plan: Sequence[int]) -> Prompt:
         """The plan with its continuation, the context's bars, and the header of the first new one."""
-        _, given = split_bars(encode(self.context))
+        _, given = split_bars(encode_ids(self.context))
         _, planned = split_bars(plan)
         header = planned[len(given)].header
-        names = [*plan[:-1], "<Detail>", *chain.from_iterable(bar.tokens() for bar in given), *header]
-        return Prompt.of("detail", names, self.context.key, len(planned) - len(given))
+        ids = [*plan[:-1], DETAIL, *chain.from_iterable(bar.tokens() for bar in given), *header]
+        return Prompt("detail", ids, self.context.key.semitones_above_c, len(planned) - len(given))
 
-    def result(self, tokens: Sequence[str]) -> Piece:
+    def result(self, tokens: Sequence[int]) -> Piece:
         """The piece with the bars that follow the context in `tokens`."""
-        written = decode(tokens).from_c(self.context.keys).bars[len(self.context.bars) :]
+        written = decode_ids(tokens).from_c(self.context.keys).bars[len(self.context.bars) :]
         shift = self.context.key.pitch_class - self.piece.key.pitch_class
         new = (replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written)
         return replace(self.piece, bars=(*self.piece.bars, *new))
@@ -129,18 +130,18 @@ class Rewriting:
 
     def for_detail(self) -> Prompt:
         """What stands after the new bars, then what stands before them, and the header of the first."""
-        tokens = encode(self.window)
+        tokens = encode_ids(self.window)
         _, bars = split_bars(tokens)
         follow = self.last + 1
         kind: SequenceKind = "infilling" if follow < len(bars) else "detail"
         sequence = infilling_sequence(tokens, follow) if kind == "infilling" else detail_sequence(tokens)
         given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
-        names = [*up_to_detail(sequence), *given, *bars[self.first].header]
-        return Prompt.of(kind, names, self.window.key, follow - self.first)
+        ids = [*up_to_detail(sequence), *given, *bars[self.first].header]
+        return Prompt(kind, ids, self.window.key.semitones_above_c, follow - self.first)
 
-    def result(self, tokens: Sequence[str]) -> Piece:
+    def result(self, tokens: Sequence[int]) -> Piece:
         """The piece with the notes of its bars from `tokens`, which say the window."""
-        written = decode(tokens).from_c(self.window.keys).bars
+        written = decode_ids(tokens).from_c(self.window.keys).bars
         bars = list(self.piece.bars)
         for index in range(self.first, self.last + 1):
             bars[self.start + index] = replace(bars[self.start + index], notes=written[index].notes)
@@ -184,19 +185,20 @@ class Harmonization:
         """The voices with the given one first, as the stages read them."""
         return (*self.melody.voices, *(voice for voice in self.voices if voice not in self.melody.voices))
 
-    def _with_voices(self, names: list[str]) -> list[str]:
+    def _with_voices(self, tokens: list[int]) -> list[int]:
         """A sequence whose globals name the further voices too."""
-        given = names.index(token("voice", self.melody.voices[0])) + 1
-        return [*names[:given], *(token("voice", voice) for voice in self._order[1:]), *names[given:]]
+        first, *others = (token_id("voice", voice) for voice in self._order)
+        given = tokens.index(first) + 1
+        return [*tokens[:given], *others, *tokens[given:]]
 
     def for_planner(self) -> Prompt:
         """The melody, for which a plan is to be written."""
-        names = up_to_detail(melody_sequence(encode(replace(self.melody, style=self.style))))
-        return Prompt.of("melody", self._with_voices(names), self.melody.key, len(self.melody.bars))
+        ids = self._with_voices(up_to_detail(melody_sequence(encode_ids(replace(self.melody, style=self.style)))))
+        return Prompt("melody", ids, self.melody.key.semitones_above_c, len(self.melody.bars))
 
-    def planned(self, tokens: Sequence[str]) -> Harmonization:
+    def planned(self, tokens: Sequence[int]) -> Harmonization:
         """The same with the chords of the planner's sequence."""
-        return self.over(bar.chords for bar in decode(tokens).bars)
+        return self.over(bar.chords for bar in decode_ids(tokens).bars)
 
     def over_given(self, plan: Plan | str | None) -> Harmonization:
         """The same over a plan, over the chords that are heard in the melody ("inferred"), or over its own (None).
@@ -220,14 +222,15 @@ class Harmonization:
 
     def for_detail(self) -> Prompt:
         """The plan, and what the melody sings in each bar."""
-        tokens = encode(replace(self.melody, style=self.style))
+        tokens = encode_ids(replace(self.melody, style=self.style))
         _, bars = split_bars(tokens)
-        names = self._with_voices(up_to_detail(detail_sequence(tokens)))
-        return Prompt.of("detail", names, self.melody.key, len(bars), [bar.voices[0][1:] for bar in bars])
+        ids = self._with_voices(up_to_detail(detail_sequence(tokens)))
+        sung = [bar.voices[0][1:] for bar in bars]
+        return Prompt("detail", ids, self.melody.key.semitones_above_c, len(bars), sung)
 
-    def result(self, tokens: Sequence[str]) -> Piece:
+    def result(self, tokens: Sequence[int]) -> Piece:
         """The melody as it was, with the chords and the other voices that were written."""
-        written = decode(tokens).from_c(self.melody.keys)
+        written = decode_ids(tokens).from_c(self.melody.keys)
         place = {voice: index for index, voice in enumerate(written.voices)}
         given = self.melody.voices[0]
 

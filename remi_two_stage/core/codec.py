@@ -3,6 +3,9 @@
 `encode` writes a piece in C as a "full" sequence; `decode` reads any kind. What tokens cannot say is changed
 by `fit` first, which counts every change: `decode(encode(piece))` is the same music as `piece.in_part_order().in_c()`
 wherever nothing was counted. A bar without a known chord begins with `<Chord_unk>`, which decodes to no chord again.
+
+Within the package tokens are ids (`encode_ids`, `decode_ids`). For those who read them, `encode`, `decode` and
+`extract_chord_sequence` do the same by name.
 """
 
 from __future__ import annotations
@@ -17,15 +20,17 @@ from typing import ClassVar
 from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
 from .grammar import check_grammar, form_of
-from .grammar_structure import ring_limits
+from .grammar_structure import BAR_START, ENDING_END, PHRASE_START, REPEAT_END, REPEAT_START, ring_limits
 from .piece import Bar, Chord, Key, Meter, Note, Piece
-from .sequences import first_bar
+from .sequences import first_bar, plan_sequence
 from .vocabulary import (
     AFTER,
+    BOS,
     DETAIL,
     DYNAMICS,
-    FAMILIES,
+    EOS,
     FREE_METER,
+    IDS,
     MAX_BARS,
     MAX_DURATION,
     STYLES,
@@ -34,13 +39,37 @@ from .vocabulary import (
     TOKENS,
     UNKNOWN_STYLE,
     VELOCITIES,
-    token,
     token_id,
+    token_names,
 )
 
 _MAX_ENDING = 9
-_REL_POS, _NOTE_ON = (tuple(token(family, value) for value in FAMILIES[family]) for family in ("RelPos", "Note-On"))
-_DURATION = ("", *(token("Duration", value) for value in FAMILIES["Duration"]))
+# Looked up for every note, in a tuple faster than in a range.
+_REL_POS, _NOTE_ON, _DURATION = (tuple(IDS[family]) for family in ("RelPos", "Note-On", "Duration"))
+_token = cache(token_id)
+
+
+def ids_of(tokens: Iterable[str]) -> list[int]:
+    """Ids of token names.
+
+    Raises:
+        GrammarError: an unknown token.
+    """
+    return [_id_at(position, name) for position, name in enumerate(tokens)]
+
+
+def _id_at(position: int, name: str) -> int:
+    if name not in TOKEN_IDS:
+        raise GrammarError(
+            f"{name!r} is no token of the vocabulary; `remi-two-stage tokens` lists them", position=position
+        )
+    return TOKEN_IDS[name]
+
+
+def names_of(token_ids: Iterable[int]) -> list[str]:
+    """Names of token ids."""
+    names = token_names()
+    return [names[token] for token in token_ids]
 
 
 def encode(piece: Piece) -> list[str]:
@@ -49,11 +78,16 @@ def encode(piece: Piece) -> list[str]:
     Raises:
         EncodingError: the vocabulary has no token for a metre, a bar's length or a voice.
     """
+    return names_of(encode_ids(piece))
+
+
+def encode_ids(piece: Piece) -> list[int]:
+    """Token ids of a piece, as `encode` gives their names."""
     return encode_with_losses(piece)[0]
 
 
-def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
-    """Tokens of a piece as `encode` gives them, and how often what had to be changed (see `fit`)."""
+def encode_with_losses(piece: Piece) -> tuple[list[int], Counter[str]]:
+    """Token ids of a piece as `encode_ids` gives them, and how often what had to be changed (see `fit`)."""
     fitted, losses = fit(piece.in_c())
     try:
         tokens = globals_tokens(piece.voices, fitted.key, fitted.meter, piece.style, piece.tempo, fitted.bar_count)
@@ -66,7 +100,16 @@ def encode_with_losses(piece: Piece) -> tuple[list[str], Counter[str]]:
         except RequestError as error:
             raise EncodingError(error.message).at(title=piece.title, bar=number) from None
         previous = bar
-    return [*tokens, "<EOS>"], losses
+    return [*tokens, EOS], losses
+
+
+def extract_chord_sequence(tokens: Iterable[str]) -> list[str]:
+    """The plan of a "full" or "detail" sequence: its globals and every bar's header and footer, without the notes.
+
+    Raises:
+        GrammarError: an unknown token.
+    """
+    return names_of(plan_sequence(ids_of(tokens)))
 
 
 def globals_tokens(
@@ -76,7 +119,7 @@ def globals_tokens(
     style: str | None = None,
     tempo: float | None = None,
     bars: int | None = None,
-) -> list[str]:
+) -> list[int]:
     """`<BOS>` and the globals: what stands before the first bar, and what a planner is given to begin with.
 
     Args:
@@ -86,73 +129,67 @@ def globals_tokens(
     Raises:
         RequestError: the vocabulary has no token for the metre, the key or a voice.
     """
-    tokens = ["<BOS>"]
+    tokens = [BOS]
     if style is not None:
-        tokens.append(token("Style", style if style in STYLES else UNKNOWN_STYLE))
-    tokens += [_known("time", meter or FREE_METER), _known("key", key)]
+        tokens.append(_token("Style", style if style in STYLES else UNKNOWN_STYLE))
+    tokens += [_token("time", meter or FREE_METER), _token("key", key)]
     if tempo is not None:
-        tokens.append(token("Tempo", _nearest(TEMPOS, tempo)))
+        tokens.append(_token("Tempo", _nearest(TEMPOS, tempo)))
     if bars is not None and 1 <= bars <= MAX_BARS:
-        tokens.append(token("Bars", bars))
-    return [*tokens, *(_known("voice", voice) for voice in voices)]
+        tokens.append(_token("Bars", bars))
+    return [*tokens, *(_token("voice", voice) for voice in voices)]
 
 
-@cache
-def _known(family: str, value: object) -> str:
-    token_id(family, value)
-    return token(family, value)
-
-
-def _bar(bar: Bar, previous: Bar | None, voices: Sequence[str]) -> list[str]:
+def _bar(bar: Bar, previous: Bar | None, voices: Sequence[str]) -> list[int]:
     tokens = _header(bar, previous)
     for voice, notes in zip(voices, bar.notes, strict=True):
-        tokens.append(_known("voice", voice))
+        tokens.append(_token("voice", voice))
         tokens += _notes(notes, bar.offset)
     if bar.ending_end:
-        tokens.append("<EndingEnd>")
+        tokens.append(ENDING_END)
     if bar.repeat_end:
-        tokens.append("<RepeatEnd>")
+        tokens.append(REPEAT_END)
     return tokens
 
 
-def _header(bar: Bar, previous: Bar | None) -> list[str]:
-    tokens = ["<PhraseStart>"] if bar.phrase_start else []
+def _header(bar: Bar, previous: Bar | None) -> list[int]:
+    tokens = [PHRASE_START] if bar.phrase_start else []
     if bar.repeat_start:
-        tokens.append("<RepeatStart>")
-    tokens += [_known("Ending", number) for number in bar.endings]
+        tokens.append(REPEAT_START)
+    tokens += [_token("Ending", number) for number in bar.endings]
     if previous is not None and bar.meter is not previous.meter and bar.meter != previous.meter:
-        tokens.append(_known("time", bar.meter or FREE_METER))
+        tokens.append(_token("time", bar.meter or FREE_METER))
     if previous is not None and bar.key is not previous.key and bar.key != previous.key:
-        tokens.append(_known("key", bar.key))
-    tokens.append("<BarStart>")
+        tokens.append(_token("key", bar.key))
+    tokens.append(BAR_START)
     if bar.is_pickup:
-        tokens.append(_known("PickUp", bar.length))
+        tokens.append(_token("PickUp", bar.length))
     elif not bar.is_full:
-        tokens.append(_known("BarLen", bar.length))
+        tokens.append(_token("BarLen", bar.length))
     chords = bar.chords if bar.chords and bar.chords[0].onset == 0 else (Chord(0, UNKNOWN_CHORD), *bar.chords)
-    tokens.append(_known("Chord", chords[0].label))
+    tokens.append(_token("Chord", chords[0].label))
     for chord in chords[1:]:
-        tokens += (_REL_POS[bar.offset + chord.onset], _known("Chord", chord.label))
+        tokens += (_REL_POS[bar.offset + chord.onset], _token("Chord", chord.label))
     return tokens
 
 
-def _notes(notes: Iterable[Note], offset: int) -> list[str]:
-    tokens: list[str] = []
+def _notes(notes: Iterable[Note], offset: int) -> list[int]:
+    tokens: list[int] = []
     onset = -1
     for note in notes:
         if note.onset != onset:
             onset = note.onset
             tokens.append(_REL_POS[offset + onset])
             if note.dynamics is not None:
-                tokens.append(token("Dynamics", note.dynamics))
+                tokens.append(_token("Dynamics", note.dynamics))
         tokens.append(_NOTE_ON[note.pitch])
         longest, rest = divmod(note.duration, MAX_DURATION)
         if longest:
-            tokens += (_DURATION[MAX_DURATION],) * longest
+            tokens += (_DURATION[-1],) * longest
         if rest:
-            tokens.append(_DURATION[rest])
+            tokens.append(_DURATION[rest - 1])
         if note.velocity is not None:
-            tokens.append(token("Velocity", note.velocity))
+            tokens.append(_token("Velocity", note.velocity))
     return tokens
 
 
@@ -294,30 +331,26 @@ def _nearest(bins: range, value: float) -> int:
     return min(bins, key=lambda candidate: abs(candidate - value))
 
 
-def decode(tokens: Sequence[str]) -> Piece:
+def decode(tokens: Iterable[str]) -> Piece:
     """The piece, in C, that a token sequence of any kind says; a plan (also that of a "melody" sequence) gives a piece
     with silent voices.
 
     Raises:
         GrammarError: an unknown token, or one that may not stand where it does.
     """
-    ids = [_id_at(position, name) for position, name in enumerate(tokens)]
-    check_grammar(ids, form_of(ids))
+    return decode_ids(ids_of(tokens))
+
+
+def decode_ids(token_ids: Sequence[int]) -> Piece:
+    """The piece that token ids say, as `decode` makes it of their names."""
+    check_grammar(token_ids, form_of(token_ids))
     builder = _PieceBuilder()
-    start = first_bar(tokens)
-    detail = ids.index(DETAIL) if DETAIL in ids else start - 1
-    later = range(ids.index(AFTER) + 1, detail) if AFTER in ids else range(0)
-    for index in chain(range(1, start), range(detail + 1, len(ids) - 1), later):
-        builder.read(*TOKENS[ids[index]])
+    start = first_bar(token_ids)
+    detail = token_ids.index(DETAIL) if DETAIL in token_ids else start - 1
+    later = range(token_ids.index(AFTER) + 1, detail) if AFTER in token_ids else range(0)
+    for index in chain(range(1, start), range(detail + 1, len(token_ids) - 1), later):
+        builder.read(*TOKENS[token_ids[index]])
     return builder.build()
-
-
-def _id_at(position: int, name: str) -> int:
-    if name not in TOKEN_IDS:
-        raise GrammarError(
-            f"{name!r} is no token of the vocabulary; `remi-two-stage tokens` lists them", position=position
-        )
-    return TOKEN_IDS[name]
 
 
 class _PieceBuilder:

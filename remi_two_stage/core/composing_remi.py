@@ -13,24 +13,23 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from .codec import decode, encode
+from .codec import decode_ids, encode_ids
 from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
 from .piece import Piece
 from .plan import Plan
 from .request import Request, check_seed
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .sequences import Prompt, detail_sequence, up_to_detail
-from .vocabulary import token_names
 
 
 def plan_prompt(request: Request) -> Prompt:
     """For the planner: what is asked for."""
-    return Prompt.of("plan", request.globals(), request.tonality, request.bars)
+    return Prompt("plan", request.globals(), request.tonality.semitones_above_c, request.bars)
 
 
-def plan_of(request: Request, tokens: Sequence[str]) -> Plan:
+def plan_of(request: Request, tokens: Sequence[int]) -> Plan:
     """The plan that was written for a request, in its key and at its very tempo."""
-    return Plan.of(replace(decode(tokens).from_c([request.tonality]), tempo=request.tempo))
+    return Plan.of(replace(decode_ids(tokens).from_c([request.tonality]), tempo=request.tempo))
 
 
 def notes_prompt(plan: Plan) -> Prompt:
@@ -40,14 +39,15 @@ def notes_prompt(plan: Plan) -> Prompt:
         EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
     """
     skeleton = plan.skeleton
-    return Prompt.of("detail", up_to_detail(detail_sequence(encode(skeleton))), skeleton.key, len(skeleton.bars))
+    ids = up_to_detail(detail_sequence(encode_ids(skeleton)))
+    return Prompt("detail", ids, skeleton.key.semitones_above_c, len(skeleton.bars))
 
 
-def piece_over(plan: Plan, tokens: Sequence[str]) -> Piece:
+def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
     """The piece that was written over a plan, with what tokens do not say."""
     given = plan.skeleton
     title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
-    piece = decode(tokens).from_c(given.keys)
+    piece = decode_ids(tokens).from_c(given.keys)
     return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
 
 
@@ -57,8 +57,8 @@ def write(
     seed: int | None = None,
     sampling: Sampling = DEFAULT_SAMPLING,
     report: BarCallback | None = None,
-) -> list[list[str]]:
-    """Token names of the sequence that a stage writes after each prompt, the best of its candidates.
+) -> list[list[int]]:
+    """Token ids of the sequence that a stage writes after each prompt, the best of its candidates.
 
     Args:
         stage: A `BarPlannerModel` or `DetailGeneratorModel`, or the `StageWeights` of one.
@@ -77,6 +77,4 @@ def write(
         for own in several
     ]
     written = iter(decode_rows(stage, starts, sampling, report=report))
-    best = [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")) for _ in prompts]
-    names = token_names()
-    return [[names[token] for token in row.ids] for row in best]
+    return [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")).ids for _ in prompts]

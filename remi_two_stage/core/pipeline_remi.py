@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypedDict
 from transformers import AutoModel, Pipeline
 
 from .abc_writer import write_abc
+from .codec import names_of
 from .composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
 from .errors import RequestError
 from .request import Request
@@ -99,9 +100,9 @@ class MusicGenerationPipeline(Pipeline):
         return {"plans": plans, "tokens": write(self.model.detail, [notes_prompt(each) for each in plans], **writing)}
 
     def postprocess(self, model_outputs: dict[str, Any], **_: Any) -> list[Composition]:
-        """Plans and token names -> compositions."""
+        """Plans and token ids -> compositions."""
         return [
-            {"tokens": tokens, "plan": plan.text(names=True), "abc": write_abc(piece_over(plan, tokens))}
+            {"tokens": names_of(tokens), "plan": plan.text(names=True), "abc": write_abc(piece_over(plan, tokens))}
             for plan, tokens in zip(model_outputs["plans"], model_outputs["tokens"], strict=True)
         ]
 

@@ -68,8 +68,8 @@ class Request:
         """The key, read."""
         return _key(self.key)
 
-    def globals(self) -> list[str]:
-        """What the planner is given, in C."""
+    def globals(self) -> list[int]:
+        """Token ids of what the planner is given, in C."""
         home = Key("C", self.tonality.mode)
         meter = _meter(self.meter, self.style)
         return globals_tokens(self.voices or (), home, meter, self.style, self.tempo, self.bars)

@@ -6,39 +6,49 @@
                before it with theirs: what comes later is read before what comes earlier is written
     melody     globals, `<Context>`, the first voice's bars over unknown chords, `<Detail>`, then the plan
 
-A `Prompt` is how a sequence begins. Functions take token names of a grammatical sequence, and return such; those that
-say what is learnt take token ids.
+A `Prompt` is how a sequence begins. Sequences are token ids, and grammatical; names stay at the doors of `codec.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Self
 
+from .chords import UNKNOWN_CHORD
 from .errors import RequestError
-from .grammar import Grammar, SequenceKind
-from .piece import Key
-from .vocabulary import DETAIL, TOKEN_IDS
+from .grammar import BARS, CHORD, STYLE, TEMPO, VOICE, Grammar, SequenceKind
+from .grammar_structure import (
+    BAR_START,
+    ENDING,
+    ENDING_END,
+    KEY,
+    PHRASE_START,
+    REPEAT_END,
+    REPEAT_START,
+    TIME,
+    Choice,
+)
+from .vocabulary import AFTER, BOS, CONTEXT, DETAIL, EOS, TOKENS, token_id
 
 IGNORED = -100
 """Label of a token that bears no loss."""
 
-_GLOBALS = ("<BOS>", "<Style=", "<time=", "<key=", "<Tempo=", "<Bars=", "<voice=")
-_HEADER = ("<PhraseStart>", "<RepeatStart>", "<Ending=", "<time=", "<key=", "<BarStart>")
-_FOOTER = ("<EndingEnd>", "<RepeatEnd>")
+_GLOBALS = frozenset((BOS, *STYLE, *TIME, *KEY, *TEMPO, *BARS, *VOICE))
+_HEADER = frozenset((PHRASE_START, REPEAT_START, *ENDING, *TIME, *KEY, BAR_START))
+_FOOTER = (ENDING_END, REPEAT_END)
+_UNKNOWN_CHORD = token_id("Chord", UNKNOWN_CHORD)
 
 
 @dataclass(slots=True)
 class BarTokens:
     """Tokens of a bar: its header, each voice from its `<voice=>` on, its footer."""
 
-    header: list[str] = field(default_factory=list)
-    voices: list[list[str]] = field(default_factory=list)
-    footer: list[str] = field(default_factory=list)
+    header: list[int] = field(default_factory=list)
+    voices: list[list[int]] = field(default_factory=list)
+    footer: list[int] = field(default_factory=list)
 
-    def tokens(self, voices: Sequence[int] | None = None) -> Iterator[str]:
+    def tokens(self, voices: Sequence[int] | None = None) -> Iterator[int]:
         """All tokens, the voices in order or in the order of the indices given."""
         sung = self.voices if voices is None else [self.voices[index] for index in voices]
         return chain(self.header, *sung, self.footer)
@@ -62,74 +72,57 @@ class Prompt:
     bars: int
     given_voice: list[list[int]] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        kind: SequenceKind,
-        names: Iterable[str],
-        key: Key,
-        bars: int,
-        given_voice: Iterable[Iterable[str]] | None = None,
-    ) -> Self:
-        """A prompt from token names, at the pitch of a key."""
-        given = None if given_voice is None else [_ids(bar) for bar in given_voice]
-        return cls(kind, _ids(names), key.semitones_above_c, bars, given)
 
-
-def _ids(names: Iterable[str]) -> list[int]:
-    return [TOKEN_IDS[name] for name in names]
-
-
-def first_bar(tokens: Sequence[str]) -> int:
+def first_bar(tokens: Sequence[int]) -> int:
     """Index of the first token that is none of the globals."""
-    return next((index for index, name in enumerate(tokens) if not name.startswith(_GLOBALS)), len(tokens))
+    return next((index for index, token in enumerate(tokens) if token not in _GLOBALS), len(tokens))
 
 
-def split_bars(tokens: Sequence[str]) -> tuple[list[str], list[BarTokens]]:
+def split_bars(tokens: Sequence[int]) -> tuple[list[int], list[BarTokens]]:
     """The globals, and the bars that follow them up to `<EOS>`, of a "full" or "plan" sequence."""
     first = first_bar(tokens)
     bars: list[BarTokens] = []
     has_started = True
-    for name in tokens[first:-1]:
-        if has_started and name.startswith(_HEADER):
+    for token in tokens[first:-1]:
+        if has_started and token in _HEADER:
             bars.append(BarTokens())
             has_started = False
         bar = bars[-1]
-        if name in _FOOTER:
-            bar.footer.append(name)
-        elif name.startswith("<voice="):
-            bar.voices.append([name])
+        if token in _FOOTER:
+            bar.footer.append(token)
+        elif token in VOICE:
+            bar.voices.append([token])
         else:
-            (bar.voices[-1] if bar.voices else bar.header).append(name)
-        has_started = has_started or name == "<BarStart>"
+            (bar.voices[-1] if bar.voices else bar.header).append(token)
+        has_started = has_started or token == BAR_START
     return list(tokens[:first]), bars
 
 
-def extract_chord_sequence(tokens: Sequence[str]) -> list[str]:
-    """The plan of a "full" or "detail" sequence: its globals and every bar's header and footer, without the
+def plan_sequence(tokens: Sequence[int]) -> list[int]:
+    """The "plan" sequence of a "full" or "detail" one: its globals and every bar's header and footer, without the
     notes.
     """
-    if "<Detail>" in tokens:
-        return [*tokens[: tokens.index("<Detail>")], "<EOS>"]
-    names, bars = split_bars(tokens)
-    return [*names, *_plan(bars), "<EOS>"]
+    if DETAIL in tokens:
+        return [*tokens[: tokens.index(DETAIL)], EOS]
+    globals, bars = split_bars(tokens)
+    return [*globals, *_plan(bars), EOS]
 
 
-def _plan(bars: Sequence[BarTokens]) -> Iterator[str]:
+def _plan(bars: Sequence[BarTokens]) -> Iterator[int]:
     return chain.from_iterable((*bar.header, *bar.footer) for bar in bars)
 
 
-def detail_sequence(tokens: Sequence[str]) -> list[str]:
+def detail_sequence(tokens: Sequence[int]) -> list[int]:
     """The "detail" sequence of a "full" one."""
-    return [*extract_chord_sequence(tokens)[:-1], "<Detail>", *tokens[first_bar(tokens) :]]
+    return [*plan_sequence(tokens)[:-1], DETAIL, *tokens[first_bar(tokens) :]]
 
 
-def up_to_detail(sequence: Sequence[str]) -> list[str]:
+def up_to_detail(sequence: Sequence[int]) -> list[int]:
     """What is given of a sequence: all up to `<Detail>`, which is the last token returned."""
-    return list(sequence[: sequence.index("<Detail>") + 1])
+    return list(sequence[: sequence.index(DETAIL) + 1])
 
 
-def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
+def infilling_sequence(tokens: Sequence[int], cut: int) -> list[int]:
     """The "infilling" sequence of a "full" one.
 
     Args:
@@ -138,64 +131,64 @@ def infilling_sequence(tokens: Sequence[str], cut: int) -> list[str]:
     Raises:
         RequestError: there is no bar before the cut, or none after it.
     """
-    names, bars = split_bars(tokens)
+    globals, bars = split_bars(tokens)
     if not 0 < cut < len(bars):
         raise RequestError(f"cannot cut {len(bars)} bars before bar index {cut}; give 1 to {len(bars) - 1}")
     earlier, later = (chain.from_iterable(bar.tokens() for bar in part) for part in (bars[:cut], bars[cut:]))
-    return [*names, *_plan(bars[:cut]), "<After>", *later, "<Detail>", *earlier, "<EOS>"]
+    return [*globals, *_plan(bars[:cut]), AFTER, *later, DETAIL, *earlier, EOS]
 
 
-def melody_sequence(tokens: Sequence[str]) -> list[str]:
+def melody_sequence(tokens: Sequence[int]) -> list[int]:
     """The "melody" sequence of a "full" one, from its first voice."""
-    names, bars = split_bars(tokens)
+    globals, bars = split_bars(tokens)
     context = chain.from_iterable(
-        (*bar.header[: _first_chord(bar.header)], "<Chord_unk>", *bar.voices[0], *bar.footer) for bar in bars
+        (*bar.header[: _first_chord(bar.header)], _UNKNOWN_CHORD, *bar.voices[0], *bar.footer) for bar in bars
     )
-    return [*names, "<Context>", *context, "<Detail>", *_plan(bars), "<EOS>"]
+    return [*globals, CONTEXT, *context, DETAIL, *_plan(bars), EOS]
 
 
-def _first_chord(header: Sequence[str]) -> int:
-    return next(index for index, name in enumerate(header) if name.startswith("<Chord_"))
+def _first_chord(header: Sequence[int]) -> int:
+    return next(index for index, token in enumerate(header) if token in CHORD)
 
 
-def voices_of(tokens: Sequence[str]) -> list[str]:
-    """Names of a piece's voices, in the order of its globals."""
-    return [name[len("<voice=") : -1] for name in tokens[: first_bar(tokens)] if name.startswith("<voice=")]
+def voices_of(tokens: Sequence[int]) -> list[int]:
+    """The `<voice=>` tokens of a piece's globals, in their order."""
+    return [token for token in tokens[: first_bar(tokens)] if token in VOICE]
 
 
-def in_voice_order(tokens: Sequence[str], voices: Sequence[str]) -> list[str]:
+def in_voice_order(tokens: Sequence[int], voices: Sequence[int]) -> list[int]:
     """A "full" sequence with its voices in another order.
 
     Args:
-        voices: Names of all its voices.
+        voices: The `<voice=>` tokens of all its voices.
 
     Raises:
         RequestError: those are not the voices of the piece.
     """
-    names, bars = split_bars(tokens)
-    written = voices_of(names)
+    globals, bars = split_bars(tokens)
+    written = voices_of(globals)
     if sorted(voices) != sorted(written):
-        raise RequestError(f"the voices are {', '.join(written)}, not {', '.join(voices)}; name each of them once")
+        known, given = (", ".join(TOKENS[voice][1] for voice in each) for each in (written, voices))
+        raise RequestError(f"the voices are {known}, not {given}; name each of them once")
     order = [written.index(voice) for voice in voices]
     moved = chain.from_iterable(bar.tokens(order) for bar in bars)
-    return [*names[: -len(written)], *(names[index - len(written)] for index in order), *moved, "<EOS>"]
+    return [*globals[: -len(written)], *voices, *moved, EOS]
 
 
-def sampled_tokens(token_ids: Sequence[int], kind: SequenceKind) -> list[bool]:
-    """For each token of a sequence, whether it was chosen and not prescribed, by the grammar or by what stands before
-    `<Detail>`.
+def sampled_tokens(token_ids: Sequence[int], kind: SequenceKind) -> list[tuple[int, Choice]]:
+    """The tokens of a sequence that are chosen, and not prescribed by the grammar or by what stands before `<Detail>`:
+    the index of each, and what the grammar allows there.
 
     Raises:
         GrammarError: a token that may not stand where it does.
     """
     grammar = Grammar(kind)
-    sampled = []
-    for token in token_ids:
-        sampled.append(grammar.forced() is None)
+    first = token_ids.index(DETAIL) + 1 if DETAIL in token_ids else 0
+    sampled: list[tuple[int, Choice]] = []
+    for index, token in enumerate(token_ids):
+        if index >= first and grammar.forced() is None:
+            sampled.append((index, grammar.allowed))
         grammar.advance(token)
-    if DETAIL in token_ids:
-        given = token_ids.index(DETAIL) + 1
-        sampled[:given] = [False] * given
     return sampled
 
 
@@ -205,20 +198,22 @@ def labels_of(token_ids: Sequence[int], kind: SequenceKind) -> list[int]:
     Raises:
         GrammarError: a token that may not stand where it does.
     """
-    sampled = sampled_tokens(token_ids, kind)
-    return [token if is_sampled else IGNORED for token, is_sampled in zip(token_ids, sampled, strict=True)]
+    labels = [IGNORED] * len(token_ids)
+    for index, _ in sampled_tokens(token_ids, kind):
+        labels[index] = token_ids[index]
+    return labels
 
 
-def _longest_melody(tokens: Sequence[str]) -> list[str]:
+def _longest_melody(tokens: Sequence[int]) -> list[int]:
     """The "melody" sequence from that of the voices which makes it longest."""
     voices = voices_of(tokens)
     orders = ([voice, *(other for other in voices if other != voice)] for voice in voices)
     return max((melody_sequence(in_voice_order(tokens, order)) for order in orders), key=len)
 
 
-SEQUENCE_OF: dict[SequenceKind, Callable[[Sequence[str]], list[str]]] = {
+SEQUENCE_OF: dict[SequenceKind, Callable[[Sequence[int]], list[int]]] = {
     "full": list,
-    "plan": extract_chord_sequence,
+    "plan": plan_sequence,
     "detail": detail_sequence,
     "melody": _longest_melody,
 }

@@ -24,15 +24,15 @@ from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import RequestError, ScoreFormatError
 from .grammar import SequenceKind, check_grammar
 from .piece import Piece
-from .sequences import detail_sequence, extract_chord_sequence, labels_of
+from .sequences import detail_sequence, labels_of, plan_sequence
 from .vocabulary import TOKEN_IDS
 
 MAX_LENGTH = 4096
 """Tokens beyond which transformers warns; `max_position_embeddings` of the models."""
 
 
-_SEQUENCES: dict[str, tuple[SequenceKind, Callable[[list[str]], list[str]]]] = {
-    "planner": ("plan", extract_chord_sequence),
+_SEQUENCES: dict[str, tuple[SequenceKind, Callable[[Sequence[int]], list[int]]]] = {
+    "planner": ("plan", plan_sequence),
     "detail": ("detail", detail_sequence),
 }
 
@@ -101,7 +101,7 @@ class REMIABCTokenizer(TokenizersBackend):
             raise RequestError(f"there is no stage {stage!r}; there are {', '.join(_SEQUENCES)}")
         check_grammar(tune, "full")
         kind, sequence_of = _SEQUENCES[stage]
-        ids = [TOKEN_IDS[name] for name in sequence_of(self.convert_ids_to_tokens(list(tune)))]
+        ids = sequence_of([int(token) for token in tune])
         return {"input_ids": ids, "labels": labels_of(ids, kind)}
 
 

@@ -18,7 +18,6 @@ from ..core.codec import encode_with_losses
 from ..core.errors import AbcSyntaxError, RemiError
 from ..core.piece import Piece
 from ..core.plan import Plan
-from ..core.vocabulary import TOKEN_IDS
 from ..core.voices import FOUR_PARTS
 from ..score_files import read_score
 from ..scores.abc_reader import decode_abc, each_tune
@@ -66,7 +65,7 @@ class CorpusTune:
         Raises:
             RemiError: the vocabulary cannot say the piece.
         """
-        names, losses = encode_with_losses(piece)
+        tokens, losses = encode_with_losses(piece)
         return cls(
             id=id,
             title=piece.title,
@@ -75,7 +74,7 @@ class CorpusTune:
             meter=str(piece.meter),
             bars=piece.bar_count,
             abc=write_abc(piece) if abc is None else abc,
-            tokens=tuple(TOKEN_IDS[name] for name in names),
+            tokens=tuple(tokens),
             plan=Plan.of(piece).text(),
             lossy=tuple(sorted(losses.items())),
             augmentation=augmentation,

@@ -23,7 +23,7 @@ from ..core.request import Request
 from ..core.text import counted
 from ..core.vocabulary import STYLES
 from .limits import Limits
-from .link import Recipe, Step
+from .link import Link, Step
 from .uploads import read_upload
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Work:
         request: What the plan answers.
         plan: The chords in the grid; None before the first.
         piece: The tune; its chords are older than the plan's where bars were edited since.
-        recipe: How the tune came about; None when it began with a file.
+        link: Makes the tune again; None when it began with a file.
         written: How often something was written, so that no two steps have the same seed.
         past: Earlier states without pasts of their own, the latest last.
     """
@@ -50,7 +50,7 @@ class Work:
     request: Request | None = None
     plan: Plan | None = None
     piece: Piece | None = None
-    recipe: Recipe | None = None
+    link: Link | None = None
     written: int = 0
     past: tuple[Work, ...] = ()
 
@@ -84,8 +84,8 @@ def edited_plan(plan: Plan, texts: Sequence[str]) -> tuple[Plan, dict[int, str]]
     return plan, reasons
 
 
-class Studio:
-    """The actions of the page; holds no user's state."""
+class Actions:
+    """What the page's buttons do; holds no user's state."""
 
     def __init__(self, composer: Callable[[], Composer], limits: Limits) -> None:
         self._composer = composer
@@ -106,7 +106,7 @@ class Studio:
         plan = request.typed(text)
         self.limits.check_bars(plan.bar_count)
         request = replace(request, bars=plan.bar_count)
-        return work.then(request=request, plan=plan, piece=None, recipe=Recipe(request, plan.text()))
+        return work.then(request=request, plan=plan, piece=None, link=Link(request, plan.text()))
 
     def compose(
         self, work: Work, request: Request, texts: Sequence[str], seed: int | None, progress: Progress | None = None
@@ -118,7 +118,7 @@ class Studio:
             planned = self.plan(work, request, seed, progress)
             return replace(self._composed(planned, seed, progress), past=work.then().past)
         plan = _understood(work.plan, texts)
-        if work.recipe is None and request == earlier:
+        if work.link is None and request == earlier:
             return self._composed(work.then(plan=plan), seed, progress)
         return replace(self._composed(self.typed(work, request, plan.text()), seed, progress), past=work.then().past)
 
@@ -166,7 +166,7 @@ class Studio:
         piece = with_chords(piece.in_part_order())
         style = piece.style if piece.style in STYLES else None
         request = Request(style, piece.key, piece.meter, piece.bar_count, piece.tempo, None)
-        return work.then(request=request, plan=Plan.of(piece), piece=piece, recipe=None), count
+        return work.then(request=request, plan=Plan.of(piece), piece=piece, link=None), count
 
     def undo(self, work: Work) -> Work:
         """Go back by one action."""
@@ -174,21 +174,19 @@ class Studio:
             raise RequestError("there is nothing to undo")
         return replace(work.past[-1], past=work.past[:-1], written=work.written)
 
-    def follow(self, recipe: Recipe, progress: Progress | None = None) -> Work:
+    def follow(self, link: Link, progress: Progress | None = None) -> Work:
         """Make the tune of a link."""
-        work, request = Work(), recipe.request
-        work = (
-            self.typed(work, request, recipe.plan) if recipe.plan else self.plan(work, request, recipe.seed, progress)
-        )
-        if recipe.seed is not None:
-            work = self._composed(work, recipe.seed, progress)
-        for step in recipe.steps:
+        work, request = Work(), link.request
+        work = self.typed(work, request, link.plan) if link.plan else self.plan(work, request, link.seed, progress)
+        if link.seed is not None:
+            work = self._composed(work, link.seed, progress)
+        for step in link.steps:
             work = self._repeated(work, step, progress)
         return replace(work, past=())
 
     def _repeated(self, work: Work, step: Step, progress: Progress | None) -> Work:
         """Do a step again, with its seed."""
-        base = work.recipe.seed if work.recipe and work.recipe.seed is not None else step.seed
+        base = work.link.seed if work.link and work.link.seed is not None else step.seed
         work = replace(work, written=step.seed - base - 1)
         if step.kind == "extend":
             return self.extend(work, step.bars[0], progress)
@@ -207,17 +205,17 @@ class Studio:
         """Notes over the plan as it is."""
         assert work.plan is not None
         (piece,) = self._composer().realize_batch([work.plan], seed=seed, progress=self._timed(progress))
-        recipe = work.recipe and replace(work.recipe, seed=seed, steps=())
-        return replace(work, piece=piece, recipe=recipe, written=0)
+        link = work.link and replace(work.link, seed=seed, steps=())
+        return replace(work, piece=piece, link=link, written=0)
 
     def _next_seed(self, work: Work) -> int:
-        seed = work.recipe.seed if work.recipe else None
+        seed = work.link.seed if work.link else None
         return (seed or 0) + work.written + 1 if seed is not None else secrets.randbelow(_SEEDS)
 
     def _next(self, work: Work, step: Step, plan: Plan, piece: Piece) -> Work:
-        recipe = work.recipe and replace(work.recipe, steps=(*work.recipe.steps, step))
+        link = work.link and replace(work.link, steps=(*work.link.steps, step))
         request = work.request and replace(work.request, bars=piece.bar_count)
-        return work.then(request=request, plan=plan, piece=piece, recipe=recipe, written=work.written + 1)
+        return work.then(request=request, plan=plan, piece=piece, link=link, written=work.written + 1)
 
     def _timed(self, progress: Progress | None) -> Progress:
         """The same report of progress, which ends what takes too long."""

@@ -1,8 +1,8 @@
-"""`Recipe`: how a tune came about, as a link that makes it again.
+"""`Link`: how a tune came about, as a query string that makes it again.
 
-The link is a query string: what was asked for (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman
-numerals, the `seed` of the notes, and a `then` for each later step: `rewrite:5-8:12:IV|V7|I|I` (bars, seed, their
-chords), `extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's).
+It holds what was asked for (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman numerals, the
+`seed` of the notes, and a `then` for each later step: `rewrite:5-8:12:IV|V7|I|I` (bars, seed, their chords),
+`extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Link:
     """How a tune came about.
 
     Attributes:
@@ -77,7 +77,7 @@ class Recipe:
     steps: tuple[Step, ...] = ()
 
     def query(self) -> str:
-        """The recipe as a query string."""
+        """The link as a query string."""
         request = self.request
         fields = {
             "style": request.style,
@@ -93,8 +93,8 @@ class Recipe:
         return urlencode([*known, *(("then", str(step)) for step in self.steps)], safe="|:/,()")
 
     @classmethod
-    def of_query(cls, fields: Mapping[str, Sequence[str]]) -> Recipe | None:
-        """Read a query string, as field -> values; None when it holds no recipe.
+    def of_query(cls, fields: Mapping[str, Sequence[str]]) -> Link | None:
+        """Read a query string, as field -> values; None when it asks for no tune.
 
         Raises:
             RequestError: a value that cannot be.

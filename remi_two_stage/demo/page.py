@@ -1,6 +1,6 @@
 """The page: what is on it, and what every control does.
 
-A control's function takes the visitor's `Work`, asks the `Studio` for the next one, and shows it. Errors of ours become
+A control's function takes the visitor's `Work`, asks `Actions` for the next one, and shows it. Errors of ours become
 a line on the page and leave everything as it was.
 """
 
@@ -24,10 +24,10 @@ from ..core.vocabulary import STYLES
 from ..core.voices import FOUR_PARTS, MELODY
 from ..score_files import READABLE
 from . import components, views
-from .actions import Studio, Work
+from .actions import Actions, Work
 from .components import typed_texts
 from .downloads import write_downloads
-from .link import Recipe
+from .link import Link
 
 if TYPE_CHECKING:
     from ..composing.composer import Progress
@@ -86,13 +86,13 @@ def _keys() -> list[tuple[str, str]]:
 
 
 class Page:
-    """The page's controls and their functions, over one `Studio`."""
+    """The page's controls and their functions, over its `Actions`."""
 
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
+    def __init__(self, actions: Actions) -> None:
+        self.actions = actions
         with gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=self._cleaning()) as blocks:
             self.blocks = blocks
-            self.work = gr.State(_NOTHING, time_to_live=studio.limits.kept_seconds)
+            self.work = gr.State(_NOTHING, time_to_live=actions.limits.kept_seconds)
             components.fixed(_HEADER)
             with gr.Row(elem_id="desk"):
                 with gr.Column(scale=0, min_width=300, elem_id="request"):
@@ -102,7 +102,7 @@ class Page:
             self._connect()
 
     def _cleaning(self) -> tuple[int, int]:
-        kept = self.studio.limits.kept_seconds
+        kept = self.actions.limits.kept_seconds
         return max(60, kept // 4), kept
 
     def _place_request(self) -> None:
@@ -182,7 +182,7 @@ class Page:
         self._on(self.accompanied.input, self._listen, [])
         shown = self._on(self.blocks.load, self._follow, [])
         # Loading takes the processor from whatever shows the page, so it waits for that.
-        shown.then(self.studio.prepare, queue=False, show_progress="hidden", api_visibility="private")
+        shown.then(self.actions.prepare, queue=False, show_progress="hidden", api_visibility="private")
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.grid.input(
             self._check,
@@ -242,48 +242,48 @@ class Page:
 
     def _plan(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, seed = request_fields
-        return self.studio.plan(work, _request(*asked), _seed(seed), call.report), ""
+        return self.actions.plan(work, _request(*asked), _seed(seed), call.report), ""
 
     def _compose(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, seed, grid = request_fields
-        return self.studio.compose(work, _request(*asked), typed_texts(grid), _seed(seed), call.report), ""
+        return self.actions.compose(work, _request(*asked), typed_texts(grid), _seed(seed), call.report), ""
 
     def _take(self, _call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, text = request_fields
-        return self.studio.typed(work, _request(*asked), text), ""
+        return self.actions.typed(work, _request(*asked), text), ""
 
     def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
         if first is None or last is None:
             raise RequestError("no bars are marked; click on them in the score, or type the first and the last")
-        work = self.studio.rewrite(work, typed_texts(grid), first, last, call.report)
+        work = self.actions.rewrite(work, typed_texts(grid), first, last, call.report)
         return work, f"New notes in {_bars_in_words(first, last)}; the others are as they were."
 
     def _extend(self, call: Call, work: Work, bars: int | None) -> Outcome:
-        return self.studio.extend(work, bars or 0, call.report), f"It goes on for {counted(bars or 0, 'bar')}."
+        return self.actions.extend(work, bars or 0, call.report), f"It goes on for {counted(bars or 0, 'bar')}."
 
     def _harmonize(self, call: Call, work: Work, grid: Any, chords: str) -> Outcome:
         texts = None if chords == _PLANNER else typed_texts(grid)
-        harmonised = self.studio.harmonize(work, texts, call.report)
+        harmonised = self.actions.harmonize(work, texts, call.report)
         assert work.piece is not None
         assert harmonised.piece is not None
         part = _PARTS[voice_for(work.piece, harmonised.piece.voices)]
         return harmonised, f"Three voices are new; the tune is {part}."
 
     def _undo(self, _call: Call, work: Work) -> Outcome:
-        work = self.studio.undo(work)
+        work = self.actions.undo(work)
         return work, f"Undone; {len(work.past) or 'nothing'} more to undo."
 
     def _open(self, _call: Call, work: Work, path: str) -> Outcome:
-        work, count = self.studio.open(work, Path(path))
+        work, count = self.actions.open(work, Path(path))
         among = f", the first of {count} tunes in the file" if count > 1 else ""
         return work, f"Opened{among}: harmonise, rewrite or extend it."
 
     def _follow(self, call: Call, work: Work) -> Outcome:
         query = call.request.query_params
-        recipe = Recipe.of_query({name: query.getlist(name) for name in query})
-        if recipe is None:
+        link = Link.of_query({name: query.getlist(name) for name in query})
+        if link is None:
             return work, "Choose what to write, then plan its chords, or compose at once."
-        return self.studio.follow(recipe, call.report), ""
+        return self.actions.follow(link, call.report), ""
 
     def _listen(self, _call: Call, work: Work) -> Outcome:
         return work, ""

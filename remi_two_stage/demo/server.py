@@ -104,10 +104,10 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
 
 def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
     """The page as Gradio's `Blocks`, with its queue."""
-    from .actions import Studio
+    from .actions import Actions
     from .page import Page
 
-    blocks = Page(Studio(composer, limits)).blocks
+    blocks = Page(Actions(composer, limits)).blocks
     return blocks.queue(max_size=limits.waiting, default_concurrency_limit=1)
 
 

@@ -99,7 +99,7 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
         "timeline": _timeline(piece),
         "audio": next(file.data() for file in files if file.path.suffix == SOUND),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],
-        "query": work.recipe.query() if work.recipe else "",
+        "query": work.link.query() if work.link else "",
     }
 
 
@@ -120,5 +120,5 @@ def said(work: Work) -> str:
     what = f"{counted(plan.bar_count, 'bar')} in {plan.skeleton.key.spoken}, {plan.skeleton.meter}"
     if piece is None:
         return f"A plan of {what}. Change any chord, then compose."
-    seed = f", seed {work.recipe.seed}" if work.recipe and work.recipe.seed is not None else ""
+    seed = f", seed {work.link.seed}" if work.link and work.link.seed is not None else ""
     return f"{piece.title or 'Untitled tune'}: {what}{seed}."

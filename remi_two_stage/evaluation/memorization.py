@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..composing.checkpoint import EMBEDDED, RECORD, corpus_of, training_record
-from ..core.codec import encode
+from ..core.codec import encode_ids
 from ..core.errors import CorpusError
+from ..core.grammar_structure import BAR_START
 from ..core.piece import Piece
-from ..core.vocabulary import IDS, TOKEN_IDS
+from ..core.vocabulary import IDS
 from ..corpus.files import MUSIC21
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import Corpus
@@ -38,7 +39,6 @@ _ANY, _QUERY_END = 0, 1
 _MULTIPLIERS = np.random.default_rng(1).integers(2**63, size=SEED_WIDTH, dtype=np.uint64) * 2 + 1
 
 _VOICE, _REL_POS, _NOTE_ON, _DURATION = (IDS[family] for family in ("voice", "RelPos", "Note-On", "Duration"))
-_BAR_START = TOKEN_IDS["<BarStart>"]
 
 Symbols = NDArray[np.uint32]
 
@@ -61,7 +61,7 @@ def voice_lines(token_ids: Sequence[int]) -> list[list[tuple[int, int]]]:
     lines: dict[int, list[tuple[int, int]]] = {}
     voice, in_bars, at_onset = 0, False, False
     for token in token_ids:
-        if token == _BAR_START:
+        if token == BAR_START:
             in_bars = True
         elif token in _VOICE and in_bars:
             voice = token
@@ -99,7 +99,7 @@ def _windows(symbols: Symbols, width: int) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-class CopyIndex:
+class MemorizationIndex:
     """The notes of a corpus, to look passages up in.
 
     Args:
@@ -121,7 +121,7 @@ class CopyIndex:
         self._sorted: dict[int, tuple[NDArray[np.uint64], NDArray[np.int64]]] = {}
 
     @classmethod
-    def of(cls, corpus: Corpus) -> CopyIndex:
+    def of(cls, corpus: Corpus) -> MemorizationIndex:
         """Of the training split of a corpus."""
         rows = corpus.train.rows(["id", "title", "tokens"])
         return cls((row["title"] or row["id"], row["tokens"]) for row in rows)
@@ -132,7 +132,7 @@ class CopyIndex:
         Raises:
             EncodingError: tokens cannot say the piece.
         """
-        return self.longest_run_of([TOKEN_IDS[name] for name in encode(piece)])
+        return self.longest_run_of(encode_ids(piece))
 
     def longest_run_of(self, token_ids: Sequence[int]) -> SharedRun:
         """The same for the token ids of a "full" sequence."""
@@ -207,7 +207,7 @@ class CopyingCheck:
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus_name = corpus.name
-        self._index = CopyIndex.of(corpus)
+        self._index = MemorizationIndex.of(corpus)
         self.most_notes = high_percentile(map(self._index.longest_run_of, corpus.validation.tokens()))
 
     @classmethod

@@ -21,14 +21,14 @@ from typing import Any
 
 from ..composing.checkpoint import EMBEDDED
 from ..composing.composer import Composer
-from ..core.codec import decode, encode_with_losses
+from ..core.codec import decode_ids, encode_with_losses
 from ..core.errors import CorpusError
 from ..core.grammar import SequenceKind
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
 from ..core.request import Request
-from ..core.sequences import detail_sequence, extract_chord_sequence
-from ..core.vocabulary import IDS, MAX_BARS, STYLES, TOKEN_IDS, token_names
+from ..core.sequences import SEQUENCE_OF
+from ..core.vocabulary import IDS, MAX_BARS, STYLES
 from ..corpus.files import MUSIC21
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import SUMMARY, Corpus
@@ -37,7 +37,7 @@ from . import phrasing
 from .adherence import adherence
 from .arguments import EVERY_SPLIT, Evaluation
 from .likelihood import compare_likelihood
-from .memorization import CopyIndex, SharedRun, corpus_of_model, high_percentile
+from .memorization import MemorizationIndex, SharedRun, corpus_of_model, high_percentile
 from .statistics import STATISTICS, empty_bars, overlaps, silent_time, spread
 from .token_losses import Likelihood, likelihood
 from .validity import TokenErrors, bar_errors, token_errors
@@ -79,7 +79,7 @@ def evaluate(asked: Evaluation) -> Report:
     folder = Path(EMBEDDED if asked.model is None else asked.model)
     tunes = _held_out(asked)
     corpus = corpus_of_model(folder) if asked.pieces else None
-    real = [decode(_names(tune.tokens)) for tune in tunes]
+    real = [decode_ids(tune.tokens) for tune in tunes]
     sections: dict[str, Any] = {
         "model": str(asked.model or "the checkpoint in the package"),
         "data": {"source": str(asked.data), "tunes": len(tunes)},
@@ -107,24 +107,12 @@ def _held_out(asked: Evaluation) -> list[CorpusTune]:
     return list(islice(corpus.tunes if split == EVERY_SPLIT else corpus.split(split), 0, None, step))
 
 
-def _names(token_ids: Iterable[int]) -> list[str]:
-    names = token_names()
-    return [names[token] for token in token_ids]
-
-
-def _sequences(tune: CorpusTune) -> dict[str, list[int]]:
-    """What each stage reads of a tune."""
-    names = _names(tune.tokens)
-    made = {"planner": extract_chord_sequence(names), "detail": detail_sequence(names)}
-    return {stage: [TOKEN_IDS[name] for name in sequence] for stage, sequence in made.items()}
-
-
 def _likelihood(model: TwoStageModel, tunes: Sequence[CorpusTune]) -> dict[str, Any]:
     totals = dict.fromkeys(_STAGES, Likelihood())
     stages = {"planner": model.planner, "detail": model.detail}
     for tune in tunes:
-        for stage, sequence in _sequences(tune).items():
-            totals[stage] += likelihood(stages[stage], sequence, _STAGES[stage])
+        for stage, kind in _STAGES.items():
+            totals[stage] += likelihood(stages[stage], SEQUENCE_OF[kind](tune.tokens), kind)
     notes = sum(token in _NOTE_ON for tune in tunes for token in tune.tokens)
     bars = sum(tune.bars for tune in tunes)
     both = totals | {"together": totals["planner"] + totals["detail"]}
@@ -165,7 +153,7 @@ def _generated(
     if len(real) > 1:
         sections["overlap"] = {name: area.to_dict() for name, area in overlaps(pieces, real).items()}
     if corpus is not None:
-        sections["copying"] = _copying(CopyIndex.of(corpus), pieces, tunes)
+        sections["copying"] = _copying(MemorizationIndex.of(corpus), pieces, tunes)
     return sections
 
 
@@ -185,7 +173,7 @@ def _token_errors(piece: Piece) -> TokenErrors:
     return token_errors(tokens) + TokenErrors(note=losses.total())
 
 
-def _copying(index: CopyIndex, pieces: Sequence[Piece], tunes: Sequence[CorpusTune]) -> dict[str, Any]:
+def _copying(index: MemorizationIndex, pieces: Sequence[Piece], tunes: Sequence[CorpusTune]) -> dict[str, Any]:
     """Longest runs of notes, in the generated pieces and in the held-out tunes, shared with the training split."""
     runs = {
         "generated": [index.longest_run(piece) for piece in pieces],

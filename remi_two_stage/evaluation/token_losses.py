@@ -1,8 +1,8 @@
 """What each token of a sequence costs a model: the one place where likelihood is computed.
 
 Conventions
-- Counted are the tokens that decoding samples (`stage_data/datasets.py`): what the grammar or the plan prescribes costs
-  nothing, since decoding copies it, whatever the model thinks of it.
+- Counted are the tokens that decoding samples (`sequences.sampled_tokens`): what the grammar or the plan prescribes
+  costs nothing, since decoding copies it, whatever the model thinks of it.
 - A loss is a negative log likelihood in nats: "open" over the whole vocabulary, as the models are trained and as
   n-grams can be compared, and "masked" over the tokens that the grammar allows at that place, as music is decoded.
   Masked losses are those of a distribution over grammatical sequences alone; they are never above the open ones.
@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 
 from ..core.architecture import VOCABULARY_SIZE
-from ..core.grammar import Choice, Grammar, SequenceKind
+from ..core.grammar import SequenceKind
+from ..core.grammar_structure import Choice
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel
-from ..core.vocabulary import DETAIL
-from ..stage_data.datasets import IGNORED
+from ..core.sequences import IGNORED, sampled_tokens
 from .counts import Counts
 
 StageModel = BarPlannerModel | DetailGeneratorModel
@@ -65,22 +65,6 @@ class Likelihood(Counts):
     def accuracy(self) -> float:
         """Share of right tokens, from 0 to 1."""
         return self.right / self.tokens if self.tokens else math.nan
-
-
-def open_choices(token_ids: Sequence[int], kind: SequenceKind) -> list[tuple[int, Choice]]:
-    """Index of each token that decoding samples, with what the grammar allows there.
-
-    Raises:
-        GrammarError: a token that may not stand where it does.
-    """
-    grammar = Grammar(kind)
-    first = token_ids.index(DETAIL) + 1 if DETAIL in token_ids else 0
-    choices: list[tuple[int, Choice]] = []
-    for index, token in enumerate(token_ids):
-        if index >= first and grammar.forced() is None:
-            choices.append((index, grammar.allowed))
-        grammar.advance(token)
-    return choices
 
 
 def allowed_mask(choices: Iterable[Choice]) -> torch.Tensor:
@@ -132,12 +116,12 @@ def token_losses(stage: StageModel, token_ids: Sequence[int], kind: SequenceKind
     Raises:
         GrammarError: the sequence is not of the kind.
     """
-    choices = open_choices(token_ids, kind)
+    sampled = sampled_tokens(token_ids, kind)
     device = next(stage.parameters()).device
     ids = torch.tensor([token_ids], device=device)
-    places = torch.tensor([index for index, _ in choices], dtype=torch.long, device=device)
+    places = torch.tensor([index for index, _ in sampled], dtype=torch.long, device=device)
     logits = stage(input_ids=ids, use_cache=False, logits_to_keep=places - 1).logits[0].float()
-    masked = logits.masked_fill(~allowed_mask(choice for _, choice in choices).to(device), -math.inf)
+    masked = logits.masked_fill(~allowed_mask(choice for _, choice in sampled).to(device), -math.inf)
     labels = ids[0, places, None]
     chosen = logits.gather(1, labels)[:, 0]
     return TokenLosses(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..core.piece import Meter, Piece
-from ..core.vocabulary import FREE_METER
+from ..core.vocabulary import FREE_METER, TOKENS
 from .counts import Counts
 
 _BARS = ("PhraseStart", "RepeatStart", "Ending", "time", "key", "BarStart")
@@ -56,15 +56,15 @@ class TokenErrors(Counts):
         return {name: getattr(self, name) / max(1, self.tokens) for name in ("type", "time", "note")}
 
 
-def token_errors(names: Sequence[str]) -> TokenErrors:
-    """Count the errors of a "full" sequence of token names."""
-    return _Checker().check(names)
+def token_errors(token_ids: Sequence[int]) -> TokenErrors:
+    """Count the errors of a "full" sequence of token ids."""
+    return _Checker().check(token_ids)
 
 
-def _kind(name: str) -> tuple[str, str]:
+def _kind(token: int) -> tuple[str, str]:
     """A token's family, or the bare word that it is, and its value."""
-    family, _, value = name.strip("<>").partition("=")
-    return ("Chord", family[len("Chord_") :]) if family.startswith("Chord_") else (family, value)
+    family, value = TOKENS[token]
+    return (value, "") if family in ("special", "structure") else (family, value)
 
 
 @dataclass(slots=True)
@@ -84,10 +84,10 @@ class _Checker:
     sounding: dict[tuple[str, int], int] = field(default_factory=dict)
     start: int = 0
 
-    def check(self, names: Sequence[str]) -> TokenErrors:
+    def check(self, token_ids: Sequence[int]) -> TokenErrors:
         before = ""
-        for name in names:
-            kind, value = _kind(name)
+        for token in token_ids:
+            kind, value = _kind(token)
             self.errors.tokens += 1
             self.errors.type += not self._follows(before, kind)
             self._read(kind, value)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.codec import decode, encode
+from ..core.codec import decode_ids, encode_ids
 from ..core.excerpt import crop, phrase_cuts
 from ..core.grammar import SequenceKind
 from ..core.sequences import SEQUENCE_OF
-from ..core.vocabulary import TOKEN_IDS, token_names
 
 
 def crop_to_length(token_ids: Sequence[int], kind: SequenceKind, max_length: int) -> list[list[int]]:
@@ -18,23 +17,22 @@ def crop_to_length(token_ids: Sequence[int], kind: SequenceKind, max_length: int
     that alone is too long is left out.
     """
     make = SEQUENCE_OF[kind]
-    names = [token_names()[token] for token in token_ids]
-    if len(make(names)) <= max_length:
+    if len(make(token_ids)) <= max_length:
         return [list(token_ids)]
-    piece = decode(names)
+    piece = decode_ids(token_ids)
     cuts = phrase_cuts(piece.bars)
     ends = cuts[1:]
     parts, first = [], 0
     while first < len(ends):
         # A range grows phrase by phrase until the next one would be too long.
-        longest: list[str] | None = None
+        longest: list[int] | None = None
         last = first
         while last < len(ends):
-            candidate = encode(crop(piece, cuts[first], ends[last]))
+            candidate = encode_ids(crop(piece, cuts[first], ends[last]))
             if len(make(candidate)) > max_length:
                 break
             longest, last = candidate, last + 1
         if longest is not None:
-            parts.append([TOKEN_IDS[name] for name in longest])
+            parts.append(longest)
         first = max(last, first + 1)
     return parts

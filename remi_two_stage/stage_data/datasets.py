@@ -3,9 +3,8 @@
 Conventions
 - Input is one sequence of token ids a tune as a "full" sequence (`codec.encode`); each dataset makes its own
   sequences of it (`core/sequences.py`).
-- An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*, and -100 where
-  the grammar leaves no choice (decoding copies such tokens), in what stands before `<Detail>`, and on `<BOS>`.
-  They are not shifted: models do that.
+- An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*
+  (`sequences.sampled_tokens`; decoding copies the others), and -100 elsewhere. They are not shifted: models do that.
 - A packed row has "position_ids" too; they start again at 0 with each piece, which is how the models know not to look
   across.
 """
@@ -24,6 +23,7 @@ from torch.utils.data import Dataset
 
 from ..core.errors import CorpusError, GrammarError, RequestError
 from ..core.grammar import SequenceKind, check_grammar
+from ..core.grammar_structure import BAR_START
 from ..core.sequences import (
     IGNORED,
     SEQUENCE_OF,
@@ -33,7 +33,7 @@ from ..core.sequences import (
     melody_sequence,
     voices_of,
 )
-from ..core.vocabulary import BOS, EOS, IDS, PAD, TOKEN_IDS, token_names
+from ..core.vocabulary import BOS, EOS, IDS, PAD
 from .cutting import crop_to_length
 from .planner_chords import with_plan
 
@@ -83,8 +83,8 @@ class StageDataset(Dataset[Item]):
         draw = random.Random(f"{self._seed} {self._epoch} {index}")
         omitted = {token for family in _OMITTED if draw.random() < self._omit_globals for token in IDS[family]}
         tune, kind = self._items[index]
-        sequence, kind = self._sequence(self._names(tune), kind, draw)
-        ids = [token for token in (TOKEN_IDS[name] for name in sequence) if token not in omitted]
+        sequence, kind = self._sequence(self._tokens(tune), kind, draw)
+        ids = [token for token in sequence if token not in omitted]
         return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, kind))}
 
     @property
@@ -97,16 +97,17 @@ class StageDataset(Dataset[Item]):
         """Token ids of each tune as a "full" sequence."""
         return self._tunes
 
-    def _names(self, tune: int) -> list[str]:
-        names = token_names()
-        return [names[token] for token in self._tunes[tune]]
+    def _tokens(self, tune: int) -> Sequence[int]:
+        return self._tunes[tune]
 
     def _length(self, tune: int, kind: SequenceKind) -> int:
-        return len(SEQUENCE_OF[kind](self._names(tune)))
+        return len(SEQUENCE_OF[kind](self._tokens(tune)))
 
-    def _sequence(self, names: list[str], kind: SequenceKind, draw: random.Random) -> tuple[list[str], SequenceKind]:
+    def _sequence(
+        self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
+    ) -> tuple[list[int], SequenceKind]:
         """The sequence to be learnt from a tune (a "full" sequence), and its kind."""
-        return SEQUENCE_OF[kind](names), kind
+        return SEQUENCE_OF[kind](tokens), kind
 
 
 class BarChordDataset(StageDataset):
@@ -131,10 +132,12 @@ class BarChordDataset(StageDataset):
         self._items += melodies
         self.lengths += [self._length(*item) for item in melodies]
 
-    def _sequence(self, names: list[str], kind: SequenceKind, draw: random.Random) -> tuple[list[str], SequenceKind]:
+    def _sequence(
+        self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
+    ) -> tuple[list[int], SequenceKind]:
         if kind == "melody":
-            return melody_sequence(_with_a_voice_first(names, draw)), kind
-        return super()._sequence(names, kind, draw)
+            return melody_sequence(_with_a_voice_first(tokens, draw)), kind
+        return super()._sequence(tokens, kind, draw)
 
 
 class FullDetailDataset(StageDataset):
@@ -169,17 +172,19 @@ class FullDetailDataset(StageDataset):
         """
         self._plans = plans
 
-    def _names(self, tune: int) -> list[str]:
-        names = super()._names(tune)
-        return with_plan(names, self._plans[tune]) if tune in self._plans else names
+    def _tokens(self, tune: int) -> Sequence[int]:
+        tokens = super()._tokens(tune)
+        return with_plan(tokens, self._plans[tune]) if tune in self._plans else tokens
 
-    def _sequence(self, names: list[str], kind: SequenceKind, draw: random.Random) -> tuple[list[str], SequenceKind]:
+    def _sequence(
+        self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
+    ) -> tuple[list[int], SequenceKind]:
         if draw.random() < self._voice_orders:
-            names = _with_a_voice_first(names, draw)
-        bars = names.count("<BarStart>")
+            tokens = _with_a_voice_first(tokens, draw)
+        bars = tokens.count(BAR_START)
         if bars > 1 and draw.random() < self._infilling:
-            return infilling_sequence(names, draw.randrange(1, bars)), "infilling"
-        return super()._sequence(names, kind, draw)
+            return infilling_sequence(tokens, draw.randrange(1, bars)), "infilling"
+        return super()._sequence(tokens, kind, draw)
 
 
 class SingleStageDataset(StageDataset):
@@ -206,10 +211,10 @@ def _check_probability(name: str, value: float) -> None:
         raise RequestError(f"{name} is {value}; it is a probability, from 0 to 1")
 
 
-def _with_a_voice_first(names: list[str], draw: random.Random) -> list[str]:
-    voices = voices_of(names)
+def _with_a_voice_first(tokens: Sequence[int], draw: random.Random) -> Sequence[int]:
+    voices = voices_of(tokens)
     first = draw.choice(voices)
-    return names if first == voices[0] else in_voice_order(names, [first, *(v for v in voices if v != first)])
+    return tokens if first == voices[0] else in_voice_order(tokens, [first, *(v for v in voices if v != first)])
 
 
 class PackedRows(Dataset[Item]):

@@ -12,8 +12,8 @@ from itertools import chain
 from typing import Any
 
 from ..core.decoding_remi import Start, decode_rows, read_prompt
-from ..core.sequences import melody_sequence, split_bars
-from ..core.vocabulary import CONTEXT, DETAIL, TOKEN_IDS, token_names
+from ..core.sequences import melody_sequence, split_bars, up_to_detail
+from ..core.vocabulary import CONTEXT, DETAIL
 
 _TUNES_AT_ONCE = 256
 
@@ -24,23 +24,16 @@ def write_plans(planner: Any, tunes: Sequence[Sequence[int]], seeds: Sequence[in
     """
     for first in range(0, len(tunes), _TUNES_AT_ONCE):
         some = slice(first, first + _TUNES_AT_ONCE)
-        prompts = map(_melody_prompt, tunes[some])
+        prompts = [up_to_detail(melody_sequence(tune)) for tune in tunes[some]]
         starts = [Start(ids, read_prompt("melody", ids), seed) for ids, seed in zip(prompts, seeds[some], strict=True)]
         for row in decode_rows(planner, starts):
             yield row.ids[: row.ids.index(CONTEXT)] + row.ids[row.ids.index(DETAIL) + 1 :]
 
 
-def _melody_prompt(tune: Sequence[int]) -> list[int]:
-    names = token_names()
-    ids = [TOKEN_IDS[name] for name in melody_sequence([names[token] for token in tune])]
-    return ids[: ids.index(DETAIL) + 1]
-
-
-def with_plan(tokens: Sequence[str], plan: Sequence[int]) -> list[str]:
-    """A piece (a "full" sequence) over the chords of a plan (token ids) with the same bars."""
-    names = token_names()
+def with_plan(tokens: Sequence[int], plan: Sequence[int]) -> list[int]:
+    """A piece (a "full" sequence) over the chords of a plan (a "plan" sequence) with the same bars."""
     globals, bars = split_bars(tokens)
-    _, planned = split_bars([names[token] for token in plan])
+    _, planned = split_bars(plan)
     for bar, chords in zip(bars, planned, strict=True):
         bar.header = chords.header
     return [*globals, *chain.from_iterable(bar.tokens() for bar in bars), tokens[-1]]

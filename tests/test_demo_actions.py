@@ -21,10 +21,10 @@ from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.demo import views
-from remi_two_stage.demo.actions import Studio, Work
+from remi_two_stage.demo.actions import Actions, Work
 from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import Limits
-from remi_two_stage.demo.link import Recipe, Step
+from remi_two_stage.demo.link import Link, Step
 from remi_two_stage.demo.uploads import read_upload
 from remi_two_stage.score_files import read_score
 
@@ -39,13 +39,13 @@ def composer() -> Composer:
 
 
 @pytest.fixture
-def studio(composer: Composer) -> Studio:
-    return Studio(lambda: composer, Limits(bars=32, notes=600, upload_bytes=20_000))
+def actions(composer: Composer) -> Actions:
+    return Actions(lambda: composer, Limits(bars=32, notes=600, upload_bytes=20_000))
 
 
 @pytest.fixture
-def composed(studio: Studio) -> Work:
-    return studio.compose(Work(), JIG, [], 7)
+def composed(actions: Actions) -> Work:
+    return actions.compose(Work(), JIG, [], 7)
 
 
 def texts_of(work: Work) -> list[str]:
@@ -53,33 +53,33 @@ def texts_of(work: Work) -> list[str]:
     return work.plan.bar_texts()
 
 
-def test_a_changed_chord_is_in_the_composed_tune(studio: Studio) -> None:
-    work = studio.plan(Work(), JIG, 7)
+def test_a_changed_chord_is_in_the_composed_tune(actions: Actions) -> None:
+    work = actions.plan(Work(), JIG, 7)
     texts = texts_of(work)
     texts[3] = "bVII"
-    work = studio.compose(work, JIG, texts, 7)
+    work = actions.compose(work, JIG, texts, 7)
     assert work.piece is not None
     assert work.plan == Plan.of(replace(work.piece, title=""))
     assert [chord.label for chord in work.piece.bars[3].chords] == ["bVII"]
 
 
-def test_compose_plans_anew_only_where_metre_or_bars_have_changed(studio: Studio, composed: Work) -> None:
+def test_compose_plans_anew_only_where_metre_or_bars_have_changed(actions: Actions, composed: Work) -> None:
     texts = texts_of(composed)
-    in_g = studio.compose(composed, replace(JIG, key="G"), texts, 7)
+    in_g = actions.compose(composed, replace(JIG, key="G"), texts, 7)
     assert in_g.piece is not None
     assert in_g.piece.key.spoken == "G major"
     assert texts_of(in_g) == texts
-    longer = studio.compose(composed, replace(JIG, bars=12), texts, 7)
+    longer = actions.compose(composed, replace(JIG, bars=12), texts, 7)
     assert longer.piece is not None
     assert longer.piece.bar_count == 12
 
 
-def test_rewriting_takes_new_chords_where_it_writes_and_leaves_the_rest(studio: Studio, composed: Work) -> None:
+def test_rewriting_takes_new_chords_where_it_writes_and_leaves_the_rest(actions: Actions, composed: Work) -> None:
     texts = texts_of(composed)
     first = next(index for index, bar in enumerate(composed.piece.bars) if not bar.is_pickup)  # type: ignore[union-attr]
     texts[first + 1] = texts[first + 2] = "bVII"
     assert views.edited_bars(composed, texts) == (2, 3)
-    work = studio.rewrite(composed, texts, 2, 2)
+    work = actions.rewrite(composed, texts, 2, 2)
     assert composed.piece is not None
     assert work.piece is not None
     changed = [i for i, (old, new) in enumerate(zip(composed.piece.bars, work.piece.bars, strict=True)) if old != new]
@@ -87,58 +87,58 @@ def test_rewriting_takes_new_chords_where_it_writes_and_leaves_the_rest(studio: 
     assert work.edited_bars == (first + 2,)
 
 
-def test_undo_goes_back_by_one_action_each(studio: Studio, composed: Work) -> None:
-    longer = studio.extend(composed, 4)
-    four_parts = studio.harmonize(longer, None)
+def test_undo_goes_back_by_one_action_each(actions: Actions, composed: Work) -> None:
+    longer = actions.extend(composed, 4)
+    four_parts = actions.harmonize(longer, None)
     assert four_parts.piece is not None
     assert four_parts.piece.voices[1:] == ("A", "T", "B")
-    assert studio.undo(four_parts).piece == longer.piece
-    assert studio.undo(studio.undo(four_parts)).piece == composed.piece
+    assert actions.undo(four_parts).piece == longer.piece
+    assert actions.undo(actions.undo(four_parts)).piece == composed.piece
     with pytest.raises(RequestError, match="there is nothing to undo"):
-        studio.undo(Work())
+        actions.undo(Work())
 
 
-def test_a_link_makes_the_same_tune_again(studio: Studio, composed: Work) -> None:
+def test_a_link_makes_the_same_tune_again(actions: Actions, composed: Work) -> None:
     texts = texts_of(composed)
     texts[2] = "IV V7"
-    work = studio.rewrite(composed, texts, 2, 3)
-    work = studio.rewrite(work, texts_of(work), 2, 3)
-    work = studio.extend(work, 4)
-    work = studio.harmonize(work, texts_of(work))
-    assert work.recipe is not None
-    fields = parse_qs(work.recipe.query())
+    work = actions.rewrite(composed, texts, 2, 3)
+    work = actions.rewrite(work, texts_of(work), 2, 3)
+    work = actions.extend(work, 4)
+    work = actions.harmonize(work, texts_of(work))
+    assert work.link is not None
+    fields = parse_qs(work.link.query())
     assert {"style", "key", "meter", "bars", "plan", "seed", "then"} <= set(fields)
-    recipe = Recipe.of_query(fields)
-    assert recipe is not None
-    assert studio.follow(recipe).piece == work.piece
+    link = Link.of_query(fields)
+    assert link is not None
+    assert actions.follow(link).piece == work.piece
 
 
-def test_rewriting_again_after_undo_gives_other_notes(studio: Studio, composed: Work) -> None:
-    once = studio.rewrite(composed, texts_of(composed), 1, 6)
-    again = studio.rewrite(studio.undo(once), texts_of(composed), 1, 6)
+def test_rewriting_again_after_undo_gives_other_notes(actions: Actions, composed: Work) -> None:
+    once = actions.rewrite(composed, texts_of(composed), 1, 6)
+    again = actions.rewrite(actions.undo(once), texts_of(composed), 1, 6)
     assert again.piece != once.piece
 
 
 @pytest.mark.parametrize("semitones", [0, 7, -17])
-def test_a_melody_of_any_range_is_harmonised_note_for_note(studio: Studio, semitones: int, tmp_path: Path) -> None:
+def test_a_melody_of_any_range_is_harmonised_note_for_note(actions: Actions, semitones: int, tmp_path: Path) -> None:
     path = tmp_path / "tune.abc"
     path.write_text(write_abc(kesh_jig().transpose(semitones)))
-    work, _ = studio.open(Work(), path)
-    harmonised = studio.harmonize(work, texts_of(work)).piece
+    work, _ = actions.open(Work(), path)
+    harmonised = actions.harmonize(work, texts_of(work)).piece
     assert work.piece is not None
     assert harmonised is not None
     parts = [[bar.notes[voice] for bar in harmonised.bars] for voice in range(4)]
     assert parts.count([bar.notes[0] for bar in work.piece.bars]) == 1
 
 
-def test_an_opened_tune_shows_the_chords_heard_in_it_and_has_no_link(studio: Studio, tmp_path: Path) -> None:
+def test_an_opened_tune_shows_the_chords_heard_in_it_and_has_no_link(actions: Actions, tmp_path: Path) -> None:
     path = tmp_path / "tune.abc"
     path.write_text(write_abc(kesh_jig(with_chords=False)))
-    work, count = studio.open(Work(), path)
+    work, count = actions.open(Work(), path)
     assert count == 1
     assert work.piece is not None
     assert all(bar.chords for bar in work.piece.bars)
-    assert work.recipe is None
+    assert work.link is None
     assert work.request is not None
     assert (work.request.style, str(work.request.key)) == ("jig", "Gmaj")
 
@@ -169,53 +169,56 @@ def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_cannot_be_worked_on_are_refused(
-    studio: Studio, tmp_path: Path, name: str, content: bytes, reason: str
+    actions: Actions, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ScoreError, match=re.escape(reason)) as refused:
-        studio.open(Work(), path)
+        actions.open(Work(), path)
     assert str(tmp_path) not in str(refused.value)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_file_that_takes_too_long_is_given_up(composer: Composer, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endless.abc")
-    studio = Studio(lambda: composer, Limits(reading_seconds=0.2))
+    actions = Actions(lambda: composer, Limits(reading_seconds=0.2))
     with pytest.raises(ScoreFormatError, match=r"endless\.abc: the file could not be read within 0 seconds"):
-        studio.open(Work(), tmp_path / "endless.abc")
+        actions.open(Work(), tmp_path / "endless.abc")
 
 
 def test_writing_ends_with_the_time_that_the_page_allows(composer: Composer) -> None:
-    studio = Studio(lambda: composer, Limits(writing_seconds=0))
+    actions = Actions(lambda: composer, Limits(writing_seconds=0))
     with pytest.raises(RequestError, match="bars were written in 0 seconds, which is all this page may take"):
-        studio.plan(Work(), JIG, 1)
+        actions.plan(Work(), JIG, 1)
 
 
 @pytest.mark.parametrize(
     ("action", "reason"),
     [
-        (lambda studio, work: studio.plan(work, replace(JIG, bars=33), 1), "this page writes at most 32"),
-        (lambda studio, work: studio.extend(work, 25), "the tune would have 33 bars"),
-        (lambda studio, work: studio.compose(work, JIG, ["I"] * 3, 1), "the grid has 3 bars, the plan"),
-        (lambda studio, work: studio.rewrite(work, texts_of(work), 3, 99), "cannot rewrite the bars (3, 99)"),
-        (lambda studio, work: studio.extend(Work(), 8), "there is no tune yet"),
-        (lambda studio, work: studio.typed(work, JIG, "I |" * 40), "this page writes at most 32"),
-        (lambda studio, work: studio.compose(work, JIG, ["I" * 61] * len(texts_of(work)), 1), "61 characters are too"),
+        (lambda actions, work: actions.plan(work, replace(JIG, bars=33), 1), "this page writes at most 32"),
+        (lambda actions, work: actions.extend(work, 25), "the tune would have 33 bars"),
+        (lambda actions, work: actions.compose(work, JIG, ["I"] * 3, 1), "the grid has 3 bars, the plan"),
+        (lambda actions, work: actions.rewrite(work, texts_of(work), 3, 99), "cannot rewrite the bars (3, 99)"),
+        (lambda actions, work: actions.extend(Work(), 8), "there is no tune yet"),
+        (lambda actions, work: actions.typed(work, JIG, "I |" * 40), "this page writes at most 32"),
+        (
+            lambda actions, work: actions.compose(work, JIG, ["I" * 61] * len(texts_of(work)), 1),
+            "61 characters are too",
+        ),
     ],
 )  # fmt: skip
 def test_what_the_page_does_not_do_is_said(
-    studio: Studio, composed: Work, action: Callable[[Studio, Work], Work], reason: str
+    actions: Actions, composed: Work, action: Callable[[Actions, Work], Work], reason: str
 ) -> None:
     with pytest.raises(RemiError, match=re.escape(reason)):
-        action(studio, composed)
+        action(actions, composed)
 
 
-def test_a_wrong_chord_is_named_with_its_bar(studio: Studio, composed: Work) -> None:
+def test_a_wrong_chord_is_named_with_its_bar(actions: Actions, composed: Work) -> None:
     texts = texts_of(composed)
     texts[-1] = "H7"
     with pytest.raises(ChordError, match="bar 8: there is no chord 'H7'"):
-        studio.compose(composed, JIG, texts, 1)
+        actions.compose(composed, JIG, texts, 1)
     grid = views.grid(composed, names=False, typed=texts)
     assert [cell["reason"] != "" for line in grid["lines"] for cell in line].count(True) == 1
     assert grid["problems"][0].startswith("Bar 8: there is no chord 'H7'")
@@ -235,11 +238,11 @@ def test_a_wrong_chord_is_named_with_its_bar(studio: Studio, composed: Work) -> 
 )
 def test_a_link_that_was_tampered_with_is_refused(query: dict[str, list[str]]) -> None:
     with pytest.raises(RequestError, match=r"the link has|there is no key"):
-        Recipe.of_query(query)
+        Link.of_query(query)
 
 
 def test_a_link_without_a_tune_is_none() -> None:
-    assert Recipe.of_query({"__theme": ["dark"]}) is None
+    assert Link.of_query({"__theme": ["dark"]}) is None
 
 
 @pytest.mark.parametrize(
@@ -249,10 +252,10 @@ def test_steps_read_back(step: Step) -> None:
     assert Step.parse(str(step)) == step
 
 
-def test_hostile_texts_stay_texts(studio: Studio, composed: Work) -> None:
+def test_hostile_texts_stay_texts(actions: Actions, composed: Work) -> None:
     assert composed.piece is not None
     piece = replace(composed.piece, title=HOSTILE, style=HOSTILE, metadata=(("C", HOSTILE),), voices=(HOSTILE,))
-    shown = views.score(replace(composed, piece=piece, recipe=None), [SOUND])
+    shown = views.score(replace(composed, piece=piece, link=None), [SOUND])
     assert shown is not None
     for width in ("wide", "narrow"):
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(shown[width]).iter()}
@@ -263,7 +266,7 @@ def test_a_score_is_engraved_in_any_thread(composed: Work) -> None:
     engraved: list[str] = []
 
     def engrave() -> None:
-        shown = views.score(replace(composed, recipe=None), [SOUND])
+        shown = views.score(replace(composed, link=None), [SOUND])
         assert shown is not None
         engraved.append(shown["wide"])
 

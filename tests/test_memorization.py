@@ -7,14 +7,13 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.composing.checkpoint import EMBEDDED, RECORD, corpus_of, training_record
-from remi_two_stage.core.codec import encode
+from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.errors import CheckpointError, CorpusError
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.vocabulary import TOKEN_IDS
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.evaluation.memorization import (
-    CopyIndex,
     CopyingCheck,
+    MemorizationIndex,
     SharedRun,
     high_percentile,
     voice_lines,
@@ -25,14 +24,10 @@ from remi_two_stage.scores.abc_reader import read_abc
 FROM_THE_JIG = "X:1\nL:1/8\nM:6/8\nK:{key}\n{notes}|\n"
 
 
-def ids(piece: Piece) -> list[int]:
-    return [TOKEN_IDS[name] for name in encode(piece)]
-
-
 @pytest.fixture
-def index() -> CopyIndex:
+def index() -> MemorizationIndex:
     (other,) = read_abc("X:1\nT:Other\nL:1/4\nM:4/4\nK:C\nCcCc|cCcC|\n")
-    return CopyIndex([("Other", ids(other)), ("The Kesh Jig", ids(kesh_jig()))])
+    return MemorizationIndex([("Other", encode_ids(other)), ("The Kesh Jig", encode_ids(kesh_jig()))])
 
 
 def tune(notes: str, key: str = "G") -> Piece:
@@ -41,12 +36,12 @@ def tune(notes: str, key: str = "G") -> Piece:
 
 
 def test_lines_are_pitches_and_lengths_in_c() -> None:
-    (line,) = voice_lines(ids(kesh_jig()))
+    (line,) = voice_lines(encode_ids(kesh_jig()))
     assert line[:6] == [(72, 12), (74, 12), (72, 12), (72, 12), (74, 12), (76, 12)]
     assert line[-1] == (72, 36)
 
 
-def test_a_whole_tune_in_any_key_is_found(index: CopyIndex) -> None:
+def test_a_whole_tune_in_any_key_is_found(index: MemorizationIndex) -> None:
     assert index.longest_run(kesh_jig()) == SharedRun(46, "The Kesh Jig")
     assert index.longest_run(kesh_jig().transpose(-4)) == SharedRun(46, "The Kesh Jig")
 
@@ -60,11 +55,11 @@ def test_a_whole_tune_in_any_key_is_found(index: CopyIndex) -> None:
         ("G2A2G2|G2A2B2", "G", 2),  # twice as slow: only the other tune has quarter notes, and one struck twice
     ],
 )
-def test_the_longest_run_is_exact(index: CopyIndex, notes: str, key: str, shared: int) -> None:
+def test_the_longest_run_is_exact(index: MemorizationIndex, notes: str, key: str, shared: int) -> None:
     assert index.longest_run(tune(notes, key)).notes == shared
 
 
-def test_every_length_is_found(index: CopyIndex) -> None:
+def test_every_length_is_found(index: MemorizationIndex) -> None:
     """Prefixes of the jig, followed by a leap that is nowhere in it."""
     line = "GAGGABABAABdedd"
     for length in range(2, len(line) + 1):
@@ -73,19 +68,19 @@ def test_every_length_is_found(index: CopyIndex) -> None:
 
 def test_a_run_never_goes_over_the_end_of_a_tune() -> None:
     first, second = tune("GAGGAB|ABAABd"), tune("edd gdd|edB dBA")
-    both = CopyIndex([("first", ids(first)), ("second", ids(second))])
+    both = MemorizationIndex([("first", encode_ids(first)), ("second", encode_ids(second))])
     assert both.longest_run(tune("GAGGAB|ABAABd|eddgdd|edBdBA")).notes == 12
 
 
 def test_real_tunes_share_little_with_others(tune_books: dict[str, list[Path]]) -> None:
     tunes = [piece for path in tune_books["ryansMammoth"][:60] for piece in read_abc(path, errors="collect")]
-    index = CopyIndex((piece.title, ids(piece)) for piece in tunes[:40])
+    index = MemorizationIndex((piece.title, encode_ids(piece)) for piece in tunes[:40])
     lengths = [index.longest_run(piece).notes for piece in tunes[40:]]
     assert max(lengths) < 30 < index.longest_run(tunes[0]).notes
 
 
 def test_an_empty_corpus_shares_nothing() -> None:
-    assert CopyIndex([]).longest_run(kesh_jig()) == SharedRun(0)
+    assert MemorizationIndex([]).longest_run(kesh_jig()) == SharedRun(0)
 
 
 def test_the_percentile_is_that_of_the_nearest_rank() -> None:
