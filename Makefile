@@ -1,24 +1,37 @@
 # Everything runs in .venv, made on first use. `make PYTHON=python3.12 install` chooses the interpreter.
 PYTHON ?= python3
-BIN := .venv/bin
-INSTALLED := .venv/.installed
+# Where torch without CUDA comes from; with `make TORCH_INDEX= compose`, pip takes its usual one, on Linux with CUDA.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # What `make compose` asks for beyond the defaults: a fixed seed, so that everybody gets the tune of the README.
 ARGS ?= --seed 1
+# How many processes share the tests; auto is one a core.
+PROCESSES ?= auto
 # Seconds that `make fuzz` takes for each reader.
 SECONDS ?= 60
 
-.PHONY: help install compose test fuzz lint clean
+BIN := .venv/bin
+COMPOSES := .venv/.composes
+INSTALLED := .venv/.installed
+# Bytecode is compiled where it is first imported, and kept: pip would take longer for all of it than for all else.
+PIP = $(BIN)/python -m pip install --no-compile --constraint constraints.txt
+PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install compose test test-all fuzz lint clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-install: $(INSTALLED)  ## make .venv with everything that composing, tests and lint need
+install: $(INSTALLED)  ## make .venv with everything that composing, training, tests and lint need
 
-compose: $(INSTALLED)  ## compose a tune with the embedded checkpoint into out/
+compose: $(COMPOSES)  ## compose a tune with the embedded checkpoint into out/; installs what composing needs
 	$(BIN)/remi-two-stage compose --output out/ $(ARGS)
 
-test: $(INSTALLED)  ## run the tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## run the tests that take no minutes: nine of ten
+	$(PYTEST) -m 'not slow'
+
+test-all: $(INSTALLED)  ## run all tests, as CI does
+	$(PYTEST)
 
 fuzz: $(INSTALLED)  ## read hostile input for a minute each reader; SECONDS=600 for longer
 	$(BIN)/python tests/fuzzing.py --seconds $(SECONDS)
@@ -32,10 +45,16 @@ clean:  ## remove .venv, out/, builds and caches
 	rm -rf .venv out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The build backend is installed first and not fetched by pip, so that the constraints hold for it too.
-$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+# torch comes first and alone, so that no other package is looked for in its index. The build backend is not fetched by
+# pip, so that the constraints hold for it too.
+$(COMPOSES): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Python 3.11 or later is needed, $(PYTHON) is {sys.version.split()[0]}: run make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[all]'
+	$(PIP) --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
+	$(PIP) setuptools
+	$(PIP) --no-build-isolation --editable '.[render]'
+	@touch $@
+
+$(INSTALLED): $(COMPOSES)
+	$(PIP) --no-build-isolation --editable '.[all]'
 	@touch $@

@@ -24,6 +24,11 @@ os.environ |= {
 SEED = 20_260_101
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Remove the caches with the end of the run; processes of pytest-xdist leave no time for it at their exit."""
+    config.add_cleanup(_FRESH_CACHE.cleanup)
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seeds() -> None:
     """Seed the global generators; torch only where something has imported it, so that tests without it stay fast."""

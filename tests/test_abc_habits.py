@@ -57,6 +57,9 @@ class TestParts:
     def test_what_is_no_order_of_these_parts_is_ignored(self, order: str) -> None:
         assert tune(self.BODY, f"P:{order}\n").part_order == ()
 
+    def test_of_two_parts_with_one_label_the_first_is_meant(self) -> None:
+        assert played(tune(self.BODY + "\nP:A\nG4|\n", "P:AC\n")) == "AC"
+
     def test_the_order_is_written_again(self) -> None:
         piece = tune(self.BODY, "P:CAB\n")
         again = read_abc(write_abc(piece))[0]

@@ -77,6 +77,7 @@ class TestNotes:
             ("(3:2:4 A/B/cd e", "4/4", [1 / 3, 1 / 3, 2 / 3, 2 / 3, 1]),
             ("(3::2 A2B d", "4/4", [4 / 3, 2 / 3, 1]),
             ("(2AB c", "6/8", [1.5, 1.5, 1]),
+            ("(6ABcdef g", "4/4", [1 / 3] * 6 + [1]),
             ("(4ABcd e", "6/8", [0.75] * 4 + [1]),
             ("(5ABcde f", "6/8", [0.6] * 5 + [1]),
             ("(5ABcde f", "4/4", [0.4] * 5 + [1]),
@@ -109,6 +110,9 @@ class TestNotes:
 
     def test_ties_of_single_notes_of_a_chord(self) -> None:
         assert melody("[C-E][CG]") == [(0, 2, 60), (0, 1, 64), (1, 1, 67)]
+
+    def test_a_tie_of_a_chords_longer_note_waits_for_its_end(self) -> None:
+        assert melody("[E2C4-]F2C2") == [(0, 6, 60), (0, 2, 64), (2, 2, 65)]
 
     def test_graces_decorations_annotations_and_slurs_take_no_time(self) -> None:
         assert melody('{ag}A !f!(B "^up"~c) .d +trill+e Tf `g') == [
@@ -166,7 +170,15 @@ class TestFields:
 
     @pytest.mark.parametrize(
         ("text", "tempo"),
-        [("1/4=120", 120), ("3/8=80", 120), ('"Slow" 1/2=40', 80), ("120", 120), ("C2=30", 60), ('"Allegro"', None)],
+        [
+            ("1/4=120", 120),
+            ("3/8=80", 120),
+            ('"Slow" 1/2=40', 80),
+            ("120", 120),
+            ("C2=30", 60),
+            ('"Allegro"', None),
+            ("1/4 1/8=60", 90),
+        ],
     )
     def test_tempos(self, text: str, tempo: float | None) -> None:
         assert tune("C", HEADER.replace("K:", f"Q:{text}\nK:")).tempo == tempo
@@ -260,6 +272,10 @@ class TestBars:
         music = "|:G|C4|C4|C4|C4|C4|C4|C4|C3:|G|C4|C4||C4|\nP:B\nC4|C4|"
         starts = [index for index, bar in enumerate(tune(music).bars) if bar.phrase_start]
         assert starts == [0, 5, 9, 12, 13]
+
+    def test_a_second_ending_takes_the_place_of_the_first_in_its_phrase(self) -> None:
+        bars = tune("|:C4|C4|C4|C4|C4|C4|[1C4|C4:|[2C4|C4||C4|").bars
+        assert [index for index, bar in enumerate(bars) if bar.phrase_start] == [0, 4, 10]
 
 
 class TestVoices:

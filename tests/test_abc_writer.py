@@ -63,6 +63,7 @@ class TestEngraving:
             ("C4- C D3 | G7 A |]", "4/4"),
             ("AB/c/d efg |]", "6/8"),
             ("ABc | d/e/fg |]", "3/8"),
+            ("CD3/2E/F G4 |]", "4/4"),
             ("G2 |: A8 | [1 c6 :| [2 d6 || e2 | f8 |]", "4/4"),
             ("A8 :: B8 :: c8 :|", "4/4"),
             ("A8 | B4 || c4 | d8 |]", "4/4"),
@@ -72,6 +73,11 @@ class TestEngraving:
     )
     def test_comes_back_as_a_person_wrote_it(self, text: str, meter: str) -> None:
         assert rewritten(text, meter) == text
+
+    def test_metres_of_16ths_are_written_in_16ths(self) -> None:
+        assert "M:9/16\nL:1/16\nK:D\nABc dAF G2A |]" in write_abc(
+            read_abc("X:1\nM:9/16\nL:1/16\nK:D\nABc dAF G2A|]\n")[0]
+        )
 
     def test_four_bars_a_line_and_a_pick_up(self) -> None:
         text = "G2 | A8 | A8 | A8 | A8 |\nA8 | A8 | A8 | A6 |]"

@@ -36,6 +36,14 @@ def test_the_chords_of_a_plain_tune_are_heard_and_wrong_ones_are_not() -> None:
     assert adherence([jig, wrong]) == right + adherence([wrong])
 
 
+def test_precision_recall_and_f1_compare_the_triads_of_each_bar() -> None:
+    """A melody is heard bar by bar: in the first bar one of two planned triads, in the second the one planned."""
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\n"C"CE"G"Gc|"G7"GBdB|')
+    counted = adherence([piece]).to_dict()
+    assert (counted["precision"], counted["recall"]) == (1, 0.75)
+    assert counted["f1"] == pytest.approx((2 / 3 + 1) / 2)
+
+
 def test_nothing_to_count_has_no_share() -> None:
     counted = adherence([kesh_jig(with_chords=False)])
     assert counted.chord_tone_share != counted.chord_tone_share

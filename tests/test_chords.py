@@ -1,6 +1,7 @@
 """Chord labels, names in keys, and typed Roman numerals."""
 
 import pytest
+from music21.harmony import ChordSymbol
 
 from remi_two_stage.core.chords import CHORD_LABELS, chord_name, parse_name, parse_roman, pitch_classes, split_label
 from remi_two_stage.core.errors import ChordError
@@ -38,6 +39,9 @@ def test_labels_count_from_the_major_scale_in_every_mode() -> None:
         ("Da", "I+", None, True),
         ("A13", "V7", None, False),
         ("Gmaj9", "IVmaj7", None, False),
+        ("Em11", "ii7", None, False),
+        ("A7b9", "V7", None, False),
+        ("D6/9", "Iadd6", None, False),
         ("Dm(maj7)", "imaj7", None, True),
         ("(Em)", "ii", None, True),
         ("N.C.", "N", None, True),
@@ -47,6 +51,12 @@ def test_labels_count_from_the_major_scale_in_every_mode() -> None:
 def test_chord_symbols_in_d(name: str, label: str, bass: str | None, is_exact: bool) -> None:
     chord = parse_name(name, Key("D"))
     assert (chord.label, chord.bass, chord.is_exact) == (label, bass, is_exact)
+
+
+def test_the_tones_of_every_quality_are_those_that_music21_hears_in_its_name() -> None:
+    names = "C Cm Cdim C+ C7 Cmaj7 Cm7 Cø7 Co7 CmM7 C7+ C6 Cm6 Csus Csus2 C7sus4 Cpower".split()
+    for label, name in zip(CHORD_LABELS[: len(names)], names, strict=True):
+        assert pitch_classes(label) == {pitch.pitchClass for pitch in ChordSymbol(name).pitches}, name
 
 
 def test_pitch_classes_follow_the_tonic() -> None:

@@ -151,6 +151,17 @@ def test_velocity_and_dynamics_are_kept_in_their_bins() -> None:
     )
 
 
+def test_of_two_dynamics_at_an_onset_the_lowest_notes_stands() -> None:
+    piece = melody(bar(Note(0, 60, 24, dynamics="mf"), Note(0, 64, 24, dynamics="p"), Note(24, 62, 24)))
+    assert [note.dynamics for note in decode(encode(piece)).bars[0].notes[0]] == ["mf", "mf", None]
+
+
+def test_every_play_of_a_repeat_beyond_the_second_is_counted() -> None:
+    tokens, losses = encode_with_losses(melody(bar(Note(0, 60, 96), repeat_end=True, plays=5)))
+    assert losses == {"a third or later play of a repeat": 3}
+    assert decode(tokens).playing_order() == [0, 0]
+
+
 def test_what_has_no_token_is_named_with_its_bar() -> None:
     with pytest.raises(EncodingError, match=r"bar 2: there is no BarLen '500'"):
         encode(melody(bar(), bar(length=500)))

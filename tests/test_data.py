@@ -1,11 +1,13 @@
 """From tunes to what the stages learn from: cutting, labels, packing."""
 
 import random
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
 import torch
+from tunes import kesh_jig
 
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import decode, encode
@@ -13,7 +15,8 @@ from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.grammar import Grammar, check_grammar, form_of
 from remi_two_stage.core.piece import Chord, Key, Piece
-from remi_two_stage.core.vocabulary import CONTEXT, DETAIL, EOS, IDS, TOKEN_IDS, TOKENS, token_names
+from remi_two_stage.core.sequences import extract_chord_sequence
+from remi_two_stage.core.vocabulary import AFTER, CONTEXT, DETAIL, EOS, IDS, TOKEN_IDS, TOKENS, token_names
 from remi_two_stage.corpus.tunes import CorpusTune
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -147,7 +150,7 @@ def test_the_planner_is_also_shown_tunes_with_a_voice_given(chorale: CorpusTune,
 def test_the_detail_stage_is_also_shown_later_bars_first_and_other_voices_first(chorale: CorpusTune) -> None:
     dataset = FullDetailDataset([chorale.tokens], infilling=0.5, voice_orders=0.5)
     piece = decode(names_of(chorale.tokens))
-    forms, orders = set(), set()
+    forms, orders, cuts = set(), set(), set()
     for epoch in range(16):
         dataset.set_epoch(epoch)
         item = dataset[0]
@@ -157,10 +160,13 @@ def test_the_detail_stage_is_also_shown_later_bars_first_and_other_voices_first(
         assert len(ids) <= dataset.lengths[0]
         forms.add(form_of(ids))
         orders.add(shown.voices[0])
+        if AFTER in ids:
+            cuts.add(ids[: ids.index(AFTER)].count(TOKEN_IDS["<BarStart>"]))
         labels = item["labels"].tolist()
         assert labels[: ids.index(DETAIL) + 1] == [IGNORED] * (ids.index(DETAIL) + 1)
     assert forms == {"detail", "infilling"}
     assert len(orders) > 2
+    assert len(cuts) > 3
 
 
 def test_a_single_stage_learns_headers_and_notes(tunes: list[CorpusTune]) -> None:
@@ -209,6 +215,18 @@ def test_globals_are_left_out_alike_in_plan_and_detail_and_anew_each_epoch(tunes
         seen.append([len(plans[index]["input_ids"]) for index in range(len(tokens))])
     assert seen[0] != seen[1]
     assert max(map(max, seen)) <= max(plans.lengths)
+
+
+def test_style_tempo_and_bars_are_each_left_out_at_times_and_nothing_else_is() -> None:
+    tune = tune_of(replace(kesh_jig(), tempo=100.0)).tokens
+    plans, left_out = BarChordDataset([tune], omit_globals=0.5), []
+    for epoch in range(40):
+        plans.set_epoch(epoch)
+        shown = names_of(plans[0]["input_ids"].tolist())
+        whole = extract_chord_sequence(names_of(tune))
+        left_out.append(tuple(name.split("=")[0] for name in whole if name not in shown))
+    assert len(set(left_out)) == 8
+    assert {name for names in left_out for name in names} == {"<Style", "<Tempo", "<Bars"}
 
 
 def test_packed_rows_hold_every_piece_whole(tunes: list[CorpusTune]) -> None:

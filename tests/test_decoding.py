@@ -19,7 +19,7 @@ from remi_two_stage.core.codec import decode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbone
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
-from remi_two_stage.core.decoding_weights_remi import StageWeights
+from remi_two_stage.core.decoding_weights_remi import Int8Product, StageWeights
 from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Meter
@@ -261,6 +261,19 @@ def test_int8_is_close_to_float(table: DetailGeneratorModel) -> None:
     )
 
 
+def test_int8_is_exact_where_weights_and_states_are_whole_127ths_of_the_largest() -> None:
+    linear = nn.Linear(24, 8, bias=False)
+    states, residual = torch.randint(-127, 128, (5, 24)).float(), torch.randn(5, 8)
+    with torch.no_grad():
+        linear.weight.copy_(torch.randint(-127, 128, (8, 24)))
+        linear.weight[:, 0] = states[:, 1] = 127
+        linear.weight.mul_(torch.linspace(0.001, 0.1, 8)[:, None])
+    states *= torch.linspace(0.01, 3, 5)[:, None]
+    product = Int8Product(linear)
+    torch.testing.assert_close(product(states), linear(states), atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(product.added(states, residual), linear(states) + residual, atol=1e-3, rtol=1e-5)
+
+
 def test_a_composer_in_int8_repeats_itself() -> None:
     model = randomised(
         TwoStageModel(
@@ -306,7 +319,8 @@ SCORES = [2.0, 0.5, 1.0, -1.0, 0.0, 1.5]
 
 
 @pytest.mark.parametrize(
-    "sampling", [Sampling(top_p=1.0), Sampling(0.5, 3, 1.0), Sampling(2.0, 0, 0.7), Sampling(1.0, 4, 0.8)]
+    "sampling",
+    [Sampling(top_p=1.0), Sampling(0.5, 3, 1.0), Sampling(2.0, 0, 0.7), Sampling(1.0, 4, 0.8), Sampling(1.0, 3, 0.8)],
 )
 def test_tokens_are_drawn_as_transformers_would(sampling: Sampling) -> None:
     scores = torch.tensor([SCORES], dtype=torch.float64)
@@ -318,6 +332,12 @@ def test_tokens_are_drawn_as_transformers_would(sampling: Sampling) -> None:
     for index, probability in enumerate(scores.softmax(-1)[0].tolist()):
         assert (counts[index] == 0) == (probability == 0)
         assert counts[index] / draws == pytest.approx(probability, abs=0.015)
+
+
+def test_top_p_keeps_no_more_than_it_needs() -> None:
+    numbers = Random(1)
+    assert {Sampling(1.0, top_p=0.5).choose([0.0, 0.0], numbers)[0] for _ in range(20)} == {0}
+    assert {Sampling(1.0, top_p=0.51).choose([0.0, 0.0], numbers)[0] for _ in range(20)} == {0, 1}
 
 
 def test_a_choice_says_its_probability_before_any_cut() -> None:

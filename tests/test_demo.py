@@ -30,6 +30,8 @@ if not CHROMIUM and not os.environ.get("REMI_REQUIRE_BROWSER"):
 sync_api = pytest.importorskip("playwright.sync_api") if not CHROMIUM else __import__("playwright.sync_api").sync_api
 expect, Browser, Page = sync_api.expect, sync_api.Browser, sync_api.Page
 
+pytestmark = pytest.mark.slow
+
 LONGEST_WAIT = 120_000  # milliseconds, on a busy machine
 PHONE = {"width": 360, "height": 740}
 OpenPage = Callable[..., "Page"]

@@ -14,7 +14,10 @@ import pytest
 from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.demo.server import LateComposer
 
-pytestmark = pytest.mark.skipif(find_spec("gradio") is None, reason="the extra demo is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("gradio") is None, reason="the extra demo is not installed"),
+]
 
 
 @pytest.fixture
@@ -23,6 +26,14 @@ def cut_off_model(tmp_path: Path) -> Path:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Not the default, which a command of the docs may have at the same time."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @pytest.fixture
@@ -40,9 +51,10 @@ def demo(*arguments: object) -> tuple[int, str, list[str]]:
     return ran.returncode, ran.stdout, ran.stderr.splitlines()
 
 
-def test_the_page_is_shown_before_anything_is_loaded_that_only_composing_needs() -> None:
+def test_the_page_is_shown_before_anything_is_loaded_that_only_composing_needs(free_port: int) -> None:
     steps = (
-        "import sys; from urllib.request import urlopen; from remi_two_stage.demo.server import start; page = start()",
+        "import sys; from urllib.request import urlopen; from remi_two_stage.demo.server import start",
+        f"page = start(port={free_port})",
         "print(b'Harmonise' in urlopen(page.local_url).read())",
         "print([name for name in ('torch', 'transformers', 'music21', 'verovio', 'datasets') if name in sys.modules])",
         "page.close(verbose=False)",

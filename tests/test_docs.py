@@ -68,6 +68,7 @@ def as_installed(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_desk")
 @pytest.mark.parametrize("line", commands("shell"))
 def test_what_is_shown_of_the_shell_can_be_done(line: str, tmp_path: Path) -> None:
@@ -78,6 +79,7 @@ def test_what_is_shown_of_the_shell_can_be_done(line: str, tmp_path: Path) -> No
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands("demo"))
 def test_what_is_shown_of_the_page_can_be_done(line: str, tmp_path: Path) -> None:
     pytest.importorskip("gradio")
@@ -98,6 +100,7 @@ def test_what_is_shown_of_the_page_can_be_done(line: str, tmp_path: Path) -> Non
             server.terminate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [name for name in TUTORIALS if name != "share_on_the_hub"])
 def test_tutorials_run_from_top_to_bottom(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -12,10 +12,12 @@ import torch
 from tiny_models import TINY
 
 from remi_two_stage.composing.composer import Composer
+from remi_two_stage.composing.tasks import Extension, Rewriting, with_chords
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import ChordError, RequestError
+from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Key, Piece
 from remi_two_stage.core.plan import Plan
@@ -87,6 +89,21 @@ def test_a_long_piece_is_extended_from_its_end(composer: Composer, tune_books: d
     changed = [index for index, pair in enumerate(zip(piece.bars, rewritten.bars, strict=True)) if pair[0] != pair[1]]
     assert changed
     assert max(changed) - min(changed) <= 2
+
+
+def test_what_stands_in_a_long_piece_is_what_its_end_is_extended_with(tune_books: dict[str, list[Path]]) -> None:
+    """The Fox Chase goes from G to D and back: a window that starts in D is shown in D, its chords belong to G."""
+    (book,) = (path for path in tune_books["oneills1850"] if path.name == "1801-1850.abc")
+    (tune,) = (piece for piece in read_abc(book) if piece.title == "The Fox Chase")
+    whole = with_chords(tune)
+    shorter = replace(whole, bars=whole.bars[:-4])
+    extension = Extension.of(shorter, 4)
+    assert (str(shorter.key), str(extension.context.key)) == ("Gmaj", "Dmaj")
+    seen = crop(whole, len(shorter.bars) - len(extension.context.bars), len(whole.bars))
+    assert extension.result(encode(seen)) == whole
+    rewriting = Rewriting.of(whole, 100, 103)
+    assert str(rewriting.window.key) == "Dmaj"
+    assert rewriting.result(encode(rewriting.window)) == whole
 
 
 def test_rewritten_bars_are_new_and_all_others_stay(composer: Composer, scores: list[Piece]) -> None:

@@ -6,11 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tunes import kesh_jig
 
 from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids
 from remi_two_stage.core.errors import GrammarError
 from remi_two_stage.core.grammar import Grammar, SequenceKind, check_grammar, form_of
-from remi_two_stage.core.sequences import detail_sequence
+from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, up_to_detail
 from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, VOICE_RANGES, token_names
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -94,6 +95,16 @@ def test_any_choice_of_notes_is_a_piece_over_that_plan_in_the_voices_ranges(seed
         assert all(first[1] <= second[0] for first, second in pairwise(sung))
     end = sum(bar.length for bar in piece.bars)
     assert all(24 * (onset + duration) <= end for _, onset, duration, _ in piece.note_list())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_composed_before_given_bars_does_not_ring_into_them(seed: int) -> None:
+    jig = kesh_jig()
+    given = up_to_detail(infilling_sequence(encode(jig), 4))
+    piece = decode([NAMES[token] for token in compose_at_random("infilling", ids(given), random.Random(seed))])
+    assert [bar.notes for bar in piece.bars[4:]] == [bar.notes for bar in jig.in_c().bars[4:]]
+    before = [note for note in piece.note_list() if note[1] < 4 * 3]
+    assert all(onset + duration <= 4 * 3 for _, onset, duration, _ in before)
 
 
 def test_forced_tokens_are_the_headers_and_the_first_voice() -> None:

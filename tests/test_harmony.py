@@ -104,6 +104,19 @@ def test_a_jig_gets_the_chords_that_are_played_to_it() -> None:
     assert found[7].startswith("V")
 
 
+def test_a_dominant_that_resolves_bears_a_seventh_and_another_none() -> None:
+    found = labels(label_chords(kesh_jig(with_chords=False)))
+    assert found[1:3] == ["V7", "I"]
+    assert found[6:] == ["I", "V"]
+
+
+@pytest.mark.parametrize(("alto", "label"), [("G4", "V"), ("G15/4F/4", "V"), ("G7/2F/2", "V7"), ("G2F2", "V7")])
+def test_a_seventh_that_is_only_touched_is_not_heard(alto: str, label: str) -> None:
+    voices = f"[V:S]e4|d4|e4|]\n[V:A]G4|{alto}|E4|]\n[V:T]c4|B4|c4|]\n[V:B]C,4|G,4|C,4|]\n"
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/4\n%%score (S A) (T B)\nK:C\n{voices}")
+    assert labels(label_chords(piece)) == ["I", label, "I"]
+
+
 def test_inference_does_not_depend_on_the_key() -> None:
     piece = kesh_jig(with_chords=False)
     expected = labels(label_chords(piece))
@@ -117,6 +130,14 @@ def test_modes_have_their_own_chords() -> None:
     assert labels(label_chords(dorian))[:3] == ["i", "bVII", "i"]
     (mixolydian,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Dmix\nd2fd A2FA|c2ec G2EG|d2fd A2FA|c2e2 d4|]")
     assert labels(label_chords(mixolydian))[:3] == ["I", "bVII", "I"]
+
+
+def test_a_modes_own_sixth_and_seventh_are_in_its_chords(tune_books: dict[str, list[Path]]) -> None:
+    """Ally Croaker's Favorite is Dorian: its subdominant is major."""
+    (path,) = (path for path in tune_books["ryansMammoth"] if path.name == "AllyCroakersFavoriteReel.abc")
+    found = labels(label_chords(read_abc(path)[0]))
+    assert found.count("IV") > 4
+    assert "iv" not in found
 
 
 def test_every_bar_of_every_tune_gets_a_chord(tune_books: dict[str, list[Path]]) -> None:

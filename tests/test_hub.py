@@ -34,7 +34,7 @@ from remi_two_stage.hub.push import push_folder, push_model, push_tunes
 from remi_two_stage.scores.abc_reader import read_abc
 
 # the client passes what it uploads to its transport in a way that the transport calls old
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 TESTS = Path(__file__).parent
 REPOSITORY = "someone/jigs"

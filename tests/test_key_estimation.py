@@ -34,6 +34,14 @@ def test_silence_is_in_c_or_in_the_major_key_of_its_signature() -> None:
     assert estimate_key(silence, signature=-3) == Key("Eb")
 
 
+def test_the_last_bass_note_decides_between_two_keys_and_overrules_none_that_is_clear(
+    tune_books: dict[str, list[Path]],
+) -> None:
+    airs = [piece for piece in read_abc(tune_books["airdsAirs"][0]) if piece.key.mode in ("maj", "min")]
+    found = [estimate_key(piece.bars) == piece.key for piece in airs]
+    assert sum(found) / len(found) > 0.95
+
+
 def test_most_tunes_of_a_book_are_found(tune_books: dict[str, list[Path]]) -> None:
     pieces = [piece for file in tune_books["ryansMammoth"] for piece in read_abc(file, errors="collect")[::10]]
     known = [piece for piece in pieces if piece.key.mode in ("maj", "min")]

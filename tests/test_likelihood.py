@@ -9,14 +9,20 @@ import pytest
 import torch
 from tiny_models import TINY
 from tiny_runs import copy_tunes
+from tunes import kesh_jig
 
+from remi_two_stage.core.codec import encode
 from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError
+from remi_two_stage.core.grammar import Grammar
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.sequences import detail_sequence
+from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Corpus
-from remi_two_stage.evaluation.likelihood import compare_likelihood, mean_loss
+from remi_two_stage.evaluation.likelihood import compare_likelihood, held_out, mean_loss
 from remi_two_stage.evaluation.ngrams import NgramModel
+from remi_two_stage.evaluation.token_losses import token_losses
 from remi_two_stage.stage_data.datasets import IGNORED, FullDetailDataset, PackedRows, stage_dataset
 
 
@@ -67,7 +73,7 @@ def test_only_tokens_that_count_are_predicted() -> None:
 
 def test_the_loss_is_that_of_the_definition_whether_packed_or_not(corpus: Corpus, model: TwoStageModel) -> None:
     dataset = stage_dataset(FullDetailDataset, chain(corpus.validation.tokens(), corpus.test.tokens()), 2048)
-    total, number = 0.0, 0
+    total, number, hits = 0.0, 0, 0
     for index in range(len(dataset)):
         item = dataset[index]
         with torch.inference_mode():
@@ -76,7 +82,33 @@ def test_the_loss_is_that_of_the_definition_whether_packed_or_not(corpus: Corpus
             if label != IGNORED:
                 total -= logits[position - 1, label].item()
                 number += 1
+                hits += int(logits[position - 1].argmax()) == label
     assert mean_loss(model.detail, PackedRows(dataset, 2048)) == pytest.approx(total / number, abs=1e-4)
+    found = held_out(model.detail, PackedRows(dataset, 2048))
+    assert (found.tokens, round(found.accuracy * number)) == (number, hits)
+    assert found.accuracy == pytest.approx(hits / number)
+
+
+def test_masked_losses_are_those_among_what_the_grammar_allows(model: TwoStageModel) -> None:
+    for weight in model.detail.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    ids = [TOKEN_IDS[name] for name in detail_sequence(encode(kesh_jig()))]
+    losses = token_losses(model.detail, ids, "detail")
+    with torch.inference_mode():
+        logits = model.detail(torch.tensor([ids])).logits[0]
+    grammar, nats, masked, right = Grammar("detail"), [], [], []
+    for index, token in enumerate(ids):
+        allowed = [id for choice in grammar.allowed for id in choice]
+        if index > ids.index(DETAIL) and len(allowed) > 1:
+            scores = logits[index - 1]
+            nats.append(-scores.log_softmax(0)[token])
+            masked.append(-scores[allowed].log_softmax(0)[allowed.index(token)])
+            right.append(allowed[int(scores[allowed].argmax())] == token)
+        grammar.advance(token)
+    torch.testing.assert_close(losses.nats, torch.stack(nats))
+    torch.testing.assert_close(losses.masked_nats, torch.stack(masked))
+    assert losses.right.tolist() == right
+    assert 0 < sum(right) < len(right)
 
 
 def test_the_table_holds_both_stages_and_context_helps(reels: Path, model: TwoStageModel, tmp_path: Path) -> None:

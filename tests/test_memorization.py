@@ -85,6 +85,7 @@ def test_an_empty_corpus_shares_nothing() -> None:
 
 def test_the_percentile_is_that_of_the_nearest_rank() -> None:
     assert high_percentile(SharedRun(notes) for notes in range(1, 101)) == 95
+    assert high_percentile(SharedRun(notes) for notes in range(1, 11)) == 10
     assert high_percentile([SharedRun(7)]) == 7
     assert high_percentile([]) == 0
 

@@ -39,6 +39,22 @@ def test_chord_names_are_markers_in_the_order_of_playing() -> None:
     assert markers == [b"D", b"Em", b"A7"] * 2
 
 
+def test_a_note_struck_again_ends_before_it_begins() -> None:
+    """Else whoever reads the file lets the first end the second."""
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nGGGG|")
+    middle = music21.midi.MidiFile()
+    middle.readstr(midi_bytes(piece))
+    events = [event for event in middle.tracks[1].events if event.isNoteOn() or event.isNoteOff()]
+    assert [event.isNoteOn() for event in events] == [True, False] * 4
+
+
+def test_no_voice_of_many_is_on_the_channel_of_drums() -> None:
+    voices = tuple(f"V{number}" for number in range(1, 17))
+    notes = tuple((Note(0, 60 + number, 96),) for number in range(16))
+    piece = Piece(voices, (Bar(Meter(), Key(), 96, notes),))
+    assert parse_midi(midi_bytes(piece)).note_list() == piece.note_list()
+
+
 def test_four_voices_keep_their_names() -> None:
     piece = from_music21(music21.corpus.parse("bach/bwv66.6"))
     played = parse_midi(midi_bytes(piece))

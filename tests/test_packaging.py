@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("remi_two_stage", "tests", "examples", "benchmarks", "docs", "hub_configs")
 FILES = (

@@ -147,6 +147,16 @@ def test_bars_before_a_pick_up_hold_chords_on_their_own_beats() -> None:
     assert plan.skeleton.bars[-1].chords == (Chord(0, "I"), Chord(24, "V7"))
 
 
+def test_phrases_are_four_bars_and_none_begins_with_a_pick_up_that_no_sign_stands_before() -> None:
+    plan = Plan.parse("I | IV | V | I | (V) | I | V :| (V) | I", meter=Meter(3, 4))
+    assert [index for index, bar in enumerate(plan.skeleton.bars) if bar.phrase_start] == [0, 5, 7]
+
+
+def test_an_ending_stops_before_a_repeat_begins_on_the_next_line() -> None:
+    bars = Plan.parse("|: I | [1 V :|\n[2 I |\n|: IV | V :|").skeleton.bars
+    assert [bar.ending_end for bar in bars] == [False, True, True, False, False]
+
+
 def test_endings_may_be_written_with_a_bar_line_as_in_abc() -> None:
     assert Plan.parse("|: F | Bb C7 |1 F C7 :|2 F ||", Key("F")) == Plan.parse(
         "|: F | Bb C7 | [1 F C7 :| [2 F ||", Key("F")

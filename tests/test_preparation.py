@@ -27,7 +27,7 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.corpus import shards
 from remi_two_stage.corpus.arguments import Preparation
-from remi_two_stage.corpus.augmentation import AUGMENTATIONS
+from remi_two_stage.corpus.augmentation import AUGMENTATIONS, crop_phrases, unfold
 from remi_two_stage.corpus.files import find_files
 from remi_two_stage.corpus.preparation import load_corpus, prepare_corpus
 from remi_two_stage.corpus.prepared import Corpus
@@ -100,6 +100,16 @@ def test_processes_change_nothing(reels: Path, corpus: Corpus, tmp_path: Path) -
     assert two.fingerprint == corpus.fingerprint
 
 
+def test_the_fingerprint_is_of_the_music_whatever_its_files_are_called(
+    reels: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    for number, path in enumerate(sorted(reels.iterdir(), reverse=True)):
+        (tmp_path / f"{number:02}.abc").write_bytes(path.read_bytes())
+    assert load_corpus(tmp_path, processes=1, progress=False).fingerprint == corpus.fingerprint
+    min(tmp_path.glob("*.abc")).unlink()
+    assert load_corpus(tmp_path, processes=1, progress=False).fingerprint != corpus.fingerprint
+
+
 def test_the_numbers_are_those_of_the_tunes(corpus: Corpus) -> None:
     tunes = list(corpus.tunes)
     numbers = corpus.summary.counts()
@@ -114,7 +124,7 @@ def test_globs_archives_and_packed_files_hold_the_same_tunes(reels: Path, corpus
     with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in reels.iterdir():
             archive.writestr(f"tunes/{path.name}.gz", gzip.compress(path.read_bytes()))
-        archive.writestr("__MACOSX/tunes/.x.abc", b"\0")
+        archive.writestr("__MACOSX/tunes/x.abc", TUNE)
         archive.writestr("readme.txt", b"not a tune")
     for source in (f"{reels}/*.abc", f"{reels.parent}/**/*.abc", tmp_path / "all.zip"):
         assert tokens_by_title(load_corpus(source, processes=1, progress=False)) == tokens_by_title(corpus)
@@ -164,6 +174,7 @@ def test_bad_tunes_are_counted_by_reason_and_listed(reels: Path, tmp_path: Path)
     corpus = load_corpus(tmp_path, processes=1)
     assert corpus.summary.tunes == 1
     assert corpus.summary.rejected == {"the tune has no music": 2, "there is no key …": 2, "there is no ABC tune": 1}
+    assert "rejected  5 (83.33%)" in corpus.report()
     assert "      2  the tune has no music" in corpus.report()
     listed = {row["id"]: row["why"] for row in report_of(corpus)}
     assert set(listed) == {"no-music.abc#1", "no-music.abc#2", "prose.abc", "keys.abc#1", "keys.abc#2"}
@@ -176,6 +187,14 @@ def test_lossy_tunes_are_counted_and_listed(tmp_path: Path) -> None:
     assert corpus.summary.losses == {"a unison in one voice": 1}
     assert next(iter(corpus.tunes)).lossy == (("a unison in one voice", 1),)
     assert [(row["what"], row["id"]) for row in report_of(corpus)] == [("lossy", "tune.abc#1")]
+
+
+def test_a_tune_that_loses_twice_the_same_is_one_tune_of_the_summary(tmp_path: Path) -> None:
+    (tmp_path / "tunes.abc").write_text(TUNE.replace("edcB", "[ee]d[cc]B") + "\n" + TUNE)
+    corpus = load_corpus(tmp_path, processes=1)
+    assert [tune.lossy for tune in corpus.tunes] == [(("a unison in one voice", 2),), ()]
+    assert corpus.summary.losses == {"a unison in one voice": 1}
+    assert "lossy     1 (50.00%)" in corpus.report()
 
 
 def test_four_part_pieces_of_a_folder_are_hymns(tmp_path: Path) -> None:
@@ -449,6 +468,26 @@ def test_the_command_prints_a_summary_and_leaves_a_corpus(
     ):
         assert line in shown
     assert list(load_corpus(tmp_path / "out").tunes) == list(corpus.tunes)
+
+
+def test_written_out_a_bar_is_joined_where_a_repeat_has_split_it_and_nowhere_else() -> None:
+    header = "X:1\nM:4/4\nL:1/4\nK:C\n"
+    (split,) = read_abc(header + '|:"C"G|"F"ABcd|"C"edc:|"G"g|"C"c4|')
+    written = unfold(split, "")
+    assert [bar.length for bar in written.bars] == [24, 96, 96, 96, 96, 96]
+    assert [[(chord.onset, chord.label) for chord in bar.chords] for bar in written.bars[2:5:2]] == [
+        [(0, "I")],
+        [(0, "I"), (72, "V")],
+    ]
+    (whole,) = read_abc(header + "|:G|ABcd|edcB:|c4|")
+    assert [bar.length for bar in unfold(whole, "").bars] == [24, 96, 96, 24, 96, 96, 96]
+
+
+def test_a_part_that_stands_alone_has_four_bars_at_least() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\n|:CDEF|GABc:|\n|:cBAG|FEDC:|\n|:EGEG|FAFA:|\n")
+    parts = [crop_phrases(piece, str(number)) for number in range(30)]
+    assert {len(part.bars) for part in parts} == {4}
+    assert {part.bars[0].notes for part in parts} == {piece.bars[0].notes, piece.bars[2].notes}
 
 
 def test_augmented_forms_are_music_and_only_for_training(reels: Path, corpus: Corpus, tmp_path: Path) -> None:

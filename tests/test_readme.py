@@ -30,7 +30,9 @@ def test_the_tune_shown_is_a_tune() -> None:
     assert all(bar.chords for bar in piece.bars)
 
 
-@pytest.mark.parametrize("folder", [init.parent for init in PACKAGE.rglob("__init__.py")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", sorted(init.parent for init in PACKAGE.rglob("__init__.py")), ids=lambda path: path.name
+)
 def test_the_map_of_a_folder_names_all_that_is_in_it_and_nothing_else(folder: Path) -> None:
     named = [name for name, _ in FOLDER_MAP(folder)]
     files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}

@@ -238,6 +238,14 @@ def test_a_piano_roll_marks_chord_tones() -> None:
     assert notes == [chord_tone, other, chord_tone, other, chord_tone, other, chord_tone, chord_tone]
 
 
+def test_a_note_that_rings_over_a_piano_rolls_rows_is_drawn_in_each_of_them() -> None:
+    picture = piano_roll(tune("X:1\nM:4/4\nL:1/4\nK:C\n" + "C4-|" * 19 + "C4|]\n"))
+    rects = ElementTree.fromstring(picture.svg()).iter(f"{SVG}rect")
+    rows = len(picture.rows) - 1
+    assert rows > 1
+    assert sum(rect.get("stroke") == "#0072b2" for rect in rects) == rows
+
+
 def test_a_piano_roll_has_a_colour_a_voice_and_the_plan_under_it() -> None:
     piece = chorale()
     svg = piano_roll(piece).svg()
@@ -267,13 +275,37 @@ def test_sound_lasts_as_long_as_the_piece_and_is_not_silent(tmp_path: Path) -> N
     assert 0.5 < np.abs(samples).max() / 32767 < 0.95
 
 
-@pytest.mark.parametrize(("note", "frequency"), [("A,", 220.0), ("A", 440.0), ("e", 659.26), ("c''", 2093.0)])
-def test_notes_sound_at_their_pitch(note: str, frequency: float) -> None:
+def loudest_frequency(note: str, low: float, high: float) -> float:
+    """In hertz, of a note in ABC, between two frequencies."""
     samples, rate = samples_of(wav_bytes(tune(f"X:1\nM:4/4\nL:1/1\nK:C\n{note}|\n")))
     spectrum = np.abs(np.fft.rfft(samples[: 2 * rate] * np.hanning(2 * rate)))
-    around = slice(round(frequency * 2 * 0.9), round(frequency * 2 * 1.1))
-    loudest = (spectrum[around].argmax() + around.start) / 2
+    around = slice(round(2 * low), round(2 * high))
+    return (spectrum[around].argmax() + around.start) / 2
+
+
+@pytest.mark.parametrize(("note", "frequency"), [("A,", 220.0), ("A", 440.0), ("e", 659.26), ("c''", 2093.0)])
+def test_notes_sound_at_their_pitch(note: str, frequency: float) -> None:
+    loudest = loudest_frequency(note, frequency * 0.9, frequency * 1.1)
     assert loudest == pytest.approx(frequency, rel=0.01)
+
+
+def test_between_two_recordings_are_two_semitones() -> None:
+    recorded, *between = (loudest_frequency(note, 580, 700) for note in ("_e", "e", "d"))
+    assert [found / recorded for found in between] == pytest.approx([2 ** (1 / 12), 2 ** (-1 / 12)], abs=0.002)
+
+
+def test_the_first_beat_is_louder_than_the_others_and_those_than_what_stands_between_them() -> None:
+    samples, rate = samples_of(wav_bytes(tune("X:1\nM:3/4\nL:1/8\nQ:1/4=30\nK:C\nA2 A2 zA|\n")))
+    bar, beat, between = (np.abs(samples[second * rate : (second + 1) * rate]).max() for second in (0, 2, 5))
+    assert bar > 1.1 * beat
+    assert beat > 1.1 * between
+
+
+@pytest.mark.parametrize(("key", "name", "root"), [("C", "F", 174.6), ("D", "D", 146.8), ("D", "A", 110.0)])
+def test_a_chord_stands_on_its_root_in_any_key(key: str, name: str, root: float) -> None:
+    samples, rate = samples_of(wav_bytes(tune(f'X:1\nM:4/4\nL:1/4\nK:{key}\n"{name}"z4|\n'), with_chords=True))
+    spectrum = np.abs(np.fft.rfft(samples[: 2 * rate] * np.hanning(2 * rate)))
+    assert spectrum[: round(2 * 1.15 * root)].argmax() / 2 == pytest.approx(root, rel=0.01)
 
 
 def test_chords_sound_softly_beneath_on_request() -> None:

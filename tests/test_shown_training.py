@@ -17,6 +17,8 @@ from remi_two_stage.corpus import files
 from remi_two_stage.score_files import read_score
 from remi_two_stage.training import arguments
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = {"path/to/my/tunes": 10, "path/to/tunes": 10, "ten-tunes": 3, "five-others": 2}
 MODELS = ("my-model", "my-small-model", "my-other-model", "my-tuned-model", "my-mixed-model")
 

@@ -51,6 +51,20 @@ def test_the_melody_is_the_first_voice_alone(music21_corpus: Path) -> None:
     assert [interval - 128 for interval in melody_of(piece)] == [b - a for a, b in pairwise(soprano)]
 
 
+def test_of_double_stops_the_highest_note_is_the_melody() -> None:
+    fiddled, sung = (
+        read_abc(f"X:1\nM:2/4\nL:1/8\nK:D\n{music}|]")[0] for music in ("[DAd]2 [Ac]B|A2 [DF]2", "d2 cB|A2 F2")
+    )
+    assert melody_of(fiddled) == melody_of(sung)
+
+
+def test_a_group_is_named_by_its_lowest_hash_whatever_joins_it(melodies: list[bytes]) -> None:
+    versions = [melodies[0], *(varied(melodies[0], 4, seed) for seed in range(5))]
+    alone = [group_melodies([version])[0] for version in versions]
+    for count in range(1, len(versions) + 1):
+        assert set(group_melodies(versions[:count])) == {min(alone[:count])}
+
+
 def test_a_transposed_tune_has_the_same_melody(pieces: list[Piece], melodies: list[bytes]) -> None:
     assert [melody_of(piece.transpose(3)) for piece in pieces] == melodies
 
@@ -76,6 +90,15 @@ def test_a_tune_in_more_versions_than_any_other_stays_together(melodies: list[by
     groups = group_melodies([*melodies, *versions])
     assert len(np.unique(groups[TUNES:])) == 1
     assert len(np.unique(groups)) > 0.9 * TUNES
+
+
+def test_a_medley_goes_with_each_of_its_tunes(melodies: list[bytes]) -> None:
+    """Each is less than a fifth of the medley, which so shares little of its own and all of theirs."""
+    tunes = melodies[:10]
+    groups = group_melodies([*melodies, bytes([128]).join(tunes)])
+    assert max(map(len, tunes)) < 0.2 * sum(map(len, tunes))
+    assert len(set(groups[[*range(10), TUNES]])) == 1
+    assert len(set(groups)) == len(set(group_melodies(melodies))) - 9
 
 
 def test_a_scale_makes_no_kin() -> None:

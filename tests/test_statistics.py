@@ -43,15 +43,22 @@ def test_scale_consistency_is_the_share_in_the_best_scale() -> None:
     assert scale_consistency(kesh_jig()) == 1
     (chromatic,) = read_abc("X:1\nL:1/8\nM:4/4\nK:C\nC^CD^DEF^FG|\n")
     assert scale_consistency(chromatic) == pytest.approx(5 / 8)
+    (harmonic_minor,) = read_abc("X:1\nL:1/4\nM:7/4\nK:Am\nABcdef^g|\n")
+    assert scale_consistency(harmonic_minor) == pytest.approx(6 / 7)
 
 
 def test_groove_compares_neighbouring_bars_onset_by_onset() -> None:
     """The last bar of the jig has four onsets, the others six: two of 72 ticks differ, in one of 7 pairs."""
     assert groove_consistency(kesh_jig()) == pytest.approx(1 - 2 / 72 / 7)
+    (short,) = read_abc("X:1\nL:1/4\nM:4/4\nK:C\nGA:|:Bc|CDEF|]\n")
+    assert [bar.length for bar in short.bars] == [48, 48, 96]
+    assert math.isnan(groove_consistency(short))
 
 
 def test_density_and_leaps() -> None:
     assert notes_per_bar(kesh_jig()) == pytest.approx(46 / 8)
+    (led_into,) = read_abc("X:1\nL:1/4\nM:4/4\nK:C\nG|CDEF|GEC|]\n")
+    assert notes_per_bar(led_into) == 4
     (tune,) = read_abc("X:1\nL:1/4\nM:3/4\nK:C\nCGE|\n")
     assert mean_leap(tune) == pytest.approx((7 + 3) / 2)
 
@@ -93,6 +100,14 @@ def test_real_tunes_overlap_with_each_other_and_not_with_chromatic_noise(tune_bo
     assert all(area.generated > 0.5 for area in real.values())
     assert overlaps(noise, reels)["pitch"].generated < 0.1
     assert not overlaps(noise, reels)["pitch"].is_within
+
+
+def test_two_tunes_are_enough_to_overlap() -> None:
+    jig, higher = kesh_jig(), with_bar(kesh_jig(), 0, [80] * 6)
+    found = overlaps([jig], [jig, higher])
+    assert found["duration"].generated == found["duration"].real == pytest.approx(1)
+    assert found["pitch"].real == pytest.approx(1 - 6 / 46)
+    assert found["pitch"].real < found["pitch"].generated < 1
 
 
 def test_bars_and_phrases_that_come_back() -> None:

@@ -25,7 +25,7 @@ from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 from remi_two_stage.training.training_data import find_training_data
 
-pytestmark = pytest.mark.usefixtures("tiny_models")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_models")]
 
 
 @pytest.fixture(scope="module")

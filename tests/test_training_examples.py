@@ -14,6 +14,8 @@ from remi_two_stage.corpus.arguments import Preparation
 from remi_two_stage.corpus.preparation import prepare_corpus
 from remi_two_stage.scores.abc_reader import read_abc
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PLANNER = ("--stage", "planner", "--planner-epochs", "1", "--max-length", "512", "--device", "cpu")
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from tiny_runs import copy_tunes, finish, start, weights
 
+pytestmark = pytest.mark.slow
+
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 def kill(event, arguments):

@@ -22,7 +22,7 @@ from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 from remi_two_stage.training.training_data import find_training_data
 
-pytestmark = pytest.mark.usefixtures("tiny_models")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny_models")]
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +169,7 @@ def test_a_run_stops_when_the_held_out_loss_no_longer_falls_and_keeps_the_best_w
     assert min(losses) not in losses[-2:]
     kept = json.loads((plan.run_folder / "planner" / "best" / "held_out.json").read_text())
     assert kept == {"loss": min(losses), "epoch": losses.index(min(losses)) + 1}
+    assert len(losses) == kept["epoch"] + 2
 
 
 def test_a_config_file_says_the_same_as_flags_and_flags_come_first(plan: TrainingPlan, tmp_path: Path) -> None:

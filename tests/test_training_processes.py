@@ -10,6 +10,8 @@ from tiny_runs import TINY, copy_tunes
 
 from remi_two_stage.stage_data.batch_sampler import SharedBatches
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = f"""
 import sys
 from pathlib import Path
@@ -34,6 +36,14 @@ def test_processes_share_the_batches_of_one(ranks: int) -> None:
         together = [[row for part in step for row in part if row is not None] for step in zip(*shared, strict=True)]
         assert [sorted(step) for step in together] == [sorted(row for row in b if row is not None) for b in alone]
         assert sorted(row for step in together for row in step) == list(range(17))
+
+
+def test_every_epoch_has_an_order_of_its_own_and_the_same_one_again() -> None:
+    batches, orders = SharedBatches(17, 6, seed=3), []
+    for epoch in (0, 1, 0):
+        batches.set_epoch(epoch)
+        orders.append([row for batch in batches for row in batch])
+    assert orders[0] == orders[2] != orders[1]
 
 
 def test_a_process_without_a_row_in_the_last_batch_gets_an_empty_one() -> None:
