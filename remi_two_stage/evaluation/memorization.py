@@ -6,8 +6,8 @@ which the last may be longer or shorter. Chords count as their highest note, res
 Every voice is compared with every voice. Real tunes share a lot with other tunes (runs, arpeggios, endings); what to
 compare with is what held-out real music shares with the same corpus.
 
-The index is made from the corpus that the user has, when it is first asked for, and lives in memory alone: a number
-of 32 bits and one of 64 a note.
+The index is built from the user's copy of the corpus when it is first needed, and is kept in memory only: 12 bytes for
+each note.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def high_percentile(runs: Iterable[SharedRun]) -> int:
 
 
 class CopyingCheck:
-    """Says whether pieces copy more of a corpus than its own held-out tunes do.
+    """Tells whether pieces copy more of a corpus than its own held-out tunes do.
 
     Attributes:
         corpus_name: What the corpus was asked for as.

@@ -1,4 +1,4 @@
-"""The larger shape of a piece: what comes back, and how phrases end.
+"""The larger shape of a piece: what is repeated, and how phrases end.
 
 Definitions
 - A bar comes back when an earlier bar has the same notes (onsets, pitches, durations in all voices), rests alone not

@@ -1,9 +1,9 @@
-"""How good a model is, in one report: likelihood of held-out music, and generated beside real held-out music.
+"""One report on a model: the likelihood of held-out music, and generated music compared with real held-out music.
 
 Conventions
 - Held-out tunes are those of a corpus's test split, or all tunes of files that are given as such.
-- For each held-out tune a piece is asked for that is like it in style, key, metre, tempo, bars and voices; what cannot
-  be asked for (free metre, more than 64 bars) is passed over.
+- For each held-out tune, a piece with the same style, key, metre, tempo, bars and voices is composed; tunes that cannot
+  be requested (free metre, more than 64 bars) are skipped.
 - Definitions are in the modules that compute: `token_losses.py`, `likelihood.py`, `adherence.py`, `validity.py`,
   `statistics.py`, `phrasing.py` and `memorization.py`.
 """
@@ -133,7 +133,7 @@ def _likelihood(model: TwoStageModel, tunes: Sequence[CorpusTune]) -> dict[str, 
 def _generated(
     composer: Composer, tunes: Sequence[CorpusTune], real: Sequence[Piece], corpus: Corpus | None, asked: Evaluation
 ) -> dict[str, Any]:
-    """All that is said of composed pieces."""
+    """The sections on composed pieces."""
     step = max(1, math.ceil(len(tunes) / asked.pieces))
     pairs = [(tune, piece) for tune, piece in zip(tunes, real, strict=True)][::step]
     pairs = [(tune, piece) for tune, piece in pairs if _can_be_asked_for(piece)]

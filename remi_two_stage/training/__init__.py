@@ -1,11 +1,11 @@
 """The training of both stages with `transformers.Trainer`, resumable, into one model folder.
 
-arguments.py             what a run is told
-training_data.py         what it learns from and is measured on
+arguments.py             the options of a run
+training_data.py         the tunes that it learns from and is measured on
 trainer.py               TwoStageTrainer: from a corpus to a model folder
 stage_trainer.py         one stage: its Trainer, how it stops and resumes
 optimizer.py             Muon and AdamW
 plan_source.py           the planner's chords in place of the tunes' own
-callbacks.py             epochs, progress, checkpoints by the clock, early stopping
+callbacks.py             epochs, progress bars, timed checkpoints, early stopping
 run_folder.py            what a run keeps on disk
 """

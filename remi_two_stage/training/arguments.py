@@ -1,4 +1,4 @@
-"""What a training run is told: one dataclass, from whose fields the command line makes its flags and their help."""
+"""The options of a training run: one dataclass, from whose fields the command line makes its flags and their help."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class TrainingPlan:
             raise RequestError(f"`{name}` is {getattr(self, name)}; it must be {allowed}")
 
     def _check_together(self) -> None:
-        """Refuse what goes together in no run."""
+        """Refuse options that contradict each other."""
         reads_plans = self.stage in ("all", "detail", "joint")
         if self.plan_source != "gold" and not reads_plans:
             raise RequestError(f"`plan_source` is {self.plan_source} and `stage` {self.stage} reads no plans; leave it")
@@ -255,7 +255,7 @@ class TrainingPlan:
         return self.to_dict() | found | {"patience": self.most_epochs_without_gain}
 
     def command(self) -> str:
-        """The command line that says the same: what is not at its default."""
+        """The equivalent command line, without the options that have their defaults."""
         given = [option for option in fields(self) if getattr(self, option.name) != option.default]
         flags = [f"{flag_of(option)} {shlex.quote(str(getattr(self, option.name)))}" for option in given]
         return " ".join(["remi-two-stage train", *flags])

@@ -1,4 +1,4 @@
-"""What happens beside the steps of a run: epochs, the terminal, checkpoints by the clock, Ctrl-C, early stopping."""
+"""Callbacks of a run: epochs, progress bars, timed checkpoints, Ctrl-C, early stopping."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def epoch_of(state: TrainerState) -> int:
 
 
 def _ends_epoch(state: TrainerState) -> bool:
-    """Whether this step is an epoch's last: what is saved then, is saved after the evaluation and only once."""
+    """Whether this step is the last of its epoch, whose checkpoint is saved once, after the evaluation."""
     return state.epoch is not None and state.epoch == epoch_of(state)
 
 
 class Epochs(TrainerCallback):
-    """Tells the training rows and their order which epoch it is, with any number of processes."""
+    """Tells the training rows and their sampler which epoch it is, with any number of processes."""
 
     def on_epoch_begin(
         self,
@@ -51,7 +51,7 @@ class Epochs(TrainerCallback):
 
 
 class ProgressBar(TrainerCallback):
-    """One bar a stage, with the loss in nats a token, and a line after each epoch."""
+    """One progress bar for each stage, with the loss in nats a token, and a line after each epoch."""
 
     bar: Any = None
 
@@ -99,7 +99,7 @@ class ProgressBar(TrainerCallback):
 
 
 class Checkpoints(TrainerCallback):
-    """A checkpoint every so many seconds, besides the one after each epoch."""
+    """Saves a checkpoint at a fixed interval in seconds, besides the one after each epoch."""
 
     def __init__(self, seconds: float, agree: Callable[[bool], bool]) -> None:
         self.seconds = seconds
@@ -107,7 +107,7 @@ class Checkpoints(TrainerCallback):
         self._agree = agree
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Ask for a checkpoint when it is time."""
+        """Request a checkpoint when the interval is over."""
         is_due = self._agree(time.monotonic() - self.last >= self.seconds)
         if is_due and not _ends_epoch(state):
             control.should_save = True
@@ -175,7 +175,7 @@ class Interruption(TrainerCallback):
 class EarlyStopping(TrainerCallback):
     """Keeps the weights with the lowest held-out loss, and stops when it has not fallen for `patience` epochs.
 
-    All it knows is in the folder, so a run that is resumed counts on.
+    All its state is in the folder, so a resumed run continues the count.
 
     Args:
         save: Writes the weights into a folder; called by all processes.

@@ -3,7 +3,7 @@
 Muon (Jordan et al., 2024) steps along the momentum of a matrix, orthogonalised: all its singular values made nearly
 equal. The steps are scaled to the size that those of AdamW have (Liu et al., 2025, "Muon is scalable for LLM training",
 section 2.2), times `MUON_GAIN`. `torch.optim.Muon` does the same in bfloat16; here it is in float32, so that two
-processes go the way of one.
+processes take the same steps as one.
 """
 
 from __future__ import annotations

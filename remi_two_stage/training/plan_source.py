@@ -1,8 +1,8 @@
 """Chords of the planner in place of the tunes' own, for the detail generator to learn from.
 
-They are written at the beginning of an epoch, for the tunes that are drawn for it, many at a time by the fast decoding
-loop, each process its share. They are kept in the run folder: a run that is resumed in the middle of an epoch, when a
-planner that learns too is another one, reads what it read before.
+The plans are written at the beginning of an epoch for the tunes sampled for it, in batches by the fast decoding loop;
+each process writes its share. They are kept in the run folder, so that a run resumed in the middle of an epoch reads the
+same plans again, although a planner that is being trained has changed since.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .run_folder import written_to
 
 
 class PlanSource(TrainerCallback):
-    """Gives the tunes their chords before each epoch.
+    """Gives the tunes the planner's chords before each epoch.
 
     Args:
         planner: The planner as it stands at that moment.

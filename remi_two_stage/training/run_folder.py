@@ -1,12 +1,12 @@
-"""What a run keeps on disk, so that it can be killed at any moment and go on.
+"""What a run keeps on disk, so that it can be killed at any moment and resumed.
 
     arguments.json                 the resolved arguments; a --config file for the next run
-    STAGE/checkpoint-STEP/         a state of the run; it counts from the moment when the file `whole` is in it
+    STAGE/checkpoint-STEP/         a state of the run; it is valid once it contains the file `whole`
     STAGE/best/                    the weights with the lowest held-out loss, when a run may stop early
     STAGE/finished/                the trained stage
     STAGE/plans/                   the chords that the planner wrote for an epoch
 
-A file or folder appears under its name when it is complete, and what it replaces goes after that.
+A file or folder gets its name only when it is complete; what it replaces is removed after that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MAY_CHANGE = ("output", "stage", "processes", "loaders", "device", "save_minute
 
 
 def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
-    """Write the arguments beside the run, or make sure that the run already there had the same.
+    """Write the arguments into the run folder, or check that the run already there has the same arguments.
 
     Args:
         fingerprint: Of the corpus.
@@ -111,7 +111,7 @@ def written_to(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def read_from(checkpoint: Path | None) -> Iterator[None]:
-    """Say in one line why a run cannot go on from a checkpoint; what would run code is never read (`weights_only`).
+    """Say in one line why a run cannot resume from a checkpoint. Pickles that would run code are never read (`weights_only`).
 
     Raises:
         CheckpointError: the checkpoint is damaged, or holds more than tensors and numbers.

@@ -1,4 +1,4 @@
-"""One stage trained by `transformers.Trainer`: its recipe, and how a run stops and goes on.
+"""One stage trained by `transformers.Trainer`: its recipe, and how a run stops and resumes.
 
 Muon and AdamW (`optimizer.py`), a warm-up of 3 % and then a cosine, gradients clipped to norm 1. The loss is the mean
 over all labelled tokens of a step, however they are spread over rows, processes and accumulated batches; of both stages
@@ -34,7 +34,7 @@ _PLAN_ITEMS = "plan_items"
 
 class StageTrainer(Trainer):
     """transformers' Trainer with what a run here needs beyond it: rows shared among processes without a copy,
-    checkpoints that are whole or not there, streams that go on where they were, losses over all tokens.
+    checkpoints that are whole or not there, streams that resume where they stopped, losses over all tokens.
 
     Args:
         planner_rate: In joint training, the planner's highest learning rate; None where it does not learn.
@@ -139,7 +139,7 @@ class StageTrainer(Trainer):
         return sums
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Ours; the planner, in joint training, at a rate of its own."""
+        """`MuonWithAdamW`; in joint training the planner has a learning rate of its own."""
         if self.optimizer is None:
             learning: Any = self.model if model is None else model
             rate = self.args.learning_rate
@@ -173,7 +173,7 @@ class StageTrainer(Trainer):
         return f"stream-{args.process_index}-of-{args.world_size}-{args.dataloader_num_workers}.json"
 
     def go_on(self, checkpoint: Path) -> None:
-        """Let the stream go on where the run stopped.
+        """Resume the stream where the run stopped.
 
         Raises:
             CheckpointError: it was read by other processes.
@@ -198,7 +198,7 @@ def train_stage(
     valid: Dataset[Item],
     callbacks: Sequence[TrainerCallback] = (),
 ) -> StageTrainer:
-    """Train one stage, going on from its last checkpoint in the run folder if there is one.
+    """Train one stage, resuming from its last checkpoint in the run folder if there is one.
 
     Returns:
         The trainer with the trained model, unless early stopping kept better weights in `best/`.
@@ -240,7 +240,7 @@ def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> T
     """The recipe as transformers has it.
 
     Raises:
-        RequestError: there is no such device, or what curves are reported to is not installed.
+        RequestError: there is no such device, or the package that curves are reported to is not installed.
     """
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise RequestError("`device` is cuda and torch sees no GPU; use auto or cpu")

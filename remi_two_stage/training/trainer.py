@@ -1,8 +1,8 @@
-"""The way from a corpus to a model folder: read, split, train the stages, join them, measure what was saved.
+"""From a corpus to a model folder: read, split, train the stages, join them, measure the saved model.
 
 The output folder ends up with the model (config.json, model.safetensors, the tokenizer) and
 `training.json`, which says how it was made and how good it is. Checkpoints of the run, and finished stages, are in
-`run/`; the same call again goes on from there. Started by `accelerate launch` or `torchrun`, all processes make one
+`run/`; the same call resumes from there. Started by `accelerate launch` or `torchrun`, all processes make one
 run; the first one writes.
 """
 
@@ -57,8 +57,8 @@ class TwoStageTrainer:
         self.arguments = arguments
 
     def train(self) -> Path:
-        """Train what is not trained yet: a stage that is finished in the output folder is left, one that was stopped
-        goes on.
+        """Train what is not trained yet: a stage finished in the output folder is left as it is, and one that was stopped
+        is resumed.
 
         Returns:
             The folder of the model, whose other stage is that of `start_from` where only one was trained; the folder of
@@ -69,7 +69,7 @@ class TwoStageTrainer:
             CheckpointError: the output folder holds a run with other arguments, there is no model to go on from, or
                 nothing more can be written.
             RequestError: the output folder cannot be made, a device or a package is not there.
-            KeyboardInterrupt: Ctrl-C was pressed; the same call goes on from there.
+            KeyboardInterrupt: Ctrl-C was pressed; the same call resumes the run.
         """
         with _quiet():
             return self._train()

@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on: a corpus that is split, two corpora, or a stream."""
+"""The tunes that a run learns from and is measured on: one corpus with splits, two corpora, or a stream."""
 
 from __future__ import annotations
 
