@@ -249,8 +249,8 @@ def fit_voices(examples: Sequence[Example]) -> ChordField:
 
 
 def as_module(models: dict[str, ChordField]) -> str:
-    """Source text of `harmony_table.py`."""
-    lines = ['"""Parameters of `harmony_inference.py`; `benchmarks/estimate_harmony.py` writes them."""\n']
+    """Source text of `chord_parameters.py`."""
+    lines = ['"""Parameters of `chord_inference.py`; `benchmarks/estimate_harmony.py` writes them."""\n']
     for name, model in models.items():
         for part, table in model.tables().items():
             lines.append(f"{name}_{part.upper()} = {_source(table)}\n")
@@ -295,7 +295,7 @@ def melody_folds(pieces: Sequence[Piece]) -> list[int]:
 
 
 def show_accuracy(splits: Mapping[str, Sequence[Piece]], chorales: Sequence[Example]) -> None:
-    """Print how often the parameters in `harmony_table.py` are right, and how often those from other music are."""
+    """Print how often the parameters in `chord_parameters.py` are right, and how often those from other music are."""
     for name, pieces in {**splits, "valid + test": [*splits["valid"], *splits["test"]]}.items():
         share, bars = accuracy(inferred, pieces)
         print(f"Nottingham {name:22}  {share:.1%} of {bars} bars")
@@ -309,7 +309,7 @@ def show_accuracy(splits: Mapping[str, Sequence[Piece]], chorales: Sequence[Exam
 def main() -> None:
     """Estimate or measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="estimate anew and replace harmony_table.py")
+    parser.add_argument("--write", action="store_true", help="estimate anew and replace chord_parameters.py")
     arguments = parser.parse_args()
     if not (folder := os.environ.get("REMI_CORPORA")):
         sys.exit("set REMI_CORPORA to the folder that holds nottingham/train.abc")
@@ -318,8 +318,8 @@ def main() -> None:
     chorales = list(chorale_examples())
     if arguments.write:
         models = {"MELODY": fit_melody(list(map(melody_example, splits["train"]))), "VOICES": fit_voices(chorales)}
-        Path(inference.__file__).with_name("harmony_table.py").write_text(as_module(models), encoding="utf-8")
-        print("harmony_table.py is written; run again without --write to measure it")
+        Path(inference.__file__).with_name("chord_parameters.py").write_text(as_module(models), encoding="utf-8")
+        print("chord_parameters.py is written; run again without --write to measure it")
     else:
         show_accuracy(splits, chorales)
 

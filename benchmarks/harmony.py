@@ -72,7 +72,7 @@ def share_found(triads: Iterable[tuple[Triad | None, Triad | None]]) -> tuple[fl
 
 
 def inferred(piece: Piece) -> list[Triad | None]:
-    """`harmony_inference.py`, which `label_chords` asks."""
+    """`chord_inference.py`, which `label_chords` asks."""
     return [triad_of(chords[0].label) for chords in infer_chords(piece)]
 
 

@@ -5,7 +5,7 @@ Conventions
 - The most probable sequence of triads (Viterbi) under a linear-chain conditional random field (Lafferty, McCallum and
   Pereira, 2001) whose few parameters depend on the intervals between notes, roots and neighbouring roots, not on single
   chords. There are two: `melody()` has a triad a bar, `voices()` one a beat. `benchmarks/estimate_harmony.py` estimates
-  both and writes `harmony_table.py`. Sevenths are added by rule.
+  both and writes `chord_parameters.py`. Sevenths are added by rule.
 """
 
 from __future__ import annotations

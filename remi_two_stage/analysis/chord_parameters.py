@@ -1,4 +1,4 @@
-"""Parameters of `harmony_inference.py`; `benchmarks/estimate_harmony.py` writes them."""
+"""Parameters of `chord_inference.py`; `benchmarks/estimate_harmony.py` writes them."""
 
 MELODY_TONES = {
     "maj": (

@@ -47,7 +47,7 @@ class Architecture:
         max_rel_dist: Token distances with a learned bias of their own in `table`; those further away share the last
             one.
         fourier_periods: Coordinate ("bar", "time", "token") -> periods of the pairs of `fourier` in bars, ticks or
-            tokens; those of `attention_forms.py` when None.
+            tokens; those of `attention_kinds.py` when None.
         rope_base: Base of the wavelengths of `rope`.
         rotary_periods: The same of the pairs that `rotary` turns, at most half as many as a head is wide.
         bar_tokens: The ids that bars and musical time are read from, those of `default_bar_tokens()` when None; None in

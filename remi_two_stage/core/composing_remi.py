@@ -66,7 +66,7 @@ def write(
         report: Called as bars begin; a prompt has as many rows as there are candidates.
 
     Raises:
-        RequestError: a seed out of range, or a stage that is not plain (`weights_remi.is_plain`).
+        RequestError: a seed out of range, or a stage that is not plain (`decoding_weights_remi.is_plain`).
     """
     check_seed(seed)
     base = secrets.randbits(31) if seed is None else seed

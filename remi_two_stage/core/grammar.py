@@ -18,7 +18,7 @@ and the plan after `<Detail>` is theirs but for the chords.
 The rules below are written as coroutines that read like these lines: each `yield` offers what may come and receives
 what came. Up to `strict_from` the reader accepts whatever music was written so; from there on it offers only what a
 well-made score should have, so that any choice, even a random one, ends in a valid piece with exactly the bars that
-`<Bars=>` asks for (`structure.py` says how).
+`<Bars=>` asks for (`grammar_structure.py` says how).
 
 A `Choice` is a tuple of ranges of token ids. Positions are metrical ticks in the bar, pitches MIDI numbers in the
 key of the tokens (C).

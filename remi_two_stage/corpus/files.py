@@ -1,7 +1,7 @@
 """The files of a corpus: found in folders, globs and zip archives, and opened within limits.
 
 Conventions
-- Files are those with an ending that `scores.formats` reads, and `.zip` archives of such; whatever begins with a dot is
+- Files are those with an ending that `score_files` reads, and `.zip` archives of such; whatever begins with a dot is
   left out. Archives in archives are not opened.
 - What cannot be used is a `Rejection` and never stops the search. Folders behind links are entered, each only once.
 - A packed file may unpack to a hundred times its size; what claims more is taken for a bomb.

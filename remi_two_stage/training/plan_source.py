@@ -1,8 +1,8 @@
 """Chords of the planner in place of the tunes' own, for the detail generator to learn from.
 
 The plans are written at the beginning of an epoch for the tunes sampled for it, in batches by the fast decoding loop;
-each process writes its share. They are kept in the run folder, so that a run resumed in the middle of an epoch reads the
-same plans again, although a planner that is being trained has changed since.
+each process writes its share. They are kept in the run folder, so that a run resumed in the middle of an epoch reads
+the same plans again, although a planner that is being trained has changed since.
 """
 
 from __future__ import annotations

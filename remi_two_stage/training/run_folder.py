@@ -111,7 +111,8 @@ def written_to(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def read_from(checkpoint: Path | None) -> Iterator[None]:
-    """Say in one line why a run cannot resume from a checkpoint. Pickles that would run code are never read (`weights_only`).
+    """Say in one line why a run cannot resume from a checkpoint; pickles that would run code are never read
+    (`weights_only`).
 
     Raises:
         CheckpointError: the checkpoint is damaged, or holds more than tensors and numbers.
