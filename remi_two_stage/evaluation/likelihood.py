@@ -1,8 +1,8 @@
 """Held-out loss of a checkpoint, in nats a token, beside n-gram models over exactly the same tokens.
 
 Only the tokens that decoding samples count: those that the grammar or the plan prescribes cost a model nothing and
-would only flatter it. All models see the same tokens to the left; the n-gram models are estimated on the training split of
-the same corpus.
+would only flatter it. All models see the same tokens to the left; the n-gram models are estimated on the training
+split of the same corpus.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class TwoStageTrainer:
         self.arguments = arguments
 
     def train(self) -> Path:
-        """Train what is not trained yet. A stage finished in the output folder is left as it is; one that was stopped is
-        resumed.
+        """Train what is not trained yet. A stage finished in the output folder is left as it is; one that was stopped
+        is resumed.
 
         Returns:
             The folder of the model, whose other stage is that of `start_from` where only one was trained; the folder of
