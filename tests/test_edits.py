@@ -14,7 +14,7 @@ from tiny_models import TINY
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.composing.tasks import Extension, Rewriting, with_chords
 from remi_two_stage.core.abc_writer import write_abc
-from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.codec import decode, encode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.excerpt import crop
@@ -100,10 +100,10 @@ def test_what_stands_in_a_long_piece_is_what_its_end_is_extended_with(tune_books
     extension = Extension.of(shorter, 4)
     assert (str(shorter.key), str(extension.context.key)) == ("Gmaj", "Dmaj")
     seen = crop(whole, len(shorter.bars) - len(extension.context.bars), len(whole.bars))
-    assert extension.result(encode(seen)) == whole
+    assert extension.result(encode_ids(seen)) == whole
     rewriting = Rewriting.of(whole, 100, 103)
     assert str(rewriting.window.key) == "Dmaj"
-    assert rewriting.result(encode(rewriting.window)) == whole
+    assert rewriting.result(encode_ids(rewriting.window)) == whole
 
 
 def test_rewritten_bars_are_new_and_all_others_stay(composer: Composer, scores: list[Piece]) -> None:

@@ -140,7 +140,12 @@ class StoredModel:
         """What both stages are built by, from config.json."""
         if (file := self._find("config.json")) is None:
             raise CheckpointError(f"no model can be loaded from {self._source!r}: it has no config.json")
-        stored = json.loads(Path(file).read_text(encoding="utf-8"))
+        try:
+            stored = json.loads(Path(file).read_text(encoding="utf-8"))
+        except ValueError:
+            raise CheckpointError(
+                f"no model can be loaded from {self._source!r}: its config.json is not a valid JSON file; copy it again"
+            ) from None
         check_model_type(self._source, stored.get("model_type"), MODEL_TYPE, "TwoStageModel")
         kinds: dict[str, type[Architecture]] = {"planner": PlannerArchitecture, "detail": DetailArchitecture}
         configs = {
@@ -163,15 +168,31 @@ class StoredModel:
         if self._is_folder:
             path = Path(self._source, name)
             return str(path) if path.is_file() else None
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+        from huggingface_hub import hf_hub_download, try_to_load_from_cache
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+            RevisionNotFoundError,
+        )
 
         try:
-            return str(hf_hub_download(self._source, name, revision=self._revision))
-        except LocalEntryNotFoundError:
+            return hf_hub_download(self._source, name, revision=self._revision)
+        except RevisionNotFoundError:
+            raise CheckpointError(
+                f"no model can be loaded from {self._source!r}: {self._revision} is not a valid branch, tag or commit"
+            ) from None
+        except LocalEntryNotFoundError:  # neither in the cache nor within reach
             raise
         except EntryNotFoundError:
             return None
+        except HfHubHTTPError:
+            raise
+        except Exception:  # the connection broke; what was downloaded before will do
+            cached = try_to_load_from_cache(self._source, name, revision=self._revision)
+            if not isinstance(cached, str):
+                raise
+            return cached
 
     def _loaded(self, load: Callable[[], Any]) -> Any:
         """What `load` returns; errors of transformers, safetensors and the Hub's client as ours."""

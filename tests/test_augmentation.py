@@ -1,0 +1,36 @@
+"""Variants of tunes: an octave away, written out, cut to phrases; their bars and chords."""
+
+from collections import Counter
+from pathlib import Path
+
+from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.corpus.augmentation import AUGMENTATIONS, crop_phrases, unfold
+from remi_two_stage.scores.abc_reader import read_abc
+
+
+def test_variants_have_the_chords_of_their_tune(tune_books: dict[str, list[Path]]) -> None:
+    made = Counter[str]()
+    for path in tune_books["ryansMammoth"][:40]:
+        for piece in map(label_chords, read_abc(path)):
+            for name, augment in AUGMENTATIONS.items():
+                if (variant := augment(piece, path.name)) is not None:
+                    assert label_chords(variant) == variant, (piece.title, name)
+                    made[name] += 1
+    assert min(made[name] for name in AUGMENTATIONS) >= 5
+
+
+def test_written_out_a_bar_is_joined_where_a_repeat_has_split_it_and_nowhere_else() -> None:
+    header = "X:1\nM:4/4\nL:1/4\nK:C\n"
+    (split,) = read_abc(header + '|:"C"G|"F"ABcd|"C"edc:|"G"g|"C"c4|')
+    written = unfold(split, "")
+    assert [bar.length for bar in written.bars] == [24, 96, 96, 96, 96, 96]
+    assert [[(chord.onset, chord.label) for chord in bar.chords] for bar in written.bars[2:5:2]] == [[(0, "I")]] * 2
+    (whole,) = read_abc(header + "|:G|ABcd|edcB:|c4|")
+    assert [bar.length for bar in unfold(whole, "").bars] == [24, 96, 96, 24, 96, 96, 96]
+
+
+def test_a_part_that_stands_alone_has_four_bars_at_least() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\n|:CDEF|GABc:|\n|:cBAG|FEDC:|\n|:EGEG|FAFA:|\n")
+    parts = [crop_phrases(piece, str(number)) for number in range(30)]
+    assert {len(part.bars) for part in parts} == {4}
+    assert {part.bars[0].notes for part in parts} == {piece.bars[0].notes, piece.bars[2].notes}
