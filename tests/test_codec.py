@@ -159,7 +159,7 @@ def test_of_two_dynamics_at_an_onset_the_lowest_notes_stands() -> None:
 def test_every_play_of_a_repeat_beyond_the_second_is_counted() -> None:
     tokens, losses = encode_with_losses(melody(bar(Note(0, 60, 96), repeat_end=True, plays=5)))
     assert losses == {"a third or later play of a repeat": 3}
-    assert decode(tokens).playing_order() == [0, 0]
+    assert decode_ids(tokens).playing_order() == [0, 0]
 
 
 def test_what_has_no_token_is_named_with_its_bar() -> None:
