@@ -11,7 +11,7 @@ from tunes import kesh_jig
 
 from remi_two_stage import extract_chord_sequence
 from remi_two_stage.analysis.harmony import label_chords
-from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.codec import decode, encode, extract_chord_sequence
 from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.grammar import Grammar, check_grammar, form_of

@@ -18,18 +18,18 @@ from transformers import (
 from transformers.masking_utils import eager_mask
 
 from remi_two_stage.core.attention_remi import eager_attention
-from remi_two_stage.core.codec import decode, encode
+from remi_two_stage.core.codec import decode_ids, encode_ids
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_remi import Start, decode_rows, read_prompt
 from remi_two_stage.core.errors import GrammarError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Meter, Piece
 from remi_two_stage.core.plan import Plan
-from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.vocabulary import EOS, PAD, TOKEN_IDS, token_names
+from remi_two_stage.core.sequences import detail_sequence, up_to_detail
+from remi_two_stage.core.vocabulary import DETAIL, EOS, IDS, PAD, TOKEN_IDS
 
-TOKENS = detail_sequence(encode(Plan.parse("I | V7 | I", meter=Meter(3, 4)).skeleton))
-PROMPT = torch.tensor([[TOKEN_IDS[name] for name in TOKENS[: TOKENS.index("<Detail>") + 1]]])
+SKELETON = Plan.parse("I | V7 | I", meter=Meter(3, 4)).skeleton
+PROMPT = torch.tensor([up_to_detail(detail_sequence(encode_ids(SKELETON)))])
 GLOBALS = torch.tensor([[TOKEN_IDS[name] for name in ("<BOS>", "<time=3/4>", "<key=Cmaj>", "<Bars=3>", "<voice=M>")]])
 
 
@@ -64,7 +64,7 @@ def pieces(sequences: torch.Tensor) -> list[Piece]:
         ids = padded[next(index for index, token in enumerate(padded) if token != PAD) :]
         end = ids.index(EOS) + 1
         assert set(ids[end:]) <= {PAD}
-        found.append(decode([token_names()[token] for token in ids[:end]]))
+        found.append(decode_ids(ids[:end]))
     return found
 
 
@@ -272,7 +272,7 @@ def test_what_both_stages_were_saved_with_holds(both: TwoStageModel, settings: d
 
 def test_a_limit_on_both_stages(both: TwoStageModel) -> None:
     whole = both.generate(GLOBALS)
-    prompt = whole[0].tolist().index(TOKEN_IDS["<Detail>"]) + 1
+    prompt = whole[0].tolist().index(DETAIL) + 1
     longest = prompt - GLOBALS.shape[1]
     both.generation_config.max_new_tokens = longest
     assert torch.equal(both.generate(GLOBALS), whole[:, : prompt + longest])
@@ -283,7 +283,7 @@ def test_a_limit_on_both_stages(both: TwoStageModel) -> None:
 
 def test_a_stage_keeps_the_settings_that_are_its_own(both: TwoStageModel) -> None:
     whole = both.generate(GLOBALS)
-    prompt = whole[0].tolist().index(TOKEN_IDS["<Detail>"]) + 1
+    prompt = whole[0].tolist().index(DETAIL) + 1
     both.detail.generation_config.max_new_tokens = 9
     assert torch.equal(both.generate(GLOBALS), whole[:, : prompt + 9])
     given = GenerationConfig(max_new_tokens=30)
@@ -312,9 +312,7 @@ def test_plans_for_each_prompt_as_the_config_says(both: TwoStageModel) -> None:
 
 # What other processors may do
 
-NOTES = [token for token, name in enumerate(token_names()) if name.startswith("<Note-On=")]
-DYNAMICS = [token for token, name in enumerate(token_names()) if name.startswith("<Dynamics=")]
-PLACES = [token for token, name in enumerate(token_names()) if name.startswith("<RelPos=")]
+NOTES, DYNAMICS, PLACES = (list(IDS[family]) for family in ("Note-On", "Dynamics", "RelPos"))
 WAYS = [{}, {"do_sample": True, "num_return_sequences": 3}, {"num_beams": 3}, {"num_beams": 2, "do_sample": True}]
 
 

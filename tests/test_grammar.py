@@ -100,8 +100,8 @@ def test_any_choice_of_notes_is_a_piece_over_that_plan_in_the_voices_ranges(seed
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_composed_before_given_bars_does_not_ring_into_them(seed: int) -> None:
     jig = kesh_jig()
-    given = up_to_detail(infilling_sequence(encode(jig), 4))
-    piece = decode([NAMES[token] for token in compose_at_random("infilling", ids(given), random.Random(seed))])
+    given = up_to_detail(infilling_sequence(encode_ids(jig), 4))
+    piece = decode_ids(compose_at_random("infilling", given, random.Random(seed)))
     assert [bar.notes for bar in piece.bars[4:]] == [bar.notes for bar in jig.in_c().bars[4:]]
     before = [note for note in piece.note_list() if note[1] < 4 * 3]
     assert all(onset + duration <= 4 * 3 for _, onset, duration, _ in before)

@@ -11,13 +11,14 @@ from tiny_models import TINY
 from tiny_runs import copy_tunes
 from tunes import kesh_jig
 
-from remi_two_stage.core.codec import encode
-from remi_two_stage.core.configuration_remi import VOCABULARY_SIZE, BarPlannerConfig, DetailGeneratorConfig
+from remi_two_stage.core.architecture import VOCABULARY_SIZE
+from remi_two_stage.core.codec import encode_ids
+from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CheckpointError, CorpusError
 from remi_two_stage.core.grammar import Grammar
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
+from remi_two_stage.core.vocabulary import DETAIL
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Corpus
 from remi_two_stage.evaluation.likelihood import compare_likelihood, held_out, mean_loss
@@ -92,7 +93,7 @@ def test_the_loss_is_that_of_the_definition_whether_packed_or_not(corpus: Corpus
 def test_masked_losses_are_those_among_what_the_grammar_allows(model: TwoStageModel) -> None:
     for weight in model.detail.parameters():
         torch.nn.init.normal_(weight, std=0.3)
-    ids = [TOKEN_IDS[name] for name in detail_sequence(encode(kesh_jig()))]
+    ids = detail_sequence(encode_ids(kesh_jig()))
     losses = token_losses(model.detail, ids, "detail")
     with torch.inference_mode():
         logits = model.detail(torch.tensor([ids])).logits[0]
