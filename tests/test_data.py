@@ -9,7 +9,6 @@ import pytest
 import torch
 from tunes import kesh_jig
 
-from remi_two_stage import extract_chord_sequence
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import decode, encode, extract_chord_sequence
 from remi_two_stage.core.errors import CorpusError, RequestError
