@@ -23,7 +23,7 @@ from remi_two_stage.core.request import Request
 from remi_two_stage.demo import views
 from remi_two_stage.demo.actions import Actions, Work
 from remi_two_stage.demo.downloads import Download
-from remi_two_stage.demo.limits import Limits
+from remi_two_stage.demo.limits import PUBLIC, Limits
 from remi_two_stage.demo.link import Link, Step
 from remi_two_stage.demo.uploads import read_upload
 from remi_two_stage.score_files import read_score
@@ -277,3 +277,23 @@ def test_a_score_is_engraved_in_any_thread(composed: Work) -> None:
     assert engraved[0] == engraved[1]
     assert composed.piece is not None
     assert engraved[0].count('class="measure') == len(composed.piece.bars)
+
+
+def test_limits_are_what_may_still_be_asked_for() -> None:
+    jig = kesh_jig()
+    Limits(bars=8).check_bars(8)
+    Limits(bars=8, notes=46).check_upload(jig)
+    with pytest.raises(RequestError, match="the tune would have 9 bars, this page writes at most 8; ask for fewer"):
+        Limits(bars=8).check_bars(9)
+    with pytest.raises(ScoreFormatError, match="the tune has 8 bars, this page takes at most 7; cut it"):
+        Limits(bars=7).check_upload(jig)
+    with pytest.raises(ScoreFormatError, match="the tune has 46 notes, this page takes at most 45; cut it"):
+        Limits(notes=45).check_upload(jig)
+
+
+def test_strangers_may_ask_for_less_than_oneself() -> None:
+    own = Limits()
+    for name in ("bars", "notes", "upload_bytes", "reading_seconds", "writing_seconds", "kept_seconds"):
+        assert getattr(PUBLIC, name) < getattr(own, name), name
+    assert own.waiting is None
+    assert PUBLIC.waiting is not None

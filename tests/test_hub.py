@@ -137,6 +137,14 @@ class TestRepository:
         for name, data in files.items():
             assert str(EMBEDDED.parents[1]).encode() not in data, f"{name} names a folder of this machine"
 
+    def test_does_not_say_which_folder_a_stage_was_loaded_from(
+        self, hub: Hub, model: TwoStageModel, tmp_path: Path
+    ) -> None:
+        model.planner.save_pretrained(tmp_path / "planner")
+        planner = BarPlannerModel.from_pretrained(tmp_path / "planner")
+        Composer(TwoStageModel.from_stages(planner, model.detail)).push_to_hub(REPOSITORY)
+        assert [name for name, data in hub.files(REPOSITORY).items() if str(tmp_path).encode() in data] == []
+
     def test_a_folder_is_pushed_with_its_losses(self, hub: Hub) -> None:
         push_folder(EMBEDDED, REPOSITORY)
         files = hub.files(REPOSITORY)

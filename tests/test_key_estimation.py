@@ -6,6 +6,7 @@ import pytest
 
 from remi_two_stage.analysis.key_estimation import estimate_key
 from remi_two_stage.core.piece import Bar, Key, Meter
+from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
 
@@ -40,6 +41,19 @@ def test_the_last_bass_note_decides_between_two_keys_and_overrules_none_that_is_
     airs = [piece for piece in read_abc(tune_books["airdsAirs"][0]) if piece.key.mode in ("maj", "min")]
     found = [estimate_key(piece.bars) == piece.key for piece in airs]
     assert sum(found) / len(found) > 0.95
+
+
+def test_long_notes_weigh_more_than_short_ones(tune_books: dict[str, list[Path]]) -> None:
+    """By the number of their notes alone, these would be in another key."""
+    names = ("AvalancheLancashireClog.abc", "CampMeetingJigNo2.abc", "DemocraticHornpipe.abc")
+    for piece in (read_abc(path)[0] for path in tune_books["ryansMammoth"] if path.name in names):
+        assert estimate_key(piece.bars) == piece.key, piece.title
+
+
+def test_the_last_bass_note_is_the_lowest_of_the_last_chord(music21_corpus: Path) -> None:
+    """The chorale in G minor ends on a chord with the third on top."""
+    (chorale,) = read_score(music21_corpus / "bach" / "bwv10.7.mxl")
+    assert estimate_key(chorale.bars) == chorale.key == Key("G", "min")
 
 
 def test_most_tunes_of_a_book_are_found(tune_books: dict[str, list[Path]]) -> None:

@@ -23,7 +23,7 @@ from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Corpus
 from remi_two_stage.evaluation.likelihood import compare_likelihood, held_out, mean_loss
 from remi_two_stage.evaluation.ngrams import NgramModel
-from remi_two_stage.evaluation.token_losses import token_losses
+from remi_two_stage.evaluation.token_losses import HeldOut, token_losses, token_sums
 from remi_two_stage.stage_data.datasets import IGNORED, FullDetailDataset, PackedRows, stage_dataset
 
 
@@ -88,6 +88,15 @@ def test_the_loss_is_that_of_the_definition_whether_packed_or_not(corpus: Corpus
     found = held_out(model.detail, PackedRows(dataset, 2048))
     assert (found.tokens, round(found.accuracy * number)) == (number, hits)
     assert found.accuracy == pytest.approx(hits / number)
+
+
+def test_held_out_sums_by_hand() -> None:
+    """The three labels have probabilities of 1/2, 1/3 and 1/4 after the token before; the last is not the likeliest."""
+    logits = torch.tensor([[[1, 1, 2], [1, 1, 1], [2, 1, 1], [1, 2, 1]]], dtype=torch.float64).log()
+    found = HeldOut.of(token_sums(logits, torch.tensor([[IGNORED, 2, 0, 1]])))
+    assert found.loss == pytest.approx(math.log(2 * 3 * 4) / 3)
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert (found.tokens, found.perplexity) == (3, pytest.approx(24 ** (1 / 3)))
 
 
 def test_masked_losses_are_those_among_what_the_grammar_allows(model: TwoStageModel) -> None:

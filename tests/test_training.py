@@ -1,6 +1,7 @@
 """Training of both stages on a handful of reels: what it changes, how it stops and goes on, what it leaves behind."""
 
 import json
+import math
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +176,44 @@ def test_a_full_disk_stops_a_run_with_one_line_and_costs_no_more_than_the_steps_
             trained("planner", plan, train, valid)
         assert last_checkpoint(plan.run_folder / "planner") == kept
     assert same(expected, trained("planner", plan, train, valid))
+
+
+def test_the_last_checkpoint_is_the_one_with_most_steps_of_those_that_are_whole(tmp_path: Path) -> None:
+    assert last_checkpoint(tmp_path) is None
+    for step in (9, 10, 100):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if step < 100:
+            (tmp_path / f"checkpoint-{step}" / "whole").touch()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_the_learning_rate_rises_for_three_hundredths_of_the_steps_and_falls_as_a_cosine(plan: TrainingPlan) -> None:
+    train, valid = rows_of("planner", plan)
+    trainer = train_stage("planner", plan, new_model("planner", plan), train, valid)
+    steps = trainer.state.max_steps
+    (share, *others) = trainer.lr_scheduler.lr_lambdas
+    rates = [share(step) for step in range(steps + 1)]
+    warm = math.ceil(0.03 * steps)
+    assert rates[: warm + 1] == [step / warm for step in range(warm + 1)]
+    assert rates[warm:] == pytest.approx(
+        [(1 + math.cos(math.pi * step / (steps - warm))) / 2 for step in range(steps - warm + 1)]
+    )
+    assert all(other(steps // 2) == rates[steps // 2] for other in others)
+    assert trainer.args.max_grad_norm == 1
+
+
+def test_the_loss_of_both_stages_is_the_sum_of_their_means_over_tokens(plan: TrainingPlan) -> None:
+    whole = replace(plan, stage="joint", batch_size=64, detail_epochs=1, planner_epochs=1, dropout=0.0)
+    whole = replace(whole, planner_learning_rate=1e-12, detail_learning_rate=1e-12, from_melody=0.0)
+    training_data = find_training_data(whole)
+    train = training_data.training_rows("joint", whole)
+    valid = training_data.held_out_rows("joint", "validation", whole)
+    trainer = train_stage("joint", whole, new_model("joint", whole), train, valid)
+    assert trainer.state.global_step == 1
+    (learnt,) = (logs["train_loss"] for logs in trainer.state.log_history if "train_loss" in logs)
+    measured = trainer.evaluate(train)
+    assert learnt == pytest.approx(measured["eval_planner_loss"] + measured["eval_detail_loss"], abs=1e-3)
+    assert measured["eval_loss"] == measured["eval_planner_loss"] + measured["eval_detail_loss"]
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny_runs import copy_tunes, finish
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, RequestError
@@ -18,6 +19,7 @@ from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.stage_data.datasets import FullDetailDataset, JointRows, collate_joint
 from remi_two_stage.stage_data.planner_chords import write_plans
 from remi_two_stage.training.arguments import Stage, TrainingPlan
+from remi_two_stage.training.callbacks import EarlyStopping
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 from remi_two_stage.training.training_data import find_training_data
@@ -170,6 +172,17 @@ def test_a_run_stops_when_the_held_out_loss_no_longer_falls_and_keeps_the_best_w
     kept = json.loads((plan.run_folder / "planner" / "best" / "held_out.json").read_text())
     assert kept == {"loss": min(losses), "epoch": losses.index(min(losses)) + 1}
     assert len(losses) == kept["epoch"] + 2
+
+
+def test_a_resumed_run_remembers_the_epochs_without_gain(tmp_path: Path) -> None:
+    def evaluated(epoch: int, loss: float) -> bool:
+        control = TrainerControl()
+        stopping = EarlyStopping(tmp_path / "best", patience=2, save=lambda folder: Path(folder).mkdir())
+        stopping.on_evaluate(TrainingArguments(str(tmp_path)), TrainerState(epoch=epoch), control, {"eval_loss": loss})
+        return control.should_training_stop
+
+    assert [evaluated(epoch, loss) for epoch, loss in enumerate((0.9, 0.5, 0.6, 0.6), 1)] == [False, False, False, True]
+    assert json.loads((tmp_path / "best" / "held_out.json").read_text()) == {"loss": 0.5, "epoch": 2}
 
 
 def test_a_config_file_says_the_same_as_flags_and_flags_come_first(plan: TrainingPlan, tmp_path: Path) -> None:
