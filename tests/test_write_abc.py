@@ -104,7 +104,7 @@ class TestEngraving:
         text = write_abc(piece)
         assert "T:50\\% K:X\n" in text
         assert "C:A B\n" in text
-        assert "Z:" not in text
+        assert "Z:nobody\n" in text
         assert read_abc(text)[0].title == "50% K:X"
 
     @pytest.mark.parametrize(

@@ -23,8 +23,13 @@ from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
+MOST_BARS = 20_000
+LONGEST_TUNE = 2_000_000
+"""In characters. What is longer is neither written nor read."""
+
 _BARS_PER_LINE = 4
 _MIDDLE_C_OCTAVE = 5
+_KEPT_FIELDS = "TCABDFGHNOSZ"
 _NOT_IN_LABELS = r"[\[\]%\\]"
 _BASS_CLEF_BELOW = 57  # mean pitch
 _MALE_VOICES = ("T", "B")  # share the lower staff of a choir
@@ -37,7 +42,7 @@ def write_abc(piece: Piece) -> str:
     or the next ending is closed there.
 
     Raises:
-        ScoreError: a bar without length, or a note or a chord outside the piece's bars.
+        ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
     _check(piece)
     lines = _header(piece)
@@ -46,7 +51,13 @@ def write_abc(piece: Piece) -> str:
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != ("M",) else [""]
     for first, last in _systems(piece.bars):
         lines += [label + voice.line(first, last) for label, voice in zip(labels, voices, strict=True)]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
+        size = f"the piece has {len(piece.bars)} bars and {len(text)} characters of ABC"
+        raise ScoreError(
+            f"{size}, more than {MOST_BARS} or {LONGEST_TUNE}; write it in another format, or in parts"
+        ).at(title=piece.title)
+    return text
 
 
 def _check(piece: Piece) -> None:
@@ -71,9 +82,9 @@ def _check(piece: Piece) -> None:
 
 def _header(piece: Piece) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
-    fields += [(letter, text) for letter, text in piece.metadata if letter == "C"]
+    fields += [(letter, text) for letter, text in piece.metadata if letter in _KEPT_FIELDS]
     fields += [("R", piece.style)] if piece.style else []
-    fields += [("P", ".".join(piece.part_order))] if piece.part_order else []
+    fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     fields += [("Q", _tempo_text(piece.tempo, piece.meter))] if piece.tempo else []
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
@@ -82,6 +93,21 @@ def _header(piece: Piece) -> list[str]:
         lines.append("%%score " + ("(S A) (T B)" if is_choir else " ".join(piece.voices)))
         lines += [f"V:{name} clef={_clef(piece, voice)}" for voice, name in enumerate(piece.voices)]
     return [*lines, f"K:{_key_text(piece.key)}"]
+
+
+def plays_of_parts(bars: Sequence[Bar]) -> dict[str, int]:
+    """How often each part is written in an order of parts to be played once with all its endings (section 4.10)."""
+    plays: dict[str, int] = {}
+    label = ""
+    for bar in bars:
+        label = bar.part or label
+        plays[label] = max(plays.get(label, 1), *bar.endings, 1)
+    return plays
+
+
+def _part_order(piece: Piece) -> str:
+    plays = plays_of_parts(piece.bars)
+    return ".".join(label for label in piece.part_order for _ in range(plays[label]))
 
 
 def _one_line(text: str) -> str:
@@ -96,7 +122,7 @@ def _clef(piece: Piece, voice: int) -> str:
 
 
 def _meter_text(meter: Meter | None) -> str:
-    return "none" if meter is None else str(meter)
+    return "none" if meter is None else meter.written or str(meter)
 
 
 def _key_text(key: Key) -> str:
