@@ -68,10 +68,33 @@ class TestEngraving:
             ("A8 | B4 || c4 | d8 |]", "4/4"),
             ("A8 | [M:3/4] [K:G] d6 |]", "4/4"),
             ("[r:no pick-up] A2 | B8 |]", "4/4"),
+            ("A3- A2 z | d3- d2 e |]", "6/8"),
+            ("A3- A z2 | A B2- B c2 |]", "6/8"),
+            ("A6- A2 z | z6 z2 G |]", "9/8"),
+            ("A6- A z2 A3 | d12 |]", "12/8"),
+            ("ABc de | A3- A2 | G4 c |]", "5/8"),
+            ("AB cd efg | ed cB ABc |]", "7/8"),
+            ("ABc def ga |]", "8/8"),
+            ("AB cd |]", "4/8"),
         ],
     )
     def test_comes_back_as_a_person_wrote_it(self, text: str, meter: str) -> None:
         assert rewritten(text, meter) == text
+
+    @pytest.mark.parametrize(
+        ("text", "meter"),
+        [
+            ("AB cde | z2 e3 |]", "2+3/8"),
+            ("ABc de fg | a3- a2 z2 |]", "3+2+2/8"),
+            ("AB cd ef gab |]", "2+2+2+3/8"),
+            ("ABcde fgab |]", "5+4/16"),
+        ],
+    )
+    def test_beams_show_the_sum_of_a_meter(self, text: str, meter: str) -> None:
+        unit = meter.partition("/")[2]
+        piece = read_abc(f"X:1\nM:{meter}\nL:1/{unit}\nK:C\n{text}\n")[0]
+        assert f"M:{meter}\n" in write_abc(piece)
+        assert body(piece) == text
 
     def test_four_bars_a_line_and_a_pick_up(self) -> None:
         text = "G2 | A8 | A8 | A8 | A8 |\nA8 | A8 | A8 | A6 |]"

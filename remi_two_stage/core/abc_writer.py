@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 
 from .abc_spelling import Accidentals, Sounding, spelled
@@ -26,6 +27,19 @@ PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 MOST_BARS = 20_000
 LONGEST_TUNE = 2_000_000
 """In characters. What is longer is neither written nor read."""
+
+STYLE_NAMES = {
+    "double-jig": "jig",
+    "irish-jig": "jig",
+    "single-jig": "jig",
+    "slipjig": "slip-jig",
+    "hop-jig": "slip-jig",
+    "fling": "highland-fling",
+    "barn-dance": "barndance",
+    "slow-air": "air",
+    "schottishe": "schottische",
+}
+"""What `R:` says, in lower case and joined by hyphens -> the style's name, where the two differ."""
 
 _BARS_PER_LINE = 4
 _MIDDLE_C_OCTAVE = 5
@@ -83,7 +97,7 @@ def _check(piece: Piece) -> None:
 def _header(piece: Piece) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
     fields += [(letter, text) for letter, text in piece.metadata if letter in _KEPT_FIELDS]
-    fields += [("R", piece.style)] if piece.style else []
+    fields += [("R", _style_text(piece.style, piece.metadata))] if piece.style else []
     fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     fields += [("Q", _tempo_text(piece.tempo, piece.meter))] if piece.tempo else []
@@ -93,6 +107,11 @@ def _header(piece: Piece) -> list[str]:
         lines.append("%%score " + ("(S A) (T B)" if is_choir else " ".join(piece.voices)))
         lines += [f"V:{name} clef={_clef(piece, voice)}" for voice, name in enumerate(piece.voices)]
     return [*lines, f"K:{_key_text(piece.key)}"]
+
+
+def _style_text(style: str, metadata: Sequence[tuple[str, str]]) -> str:
+    """The style as the source had it, "Double Jig" for a jig, as long as the piece is still in it."""
+    return next((text for letter, text in metadata if letter == "R" and parse_style(text) == style), style)
 
 
 def plays_of_parts(bars: Sequence[Bar]) -> dict[str, int]:
@@ -108,6 +127,14 @@ def plays_of_parts(bars: Sequence[Bar]) -> dict[str, int]:
 def _part_order(piece: Piece) -> str:
     plays = plays_of_parts(piece.bars)
     return ".".join(label for label in piece.part_order for _ in range(plays[label]))
+
+
+@lru_cache(maxsize=1024)
+def parse_style(text: str) -> str | None:
+    """The style that `R:` names: "Double Jig" and "jig" are "jig", "SlipJig" is "slip-jig"; None for an empty field."""
+    words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())
+    name = "-".join(words)
+    return STYLE_NAMES.get(name, name) or None
 
 
 def _one_line(text: str) -> str:

@@ -27,13 +27,15 @@ from .abc_voice import Boundary, SungNote, Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
-_BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s*[\s/]\s*([a-g][#b♯♭]?(?:m|-|dim|7)*)")
+_BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
+_SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
+_CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 
 
 class Bars(NamedTuple):
-    """The bars of a piece, how many notes begin or end between two ticks, where no bar can keep them, and how many chord
+    """The bars of a piece, and what they cannot keep: how many notes begin or end between two ticks, and how many chord
     symbols name no chord.
     """
 
@@ -180,7 +182,7 @@ def _chords_by_bar(
         for time, text in voice.symbols:
             label = _chord_label(text, key)
             bar = bisect_right(times, time) - 1
-            unknown += label is None
+            unknown += label is None and _CHORD_LIKE.fullmatch(text) is not None
             if label is not None and bar < len(bars):
                 bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), label)
     return [tuple(Chord(onset, label) for onset, label in sorted(labels.items())) for labels in bars], unknown
@@ -190,9 +192,10 @@ def _chords_by_bar(
 def _chord_label(text: str, key: Key) -> str | None:
     """The label of a chord symbol; None for words over the staff that are no chord.
 
-    Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7"), and an
-    accordion's bass before its chord, whose letter is small ("A a", "E e7").
+    Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7"), a plus
+    for a sharp bass ("D/f+"), and an accordion's bass before its chord, whose letter is small ("A a", "E e7").
     """
+    text = _SHARP_BASS.sub("#", text)
     bass_and_chord = _BASS_AND_CHORD.fullmatch(text.strip())
     name = bass_and_chord[1] if bass_and_chord else text.strip()
     if bass_and_chord or _SMALL_MINOR.match(name):

@@ -1,4 +1,4 @@
-"""What the fields of ABC say: keys, metres, lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
+"""What the fields of ABC say: keys, metres, lengths, tempos, orders of parts (ABC standard 2.1, sections 3.1 and 4.6).
 
 Conventions
 - Functions get the text after the colon, without comment, and raise AbcSyntaxError without a place: the caller adds it.
@@ -34,19 +34,6 @@ ACCIDENTAL = r"(?:\^\^?|__?|=)(?:(?<=[\^_])(?:[0-9]{1,3}(?:/{1,2}[0-9]{0,3})?|/{
 """An accidental, with the fraction of a semitone or the number of small steps that makes it a microtone."""
 COMMAS = 53
 """Equal steps of an octave that a number without a fraction counts in ^3F, unless a directive says else."""
-
-STYLE_NAMES = {
-    "double-jig": "jig",
-    "irish-jig": "jig",
-    "single-jig": "jig",
-    "slipjig": "slip-jig",
-    "hop-jig": "slip-jig",
-    "fling": "highland-fling",
-    "barn-dance": "barndance",
-    "slow-air": "air",
-    "schottishe": "schottische",
-}
-"""What `R:` says, in lower case and joined by hyphens -> the style's name, where the two differ."""
 
 _SHARPS = "FCGDAEB"
 _KEY = re.compile(
@@ -105,7 +92,8 @@ class Staff(NamedTuple):
 
     def over(self, earlier: Staff) -> Staff:
         """What holds where this is said after `earlier`."""
-        return Staff(*(old if new is None else new for new, old in zip(self, earlier, strict=True)))
+        transposition = earlier.transposition if self.transposition is None else self.transposition
+        return Staff(self.clef or earlier.clef, transposition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,14 +295,6 @@ def parse_tempo(text: str, unit_length: int) -> float | None:
         rate = float(match["of_units"] or match["bare"])
     tempo = float(4 * beat) * rate
     return tempo if 0 < tempo <= _FASTEST_TEMPO else None
-
-
-@lru_cache(maxsize=1024)
-def parse_style(text: str) -> str | None:
-    """The style that `R:` names: "Double Jig" and "jig" are "jig", "SlipJig" is "slip-jig"; None for an empty field."""
-    words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())
-    name = "-".join(words)
-    return STYLE_NAMES.get(name, name) or None
 
 
 _MOST_PARTS = 500

@@ -24,7 +24,7 @@ _GZIP_SIGNATURE = b"\x1f\x8b"
 _LARGEST_UNPACKED_FILE = 100_000_000
 _MOST_BAD_TUNES = 1_000
 _CHARSET = re.compile(
-    rb"^(?:I:|%%)\s*abc-charset\s+((?:iso-8859-|windows-125|cp125|latin-?)\d{1,2}|koi8-[ru]|us-ascii|macroman)\b",
+    rb"^(?:I:|%%)\s*abc-charset\s+(iso-8859-(?:1[013-6]|[1-9])|(?:windows-|cp)125[0-8]|latin-?(?:10|[1-9])|koi8-[ru])\b",
     re.IGNORECASE | re.MULTILINE,
 )
 """The encodings of one byte a character that a file may say it is in."""
@@ -43,8 +43,8 @@ def read_abc(source: str | Path, errors: Literal["raise", "collect"] = "raise") 
     """Read every tune of an ABC text (a str) or file (a Path; gzip too).
 
     Args:
-        source: ABC text, or the path of a file in UTF-8, UTF-16 with a byte order mark, the encoding that it says itself
-            (`I:abc-charset`), or Latin-1.
+        source: ABC text, or the path of a file in UTF-8, UTF-16 with a byte order mark, the encoding that it names
+            itself (`I:abc-charset`), or Latin-1.
         errors: "raise" stops at the first tune that cannot be read, "collect" skips such tunes and keeps their errors;
             a file that begins with a thousand such tunes is given up.
 
@@ -85,8 +85,8 @@ def each_tune(source: str | Path) -> Iterator[tuple[Tune, Piece | AbcSyntaxError
 
 
 def decode_abc(data: bytes) -> str:
-    """The text of an ABC file: UTF-8, UTF-16 with a byte order mark, what `abc-charset` says (section 4.2), or else
-    those of its lines that are not UTF-8 in Latin-1.
+    """The text of an ABC file: UTF-8, UTF-16 with a byte order mark, what `abc-charset` says (section 3.1.17), or else
+    Latin-1 in those of its lines that are not UTF-8.
     """
     if data.startswith(UTF_16_MARKS):
         return data.decode("utf-16", errors="replace")
@@ -95,7 +95,7 @@ def decode_abc(data: bytes) -> str:
     except UnicodeDecodeError:
         said = _CHARSET.search(data)
         if said:
-            return data.decode(said[1].decode().replace("latin-", "latin").replace("latin", "latin-"), errors="replace")
+            return data.decode(said[1].decode().lower().replace("latin-", "latin"), errors="replace")
         return "".join(map(_decoded_line, data.splitlines(keepends=True)))
 
 
@@ -146,13 +146,16 @@ def _tunes(lines: list[str]) -> Iterator[Tune]:
     starts = [index for index, line in enumerate(lines) if line.startswith("X:")]
     if not starts:
         if any(line.startswith("K:") for line in lines):
-            yield Tune(1, [], 1, lines)
+            last = max(index for index, line in enumerate(lines) if line.strip())
+            yield Tune(1, [], 1, lines[: last + 1])
         return
     first = _next_line(lines, 0, starts[0])
     header = file_header(lines[first : _paragraph_end(lines, first, starts[0])])
     for ordinal, (start, end) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True), 1):
         number = re.match(r"X:\s*([0-9]{1,9})", lines[start])
-        yield Tune(int(number[1]) if number else ordinal, header, start + 1, lines[start : _tune_end(lines, start, end)])
+        yield Tune(
+            int(number[1]) if number else ordinal, header, start + 1, lines[start : _tune_end(lines, start, end)]
+        )
 
 
 def _next_line(lines: list[str], start: int, end: int) -> int:
@@ -161,8 +164,8 @@ def _next_line(lines: list[str], start: int, end: int) -> int:
 
 
 def _tune_end(lines: list[str], start: int, end: int) -> int:
-    """Index after the last line of the tune that begins at `start`: where it is cut by empty lines, what follows belongs
-    to it as long as it is music, or the rest of its header.
+    """Index after the last line of the tune that begins at `start`: what follows an empty line belongs to it as long as
+    it is music, or the rest of its header.
     """
     stop = _paragraph_end(lines, start, end)
     has_key = any(line.startswith("K:") for line in lines[start:stop])

@@ -36,10 +36,22 @@ _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
 _NOTE = rf"(?:{_PLAIN_NOTE}|{ACCIDENTAL}{_PLAIN_NOTE})"
 _PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
 _STRING = r'"[^"]*"'
-_DECORATION = r"![^!|]*!|\+[^+|]*\+"
+_DECORATION_NAMES = (
+    "trill lowermordent uppermordent mordent pralltriller roll turn turnx invertedturn invertedturnx arpeggio accent "
+    "emphasis fermata invertedfermata tenuto plus snap slide wedge upbow downbow open thumb breath segno coda fine "
+    "dacapo dacoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
+    "crescendo( crescendo) diminuendo( diminuendo) trill( trill) <( <) >( >) < > + 0 1 2 3 4 5 p pp ppp pppp f ff fff "
+    "ffff mp mf sfz marcato staccato editorial courtesy"
+).split()
+_NAMED = rf"!(?:{'|'.join(map(re.escape, _DECORATION_NAMES))})!"
+_DECORATION = rf"{_NAMED}|!(?![^!|]*{_NAMED})[^!|]*!|\+[^+|]*\+"
 _GRACE_IN_CHORD = r"\{(?:\[[^\[\]{}|]*\]|[^\[\]{}|])*+\}"
-_BAR_SIGNS = r"(?:[|:\]]|\[(?=[|:\]]))*+"
-_BAR_START = r"\.?(?:\[?\||:(?=[:|\]]))|\[(?=:)|\[\[(?![^\[\]\"|]*\])|\](?=[|:\]]|\[[|:\]])"
+_THICK_LINE = r"\[(?:(?=[|:\]])|(?=\s|$)(?!\s?[0-9])(?![^\[\]\"|]*\]))"
+"""A bracket that opens neither a chord nor an ending, but is a sign of a bar line, after another one."""
+_BAR_SIGNS = rf"(?:[|:\]]|{_THICK_LINE})*+"
+_BAR_START = (
+    rf"\.?(?:\[?\||:(?=[:|\]]|{_THICK_LINE}))|\[(?=:)|\[\[(?![^\[\]\"|\s][^\[\]\"|]*\])|\](?=[|:\]]|{_THICK_LINE})"
+)
 
 _PATTERNS = {
     "note": _NOTE,
@@ -82,18 +94,11 @@ _MOVED_ACCIDENTAL = re.compile(
     rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^}}]*\}}|[.~(])+)(?=[A-Ga-g])"
 )
 _TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
-_DECORATION_NAMES = (
-    "trill lowermordent uppermordent mordent pralltriller roll turn turnx invertedturn invertedturnx arpeggio accent "
-    "emphasis fermata invertedfermata tenuto plus snap slide wedge upbow downbow open thumb breath segno coda fine "
-    "dacapo dacoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
-    "crescendo( crescendo) diminuendo( diminuendo) trill( trill) <( <) >( >) < > + 0 1 2 3 4 5 p pp ppp pppp f ff fff "
-    "ffff mp mf sfz marcato staccato editorial courtesy"
-).split()
-_LINE_BREAK_MARK = re.compile(rf"{_STRING}|!(?:{'|'.join(map(re.escape, _DECORATION_NAMES))})!|(!)")
+_LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
 
 _NOTE_PARTS = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
 _LENGTH_PARTS = re.compile(r"([0-9]{0,6})(/{0,10})([0-9]{0,4})(?:/[0-9/]*)?")
-_CHORD_PARTS = re.compile(rf"\[([^\]]*)\]?({_LENGTH})(-?)")
+_CHORD_PARTS = re.compile(rf"\[(.*)\]({_LENGTH})(-?)")
 _CHORD_TOKEN = re.compile(rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|{_DECORATION}|{_GRACE_IN_CHORD}")
 _ANNOTATION_SIGNS = "^_<>@"
 _LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
@@ -124,7 +129,7 @@ def mended(line: str) -> str:
 
 
 def without_line_breaks(line: str) -> str:
-    """A line of music in which `!` breaks the line (section 6.1.1), unless it stands around the name of a decoration."""
+    """A line of music in which `!` breaks the line (section 6.1.1), except around the name of a decoration."""
     return _LINE_BREAK_MARK.sub(lambda match: " " if match[1] else match[0], line)
 
 
@@ -242,7 +247,8 @@ def parse_chord(text: str) -> WrittenChord:
     Raises:
         AbcSyntaxError: a length or an octave beyond all music.
     """
-    inside, length, tie = _CHORD_PARTS.fullmatch(text).groups()  # type: ignore[union-attr]
+    closed = _CHORD_PARTS.fullmatch(text)
+    inside, length, tie = closed.groups() if closed else (text[1:], "", "")
     numerator, denominator = parse_length(length)
     notes, symbols = [], []
     for match in _CHORD_TOKEN.finditer(inside):
@@ -304,8 +310,9 @@ def parse_old_chord(text: str) -> WrittenChord:
 
 
 def parse_bar_line(text: str) -> BarLine:
-    """Read a bar line such as ":|2", "|:", "|]" or "]:" (sections 4.8 and 4.9); each further colon is one more play. The
-    ending in "::2" belongs to what is repeated, so that no repeat begins with it.
+    """Read a bar line such as ":|2", "|:", "|]" or "]:" (sections 4.8 and 4.9); each further colon is one more play.
+
+    The ending in "::2" belongs to what is repeated, so that no repeat begins with it.
     """
     signs = text.rstrip("0123456789,.-")
     lines = [place for place, sign in enumerate(signs) if sign in "|[]"]

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import groupby, islice, pairwise
 from operator import attrgetter, itemgetter, length_hint
 
-from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, plays_of_parts
+from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Bar, Meter, Piece
 from .abc_bars import build_bars
@@ -29,7 +29,6 @@ from .abc_fields import (
     parse_meter,
     parse_part_order,
     parse_staff,
-    parse_style,
     parse_tempo,
     parse_unit_length,
 )
@@ -54,7 +53,7 @@ _MOST_FIELDS_OF_FILE = 1_000
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a microtone": lambda voice: voice.microtones,
     "a percussion note": lambda voice: len(voice.percussion),
-    "a tie to no note": lambda voice: voice.loose_ties,
+    "a tie to no note": lambda voice: voice.open_ties,
     "a broken rhythm between unequal notes": lambda voice: voice.uneven_rhythms,
 }
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
@@ -81,7 +80,7 @@ def file_header(lines: Sequence[str]) -> FieldLines:
 
 
 def goes_on(paragraph: Sequence[str], has_key: bool) -> bool:
-    """Whether lines after an empty one belong to the tune before it: music, or a field of a header without its K: line."""
+    """Whether lines after an empty one belong to the tune before: as music, or as fields until its K: line."""
     for line in paragraph:
         if _FIELD.match(line):
             if not has_key:

@@ -6,8 +6,8 @@ Conventions
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
 - An accidental holds to the end of its bar in all octaves, unless `%%propagate-accidentals` says else (section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its pitch whatever the accidentals.
-- A tuplet within a tuplet, broken rhythm after a tuplet's last note and between notes of unequal lengths have no effect,
-  as in the other programs.
+- A tuplet within a tuplet, and broken rhythm after a tuplet's last note or between notes of unequal lengths, have no
+  effect, as in the other programs.
 - The notes of a percussion clef, and of MIDI's channel 10, have no pitch: they are counted and left out.
 """
 
@@ -76,7 +76,7 @@ class Boundary:
 
 
 Event = tuple[int, Sequence[SungNote], bool, int]
-"""A note, chord or rest: when it begins, its notes, whether it closes a tuplet, and its length without broken rhythm."""
+"""A note, chord or rest: when it begins, its notes, whether it closes a tuplet, its length without broken rhythm."""
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ class Voice:
         self.percussion: list[SungNote] = []
         self.symbols: list[tuple[int, str]] = []
         self.phrase_ends: list[int] = []
-        self.microtones = self.loose_ties = self.uneven_rhythms = 0
+        self.microtones = self.uneven_rhythms = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._layers = [Layer(self._scale)]
@@ -170,6 +170,11 @@ class Voice:
     def bar_number(self) -> int:
         """Number of the bar that is being read, from 1."""
         return len(self.boundaries)
+
+    @property
+    def open_ties(self) -> int:
+        """How many ties wait for their second note."""
+        return sum(len(layer.ties) for layer in self._layers)
 
     @property
     def is_at_bar_start(self) -> bool:
@@ -238,7 +243,6 @@ class Voice:
         self.notes = self._pitched
         self.time = max(self.time, max(map(_END_OF, self.notes), default=0))
         self.end_bar()
-        self.loose_ties += sum(len(layer.ties) for layer in self._layers)
 
     def appear(self, leader: Voice, time: int) -> None:
         """Be silent up to a time of another voice, in the same bars."""
@@ -314,9 +318,7 @@ class Voice:
         start, struck, closes_tuplet, length = self._event
         if closes_tuplet:
             return
-        self._broken = BrokenNotes(
-            rhythm, length, self.time, [sung[END] for sung in struck], struck, len(self.symbols)
-        )
+        self._broken = BrokenNotes(rhythm, length, self.time, [sung[END] for sung in struck], struck, len(self.symbols))
         before, denominator = rhythm.before, rhythm.denominator
         self.time = start + (self.time - start) * before // denominator
         for sung in struck:
@@ -399,8 +401,8 @@ class Voice:
     def _altered(self, note: WrittenNote, alteration: int) -> int:
         """The pitch of a note with an accidental, which holds for the rest of the bar."""
         if note.accidental:
-            self.microtones += 1
-            alteration, _ = parse_accidental(note.accidental, self.commas)
+            alteration, is_microtone = parse_accidental(note.accidental, self.commas)
+            self.microtones += is_microtone
         scale = list(self._layer.scale)
         steps = range(note.step % STEPS_PER_OCTAVE, len(scale), STEPS_PER_OCTAVE)
         for step in steps if self.propagation == "pitch" else (note.step,):
@@ -422,24 +424,22 @@ class Voice:
     def _keep_ties(self, start: int, tied: Sequence[SungNote]) -> None:
         """Leave open the ties of this event, and those of longer notes in the chord before."""
         if tied or self._layer.ties:
-            held = [tie for tie in self._layer.ties if tie[END] > start]
-            self.loose_ties += len(self._layer.ties) - len(held)
-            self._layer.ties = [*held, *tied]
+            self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
         upper, lower, closes_tuplet = self._take_factor()
         length = self.unit_length * numerator * upper // (denominator * lower)
-        sounding_length = self._broken_length(length) if self._broken else length
+        sounding_length = self._broken_length(self._broken, length) if self._broken else length
         start = self.time
         end = start + sounding_length
         if closes_tuplet and -end % UNITS_PER_TICK <= _MOST_UNITS_SHORT:
             end += -end % UNITS_PER_TICK
         return start, end, closes_tuplet, length
 
-    def _broken_length(self, length: int) -> int:
+    def _broken_length(self, broken: BrokenNotes, length: int) -> int:
         """The length of the note after the sign; where it differs from the note before, the sign has no effect."""
-        broken, self._broken = self._broken, None
+        self._broken = None
         if length == broken.length:
             return length * broken.rhythm.after // broken.rhythm.denominator
         self.uneven_rhythms += 1
