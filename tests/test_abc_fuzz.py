@@ -57,7 +57,8 @@ def measures(draw: st.DrawFn) -> tuple[str, list[tuple[list[int], Fraction]]]:
         factors[:3] = [Fraction(2, 3)] * 3
     elif form == "broken" and len(sung) >= 2:
         texts[0] += ">"
-        factors[:2] = [Fraction(3, 2), Fraction(1, 2)]
+        is_even = sung[0][2] == sung[1][2]  # else the sign has no effect
+        factors[:2] = [Fraction(3, 2), Fraction(1, 2)] if is_even else [Fraction(1), Fraction(1)]
     bar_line = draw(st.sampled_from(["|", "||", ":|", "|]", "|\n", "|1", "[2", "|:", " | %x\n"]))
     played = [(pitches, length * factor) for (_, pitches, length), factor in zip(sung, factors, strict=True)]
     return "".join(texts) + bar_line, played

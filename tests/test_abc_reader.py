@@ -97,6 +97,9 @@ class TestNotes:
     def test_a_tied_note_keeps_its_accidental_but_its_bar_does_not(self) -> None:
         assert melody("z2^F2-|F2F2") == [(2, 4, 66), (6, 2, 65)]
 
+    def test_a_tie_to_another_spelling_holds_over_the_bar_line(self) -> None:
+        assert melody("z2^c-_d-|dd") == [(2, 3, 73), (5, 1, 74)]
+
     def test_a_tie_to_another_pitch_joins_nothing(self) -> None:
         assert durations("A-B A-z") == [1, 1, 1]
 
@@ -329,6 +332,8 @@ class TestVoices:
     def test_repeats_come_from_any_voice(self) -> None:
         bars = tune("V:1\n|:C4|D4:|\nV:2\nE4|F4|").bars
         assert [(bar.repeat_start, bar.repeat_end) for bar in bars] == [(True, False), (False, True)]
+        bars = tune("V:1\nC4|D4|E4|\nV:2\nE4|[1F4:|[2G4|").bars
+        assert [bar.endings for bar in bars] == [(), (1,), (2,)]
 
     def test_lyric_lines_begin_phrases(self) -> None:
         music = "".join("[V:1]C4|D4|E4|\nw:a b c\n[V:2]C4|D4|E4|\n" for _ in range(3))

@@ -3,6 +3,9 @@
 Conventions
 - Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
 - Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
+- A tie shows where the beats of compound metres are: only values of whole beats reach over them.
+- Irregular metres of eighths and shorter fall into groups of twos and threes, as the sum says that they are written as,
+  or as most often: 3+2, 2+2+3, 3+3+2.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import groupby, pairwise
 
 from .abc_spelling import Sounding
 from .note_values import NOTE_VALUES
-from .piece import Bar
+from .piece import TICKS_PER_WHOLE, Bar, Meter
 
 _HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
 _GRID = 3  # ticks of a 32nd, the shortest value outside triplets
@@ -58,11 +62,46 @@ def break_rhythm(values: Sequence[WrittenValue], bar_start: int) -> None:
 
 
 def is_beamed(value: WrittenValue, following: WrittenValue, bar: Bar) -> bool:
-    """Whether two neighbours stand under one beam: short ones within a beat, half a bar of 4/4, or a bar of 3/8."""
+    """Whether two neighbours stand under one beam: short ones within a beat, a group of an irregular metre, half a bar
+    of 4/4, or a bar of 3/8.
+    """
     if max(value.written, following.written) >= _QUARTER or value.window != following.window:
         return False
-    beam = {"4/4": _HALF, "3/8": 3 * _EIGHTH}.get(str(bar.meter), bar.beat_length)
-    return (value.start + bar.offset) // beam == (following.start + bar.offset) // beam
+    beams = {"4/4": (_HALF,), "3/8": (3 * _EIGHTH,)}.get(str(bar.meter)) or _groups(bar.meter)
+    return _group_at(value.start + bar.offset, beams) == _group_at(following.start + bar.offset, beams)
+
+
+def _groups(meter: Meter | None) -> tuple[int, ...]:
+    """Ticks of the beats of a bar, or of the groups that stand for beats in irregular metres; they come again and again
+    where a bar is longer.
+    """
+    return (_QUARTER,) if meter is None else _groups_of(meter.numerator, meter.denominator, meter.written)
+
+
+@lru_cache(maxsize=256)
+def _groups_of(numerator: int, denominator: int, written: str) -> tuple[int, ...]:
+    meter = Meter(numerator, denominator)
+    sums = tuple(map(int, written.partition("/")[0].split("+"))) if "+" in written else ()
+    if denominator < 8 or numerator < 4 or (meter.is_compound and not sums):
+        return (meter.beat_length,)
+    return tuple(TICKS_PER_WHOLE // denominator * count for count in sums or _twos_and_threes(numerator))
+
+
+def _twos_and_threes(count: int) -> tuple[int, ...]:
+    """How the units of an irregular bar are grouped where nobody says: threes first, but 7 is 2+2+3."""
+    twos = -count % 3
+    threes = (count - 2 * twos) // 3
+    return (2, 2, 3) if count == 7 else (3,) * threes + (2,) * twos
+
+
+def _group_at(position: int, groups: tuple[int, ...]) -> tuple[int, int]:
+    """Start and end of the group that a position lies in."""
+    start = position - position % sum(groups)
+    for length in groups:
+        if position < start + length:
+            break
+        start += length
+    return start, start + length
 
 
 def note_values(cuts: Sequence[int], bar: Bar) -> list[WrittenValue]:
@@ -77,7 +116,7 @@ def note_values(cuts: Sequence[int], bar: Bar) -> list[WrittenValue]:
     for left, right in pairwise(sorted({*positions, *edges})):
         nearest = bisect_right(starts, left) - 1
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
-        for start, end in _split(left, right, bar.beat_length, _VALUES if window is None else _TRIPLET_VALUES):
+        for start, end in _split(left, right, bar.meter, _VALUES if window is None else _TRIPLET_VALUES):
             written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
             values.append(WrittenValue(start - origin, end - origin, written, window))
     for _, group in groupby(values, key=lambda value: value.window):
@@ -100,13 +139,22 @@ def _triplets(cuts: Sequence[int], first: int, last: int, size: int) -> Iterator
             yield from _triplets(inside, start, end, size // 2)
 
 
-def _split(start: int, end: int, beat: int, values: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Cut a stretch into note values, up to the next beat first where it does not begin on one."""
+    groups = _groups(meter)
+    is_compound = meter is not None and meter.is_compound
     while start < end:
         length = end - start
-        if length not in values:
-            to_beat = beat - start % beat
-            most = min(length, to_beat) if start % beat else length
-            length = next(value for value in values if value <= most)
+        beat, next_beat = _group_at(start, groups)
+        if length not in values or (is_compound and next_beat < end):
+            most = length if start == beat else min(length, next_beat - start)
+            fitting = [value for value in values if value <= most]
+            if is_compound or len(groups) > 1:
+                fitting = [value for value in fitting if value <= next_beat - start or _is_beat(start + value, groups)]
+            length = fitting[0]
         yield start, start + length
         start += length
+
+
+def _is_beat(position: int, groups: tuple[int, ...]) -> bool:
+    return _group_at(position, groups)[0] == position

@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 
 from .abc_spelling import Accidentals, Sounding, spelled
@@ -26,8 +27,26 @@ from .voices import MELODY, Clef, clef_of
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
+MOST_BARS = 20_000
+LONGEST_TUNE = 2_000_000
+"""In characters. What is longer is neither written nor read."""
+
+STYLE_NAMES = {
+    "double-jig": "jig",
+    "irish-jig": "jig",
+    "single-jig": "jig",
+    "slipjig": "slip-jig",
+    "hop-jig": "slip-jig",
+    "fling": "highland-fling",
+    "barn-dance": "barndance",
+    "slow-air": "air",
+    "schottishe": "schottische",
+}
+"""What `R:` says, in lower case and joined by hyphens -> the style's name, where the two differ."""
+
 _BARS_PER_LINE = 4
 _MIDDLE_C_OCTAVE = 5
+_KEPT_FIELDS = "TCABDFGHNOSZ"
 _NOT_IN_LABELS = r"[\[\]%\\]"
 
 
@@ -38,7 +57,7 @@ def write_abc(piece: Piece) -> str:
     or the next ending is closed there.
 
     Raises:
-        ScoreError: a bar without length, or a note or a chord outside the piece's bars.
+        ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
     _check(piece)
     lines = _header(piece)
@@ -47,7 +66,13 @@ def write_abc(piece: Piece) -> str:
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
         lines += [label + voice.line(first, last) for label, voice in zip(labels, voices, strict=True)]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
+        size = f"the piece has {len(piece.bars)} bars and {len(text)} characters of ABC"
+        raise ScoreError(
+            f"{size}, more than {MOST_BARS} or {LONGEST_TUNE}; write it in another format, or in parts"
+        ).at(title=piece.title)
+    return text
 
 
 def _check(piece: Piece) -> None:
@@ -72,9 +97,9 @@ def _check(piece: Piece) -> None:
 
 def _header(piece: Piece) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
-    fields += [(letter, text) for letter, text in piece.metadata if letter == "C"]
-    fields += [("R", piece.style)] if piece.style else []
-    fields += [("P", ".".join(piece.part_order))] if piece.part_order else []
+    fields += [(letter, text) for letter, text in piece.metadata if letter in _KEPT_FIELDS]
+    fields += [("R", _style_text(piece.style, piece.metadata))] if piece.style else []
+    fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     fields += [("Q", _tempo_text(piece.tempo, piece.bars[0].beat_length))] if piece.tempo else []
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
@@ -82,6 +107,34 @@ def _header(piece: Piece) -> list[str]:
         lines.append("%%score " + " ".join(piece.voices))
         lines += [f"V:{name} clef={_clef(piece, voice)}" for voice, name in enumerate(piece.voices)]
     return [*lines, f"K:{_key_text(piece.key)}"]
+
+
+def _style_text(style: str, metadata: Sequence[tuple[str, str]]) -> str:
+    """The style as the source had it, "Double Jig" for a jig, as long as the piece is still in it."""
+    return next((text for letter, text in metadata if letter == "R" and parse_style(text) == style), style)
+
+
+def plays_of_parts(bars: Sequence[Bar]) -> dict[str, int]:
+    """How often each part is written in an order of parts to be played once with all its endings (section 4.10)."""
+    plays: dict[str, int] = {}
+    label = ""
+    for bar in bars:
+        label = bar.part or label
+        plays[label] = max(plays.get(label, 1), *bar.endings, 1)
+    return plays
+
+
+def _part_order(piece: Piece) -> str:
+    plays = plays_of_parts(piece.bars)
+    return ".".join(label for label in piece.part_order for _ in range(plays[label]))
+
+
+@lru_cache(maxsize=1024)
+def parse_style(text: str) -> str | None:
+    """The style that `R:` names: "Double Jig" and "jig" are "jig", "SlipJig" is "slip-jig"; None for an empty field."""
+    words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())
+    name = "-".join(words)
+    return STYLE_NAMES.get(name, name) or None
 
 
 def _one_line(text: str) -> str:
@@ -93,7 +146,7 @@ def _clef(piece: Piece, voice: int) -> Clef:
 
 
 def _meter_text(meter: Meter | None) -> str:
-    return "none" if meter is None else str(meter)
+    return "none" if meter is None else meter.written or str(meter)
 
 
 def _key_text(key: Key) -> str:

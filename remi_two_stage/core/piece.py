@@ -120,10 +120,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Meter:
-    """A time signature whose bar is a whole number of ticks."""
+    """A time signature whose bar is a whole number of ticks; `written` is how it stands in the score where not as its
+    fraction: "C", "C|", "2+2+3/8".
+    """
 
     numerator: int = 4
     denominator: int = 4
+    written: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.numerator < 1 or self.denominator not in (1, 2, 4, 8, 16, 32):
@@ -139,11 +142,11 @@ class Meter:
         Raises:
             RequestError: the text is not a metre.
         """
-        text = {"C": "4/4", "C|": "2/2"}.get(text.strip(), text.strip())
-        match = re.fullmatch(r"(\d{1,3})\s*/\s*(\d{1,3})", text)
+        text = text.strip()
+        match = re.fullmatch(r"(\d{1,3})\s*/\s*(\d{1,3})", {"C": "4/4", "C|": "2/2"}.get(text, text))
         if match is None:
             raise RequestError(f"there is no metre {text!r}; write two numbers such as 6/8, or C, or C|")
-        return cls(int(match[1]), int(match[2]))
+        return cls(int(match[1]), int(match[2]), text if "C" in text else "")
 
     @property
     def bar_length(self) -> int:
@@ -158,8 +161,7 @@ class Meter:
     @property
     def beat_length(self) -> int:
         """Ticks in a beat: three units in compound metres, else one."""
-        unit = TICKS_PER_WHOLE // self.denominator
-        return 3 * unit if self.is_compound else unit
+        return TICKS_PER_WHOLE // self.denominator * (3 if self.is_compound else 1)
 
     def __str__(self) -> str:
         return f"{self.numerator}/{self.denominator}"

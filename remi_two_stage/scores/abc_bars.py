@@ -9,6 +9,7 @@ Conventions
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
@@ -25,14 +26,22 @@ from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
+_SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
+_BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
+_SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
+_SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
+_CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 
 
 class Bars(NamedTuple):
-    """The bars of a piece, and how many notes begin or end between two ticks, where no bar can keep them."""
+    """The bars of a piece, and what they cannot keep: how many notes begin or end between two ticks, and how many chord
+    symbols name no chord.
+    """
 
     bars: tuple[Bar, ...]
     between_ticks: int
+    unknown_symbols: int
 
 
 def build_bars(voices: Sequence[Voice]) -> Bars:
@@ -52,12 +61,13 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
     signs = zip(repeat_starts, repeat_ends, ending_starts, pickups, strict=True)
     begins, are_known = _phrases(boundaries, times, voices)
     sung, between_ticks = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
+    chords, unknown_symbols = _chords_by_bar(voices, boundaries[0].key, times, lengths)
     columns = zip(
         boundaries,
         boundaries[1:],
         lengths,
         zip(*sung, strict=True),
-        _chords_by_bar(voices, boundaries[0].key, times, lengths),
+        chords,
         pickups,
         phrase_starts(signs, begins, are_known),
         ending_ends,
@@ -82,7 +92,7 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
         )
         for left, right, length, notes, chords, is_pickup, phrase_start, ending_end, repeat_end in columns
     )
-    return Bars(bars, sum(between_ticks))
+    return Bars(bars, sum(between_ticks), unknown_symbols)
 
 
 def _to_ticks(units: int) -> int:
@@ -162,24 +172,36 @@ def _note(start: int, pitch: int, end: int) -> tuple[Note, bool]:
 
 def _chords_by_bar(
     voices: Sequence[Voice], key: Key, times: Sequence[int], lengths: Sequence[int]
-) -> list[tuple[Chord, ...]]:
+) -> tuple[list[tuple[Chord, ...]], int]:
+    """The chords of each bar, and how many symbols name none."""
     if not any(voice.symbols for voice in voices):
-        return [()] * len(lengths)
+        return [()] * len(lengths), 0
     bars: list[dict[int, str]] = [{} for _ in lengths]
+    unknown = 0
     for voice in voices:
         for time, text in voice.symbols:
             label = _chord_label(text, key)
             bar = bisect_right(times, time) - 1
+            unknown += label is None and _CHORD_LIKE.fullmatch(text) is not None
             if label is not None and bar < len(bars):
                 bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), label)
-    return [tuple(Chord(onset, label) for onset, label in sorted(labels.items())) for labels in bars]
+    return [tuple(Chord(onset, label) for onset, label in sorted(labels.items())) for labels in bars], unknown
 
 
 @lru_cache(maxsize=4096)
 def _chord_label(text: str, key: Key) -> str | None:
-    """The label of a chord symbol; None for words over the staff that are no chord."""
+    """The label of a chord symbol; None for words over the staff that are no chord.
+
+    Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7"), a plus
+    for a sharp bass ("D/f+"), and an accordion's bass before its chord, whose letter is small ("A a", "E e7").
+    """
+    text = _SHARP_BASS.sub("#", text)
+    bass_and_chord = _BASS_AND_CHORD.fullmatch(text.strip())
+    name = bass_and_chord[1] if bass_and_chord else text.strip()
+    if bass_and_chord or _SMALL_MINOR.match(name):
+        name = name[0].upper() + name[1:]
     try:
-        return parse_name(text, key).label
+        return parse_name(_SPACE_IN_NAME.sub(r"\1", name), key).label
     except ChordError:
         return None
 

@@ -1,4 +1,4 @@
-"""What the fields of ABC say: keys, metres, lengths, tempos, styles (ABC standard 2.1, sections 3.1 and 4.6).
+"""What the fields of ABC say: keys, metres, lengths, tempos, orders of parts (ABC standard 2.1, sections 3.1 and 4.6).
 
 Conventions
 - Functions get the text after the colon, without comment, and raise AbcSyntaxError without a place: the caller adds it.
@@ -9,11 +9,13 @@ Conventions
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..core.errors import AbcSyntaxError
 from ..core.piece import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
@@ -28,42 +30,70 @@ SEMITONES = (0, 2, 4, 5, 7, 9, 11)
 MIDDLE_C_OCTAVE = 5
 ALTERATIONS = {"": 0, "^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 """Accidental as written in ABC -> semitones."""
-
-STYLE_NAMES = {
-    "double-jig": "jig",
-    "irish-jig": "jig",
-    "single-jig": "jig",
-    "slipjig": "slip-jig",
-    "hop-jig": "slip-jig",
-    "fling": "highland-fling",
-    "barn-dance": "barndance",
-    "slow-air": "air",
-    "schottishe": "schottische",
-}
-"""What `R:` says, in lower case and joined by hyphens -> the style's name, where the two differ."""
+ACCIDENTAL = r"(?:\^\^?|__?|=)(?:(?<=[\^_])(?:[0-9]{1,3}(?:/{1,2}[0-9]{0,3})?|/{1,2}[0-9]{0,3}))?"
+"""An accidental, with the fraction of a semitone or the number of small steps that makes it a microtone."""
+COMMAS = 53
+"""Equal steps of an octave that a number without a fraction counts in ^3F, unless a directive says else."""
 
 _SHARPS = "FCGDAEB"
 _KEY = re.compile(
-    r"(?P<letter>[A-G])(?P<accidental>[#b♯♭n]?)"
-    r"(?P<mode>\s*(?:(?:maj|min|ion|aeo|dor|phr|lyd|mix|loc)[a-z]*|m)(?![a-z]))?(?P<rest>(?![a-z]).*)",
+    r"(?P<letter>[A-G])(?P<accidental>[\s-]*(?:flat|sharp|natural)(?![a-z])|[#b♯♭n]?)(?:\s+(?:harmonic|melodic)(?![a-z]))?"
+    r"(?P<mode>\s*(?:(?:maj|min|ion|aeo|dor|phr|lyd|mix|loc|dur|mol)[a-z]*|m)(?![a-z]))?(?P<rest>(?![a-z]).*)",
     re.IGNORECASE,
 )
+_SHARPS_OF_WORDS = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
+_GERMAN_MODES = {"dur": "maj", "mol": "min"}
 _WITHOUT_TONIC = re.compile(
-    r"(?:(?:none|exp|clef|octave|transpose|shift|sound|score|instrument|middle|stafflines|treble|alto|tenor|bass|perc)"
-    r"(?![a-z])|[\^_=]|$)",
+    r"(?:(?:none|exp|clef|octave|transpose|shift|sound|score|instrument|middle|name|nm|stafflines|staffscale"
+    r"|treble|alto|tenor|bass|perc)(?![a-z])|[\^_=]|$)",
     re.IGNORECASE,
 )
-_OCTAVE_CLEF = re.compile(r"(?:clef=\"?\w+|\b(?:treble|alto|tenor|bass)\d?)(?P<octaves>[+-](?:8|15))\b")
+_SPECIFIER = re.compile(
+    r"(?<!\S)(?:(?!exp=)[A-Za-z][A-Za-z-]*=|(?:clef|middle|octave|transpose|name|nm|shift|sound|score|instrument)\s*=)"
+    r'\s*(?:"[^"]*"|\S*)'
+)
+_KEY_ACCIDENTAL = re.compile(rf"({ACCIDENTAL})([A-Ga-g])")
+_CLEF = re.compile(
+    r"\bclef\s*=\s*\"?(?P<name>[A-Za-z]\w*)(?P<octaves>[+-](?:8|15)\b)?"
+    r"|(?<![\w=\"])(?P<bare>treble|alto|tenor|bass|perc)[1-5]?(?P<bare_octaves>[+-](?:8|15)\b)?(?![\w=])"
+)
+_QUOTED_NAME = re.compile(r'(?<!clef=)"[^"]*"')
+_PERCUSSION_CLEFS = ("perc", "P", "percussion", "drum", "drums")
 _OCTAVES = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
 _PITCH = r"(?:\^\^?|__?|=)?[A-Ga-g][,']*"
 _INTERVAL = re.compile(rf"\b(?P<kind>shift|sound|score|instrument)=\s*(?P<first>{_PITCH})/?(?P<second>{_PITCH})?")
-_METER = re.compile(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3}){0,15})\s*\)?\s*/\s*(\d{1,3})(?!\d)")
+_METER_TERM = r"\(?\s*\d{1,3}(?:\s*\+\s*\d{1,3}){0,15}\s*\)?\s*/\s*\d{1,3}(?!\d)\s*\)?"
+_METER = re.compile(rf"{_METER_TERM}(?:\s*\+\s*{_METER_TERM}){{0,15}}")
 _TEMPO = re.compile(
     r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)++)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)"
     r"|C?(?P<multiple>\d{0,3})\s*=\s*(?P<of_units>\d{1,4})"
     r"|(?P<bare>\d{1,4})"
 )
 _FASTEST_TEMPO = 1_000
+
+
+class Clef(NamedTuple):
+    """A clef, as far as the notes depend on it: the semitones of its 8 or 15, and whether it is for percussion."""
+
+    transposition: int
+    is_percussion: bool
+
+
+class Staff(NamedTuple):
+    """What `K:` and `V:` say of a staff (section 4.6); None where they do not say.
+
+    Attributes:
+        clef: The clef.
+        transposition: Semitones from written to sounding pitch, without those of the clef.
+    """
+
+    clef: Clef | None = None
+    transposition: int | None = None
+
+    def over(self, earlier: Staff) -> Staff:
+        """What holds where this is said after `earlier`."""
+        transposition = earlier.transposition if self.transposition is None else self.transposition
+        return Staff(self.clef or earlier.clef, transposition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +103,62 @@ class KeySignature:
     Attributes:
         key: Tonic and mode; None when the field holds a clef or the like alone.
         alterations: Semitones that the signature adds to C, D, E, F, G, A, B.
-        transposition: Semitones from written to sounding pitch; None when the field does not say.
+        staff: Clef and transposition.
+        microtones: How many of its accidentals were rounded to semitones.
     """
 
     key: Key | None
     alterations: tuple[int, ...]
-    transposition: int | None
+    staff: Staff
+    microtones: int = 0
 
 
 @lru_cache(maxsize=1024)
-def parse_key(text: str) -> KeySignature:
-    """Read `K:`: "D", "A Dorian", "G exp _B", "D =c", "HP", "none", "C treble-8" (section 3.1.14).
+def parse_key(text: str, commas: int = COMMAS) -> KeySignature:
+    """Read `K:`: "D", "A Dorian", "B flat", "G exp _B", "D =c", "HP", "none", "C treble-8" (section 3.1.14).
 
     Keys with more than seven sharps or flats are respelled: G# is read as Ab.
+
+    Args:
+        text: What stands in the field.
+        commas: Equal steps of the octave that numbers of accidentals count.
 
     Raises:
         AbcSyntaxError: no key.
     """
     text = text.strip()
-    transposition = parse_transposition(text)
+    staff = parse_staff(text)
     if text[:2] in ("HP", "Hp"):
         pipes = Key("A", "mix")
-        return KeySignature(pipes, _signature(pipes), transposition)
-    key, rest = _tonic_and_mode(_INTERVAL.sub("", text))
-    changes = {letter.upper(): ALTERATIONS[sign] for sign, letter in re.findall(r"(\^\^?|__?|=)([A-Ga-g])", rest)}
+        return KeySignature(pipes, _signature(pipes), staff)
+    key, rest = _tonic_and_mode(text)
+    rest = _SPECIFIER.sub("", rest)
+    read = [(letter.upper(), *parse_accidental(sign, commas)) for sign, letter in _KEY_ACCIDENTAL.findall(rest)]
+    changes = {letter: alteration for letter, alteration, _ in read}
     if key is None and not changes:
         says_none = text == "" or text.lower().startswith("none")
-        return KeySignature(Key() if says_none else None, (0,) * 7, transposition)
+        return KeySignature(Key() if says_none else None, (0,) * 7, staff)
     is_explicit = re.search(r"\bexp\b", rest) is not None
     base = (0,) * 7 if is_explicit else _signature(key)
     alterations = tuple(changes.get(letter, base[step]) for step, letter in enumerate(LETTERS))
     key = _nearest_key(key, alterations) if key is None or is_explicit else key
-    return KeySignature(_shifted(key, text), alterations, transposition)
+    return KeySignature(_shifted(key, text), alterations, staff, sum(is_microtone for *_, is_microtone in read))
+
+
+def parse_accidental(text: str, commas: int = COMMAS) -> tuple[int, bool]:
+    """Semitones of an accidental, and whether they were rounded: a fraction (`^/` is a quarter tone) towards the
+    natural, a number of commas (`^3`) to the nearest.
+    """
+    sign = text.rstrip("0123456789/")
+    if sign == text:
+        return ALTERATIONS[sign], False
+    numerator, slashes, denominator = re.fullmatch(r"([0-9]*)(/*)([0-9]*)", text[len(sign) :]).groups()  # type: ignore[union-attr]
+    if not slashes:
+        semitones = Fraction(12 * int(numerator), commas)
+        nearest = math.ceil(semitones - Fraction(1, 2))
+        return ALTERATIONS[sign] * nearest, nearest != semitones
+    semitones = Fraction(int(numerator or 1) or 1, int(denominator or 0) or 2 ** len(slashes))
+    return ALTERATIONS[sign] * int(semitones), semitones.denominator > 1
 
 
 def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
@@ -115,9 +169,9 @@ def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
         raise AbcSyntaxError(
             f"there is no key {text[:40]!r}; write a tonic and a mode, such as K:D, K:Bb, K:F#m, K:Ador"
         )
-    letter, accidental = match["letter"].upper(), match["accidental"].lower().replace("n", "")
-    natural = Key.parse(letter + (match["mode"] or "").strip().lower())
-    sharps = {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(accidental, 0)
+    mode = (match["mode"] or "").strip().lower()
+    natural = Key.parse(match["letter"].upper() + _GERMAN_MODES.get(mode[:3], mode))
+    sharps = _SHARPS_OF_WORDS.get(match["accidental"].strip(" -").lower(), 0)
     return natural.shifted(7 * sharps), match["rest"]
 
 
@@ -145,18 +199,20 @@ def _fifths(pitch: str) -> int:
     return fifths_of(pitch.lstrip("^_=").rstrip(",'").upper()) + 7 * ALTERATIONS[pitch.rstrip("ABCDEFGabcdefg,'")]
 
 
-def parse_transposition(text: str) -> int | None:
-    """Semitones from written to sounding pitch, by `octave=`, `transpose=` or a clef such as treble-8 in `K:` or `V:`
-    (section 4.6), or `shift=`, `sound=` or `instrument=` (ABC draft 2.2); None where nothing is said.
+def parse_staff(text: str) -> Staff:
+    """The clef in `K:` or `V:`, and the semitones from written to sounding pitch that `octave=` and `transpose=` there
+    say (section 4.6), or `shift=`, `sound=` and `instrument=` (ABC draft 2.2).
     """
     semitones = [_interval(match) for match in _INTERVAL.finditer(text)]
     if octave := re.search(r"\boctave=\s*([+-]?\d)\b", text):
         semitones.append(12 * int(octave[1]))
     if transpose := re.search(r"\btranspose=\s*([+-]?\d{1,2})\b", text):
         semitones.append(int(transpose[1]))
-    if clef := _OCTAVE_CLEF.search(text):
-        semitones.append(_OCTAVES[clef["octaves"]])
-    return sum(semitones) if semitones else None
+    clef = None
+    if match := _CLEF.search(_QUOTED_NAME.sub("", text)):
+        octaves = match["octaves"] or match["bare_octaves"]
+        clef = Clef(_OCTAVES.get(octaves, 0), (match["name"] or match["bare"]) in _PERCUSSION_CLEFS)
+    return Staff(clef, sum(semitones) if semitones else None)
 
 
 def _interval(match: re.Match[str]) -> int:
@@ -177,8 +233,9 @@ def _midi_number(pitch: str) -> int:
 
 @lru_cache(maxsize=1024)
 def parse_meter(text: str) -> Meter | None:
-    """Read `M:`: "6/8", "C", "C|", "(2+3)/8"; None for "none" or nothing, which is free metre (section 3.1.6),
-    as are old signs without a fraction, such as "2" and "O"; the fraction after "=" tells what else a sign means.
+    """Read `M:`: "6/8", "C", "C|", "(2+3)/8", "3/8+2/8"; None for "none" or nothing, which is free metre (section
+    3.1.6), as are old signs without a fraction, such as "2" and "O"; the fraction after "=" tells what else a sign
+    means.
 
     Raises:
         RequestError: a metre that does not exist, such as 4/0.
@@ -187,7 +244,14 @@ def parse_meter(text: str) -> Meter | None:
     if common := re.match(r"C\|?(?![\w|])", text):
         return Meter.parse(common[0])
     match = _METER.match(text)
-    return Meter(sum(int(number) for number in match[1].split("+")), int(match[2])) if match else None
+    if match is None:
+        return None
+    terms = re.findall(r"([\d\s+]*\d)[\s)]*/\s*(\d+)", match[0])
+    denominator = math.lcm(*(int(lower) for _, lower in terms))
+    sums = [
+        int(number) * denominator // (int(lower) or 1) for upper, lower in terms for number in re.findall(r"\d+", upper)
+    ]
+    return Meter(sum(sums), denominator, f"{'+'.join(map(str, sums))}/{denominator}" if len(sums) > 1 else "")
 
 
 @lru_cache(maxsize=1024)
@@ -231,14 +295,6 @@ def parse_tempo(text: str, unit_length: int) -> float | None:
         rate = float(match["of_units"] or match["bare"])
     tempo = float(4 * beat) * rate
     return tempo if 0 < tempo <= _FASTEST_TEMPO else None
-
-
-@lru_cache(maxsize=1024)
-def parse_style(text: str) -> str | None:
-    """The style that `R:` names: "Double Jig" and "jig" are "jig", "SlipJig" is "slip-jig"; None for an empty field."""
-    words = re.findall(r"[^\W_]+", re.split(r"[,;/(]", text)[0].lower())
-    name = "-".join(words)
-    return STYLE_NAMES.get(name, name) or None
 
 
 _MOST_PARTS = 500

@@ -1,7 +1,8 @@
 """ABC text to `Piece`s (ABC standard 2.1): files and tune books; `abc_tune` reads each tune.
 
 Conventions
-- A tune begins at its X: line and ends at an empty line; text between tunes is skipped. A text without X: is one tune.
+- A tune begins at its X: line and ends at an empty line, unless its music goes on after it; text between tunes is
+  skipped. A text without X: is one tune.
 - Repeats, endings and the order of parts stay as written. Grace notes, lyrics and ornaments are left out.
 """
 
@@ -17,11 +18,16 @@ from typing import Literal
 
 from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.piece import Piece
-from .abc_tune import Tune, file_header
+from .abc_tune import Tune, file_header, goes_on
 
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _LARGEST_UNPACKED_FILE = 100_000_000
 _MOST_BAD_TUNES = 1_000
+_CHARSET = re.compile(
+    rb"^(?:I:|%%)\s*abc-charset\s+(iso-8859-(?:1[013-6]|[1-9])|(?:windows-|cp)125[0-8]|latin-?(?:10|[1-9])|koi8-[ru])\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The encodings of one byte a character that a file may say it is in."""
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -37,7 +43,8 @@ def read_abc(source: str | Path, errors: Literal["raise", "collect"] = "raise") 
     """Read every tune of an ABC text (a str) or file (a Path; gzip too).
 
     Args:
-        source: ABC text, or the path of a file in UTF-8, UTF-16 with a byte order mark, or Latin-1.
+        source: ABC text, or the path of a file in UTF-8, UTF-16 with a byte order mark, the encoding that it names
+            itself (`I:abc-charset`), or Latin-1.
         errors: "raise" stops at the first tune that cannot be read, "collect" skips such tunes and keeps their errors;
             a file that begins with a thousand such tunes is given up.
 
@@ -78,11 +85,25 @@ def each_tune(source: str | Path) -> Iterator[tuple[Tune, Piece | AbcSyntaxError
 
 
 def decode_abc(data: bytes) -> str:
-    """The text of an ABC file: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
+    """The text of an ABC file: UTF-8, UTF-16 with a byte order mark, what `abc-charset` says (section 3.1.17), or else
+    Latin-1 in those of its lines that are not UTF-8.
+    """
+    if data.startswith(UTF_16_MARKS):
+        return data.decode("utf-16", errors="replace")
     try:
-        return data.decode("utf-16" if data.startswith(UTF_16_MARKS) else "utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        said = _CHARSET.search(data)
+        if said:
+            return data.decode(said[1].decode().lower().replace("latin-", "latin"), errors="replace")
+        return "".join(map(_decoded_line, data.splitlines(keepends=True)))
+
+
+def _decoded_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def _file_name(source: str | Path) -> str | None:
@@ -125,22 +146,46 @@ def _tunes(lines: list[str]) -> Iterator[Tune]:
     starts = [index for index, line in enumerate(lines) if line.startswith("X:")]
     if not starts:
         if any(line.startswith("K:") for line in lines):
-            yield Tune(1, [], 1, lines)
+            last = max(index for index, line in enumerate(lines) if line.strip())
+            yield Tune(1, [], 1, lines[: last + 1])
         return
-    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
-    header = file_header(_paragraph(lines, first, starts[0]))
+    first = _next_line(lines, 0, starts[0])
+    header = file_header(lines[first : _paragraph_end(lines, first, starts[0])])
     for ordinal, (start, end) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True), 1):
         number = re.match(r"X:\s*([0-9]{1,9})", lines[start])
-        yield Tune(int(number[1]) if number else ordinal, header, start + 1, _paragraph(lines, start, end))
+        yield Tune(
+            int(number[1]) if number else ordinal, header, start + 1, lines[start : _tune_end(lines, start, end)]
+        )
 
 
-def _paragraph(lines: list[str], start: int, end: int) -> list[str]:
-    """The lines from `start` up to the first empty one; empty lines between %%begintext and %%endtext do not count."""
+def _next_line(lines: list[str], start: int, end: int) -> int:
+    """Index of the first line from `start` on that is not empty; `end` where all are."""
+    return next((index for index in range(start, end) if lines[index].strip()), end)
+
+
+def _tune_end(lines: list[str], start: int, end: int) -> int:
+    """Index after the last line of the tune that begins at `start`: what follows an empty line belongs to it as long as
+    it is music, or the rest of its header.
+    """
+    stop = _paragraph_end(lines, start, end)
+    has_key = any(line.startswith("K:") for line in lines[start:stop])
+    while True:
+        following = _next_line(lines, stop, end)
+        last = _paragraph_end(lines, following, end)
+        paragraph = lines[following:last]
+        if not goes_on(paragraph, has_key):
+            return stop
+        has_key = has_key or any(line.startswith("K:") for line in paragraph)
+        stop = last
+
+
+def _paragraph_end(lines: list[str], start: int, end: int) -> int:
+    """Index of the first empty line from `start` on; those between %%begintext and %%endtext do not count."""
     is_text = False
     for index in range(start, end):
         line = lines[index]
         if line.startswith("%%"):
             is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
         elif not is_text and not line.strip():
-            return lines[start:index]
-    return lines[start:end]
+            return index
+    return end

@@ -8,7 +8,9 @@ Conventions
 - A pitch is a *step*: 35 is C on the ledger line below the treble staff (middle C), 36 the D above it, 42 the next C.
 - No alternative backtracks over more than it matched, so that a line takes time linear in its length.
 - What all programs read alike although the standard does not have it is read as they do: a length of 0 is 1, a second
-  fraction is ignored, and so are tuplets of more than nine notes and a brace within grace notes.
+  fraction is ignored, and so are tuplets of more than nine notes that do not say their time, and a brace within grace
+  notes.
+- A bar line is any sequence of its signs (section 4.8); what looks like a chord but begins with a digit is an ending.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..core.errors import AbcSyntaxError
-from .abc_fields import ALTERATIONS, LETTERS, MIDDLE_C_OCTAVE, SEMITONES
+from .abc_fields import ACCIDENTAL, LETTERS, MIDDLE_C_OCTAVE, SEMITONES, parse_accidental
 
 STEPS_PER_OCTAVE = len(LETTERS)
 _HIGHEST_OCTAVE = 11
@@ -29,27 +31,42 @@ _LONGEST_NOTE = 1_024
 _LONGEST_BROKEN_SIGN = 3
 _LONGEST_LINE_KEPT = 2_000
 
-_SIGN = r"(?:\^\^?|__?|=)"
-_ACCIDENTAL = rf"{_SIGN}(?:(?<=[\^_])[0-9]{{0,2}}/{{1,2}}[0-9]{{0,2}})?"
 _LENGTH = r"[0-9/]*+"
 _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
-_NOTE = rf"(?:{_PLAIN_NOTE}|{_ACCIDENTAL}{_PLAIN_NOTE})"
+_NOTE = rf"(?:{_PLAIN_NOTE}|{ACCIDENTAL}{_PLAIN_NOTE})"
 _PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
 _STRING = r'"[^"]*"'
+_DECORATION_NAMES = (
+    "trill lowermordent uppermordent mordent pralltriller roll turn turnx invertedturn invertedturnx arpeggio accent "
+    "emphasis fermata invertedfermata tenuto plus snap slide wedge upbow downbow open thumb breath segno coda fine "
+    "dacapo dacoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
+    "crescendo( crescendo) diminuendo( diminuendo) trill( trill) <( <) >( >) < > + 0 1 2 3 4 5 p pp ppp pppp f ff fff "
+    "ffff mp mf sfz marcato staccato editorial courtesy"
+).split()
+_NAMED = rf"!(?:{'|'.join(map(re.escape, _DECORATION_NAMES))})!"
+_DECORATION = rf"{_NAMED}|!(?![^!|]*{_NAMED})[^!|]*!|\+[^+|]*\+"
+_GRACE_IN_CHORD = r"\{(?:\[[^\[\]{}|]*\]|[^\[\]{}|])*+\}"
+_THICK_LINE = r"\[(?:(?=[|:\]])|(?=\s|$)(?!\s?[0-9])(?![^\[\]\"|]*\]))"
+"""A bracket that opens neither a chord nor an ending, but is a sign of a bar line, after another one."""
+_BAR_SIGNS = rf"(?:[|:\]]|{_THICK_LINE})*+"
+_BAR_START = (
+    rf"\.?(?:\[?\||:(?=[:|\]]|{_THICK_LINE}))|\[(?=:)|\[\[(?![^\[\]\"|\s][^\[\]\"|]*\])|\](?=[|:\]]|{_THICK_LINE})"
+)
 
 _PATTERNS = {
     "note": _NOTE,
-    "bar": rf"(?:\[?\||:(?=[:|])|\.(?:\[?\||:(?=[:|])))[|:\]]*(?:{_PASSES})?",
+    "bar": rf"(?:{_BAR_START}){_BAR_SIGNS}(?:{_PASSES})?|\](?![^\s])",
     "symbol": _STRING,
     "rest": rf"[zx]{_LENGTH}",
     "grace": r"\{[^}]*\}",
-    "tuplet": r"\([2-9](?![0-9])(?::[0-9]{0,2}){0,2}",
+    "tuplet": r"\((?:[2-9](?![0-9])(?::[0-9]{0,2}){0,2}|(?:1|[1-9][0-9]):[0-9]{1,2}(?::[0-9]{0,2})?)",
     "broken": "[<>]+",
     "field": r"\[[A-Za-z]:[^\[\]]*\]",
-    "chord": rf'\[(?:[^\[\]"|]|{_STRING})*+\]{_LENGTH}-?',
+    "chord": rf'\[(?!\s?"?[0-9])(?:[^\[\]"|{{]|{_STRING}|{_GRACE_IN_CHORD}|\{{)*+\]{_LENGTH}-?',
     "ending": rf"\[(?:\s?{_PASSES}|{_STRING})",
     "tie": "-",
-    "decoration": r"![^!]*!|\+[^+]*\+|H",
+    "old_chord": rf"\+(?!f{{1,4}}\+)[ \t]*+(?:{_NOTE}[ \t]*+){{2,}}+\+{_LENGTH}-?",
+    "decoration": rf"{_DECORATION}|H",
     "bar_rest": "[ZX][0-9]*",
     "overlay": r"\(&|&\)|&",
     "open_chord": rf"\[(?:{_NOTE}|[ \t])++",
@@ -64,37 +81,56 @@ _TOKEN = re.compile("|".join(rf"(?P<{kind}>{pattern})" for kind, pattern in _PAT
 
 _MUSIC = re.compile(rf"(?:{'|'.join(_PATTERNS.values())}|[ \t.~`$\\()JLMOPRSTuvy])*+")
 
-OPEN_CHORD_AT_END = re.compile(rf"\[(?:{_NOTE}|[ \t])*+$")
+OPEN_CHORD_AT_END = re.compile(rf"(?<![\[\]|:])\[[ \t]*$|\[[ \t]*+(?:{_NOTE}[ \t]*+)++$")
 """The end of a line in the midst of a chord, which goes on in the next line."""
 
 _UNCLOSED_SYMBOL = re.compile(
     r'("[A-G][#b♯♭]?(?:m|min|maj|dim|aug|sus|add|M|[0-9+°ø()#b-])*(?:/[A-G][#b♯♭]?)?)[ \t](?=[^"]*$)'
 )
 _UNCLOSED_GRACE = re.compile(r'(\{[^\s{}"|]+)[ \t](?=[^{}]*$)')
+_MIXED_BRACKETS = re.compile(rf"\{{((?:{_NOTE}|[ \t])++)\]|\[((?:{_NOTE}|[ \t])++)\}}")
+_EARLY_ACCIDENTAL = re.compile(r'[\^_=](?:[0-9/]*)[!+"{.~(]')
+_MOVED_ACCIDENTAL = re.compile(
+    rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^}}]*\}}|[.~(])+)(?=[A-Ga-g])"
+)
+_TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
+_LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
 
-_NOTE_PARTS = re.compile(rf"({_ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
+_NOTE_PARTS = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
 _LENGTH_PARTS = re.compile(r"([0-9]{0,6})(/{0,10})([0-9]{0,4})(?:/[0-9/]*)?")
-_CHORD_PARTS = re.compile(rf"\[([^\]]*)\]?({_LENGTH})(-?)")
-_CHORD_TOKEN = re.compile(rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|![^!]*!")
+_CHORD_PARTS = re.compile(rf"\[(.*)\]({_LENGTH})(-?)")
+_CHORD_TOKEN = re.compile(rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|{_DECORATION}|{_GRACE_IN_CHORD}")
 _ANNOTATION_SIGNS = "^_<>@"
 _LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
 
 
-def is_music(line: str) -> bool:
-    """Whether a line holds bar lines and notes, and nothing that is no music."""
-    return "|" in line and not _LETTERS_OF_NOTES.isdisjoint(line) and _MUSIC.fullmatch(line) is not None
+def is_music(line: str, letters: str = "ABCDEFGabcdefg") -> bool:
+    """Whether a line holds bar lines and notes, or others of the `letters`, and nothing that is no music."""
+    return "|" in line and any(letter in line for letter in letters) and _MUSIC.fullmatch(line) is not None
 
 
-def close_signs(line: str) -> str:
-    """A line of music with its last quotation mark or brace closed at the blank after a chord symbol or grace notes.
+def mended(line: str) -> str:
+    """A line of music with its signs where the standard has them, as many characters long.
 
-    What else a sign that is not closed hides cannot be told; the voice that meets it judges. Columns stay.
+    Typographic quotation marks are plain ones; an accidental before a decoration stands after it; a bracket and a brace
+    around notes are brackets; the last quotation mark or brace that is open is closed at the blank after a chord symbol
+    or grace notes. What else a sign that is not closed hides cannot be told; the voice that meets it judges.
     """
+    if not line.isascii():
+        line = line.translate(_TYPOGRAPHIC_MARKS)
+    if _EARLY_ACCIDENTAL.search(line):
+        line = _MOVED_ACCIDENTAL.sub(lambda match: match[2] + match[1] if match[1] else match[0], line)
     if '"' in line and line.count('"') % 2:
         line = _UNCLOSED_SYMBOL.sub(r'\1"', line)
-    if "{" in line and line.count("{") > line.count("}"):
-        line = _UNCLOSED_GRACE.sub(r"\1}", line)
+    if ("{" in line or "}" in line) and line.count("{") != line.count("}"):
+        line = _MIXED_BRACKETS.sub(lambda match: f"[{match[1] or match[2]}]", line)
+        line = _UNCLOSED_GRACE.sub(r"\1}", line) if line.count("{") > line.count("}") else line
     return line
+
+
+def without_line_breaks(line: str) -> str:
+    """A line of music in which `!` breaks the line (section 6.1.1), except around the name of a decoration."""
+    return _LINE_BREAK_MARK.sub(lambda match: " " if match[1] else match[0], line)
 
 
 class WrittenNote(NamedTuple):
@@ -106,7 +142,7 @@ class WrittenNote(NamedTuple):
         numerator: Its length in unit note lengths, with `denominator`.
         denominator: See `numerator`.
         is_tied: Whether a tie begins here.
-        is_microtone: Whether the accidental was rounded to a whole number of semitones.
+        accidental: As written where it is a microtone, which is rounded to a whole number of semitones; else empty.
     """
 
     step: int
@@ -114,7 +150,7 @@ class WrittenNote(NamedTuple):
     numerator: int
     denominator: int
     is_tied: bool
-    is_microtone: bool
+    accidental: str
 
 
 class WrittenChord(NamedTuple):
@@ -187,8 +223,8 @@ def parse_note(text: str) -> WrittenNote:
     if not 0 <= octave <= _HIGHEST_OCTAVE:
         raise AbcSyntaxError(f"there is no octave for {text[:40]!r}; notes reach from C,,,,, to g'''''")
     step = STEPS_PER_OCTAVE * octave + LETTERS.index(letter.upper())
-    alteration, is_microtone = _alteration(accidental) if accidental else (None, False)
-    return WrittenNote(step, alteration, *parse_length(length), bool(tie), is_microtone)
+    alteration, is_microtone = parse_accidental(accidental) if accidental else (None, False)
+    return WrittenNote(step, alteration, *parse_length(length), bool(tie), accidental if is_microtone else "")
 
 
 @lru_cache(maxsize=256)
@@ -205,23 +241,14 @@ NATURALS = scale_of((0,) * STEPS_PER_OCTAVE)
 """The MIDI number of every step without accidentals."""
 
 
-def _alteration(accidental: str) -> tuple[int, bool]:
-    """Semitones of an accidental and whether they were rounded towards the natural; `^/` is a quarter tone."""
-    sign = accidental.rstrip("0123456789/")
-    if sign == accidental:
-        return ALTERATIONS[sign], False
-    numerator, denominator = parse_length(accidental[len(sign) :])
-    semitones, rest = divmod(numerator, denominator)
-    return ALTERATIONS[sign] * semitones, rest > 0
-
-
 def parse_chord(text: str) -> WrittenChord:
     """Read notes between brackets, such as "[C-EG]2" (section 4.17); the closing one may be missing.
 
     Raises:
         AbcSyntaxError: a length or an octave beyond all music.
     """
-    inside, length, tie = _CHORD_PARTS.fullmatch(text).groups()  # type: ignore[union-attr]
+    closed = _CHORD_PARTS.fullmatch(text)
+    inside, length, tie = closed.groups() if closed else (text[1:], "", "")
     numerator, denominator = parse_length(length)
     notes, symbols = [], []
     for match in _CHORD_TOKEN.finditer(inside):
@@ -248,7 +275,7 @@ def parse_symbol(text: str) -> str:
 
 
 def parse_tuplet(text: str) -> WrittenTuplet:
-    """Read "(3", "(3:2:2" or "(3::2" (section 4.13)."""
+    """Read "(3", "(3:2:2", "(3::2" or "(12:8" (section 4.13)."""
     members, time, length, *_ = (*(int(number or 0) for number in text[1:].split(":")), 0, 0)
     return WrittenTuplet(members, time, length)
 
@@ -272,17 +299,32 @@ def parse_endings(text: str) -> tuple[int, ...]:
     return tuple(sorted(passes - {0}))
 
 
+def parse_old_chord(text: str) -> WrittenChord:
+    """Read notes between plus signs, such as "+CEG+2", the chords of ABC 1 (section 12.1.3).
+
+    Raises:
+        AbcSyntaxError: a length or an octave beyond all music.
+    """
+    notes, _, length = text[1:].rpartition("+")
+    return parse_chord(f"[{notes}]{length}")
+
+
 def parse_bar_line(text: str) -> BarLine:
-    """Read a bar line such as ":|2" or "|:" (sections 4.8 and 4.9); each further colon is one more play."""
+    """Read a bar line such as ":|2", "|:", "|]" or "]:" (sections 4.8 and 4.9); each further colon is one more play.
+
+    The ending in "::2" belongs to what is repeated, so that no repeat begins with it.
+    """
     signs = text.rstrip("0123456789,.-")
-    before, _, after = signs.partition("|") if "|" in signs else (signs[: len(signs) // 2], "", ":")
+    lines = [place for place, sign in enumerate(signs) if sign in "|[]"]
+    before, after = (signs[: lines[0]], signs[lines[-1] + 1 :]) if lines else (signs[: len(signs) // 2], ":")
     colons = before.count(":")
+    endings = parse_endings(text[len(signs) :])
     return BarLine(
         plays=colons + 1 if colons else 0,
-        repeat_start=":" in after[after.rfind("|") + 1 :],
-        is_double=("||" in signs or "]" in signs or before.endswith("[")) and signs != "[|]",
+        repeat_start=":" in after and not (colons and endings),
+        is_double=("||" in signs or "[" in signs or "]" in signs) and signs != "[|]",
         splits_bar=text != "|",
-        endings=parse_endings(text[len(signs) :]),
+        endings=endings,
     )
 
 
@@ -309,6 +351,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "chord": parse_chord,
     "ending": parse_endings,
     "tie": lambda text: None,
+    "old_chord": parse_old_chord,
     "decoration": lambda text: text == "H" or "ferm" in text,
     "bar_rest": lambda text: parse_length(text[1:])[0],
     "overlay": str,

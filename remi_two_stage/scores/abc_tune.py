@@ -10,42 +10,53 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import islice
-from operator import length_hint
+from itertools import groupby, islice, pairwise
+from operator import attrgetter, itemgetter, length_hint
 
-from ..core.abc_writer import PICKUP_REMARKS
+from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Bar, Meter, Piece
 from ..core.voices import FOUR_PARTS, MELODY
 from .abc_bars import build_bars
 from .abc_fields import (
+    KeySignature,
+    Staff,
     decode_text,
     default_unit_length,
     parse_key,
     parse_meter,
     parse_part_order,
-    parse_style,
+    parse_staff,
     parse_tempo,
-    parse_transposition,
     parse_unit_length,
 )
 from .abc_macros import Macros
-from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, close_signs, is_music, read_tokens
+from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, is_music, mended, read_tokens, without_line_breaks
 from .abc_voice import HANDLERS, Settings, Voice
 from .voices import VOICE_NAME
 
 _FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
 _COMMENT = re.compile(r"(?<!\\)%")
 _MIDI_TRANSPOSITION = re.compile(r"MIDI\s+transpose\s+([+-]?[0-9]{1,2})\s*")
+_MIDI_CHANNEL = re.compile(r"MIDI\s+channel\s+([0-9]{1,2})\s*")
+_TEMPERAMENT = re.compile(r"(MIDI\s+temperamentequal|microscale)\s+([1-9][0-9]{0,2})\s*")
+_DIRECTIVES = ("score", "staves", "propagate-accidentals", "linebreak", "MIDI", "microscale")
 _CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
 _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSZ")
 _FIELDS_WITHOUT_MEANING = frozenset("XUWswr")
+_LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
 _NO_TOKEN = "$"
 _MOST_VOICES = 99
-_MOST_FIELDS_OF_FILE = 200
-_LONGEST_TUNE = 150_000
+_MOST_FIELDS_OF_FILE = 1_000
+_LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
+    "a microtone": lambda voice: voice.microtones,
+    "a percussion note": lambda voice: len(voice.percussion),
+    "a tie to no note": lambda voice: voice.open_ties,
+    "a broken rhythm between unequal notes": lambda voice: voice.uneven_rhythms,
+}
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 
 
@@ -54,18 +65,30 @@ FieldLines = Sequence[tuple[str, str]]
 
 
 def file_header(lines: Sequence[str]) -> FieldLines:
-    """The fields of a file header that hold for every tune (section 2.2.2).
+    """The fields of a file header that hold for every tune (section 2.2.2), each once.
 
     Raises:
         AbcSyntaxError: so many fields that it is no header.
     """
     fields = [("I", line[2:]) for line in lines if line.startswith("%%")]
     fields += [(line[0], _without_comment(line[2:])) for line in lines if line.startswith(_FILE_HEADER_FIELDS)]
-    if len(fields) > _MOST_FIELDS_OF_FILE:
+    known = {(letter, text): None for letter, text in fields if letter != "I" or text.strip().startswith(_DIRECTIVES)}
+    if len(known) > _MOST_FIELDS_OF_FILE:
         raise AbcSyntaxError(
-            f"the file header has {len(fields)} fields, more than {_MOST_FIELDS_OF_FILE}; end it with an empty line"
+            f"the file header has {len(known)} fields, more than {_MOST_FIELDS_OF_FILE}; end it with an empty line"
         )
-    return fields
+    return list(known)
+
+
+def goes_on(paragraph: Sequence[str], has_key: bool) -> bool:
+    """Whether lines after an empty one belong to the tune before: as music, or as fields until its K: line."""
+    for line in paragraph:
+        if _FIELD.match(line):
+            if not has_key:
+                return True
+        elif not line.startswith("%"):
+            return has_key and is_music(_without_comment(line), _LETTERS_OF_MUSIC)
+    return False
 
 
 class Tune:
@@ -78,12 +101,16 @@ class Tune:
         self._first_line = first_line
         self._lines = lines
         self._metadata: list[tuple[str, str]] = []
-        self._tempo = self._part_order = ""
+        self._tempos: list[tuple[int, str]] = []  # when each is said, and how
+        self._part_order = ""
         self._is_in_body = False
         self._settings = Settings(None, parse_key(""))
         self._macros = Macros()
-        self._transpositions: dict[str, int | None] = {}  # by voice, in the order of their first V:
-        self._score_order: list[str] = []
+        self._breaks_lines = False  # whether "!" does
+        self._staffs: dict[str, Staff] = {}  # by voice, in the order of their first V:
+        self._score_order: list[str] = []  # of all voices that %%score has named
+        self._shown: list[str] = []  # those of the last %%score
+        self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
         self._open_chord = ""  # the end of the last line, where a chord that it begins goes on in the next
@@ -101,13 +128,15 @@ class Tune:
         Raises:
             AbcSyntaxError: the tune cannot be read.
         """
-        if sum(map(len, self._lines)) > _LONGEST_TUNE:
-            raise AbcSyntaxError(f"the tune is longer than {_LONGEST_TUNE} characters; split it")
+        if sum(map(len, self._lines)) > LONGEST_TUNE:
+            raise AbcSyntaxError(f"the tune is longer than {LONGEST_TUNE} characters; split it")
         for letter, text in self._file_header:
             self._field(letter, text)
         is_text = False
         for number, line in enumerate(self._lines, self._first_line):
-            if line.startswith("%"):
+            if not line.strip():
+                self._lose("an empty line within the tune")
+            elif line.startswith("%"):
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
             elif not is_text:
@@ -140,11 +169,31 @@ class Tune:
         """A line after `%%`, or what `I:` says (section 11)."""
         name, _, rest = text.partition(" ")
         if name in ("score", "staves"):
-            self._score_order = re.findall(r"[^\s()\[\]{}|*]+", rest)
+            self._show(re.findall(r"[^\s()\[\]{}|*]+", rest))
         elif name == "propagate-accidentals":
             self._set(propagation=rest.strip())
+        elif name == "linebreak":
+            self._breaks_lines = "!" in rest
         elif match := _MIDI_TRANSPOSITION.fullmatch(text):
             self._set(midi_transposition=int(match[1]))
+        elif match := _TEMPERAMENT.fullmatch(text):
+            self._set(commas=int(match[2]) * (12 if match[1] == "microscale" else 1))
+        elif match := _MIDI_CHANNEL.fullmatch(text):
+            if self._voice is None:
+                self._settings.channel = int(match[1])
+            else:
+                self._voice.set_channel(int(match[1]))
+
+    def _show(self, names: list[str]) -> None:
+        """The voices of the score from here on: those that were not in it before begin here (section 11.1)."""
+        if self._is_in_body and self._shown:
+            leader = max(self._voices.values(), key=attrgetter("time"), default=None)
+            if leader is not None:
+                self._late |= {name: (leader, leader.time) for name in names if name not in self._shown}
+            self._score_order += names
+        else:
+            self._score_order = names
+        self._shown = names
 
     def _set(self, **settings: str | int) -> None:
         """Change settings for the current voice, before the first one for all."""
@@ -153,7 +202,7 @@ class Tune:
 
     def _music(self, number: int, written: str) -> None:
         """A line of music; a chord that it leaves open waits for the next one."""
-        line = close_signs(self._macros.expand(written))
+        line = mended(self._macros.expand(without_line_breaks(written) if self._breaks_lines else written))
         before = self._open_chord
         if before:
             before += "" if _CLOSES_CHORD.match(line) else _NO_TOKEN
@@ -183,7 +232,7 @@ class Tune:
         if letter == "V":
             self._choose_voice(text)
         elif letter == "Q":
-            self._tempo = self._tempo or text
+            self._tempos.append((self._voice.time if self._voice else 0, text))
         elif letter == "I":
             self._directive(text.strip())
         elif letter == "m":
@@ -204,9 +253,19 @@ class Tune:
         elif letter == "L":
             settings.unit_length = self._unit_length(text) or settings.unit_length
         else:
-            settings.signature = parse_key(text)
+            signature = self._key(text, settings.commas)
+            if self._is_in_body and signature.key is None:
+                staff = signature.staff.over(settings.signature.staff)
+                signature = replace(settings.signature, staff=staff)
+            settings.signature = signature
             settings.unit_length = settings.unit_length or default_unit_length(settings.meter)
             self._is_in_body = True
+
+    def _key(self, text: str, commas: int) -> KeySignature:
+        """What `K:` says; its microtones are lost."""
+        signature = parse_key(text, commas)
+        self._lose("a microtone", signature.microtones)
+        return signature
 
     def _meter(self, text: str) -> Meter | None:
         """What `M:` says; free metre where it says nothing that exists."""
@@ -239,7 +298,7 @@ class Tune:
         elif letter == "L":
             voice.unit_length = self._unit_length(text) or voice.unit_length
         elif letter == "K" and text.strip():
-            voice.set_key(parse_key(text))
+            voice.set_key(self._key(text, voice.commas))
         elif letter == "P" and voice.is_at_bar_start:
             voice.boundaries[-1].is_section = True
             voice.boundaries[-1].part = text.strip()
@@ -249,60 +308,91 @@ class Tune:
             voice.boundaries[-1].pickup_remark = _IS_PICKUP[text.strip()]
 
     def _choose_voice(self, text: str) -> None:
-        name = (text.split(maxsplit=1) or [""])[0]
+        name, *properties = text.split(maxsplit=1) or [""]
         if name in ("", "*"):
             return
-        transposition = parse_transposition(text)
-        if name not in self._transpositions and len(self._transpositions) == _MOST_VOICES:
+        if name not in self._staffs and len(self._staffs) == _MOST_VOICES:
             raise AbcSyntaxError(
                 f"voice {name!r} is one more than {_MOST_VOICES}, the most that can be read; split the tune"
             )
-        if self._transpositions.get(name) is None or transposition is not None:
-            self._transpositions[name] = transposition
+        staff = parse_staff(properties[0]) if properties else Staff()
+        self._staffs[name] = staff.over(self._staffs.get(name, Staff()))
         if self._is_in_body:
             self._voice = self._voice_named(name)
-            self._voice.transposition = transposition if transposition is not None else self._voice.transposition
+            self._voice.set_staff(staff)
+            if name in self._late:
+                self._voice.appear(*self._late.pop(name))
 
     def _current_voice(self) -> Voice:
         if self._voice is None:
-            self._voice = self._voice_named(next(reversed(self._transpositions), "1"))
+            self._voice = self._voice_named(next(reversed(self._staffs), "1"))
         return self._voice
 
     def _voice_named(self, name: str) -> Voice:
         if name not in self._voices:
-            self._voices[name] = Voice(name, self._settings, self._transpositions.setdefault(name, None))
+            self._voices[name] = Voice(name, self._settings, self._staffs.setdefault(name, Staff()))
         return self._voices[name]
 
     def _piece(self) -> Piece:
         if not self._is_in_body:
             raise AbcSyntaxError("the tune has no K: line; write one, such as K:C, after the other header lines")
-        order = {name: place for place, name in enumerate(dict.fromkeys([*self._score_order, *self._transpositions]))}
-        voices = [self._voice_named(name) for name in sorted(self._transpositions, key=order.__getitem__)]
+        order = {name: place for place, name in enumerate(dict.fromkeys([*self._score_order, *self._staffs]))}
+        voices = [self._voice_named(name) for name in sorted(self._staffs, key=order.__getitem__)]
         for voice in voices:
             voice.end()
         if not any(voice.time for voice in voices):
-            raise AbcSyntaxError("the tune has no music; write notes after its K: line")
-        voices, names = _named(voices)
-        bars, between_ticks = build_bars(voices)
-        self._lose("a microtone", sum(voice.microtones for voice in voices))
+            raise AbcSyntaxError("the tune has no music; write notes after its K: line, without an empty line between")
+        for reason, count in _LOSSES_OF_VOICES.items():
+            self._lose(reason, sum(map(count, voices)))
+        kept, names = _named([voice for voice in voices if voice.notes or not voice.percussion] or voices[:1])
+        bars, between_ticks, unknown_symbols = build_bars(kept)
         self._lose("a note that begins or ends between two ticks", between_ticks)
+        self._lose("a chord symbol that names no chord", unknown_symbols)
+        part_order = _part_order(self._part_order, bars) if self._part_order else ()
         return Piece(
             voices=names,
-            bars=bars,
+            bars=_repeated_for_endings(bars) if part_order else bars,
             title=self.title,
             style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
-            tempo=parse_tempo(self._tempo, self._settings.unit_length),
+            tempo=self._first_tempo(),
             metadata=tuple(self._metadata),
-            part_order=_part_order(self._part_order, bars) if self._part_order else (),
+            part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
         )
 
+    def _first_tempo(self) -> float | None:
+        """The tempo that comes first in time; those that follow are lost, and so is where a late one begins."""
+        said = [(time, parse_tempo(text, self._settings.unit_length)) for time, text in self._tempos]
+        tempos = sorted(((time, tempo) for time, tempo in said if tempo), key=itemgetter(0))
+        if not tempos:
+            return None
+        changes = sum(before != after for (_, before), (_, after) in pairwise(tempos))
+        self._lose("a tempo change", changes + (tempos[0][0] > 0))
+        return tempos[0][1]
+
 
 def _part_order(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
-    """The order of parts that `P:` gives, unless it is a word or names a part that does not exist."""
-    labels = {bar.part for bar in bars}
-    order = parse_part_order(text) if labels != {""} else ()
-    return order if labels.issuperset(order) else ()
+    """The order of parts that `P:` gives, unless it is a word or names a part that does not exist. A part with endings
+    comes once for all of them, where it is to be played as often (section 4.10).
+    """
+    plays = plays_of_parts(bars)
+    order = parse_part_order(text) if any(plays) else ()
+    if not plays.keys() >= set(order):
+        return ()
+    collapsed: list[str] = []
+    for label, run in groupby(order):
+        count, most = len(list(run)), plays[label]
+        collapsed += [label] * (count if count % most else count // most)
+    return tuple(collapsed)
+
+
+def _repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+    """Bars with a repeat after each ending that another one follows; with an order of parts it may be left out."""
+    repeated = [
+        replace(bar, repeat_end=True) if bar.ending_end and after.endings and not after.part else bar
+        for bar, after in pairwise(bars)
+    ]
+    return (*repeated, bars[-1])
 
 
 def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:

@@ -6,7 +6,9 @@ Conventions
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
 - An accidental holds to the end of its bar in all octaves, unless `%%propagate-accidentals` says else (section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its pitch whatever the accidentals.
-- A tuplet within a tuplet and broken rhythm after a tuplet's last note have no effect, as in the other programs.
+- A tuplet within a tuplet, and broken rhythm after a tuplet's last note or between notes of unequal lengths, have no
+  effect, as in the other programs.
+- The notes of a percussion clef, and of MIDI's channel 10, have no pitch: they are counted and left out.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any
 
+from ..core.abc_writer import MOST_BARS
 from ..core.errors import AbcSyntaxError
 from ..core.piece import TICKS_PER_WHOLE, Key, Meter
-from .abc_fields import UNITS_PER_TICK, KeySignature
+from .abc_fields import COMMAS, UNITS_PER_TICK, KeySignature, Staff, parse_accidental
 from .abc_tokens import (
     NATURALS,
     STEPS_PER_OCTAVE,
@@ -31,9 +34,11 @@ from .abc_tokens import (
     scale_of,
 )
 
-_MOST_BARS = 20_000
 _MOST_OVERLAYS = 16
 _MOST_PLAYS = 9
+_PERCUSSION_CHANNEL = 10
+_MOST_UNITS_SHORT = 99
+"""What the lengths of a tuplet's notes, each rounded down, lack at most at its end."""
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """(p notes take the time of q; the other p depend on the metre (section 4.13)."""
 
@@ -70,8 +75,8 @@ class Boundary:
     pickup_remark: bool | None = None
 
 
-Event = tuple[int, Sequence[SungNote], bool]
-"""A note, chord or rest: when it begins, its notes, and whether it closes a tuplet."""
+Event = tuple[int, Sequence[SungNote], bool, int]
+"""A note, chord or rest: when it begins, its notes, whether it closes a tuplet, its length without broken rhythm."""
 
 
 @dataclass(slots=True)
@@ -93,6 +98,8 @@ class Settings:
         part: Label of the part that the tune begins with.
         propagation: How far accidentals reach: "pitch" (all octaves), "octave" or "not" (section 11.3).
         midi_transposition: Semitones that `%%MIDI transpose` adds.
+        channel: The channel of `%%MIDI channel`.
+        commas: Equal steps of the octave that the number in an accidental such as ^3 counts.
     """
 
     meter: Meter | None
@@ -101,24 +108,48 @@ class Settings:
     part: str = ""
     propagation: str = "pitch"
     midi_transposition: int = 0
+    channel: int = 0
+    commas: int = COMMAS
+
+
+@dataclass(slots=True)
+class BrokenNotes:
+    """A broken rhythm that waits for its second note, and how to take it back from the first.
+
+    Attributes:
+        rhythm: The sign.
+        length: Of the first note, without broken rhythm.
+        time: Where the first note ended before.
+        ends: Where its notes ended before.
+        struck: Its notes.
+        symbols: How many chord symbols the voice had.
+    """
+
+    rhythm: BrokenRhythm
+    length: int
+    time: int
+    ends: list[int]
+    struck: Sequence[SungNote]
+    symbols: int
 
 
 class Voice:
     """The state of one voice while its lines are read; `HANDLERS` says which method reads which token."""
 
-    def __init__(self, name: str, settings: Settings, transposition: int | None) -> None:
+    def __init__(self, name: str, settings: Settings, staff: Staff) -> None:
         self.name = name
         self.meter = settings.meter
         self.unit_length = settings.unit_length
         self.key = settings.signature.key or Key()
-        self.transposition = (settings.signature.transposition or 0) if transposition is None else transposition
         self.midi_transposition = settings.midi_transposition
         self.propagation = settings.propagation
+        self.commas = settings.commas
         self.time = 0
         self.notes: list[SungNote] = []
+        self.percussion: list[SungNote] = []
         self.symbols: list[tuple[int, str]] = []
         self.phrase_ends: list[int] = []
-        self.microtones = 0
+        self.microtones = self.uneven_rhythms = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._layers = [Layer(self._scale)]
@@ -127,13 +158,23 @@ class Voice:
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
         self._event: Event | None = None  # the last one of this bar
-        self._broken: tuple[int, int] | None = None  # the factor of the next length
+        self._last_struck: Sequence[SungNote] = ()  # the notes of the last event of the bar before
+        self._broken: BrokenNotes | None = None
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
+        self._pitched = self.notes
+        self._staff = Staff()
+        self._channel = settings.channel
+        self.set_staff(staff.over(settings.signature.staff))
 
     @property
     def bar_number(self) -> int:
         """Number of the bar that is being read, from 1."""
         return len(self.boundaries)
+
+    @property
+    def open_ties(self) -> int:
+        """How many ties wait for their second note."""
+        return sum(len(layer.ties) for layer in self._layers)
 
     @property
     def is_at_bar_start(self) -> bool:
@@ -146,10 +187,22 @@ class Voice:
         if self.is_at_bar_start:
             self.boundaries[-1].meter = meter
 
+    def set_staff(self, staff: Staff) -> None:
+        """Change clef and transposition from here on, as far as they are said."""
+        self._staff = staff.over(self._staff)
+        clef, transposition = self._staff
+        self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
+        is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
+        self.notes = self.percussion if is_percussion else self._pitched
+
+    def set_channel(self, channel: int) -> None:
+        """Change MIDI's channel from here on."""
+        self._channel = channel
+        self.set_staff(Staff())
+
     def set_key(self, signature: KeySignature) -> None:
-        """Change the key, or only the transposition, from here on."""
-        if signature.transposition is not None:
-            self.transposition = signature.transposition
+        """Change the key, or only the clef and the transposition, from here on."""
+        self.set_staff(signature.staff)
         if signature.key is None:
             return
         self.key = signature.key
@@ -169,11 +222,12 @@ class Voice:
             self._layer, self._layer_number = self._layers[0], 0
         for layer in self._layers:
             layer.scale = self._scale
-        self._event = None
+        if self._event is not None:
+            self._last_struck, self._event = self._event[1], None
         boundary = self.boundaries[-1]
         if self.time > boundary.time:
-            if len(self.boundaries) > _MOST_BARS:
-                raise AbcSyntaxError(f"voice {self.name!r} has more than {_MOST_BARS} bars; split the tune")
+            if len(self.boundaries) > MOST_BARS:
+                raise AbcSyntaxError(f"voice {self.name!r} has more than {MOST_BARS} bars; split the tune")
             boundary = Boundary(self.time, self.meter, self.key)
             self.boundaries.append(boundary)
         elif self.time < boundary.time:  # an overlay of several bars goes over bar lines that are already there
@@ -186,25 +240,37 @@ class Voice:
         """Close the voice after its last note."""
         self._overlay_start = None
         self.end_bar()
+        self.notes = self._pitched
         self.time = max(self.time, max(map(_END_OF, self.notes), default=0))
         self.end_bar()
+
+    def appear(self, leader: Voice, time: int) -> None:
+        """Be silent up to a time of another voice, in the same bars."""
+        if self.time < time:
+            self.end_bar()
+            self.boundaries += [
+                Boundary(boundary.time, self.meter, self.key)
+                for boundary in leader.boundaries
+                if self.time < boundary.time <= time
+            ]
+            self.time = time
 
     def note(self, note: WrittenNote) -> None:
         """A single note."""
         step, alteration, numerator, denominator, is_tied, _ = note
         layer, start, closes_tuplet = self._layer, self.time, False
         if self._broken or self._tuplet:
-            upper, lower, closes_tuplet = self._take_factor()
-            end = start + self.unit_length * numerator * upper // (denominator * lower)
+            start, end, closes_tuplet, length = self._span(numerator, denominator)
         else:
-            end = start + self.unit_length * numerator // denominator
+            length = self.unit_length * numerator // denominator
+            end = start + length
         self.time = end
         if alteration is None and not layer.ties:  # most notes, so they are spared the call
             sung = [start, layer.scale[step] + self.transposition + self.midi_transposition, end, step]
             self.notes.append(sung)
         else:
             sung = self._sound(note, start, end)
-        self._event = start, (sung,), closes_tuplet
+        self._event = start, (sung,), closes_tuplet, length
         if is_tied or layer.ties:
             self._keep_ties(start, (sung,) if is_tied else ())
 
@@ -214,21 +280,21 @@ class Voice:
             self.symbol(symbol)
         if not chord.notes:
             return
-        start = self.time
-        upper, lower, closes_tuplet = self._take_factor()
-        ends = [start + self.unit_length * n.numerator * upper // (n.denominator * lower) for n in chord.notes]
+        first = chord.notes[0]
+        start, end, closes_tuplet, length = self._span(first.numerator, first.denominator)
+        ends = [
+            start + (end - start) * note.numerator * first.denominator // (note.denominator * first.numerator)
+            for note in chord.notes
+        ]
         struck = [self._sound(note, start, end) for note, end in zip(chord.notes, ends, strict=True)]
-        self.time = ends[0]
-        self._event = start, struck, closes_tuplet
+        self.time = end
+        self._event = start, struck, closes_tuplet, length
         self._keep_ties(start, [sung for note, sung in zip(chord.notes, struck, strict=True) if note.is_tied])
 
     def rest(self, length: tuple[int, int]) -> None:
         """A rest, visible or not."""
-        numerator, denominator = length
-        start = self.time
-        upper, lower, closes_tuplet = self._take_factor()
-        self.time += self.unit_length * numerator * upper // (denominator * lower)
-        self._event = start, (), closes_tuplet
+        start, self.time, closes_tuplet, plain_length = self._span(*length)
+        self._event = start, (), closes_tuplet, plain_length
         self._keep_ties(start, ())
 
     def bar_rest(self, bars: int) -> None:
@@ -249,11 +315,11 @@ class Voice:
         """Broken rhythm between the last note and the next."""
         if rhythm is None or self._event is None or self._broken:
             return
-        start, struck, closes_tuplet = self._event
+        start, struck, closes_tuplet, length = self._event
         if closes_tuplet:
             return
-        before, after, denominator = rhythm
-        self._broken = after, denominator
+        self._broken = BrokenNotes(rhythm, length, self.time, [sung[END] for sung in struck], struck, len(self.symbols))
+        before, denominator = rhythm.before, rhythm.denominator
         self.time = start + (self.time - start) * before // denominator
         for sung in struck:
             sung[END] = start + (sung[END] - start) * before // denominator
@@ -267,10 +333,9 @@ class Voice:
         self._tuplet = length or members, time or _TUPLET_TIME.get(members) or (3 if is_compound else 2), members
 
     def tie(self, nothing: None) -> None:
-        """A tie that does not touch its note."""
-        if self._event is not None:
-            _, struck, _ = self._event
-            self._layer.ties = [*(tie for tie in self._layer.ties if tie not in struck), *struck]
+        """A tie that does not touch its note, or stands after the bar line."""
+        struck = self._last_struck if self._event is None else self._event[1]
+        self._layer.ties = [*(tie for tie in self._layer.ties if tie not in struck), *struck]
 
     def decoration(self, is_fermata: bool) -> None:
         """Only a fermata matters: a phrase ends with its bar."""
@@ -308,6 +373,8 @@ class Voice:
         boundary = self.end_bar()
         boundary.endings = passes
         boundary.splits_bar = True
+        if boundary.plays and min(passes, default=1) > 1:  # the ending belongs to what "::" repeats
+            boundary.repeat_start = False
 
     def ignore(self, nothing: None) -> None:
         """Grace notes take no time and are left out; a sign that is not closed at the end of its line hides nothing."""
@@ -320,7 +387,7 @@ class Voice:
 
     def _sound(self, note: WrittenNote, start: int, end: int) -> SungNote:
         """Strike a note, or hold the one that is tied to it."""
-        step, alteration, _, _, _, _ = note
+        step, alteration, *_ = note
         layer = self._layer
         pitch = layer.scale[step] if alteration is None else self._altered(note, alteration)
         pitch += self.transposition + self.midi_transposition
@@ -333,7 +400,9 @@ class Voice:
 
     def _altered(self, note: WrittenNote, alteration: int) -> int:
         """The pitch of a note with an accidental, which holds for the rest of the bar."""
-        self.microtones += note.is_microtone
+        if note.accidental:
+            alteration, is_microtone = parse_accidental(note.accidental, self.commas)
+            self.microtones += is_microtone
         scale = list(self._layer.scale)
         steps = range(note.step % STEPS_PER_OCTAVE, len(scale), STEPS_PER_OCTAVE)
         for step in steps if self.propagation == "pitch" else (note.step,):
@@ -357,15 +426,36 @@ class Voice:
         if tied or self._layer.ties:
             self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
 
-    def _take_factor(self) -> tuple[int, int, bool]:
-        """Numerator and denominator of what the next length is multiplied by, and whether it closes a tuplet."""
-        upper, lower = self._broken or (1, 1)
+    def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
+        """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
+        upper, lower, closes_tuplet = self._take_factor()
+        length = self.unit_length * numerator * upper // (denominator * lower)
+        sounding_length = self._broken_length(self._broken, length) if self._broken else length
+        start = self.time
+        end = start + sounding_length
+        if closes_tuplet and -end % UNITS_PER_TICK <= _MOST_UNITS_SHORT:
+            end += -end % UNITS_PER_TICK
+        return start, end, closes_tuplet, length
+
+    def _broken_length(self, broken: BrokenNotes, length: int) -> int:
+        """The length of the note after the sign; where it differs from the note before, the sign has no effect."""
         self._broken = None
+        if length == broken.length:
+            return length * broken.rhythm.after // broken.rhythm.denominator
+        self.uneven_rhythms += 1
+        for sung, end in zip(broken.struck, broken.ends, strict=True):
+            sung[END] = end
+        self.symbols[broken.symbols :] = [(broken.time, name) for _, name in self.symbols[broken.symbols :]]
+        self.time = broken.time
+        return length
+
+    def _take_factor(self) -> tuple[int, int, bool]:
+        """Numerator and denominator of what a tuplet multiplies the next length by, and whether the note closes it."""
         if self._tuplet is None:
-            return upper, lower, False
+            return 1, 1, False
         left, time, notes = self._tuplet
         self._tuplet = (left - 1, time, notes) if left > 1 else None
-        return upper * time, lower * notes, left == 1
+        return time, notes, left == 1
 
 
 HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
@@ -377,6 +467,7 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "broken": Voice.broken,
     "ending": Voice.ending,
     "chord": Voice.chord,
+    "old_chord": Voice.chord,
     "tie": Voice.tie,
     "decoration": Voice.decoration,
     "bar_rest": Voice.bar_rest,
