@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tunes import kesh_jig
 
-from remi_two_stage.core.errors import ScoreFormatError
+from remi_two_stage.core.codec import encode
+from remi_two_stage.core.errors import EncodingError, ScoreFormatError
 from remi_two_stage.core.piece import Bar, Key, Meter, Note, Piece
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -252,3 +253,27 @@ def test_bars_of_rests_come_back() -> None:
     (piece,) = read_abc("X:1\nM:3/4\nL:1/4\nK:D\nz3|z3|]")
     played = parse_midi(midi_bytes(piece))
     assert (played.voices, [bar.length for bar in played.bars]) == (("M",), [72, 72])
+
+
+def test_four_tracks_are_a_choir_only_where_their_registers_are() -> None:
+    chorale = [[72, 71, 72, 74], [64, 65, 67, 67], [60, 62, 60, 59], [48, 43, 52, 50]]
+
+    def names(parts: list[list[int]]) -> tuple[str, ...]:
+        tracks = (b"".join(on(pitch) + off(pitch) for pitch in part) + END for part in parts)
+        return parse_midi(smf(*tracks)).voices
+
+    assert names(chorale) == ("S", "A", "T", "B")
+    assert names([chorale[3], *chorale[:3]]) == ("V1", "V2", "V3", "V4")
+    assert names([[pitch + 24 for pitch in part] for part in chorale]) == ("V1", "V2", "V3", "V4")
+
+
+def test_more_voices_than_tokens_name_are_read_and_the_limit_is_said() -> None:
+    piece = parse_midi(
+        smf(
+            *(on(60 + channel, channel) + off(60 + channel, channel) + END for channel in range(9)),
+            *(on(70 + channel, channel) + off(70 + channel, channel) + END for channel in range(10, 16)),
+        )
+    )
+    assert len(piece.voices) == 15
+    with pytest.raises(EncodingError, match=r"there is no voice 'V13'; .* 12 others, V1 to V12: leave some of the 15"):
+        encode(piece)

@@ -39,9 +39,11 @@ from .vocabulary import (
     TOKENS,
     UNKNOWN_STYLE,
     VELOCITIES,
+    VOICES,
     token_id,
     token_names,
 )
+from .voices import FOUR_PARTS, MELODY
 
 _MAX_ENDING = 9
 # Looked up for every note, in a tuple faster than in a range.
@@ -129,6 +131,11 @@ def globals_tokens(
     Raises:
         RequestError: the vocabulary has no token for the metre, the key or a voice.
     """
+    if unknown := [voice for voice in voices if voice not in VOICES]:
+        raise RequestError(
+            f"there is no voice {unknown[0]!r}; there are {', '.join((MELODY, *FOUR_PARTS))} and 12 others, V1 to V12: "
+            f"leave some of the {len(voices)} voices out"
+        )
     tokens = [BOS]
     if style is not None:
         tokens.append(_token("Style", style if style in STYLES else UNKNOWN_STYLE))

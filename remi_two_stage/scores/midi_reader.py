@@ -101,7 +101,9 @@ def parse_midi(data: bytes) -> Piece:
     bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*sung, strict=True), strict=True)]
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
-    names = voice_names([contents.names.get(track, "") for track, _ in voices])
+    names = voice_names(
+        [contents.names.get(track, "") for track, _ in voices], [[note.pitch for note in sung] for _, sung in voices]
+    )
     return Piece(
         names,
         tuple(mark_phrases(bars)),

@@ -58,7 +58,10 @@ def from_music21(score: Any) -> Piece:
     bars = _with_chords(bars, columns)
     begins, are_fermatas = _phrase_begins(columns)
     return Piece(
-        voices=voice_names([str(getattr(part, "partName", None) or part.id) for part in parts]),
+        voices=voice_names(
+            [str(getattr(part, "partName", None) or part.id) for part in parts],
+            [[note.pitch for bar in of_part for note in bar] for of_part in notes],
+        ),
         bars=tuple(mark_phrases(bars, begins, are_fermatas)),
         title=_title_of(score),
         tempo=_tempo_of(score),

@@ -1,19 +1,43 @@
-"""Names of voices."""
+"""Names of voices that their source does not name as `Piece` does."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from ..core.voices import FOUR_PARTS, MELODY
+from ..core.vocabulary import VOICE_RANGES
+from ..core.voices import FOUR_PARTS, MELODY, VOICE_TITLES
 
 VOICE_NAME = re.compile(r"M|[SATB]|V[1-9]\d?")
+_FOUR_TITLES = tuple(VOICE_TITLES[part][0] for part in FOUR_PARTS)
+_LEAST_IN_RANGE = 0.9
+"""Share of its notes that a choir's voice has within its range; real ones go beyond it now and then."""
 
 
-def voice_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names for voices in score order: their own if `Piece` uses such names, else M, or S A T B, or V1 and so on."""
+def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple[str, ...]:
+    """Names for voices: their own where `Piece` uses such names, else M for one alone, S A T B for a choir's four
+    voices from high to low, and V1 and so on for others.
+
+    Args:
+        names: What the source calls them, in score order.
+        pitches: MIDI numbers of the notes of each.
+    """
     if len(set(names)) == len(names) and all(VOICE_NAME.fullmatch(name) for name in names):
         return tuple(names)
-    if len(names) == len(FOUR_PARTS):
+    if len(names) == len(FOUR_PARTS) and (tuple(names) == _FOUR_TITLES or _are_four_parts(pitches)):
         return FOUR_PARTS
     return (MELODY,) if len(names) == 1 else tuple(f"V{number}" for number in range(1, len(names) + 1))
+
+
+def _are_four_parts(pitches: Sequence[Sequence[int]]) -> bool:
+    """Whether four voices lie one below the other, each where a choir's voice does."""
+    if not all(pitches):
+        return False
+    means = [sum(sung) / len(sung) for sung in pitches]
+    ranges = [VOICE_RANGES[part] for part in FOUR_PARTS]
+    inside = [
+        sum(low <= pitch <= high for pitch in sung) / len(sung)
+        for sung, (low, high) in zip(pitches, ranges, strict=True)
+    ]
+    return all(higher > lower for higher, lower in pairwise(means)) and min(inside) >= _LEAST_IN_RANGE
