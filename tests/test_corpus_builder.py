@@ -20,8 +20,8 @@ from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.grammar import check_grammar
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.corpus import assembly, shards
+from remi_two_stage.corpus.arguments import SPLITS
 from remi_two_stage.corpus.preparation import load_corpus
-from remi_two_stage.corpus.splits import SPLITS
 
 COLUMNS = ["id", "title", "style", "key", "meter", "bars", "abc", "tokens", "plan", "lossy", "augmentation"]
 REELS = 40

@@ -281,6 +281,27 @@ class TestWayBack:
         with pytest.raises(CheckpointError, match=r"offline mode is on \(HF_HUB_OFFLINE\), and 'someone/other' is not"):
             Composer.from_pretrained("someone/other")
 
+    def test_weights_in_parts_compose_from_the_cache_too(
+        self, hub: Hub, model: TwoStageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        push_model(model, REPOSITORY)
+        model.save_pretrained(tmp_path / "parts", max_shard_size="200KB")
+        parts = {path.name: path.read_bytes() for path in (tmp_path / "parts").glob("model*")}
+        assert len(parts) > 3
+        files = hub.files(REPOSITORY)
+        whole = {name: data for name, data in files.items() if name != "model.safetensors"}
+        hub.repositories["models", REPOSITORY].commit("main", whole | parts)
+        tune = Composer(model).compose("jig", bars=2, seed=1)
+        assert Composer.from_pretrained(REPOSITORY).compose("jig", bars=2, seed=1) == tune
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        assert Composer.from_pretrained(REPOSITORY).compose("jig", bars=2, seed=1) == tune
+
+    def test_the_model_is_of_the_commit_that_the_weights_are_of(self, hub: Hub, model: TwoStageModel) -> None:
+        push_model(model, REPOSITORY)
+        composer = Composer.from_pretrained(REPOSITORY)
+        push_model(TwoStageModel(TwoStageConfig(planner_config=TINY, detail_config=TINY)).eval(), REPOSITORY)
+        assert torch.equal(composer.model(input_ids=IDS).logits, model(input_ids=IDS).logits)
+
     def test_without_a_hub_the_cache_will_do(self, hub: Hub, model: TwoStageModel) -> None:
         push_model(model, REPOSITORY)
         Composer.from_pretrained(REPOSITORY)

@@ -1,6 +1,7 @@
 """Weights and configs from strangers: what does not fit is refused by name, before it costs memory or time."""
 
 import json
+import os
 import pickle
 import resource
 import shutil
@@ -51,6 +52,10 @@ def with_config(folder: Path, stage: str, **fields: Any) -> None:
         (
             {WEIGHT: torch.zeros(31, 32)},
             rf"has 1 weights in other shapes than TwoStageModel: {WEIGHT} \[31, 32\] instead of \[32, 32\]; save",
+        ),
+        (
+            {"detail.lm_head.weight": torch.zeros(3, 32)},
+            r"in other shapes than TwoStageModel: detail.lm_head.weight \[3, 32\] instead of \[\d+, 32\]; save",
         ),
         ({WEIGHT: None, "x": torch.zeros(1)}, rf"lacks 1 of .*: {WEIGHT}, and has 1 weights that are none of .*: x;"),
     ],
@@ -160,7 +165,7 @@ def test_composing_looks_for_the_weights_that_the_model_has(kind: str) -> None:
         hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, relative_attention=kind
     )
     model = DetailGeneratorModel(config)
-    has = {name: tuple(weight.shape) for name, weight in model.named_parameters()}
+    has = {name: tuple(weight.shape) for name, weight in model.named_parameters(remove_duplicate=False)}
     assert weight_shapes(config) == has
 
 
@@ -182,4 +187,34 @@ def test_a_config_that_cannot_be_is_refused_before_weights_are_read(tmp_path: Pa
     (folder / "config.json").write_text(json.dumps(config))
     (name,) = change
     with pytest.raises(CheckpointError, match=name):
+        Composer.from_pretrained(folder)
+
+
+def test_a_head_of_its_own_is_asked_for_and_used(folder: Path) -> None:
+    for stage in ("planner_config", "detail_config"):
+        with_config(folder, stage, tie_word_embeddings=False)
+    heads = [f"{stage}.lm_head.weight" for stage in ("detail", "planner")]
+    with pytest.raises(CheckpointError, match=f"lacks 2 of the weights of TwoStageModel: {', '.join(heads)}; save"):
+        Composer.from_pretrained(folder)
+    stored = load_file(folder / "model.safetensors")
+    with_weights(folder, {name: torch.randn_like(stored["planner.model.embed_tokens.weight"]) for name in heads})
+    tune = Composer.from_pretrained(folder).compose("jig", bars=2, seed=1)
+    assert Composer(TwoStageModel.from_pretrained(folder)).compose("jig", bars=2, seed=1) == tune
+
+
+def test_a_composer_keeps_its_weights_when_the_file_is_written_anew(folder: Path) -> None:
+    composer = Composer.from_pretrained(folder)
+    tune = composer.compose("jig", bars=2, seed=1)
+    path = folder / "model.safetensors"
+    with path.open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(b"\x7f" * 4096)
+    assert composer.compose("jig", bars=2, seed=1) == tune
+
+
+def test_bar_tokens_with_gaps_are_refused(folder: Path) -> None:
+    with_config(folder, "planner_config", relative_attention="rope+fourier", bar_tokens={"time": [0, 3]})
+    with pytest.raises(
+        CheckpointError, match=r"bar_tokens lacks BarLen, BarStart, Detail, .*; give the ids of each, or"
+    ):
         Composer.from_pretrained(folder)

@@ -11,7 +11,8 @@ import pytest
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.vocabulary import TOKEN_IDS
-from remi_two_stage.corpus.splits import MOST_OWNERS, SPLITS, group_melodies, melody, split_by_melody
+from remi_two_stage.corpus.arguments import SPLITS
+from remi_two_stage.corpus.splits import MOST_OWNERS, group_melodies, melody, split_by_melody
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 

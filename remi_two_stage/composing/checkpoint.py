@@ -24,7 +24,7 @@ from ..core.checkpoint_files_remi import (
     shapes_in_files,
     weight_files,
 )
-from ..core.decoding_weights_remi import StageWeights, weight_shapes
+from ..core.decoding_weights_remi import HEAD, StageWeights, weight_shapes
 from ..core.errors import CheckpointError, RemiError, RequestError
 from ..core.vocabulary import token_names
 
@@ -118,7 +118,7 @@ class StoredModel:
             for stage, config in configs.items()
             for name, shape in weight_shapes(config).items()
         }
-        heads = {f"{stage}.lm_head.weight" for stage in configs}
+        heads = {f"{stage}.{HEAD}" for stage, config in configs.items() if config.tie_word_embeddings}
         compare_shapes(self._source, "TwoStageModel", shapes_in_files(files), wanted, optional=heads)
         weights = read_weights(files, torch.float32)
         return TwoStageWeights(
@@ -140,12 +140,16 @@ class StoredModel:
         """What both stages are built by, from config.json."""
         if (file := self._find("config.json")) is None:
             raise CheckpointError(f"no model can be loaded from {self._source!r}: it has no config.json")
+        if not self._is_folder:
+            self._revision = Path(file).parent.name  # the commit, so that what is loaded later belongs to this config
         try:
             stored = json.loads(Path(file).read_text(encoding="utf-8"))
         except ValueError:
+            stored = None
+        if not isinstance(stored, dict):
             raise CheckpointError(
                 f"no model can be loaded from {self._source!r}: its config.json is not a valid JSON file; copy it again"
-            ) from None
+            )
         check_model_type(self._source, stored.get("model_type"), MODEL_TYPE, "TwoStageModel")
         kinds: dict[str, type[Architecture]] = {"planner": PlannerArchitecture, "detail": DetailArchitecture}
         configs = {
@@ -169,12 +173,7 @@ class StoredModel:
             path = Path(self._source, name)
             return str(path) if path.is_file() else None
         from huggingface_hub import hf_hub_download, try_to_load_from_cache
-        from huggingface_hub.errors import (
-            EntryNotFoundError,
-            HfHubHTTPError,
-            LocalEntryNotFoundError,
-            RevisionNotFoundError,
-        )
+        from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RevisionNotFoundError
 
         try:
             return hf_hub_download(self._source, name, revision=self._revision)
@@ -182,17 +181,15 @@ class StoredModel:
             raise CheckpointError(
                 f"no model can be loaded from {self._source!r}: {self._revision} is not a valid branch, tag or commit"
             ) from None
-        except LocalEntryNotFoundError:  # neither in the cache nor within reach
-            raise
-        except EntryNotFoundError:
+        except RemoteEntryNotFoundError:
             return None
         except HfHubHTTPError:
             raise
-        except Exception:  # the connection broke; what was downloaded before will do
+        except Exception:  # the Hub is out of reach; what the cache knows of the file will do
             cached = try_to_load_from_cache(self._source, name, revision=self._revision)
-            if not isinstance(cached, str):
+            if cached is None:
                 raise
-            return cached
+            return cached if isinstance(cached, str) else None  # no path: the repository has no such file
 
     def _loaded(self, load: Callable[[], Any]) -> Any:
         """What `load` returns; errors of transformers, safetensors and the Hub's client as ours."""

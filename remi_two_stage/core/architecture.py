@@ -57,6 +57,7 @@ class Architecture:
         attention_dropout: Dropout of attention weights; anything but 0 forgoes the blockwise form and is far slower.
         layer_norm_eps: Epsilon of the layer norms.
         initializer_range: Standard deviation of the initial weights.
+        tie_word_embeddings: Whether the head has the weight of the embedding.
 
     Raises:
         RequestError: fields disagree or are out of range; the message has the numbers.
@@ -80,6 +81,7 @@ class Architecture:
     attention_dropout: float | int = 0.0
     layer_norm_eps: float = 1e-5
     initializer_range: float = 0.02
+    tie_word_embeddings: bool = True
 
     @classmethod
     def of_dict(cls, stored: dict[str, Any], source: str) -> Self:
@@ -147,19 +149,24 @@ class Architecture:
             needed = "needs some" if mechanism in kind else "takes none"
             raise RequestError(f"{name} is {getattr(self, name)} and relative_attention {kind!r}, which {needed}")
         for coordinate, numbers in periods.items():
-            if coordinate not in COORDINATES or not numbers or min(numbers) < 2:
+            if coordinate not in COORDINATES or not numbers or not all(isinstance(n, int) and n >= 2 for n in numbers):
                 raise RequestError(
                     f"{name} has {coordinate!r}: {numbers}; it maps {', '.join(COORDINATES)} to periods of 2 or more"
                 )
         return sum(map(len, periods.values()))
 
     def validate_bar_tokens(self) -> None:
-        """Reject blocks of ids beyond every vocabulary, which tables are made for."""
-        for kind, ids in (self.bar_tokens or {}).items():
+        """Reject blocks of ids beyond every vocabulary, which tables are made for, and tables with gaps."""
+        if self.bar_tokens is None:
+            return
+        for kind, ids in self.bar_tokens.items():
             if kind != "meter_lengths" and not (len(ids) == 2 and 0 <= ids[0] <= ids[1] <= _LARGEST["vocab_size"]):
                 raise RequestError(
                     f"bar_tokens has {kind!r}: {ids}; it gives the first id and the one past the last, of a vocabulary"
                 )
+
+        if missing := default_bar_tokens().keys() - self.bar_tokens.keys():
+            raise RequestError(f"bar_tokens lacks {', '.join(sorted(missing))}; give the ids of each, or leave it out")
 
     def validate_dropout(self) -> None:
         """Reject a dropout outside [0, 1)."""

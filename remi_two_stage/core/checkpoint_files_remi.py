@@ -111,11 +111,11 @@ def shapes_in_files(files: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 
 def read_weights(files: Sequence[str], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """All weights in some files, on the CPU in one dtype."""
+    """All weights in some files, on the CPU in one dtype; copies, since a file may be written anew in its place."""
     weights: dict[str, torch.Tensor] = {}
     for file in files:
         with safe_open(file, framework="pt") as stored:
-            weights |= {name: stored.get_tensor(name).to(dtype) for name in stored.keys()}  # noqa: SIM118
+            weights |= {name: stored.get_tensor(name).to(dtype, copy=True) for name in stored.keys()}  # noqa: SIM118
     return weights
 
 
@@ -138,7 +138,7 @@ def compare_shapes(
     """
     faults = [
         ("lacks {} of the weights of {}", wanted.keys() - stored.keys() - set(optional)),
-        ("has {} weights that are none of {}", stored.keys() - wanted.keys() - set(optional)),
+        ("has {} weights that are none of {}", stored.keys() - wanted.keys()),
     ]
     if are_shapes_compared:
         reshaped = [weight for weight in wanted.keys() & stored.keys() if wanted[weight] != stored[weight]]

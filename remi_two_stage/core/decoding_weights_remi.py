@@ -21,6 +21,8 @@ from .architecture import Architecture
 from .attention_rotation_remi import BIAS_GAIN
 from .errors import RequestError
 
+HEAD = "lm_head.weight"
+"""Name of the weight that may be the embedding's."""
 _FEW_TOKENS = 6
 """Up to so many tokens, a CPU multiplies faster with the weight on the right."""
 _TINY = 1e-30
@@ -93,7 +95,7 @@ class LayerWeights(NamedTuple):
 
 
 def weight_shapes(config: Architecture) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of the weights of a stage, but for the head, which shares the embedding's."""
+    """Name -> shape of the weights of a stage; the head's too, which may be the embedding's."""
     width, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
     pairs = sum(map(len, (config.fourier_periods or {}).values()))
     layer: dict[str, tuple[int, ...]] = {
@@ -112,8 +114,8 @@ def weight_shapes(config: Architecture) -> dict[str, tuple[int, ...]]:
         for number in range(config.num_hidden_layers)
         for name, shape in layer.items()
     }
-    ends = {"embed_tokens.weight": (config.vocab_size, width), "norm.weight": (width,), "norm.bias": (width,)}
-    return layers | {f"model.{name}": shape for name, shape in ends.items()}
+    norm: dict[str, tuple[int, ...]] = {"model.norm.weight": (width,), "model.norm.bias": (width,)}
+    return layers | norm | dict.fromkeys(("model.embed_tokens.weight", HEAD), (config.vocab_size, width))
 
 
 class StageWeights:
@@ -121,8 +123,8 @@ class StageWeights:
 
     Args:
         config: The stage's config, or its `Architecture` alone.
-        weights: Name -> weight, all on one device and in one dtype: those of `weight_shapes`, and "lm_head.weight"
-            where the head does not share the embedding's.
+        weights: Name -> weight, all on one device and in one dtype: those of `weight_shapes`, without
+            `HEAD` where the head shares the embedding's.
         int8: Whether the layers' matrices are copied in 8 bits: a quarter of the bytes to read, and slightly other
             numbers. Keys and values are then kept in 16 bits where the processor has fast products for them.
 
@@ -147,7 +149,7 @@ class StageWeights:
             )
         is_fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
         self.memory_dtype = torch.bfloat16 if int8 and is_fast else self.embedding.dtype
-        self.head = weights.get("lm_head.weight", self.embedding).to("cpu", torch.float32)
+        self.head = weights.get(HEAD, self.embedding).to("cpu", torch.float32)
         norm = partial(_norm, weights, config.layer_norm_eps)
         self.norm = norm("model.norm")
         product = Int8Product if int8 else Product

@@ -33,12 +33,12 @@ from datasets import packaged_modules
 
 from ..core.errors import CorpusError
 from ..score_files import READABLE
+from .arguments import SPLITS
 from .augmentation import AUGMENTATIONS, check_augmentations
 from .files import ARCHIVE, FoundFiles, files_among, files_named, find_files
 from .preparation import cache_folder, prepare_files
 from .prepared import Corpus, Tunes
 from .shards import COLUMNS, divide_into_ranges, reading_code, row_of
-from .splits import SPLITS
 from .tunes import CorpusTune, TuneRange, read_tune_range
 
 NAME = "abc"

@@ -8,6 +8,8 @@ from pathlib import Path
 from ..core.errors import RequestError
 from .augmentation import AUGMENTATIONS, check_augmentations
 
+SPLITS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Preparation:

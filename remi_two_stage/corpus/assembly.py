@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from .arguments import SPLITS
 from .files import Rejection
 from .prepared import DATA, REPORT, SUMMARY, Corpus
 from .shards import COLUMNS, shard_metadata
-from .splits import SPLITS, split_by_melody
+from .splits import split_by_melody
 from .summary import Summary
 
 _ROWS_OF_A_GROUP = 1_000

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..core.errors import CorpusError
-from .splits import SPLITS
+from .arguments import SPLITS
 from .summary import Summary
 from .tunes import CorpusTune
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.vocabulary import IDS
+from .arguments import SPLITS
 
-SPLITS = ("train", "validation", "test")
 NGRAM_LENGTH = 10
 SHARED_PART = 0.2
 """Share of the shorter melody's n-grams that makes two melodies one."""

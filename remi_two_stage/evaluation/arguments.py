@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..composing.arguments import MODEL_HELP
 from ..core.errors import RequestError
-from ..corpus.splits import SPLITS
+from ..corpus.arguments import SPLITS
 
 EVERY_SPLIT = "all"
 

@@ -12,9 +12,9 @@ from typing import Any
 from accelerate import PartialState
 
 from ..core.errors import CorpusError
+from ..corpus.arguments import SPLITS
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import Corpus, Tunes
-from ..corpus.splits import SPLITS
 from ..stage_data.datasets import (
     BarChordDataset,
     FullDetailDataset,
