@@ -54,7 +54,6 @@ _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a microtone": lambda voice: voice.microtones,
     "a percussion note": lambda voice: len(voice.percussion),
     "a tie to no note": lambda voice: voice.open_ties,
-    "a broken rhythm between unequal notes": lambda voice: voice.uneven_rhythms,
 }
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 
