@@ -91,7 +91,7 @@ _UNCLOSED_GRACE = re.compile(r'(\{[^\s{}"|]+)[ \t](?=[^{}]*$)')
 _MIXED_BRACKETS = re.compile(rf"\{{((?:{_NOTE}|[ \t])++)\]|\[((?:{_NOTE}|[ \t])++)\}}")
 _EARLY_ACCIDENTAL = re.compile(r'[\^_=](?:[0-9/]*)[!+"{.~(]')
 _MOVED_ACCIDENTAL = re.compile(
-    rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^}}]*\}}|[.~(])+)(?=[A-Ga-g])"
+    rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^{{}}]*\}}|[.~(])+)(?=[A-Ga-g])"
 )
 _TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
 _LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
