@@ -163,7 +163,7 @@ class Voice:
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
         self._pitched = self.notes
         self._staff = Staff()
-        self._channel = settings.channel
+        self._channel = 0
         self.set_staff(staff.over(settings.signature.staff))
 
     @property
