@@ -28,7 +28,7 @@ PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
 MOST_BARS = 20_000
-LONGEST_TUNE = 2_000_000
+LONGEST_TUNE = 1_000_000
 """In characters. What is longer is neither written nor read."""
 
 STYLE_NAMES = {

@@ -62,8 +62,8 @@ _PERCUSSION_CLEFS = ("perc", "P", "percussion", "drum", "drums")
 _OCTAVES = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
 _PITCH = r"(?:\^\^?|__?|=)?[A-Ga-g][,']*"
 _INTERVAL = re.compile(rf"\b(?P<kind>shift|sound|score|instrument)=\s*(?P<first>{_PITCH})/?(?P<second>{_PITCH})?")
-_METER_TERM = r"\(?\s*\d{1,3}(?:\s*\+\s*\d{1,3}){0,15}\s*\)?\s*/\s*\d{1,3}(?!\d)\s*\)?"
-_METER = re.compile(rf"{_METER_TERM}(?:\s*\+\s*{_METER_TERM}){{0,15}}")
+_METER_TERM = r"\(? ?\d{1,3}(?: ?\+ ?\d{1,3}){0,15} ?\)? ?/ ?\d{1,3}(?!\d)(?: ?\))?"
+_METER = re.compile(rf"{_METER_TERM}(?: ?\+ ?{_METER_TERM}){{0,15}}")
 _TEMPO = re.compile(
     r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)++)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)"
     r"|C?(?P<multiple>\d{0,3})\s*=\s*(?P<of_units>\d{1,4})"
@@ -240,7 +240,7 @@ def parse_meter(text: str) -> Meter | None:
     Raises:
         RequestError: a metre that does not exist, such as 4/0.
     """
-    text = text.rpartition("=")[2].strip()
+    text = " ".join(text.rpartition("=")[2].split())
     if common := re.match(r"C\|?(?![\w|])", text):
         return Meter.parse(common[0])
     match = _METER.match(text)

@@ -65,7 +65,7 @@ _PATTERNS = {
     "chord": rf'\[(?!\s?"?[0-9])(?:[^\[\]"|{{]|{_STRING}|{_GRACE_IN_CHORD}|\{{)*+\]{_LENGTH}-?',
     "ending": rf"\[(?:\s?{_PASSES}|{_STRING})",
     "tie": "-",
-    "old_chord": rf"\+(?!f{{1,4}}\+)[ \t]*+(?:{_NOTE}[ \t]*+){{2,}}+\+{_LENGTH}-?",
+    "old_chord": rf"\+(?!f{{1,4}}\+)(?:[ \t.~()]*+{_NOTE}){{2,}}+[ \t)]*+\+{_LENGTH}-?",
     "decoration": rf"{_DECORATION}|H",
     "bar_rest": "[ZX][0-9]*",
     "overlay": r"\(&|&\)|&",
@@ -89,9 +89,9 @@ _UNCLOSED_SYMBOL = re.compile(
 )
 _UNCLOSED_GRACE = re.compile(r'(\{[^\s{}"|]+)[ \t](?=[^{}]*$)')
 _MIXED_BRACKETS = re.compile(rf"\{{((?:{_NOTE}|[ \t])++)\]|\[((?:{_NOTE}|[ \t])++)\}}")
-_EARLY_ACCIDENTAL = re.compile(r'[\^_=](?:[0-9/]*)[!+"{.~(]')
+_EARLY_ACCIDENTAL = re.compile(r'[\^_=][0-9/]*[!+"{.~(HLMOPSTuv]')
 _MOVED_ACCIDENTAL = re.compile(
-    rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^}}]*\}}|[.~(])+)(?=[A-Ga-g])"
+    rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^{{}}]*\}}|[.~(HLMOPSTuv])+)(?=[A-Ga-g])"
 )
 _TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
 _LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")

@@ -55,7 +55,6 @@ _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a microtone": lambda voice: voice.microtones,
     "a percussion note": lambda voice: len(voice.percussion),
     "a tie to no note": lambda voice: voice.open_ties,
-    "a broken rhythm between unequal notes": lambda voice: voice.uneven_rhythms,
 }
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 
@@ -108,6 +107,7 @@ class Tune:
         self._macros = Macros()
         self._breaks_lines = False  # whether "!" does
         self._staffs: dict[str, Staff] = {}  # by voice, in the order of their first V:
+        self._channels: dict[str, int] = {}  # by voice, where the header says it
         self._score_order: list[str] = []  # of all voices that %%score has named
         self._shown: list[str] = []  # those of the last %%score
         self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
@@ -179,10 +179,16 @@ class Tune:
         elif match := _TEMPERAMENT.fullmatch(text):
             self._set(commas=int(match[2]) * (12 if match[1] == "microscale" else 1))
         elif match := _MIDI_CHANNEL.fullmatch(text):
-            if self._voice is None:
-                self._settings.channel = int(match[1])
-            else:
-                self._voice.set_channel(int(match[1]))
+            self._set_channel(int(match[1]))
+
+    def _set_channel(self, channel: int) -> None:
+        """MIDI's channel of the current voice; in the header of the last one there, or of all before the first."""
+        if self._voice is not None:
+            self._voice.set_channel(channel)
+        elif self._staffs:
+            self._channels[next(reversed(self._staffs))] = channel
+        else:
+            self._settings.channel = channel
 
     def _show(self, names: list[str]) -> None:
         """The voices of the score from here on: those that were not in it before begin here (section 11.1)."""
@@ -330,7 +336,9 @@ class Tune:
 
     def _voice_named(self, name: str) -> Voice:
         if name not in self._voices:
-            self._voices[name] = Voice(name, self._settings, self._staffs.setdefault(name, Staff()))
+            voice = Voice(name, self._settings, self._staffs.setdefault(name, Staff()))
+            voice.set_channel(self._channels.get(name, self._settings.channel))
+            self._voices[name] = voice
         return self._voices[name]
 
     def _piece(self) -> Piece:

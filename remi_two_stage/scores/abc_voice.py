@@ -149,7 +149,7 @@ class Voice:
         self.percussion: list[SungNote] = []
         self.symbols: list[tuple[int, str]] = []
         self.phrase_ends: list[int] = []
-        self.microtones = self.uneven_rhythms = 0
+        self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._layers = [Layer(self._scale)]
@@ -163,7 +163,7 @@ class Voice:
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
         self._pitched = self.notes
         self._staff = Staff()
-        self._channel = settings.channel
+        self._channel = 0
         self.set_staff(staff.over(settings.signature.staff))
 
     @property
@@ -442,7 +442,6 @@ class Voice:
         self._broken = None
         if length == broken.length:
             return length * broken.rhythm.after // broken.rhythm.denominator
-        self.uneven_rhythms += 1
         for sung, end in zip(broken.struck, broken.ends, strict=True):
             sung[END] = end
         self.symbols[broken.symbols :] = [(broken.time, name) for _, name in self.symbols[broken.symbols :]]
