@@ -348,4 +348,4 @@ def test_a_mistake_of_ours_is_owned_with_exit_code_1(
     assert main(["show", "-"]) == 1
     *trace, line = capsys.readouterr().err.splitlines()
     assert trace[0].startswith("Traceback")
-    assert line == "remi-two-stage: this is a mistake of the program (AttributeError), please report it"
+    assert line == "remi-two-stage: this is a bug in the program (AttributeError); please report it"

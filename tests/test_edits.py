@@ -229,7 +229,7 @@ def test_impossible_requests_are_refused_before_any_work(composer: Composer) -> 
         composer.harmonize(piece, style="polonaise")
     with pytest.raises(RequestError, match="cannot write 64 bars; ask for 1 to 63"):
         composer.extend(piece, 64)
-    with pytest.raises(RequestError, match="cannot go on from a str; give a Piece"):
+    with pytest.raises(RequestError, match="cannot use a str as a piece; give a Piece"):
         composer.extend("X:1")
     with pytest.raises(RequestError, match="cannot write notes over a str; give a Plan"):
         composer.realize_batch(["I | V"])

@@ -1,7 +1,7 @@
-"""All commands together, and how they end.
+"""The main command, its error messages and exit codes.
 
-Exit codes: 0 done, 2 a request or an input that cannot be used (one line on standard error says why), 1 a mistake of
-the program, 130 interrupted.
+Exit codes: 0 success, 1 a bug in the program, 2 an invalid request or input (one line on standard error gives the
+reason), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NAME = "remi-two-stage"
 
 
 class _Group(click.Group):
-    """Lists its commands in the order in which they were added: as one comes to need them."""
+    """Lists its commands in the order in which they were added, which is the order of use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what its errors say of fields, they say of the flags and arguments that were typed."""
+        """Run the command; its errors name the flags and arguments that were typed instead of the fields."""
         try:
             return super().invoke(ctx)
         except RemiError as error:
@@ -53,7 +53,7 @@ for _command in (*compose.COMMANDS, *edit.COMMANDS, *show.COMMANDS, *demo.COMMAN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command and return its exit code."""
     try:
         return application.main(arguments, NAME, standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -63,14 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else NAME
         message = error.format_message().strip().rstrip(".")
-        return _failed(f"{command}: error: {message}; {command} --help lists what there is", 2)
+        return _failed(f"{command}: error: {message}; {command} --help lists the options", 2)
     except RemiError as error:
         return _failed(f"{NAME}: error: {error}", 2)
     except click.Abort as stopped:
         return _failed(f"{NAME}: {stopped.__cause__ or 'interrupted'}", 130)
     except Exception as error:
         traceback.print_exc()
-        return _failed(f"{NAME}: this is a mistake of the program ({type(error).__name__}), please report it", 1)
+        return _failed(f"{NAME}: this is a bug in the program ({type(error).__name__}); please report it", 1)
 
 
 def _failed(message: str, code: int) -> int:

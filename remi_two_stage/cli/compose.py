@@ -28,9 +28,9 @@ MOST_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The model that composes, and the seed that it begins with."""
+    """The model that composes, and its seed."""
 
-    seed: int | None = option(None, "makes the result repeatable  [default: a new one, printed]")
+    seed: int | None = option(None, "makes the result reproducible  [default: a new one, printed]")
     model: str | None = option(None, MODEL_HELP)
     int8: bool = option(False, "weights in 8 bits: faster with large models, other music")
 
@@ -44,7 +44,7 @@ class ModelChoice:
 
 
 def keep_libraries_quiet() -> None:
-    """Keep what libraries tell developers off the user's terminal; those that are not loaded yet need not be."""
+    """Keep libraries' messages to developers off the terminal, without importing any library for that."""
     os.environ |= {"HF_HUB_VERBOSITY": "error", "TRANSFORMERS_VERBOSITY": "error"}
     for library in ("huggingface_hub", "transformers"):
         if library in sys.modules:
@@ -55,11 +55,14 @@ def keep_libraries_quiet() -> None:
     "compose",
     ("remi-two-stage compose --style reel --key G --seed 1", "A reel as ABC, MIDI and MusicXML in the folder out"),
     ("remi-two-stage compose --style hymn --bars 8 --output hymn.pdf", "A four-part hymn, engraved"),
-    ("remi-two-stage compose --seed 1 --output - | remi-two-stage extend - --output -", "A tune that goes on, as ABC"),
+    (
+        "remi-two-stage compose --seed 1 --output - | remi-two-stage extend - --output -",
+        "A tune and more of it, as ABC",
+    ),
 )
 @with_flags(request=FirstRequest)
-@click.option("--count", type=int, default=1, show_default=True, help="how many, with seeds from --seed on")
-@click.option("--check-copying", is_flag=True, help="warn of passages from the corpus that the model learnt from")
+@click.option("--count", type=int, default=1, show_default=True, help="number of tunes; seeds count up from --seed")
+@click.option("--check-copying", is_flag=True, help="warn of passages copied from the training corpus")
 @with_flags(chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
 def compose(
     request: Request,
@@ -112,7 +115,7 @@ def plan(request: Request, chosen: ModelChoice, sampling: Sampling, reporting: R
 
 @command(
     "realize",
-    ('remi-two-stage realize "D | G A7 | D" --key D --style reel', "Notes over chords by name"),
+    ('remi-two-stage realize "D | G A7 | D" --key D --style reel', "Notes over chord names"),
     (
         'remi-two-stage realize "|: I | IV V7 | I | V7 :|" --key Am --output tune.abc',
         "Notes over Roman numerals, repeated",
@@ -131,9 +134,9 @@ def realize(
 ) -> None:
     """Write the notes over your own chord plan.
 
-    CHORDS are Roman numerals, or names in the key, with a line | between bars; - reads them from standard input. They
-    divide the beats of their bar; with / each item takes a beat and / holds: D / A7. Repeats and endings are |: :| [1
-    [2 as in ABC, (A7) is a pick-up of one beat, (A7 1/8) one of an eighth note.
+    CHORDS are Roman numerals, or chord names in the key, with | between bars; - reads them from standard input. Chords
+    share the beats of their bar evenly. In a bar with /, each item takes one beat and / holds the chord: D / A7.
+    Repeats and endings are |: :| [1 [2 as in ABC. (A7) is a pick-up of one beat, (A7 1/8) one of an eighth note.
     """
     typed = sys.stdin.read() if chords == STANDARD_STREAM else chords
     written = Request(**request_fields).typed(typed)

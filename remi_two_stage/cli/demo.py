@@ -1,4 +1,4 @@
-"""`demo`: the page in a browser."""
+"""`demo`: the web page."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .output import Reporting
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which page is shown, and to whom: the arguments of `serve`. `open_browser` is --open, for short."""
+    """The arguments of `serve`; the flag of `open_browser` is shortened to --open."""
 
     model: str | None = option(None, MODEL_HELP)
-    port: int | None = option(None, "where the page listens  [default: the first free one from 7860 on]")
-    public: bool = option(False, "let other machines come, within narrower limits")
-    open_browser: bool = option(False, "open the page in the browser of this machine", flag="--open")
+    port: int | None = option(None, "port of the page  [default: the first free port from 7860]")
+    public: bool = option(False, "allow other machines to connect, within stricter limits")
+    open_browser: bool = option(False, "open the page in this machine's browser", flag="--open")
 
 
 @command(
     "demo",
     ("remi-two-stage demo --open", "The page, in your browser"),
-    ("remi-two-stage demo --port 8000 --public", "The page for all machines of the network"),
+    ("remi-two-stage demo --port 8000 --public", "The page for all machines on the network"),
 )
 @with_flags(page=PageRequest, reporting=Reporting)
 def demo(page: PageRequest, reporting: Reporting) -> None:
-    """Show the page: an editable chord plan, score and sound. Ctrl-C stops it."""
+    """Serve a web page with an editable chord plan, the score and sound. Ctrl-C stops it."""
     from ..demo.server import serve
 
     serve(**asdict(page), announce=reporting.remark)

@@ -1,4 +1,4 @@
-"""`extend`, `rewrite` and `harmonize`: a tune that is there goes on, gets other bars, or further voices."""
+"""`extend`, `rewrite` and `harmonize`: continue an existing tune, rewrite bars of it, or add voices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _score = click.argument("score", metavar="FILE")
     ("remi-two-stage extend tune.abc --tune 2 --output longer.musicxml", "The second tune of a file, longer"),
 )
 @_score
-@click.option("--bars", type=int, default=EXTENDED_BY, show_default=True, help="how many to add, 1 to 63")
+@click.option("--bars", type=int, default=EXTENDED_BY, show_default=True, help="number of bars to add, 1 to 63")
 @with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
 def extend(
     score: str,
@@ -37,7 +37,7 @@ def extend(
     destination: Destination,
     reporting: Reporting,
 ) -> None:
-    """Go on with a tune, which stays note for note.
+    """Continue a tune, which stays note for note.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
@@ -51,12 +51,12 @@ def extend(
 
 @command(
     "rewrite",
-    ("remi-two-stage rewrite tune.abc 5-8", "Other notes in bars 5 to 8, over the same chords"),
-    ('remi-two-stage rewrite tune.abc 5-8 --chords "IV | V7 | I | I"', "Other chords there, and notes over them"),
+    ("remi-two-stage rewrite tune.abc 5-8", "New notes in bars 5 to 8, over the same chords"),
+    ('remi-two-stage rewrite tune.abc 5-8 --chords "IV | V7 | I | I"', "New chords there, and notes over them"),
 )
 @_score
 @click.argument("bars")
-@click.option("--chords", help='new chords for these bars, such as "IV | V7 | I"  [default: those there]')
+@click.option("--chords", help='new chords for these bars, such as "IV | V7 | I"  [default: the old ones]')
 @with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
 def rewrite(
     score: str,
@@ -68,10 +68,10 @@ def rewrite(
     destination: Destination,
     reporting: Reporting,
 ) -> None:
-    """Write some bars of a tune anew; all others stay.
+    """Rewrite some bars of a tune; all others stay as they are.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. BARS are the first and the last bar,
-    such as 5-8, or one; a pick-up is not counted.
+    such as 5-8, or a single bar. Pick-ups are not counted.
     """
     piece = source.read(score)
     if not (numbers := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)):
@@ -89,19 +89,19 @@ def rewrite(
     ("remi-two-stage harmonize melody.mid --voices S,A,T,B", "A melody as a chorale"),
     (
         "remi-two-stage harmonize tune.abc --voices M,B --plan inferred",
-        "A bass below a tune, over the chords heard in it",
+        "A bass below a tune, over chords inferred from it",
     ),
 )
 @_score
 @click.option(
     "--plan",
-    help='chords, one bar after another, such as "I | V7 | I"; inferred: those heard in the melody; planned: those '
-    "that the planner writes for it  [default: the melody's own, or planned]",
+    help='chords, bar by bar, such as "I | V7 | I"; or inferred, to infer them from the melody; or planned, to let the '
+    "planner write them  [default: the melody's own, or planned]",
 )
 @with_fields(
     Request,
     style="such as chorale or hymn  [default: chorale for four voices, else the melody's own]",
-    voices="names, high to low  [default: S,A,T,B, or M,A,T,B for a melody of too wide a range]",
+    voices="names, high to low  [default: S,A,T,B, or M,A,T,B if no singer has the melody's range]",
 )
 @with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
 def harmonize(
@@ -115,7 +115,7 @@ def harmonize(
     destination: Destination,
     reporting: Reporting,
 ) -> None:
-    """Add chords and further voices to a melody, which stays as it is.
+    """Add chords and voices to a melody, which stays note for note.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
@@ -131,7 +131,7 @@ def harmonize(
     destination.write([(harmonized, seed)], reporting)
     highest = (voices or FOUR_PARTS)[0]
     if (part := voice_for(piece, harmonized.voices)) != highest:
-        reporting.remark(f"the melody is outside the range of {highest}: it is the voice {part}", destination.is_stream)
+        reporting.remark(f"the melody is outside the range of {highest}: it becomes {part}", destination.is_stream)
 
 
 COMMANDS = (extend, rewrite, harmonize)

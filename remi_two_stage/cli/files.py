@@ -1,4 +1,4 @@
-"""Tunes in, from files or standard input, and out, to folders, files or standard output, and what is said of them."""
+"""Reading tunes from files or standard input, and writing them to folders, files or standard output."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
 
 @dataclass(frozen=True)
 class Source:
-    """Which tune of a score file is meant."""
+    """The choice of a tune in a score file."""
 
-    tune: int = option(1, "which tune of the file")
+    tune: int = option(1, "number of the tune in the file")
 
     def read(self, score: str) -> Piece:
-        """The tune of a file, or of standard input, that is asked for.
+        """Read the chosen tune from a file or from standard input.
 
         Raises:
-            ScoreError: there is no such file, or it cannot be read.
-            RequestError: it has no such tune.
+            ScoreError: the file does not exist or cannot be read.
+            RequestError: the file has no such tune.
         """
         return self.pick(read_tunes(score), score)
 
     def pick(self, pieces: Sequence[Piece], score: str) -> Piece:
-        """The piece that is asked for, among those of a file."""
+        """The chosen piece among those of a file."""
         if not 1 <= self.tune <= len(pieces):
             raise RequestError(f"there is no tune {self.tune} in {score!r}; it has {len(pieces)}")
         return pieces[self.tune - 1]
 
 
 def read_tunes(score: str) -> list[Piece]:
-    """All tunes of a file or of standard input, whatever format it is in.
+    """Read all tunes from a file or from standard input, in any supported format.
 
     Raises:
-        ScoreError: there is no such file, or it cannot be read.
+        ScoreError: the file does not exist or cannot be read.
     """
     from ..score_files import parse_score, read_score
 
@@ -61,19 +61,19 @@ def read_tunes(score: str) -> list[Piece]:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where tunes are written, and in which formats."""
+    """The place and the formats in which tunes are written."""
 
     output: Path = option(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
-    formats: Sequence[str] | None = option(None, "endings  [default: abc,mid,musicxml; abc to standard output]")
+    formats: Sequence[str] | None = option(None, "file endings  [default: abc,mid,musicxml, or abc on stdout]")
 
     @property
     def is_stream(self) -> bool:
-        """Whether tunes go to standard output."""
+        """Whether tunes are written to standard output."""
         return str(self.output) == STANDARD_STREAM
 
     @property
     def is_file(self) -> bool:
-        """Whether the output is a file with an ending that can be written, and no folder."""
+        """Whether the output is a file in a format that can be written, and not a folder."""
         from ..score_files import WRITABLE
 
         return self.output.suffix.lower() in WRITABLE and not self.output.is_dir()
@@ -88,10 +88,10 @@ class Destination:
         return DEFAULT_FORMATS[:1] if self.is_stream else DEFAULT_FORMATS
 
     def check(self, reporting: Reporting, count: int = 1) -> None:
-        """Refuse, before any work, what could not be written after it.
+        """Check, before composing begins, that the result can be written.
 
         Raises:
-            RequestError, ScoreFormatError, MissingExtraError: say why.
+            RequestError, ScoreFormatError, MissingExtraError: it cannot.
         """
         from ..score_files import check_writable
 
@@ -107,15 +107,15 @@ class Destination:
 
     def _check_stream(self, reporting: Reporting, count: int) -> None:
         if reporting.json:
-            raise RequestError("standard output has room for a tune or for JSON; choose --output - or --json")
+            raise RequestError("standard output cannot hold both a tune and JSON; choose --output - or --json")
         if len(self.endings) > 1 or (count > 1 and self.endings != (".abc",)):
             raise RequestError("standard output holds tunes as ABC, or one tune in one format; name a folder instead")
 
     def write(self, tunes: Sequence[tuple[Piece, int]], reporting: Reporting) -> None:
-        """Write each piece, made with its seed, and say where.
+        """Write each piece, given with its seed, and report the files.
 
         Raises:
-            RequestError: the folder cannot be made.
+            RequestError: the folder cannot be created.
             ScoreError: a file cannot be written.
         """
         written = []
@@ -148,7 +148,7 @@ class Destination:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RequestError(f"the output folder {str(folder)!r} cannot be made: {error.strerror}") from None
+            raise RequestError(f"the output folder {str(folder)!r} cannot be created: {error.strerror}") from None
         name = f"{file_name(piece.title)}-{seed}"
         paths = [self.output] if self.is_file else [folder / (name + ending) for ending in self.endings]
         for path in paths:
@@ -157,7 +157,7 @@ class Destination:
 
 
 def plan_text(plan: Plan, seed: int) -> str:
-    """A plan in Roman numerals and in names, side by side under a title."""
+    """A plan in Roman numerals and in chord names, side by side under a title."""
     roman, names = plan.text().splitlines(), plan.text(names=True).splitlines()
     width = max(map(len, roman))
     piece = plan.skeleton
@@ -166,12 +166,12 @@ def plan_text(plan: Plan, seed: int) -> str:
 
 
 def plan_data(plan: Plan, seed: int) -> dict[str, Any]:
-    """A plan as JSON says it."""
+    """The JSON data of a plan."""
     return _common_data(plan) | {"seed": seed}
 
 
 def piece_data(piece: Piece) -> dict[str, Any]:
-    """A piece as JSON says it: what it is, its chords, its notes as ABC."""
+    """The JSON data of a piece: its attributes, its chords, and its notes as ABC."""
     return {"title": piece.title} | _common_data(Plan.of(piece)) | {"abc": write_abc(piece)}
 
 

@@ -1,7 +1,8 @@
 """Commands with examples in their help, and flags made from the fields of dataclasses.
 
-A field's metadata has its `help`, its `choices` if only these are right, `completions`, which the shell offers, and its
-`flag` where that is not its name with hyphens. A field of type bool is a switch; several names are typed with commas.
+A field's metadata has its `help`, its `choices` if only these are valid, its `completions`, which the shell offers, and
+its `flag` if that is not the field's name with hyphens. A field of type bool is a switch; a list of names is typed with
+commas.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ Kind: TypeAlias = "type[DataclassInstance] | functools.partial[Any]"
 """A dataclass, or one with other defaults."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-"""How every command asks for help and shows it."""
+"""The help options of every command, and the width of the help."""
 
 
 class Command(click.Command):
     """A command whose help ends in examples.
 
     Attributes:
-        examples: Lines for a shell, and what each does.
+        examples: Shell commands, each with a description.
     """
 
     def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **options: Any) -> None:
@@ -55,18 +56,18 @@ class Command(click.Command):
 
 
 def command(name: str, *examples: tuple[str, str]) -> Callable[[Function], Command]:
-    """Make a function a command; its docstring is the help."""
+    """Make a function a command whose help is its docstring."""
     return click.command(name, cls=Command, examples=examples, context_settings=CONTEXT)
 
 
 def option(default: Any, help: str, flag: str | None = None) -> Any:
-    """A field of a dataclass, with what the command line says of it."""
+    """A field of a dataclass, with its help on the command line."""
     return dataclasses.field(default=default, metadata={"help": help, "flag": flag})
 
 
 def with_flags(**kinds: Kind) -> Callable[[Function], Function]:
-    """Give a function a flag for each field of these dataclasses; it is called with an instance of each, by the names
-    used here. A `partial` of a dataclass has other defaults.
+    """Give a function a flag for each field of these dataclasses. It is called with an instance of each, under the
+    keywords used here. A `partial` of a dataclass has other defaults.
     """
 
     def decorate(function: Function) -> Function:
@@ -88,8 +89,8 @@ def with_flags(**kinds: Kind) -> Callable[[Function], Function]:
 
 
 def with_given_flags(kind: type[DataclassInstance]) -> Callable[[Function], Function]:
-    """Give a function a flag for each field of a dataclass, none of them required; it is called with `given`, the
-    fields whose flags were typed.
+    """Give a function an optional flag for each field of a dataclass. It is called with `given`, a dict of the fields
+    whose flags were typed.
     """
 
     def decorate(function: Function) -> Function:
@@ -108,11 +109,11 @@ def with_given_flags(kind: type[DataclassInstance]) -> Callable[[Function], Func
 
 
 def with_fields(kind: type[DataclassInstance], *names: str, **helps: str) -> Callable[[Function], Function]:
-    """Give a function the flags of some fields of a dataclass; it is called with their values, by their names.
+    """Give a function the flags of some fields of a dataclass. It is called with their values, under the fields' names.
 
     Args:
-        names: Of the fields.
-        helps: Further fields by name, and what their flags mean where that is not what the dataclass says.
+        names: Names of fields.
+        helps: Further fields, each with help that replaces the dataclass's.
     """
 
     def decorate(function: Function) -> Function:
@@ -125,7 +126,7 @@ def with_fields(kind: type[DataclassInstance], *names: str, **helps: str) -> Cal
 
 
 def in_flags(text: str, flags: Mapping[str, str]) -> str:
-    """The text with flags in place of the fields that it names in backticks; other names stay as they are."""
+    """The text with fields in backticks replaced by their flags; other names in backticks are not changed."""
     return re.sub(r"`(\w+)`", lambda named: flags.get(named[1], named[0]), text)
 
 
@@ -148,7 +149,7 @@ def _flag(
     required: bool = True,
     help: str | None = None,
 ) -> Callable[[Function], Function]:
-    """The flag of a field, required where the field has no default."""
+    """The flag of a field, which is required if the field has no default."""
     hint = _hints(_dataclass_of(kind))[option.name]
     value_type = (typing.get_args(hint) or (hint,))[0]
     others = kind.keywords if isinstance(kind, functools.partial) else {}
@@ -167,7 +168,7 @@ def _flag(
 
 
 def _reading_of(kind: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What click is told of how a value is typed."""
+    """The arguments that tell click how to parse a value."""
     if metadata.get("choices"):
         return {"type": click.Choice(metadata["choices"])}
     if known := metadata.get("completions"):
@@ -178,7 +179,7 @@ def _reading_of(kind: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_spelt(_context: click.Context, _parameter: click.Parameter, typed: str | None) -> str | None:
-    """A word as the vocabulary spells it, which may be typed in capitals and with spaces."""
+    """A word in the vocabulary's spelling; it may be typed in capitals and with spaces."""
     return None if typed is None else typed.lower().replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""What commands print: results on standard output, for people or as JSON; progress and remarks on standard error."""
+"""Printing: results on standard output, as text or JSON; progress and remarks on standard error."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reporting:
-    """How much is said, and for whom."""
+    """The amount and the format of what a command prints."""
 
     json: bool = option(False, "print the result as JSON")
-    quiet: bool = option(False, "no progress and no remarks; only what was asked for, and errors")
+    quiet: bool = option(False, "print only the result and errors, no progress or remarks")
 
     def result(self, text: str, data: Any) -> None:
-        """Print what was asked for."""
+        """Print the result, as text or as JSON."""
         print(json.dumps(data, ensure_ascii=False, indent=2) if self.json else text)
 
     def remark(self, text: str, to_stderr: bool = False) -> None:
-        """Say something beside the result."""
+        """Print a remark besides the result."""
         if not self.quiet and not self.json:
             print(text, file=sys.stderr if to_stderr else sys.stdout)
 
     def progress(self) -> AbstractContextManager[Progress | None]:
-        """A bar for each stage, as the `progress` of a `Composer`'s methods."""
+        """A progress bar for each stage, to pass as `progress` to a `Composer`'s methods."""
         return nullcontext() if self.quiet else _progress_bars()
 
 

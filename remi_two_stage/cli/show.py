@@ -1,4 +1,4 @@
-"""`show`, `render`, `tokens` and `completion`: what needs no model."""
+"""`show`, `render`, `tokens` and `completion`: the commands that need no model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PICTURES = (".svg", ".png", ".pdf")
 
 @command(
     "show",
-    ("remi-two-stage show tune.abc", "A tune as text, chords over its bars"),
-    ("remi-two-stage show - --json < melody.mid", "All that is known of a melody, for a program"),
+    ("remi-two-stage show tune.abc", "A tune as text, with chords over its bars"),
+    ("remi-two-stage show - --json < melody.mid", "All data of a melody, for a program"),
 )
 @click.argument("score", metavar="FILE")
 @with_flags(source=Source, reporting=Reporting)
@@ -40,7 +40,7 @@ def show(score: str, source: Source, reporting: Reporting) -> None:
     "render",
     ("remi-two-stage render tune.abc tune.pdf", "The engraved score, ready to print"),
     ("remi-two-stage render tune.abc roll.svg --piano-roll", "Notes as a piano roll over their chords"),
-    ("remi-two-stage render tune.abc tune.wav --with-chords", "A tune to listen to, chords softly beneath"),
+    ("remi-two-stage render tune.abc tune.wav --with-chords", "A tune to listen to, with soft chords beneath"),
 )
 @click.argument("score", metavar="FILE")
 @click.argument("output", type=click.Path(path_type=Path))
@@ -48,7 +48,7 @@ def show(score: str, source: Source, reporting: Reporting) -> None:
 @click.option("--with-chords", is_flag=True, help="play the chords softly beneath")
 @with_flags(source=Source, reporting=Reporting)
 def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source: Source, reporting: Reporting) -> None:
-    """Engrave a tune, draw it or play it, or convert it into another format.
+    """Engrave, draw or play a tune, or convert it to another format.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. OUTPUT is an .svg, .png, .pdf, .wav,
     .abc, .mid or .musicxml file.
@@ -94,7 +94,7 @@ def tokens(reporting: Reporting) -> None:
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, flags and styles."""
+    """Print a script that makes a shell complete commands, flags and styles."""
     program = context.find_root()
     kind = get_completion_class(shell)
     assert kind is not None

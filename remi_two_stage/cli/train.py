@@ -1,4 +1,4 @@
-"""`prepare`, `train`, `evaluate` and `push`: from a corpus to a model, its figures and its place on the Hub."""
+"""`prepare`, `train`, `evaluate` and `push`: from a corpus to a model, its evaluation and its repository on the Hub."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .output import Reporting
     "prepare",
     (
         "remi-two-stage prepare --corpus path/to/tunes --output prepared",
-        "A folder of tunes, read once for all that follows",
+        "A folder of tunes, read once for all later commands",
     ),
-    ("remi-two-stage prepare --corpus music21 --augment crop", "The tune books of music21, and phrases of them alone"),
+    ("remi-two-stage prepare --corpus music21 --augment crop", "The tune books of music21, plus excerpts of the tunes"),
 )
 @with_flags(preparation=Preparation, reporting=Reporting)
 def prepare(preparation: Preparation, reporting: Reporting) -> None:
-    """Read a corpus once, into Parquet that training, evaluation and datasets load."""
+    """Convert a corpus to Parquet files, which training, evaluation and the datasets library load."""
     from ..corpus.preparation import prepare_corpus
 
     corpus = prepare_corpus(preparation, progress=not reporting.quiet)
@@ -48,12 +48,12 @@ def prepare(preparation: Preparation, reporting: Reporting) -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="JSON file with fields by name, such as a run's arguments.json; flags come first",
+    help="JSON file of options, such as a run's arguments.json; flags take precedence",
 )
 @with_given_flags(TrainingPlan)
 @with_flags(reporting=Reporting)
 def train(config: Path | None, given: dict[str, Any], reporting: Reporting) -> None:
-    """Train both stages on a corpus; the same command goes on with a stopped run."""
+    """Train both stages on a corpus. The same command resumes a stopped run."""
     plan = TrainingPlan.of(config, **given)
     from ..training.trainer import TwoStageTrainer
 
@@ -64,7 +64,7 @@ def train(config: Path | None, given: dict[str, Any], reporting: Reporting) -> N
 
 @contextmanager
 def _remarks_apart(reporting: Reporting) -> Iterator[None]:
-    """Keep off standard output what is no result: to standard error beside JSON, nowhere if quiet."""
+    """Keep remarks off standard output: to standard error with JSON, nowhere if quiet."""
     if reporting.quiet:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             yield
@@ -77,12 +77,12 @@ def _remarks_apart(reporting: Reporting) -> Iterator[None]:
 
 @command(
     "evaluate",
-    ("remi-two-stage evaluate --data music21 --ngrams", "The checkpoint in the package on the tunes held out from it"),
-    ("remi-two-stage evaluate --model my-model --data path/to/tunes --json", "A model on all tunes of a folder"),
+    ("remi-two-stage evaluate --data music21 --ngrams", "The embedded checkpoint, on the tunes held out from it"),
+    ("remi-two-stage evaluate --model my-model --data path/to/tunes --json", "A model, on all tunes of a folder"),
 )
 @with_flags(asked=Evaluation, reporting=Reporting)
 def evaluate(asked: Evaluation, reporting: Reporting) -> None:
-    """Measure how good a model is: likelihood, and its music beside real music."""
+    """Evaluate a model: likelihood, and its music compared with real music."""
     import torch
 
     from ..evaluation.report import evaluate as measure
@@ -95,16 +95,16 @@ def evaluate(asked: Evaluation, reporting: Reporting) -> None:
 
 @command(
     "push",
-    ("remi-two-stage push my-model you/jigs --private", "A model, its card and its code, for yourself first"),
-    ("remi-two-stage push my-model you/jigs --revision v2", "A further version, on a branch of its own"),
+    ("remi-two-stage push my-model you/jigs --private", "A model, its card and its code, visible only to you"),
+    ("remi-two-stage push my-model you/jigs --revision v2", "Another version, on its own branch"),
 )
 @click.argument("folder", metavar="DIR")
 @click.argument("repository", metavar="REPO")
-@click.option("--private", is_flag=True, help="let nobody else see it")
-@click.option("--revision", help="a branch, made if it is not there  [default: main]")
+@click.option("--private", is_flag=True, help="hide the repository from others")
+@click.option("--revision", help="a branch, created if it does not exist  [default: main]")
 @with_flags(reporting=Reporting)
 def push(folder: str, repository: str, private: bool, revision: str | None, reporting: Reporting) -> None:
-    """Push a model folder to the Hub as user/name; cut off, the same again completes it."""
+    """Push a model folder to the Hub as user/name. If a push is interrupted, the same command completes it."""
     from ..hub.push import push_folder
 
     keep_libraries_quiet()

@@ -1,7 +1,7 @@
-"""What a user asks for.
+"""Composing: plans, pieces, and changes to existing pieces.
 
 composer.py              Composer: plan, realize, compose, extend, rewrite, harmonize
-tasks.py                 extend, rewrite, harmonize: what the stages are shown, and what becomes of their answer
-arguments.py             what commands, page and Composer begin with alike
-checkpoint.py            the embedded checkpoint and any other: the one door to weights
+tasks.py                 extend, rewrite, harmonize: the stages' prompts, and their output put back into the piece
+arguments.py             defaults and help shared by the commands, the page and Composer
+checkpoint.py            loading of weights and models, from the embedded checkpoint or any other
 """

@@ -1,4 +1,4 @@
-"""What commands, page and `Composer` say alike of a model and of a tune, and begin with alike."""
+"""Defaults and help texts that the commands, the page and `Composer` share."""
 
 from functools import partial
 
@@ -6,6 +6,6 @@ from ..core.request import Request
 
 MODEL_HELP = "folder or Hub repository  [default: the checkpoint in the package]"
 EXTENDED_BY = 8
-"""Bars that a piece goes on for, unless told otherwise."""
+"""Number of bars that `extend` adds by default."""
 FirstRequest = partial(Request, style="jig", key="D")
-"""The request that a command and the page begin with: what the checkpoint in the package knows best."""
+"""The default request of the commands and the page: the style and key that the embedded checkpoint knows best."""

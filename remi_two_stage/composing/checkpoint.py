@@ -1,7 +1,8 @@
-"""The checkpoint that ships with the package, and any other: the one door to weights.
+"""Loading of weights and models, from the checkpoint that ships with the package or any other.
 
-Composing needs a checkpoint's config and weights alone, so `StoredModel` reads just those, without transformers, which
-takes longer to import than a tune takes to write. `load_model` gives the whole model, as transformers loads it.
+Composing needs only the config and the weights of a checkpoint. `StoredModel` therefore reads just those, without
+transformers, which takes longer to import than a tune takes to compose. `load_model` returns the whole model, as
+transformers loads it.
 """
 
 from __future__ import annotations
@@ -36,26 +37,26 @@ EMBEDDED = Path(__file__).parents[1] / "pretrained"
 REPOSITORY_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 """A repository on the Hub, as user/name."""
 RECORD = "training.json"
-"""The file of a model folder that says how the model was made and how good it is."""
+"""The file in a model folder that records how the model was trained and how well it performs."""
 
 
 @dataclass(frozen=True)
 class TwoStageWeights:
-    """The weights of both stages, under the names that they have in the model."""
+    """The weights of both stages, named as in the model."""
 
     planner: StageWeights
     detail: StageWeights
 
 
 class StoredModel:
-    """A checkpoint in a folder or a Hub repository, nothing of which has been loaded.
+    """A checkpoint in a folder or a Hub repository, not loaded yet.
 
     Args:
         revision: Branch, tag or commit of a repository; None is its main branch.
 
     Raises:
-        CheckpointError: there is no such folder, and this is no repository's name.
-        RequestError: a revision of a folder.
+        CheckpointError: the source is neither an existing folder nor the name of a repository.
+        RequestError: a revision is given for a folder.
     """
 
     def __init__(self, source: str | Path, revision: str | None = None) -> None:
@@ -70,24 +71,24 @@ class StoredModel:
             raise RequestError(f"{self._source!r} is a folder, which has no revision {revision!r}; leave it out")
 
     def weights(self, int8: bool = False) -> TwoStageWeights:
-        """The weights of both stages in float32, for decoding alone; nothing else is loaded, transformers neither.
+        """Load the weights of both stages in float32, for decoding only; transformers is not imported.
 
         Args:
             int8: As in `StageWeights`.
 
         Raises:
-            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+            CheckpointError: the model does not exist, is incomplete, or is neither in the cache nor reachable.
         """
         return self._loaded(lambda: self._read_weights(int8))
 
     def model(self, dtype: torch.dtype | Literal["auto"] = torch.float32) -> TwoStageModel:
-        """The whole model, as transformers loads it; the code of a repository is not run.
+        """Load the whole model with transformers; code in a repository is not run.
 
         Args:
-            dtype: Of the weights; "auto" is that in which they are stored.
+            dtype: Type of the weights; "auto" keeps the one that they are stored in.
 
         Raises:
-            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
+            CheckpointError: the model does not exist, is incomplete, or is neither in the cache nor reachable.
         """
         from transformers.utils import logging
 
@@ -97,7 +98,7 @@ class StoredModel:
         register_auto_classes()
         register_tokenizer()
         shows_progress = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()  # it would flash up for an instant
+        logging.disable_progress_bar()  # it would only flash up for an instant
         try:
             model: TwoStageModel = self._loaded(
                 lambda: TwoStageModel.from_pretrained(self._source, revision=self._revision or "main", dtype=dtype)
@@ -137,7 +138,7 @@ class StoredModel:
         )
 
     def _architectures(self) -> dict[str, Architecture]:
-        """What both stages are built by, from config.json."""
+        """The architectures of both stages, from config.json."""
         if (file := self._find("config.json")) is None:
             raise CheckpointError(f"no model can be loaded from {self._source!r}: it has no config.json")
         if not self._is_folder:
@@ -192,7 +193,7 @@ class StoredModel:
             return cached if isinstance(cached, str) else None  # no path: the repository has no such file
 
     def _loaded(self, load: Callable[[], Any]) -> Any:
-        """What `load` returns; errors of transformers, safetensors and the Hub's client as ours."""
+        """Call `load`; errors of transformers, safetensors and the Hub's client are raised as CheckpointError."""
         try:
             return load()
         except CheckpointError:
@@ -204,15 +205,15 @@ class StoredModel:
 def load_model(
     source: str | Path, revision: str | None = None, dtype: torch.dtype | Literal["auto"] = torch.float32
 ) -> TwoStageModel:
-    """The whole model of a folder or a Hub repository; arguments and errors as in `StoredModel`."""
+    """Load the whole model from a folder or a Hub repository; arguments and errors as in `StoredModel`."""
     return StoredModel(source, revision).model(dtype)
 
 
 def training_record(folder: str | Path) -> dict[str, Any] | None:
-    """What `RECORD` says of the model in a folder; None where there is no such file.
+    """Read the `RECORD` of the model in a folder; None if there is no such file.
 
     Raises:
-        CheckpointError: the file is not what `train` writes.
+        CheckpointError: the file is not one that `train` writes.
     """
     path = Path(folder, RECORD)
     if not path.exists():
@@ -227,7 +228,7 @@ def training_record(folder: str | Path) -> dict[str, Any] | None:
 
 
 def corpus_of(record: Mapping[str, Any] | None) -> str | None:
-    """The corpus that a model learnt from, as `train` was given it; None where its record does not say."""
+    """The corpus that a model was trained on, as given to `train`; None if its record does not name one."""
     corpus = (record or {}).get("corpus")
     return corpus.get("name") if isinstance(corpus, Mapping) else None
 
@@ -238,7 +239,7 @@ def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:
             f"offline mode is on (HF_HUB_OFFLINE), and {source!r} is not in the cache, or not all of it; load it once "
             "with the network, or give a folder"
         )
-    if isinstance(error.__cause__, RemiError):  # what a config refuses comes wrapped up
+    if isinstance(error.__cause__, RemiError):  # transformers wraps the errors of a config
         error = error.__cause__
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     fix = "" if is_folder else "; check the name, the revision and the connection"

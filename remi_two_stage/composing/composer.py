@@ -1,7 +1,7 @@
-"""`Composer`: from a request to a plan, from a plan to a piece, and on from there.
+"""`Composer`: writes plans and pieces, and extends, rewrites and harmonises existing pieces.
 
-Every method has a batch form, which takes a list and returns one; item i of a batch has the seed `seed + i` and is the
-same as if it had been asked for alone. The same request with the same seed, on the same machine, gives the same music.
+Every method has a batch form, which takes a list and returns a list. Item i of a batch has the seed `seed + i` and is
+the same as if it had been requested alone. On the same machine, the same request and seed always give the same music.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from ..core.modeling_remi import TwoStageModel
 
 Progress = Callable[[str, int, int], None]
-"""Called as bars are written: "plan" or "notes", bars begun, bars in all (pick-ups included as they come)."""
+"""Called as bars are written, with "plan" or "notes", the bars begun, and the total (pick-ups count as they occur)."""
 HarmonizationPlan = Plan | str | Literal["inferred", "planned"] | None
 
 
 class Composer:
-    """Writes plans, and pieces over plans; goes on with pieces, writes parts of them anew, adds voices to melodies.
+    """Writes plans and pieces over plans, extends pieces, rewrites parts of them, and adds voices to melodies.
 
     Args:
-        model: Both stages, or a checkpoint that holds them, of which only the weights are read as long as nobody asks
-            for the attribute `model`.
-        int8: Whether to write with their weights in 8 bits, as they are now: much faster with models of the size base,
-            hardly so with small ones, and other music from the same seed.
+        model: Both stages, or a checkpoint that contains them. Only the weights of a checkpoint are read until the
+            attribute `model` is used.
+        int8: Whether to compose with the current weights rounded to 8 bits. This is much faster with models of the
+            size base, hardly faster with small ones, and gives different music from the same seed.
 
     Raises:
-        CheckpointError: the checkpoint is incomplete, or neither in the cache nor within reach.
-        RequestError: int8 and a model that is not in float32 on a CPU.
+        CheckpointError: the checkpoint is incomplete, or neither in the cache nor reachable.
+        RequestError: int8 is set for a model that is not in float32 on a CPU.
     """
 
     def __init__(self, model: TwoStageModel | StoredModel, int8: bool = False) -> None:
@@ -61,8 +61,8 @@ class Composer:
 
     @property
     def model(self) -> TwoStageModel:
-        """Both stages as transformers has them, loaded when first asked for; from then on, changes of their weights are
-        heard, but for weights in 8 bits.
+        """Both stages as a transformers model, loaded on first use. From then on, changes to its weights affect the
+        music, except with `int8`.
         """
         if self._model is None and self._stored is not None:
             self._model = self._stored.model().eval()
@@ -74,15 +74,15 @@ class Composer:
     def from_pretrained(
         cls, path_or_repo: str | Path | None = None, *, revision: str | None = None, int8: bool = False
     ) -> Composer:
-        """Load a model folder or a Hub repository, in float32; None is the checkpoint that ships with the package.
+        """Load a model folder or a Hub repository in float32; None is the checkpoint that ships with the package.
 
         Args:
             revision: Branch, tag or commit of a repository; None is its main branch.
             int8: As in `Composer`.
 
         Raises:
-            CheckpointError: there is no such model, it is incomplete, or it is neither in the cache nor within reach.
-            RequestError: a revision of a folder.
+            CheckpointError: the model does not exist, is incomplete, or is neither in the cache nor reachable.
+            RequestError: a revision is given for a folder.
         """
         return cls(StoredModel(EMBEDDED if path_or_repo is None else path_or_repo, revision), int8)
 
@@ -95,22 +95,22 @@ class Composer:
         token: str | None = None,
         metrics: Sequence[EvalResult] = (),
     ) -> str:
-        """Push model, tokenizer, pipeline, example and card in one commit; pushed again, only what has changed.
+        """Push the model, tokenizer, pipeline, example and card in one commit; a second push uploads only changes.
 
         Args:
-            repository: As user/name; made if it is not there.
-            private: Whether others are kept from seeing it; None is the Hub's own default.
-            revision: A branch, made if it is not there; None is the main one.
-            token: The Hub's key to your account; None is that of `hf auth login`.
-            metrics: Held-out losses for the card, as `LikelihoodTable.metrics` gives them.
+            repository: Name as user/name; created if it does not exist.
+            private: Whether the repository is hidden from others; None is the Hub's own default.
+            revision: A branch, created if it does not exist; None is the main branch.
+            token: Access token of your Hub account; None is the one from `hf auth login`.
+            metrics: Held-out losses for the card, as `LikelihoodTable.metrics` returns them.
 
         Returns:
-            Address of the commit.
+            URL of the commit.
 
         Raises:
-            HubError: the Hub cannot be reached or refuses; what can be seen there is unchanged.
+            HubError: the Hub cannot be reached or refuses; what is visible there is unchanged.
         """
-        from ..hub.push import push_model  # not at the top: it brings datasets
+        from ..hub.push import push_model  # not at the top: it imports datasets
 
         return push_model(self.model, repository, private=private, revision=revision, token=token, metrics=metrics)
 
@@ -130,8 +130,8 @@ class Composer:
         """Write a chord plan.
 
         Args:
-            style: This and the next five are those of `Request`.
-            seed: Makes the result repeatable.
+            style: This and the next five arguments are those of `Request`.
+            seed: Makes the result reproducible.
 
         Raises:
             RequestError: a value that does not exist or is out of range.
@@ -165,16 +165,16 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
-        """Write the notes over a plan, which stays as it is.
+        """Write the notes over a plan, which is not changed.
 
         Args:
-            plan: A `Plan`, which brings its own style, key, metre, tempo and voices; or a plan as text (`Plan.parse`),
-                to which the next five arguments belong. `Plan.of(piece)` is the plan of a score with chord symbols.
+            plan: A `Plan`, which has its own style, key, metre, tempo and voices; or a plan as text (`Plan.parse`),
+                for which the next five arguments give them. `Plan.of(piece)` is the plan of a score with chord symbols.
 
         Raises:
-            ChordError: the text is no plan.
+            ChordError: the text is not a plan.
             RequestError: a value that does not exist or is out of range.
-            EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
+            EncodingError: the plan has a metre, a bar length or a voice that is not in the vocabulary.
         """
         if isinstance(plan, str):
             plan = Request(style, key, meter, tempo=tempo, voices=voices).typed(plan)
@@ -234,14 +234,15 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
-        """Go on with a piece for some bars, in its voices; what is there stays as it is.
+        """Continue a piece for some bars, in its voices; the existing bars are not changed.
 
         Args:
-            bars: 1 to 63; the more, the less of the piece is seen, for both together are at most 64.
+            bars: Number of bars to add, 1 to 63. The models see at most 64 bars, so the more are added, the fewer of
+                the piece they see.
 
         Raises:
-            RequestError: a value out of range.
-            EncodingError: the piece holds a metre, a bar length or a voice that the vocabulary does not.
+            RequestError: a value is out of range.
+            EncodingError: the piece has a metre, a bar length or a voice that is not in the vocabulary.
         """
         return self.extend_batch([piece], bars, seed=seed, sampling=sampling, progress=progress)[0]
 
@@ -254,7 +255,7 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
-        """Go on with each piece."""
+        """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
         extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
         prompts = [extension.for_planner() for extension in extensions]
@@ -273,16 +274,16 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
-        """Write the notes of some bars anew; the others stay note for note, and what follows is heeded.
+        """Rewrite the notes of some bars so that they lead into the bars that follow; all others stay note for note.
 
         Args:
-            bars: Numbers of the first and the last bar, from 1, a pick-up not counted.
+            bars: Numbers of the first and the last bar, counted from 1 without pick-ups.
             chords: New chords for these bars, such as "IV | V7 | I"; None keeps those of the piece.
 
         Raises:
-            ChordError: the text is no plan.
-            RequestError: no such bars, or chords that are not for as many.
-            EncodingError: the piece holds a metre, a bar length or a voice that the vocabulary does not.
+            ChordError: the text is not a plan.
+            RequestError: the bars do not exist, or the chords are for a different number of bars.
+            EncodingError: the piece has a metre, a bar length or a voice that is not in the vocabulary.
         """
         return self.rewrite_batch([piece], bars, chords=chords, seed=seed, sampling=sampling, progress=progress)[0]
 
@@ -296,7 +297,7 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
-        """Write the same bars of each piece anew."""
+        """Rewrite the same bars of each piece."""
         rewritings = []
         for piece in map(check_piece, pieces):
             first, last = numbered_bars(piece, bars)
@@ -316,21 +317,22 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
-        """Add chords and further voices to a melody, which stays note for note.
+        """Add chords and voices to a melody, which stays note for note.
 
         Args:
-            melody: A piece; of several voices the first is the melody.
-            plan: A `Plan` or a plan as text with the melody's bars; "inferred", the chords that are heard in the
-                melody alone; "planned", those that the planner writes for it; None, the melody's own chord symbols
-                where it has some, else as "planned".
+            melody: A piece; if it has several voices, the first is the melody.
+            plan: A `Plan` or a plan as text, with as many bars as the melody; "inferred" for chords inferred from the
+                melody alone; "planned" for chords that the planner writes; None for the melody's own chord symbols
+                if it has any, otherwise as "planned".
             style: One of `vocabulary.STYLES`; None is the melody's own.
-            voices: Names of the voices, high to low; the melody becomes the first whose range holds it. None is S, A,
-                T, B, or M, A, T, B for a melody that no singer has the range for.
+            voices: Names of the voices, high to low. The melody becomes the first voice whose range contains it. None
+                is S, A, T, B, or M, A, T, B if the melody is outside the range of every singer.
 
         Raises:
-            ChordError: the text is no plan.
-            RequestError: a melody outside every voice, a plan for other bars, a style or voices that do not exist.
-            EncodingError: the melody holds a metre or a bar length that the vocabulary does not.
+            ChordError: the text is not a plan.
+            RequestError: the melody is outside the range of every voice, the plan has a different number of bars, or
+                the style or a voice does not exist.
+            EncodingError: the melody has a metre or a bar length that is not in the vocabulary.
         """
         harmonized = self.harmonize_batch(
             [melody], plan, style=style, voices=voices, seed=seed, sampling=sampling, progress=progress
@@ -348,7 +350,7 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
-        """Add chords and further voices to each melody."""
+        """Add chords and voices to each melody."""
         wanted = Request(style, voices=FOUR_PARTS if voices is None else voices).voices or ()
         parts = [
             Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style)
@@ -374,7 +376,7 @@ class Composer:
         sampling: Sampling,
         progress: Progress | None,
     ) -> list[list[int]]:
-        """Token names of the sequence that a stage writes after each prompt, the best of its candidates."""
+        """Token ids of the sequence that a stage writes after each prompt, the best of its candidates."""
         report = None
         if progress is not None:
             bars = [prompt.bars for prompt in prompts for _ in range(sampling.candidates)]
@@ -384,7 +386,7 @@ class Composer:
 
 
 def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> BarCallback:
-    """Reports the bars of all rows together."""
+    """A callback that reports the bars of all rows together."""
     begun = [0] * len(bars)
 
     def report(row: int, count: int) -> None:

@@ -1,7 +1,7 @@
-"""What the stages are given to go on from a piece that is there, and how what they wrote becomes bars of it again.
+"""Prompts for extending, rewriting and harmonising a piece, and the pieces that the stages' output makes.
 
-Everything here is tokens and pieces; the models are `composer.py`'s. A piece with more bars than a model has ever seen
-is shown in part: a window of at most 64 bars around those that are to be written.
+This module handles tokens and pieces only; `composer.py` runs the models. Models are trained on at most 64 bars, so
+they see a longer piece through a window of at most 64 bars around those to be written.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from ..core.voices import FOUR_PARTS, MELODY
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A piece that is to go on.
+    """A piece to be continued.
 
     Attributes:
         piece: The whole piece.
         context: Its last bars, with chords, which the stages see.
-        bars: How many are to be written.
+        bars: Number of bars to write.
     """
 
     piece: Piece
@@ -51,7 +51,7 @@ class Extension:
 
     @classmethod
     def of(cls, piece: Piece, bars: int) -> Extension:
-        """Choose the context; raises RequestError where an ending is too long to be shown whole."""
+        """Choose the context; raises RequestError if the piece's last ending is too long to be shown whole."""
         starts = [start for start in boundaries(piece.bars) if _count(piece.bars[start:]) + bars <= MAX_BARS]
         if not starts or not _count(piece.bars[starts[0] :]):
             raise RequestError(
@@ -60,14 +60,14 @@ class Extension:
         return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
 
     def for_planner(self) -> Prompt:
-        """The plan of the context, its number of bars that of the whole, and the start of a phrase."""
+        """The plan of the context, with the total number of bars, and the start of a phrase."""
         total = token_id("Bars", self.context.bar_count + self.bars)
         given = plan_sequence(encode_ids(self.context))[:-1]
         ids = [*(total if token in BARS else token for token in given), PHRASE_START]
         return Prompt("plan", ids, self.context.key.semitones_above_c, self.bars)
 
     def for_detail(self, plan: Sequence[int]) -> Prompt:
-        """The plan with its continuation, the context's bars, and the header of the first new one."""
+        """The plan with its continuation, the context's bars, and the header of the first new bar."""
         _, given = split_bars(encode_ids(self.context))
         _, planned = split_bars(plan)
         header = planned[len(given)].header
@@ -75,7 +75,7 @@ class Extension:
         return Prompt("detail", ids, self.context.key.semitones_above_c, len(planned) - len(given))
 
     def result(self, tokens: Sequence[int]) -> Piece:
-        """The piece with the bars that follow the context in `tokens`."""
+        """The piece, followed by the bars after the context in `tokens`."""
         written = decode_ids(tokens).from_c(self.context.keys).bars[len(self.context.bars) :]
         shift = self.context.key.pitch_class - self.piece.key.pitch_class
         new = (replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written)
@@ -84,14 +84,14 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """Bars of a piece that are to be written anew.
+    """Bars of a piece to be rewritten.
 
     Attributes:
-        piece: The whole piece, with the chords that the new bars are to have.
+        piece: The whole piece, with the chords of the new bars.
         window: The bars that the detail generator sees, with chords.
         start: Index in the piece of the window's first bar.
-        first: Index in the window of the first bar to be written.
-        last: Index in the window of the last one.
+        first: Index in the window of the first bar to write.
+        last: Index in the window of the last bar to write.
     """
 
     piece: Piece
@@ -108,8 +108,8 @@ class Rewriting:
             chords: New chords for these bars; None keeps those of the piece.
 
         Raises:
-            ChordError: the text is no plan.
-            RequestError: chords for other bars, or more bars than can be seen at once.
+            ChordError: the text is not a plan.
+            RequestError: the chords are for a different number of bars, or there are more bars than fit in a window.
         """
         if chords is not None:
             old = piece.bars[first : last + 1]
@@ -121,7 +121,7 @@ class Rewriting:
         room = MAX_BARS - _count(piece.bars[before[-1] : after[0]])
         if room < 0:
             raise RequestError(f"cannot rewrite {last - first + 1} bars at once; ask for at most {MAX_BARS}")
-        # Half of what may be seen besides stands before the new bars, or more where less follows them.
+        # Half of the remaining room goes to the bars before the new ones, or more if fewer bars follow.
         room_after = min(_count(piece.bars[after[0] :]), room - min(room // 2, _count(piece.bars[: before[-1]])))
         stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
         room_before = room - _count(piece.bars[after[0] : stop])
@@ -129,7 +129,7 @@ class Rewriting:
         return cls(piece, crop(with_chords(piece), start, stop), start, first - start, last - start)
 
     def for_detail(self) -> Prompt:
-        """What stands after the new bars, then what stands before them, and the header of the first."""
+        """The bars after the new ones, then the bars before them, and the header of the first new bar."""
         tokens = encode_ids(self.window)
         _, bars = split_bars(tokens)
         follow = self.last + 1
@@ -140,7 +140,7 @@ class Rewriting:
         return Prompt(kind, ids, self.window.key.semitones_above_c, follow - self.first)
 
     def result(self, tokens: Sequence[int]) -> Piece:
-        """The piece with the notes of its bars from `tokens`, which say the window."""
+        """The piece with the notes of the rewritten bars from `tokens`, a sequence of the whole window."""
         written = decode_ids(tokens).from_c(self.window.keys).bars
         bars = list(self.piece.bars)
         for index in range(self.first, self.last + 1):
@@ -150,12 +150,12 @@ class Rewriting:
 
 @dataclass(frozen=True, slots=True)
 class Harmonization:
-    """A melody that is to get chords and further voices.
+    """A melody to which chords and voices are to be added.
 
     Attributes:
-        melody: A piece with one voice, which has the name that it shall have.
+        melody: A piece with one voice, under the name that it has in the result.
         voices: The names of all voices, in score order.
-        style: What the stages are told; the piece keeps its own.
+        style: The style in the prompts; the piece keeps its own.
     """
 
     melody: Piece
@@ -164,10 +164,10 @@ class Harmonization:
 
     @classmethod
     def of(cls, piece: Piece, voices: Sequence[str], style: str | None) -> Harmonization:
-        """Take the first voice of a piece, as the first of `voices` whose range holds it.
+        """Take the first voice of a piece, named as the first of `voices` whose range contains it.
 
         Raises:
-            RequestError: no range does.
+            RequestError: no voice has the range.
         """
         voice = voice_for(piece, voices)
         bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
@@ -186,26 +186,26 @@ class Harmonization:
         return (*self.melody.voices, *(voice for voice in self.voices if voice not in self.melody.voices))
 
     def _with_voices(self, tokens: list[int]) -> list[int]:
-        """A sequence whose globals name the further voices too."""
+        """The sequence with the added voices among its globals."""
         first, *others = (token_id("voice", voice) for voice in self._order)
         given = tokens.index(first) + 1
         return [*tokens[:given], *others, *tokens[given:]]
 
     def for_planner(self) -> Prompt:
-        """The melody, for which a plan is to be written."""
+        """The melody, for which the planner writes a plan."""
         ids = self._with_voices(up_to_detail(melody_sequence(encode_ids(replace(self.melody, style=self.style)))))
         return Prompt("melody", ids, self.melody.key.semitones_above_c, len(self.melody.bars))
 
     def planned(self, tokens: Sequence[int]) -> Harmonization:
-        """The same with the chords of the planner's sequence."""
+        """This harmonization with the chords of the planner's sequence."""
         return self.over(bar.chords for bar in decode_ids(tokens).bars)
 
     def over_given(self, plan: Plan | str | None) -> Harmonization:
-        """The same over a plan, over the chords that are heard in the melody ("inferred"), or over its own (None).
+        """This harmonization with the chords of a plan, those inferred from the melody ("inferred"), or its own (None).
 
         Raises:
-            ChordError: the text is no plan.
-            RequestError: the plan has other bars.
+            ChordError: the text is not a plan.
+            RequestError: the plan has a different number of bars.
         """
         if plan is None:
             return self
@@ -216,12 +216,12 @@ class Harmonization:
         return self.over(_chords_for(bars, plan, self.melody))
 
     def over(self, chords: Iterable[tuple[Chord, ...]]) -> Harmonization:
-        """The same over the chords of each bar."""
+        """This harmonization with the given chords, bar by bar."""
         bars = tuple(replace(bar, chords=given) for bar, given in zip(self.melody.bars, chords, strict=True))
         return replace(self, melody=replace(self.melody, bars=bars))
 
     def for_detail(self) -> Prompt:
-        """The plan, and what the melody sings in each bar."""
+        """The plan, and the melody's tokens in each bar."""
         tokens = encode_ids(replace(self.melody, style=self.style))
         _, bars = split_bars(tokens)
         ids = self._with_voices(up_to_detail(detail_sequence(tokens)))
@@ -229,7 +229,7 @@ class Harmonization:
         return Prompt("detail", ids, self.melody.key.semitones_above_c, len(bars), sung)
 
     def result(self, tokens: Sequence[int]) -> Piece:
-        """The melody as it was, with the chords and the other voices that were written."""
+        """The unchanged melody with its chords and the new voices."""
         written = decode_ids(tokens).from_c(self.melody.keys)
         place = {voice: index for index, voice in enumerate(written.voices)}
         given = self.melody.voices[0]
@@ -243,13 +243,13 @@ class Harmonization:
 
 
 def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:
-    """The chords of a plan for some bars of a piece, counted from the piece's tonic.
+    """The chords of a plan for some bars of a piece, relative to the piece's tonic.
 
-    A plan without pick-ups is for the full bars; a pick-up then has the chord of the bar that it leads to.
+    If the plan has no pick-ups, its bars are the full bars, and a pick-up takes the chord of the bar that it leads to.
 
     Raises:
-        ChordError: the text is no plan.
-        RequestError: the plan has other bars, or a chord where a bar has ended.
+        ChordError: the text is not a plan.
+        RequestError: the plan has a different number of bars, or a chord that begins after its bar has ended.
     """
     if isinstance(plan, str):
         plan = Plan.parse(plan, piece.key, bars[0].meter or Meter())
@@ -274,7 +274,7 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
 
 
 def with_chords(piece: Piece) -> Piece:
-    """The piece with a chord in every bar: its own, or those that are heard."""
+    """The piece with chords in every bar: its own, or inferred ones where it has none."""
     heard = label_chords(piece).bars
     bars = (
         bar if bar.chords else replace(bar, chords=like.chords) for bar, like in zip(piece.bars, heard, strict=True)
@@ -287,22 +287,22 @@ def _count(bars: Sequence[Bar]) -> int:
 
 
 def check_piece(piece: Any) -> Piece:
-    """The piece with its parts written out.
+    """The piece with its parts in the order of playing.
 
     Raises:
-        RequestError: something else than a piece.
+        RequestError: the argument is not a piece.
     """
     if not isinstance(piece, Piece):
-        raise RequestError(f"cannot go on from a {type(piece).__name__}; give a Piece, as read_score returns")
+        raise RequestError(f"cannot use a {type(piece).__name__} as a piece; give a Piece, as read_score returns")
     return piece.in_part_order()
 
 
 def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
-    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`; the second half of a bar that a
-    repeat splits has the number of the first.
+    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`. Both halves of a bar that a repeat
+    splits have the same number.
 
     Raises:
-        RequestError: no such bars.
+        RequestError: there are no such bars.
     """
     is_pair = isinstance(bars, Sequence) and len(bars) == 2 and all(isinstance(number, int) for number in bars)
     if not is_pair or not 1 <= bars[0] <= bars[1] <= piece.bar_count:
@@ -315,8 +315,8 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
 
 
 def four_parts_around(melody: Piece) -> tuple[str, ...]:
-    """Voices of which one holds the first voice of a piece: those of a choir, or with a part of its own for the melody
-    where no singer has its range.
+    """Four voices, one of which can take the first voice of a piece: those of a choir, or a choir with a separate
+    melody part if no singer has the range.
     """
     for parts in (FOUR_PARTS, (MELODY, *FOUR_PARTS[1:])):
         with suppress(RequestError):
@@ -326,10 +326,10 @@ def four_parts_around(melody: Piece) -> tuple[str, ...]:
 
 
 def voice_for(melody: Piece, voices: Sequence[str]) -> str:
-    """The first of `voices` whose range holds the first voice of a piece.
+    """The first of `voices` whose range contains the first voice of a piece.
 
     Raises:
-        RequestError: there is none; the message says what would help.
+        RequestError: no voice has the range; the message suggests a fix.
     """
     pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES[MELODY][0]]
     lowest, highest = min(pitches), max(pitches)
@@ -345,7 +345,7 @@ def voice_for(melody: Piece, voices: Sequence[str]) -> str:
 
 
 def _ways_out(lowest: int, highest: int, ranges: Mapping[str, tuple[int, int]]) -> str:
-    """The transposition into the first voice that is wide enough, and the voice that takes the melody where it is."""
+    """Suggests a transposition into the first voice whose range is wide enough, and a voice that needs none."""
     ways = []
     if wide := [(low, high) for low, high in ranges.values() if high - low >= highest - lowest]:
         low, high = wide[0]
@@ -358,5 +358,5 @@ def _ways_out(lowest: int, highest: int, ranges: Mapping[str, tuple[int, int]]) 
 
 
 def _pitch_name(pitch: int) -> str:
-    """Such as C4 for MIDI 60."""
+    """Name of a MIDI pitch, such as C4 for 60."""
     return f"{'C C# D Eb E F F# G Ab A Bb B'.split()[pitch % 12]}{pitch // 12 - 1}"
