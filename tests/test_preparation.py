@@ -164,7 +164,7 @@ def test_a_packed_tune_book_is_read_in_runs_too(book: Path, tmp_path: Path) -> N
 
 
 def test_bad_tunes_are_counted_by_reason_and_listed(reels: Path, tmp_path: Path) -> None:
-    good = sorted(reels.glob("*.abc"))[1]  # the first one loses a broken rhythm
+    good = min(reels.glob("*.abc"))
     (tmp_path / "good.abc").write_bytes(good.read_bytes())
     (tmp_path / "no-music.abc").write_text("X:1\nT:Nothing\nK:C\n\nX:2\nT:Nothing either\nK:D\n")
     (tmp_path / "prose.abc").write_text("Dear diary,\n")
