@@ -45,13 +45,13 @@ clean:  ## remove .venv, out/, builds and caches
 	rm -rf .venv out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# torch comes first and alone, so that no other package is looked for in its index. The build backend is not fetched by
-# pip, so that the constraints hold for it too.
+# The build backend is not fetched by pip, so that the constraints hold for it too. torch comes alone, so that no other
+# package is looked for in its index.
 $(COMPOSES): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Python 3.11 or later is needed, $(PYTHON) is {sys.version.split()[0]}: run make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(PIP) --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	$(PIP) setuptools
+	$(PIP) --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	$(PIP) --no-build-isolation --editable '.[render]'
 	@touch $@
 

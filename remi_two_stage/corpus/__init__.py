@@ -1,14 +1,14 @@
-"""Files -> tunes -> Parquet: what is read, what is held out, what is kept.
+"""Files -> tunes -> Parquet: reading, splitting and storing a corpus.
 
-arguments.py             what the preparation of a corpus is told
+arguments.py             the options of preparing a corpus
 files.py                 the files of a corpus: folders, globs, archives
 tunes.py                 files -> labelled, encoded tunes, the rows
 augmentation.py          variants of the training tunes
 splits.py                train, validation and test, by melody
-shards.py                the work in parts, each whole or not there
-preparation.py           all parts, in processes, resumed
+shards.py                the parts of the work, each written whole or not at all
+preparation.py           all parts, in several processes, resumable
 assembly.py              parts -> the prepared corpus
-prepared.py              a prepared corpus, opened
-summary.py               its numbers
+prepared.py              reading a prepared corpus
+summary.py               counts of tunes, bars, tokens, losses and rejections
 abc_corpus.py            AbcCorpus, the builder for `datasets`, and register()
 """

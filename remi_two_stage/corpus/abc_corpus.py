@@ -5,17 +5,17 @@
 
     register()
     tunes = load_dataset("abc", data_files="tunes/**/*.abc.gz", num_proc=4)      # train, validation, test
-    tunes = load_dataset("path/to/a/folder")                                      # the same, of a folder with ABC
-    tunes = load_dataset("abc", "whole", data_files="tunes.zip", streaming=True)  # one split, read as it is asked for
+    tunes = load_dataset("path/to/a/folder")                                      # the same for a folder with ABC
+    tunes = load_dataset("abc", "whole", data_files="tunes.zip", streaming=True)  # one split, read on demand
 
-Files may be ABC (packed with gzip too), MusicXML, Humdrum kern, MIDI, and zip archives of these; remote ones are
-downloaded first. Without registration, `AbcCorpus(data_files=...)` does the same.
+Files may be ABC (also compressed with gzip), MusicXML, Humdrum kern, MIDI, and zip archives of these. Remote files are
+downloaded first. `AbcCorpus(data_files=...)` does the same without registration.
 
-Splits: files that `data_files` names by split stay there; else tunes are split by melody (`corpus/splits.py`), for
-which all of them have to be read first. What is read is kept as `corpus/preparation.py` keeps it, also from a run that
-was killed, and shared with the command `prepare`; only the config "whole" reads while it streams.
+Splits: if `data_files` names files by split, they stay in those splits. Otherwise tunes are split by melody
+(`corpus/splits.py`), which requires reading all of them first. The result is cached by `corpus/preparation.py`, which
+shares it with the command `prepare` and resumes a killed run. Only the config "whole" reads while it streams.
 
-Scripts that a repository brings along are no longer run by `datasets` since 4.0: a corpus is shared as Parquet, by
+Since version 4.0, `datasets` no longer runs scripts from a repository. Share a corpus as Parquet instead, with
 `tunes.push_to_hub(...)`.
 """
 
@@ -48,11 +48,11 @@ _LOGGER = datasets.logging.get_logger(__name__)
 
 @dataclass
 class AbcCorpusConfig(datasets.BuilderConfig):
-    """How an ABC collection is read.
+    """Options for reading an ABC collection.
 
     Attributes:
-        hold_out: Whether tunes are split by melody into train, validation and test, where `data_files` names no splits.
-        augment: Forms, of `augmentation.AUGMENTATIONS`, that the training split has besides its tunes.
+        hold_out: Whether tunes are split by melody into train, validation and test if `data_files` names no splits.
+        augment: Names from `augmentation.AUGMENTATIONS` of the variants to add to the training split.
     """
 
     hold_out: bool = True
@@ -60,7 +60,7 @@ class AbcCorpusConfig(datasets.BuilderConfig):
 
 
 class AbcCorpus(datasets.GeneratorBasedBuilder):
-    """One row a tune, with the columns of `CorpusTune`.
+    """One row for each tune, with the columns of `CorpusTune`.
 
     Configs: "default" splits by melody, "augmented" adds all augmented variants to the training split, "whole" puts all
     tunes into train.
@@ -75,7 +75,7 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
     DEFAULT_CONFIG_NAME = "default"
 
     def __init__(self, *args: Any, hash: str | None = None, **kwargs: Any) -> None:
-        # The cache of `datasets` would not notice that the code that reads has changed.
+        # The cache of `datasets` would not notice changes in the code that reads files.
         super().__init__(*args, hash="-".join(filter(None, (hash, reading_code()))), **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -85,7 +85,7 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
         )
 
     def _make_split_generators_kwargs(self, prepare_split_kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Let the reading have the processes that the writing is given."""
+        """Read with as many processes as `datasets` writes with."""
         return {"num_proc": prepare_split_kwargs.get("num_proc")}
 
     def _split_generators(self, dl_manager: Any, num_proc: int | None = None) -> list[datasets.SplitGenerator]:
@@ -145,26 +145,26 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
         return files_named(dict(zip(names, dl_manager.download(urls), strict=True)), self.dataset_name)
 
     def _prepare_split(self, split_generator: datasets.SplitGenerator, *args: Any, **kwargs: Any) -> None:
-        """Write a split, in no more processes than it has files; the work was in reading."""
+        """Write a split with at most one process for each file; most of the work was done in reading."""
         processes = min(kwargs.pop("num_proc", None) or 1, len(split_generator.gen_kwargs["parts"]))
         super()._prepare_split(split_generator, *args, num_proc=processes, **kwargs)
 
     def _generate_examples(
         self, parts: Sequence[Any], augment: tuple[str, ...]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Rows out of prepared Parquet files, or out of ranges of the files themselves."""
+        """Rows from prepared Parquet files, or from ranges of the source files."""
         for part in parts:
             for row in _rows_of_range(part, augment) if isinstance(part, TuneRange) else Tunes([part]).rows():
                 yield row["id"], row
 
 
 def _generator(name: str, parts: Sequence[Any], augment: tuple[str, ...] = ()) -> datasets.SplitGenerator:
-    # A list is what `datasets` shares among processes; a tuple goes to each of them.
+    # `datasets` divides lists among the processes, and passes tuples whole to each of them.
     return datasets.SplitGenerator(name=name, gen_kwargs={"parts": list(parts), "augment": augment})
 
 
 def _ranges(files: FoundFiles) -> list[TuneRange]:
-    """What there is to read; what cannot be read is told and left out."""
+    """The ranges to read; files that cannot be read are reported and skipped."""
     ranges = []
     for found in chain(files.rejected, divide_into_ranges(files.files)):
         if isinstance(found, TuneRange):
@@ -185,8 +185,8 @@ def _rows_of_range(tune_range: TuneRange, augment: tuple[str, ...]) -> Iterator[
 def register() -> None:
     """Make `load_dataset("abc", ...)`, and `load_dataset` of a folder or repository with score files, use `AbcCorpus`.
 
-    The tables of `datasets` are private; constraints.txt holds a version with which this is tested. Endings that have a
-    builder there already (`.xml`) keep it, unless "abc" is asked for by name.
+    This changes private tables of `datasets`; constraints.txt pins a version with which it is tested. File endings that
+    already have a builder (`.xml`) keep it unless "abc" is requested by name.
     """
     packaged_modules._PACKAGED_DATASETS_MODULES[NAME] = (__name__, str(AbcCorpus.VERSION or NAME))
     extensions = packaged_modules._EXTENSION_TO_MODULE

@@ -1,4 +1,4 @@
-"""What the preparation of a corpus is told: a dataclass, from whose fields the command line makes its flags."""
+"""The options of preparing a corpus: a dataclass, from whose fields the command line makes its flags."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Preparation:
-    """What `prepare_corpus` is told; each field's help is in its metadata.
+    """The options of `prepare_corpus`; each field's help is in its metadata.
 
     Raises:
-        RequestError: a value out of range.
+        RequestError: a value is out of range.
     """
 
     corpus: str = field(metadata={"help": "music21, a score file, a .zip archive, a folder, or a glob in quotes"})
-    output: Path | None = field(default=None, metadata={"help": "folder for the prepared corpus; a cache if not given"})
-    processes: int | None = field(default=None, metadata={"help": "processes that read; one a processor if not given"})
+    output: Path | None = field(default=None, metadata={"help": "folder for the prepared corpus  [default: a cache]"})
+    processes: int | None = field(
+        default=None, metadata={"help": "number of processes  [default: one for each processor]"}
+    )
     augment: str = field(
         default="",
         metadata={"help": f"variants of the training tunes, separated by commas: {', '.join(AUGMENTATIONS)}"},
@@ -34,5 +36,5 @@ class Preparation:
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        """The augmentations asked for."""
+        """Names of the requested augmentations."""
         return check_augmentations(filter(None, map(str.strip, self.augment.split(","))))

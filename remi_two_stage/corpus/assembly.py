@@ -1,6 +1,6 @@
 """From the shards of a corpus to the prepared corpus: its splits, its Parquet files, its report and its summary.
 
-Memory holds a few numbers a tune and the rows that wait for their row group.
+Memory holds a few numbers for each tune, and the rows waiting for their row group to fill.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _DIGEST = np.dtype([("high", ">u8"), ("low", ">u8")])
 def assemble(
     shards: Sequence[Path], rejected: Sequence[Rejection], folder: Path, name: str, key: str, hold_out: bool
 ) -> Corpus:
-    """Put the shards together as the prepared corpus `name` in `folder`, in place of one that was there.
+    """Assemble the shards into the prepared corpus `name` in `folder`, replacing an older one.
 
     Args:
         shards: Files that `prepare_shard` wrote, in the order of the corpus.
-        rejected: Files that got into no shard.
-        hold_out: Whether to split by melody; else all tunes are for training.
+        rejected: Files that are in no shard.
+        hold_out: Whether to split by melody; otherwise all tunes are for training.
 
     Raises:
-        OSError: nothing can be written.
+        OSError: the corpus cannot be written.
     """
     (folder / SUMMARY).unlink(missing_ok=True)
     unfinished = folder / "unfinished"
@@ -73,7 +73,7 @@ def assemble(
 
 
 class _Melodies:
-    """The melodies of all tunes in order, read anew on each way through."""
+    """The melodies of all tunes in order, read from the shards on each iteration."""
 
     def __init__(self, shards: Sequence[Path]) -> None:
         self._shards = shards
@@ -105,7 +105,7 @@ def _write_tunes(shards: Sequence[Path], splits: NDArray[np.int8], folder: Path)
 
 
 class _SplitWriter:
-    """Parquet files of one split, numbered when their number is known.
+    """Writes the Parquet files of one split, whose names include how many there are.
 
     Attributes:
         music: Digests of the tunes' tokens, 16 bytes each.
@@ -122,7 +122,7 @@ class _SplitWriter:
         self._rows = 0
 
     def add(self, table: pa.Table) -> None:
-        """Write these rows, some of them later."""
+        """Add rows, which are written once a row group is full."""
         tunes = table.filter(pa.compute.equal(table["augmentation"], ""))
         self.music += b"".join(tunes["music"].to_pylist())
         self.augmented += len(table) - len(tunes)
@@ -148,7 +148,7 @@ class _SplitWriter:
         self._writer, self._rows = None, 0
 
     def close(self) -> None:
-        """Write what waits, and give the files their names."""
+        """Write the remaining rows, and give the files their final names."""
         if self._waiting:
             self._write()
         self._finish_file()

@@ -1,9 +1,9 @@
-"""Variants of a tune that are as much music as the tune itself.
+"""Data augmentation: variants of a tune that are as musical as the tune itself.
 
-Everything is brought to C before it is learnt, so another key would be nothing new, and another mode another tune.
-What is new to a model is another octave, repeats written out, and a part of the tune that stands alone. Each form is a
-function of the piece, which has a chord a bar as the variant has, and of its id, which decides where there is a choice;
-it is None where there is no such variant.
+All tunes are transposed to C for training, so another key would add nothing, and another mode would be another tune.
+What is new to a model is another octave, written-out repeats, and an excerpt that stands alone. Each augmentation is a
+function of a piece with a chord in every bar, as the variant has too, and of the piece's id, which decides where there
+is a choice. It returns None if there is no such variant.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ..core.vocabulary import DEFAULT_VOICE_RANGE, VOICE_RANGES
 
 _OCTAVE = 12
 _LEAST_BARS = 4
-"""A shorter part says nothing about form."""
+"""Bars of the shortest excerpt; a shorter one shows nothing of the form."""
 
 
 def octave(piece: Piece, id: str) -> Piece | None:
-    """All voices an octave higher or lower, where all stay within their ranges."""
+    """The piece with all voices an octave higher or lower, if all stay within their ranges."""
     for shift in random.Random(id).sample((_OCTAVE, -_OCTAVE), 2):
         sung = ((voice, notes) for bar in piece.bars for voice, notes in zip(piece.voices, bar.notes, strict=True))
         if all(_fits(notes, voice, shift) for voice, notes in sung):
@@ -38,7 +38,7 @@ def _fits(notes: tuple[Note, ...], voice: str, shift: int) -> bool:
 
 
 def unfold(piece: Piece, id: str) -> Piece | None:
-    """Repeats, endings and the order of parts written out as they are played."""
+    """The piece with repeats, endings and the order of parts written out as they are played."""
     order = piece.playing_order()
     if order == list(range(len(piece.bars))):
         return None
@@ -59,7 +59,7 @@ def _without_signs(bar: Bar) -> Bar:
 
 
 def _completes(first: Bar, second: Bar) -> bool:
-    """Whether a repeat had split what is one bar when it is written out."""
+    """Whether the two are halves of one bar that a repeat split."""
     is_same = (first.meter, first.key) == (second.meter, second.key)
     return is_same and second.is_pickup and not first.is_pickup and first.length == second.offset
 
@@ -76,7 +76,7 @@ def _joined(first: Bar, second: Bar) -> Bar:
 
 
 def crop_phrases(piece: Piece, id: str) -> Piece | None:
-    """A part of the piece that begins and ends with a phrase."""
+    """An excerpt of the piece that begins and ends with a phrase."""
     piece = piece.in_part_order()
     cuts = phrase_cuts(piece.bars)
     ranges = [
@@ -90,11 +90,11 @@ def crop_phrases(piece: Piece, id: str) -> Piece | None:
 
 Augmentation = Callable[[Piece, str], Piece | None]
 AUGMENTATIONS: dict[str, Augmentation] = {"octave": octave, "unfold": unfold, "crop": crop_phrases}
-"""Forms by the name that asks for them."""
+"""Name -> function of each augmentation."""
 
 
 def check_augmentations(names: Iterable[str]) -> tuple[str, ...]:
-    """These names of `AUGMENTATIONS`, each once and in a fixed order.
+    """Check names of `AUGMENTATIONS`; returns each once, in a fixed order.
 
     Raises:
         RequestError: there is no such augmentation.

@@ -1,10 +1,10 @@
-"""The files of a corpus: found in folders, globs and zip archives, and opened within limits.
+"""The files of a corpus: found in folders, globs and zip archives, and opened within size limits.
 
 Conventions
-- Files are those with an ending that `score_files` reads, and `.zip` archives of such; whatever begins with a dot is
-  left out. Archives in archives are not opened.
-- What cannot be used is a `Rejection` and never stops the search. Folders behind links are entered, each only once.
-- A packed file may unpack to a hundred times its size; what claims more is taken for a bomb.
+- A corpus consists of files with an ending that `score_files` reads, and of `.zip` archives of such files. Names that
+  begin with a dot are skipped, and archives within archives are not opened.
+- An unusable file becomes a `Rejection` and never stops the search. Linked folders are followed, each only once.
+- A compressed file may expand to a hundred times its size; one that expands to more is treated as a decompression bomb.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _GZIP_SIGNATURE = b"\x1f\x8b"
 _MOST_EXPANSION = 100
 _BOMB, _FIX_OF_BOMB = "unpacks to more than a hundred times its size", "unpack it yourself if you trust it"
 _UNSUSPICIOUS_SIZE = 10 * 2**20
-"""Bytes; however small the packed file, this much may come out of it."""
+"""Bytes that a compressed file may always expand to, however small it is."""
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
-"""What a damaged, encrypted or unknown packing raises."""
+"""The exceptions that damaged, encrypted or unknown compressed data raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A file or a tune that was not taken.
+    """A file or a tune that was rejected.
 
     Attributes:
-        id: File, or file and number of the tune, as `CorpusTune.id` has it.
-        title: Of the tune; empty where unknown.
-        reason: The same for everything that failed in the same way; what is counted.
-        message: What is wrong with this one, and the fix.
+        id: File, or file and number of the tune as in `CorpusTune.id`.
+        title: Title of the tune; empty if unknown.
+        reason: General reason, the same for everything that fails in the same way, so that it can be counted.
+        message: What is wrong with this file or tune, and the fix.
     """
 
     id: str
@@ -61,13 +61,13 @@ class CorpusFile:
     """A file of a corpus.
 
     Attributes:
-        path: Where it is; its ending need not be that of `name`.
-        name: How tunes of the file are called; the same wherever the corpus lies.
-        member: Which file of the zip archive at `path` is meant; empty for the file itself.
-        size: Bytes as stored, packed or not.
-        modified: Nanoseconds since 1970.
-        four_part_style: Style of its four-part pieces that state none; None for none.
-        four_parts_only: Whether anything but four parts is left out.
+        path: Path of the file; its ending may differ from that of `name`.
+        name: Name of the file in the ids of its tunes; independent of where the corpus is stored.
+        member: Name of the file in the zip archive at `path`; empty if `path` is the file itself.
+        size: Bytes as stored, compressed or not.
+        modified: Time of the last change, in nanoseconds since 1970.
+        four_part_style: Style given to its four-part pieces that state none; None for no style.
+        four_parts_only: Whether pieces without exactly four parts are skipped.
     """
 
     path: Path
@@ -80,41 +80,41 @@ class CorpusFile:
 
     @property
     def ending(self) -> str:
-        """What tells the format: one of `ENDINGS`, or empty."""
+        """The ending, which determines the format: one of `ENDINGS`, or empty."""
         return ending_of(self.name)
 
     @property
     def identity(self) -> str:
-        """What changes when the file, or how it is read, does; wherever it lies."""
+        """A text that changes when the file or the way it is read changes, but not when it is moved."""
         return repr((self.name, self.size, self.modified, self.four_part_style, self.four_parts_only))
 
     @property
     def most_bytes(self) -> int:
-        """How much may come out of it unpacked."""
+        """The most bytes that it may expand to."""
         return max(_UNSUSPICIOUS_SIZE, _MOST_EXPANSION * self.size)
 
 
 def ending_of(name: str) -> str:
-    """Which of `ENDINGS` a file's name has, in lower case; empty for none, and for names that begin with a dot."""
+    """The one of `ENDINGS` that a file's name has, in lower case; empty if none, or if the name begins with a dot."""
     base = PurePosixPath(name).name.lower()
     return "" if base.startswith(".") else next((ending for ending in ENDINGS if base.endswith(ending)), "")
 
 
 class FoundFiles(NamedTuple):
-    """The files of a corpus, and what was met on the way that cannot be used."""
+    """The files of a corpus, and the rejected ones."""
 
     files: list[CorpusFile]
     rejected: list[Rejection]
 
 
 def find_files(source: str | Path) -> FoundFiles:
-    """The files of a corpus.
+    """Find the files of a corpus.
 
     Args:
         source: `music21`, a file, a folder (searched at any depth), or a glob pattern; `**` stands for any depth.
 
     Raises:
-        CorpusError: there is nothing of that name, or no file that can be read.
+        CorpusError: the source does not exist, or contains no file that can be read.
     """
     if str(source) == MUSIC21:
         return FoundFiles(_music21_files(), [])
@@ -126,10 +126,10 @@ def find_files(source: str | Path) -> FoundFiles:
 
 
 def files_among(paths: Iterable[str | Path], what: str) -> FoundFiles:
-    """The files among `paths` and in the folders among them, named from their common folder, by name.
+    """The files in `paths` and in its folders, sorted by their names relative to the common folder.
 
     Raises:
-        CorpusError: none can be read; `what` is how the message calls the corpus.
+        CorpusError: none can be read; the message calls the corpus `what`.
     """
     absolute = [Path(path).absolute() for path in paths]
     root = Path(os.path.commonpath(absolute))
@@ -140,7 +140,7 @@ def files_among(paths: Iterable[str | Path], what: str) -> FoundFiles:
 
 
 def files_named(paths: Mapping[str, str], what: str) -> FoundFiles:
-    """Files that lie under other names than their own: `paths` is where, by name.
+    """Files that are stored under other names: `paths` maps their names to where they are.
 
     Raises:
         CorpusError: as `files_among` does.
@@ -152,7 +152,7 @@ def files_named(paths: Mapping[str, str], what: str) -> FoundFiles:
 
 
 class _Search:
-    """Files met so far, below one root."""
+    """The files found so far, below one root."""
 
     def __init__(self, root: Path) -> None:
         self.files: list[CorpusFile] = []
@@ -161,11 +161,11 @@ class _Search:
         self._entered: set[tuple[int, int]] = set()
 
     def add(self, path: Path) -> None:
-        """Take a file, or all files below a folder, named from the root."""
+        """Add a file, or all files below a folder, named relative to the root."""
         self.add_as(path, path.relative_to(self._root).as_posix())
 
     def add_as(self, path: Path, name: str) -> None:
-        """Take a file under this name, or all files below a folder."""
+        """Add a file under this name, or all files below a folder."""
         try:
             status = path.stat()
             if not stat.S_ISDIR(status.st_mode):
@@ -189,7 +189,7 @@ class _Search:
         self.files.append(CorpusFile(path, name, size=status.st_size, modified=status.st_mtime_ns))
 
     def found(self, what: str) -> FoundFiles:
-        """All of it by name; `what` is how a message calls the corpus."""
+        """All files, sorted by name; an error message calls the corpus `what`."""
         if not self.files and not self.rejected:
             raise CorpusError(f"{what!r} holds no score file; known are {', '.join(ENDINGS)}")
         return FoundFiles(sorted(self.files, key=lambda file: file.name), self.rejected)
@@ -201,7 +201,7 @@ def _unreadable(name: str, error: OSError) -> Rejection:
 
 
 def _music21_files() -> list[CorpusFile]:
-    """The files of the named corpus, in a fixed order; music21 itself takes seconds to import and is only looked up."""
+    """The files of the corpus music21, in a fixed order; the package is located, not imported, which takes seconds."""
     package = importlib.util.find_spec("music21")
     if package is None or package.origin is None:
         raise CorpusError("the corpus music21 comes with the package music21, which is missing: pip install music21")
@@ -219,7 +219,7 @@ def _music21_files() -> list[CorpusFile]:
 
 
 def members(archive: CorpusFile) -> Iterator[CorpusFile | Rejection]:
-    """The score files of a zip archive, by name."""
+    """The score files of a zip archive, sorted by name."""
     try:
         with zipfile.ZipFile(archive.path) as opened:
             found = sorted(opened.infolist(), key=lambda member: member.filename)
@@ -238,10 +238,10 @@ def members(archive: CorpusFile) -> Iterator[CorpusFile | Rejection]:
 
 @contextmanager
 def opened(file: CorpusFile) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """The content of a file, unpacked, as a stream that can seek.
+    """Open the decompressed content of a file as a seekable stream.
 
     Raises:
-        ScoreError: the file or its packing cannot be read.
+        ScoreError: the file cannot be read or decompressed.
     """
     try:
         if file.member:
@@ -262,10 +262,10 @@ def _unpacked(stream: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
 
 
 def content(file: CorpusFile, start: int = 0, stop: int | None = None) -> bytes:
-    """Bytes `start` to `stop` (excluded; None for all) of a file, unpacked.
+    """The decompressed bytes of a file from `start` to `stop` (exclusive; None for the end).
 
     Raises:
-        ScoreError: the file cannot be read, or it is a bomb.
+        ScoreError: the file cannot be read, or is a decompression bomb.
     """
     with opened(file) as stream:
         stream.seek(start)
@@ -275,10 +275,10 @@ def content(file: CorpusFile, start: int = 0, stop: int | None = None) -> bytes:
 
 
 def check_expansion(file: CorpusFile, size: int) -> None:
-    """Raise if `size` bytes are more than may come out of a file.
+    """Check that a file may expand to `size` bytes.
 
     Raises:
-        ScoreError: the file is a bomb.
+        ScoreError: it may not, since it would be a decompression bomb.
     """
     if size > file.most_bytes:
         raise ScoreError(f"{_BOMB}; {_FIX_OF_BOMB}")

@@ -1,10 +1,10 @@
-"""From a corpus of files to a prepared corpus, in any number of processes, with what is done kept at every moment.
+"""From a corpus of files to a prepared corpus, in any number of processes; finished work survives an interruption.
 
-The work is divided into shards (`corpus/shards.py`), each of which is a file that is whole or not there; when all are
-there, they are put together (`corpus/assembly.py`) and go. A run that was killed, or stopped because a disk was full,
-therefore goes on where it was when it is started again, and a corpus that did not change is only opened.
+The work is divided into shards (`corpus/shards.py`). Each shard is a file that is written whole or not at all; once all
+exist, they are assembled (`corpus/assembly.py`) and deleted. So a run that was killed, or that stopped because the disk
+was full, resumes when it is started again, and an unchanged corpus is only opened.
 
-Prepared corpora are kept in `$XDG_CACHE_HOME/remi-two-stage/corpora`, unless a folder is named.
+Prepared corpora are stored in `$XDG_CACHE_HOME/remi-two-stage/corpora` unless a folder is named.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from .summary import Summary
 SHARDS, _LOCK = "shards", ".lock"
 _HAS_MASKS = hasattr(signal, "pthread_sigmask")
 _WAITING = 2
-"""Shards handed out a process, so that none is idle and none of the work list is held twice."""
+"""Shards queued for each process, so that none is idle and the whole list is not copied into the queue."""
 
 
 def load_corpus(source: str | Path, processes: int | None = None, progress: bool = True) -> Corpus:
-    """The prepared corpus of that name: opened where it is prepared, else prepared in the cache.
+    """Open a prepared corpus, preparing it in the cache if necessary.
 
     Args:
-        source: A folder that `prepare_corpus` wrote, or a corpus as `Preparation.corpus` has it.
+        source: A folder that `prepare_corpus` wrote, or a corpus as in `Preparation.corpus`.
 
     Raises:
-        CorpusError: there is no such corpus, or no tune in it can be used.
+        CorpusError: the corpus does not exist, or no tune in it can be used.
     """
     if (Path(source) / SUMMARY).is_file() and (Path(source) / DATA).is_dir():
         return Corpus.open(source)
@@ -57,15 +57,16 @@ def load_corpus(source: str | Path, processes: int | None = None, progress: bool
 
 
 def prepare_corpus(preparation: Preparation, progress: bool = True) -> Corpus:
-    """Prepare a corpus, or open it where that is done and nothing has changed.
+    """Prepare a corpus, or open it if it is prepared already and has not changed.
 
     Args:
-        progress: Show a progress bar where the terminal can.
+        progress: Show a progress bar if the terminal supports it.
 
     Raises:
-        CorpusError: there is no such corpus, no tune in it can be used, or it cannot be written; what is done is kept.
-        RequestError: the output is a folder of something else.
-        KeyboardInterrupt: Ctrl-C was pressed; what is done is kept.
+        CorpusError: the corpus does not exist, no tune in it can be used, or it cannot be written; finished parts are
+            kept.
+        RequestError: the output folder contains something else.
+        KeyboardInterrupt: Ctrl-C was pressed; finished parts are kept.
     """
     name, augment = preparation.corpus, preparation.augmentations
     found = find_files(name)
@@ -75,7 +76,7 @@ def prepare_corpus(preparation: Preparation, progress: bool = True) -> Corpus:
 
 
 def cache_folder(place: str, augment: tuple[str, ...] = ()) -> Path:
-    """Where the corpus at `place` is kept unless its preparation names a folder; a new version replaces an old one."""
+    """The default folder of the prepared corpus made from `place`; a new version replaces the old one."""
     digest = blake2b(repr((place, augment)).encode(), digest_size=8).hexdigest()
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     stem = re.sub(r"[^\w.-]+", "-", Path(place).stem)[:40]
@@ -95,8 +96,8 @@ def prepare_files(
     """Prepare these files as the corpus `name` in `folder`, as `prepare_corpus` does.
 
     Args:
-        augment: Forms, of `AUGMENTATIONS`, to add to the training tunes.
-        hold_out: Whether to split by melody; else all tunes are for training.
+        augment: Names from `AUGMENTATIONS` of the variants to add to the training tunes.
+        hold_out: Whether to split by melody; otherwise all tunes are for training.
     """
     digest = blake2b(repr((reading_code(), augment, hold_out, found.rejected)).encode(), digest_size=16)
     for file in found.files:
@@ -104,7 +105,7 @@ def prepare_files(
     key = digest.hexdigest()
     corpus = _opened(folder, key)
     if corpus is None:
-        # Of several processes that want the same corpus, one prepares it and the others wait.
+        # If several processes need the same corpus, one prepares it and the others wait.
         with _written_to(folder), _claimed(folder):
             corpus = _opened(folder, key)
             if corpus is None:
@@ -121,7 +122,7 @@ def prepare_files(
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Say in one line why a folder cannot be written to."""
+    """Explain in one line why a folder cannot be written to."""
     try:
         yield
     except OSError as error:
@@ -133,10 +134,10 @@ def _written_to(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
-    """Make the folder, with one for shards, and let no other process write there; refuse one that holds something else.
+    """Create the folder, with one for shards, and lock it against other processes.
 
     Raises:
-        RequestError: the folder is not empty and no corpus is being prepared in it.
+        RequestError: the folder contains something other than a prepared or half-prepared corpus.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _opened(folder: Path, key: str) -> Corpus | None:
-    """The prepared corpus in the folder, if it is the one of this key."""
+    """The prepared corpus in the folder, if it has this key."""
     try:
         corpus = Corpus.open(folder)
     except CorpusError:
@@ -160,7 +161,7 @@ def _opened(folder: Path, key: str) -> Corpus | None:
 
 
 def _prepare_shards(shards: Sequence[Shard], processes: int | None, progress: bool) -> None:
-    """Make all shards that are not there yet, showing how far it is."""
+    """Write all shards that do not exist yet, and show the progress."""
     waiting = [shard for shard in shards if not shard.path.exists()]
     done = len(shards) - len(waiting)
     bar = tqdm(
@@ -208,14 +209,14 @@ def _results(shards: Sequence[Shard], processes: int) -> Generator[tuple[Shard, 
             for finished in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(finished), finished.result()
     finally:
-        # What is being read is finished and so kept; what waits is given up.
+        # Shards that are being read are finished and kept; waiting ones are cancelled.
         pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def _start_of_workers() -> Iterator[None]:
-    """Processes started here do not run the user's script again, so that it needs no guard for its main part, and leave
-    Ctrl-C to the parent from their first moment on.
+    """Start worker processes that leave Ctrl-C to the parent and do not run the user's script again, so that it needs
+    no `if __name__ == "__main__"`.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -229,7 +230,7 @@ def _start_of_workers() -> Iterator[None]:
 
 
 def _stay_with_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, and end when the parent was killed."""
+    """In a worker: leave Ctrl-C to the parent, and exit if the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

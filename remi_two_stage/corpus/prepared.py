@@ -1,10 +1,10 @@
-"""A prepared corpus: a folder with the tunes as Parquet, what they add up to, and a report of what was lost.
+"""A prepared corpus: a folder with the tunes as Parquet, their counts, and a report of losses.
 
     data/train-00000-of-00002.parquet ...   the tunes, one a row; validation and test beside them
     report.tsv                              every tune that was rejected or lost something, and why
-    summary.json                            the numbers; written last, so that it marks the folder as whole
+    summary.json                            the counts; written last, so that it marks the folder as complete
 
-`datasets.load_dataset(folder)` reads it as it stands, and `push_to_hub` publishes that.
+`datasets.load_dataset(folder)` reads it directly, and the result's `push_to_hub` publishes it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ROWS_AT_ONCE = 512
 
 @contextmanager
 def readable(address: str | Path) -> Iterator[None]:
-    """Say in one line why no tunes can be read from a Parquet file, which may come from anybody.
+    """Explain in one line why no tunes can be read from a Parquet file, whose source is not trusted.
 
     Raises:
-        CorpusError: it is damaged, cannot be reached, or holds something else.
+        CorpusError: the file is damaged, cannot be reached, or contains something else.
     """
     try:
         yield
@@ -45,7 +45,7 @@ def readable(address: str | Path) -> Iterator[None]:
 
 
 class Tunes:
-    """The tunes of one split, read from its Parquet files whenever they are iterated over."""
+    """The tunes of one split, read from its Parquet files on each iteration."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -67,11 +67,11 @@ class Tunes:
             yield CorpusTune(**row | {"tokens": tuple(row["tokens"]), "lossy": lossy})
 
     def tokens(self) -> Iterator[list[int]]:
-        """The token ids of each tune alone."""
+        """Only the token ids of each tune."""
         return (row["tokens"] for row in self.rows(["tokens"]))
 
     def rows(self, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Each tune as a dictionary of these columns, or of all.
+        """Each tune as a dictionary of these columns, or of all columns.
 
         Raises:
             CorpusError: a file cannot be read, or lacks a column.
@@ -87,9 +87,9 @@ class Corpus:
     """A prepared corpus.
 
     Attributes:
-        name: What was asked for: a name or a path.
-        key: Digest of the files it was made from, the code that read them, and the options.
-        fingerprint: Digest of which music is in which split, in any order; augmented variants are left out.
+        name: Name or path that the corpus was prepared from.
+        key: Digest of the source files, the code that read them, and the options.
+        fingerprint: Digest of the music in each split, in any order and without augmented variants.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: str | Path) -> Corpus:
-        """The prepared corpus in a folder.
+        """Open the prepared corpus in a folder.
 
         Raises:
             CorpusError: there is none.
@@ -121,17 +121,17 @@ class Corpus:
 
     @property
     def train(self) -> Tunes:
-        """What models learn from."""
+        """The tunes that models are trained on."""
         return self.split("train")
 
     @property
     def validation(self) -> Tunes:
-        """Held out, to choose by."""
+        """Held-out tunes for choosing among models."""
         return self.split("validation")
 
     @property
     def test(self) -> Tunes:
-        """Held out, to measure by."""
+        """Held-out tunes for the final evaluation."""
         return self.split("test")
 
     @property
@@ -144,7 +144,7 @@ class Corpus:
         return {name: len(self.split(name)) for name in SPLITS}
 
     def require_held_out(self) -> None:
-        """Raise unless a part is held out for validation and another for test.
+        """Check that there are tunes for validation and for test.
 
         Raises:
             CorpusError: the corpus has too few melodies.

@@ -1,13 +1,13 @@
-"""The work of preparing a corpus in shards: which tunes go into which, and the function that makes one.
+"""The shards of a corpus: dividing the tunes among them, and preparing one.
 
-`prepare_shard` is a plain function of a plain, picklable value, for any engine that can call one in a process. It
-writes one Parquet file, whole or not at all, under a name made of what it depends on: the shard's files and the code
-that reads them. A file that is there is therefore a shard that is done, now and in any later run.
+`prepare_shard` is a plain function of one picklable value, so that any process pool can run it. It writes one Parquet
+file, whole or not at all. The file's name is derived from all that its content depends on: the shard's files and the
+code that reads them. A file that exists is therefore a finished shard, in this run and in any later one.
 
 Conventions
-- A shard's rows have the columns of the corpus, and two that go when that is put together: `melody` (`splits.melody`;
-  empty for augmented variants) and `music`, a digest of the tokens.
-- Its summary and what it rejected are in the file's own metadata.
+- A shard's rows have the columns of the corpus, and two that are dropped at assembly: `melody` (`splits.melody`; empty
+  for augmented variants) and `music`, a digest of the tokens.
+- The file's metadata contains the shard's summary and its rejections.
 """
 
 from __future__ import annotations
@@ -52,21 +52,23 @@ COLUMNS = pa.schema(
         ("augmentation", pa.string()),
     ]
 )
-"""The columns of a prepared corpus, one row a tune."""
+"""The columns of a prepared corpus, which has one row for each tune."""
 _SHARD_COLUMNS = COLUMNS.append(pa.field("melody", pa.binary())).append(pa.field("music", pa.binary(16)))
 _METADATA = b"remi_two_stage"
 
 _LEAST_COST = 1 << 17
-"""Of a shard, in bytes of ABC: half a second of reading, so that little is lost and two processes end together."""
+"""Least cost of a shard in bytes of ABC: half a second of reading, so that an interruption loses little and processes
+finish together.
+"""
 _MOST_SHARDS = 2048
 _COST_OF_A_SCORE = 20_000
-"""What music21 takes for a file before it reads a note, in bytes of ABC that take as long."""
+"""The time that music21 needs for a file before it reads a note, in bytes of ABC that take as long."""
 _BLOCK = 1 << 20
 _PACKAGE = Path(__file__).parents[1]
 _READING = ("core", "scores", "analysis", "corpus")
 """The folders whose code turns files into rows."""
 _WRITERS = {"musicxml_writer", "music21_writer"}
-"""Modules of `scores` that turn pieces into files, and that no reader needs."""
+"""Modules of `scores` that turn pieces into files, and that no reader uses."""
 _TUNE_START = re.compile(rb"[\r\n]X:")
 
 
@@ -80,15 +82,15 @@ class Shard:
 
     @property
     def cost(self) -> int:
-        """How long it takes, in bytes of ABC that take as long."""
+        """The reading time, in bytes of ABC that take as long."""
         return sum(tune_range.cost for tune_range in self.ranges)
 
 
 def divide_into_shards(
     files: Sequence[CorpusFile], folder: Path, augment: tuple[str, ...] = ()
 ) -> tuple[list[Shard], list[Rejection]]:
-    """All shards of a corpus, to be written into `folder`, in the order of its tunes; and the files in archives that
-    cannot be used.
+    """All shards of a corpus, to be written into `folder`, in the order of its tunes, and the unusable files in
+    archives.
     """
     total = sum(map(_cost, files))
     least = max(_LEAST_COST, 1 << (total // _MOST_SHARDS).bit_length())
@@ -118,9 +120,9 @@ def _shard(ranges: Sequence[TuneRange], folder: Path, augment: tuple[str, ...]) 
 
 @cache
 def reading_code(package: Path = _PACKAGE) -> str:
-    """A digest of the code that turns files into rows: it changes when a row might, and not with comments.
+    """A digest of the code that turns files into rows: it changes whenever a row might change, but not with comments.
 
-    Models, pictures, sound, and what writes files other than ABC make no row.
+    Code for models, pictures, sound, and for writing files other than ABC is left out.
     """
     modules = [path for room in _READING for path in (package / room).glob("*.py")]
     digest = blake2b(importlib.metadata.version("music21").encode(), digest_size=12)
@@ -164,16 +166,16 @@ def _ranges_of_book(file: CorpusFile, least: int) -> Iterator[TuneRange | Reject
         return
     header_stop = bounds[0][1]
     for (first, start), (_, stop) in pairwise(bounds):
-        # The first run takes what stands before it along, the file header; the others are given it.
+        # The first run begins with the file header; the other runs are given it.
         start, header = (0, 0) if first == 1 else (start, header_stop)
         yield TuneRange(file, first, header, start, stop, cost=stop - start)
 
 
 def _run_bounds(stream: IO[bytes] | gzip.GzipFile, least: int, file: CorpusFile) -> list[tuple[int, int]]:
-    """Number and offset of the first tune of each run, then the number of tunes and bytes.
+    """Number and offset of the first tune of each run; at the end, the numbers of tunes and bytes.
 
     Raises:
-        ScoreError: the file is a bomb.
+        ScoreError: the file is a decompression bomb.
     """
     mark = stream.read(3)
     offset = 3 if mark == codecs.BOM_UTF8 else 0
@@ -195,7 +197,7 @@ def _run_bounds(stream: IO[bytes] | gzip.GzipFile, least: int, file: CorpusFile)
 
 
 def prepare_shard(shard: Shard) -> Summary:
-    """Read the tunes of a shard and write its Parquet file, unless it is there; what it holds, in numbers.
+    """Read the tunes of a shard and write its Parquet file, unless it exists; returns the shard's summary.
 
     Raises:
         OSError: the file cannot be written.
@@ -237,6 +239,6 @@ def _write(shard: Shard, table: pa.Table, metadata: dict[str, Any]) -> None:
 
 
 def shard_metadata(path: Path) -> dict[str, Any]:
-    """What `prepare_shard` noted in a shard's file: its `summary`, and what was `rejected`."""
+    """The metadata that `prepare_shard` stored in a shard's file: `summary` and `rejected`."""
     stored: dict[str, Any] = json.loads(pq.read_schema(path).metadata[_METADATA])
     return stored

@@ -1,11 +1,11 @@
 """Train, validation and test splits that share no melody.
 
 Two tunes share a melody when at least a fifth of the shorter one's interval 10-grams occur in the other: eleven notes
-in a row, in any key, whatever the rhythm. Tunes that share one, directly or through others, form a group, and a hash
-of the group's melodies decides on its split. So a split depends neither on the order of files nor on keys, and a tune
-that arrives later moves only those that it is a copy of.
+in a row, in any key and any rhythm. Tunes that share a melody, directly or through others, form a group, and a hash of
+the group's melodies determines its split. The splits therefore depend neither on the order of files nor on keys, and a
+tune added later moves only the tunes that it shares a melody with.
 
-Memory holds a few numbers a tune; n-grams and pairs of tunes go through scratch files, bucket by bucket.
+Memory holds a few numbers for each tune; n-grams and pairs of tunes go through scratch files, bucket by bucket.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from .arguments import SPLITS
 
 NGRAM_LENGTH = 10
 SHARED_PART = 0.2
-"""Share of the shorter melody's n-grams that makes two melodies one."""
+"""Share of the shorter melody's n-grams from which on two melodies count as the same."""
 MOST_OWNERS = 50
-"""An n-gram in more melodies than this is a scale, a trill, or a tune that everybody plays: it is compared between
-neighbours alone, in the order of the melodies' hashes, which finds the tune and not the scale.
+"""An n-gram in more melodies than this is a scale, a trill, or part of a very popular tune. It is compared only between
+neighbours in the order of the melodies' hashes, which finds the tune and not the scale.
 """
 VALIDATION_PART, TEST_PART = 0.05, 0.05
 
 _NEIGHBOURS = 4
 _BUCKETS = 64
 _AT_ONCE = 1 << 20
-"""N-grams, or pairs, that are handled together."""
+"""N-grams or pairs that are processed together."""
 _MULTIPLIERS = np.random.default_rng(0).integers(2**63, size=NGRAM_LENGTH + 1, dtype=np.uint64) * 2 + 1
-"""Odd, of 64 bits: one for each interval of an n-gram, one for its length."""
+"""Odd 64-bit numbers: one for each interval of an n-gram, and one for its length."""
 _NGRAM = np.dtype([("gram", np.uint64), ("owner", np.uint32)])
 
 _REL_POS, _NOTE_ON, _VOICE, _CHORD = (IDS[family] for family in ("RelPos", "Note-On", "voice", "Chord"))
@@ -46,8 +46,8 @@ Indices = NDArray[np.int64]
 
 
 def melody(token_ids: Sequence[int]) -> bytes:
-    """The first voice's intervals, one byte each (semitones plus 128), of a tune's "full" sequence; chords count as
-    their highest note.
+    """The intervals of the first voice in a tune's "full" sequence, one byte each (semitones plus 128); a chord counts
+    as its highest note.
     """
     pitches: list[int] = []
     voices_seen, at_onset = 0, False
@@ -69,12 +69,12 @@ def melody(token_ids: Sequence[int]) -> bytes:
 
 
 def split_by_melody(melodies: Iterable[bytes], scratch: Path | None = None) -> NDArray[np.int8]:
-    """The split of each melody, an index into `SPLITS`, 90 : 5 : 5 over groups; a split that would be empty gets the
-    group nearest to it. Of fewer than three groups nothing can be held out: all are for training.
+    """The split of each melody, an index into `SPLITS`, with groups divided 90 : 5 : 5. A split that would be empty
+    gets the group nearest to it. With fewer than three groups nothing can be held out, and all are for training.
 
     Args:
-        melodies: What can be iterated over twice.
-        scratch: Folder for scratch files, up to five kilobytes a melody; None for the system's.
+        melodies: Melodies, which are iterated over twice.
+        scratch: Folder for scratch files, up to five kilobytes for each melody; None for the system's.
     """
     groups = group_melodies(melodies, scratch)
     numbers = np.unique(groups).astype(np.float64) / 2.0**64
@@ -89,7 +89,7 @@ def split_by_melody(melodies: Iterable[bytes], scratch: Path | None = None) -> N
 
 
 def group_melodies(melodies: Iterable[bytes], scratch: Path | None = None) -> NDArray[np.uint64]:
-    """For each melody, the lowest hash of a melody in its group, which names the group; arguments as above."""
+    """The group of each melody, named by the lowest hash of its melodies; arguments as in `split_by_melody`."""
     hashes = np.fromiter(map(_hash, melodies), np.uint64)
     distinct, first, melody_of = np.unique(hashes, return_index=True, return_inverse=True)
     with TemporaryDirectory(dir=scratch) as folder:
@@ -116,7 +116,7 @@ def _hash(intervals: bytes) -> int:
 
 
 class _Buckets:
-    """Records in files, by a key: those with the same key are in the same bucket."""
+    """Records in files by key: records with the same key are in the same bucket."""
 
     def __init__(self, folder: Path, kind: np.dtype[Any]) -> None:
         folder.mkdir()
@@ -138,7 +138,7 @@ class _Buckets:
 
 
 def _ngrams(melodies: Iterable[bytes], first: Indices, melody_of: Indices) -> Iterator[NDArray[Any]]:
-    """Distinct n-grams of all distinct melodies, as (hash, number of the melody), many at once."""
+    """Distinct n-grams of all distinct melodies as (hash, number of the melody), in large arrays."""
     waiting: list[NDArray[Any]] = []
     number = 0
     for index, intervals in enumerate(melodies):
@@ -158,7 +158,7 @@ def _ngrams(melodies: Iterable[bytes], first: Indices, melody_of: Indices) -> It
 
 
 def _hashed_ngrams(intervals: bytes) -> NDArray[np.uint64]:
-    """Each different n-gram once; a melody with fewer notes is one n-gram."""
+    """The hash of each distinct n-gram; a melody with too few notes for one is hashed as a whole."""
     numbers = np.frombuffer(intervals, np.uint8).astype(np.uint64)
     width = min(NGRAM_LENGTH, len(numbers))
     windows = np.lib.stride_tricks.sliding_window_view(numbers, width) if width else numbers[None]
@@ -167,7 +167,7 @@ def _hashed_ngrams(intervals: bytes) -> NDArray[np.uint64]:
 
 
 def _pairs(ngrams: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
-    """Pairs of melodies that share an n-gram, once for each, as two numbers in one: the lower one shifted by 32."""
+    """Pairs of melodies that share an n-gram, once for each n-gram, packed in one number: the lower shifted by 32."""
     order = np.lexsort((ngrams["owner"], ngrams["gram"]))
     grams, owners = ngrams["gram"][order], ngrams["owner"][order].astype(np.uint64)
     starts = np.flatnonzero(np.r_[True, grams[1:] != grams[:-1]])
@@ -186,7 +186,7 @@ def _pairs(ngrams: NDArray[Any]) -> Iterator[NDArray[np.uint64]]:
 
 
 def _related(pairs: NDArray[np.uint64], sizes: Indices) -> Iterator[tuple[int, int]]:
-    """The pairs that share enough n-grams to be one melody."""
+    """The pairs that share enough n-grams to count as the same melody."""
     both, shared = np.unique(pairs, return_counts=True)
     ones, others = (both >> np.uint64(32)).astype(np.int64), (both & np.uint64(2**32 - 1)).astype(np.int64)
     is_related = shared >= SHARED_PART * np.minimum(sizes[ones], sizes[others])

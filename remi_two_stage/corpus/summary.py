@@ -1,4 +1,4 @@
-"""What a corpus holds, in numbers that add up over its shards, and as lines that a person wants to read."""
+"""Counts of a corpus, which add up over its shards and can be printed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .files import Rejection
 from .tunes import CorpusTune
 
 _MOST_NAMED = 8
-"""Kinds named on a line, or lines of reasons, before the rest is only counted."""
+"""Kinds named on a line, or lines of reasons; the rest is only counted."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of a corpus; augmented variants are counted in `augmented` alone.
+    """Counts of a corpus; augmented variants are counted only in `augmented`.
 
     Attributes:
-        tokens: In "full" sequences.
-        lossy: Tunes of which something was lost.
-        losses: Tunes by what they lost.
-        rejected: Files and tunes not taken, by reason.
+        tokens: Tokens in "full" sequences.
+        lossy: Tunes that lost something.
+        losses: Number of tunes by kind of loss.
+        rejected: Number of rejected files and tunes by reason.
     """
 
     tunes: int = 0
@@ -48,7 +48,7 @@ class Summary:
         self.losses.update(reason for reason, _ in tune.lossy)
 
     def reject(self, rejections: Iterable[Rejection]) -> None:
-        """Count what was not taken."""
+        """Count rejected files and tunes."""
         self.rejected.update(rejection.reason for rejection in rejections)
 
     def __iadd__(self, other: Summary) -> Summary:
@@ -57,7 +57,7 @@ class Summary:
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and dictionaries, most frequent first, as JSON has them."""
+        """Plain numbers and dictionaries for JSON, most frequent first."""
         values = {counted.name: getattr(self, counted.name) for counted in fields(self)}
         return {name: dict(v.most_common()) if isinstance(v, Counter) else v for name, v in values.items()}
 

@@ -1,6 +1,6 @@
-"""Files to labelled, encoded tunes, the rows of a corpus.
+"""From files to labelled, encoded tunes, the rows of a corpus.
 
-A tune that cannot be read, labelled or said in tokens becomes a `Rejection` and never stops the rest.
+A tune that cannot be read, labelled or encoded becomes a `Rejection` and never stops the others.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class CorpusTune:
     """One tune: a row of the corpus, its fields the columns.
 
     Attributes:
-        id: File and number of the tune in it, such as `oneills1850/0001-0050.abc#12`; behind a plus sign the
-            augmentation that made it, if one did.
-        title: Empty when unknown.
-        style: None when unknown.
-        key: Of the source; the tokens are in C.
-        meter: Of the first bar.
-        bars: As a musician counts them.
-        abc: The tune as ABC that can be read alone: the source's own text where the source is ABC.
-        tokens: Token ids as a "full" sequence.
+        id: File and number of the tune in it, such as `oneills1850/0001-0050.abc#12`; a variant has a plus sign and the
+            name of its augmentation at the end.
+        title: Title; empty if unknown.
+        style: Style; None if unknown.
+        key: Key of the source; the tokens are in C.
+        meter: Metre of the first bar.
+        bars: Number of bars, without pick-ups.
+        abc: The tune as a self-contained ABC text; the source's own text if the source is ABC.
+        tokens: Token ids of the "full" sequence.
         plan: Chords of every bar as text that `Plan.parse` reads.
-        lossy: What the tokens cannot say, as (reason, how often).
-        augmentation: Which of `AUGMENTATIONS` made this variant of the tune; empty for the tune as it stands.
+        lossy: What the tokens cannot represent, as (reason, number of occurrences).
+        augmentation: The one of `AUGMENTATIONS` that made this variant; empty for the original tune.
     """
 
     id: str
@@ -60,10 +60,10 @@ class CorpusTune:
 
     @classmethod
     def from_piece(cls, piece: Piece, id: str, abc: str | None = None, augmentation: str = "") -> CorpusTune:
-        """Encode a piece that has a chord a bar, after bringing it to C; without its ABC, that is written.
+        """Transpose a piece with a chord in every bar to C and encode it; if `abc` is None, the ABC is written too.
 
         Raises:
-            RemiError: the vocabulary cannot say the piece.
+            RemiError: the vocabulary cannot represent the piece.
         """
         tokens, losses = encode_with_losses(piece)
         return cls(
@@ -87,10 +87,10 @@ class TuneRange:
 
     Attributes:
         first: Number of its first tune in the file.
-        header_stop: Where in the file the header that holds for all tunes stops; 0 when `start` is 0.
-        start: First byte, unpacked.
-        stop: The byte after the last one; None for the end of the file.
-        cost: How long reading takes, in bytes of ABC that take as long.
+        header_stop: Offset at which the file header, which applies to all tunes, ends; 0 if `start` is 0.
+        start: Offset of the first byte, decompressed.
+        stop: Offset after the last byte; None for the end of the file.
+        cost: The reading time, in bytes of ABC that take as long.
     """
 
     file: CorpusFile
@@ -102,10 +102,10 @@ class TuneRange:
 
 
 def read_tune_range(tune_range: TuneRange, augment: tuple[str, ...] = ()) -> Iterator[CorpusTune | Rejection]:
-    """All tunes of a tune_range, each followed by its augmented variants, and whatever cannot be used.
+    """All tunes of a range, each followed by its augmented variants, and the rejections.
 
     Raises:
-        OSError: there is no room for what has to be unpacked.
+        OSError: there is no disk space for temporary files.
     """
     try:
         for number, title, piece, abc in _pieces(tune_range):
@@ -116,12 +116,12 @@ def read_tune_range(tune_range: TuneRange, augment: tuple[str, ...] = ()) -> Ite
                 yield from _rows(_in_style(piece, tune_range.file), id, abc, augment, tune_range.file.four_parts_only)
     except OSError:
         raise
-    except Exception as error:  # nor may a defect that one file meets cost the other files
+    except Exception as error:  # a bug that one file triggers must not cost the others
         yield rejection(tune_range.file.name, "", error)
 
 
 def rejection(id: str, title: str, error: Exception) -> Rejection:
-    """Why a file or tune was not taken, from the error that it raised."""
+    """The rejection of a file or tune, from the error that it raised."""
     if not isinstance(error, RemiError):
         message = f"unexpected {type(error).__name__}: {error}"
         return Rejection(id, title, f"unexpected {type(error).__name__}", message)
@@ -138,7 +138,7 @@ def _rows(
     try:
         labelled = label_chords(piece)
         yield CorpusTune.from_piece(labelled, id, abc)
-    except Exception as error:  # a defect that one tune in a million meets may not cost the others
+    except Exception as error:  # a bug that one tune in a million triggers must not cost the others
         yield rejection(id, piece.title, error)
         return
     for name in augment:
@@ -153,10 +153,10 @@ def _in_style(piece: Piece, file: CorpusFile) -> Piece:
 
 
 def _pieces(tune_range: TuneRange) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:
-    """Number, title, piece or error, and the ABC that it was read from, of each tune.
+    """Number, title, piece or error, and source ABC of each tune.
 
     Raises:
-        RemiError: nothing of the file can be read.
+        RemiError: the whole file cannot be read.
     """
     if tune_range.file.ending not in ABC:
         for number, piece in enumerate(_scores(tune_range.file), 1):
@@ -174,7 +174,7 @@ def _pieces(tune_range: TuneRange) -> Iterator[tuple[int, str, Piece | RemiError
 
 
 def _scores(file: CorpusFile) -> list[Piece]:
-    """The pieces of a file that is not ABC; what lies in an archive, or under another ending, is copied out first."""
+    """The pieces of a file that is not ABC; a file in an archive, or with another ending, is copied out first."""
     if not file.member and file.path.name.lower().endswith(file.ending):
         return read_score(file.path)
     with TemporaryDirectory() as folder:
