@@ -197,6 +197,12 @@ class TestRoundTrip:
     def test_unknown_chords_are_left_out(self) -> None:
         assert '"' not in write_abc(one_bar(Note(0, 60, 96), chords=(Chord(0, UNKNOWN_CHORD),)))
 
+    def test_a_repeat_that_begins_at_a_second_ending(self) -> None:
+        bars = one_bar(Note(0, 60, 96), endings=(2,), ending_end=True, repeat_start=True, repeat_end=True).bars
+        piece = Piece(("M",), one_bar(Note(0, 62, 96), repeat_end=True).bars + bars)
+        assert "D8 :| |: [2 C8 :|" in write_abc(piece)
+        assert_reads_back(piece)
+
     @settings(max_examples=150, deadline=None, derandomize=True)
     @given(st.integers(0, 2**32), st.sampled_from([1, 2, 3, 6, 8, 12]))
     def test_any_piece(self, seed: int, grid: int) -> None:

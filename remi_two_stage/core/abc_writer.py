@@ -219,7 +219,8 @@ class _BarLines:
     def joining(self, index: int) -> str:
         """What stands between a bar and the next on the same line."""
         close, opening = self.closing(index), self.opening(index + 1)
-        if opening.startswith("|:"):
+        is_later_ending = min(self._bars[index + 1].endings, default=1) > 1  # which would belong to what "::" repeats
+        if opening.startswith("|:") and not (is_later_ending and close.startswith(":")):
             opening = (close[:-1] if close.startswith(":") else "|") + opening[1:]
             close = ""
         return " ".join(filter(None, (close, opening)))

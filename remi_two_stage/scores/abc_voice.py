@@ -157,6 +157,7 @@ class Voice:
         self._layer_number = 0
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
+        self._is_double_repeat = False  # whether the last bar line was "::"
         self._event: Event | None = None  # the last one of this bar
         self._last_struck: Sequence[SungNote] = ()  # the notes of the last event of the bar before
         self._broken: BrokenNotes | None = None
@@ -361,6 +362,7 @@ class Voice:
     def bar(self, sign: BarLine) -> None:
         """A bar line with its repeats and ending (sections 4.8 to 4.10)."""
         boundary = self.end_bar()
+        self._is_double_repeat = sign.plays > 0 and sign.repeat_start
         if sign.splits_bar:
             boundary.splits_bar = True
             boundary.plays = max(boundary.plays, min(sign.plays, _MOST_PLAYS))
@@ -373,7 +375,7 @@ class Voice:
         boundary = self.end_bar()
         boundary.endings = passes
         boundary.splits_bar = True
-        if boundary.plays and min(passes, default=1) > 1:  # the ending belongs to what "::" repeats
+        if self._is_double_repeat and min(passes, default=1) > 1:  # the ending belongs to what "::" repeats
             boundary.repeat_start = False
 
     def ignore(self, nothing: None) -> None:
