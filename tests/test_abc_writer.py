@@ -220,7 +220,7 @@ class TestRoundTrip:
 
 
 def random_piece(rng: random.Random, grid: int) -> Piece:
-    """A piece as wild as ABC can say: odd bars, notes and chords anywhere, notes over bar lines."""
+    """A piece as wild as the data model allows: odd bars, notes and chords anywhere, notes over bar lines."""
     voices, meter, key = rng.choice(VOICES), rng.choice(METERS), rng.choice(KEYS)
     full = meter.bar_length if meter else 96
     lengths = [full if rng.random() < 0.6 else rng.randint(1, 2 * full) for _ in range(rng.randint(1, 7))]
@@ -240,7 +240,7 @@ def random_piece(rng: random.Random, grid: int) -> Piece:
                 tuple(tuple(random_notes(rng, length, left, grid)) for _ in voices),
                 tuple(Chord(onset, rng.choice(CHORD_LABELS[:-1])) for onset in random_onsets(rng, length)),
                 is_pickup=meter is not None and length < full and rng.random() < 0.4,
-                repeat_start=rng.random() < 0.15 and (not is_in_ending or 1 in endings),
+                repeat_start=rng.random() < 0.15 and (not is_in_ending or bool(endings)),
                 endings=endings,
                 ending_end=ending_end,
                 repeat_end=repeat_end,

@@ -186,7 +186,7 @@ def test_running_status_goes_on_after_what_is_no_channel_message(between: bytes)
 def test_a_note_without_an_end_sounds_to_the_next_one_of_its_pitch_or_to_the_end_and_is_counted() -> None:
     piece = parse_midi(smf(on(60) + QUARTER + on(60)[1:] + off(60) + on(62) + QUARTER + END[1:]))
     assert notes(piece) == [(0.0, 2.0, 60), (1.0, 2.0, 60), (2.0, 1.0, 62)]
-    assert dict(piece.losses) == {"note without an end": 2}
+    assert dict(piece.losses) == {"a note without an end": 2}
 
 
 def test_all_notes_off_ends_the_notes_of_its_channel() -> None:
@@ -204,7 +204,7 @@ def test_a_track_that_breaks_off_keeps_what_is_there_and_says_so() -> None:
     whole = smf(on(60) + off(60) + on(62) + off(62) + END)
     piece = parse_midi(whole[:-6])
     assert notes(piece)[0] == (0.0, 1.0, 60)
-    assert dict(piece.losses)["truncated track"] == 1
+    assert dict(piece.losses)["a truncated track"] == 1
 
 
 def test_percussion_and_changes_of_tempo_are_counted() -> None:
@@ -214,7 +214,7 @@ def test_percussion_and_changes_of_tempo_are_counted() -> None:
     drums = on(36, 9) + off(36, 9) + END
     piece = parse_midi(smf(conductor, melody, drums))
     assert (notes(piece), piece.tempo, len(piece.voices)) == (TWO_QUARTERS, 120.0, 1)
-    assert dict(piece.losses) == {"percussion note": 1, "tempo change": 1}
+    assert dict(piece.losses) == {"a percussion note": 1, "a tempo change": 1}
 
 
 def test_patterns_of_format_2_follow_one_another() -> None:
@@ -236,7 +236,7 @@ def test_a_time_signature_belongs_to_the_barline_beside_it_and_before_the_first_
 
 def test_a_metre_that_no_bar_can_have_is_counted() -> None:
     piece = parse_midi(smf(time_signature(b"\0", 12, 6) + END, on(60) + off(60) + END))
-    assert (str(piece.meter), dict(piece.losses)) == ("4/4", {"time signature": 1})
+    assert (str(piece.meter), dict(piece.losses)) == ("4/4", {"a time signature": 1})
 
 
 def test_a_pitch_struck_while_it_sounds_keeps_its_length() -> None:

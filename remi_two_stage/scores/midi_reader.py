@@ -89,7 +89,7 @@ def parse_midi(data: bytes) -> Piece:
     contents = _contents(data)
     voices = _voices(contents)
     if not voices:
-        if contents.losses["truncated track"]:
+        if contents.losses["a truncated track"]:
             raise ScoreFormatError("the MIDI file breaks off before its first note; export it again")
         raise ScoreFormatError("the MIDI file has no notes; choose one with pitched notes")
     last = max((note.onset + note.duration for _, notes in voices for note in notes), default=0)
@@ -162,7 +162,7 @@ def _track_chunks(data: bytes, contents: _Contents) -> Iterator[bytes]:
     while position + 8 <= len(data):
         end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "big")
         if data[position : position + 4] == b"MTrk":
-            contents.losses["truncated track"] += end > len(data)
+            contents.losses["a truncated track"] += end > len(data)
             yield data[position + 8 : end]
         position = end
     contents.losses = +contents.losses
@@ -177,7 +177,7 @@ def _track_messages(data: bytes, track: int, division: int, contents: _Contents)
             messages.append(_Message(ticks, track, status, content))
             contents.ends[track] = ticks
     except IndexError:
-        contents.losses["truncated track"] = max(1, contents.losses["truncated track"])
+        contents.losses["a truncated track"] = max(1, contents.losses["a truncated track"])
     return messages
 
 
@@ -244,7 +244,7 @@ class _Strokes:
         kind, channel = message.status & 0xF0, message.status & 0x0F
         number, value = message.data
         if channel == DRUMS:
-            self._contents.losses["percussion note"] += kind == 0x90 and value > 0
+            self._contents.losses["a percussion note"] += kind == 0x90 and value > 0
         elif kind == 0x90 and value:
             self._held[message.track, channel, number & 0x7F].append(_Stroke(message.time, value & 0x7F))
         elif kind in (0x80, 0x90):
@@ -271,7 +271,7 @@ class _Strokes:
         for key, held in self._held.items():
             ends = [*(stroke.onset for stroke in held), self._contents.ends[key[0]]]
             for stroke, end in zip(held, ends[1:], strict=True):
-                self._contents.losses["note without an end"] += 1
+                self._contents.losses["a note without an end"] += 1
                 if end > stroke.onset:
                     self._add(key, stroke, end)
         self._contents.losses = +self._contents.losses
@@ -295,13 +295,13 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
     elif kind == SET_TEMPO and any(content):
         tempo = round(MICROSECONDS_PER_MINUTE / int.from_bytes(content, "big"), 2)
         if contents.tempos and tempo != contents.tempos[max(contents.tempos)]:
-            contents.losses["tempo change"] += message.time > 0
+            contents.losses["a tempo change"] += message.time > 0
         contents.tempos.setdefault(message.time, tempo)
     elif kind == TIME_SIGNATURE and len(content) >= 2:
         try:
             contents.meters[message.time] = Meter(content[0], 2 ** content[1])
         except RequestError:
-            contents.losses["time signature"] += 1
+            contents.losses["a time signature"] += 1
     elif kind == KEY_SIGNATURE and len(content) == 2:
         sharps = int.from_bytes(content[:1], "big", signed=True)
         if abs(sharps) <= 7:
