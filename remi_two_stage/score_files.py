@@ -230,7 +230,7 @@ def _scores_in(path: Path) -> list[Any]:
 
 
 def _without_name_as_title(piece: Piece, path: Path) -> Piece:
-    """music21 takes the file's name for the title where there is none."""
+    """music21 takes the file's name as the title of a score without one."""
     return replace(piece, title="") if piece.title == path.name else piece
 
 

@@ -88,7 +88,7 @@ def _groups_of(numerator: int, denominator: int, written: str) -> tuple[int, ...
 
 
 def _twos_and_threes(count: int) -> tuple[int, ...]:
-    """How the units of an irregular bar are grouped where nobody says: threes first, but 7 is 2+2+3."""
+    """The usual grouping of the units of an irregular bar: threes first, but 7 is 2+2+3."""
     twos = -count % 3
     threes = (count - 2 * twos) // 3
     return (2, 2, 3) if count == 7 else (3,) * threes + (2,) * twos

@@ -2,7 +2,7 @@
 
 Conventions
 - A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
-  between two cuts is a rest, a note or a chord, and a note that goes on is tied.
+  between two cuts is a rest, a note or a chord, and a note that continues is tied.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 - Under the clef treble-8 notes are written an octave above where they sound (section 4.6).
 """

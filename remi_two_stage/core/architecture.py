@@ -118,7 +118,7 @@ class Architecture:
         return self.hidden_size // max(1, self.num_attention_heads)
 
     def validate_architecture(self) -> None:
-        """Reject sizes that nobody trains, and a width that the heads do not divide."""
+        """Reject sizes out of range, and a width that is no multiple of the number of heads."""
         for name, largest in _LARGEST.items():
             if not 1 <= getattr(self, name) <= largest:
                 raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 1 and at most {largest}")

@@ -23,7 +23,7 @@ from .sequences import Prompt, detail_sequence, up_to_detail
 
 
 def plan_prompt(request: Request) -> Prompt:
-    """For the planner: what is asked for."""
+    """The planner's prompt for a request."""
     return Prompt("plan", request.globals(), request.tonality.semitones_above_c, request.bars)
 
 

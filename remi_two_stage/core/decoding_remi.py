@@ -3,7 +3,7 @@
 Conventions
 - A row is a prompt and what is written after it. Where the grammar leaves one token, it is taken as it is; such tokens
   are read by the model together with the chosen one before them, in one step.
-- A step also reads guesses of what comes next (`prompt_lookup`). As long as what is then chosen is what was guessed,
+- A step also reads guesses of the next tokens (`prompt_lookup`). As long as the tokens then chosen are those guessed,
   the next choice needs no step of its own; the rest is forgotten. Guesses never change what is written.
 - Choosing is in float64 on plain numbers, among the tokens that the grammar allows and no others. Each row has a random
   stream of its own, `random.Random(seed)`, of which a choice by sampling takes one number, and a forced token none.
@@ -104,8 +104,8 @@ def row_seeds(rows: int, seed: int | None = None) -> list[int]:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Work in one thread: a step of a small model is too short to share, and threads wait for one another where other
-    work runs. torch has a setting for each thread and one for those to come; both are as before in the end, whoever
-    else composes at the same time.
+    work runs. torch has a setting for each thread and one for future threads; both are restored, even if other
+    threads compose at the same time.
     """
     global _composing, _threads_before
     with _COUNTING:
@@ -185,7 +185,7 @@ class _Row:
         return Written(self._ids, self._given, self._log_likelihood, self._choices)
 
     def begin(self) -> Block | None:
-        """What the model has to read before the first choice; None if there is none to make."""
+        """What the model has to read before the first choice; None if there is no choice to make."""
         return Block(0, [*self._ids]) if self._take_forced() else None
 
     def go_on(self, states: torch.Tensor, head: torch.Tensor, most_guesses: int) -> Block | None:

@@ -1,6 +1,6 @@
 """A stage's weights as decoding uses them, prepared once for products with a few tokens at a time.
 
-They come from a model, whose own they then are, or straight from a checkpoint: to compose, nobody needs transformers.
+They are shared with a model, or read straight from a checkpoint, so that composing does not need transformers.
 
 Conventions
 - Shapes: N tokens, V vocabulary, H heads, P Fourier pairs, n layers. Weights of products are [out, in], as in torch.

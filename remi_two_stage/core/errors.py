@@ -11,7 +11,7 @@
     ├── CheckpointError           a model folder that is missing, incomplete or of another kind
     ├── HubError                  the Hub cannot be reached, or refuses
     ├── CorpusError               a corpus that is missing or has nothing to learn from
-    └── MissingExtraError         something asked for needs a package of an extra that is not installed
+    └── MissingExtraError         a feature needs a package of an extra that is not installed
 
 Each message says what is wrong, shows the value received and names the fix. The place (file, tune, line, column,
 bar) stands in front of it and is kept in `place` for programs.
@@ -114,4 +114,4 @@ class CorpusError(RemiError):
 
 
 class MissingExtraError(RemiError, ImportError):
-    """Something asked for needs a package of an extra that is not installed; the message has the command that does."""
+    """A feature needs a package of an extra that is not installed; the message has the command that installs it."""

@@ -118,7 +118,7 @@ class GrammarHoldsLogitsProcessor(LogitsProcessor):
 
     Args:
         grammar: The processor that has masked the scores.
-        num_beams: Rows of a prompt of which one has to go on.
+        num_beams: Rows of each prompt; at least one of them has to continue.
 
     Raises:
         RequestError: other processors forbid all that the grammar allows.
@@ -167,7 +167,7 @@ class GrammarGenerationMixin(GenerationMixin):
         pitch_shift  semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each; 0
 
     A prompt that is not the beginning of a sequence of this stage raises a `GrammarError` that names the position.
-    Without a limit of its own a sequence goes on to the end that the grammar gives it.
+    Without a limit, a sequence continues to the end that the grammar gives it.
 
     Plain requests, greedy or sampling with temperature, top_k and top_p, are decoded by `decode_rows`, which is several
     times as fast; greedily both ways lead to the same tokens. All others (beams, caches, processors, streamers, scores

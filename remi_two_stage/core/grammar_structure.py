@@ -68,7 +68,7 @@ class Structure:
     """What is open and what is due at the present point of a sequence.
 
     Attributes:
-        total: Bars asked for by `<Bars=>`; None if it is absent.
+        total: Bars requested by `<Bars=>`; None if it is absent.
         offset: Metrical position at which the current bar starts, in ticks.
         length: Ticks in the current bar.
         has_parts: Whether voices are named, more or others than M alone; their first repeat is to be opened by a sign.
@@ -93,7 +93,7 @@ class Structure:
 
     @property
     def _remaining(self) -> int:
-        """Bars that may still be counted; without `<Bars=>` composed music has at most as many as can be asked for."""
+        """Bars that may still be counted; without `<Bars=>` composed music has at most as many as can be requested."""
         return (MAX_BARS if self.total is None else self.total) - self._counted
 
     @property

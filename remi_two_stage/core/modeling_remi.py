@@ -333,8 +333,8 @@ class TwoStageOutput(ModelOutput):
 
     Attributes:
         loss: The sum of the losses there are.
-        hidden_states: Of the detail generator, when asked for; `plan_hidden_states` of the planner.
-        attentions: Of the detail generator, when asked for; `plan_attentions` of the planner.
+        hidden_states: Of the detail generator, when requested; `plan_hidden_states` of the planner.
+        attentions: Of the detail generator, when requested; `plan_attentions` of the planner.
     """
 
     loss: torch.FloatTensor | None = None

@@ -73,7 +73,7 @@ class MusicGenerationPipeline(Pipeline):
 
         Raises:
             RequestError: a keyword or a value that does not exist or is out of range.
-            ChordError: the plan is none.
+            ChordError: the text is not a plan.
         """
         is_alone = requests is None or isinstance(requests, Mapping)
         several: Any = [requests or {}] if is_alone else requests

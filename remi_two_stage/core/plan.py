@@ -77,7 +77,7 @@ class Plan:
         return self.skeleton.bar_count
 
     def check_repeats(self) -> None:
-        """Refuse what a score may have and nobody means who types a plan: repeats and endings that cannot be followed.
+        """Refuse repeats and endings that cannot be followed: a score may have them, but a typed plan should not.
 
         Raises:
             ChordError: a repeat that is not closed, or begins within another; an ending that follows no other.

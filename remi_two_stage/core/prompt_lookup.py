@@ -19,7 +19,7 @@ class PromptLookup:
         self._known = 1
 
     def guess(self, ids: list[int], most: int) -> list[int]:
-        """What may follow `ids`, which go on from those given before.
+        """What may follow `ids`, which continue those given before.
 
         It is what followed the longest context that was there before, where it was last; as many tokens as the context
         has, since longer contexts are right for longer, and at most `most`.

@@ -1,4 +1,4 @@
-"""What may be asked for, checked before any work: a plan, and how tokens are drawn.
+"""What a user may request, checked before any work is done.
 
 Keys and metres are written as in ABC ("D", "Am", "Gmix"; "6/8", "C|"), tempos are quarter notes a minute, bars are
 counted as a musician does (`Piece.bar_count`).

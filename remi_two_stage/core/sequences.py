@@ -3,7 +3,7 @@
     plan       globals, then every bar's header and footer
     detail     the plan, `<Detail>`, then the bars with their notes
     infilling  the plan of the bars before a cut, `<After>`, the bars after it with their notes, `<Detail>`, the bars
-               before it with theirs: what comes later is read before what comes earlier is written
+               before it with theirs: the later bars are read before the earlier ones are written
     melody     globals, `<Context>`, the first voice's bars over unknown chords, `<Detail>`, then the plan
 
 A `Prompt` is how a sequence begins. Sequences are token ids, and grammatical; names stay at the doors of `codec.py`.
@@ -56,7 +56,7 @@ class BarTokens:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The beginning of a sequence, on which a stage goes on.
+    """The beginning of a sequence, which a stage continues.
 
     Attributes:
         kind: Of the sequence.
@@ -74,7 +74,7 @@ class Prompt:
 
 
 def first_bar(tokens: Sequence[int]) -> int:
-    """Index of the first token that is none of the globals."""
+    """Index of the first token after the globals."""
     return next((index for index, token in enumerate(tokens) if token not in _GLOBALS), len(tokens))
 
 

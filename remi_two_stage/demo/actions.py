@@ -111,7 +111,7 @@ class Actions:
     def compose(
         self, work: Work, request: Request, texts: Sequence[str], seed: int | None, progress: Progress | None = None
     ) -> Work:
-        """Write notes over the plan, or over a new one where there is none or metre and bars are no longer its own."""
+        """Write notes over the plan; write a new plan first if its metre or bars no longer match the request."""
         seed = _drawn(seed)
         earlier = work.request
         if work.plan is None or earlier is None or (earlier.meter, earlier.bars) != (request.meter, request.bars):

@@ -1,4 +1,4 @@
-"""What one visitor may ask for, so that nobody keeps a page from the others."""
+"""Limits for each visitor, so that nobody blocks the page for others."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`Link`: how a tune came about, as a query string that makes it again.
 
-It holds what was asked for (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman numerals, the
+It holds the request (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman numerals, the
 `seed` of the notes, and a `then` for each later step: `rewrite:5-8:12:IV|V7|I|I` (bars, seed, their chords),
 `extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's).
 """
@@ -65,7 +65,7 @@ class Link:
     """How a tune came about.
 
     Attributes:
-        request: What was asked for.
+        request: The request that the tune began with.
         plan: Its chords as text, in Roman numerals; empty: the planner's.
         seed: Of the notes; None where there are none yet.
         steps: What was done then.

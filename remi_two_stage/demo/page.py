@@ -106,7 +106,7 @@ class Page:
         return max(60, kept // 4), kept
 
     def _place_request(self) -> None:
-        """What is asked for, and the two main buttons."""
+        """The fields of a request, and the two main buttons."""
         components.fixed("<h2>What to write</h2>")
         first = FirstRequest()
         styles = [_OPEN, *STYLES]
@@ -323,7 +323,7 @@ class Page:
         } | self._form(work.request)
 
     def _form(self, request: Request | None) -> dict[Any, Any]:
-        """The fields as they are asked for in a request."""
+        """The values of the fields, as a request has them."""
         if request is None:
             return {}
         voices = next((name for name, voices in _VOICES.items() if voices == request.voices), _OWN)

@@ -29,7 +29,7 @@ _QUIET = {
     "HF_HUB_VERBOSITY": "error",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-"""Nothing is told to others, nor to the terminal; read by libraries that are imported later."""
+"""Settings for libraries that are imported later: no telemetry, and nothing on the terminal."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def serve(
 def start(model: str | Path | None = None, *, port: int | None = None, public: bool = False) -> gr.Blocks:
     """Show the page, at http://127.0.0.1:7860 or the next free port, and return; `.close()` stops it.
 
-    The page is there before torch is; the checkpoint is loaded when somebody has opened it.
+    The page appears before torch is imported; the checkpoint is loaded when somebody opens the page.
 
     Args:
         model: Folder or Hub repository; None is the checkpoint that ships with the package.
@@ -92,7 +92,7 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
     limits = PUBLIC if public else Limits()
     composer = LateComposer(model)
     if model is not None:
-        composer()  # whoever names a model that is none hears so now, not on the page
+        composer()  # an unusable model is reported now, not on the page
     with _garbage_uncollected():
         page = build_page(composer, limits)
         try:
@@ -112,7 +112,7 @@ def build_page(composer: Callable[[], Composer], limits: Limits) -> gr.Blocks:
 
 
 class LateComposer:
-    """Gives the composer of a model, which is loaded on the first call; whoever calls meanwhile waits.
+    """Gives the composer of a model, which is loaded on the first call; calls made meanwhile wait.
 
     Args:
         model: As in `start`.

@@ -1,6 +1,6 @@
 """Uploaded files, read in a process of their own, which may take only so long and so much memory.
 
-A file from anybody may be made to keep a parser busy for hours; the page goes on meanwhile and ends the process. What
+A hostile file may keep a parser busy for hours; meanwhile the page keeps working, and it ends the process. What
 that process hands over is JSON: whatever a file may have done to it, here it is data.
 """
 

@@ -1,7 +1,8 @@
 """Cards of models and of tunes on the Hub: metadata that the Hub reads, and text that people do.
 
 Metrics are held-out losses in nats a token, from `training.json` or from a table of `evaluate`; a card without them
-says so. A collection whose licence is not known here is named, and its licence left to whoever pushes.
+says so. If the licence of a collection is unknown, the card names the collection, and the person who pushes states its
+licence.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ _NO_LICENCE = "Not stated. Whoever pushed this is to name the licence of the tun
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A composition to show: the keywords it was asked for with, its plan and its ABC."""
+    """A composition to show: the keywords of its request, its plan and its ABC."""
 
     keywords: str
     plan: str

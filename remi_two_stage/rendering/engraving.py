@@ -122,7 +122,7 @@ def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
 
 
 def _with_every_repeat(piece: Piece) -> Piece:
-    """The piece with a sign wherever somebody goes back to, as after another repeat, where sources often have none."""
+    """The piece with a repeat sign wherever playing returns to; sources often omit it after another repeat."""
     order = replace(piece, part_order=()).playing_order()
     targets = {after for index, after in pairwise(order) if 0 < after <= index}
     bars = [replace(bar, repeat_start=bar.repeat_start or index in targets) for index, bar in enumerate(piece.bars)]

@@ -64,7 +64,7 @@ def title_lines(title: str, width: float) -> tuple[list[str], float]:
 
 
 def title_row(title: str, width: float) -> Strip:
-    """The title in the middle of a row, in bold; a row without height where there is none."""
+    """The title in the middle of a row, in bold; a row without height if there is no title."""
     lines, size = title_lines(title, width)
     texts = [
         f'<text x="{width / 2:.0f}" y="{number * 1.15 * size - 0.15 * size:.0f}" text-anchor="middle" '

@@ -3,7 +3,7 @@
 Conventions
 - A piece without a tempo is played at 120 quarter notes a minute.
 - Notes that have no velocity of their own are stressed by the beat that they begin on.
-- Chords, when asked for, are struck softly on a guitar where they begin and at the start of every bar.
+- Chords, when requested, are struck softly on a guitar where they begin and at the start of every bar.
 - A note is the recording nearest in pitch, played faster or slower, and fades when it is released.
 """
 

@@ -1,7 +1,7 @@
 """ABC text to `Piece`s (ABC standard 2.1): files and tune books; `abc_tune` reads each tune.
 
 Conventions
-- A tune begins at its X: line and ends at an empty line, unless its music goes on after it; text between tunes is
+- A tune begins at its X: line and ends at an empty line, unless its music continues after it; text between tunes is
   skipped. A text without X: is one tune.
 - Repeats, endings and the order of parts stay as written. Grace notes, lyrics and ornaments are left out.
 """

@@ -82,7 +82,7 @@ _TOKEN = re.compile("|".join(rf"(?P<{kind}>{pattern})" for kind, pattern in _PAT
 _MUSIC = re.compile(rf"(?:{'|'.join(_PATTERNS.values())}|[ \t.~`$\\()JLMOPRSTuvy])*+")
 
 OPEN_CHORD_AT_END = re.compile(rf"(?<![\[\]|:])\[[ \t]*$|\[[ \t]*+(?:{_NOTE}[ \t]*+)++$")
-"""The end of a line in the midst of a chord, which goes on in the next line."""
+"""The end of a line within a chord that continues in the next line."""
 
 _UNCLOSED_SYMBOL = re.compile(
     r'("[A-G][#b♯♭]?(?:m|min|maj|dim|aug|sus|add|M|[0-9+°ø()#b-])*(?:/[A-G][#b♯♭]?)?)[ \t](?=[^"]*$)'

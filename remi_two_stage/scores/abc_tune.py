@@ -113,7 +113,7 @@ class Tune:
         self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
-        self._open_chord = ""  # the end of the last line, where a chord that it begins goes on in the next
+        self._open_chord = ""  # the end of the last line, if a chord that begins there continues in the next
         self._losses: dict[str, int] = {}
 
     @property

@@ -5,8 +5,8 @@ Conventions
   one; a time signature within `_SLACK` ticks of a barline is meant there. The key is the file's, else estimated.
 - Each track and channel with notes is a voice; percussion (channel 10) is left out, and counted. A track named
   "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`).
-- Real files break the specification in known ways, and all readers play them: running status goes on after meta events
-  and system exclusive messages, real-time bytes stand between events, a note is ended in another track than it began.
+- Real files break the specification in known ways, and all readers play them: running status continues after meta
+  events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
 - A note that nothing ends sounds until its pitch is struck again, or to the end of its track, and is counted.
 - In format 2, tracks are patterns of their own; they are laid one after the other.
 """

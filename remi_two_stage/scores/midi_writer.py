@@ -69,7 +69,7 @@ def _conductor(piece: Piece) -> bytes:
 
 
 def _meter_of_length(bar: Bar) -> Meter | None:
-    """The bar's metre, or one as long as the bar really is; None if there is none."""
+    """The bar's metre, or one with the bar's real length; None if no metre has it."""
     if bar.is_full:
         return bar.meter
     denominators = [bar.meter.denominator] if bar.meter else [4]

@@ -46,17 +46,17 @@ class StageDataset(Dataset[Item]):
     Args:
         tunes: Token ids of each tune as a "full" sequence.
         omit_globals: Probability, for each of `<Style=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
-            so that whoever asks for music may leave it open. The same seed, epoch and index lack the same ones in
+            so that a request may leave it open. The same seed, epoch and index lack the same ones in
             all datasets.
         seed: With the index and the epoch, what decides on everything random.
 
     Attributes:
-        kind: The kind of the sequences, if nothing else is asked for.
+        kind: The kind of the sequences unless an option says otherwise.
         lengths: Tokens that each item has at most.
 
     Raises:
         GrammarError: a tune is not a "full" sequence.
-        RequestError: a probability that is none.
+        RequestError: a probability outside 0 to 1.
     """
 
     kind: ClassVar[SequenceKind]
@@ -392,7 +392,7 @@ def stage_dataset(
     Args:
         dataset: The stage's dataset.
         tunes: Token ids of each tune as a "full" sequence.
-        options: What the dataset is told besides; without any, nothing is random.
+        options: Further arguments of the dataset; without any, nothing is random.
     """
     return dataset(_cut(tunes, _LONGEST_KINDS[dataset.kind], max_length), **options)
 
@@ -406,8 +406,8 @@ def joint_rows(
     """The rows of both stages over some tunes, cut by the detail generator's sequences.
 
     Args:
-        plan_options: What `BarChordDataset` is told; None where the planner learns nothing.
-        detail_options: What `FullDetailDataset` is told.
+        plan_options: Arguments of `BarChordDataset`; None if the planner learns nothing.
+        detail_options: Arguments of `FullDetailDataset`.
     """
     cut = list(_cut(tunes, "detail", max_length))
     plans = None if plan_options is None else BarChordDataset(cut, **plan_options)

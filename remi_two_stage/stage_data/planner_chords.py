@@ -1,4 +1,4 @@
-"""The planner's own chords for tunes that are there, for the detail generator to learn from.
+"""Chords that the planner writes for the tunes of a corpus, for the detail generator to learn from.
 
 The planner is given the tune's first voice (a "melody" sequence) and writes chords for its bars. So repeats, endings
 and pick-ups of the plan are the tune's, and its chords fit the notes as well as the planner can make them. A plan

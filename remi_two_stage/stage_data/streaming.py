@@ -6,8 +6,8 @@ Conventions
 - A reader is one loader process of one training process. It takes every n-th row group of an epoch's order and reads
   as many at a time as hold `buffer` tunes: a block, whose tunes are packed into rows, and these shuffled.
 - Everything follows from seed, epoch, reader and block. A row's "place" says where it stands, int64 [4]: reader in its
-  process, epoch, block, row; from the last one that was learnt the stream goes on exactly, and no row is read twice but
-  those of one block.
+  process, epoch, block, row. The stream resumes exactly after the last row that was learnt, and reads no rows twice
+  but those of one block.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class StreamedRows(IterableDataset[Item]):
     def __iter__(self) -> Iterator[Item]:
         worker = get_worker_info()
         readers, number = (worker.num_workers, worker.id) if worker else (1, 0)
-        # Loaders take turns from the first one on, so whoever's turn it is has to be the first.
+        # Loaders take turns beginning with the first, so the one whose turn it is has to be the first.
         reader = (number + self._first_reader) % readers
         share = self._rank * readers + reader, self._ranks * readers
         if len(self._groups) < share[1]:
