@@ -34,7 +34,8 @@ from torch import Tensor
 
 from remi_two_stage.analysis import chord_inference as inference
 from remi_two_stage.analysis.chord_inference import ChordModel, ChordSegment, Triad
-from remi_two_stage.core.piece import TICKS_PER_QUARTER, Piece
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.signatures import TICKS_PER_QUARTER
 from remi_two_stage.corpus.splits import group_melodies
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21

@@ -26,7 +26,8 @@ from typing import Any
 
 from remi_two_stage.analysis.chord_inference import MELODY_TRIADS, Triad, infer_chords
 from remi_two_stage.core.chords import QUALITIES, split_label
-from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Piece
+from remi_two_stage.core.piece import Bar, Piece
+from remi_two_stage.core.signatures import TICKS_PER_QUARTER
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_names import MODE_NAMES
 

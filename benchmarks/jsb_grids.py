@@ -32,8 +32,9 @@ from remi_two_stage.analysis.key_estimation import estimate_key
 from remi_two_stage.core.codec import encode_with_losses
 from remi_two_stage.core.errors import EncodingError, RequestError, ScoreFormatError
 from remi_two_stage.core.modeling_remi import TwoStageModel
-from remi_two_stage.core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Note, Piece
 from remi_two_stage.core.sequences import detail_sequence, in_voice_order, plan_sequence
+from remi_two_stage.core.signatures import TICKS_PER_QUARTER, Key, Meter
 from remi_two_stage.core.vocabulary import token_id
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.evaluation.counts import Counts

@@ -34,9 +34,10 @@ from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, decode_ids, encode_ids, encode_with_losses, names_of
 from remi_two_stage.core.errors import RemiError
-from remi_two_stage.core.piece import Key, Meter, Piece
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, melody_sequence, plan_sequence
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.core.vocabulary import token_names
 from remi_two_stage.score_files import musicxml_bytes, read_score
 from remi_two_stage.scores.abc_reader import read_abc

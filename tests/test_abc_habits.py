@@ -12,7 +12,8 @@ import pytest
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode_ids, encode_with_losses
 from remi_two_stage.core.errors import AbcSyntaxError, ScoreError
-from remi_two_stage.core.piece import Key, Piece
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.signatures import Key
 from remi_two_stage.scores.abc_reader import read_abc
 
 HEADER = "X:1\nM:4/4\nL:1/4\nK:C\n"

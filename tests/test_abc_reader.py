@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remi_two_stage.core.errors import AbcSyntaxError, RemiError, ScoreError
-from remi_two_stage.core.piece import Key, Meter, Piece
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
 
 HEADER = "X:1\nT:Test\nM:4/4\nL:1/4\nK:C\n"

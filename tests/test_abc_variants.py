@@ -10,7 +10,8 @@ import pytest
 from remi_two_stage.core.abc_writer import MOST_BARS, write_abc
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import AbcSyntaxError, ScoreError
-from remi_two_stage.core.piece import Bar, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Note, Piece
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
 
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

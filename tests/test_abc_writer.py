@@ -14,7 +14,8 @@ from tunes import kesh_jig
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreError
-from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
 
 KEYS = [Key("C"), Key("F#"), Key("Gb"), Key("A", "min"), Key("Ab", "min"), Key("D", "dor"), Key("B", "loc"), Key("C#")]

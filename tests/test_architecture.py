@@ -43,6 +43,8 @@ CORE_LAYERS = (
         "playing_order",
         "voices",
         "note_values",
+        "signatures",
+        "notation",
         "piece",
         "chords",
         "vocabulary",

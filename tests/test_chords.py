@@ -5,7 +5,7 @@ from music21.harmony import ChordSymbol
 
 from remi_two_stage.core.chords import CHORD_LABELS, chord_name, parse_name, parse_roman, pitch_classes, split_label
 from remi_two_stage.core.errors import ChordError
-from remi_two_stage.core.piece import Key
+from remi_two_stage.core.signatures import Key
 
 MAJOR_KEYS = [Key(tonic) for tonic in "C G D A E B F# Db Ab Eb Bb F".split()]
 

@@ -15,8 +15,8 @@ from click.shell_completion import ShellComplete
 
 from remi_two_stage.cli import application, main
 from remi_two_stage.cli.flags import Command
-from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 

@@ -18,9 +18,10 @@ from remi_two_stage.core.codec import (
     names_of,
 )
 from remi_two_stage.core.errors import EncodingError, GrammarError
-from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.sequences import detail_sequence, plan_sequence
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
 
 ODD_METERS = """X:1

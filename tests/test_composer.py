@@ -15,11 +15,11 @@ from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids, ex
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
 from remi_two_stage.core.modeling_remi import TwoStageModel
-from remi_two_stage.core.piece import Key, Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
 
 

@@ -14,7 +14,8 @@ from remi_two_stage.core.codec import decode, encode, extract_chord_sequence
 from remi_two_stage.core.errors import CorpusError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.grammar import Grammar, check_grammar, form_of
-from remi_two_stage.core.piece import Chord, Key, Piece
+from remi_two_stage.core.piece import Chord, Piece
+from remi_two_stage.core.signatures import Key
 from remi_two_stage.core.vocabulary import AFTER, CONTEXT, DETAIL, EOS, IDS, TOKEN_IDS, TOKENS, token_names
 from remi_two_stage.corpus.tunes import CorpusTune
 from remi_two_stage.score_files import read_score

@@ -22,11 +22,11 @@ from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_
 from remi_two_stage.core.decoding_weights_remi import Int8Product, StageWeights
 from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
-from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.prompt_lookup import PromptLookup
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
+from remi_two_stage.core.signatures import Meter
 from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, VOICE_RANGES, token_names
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -17,9 +17,9 @@ from tunes import kesh_jig
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import ChordError, RemiError, RequestError, ScoreError, ScoreFormatError
-from remi_two_stage.core.piece import Meter
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
+from remi_two_stage.core.signatures import Meter
 from remi_two_stage.demo import views
 from remi_two_stage.demo.actions import Actions, Work
 from remi_two_stage.demo.downloads import Download

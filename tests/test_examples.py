@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from remi_two_stage.core.piece import Key, Meter
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score
 
 pytestmark = pytest.mark.slow

@@ -23,9 +23,10 @@ from remi_two_stage.core.configuration_remi import DetailGeneratorConfig, TwoSta
 from remi_two_stage.core.decoding_remi import Start, decode_rows, read_prompt
 from remi_two_stage.core.errors import GrammarError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
-from remi_two_stage.core.piece import Meter, Piece
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
+from remi_two_stage.core.signatures import Meter
 from remi_two_stage.core.vocabulary import DETAIL, EOS, IDS, PAD, TOKEN_IDS
 
 SKELETON = Plan.parse("I | V7 | I", meter=Meter(3, 4)).skeleton

@@ -23,7 +23,8 @@ from remi_two_stage.analysis.chord_inference import (
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.errors import RequestError
-from remi_two_stage.core.piece import Bar, Chord, Key, Note, Piece
+from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.signatures import Key
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from remi_two_stage.analysis.key_estimation import estimate_key
-from remi_two_stage.core.piece import Bar, Key, Meter
+from remi_two_stage.core.piece import Bar
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 

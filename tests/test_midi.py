@@ -13,7 +13,8 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.errors import EncodingError, ScoreFormatError
-from remi_two_stage.core.piece import Bar, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Note, Piece
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi

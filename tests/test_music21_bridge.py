@@ -17,7 +17,8 @@ from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.core.piece import MODES, Bar, Chord, Key, Meter, Note, Piece, name_at
+from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21

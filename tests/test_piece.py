@@ -6,7 +6,8 @@ from fractions import Fraction
 import pytest
 
 from remi_two_stage.core.errors import RequestError, ScoreError
-from remi_two_stage.core.piece import MODES, Bar, Chord, Key, Meter, Note, Piece, name_at
+from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
 
 KEYS = [Key(name_at(signature - shift), mode) for mode, shift in MODES.items() for signature in range(-7, 8)]
 

@@ -9,9 +9,10 @@ from test_grammar import compose_at_random
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import ChordError
-from remi_two_stage.core.piece import Chord, Key, Meter
+from remi_two_stage.core.piece import Chord
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
 
 

@@ -6,7 +6,7 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.core.codec import encode_ids, ids_of
-from remi_two_stage.core.piece import Meter
+from remi_two_stage.core.signatures import Meter
 from remi_two_stage.evaluation.validity import TokenErrors, bar_errors, token_errors
 
 

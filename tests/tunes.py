@@ -1,6 +1,7 @@
 """A tune that several tests read, written out bar by bar."""
 
-from remi_two_stage.core.piece import Bar, Chord, Key, Meter, Note, Piece
+from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.signatures import Key, Meter
 
 _KESH_JIG = (
     ("I", "G4 A4 G4 G4 A4 B4"),

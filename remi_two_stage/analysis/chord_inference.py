@@ -19,7 +19,8 @@ from struct import Struct
 from typing import NamedTuple
 
 from ..core.chords import make_label, split_label
-from ..core.piece import MODES, Bar, Chord, Note, Piece
+from ..core.piece import Bar, Chord, Note, Piece
+from ..core.signatures import MODES
 from . import chord_parameters as table
 
 Triad = tuple[int, str]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import correlation
 
-from ..core.piece import Bar, Key, name_at
+from ..core.piece import Bar
+from ..core.signatures import Key, name_at
 
 _PROFILES = {
     "maj": (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400),

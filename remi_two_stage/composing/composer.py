@@ -14,11 +14,12 @@ from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt
 from ..core.decoding_remi import BarCallback
 from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
-from ..core.piece import Key, Meter, Piece
+from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import Request, check_bars
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.sequences import Prompt
+from ..core.signatures import Key, Meter
 from ..core.vocabulary import MAX_BARS
 from ..core.voices import FOUR_PARTS
 from .arguments import EXTENDED_BY

@@ -19,7 +19,7 @@ from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
-from ..core.piece import TICKS_PER_WHOLE, Bar, Chord, Meter, Piece, bar_numbers
+from ..core.piece import Bar, Chord, Piece, bar_numbers
 from ..core.plan import Plan
 from ..core.sequences import (
     Prompt,
@@ -30,6 +30,7 @@ from ..core.sequences import (
     split_bars,
     up_to_detail,
 )
+from ..core.signatures import TICKS_PER_WHOLE, Meter
 from ..core.text import counted
 from ..core.vocabulary import DEFAULT_VOICE_RANGE, DETAIL, MAX_BARS, VOICE_RANGES, token_id
 from ..core.voices import FOUR_PARTS, MELODY
@@ -170,8 +171,8 @@ class Harmonization:
             RequestError: no voice has the range.
         """
         voice = voice_for(piece, voices)
-        bars = tuple(replace(bar, notes=bar.notes[:1]) for bar in piece.bars)
-        melody = replace(piece, voices=(voice,), bars=bars)
+        bars = tuple(replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in piece.bars)
+        melody = replace(piece, voices=(voice,), bars=bars, instruments=piece.instruments[:1])
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
         return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
 

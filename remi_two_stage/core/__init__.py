@@ -6,7 +6,9 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
 
     errors.py                        the exceptions, one tree
     text.py                          words for people; those from files made harmless
-    piece.py                         Piece, Bar, Note, Key, Meter: the one in-memory form of a score
+    piece.py                         Piece, Bar, Note, Chord: the one in-memory form of a score
+    signatures.py                    Key and Meter, and note names on the line of fifths
+    notation.py                      what is written beside the notes: lyrics, slurs, ornaments, dynamics, names
     playing_order.py                 where endings end, what leads into a bar, and in what order bars are played
     voices.py                        names and clefs of voices
     excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic

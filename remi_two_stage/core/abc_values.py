@@ -19,7 +19,8 @@ from itertools import groupby, pairwise
 
 from .abc_spelling import Sounding
 from .note_values import NOTE_VALUES
-from .piece import TICKS_PER_WHOLE, Bar, Meter
+from .piece import Bar
+from .signatures import TICKS_PER_WHOLE, Meter
 
 _HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
 _GRID = 3  # ticks of a 32nd, the shortest value outside triplets

@@ -20,8 +20,9 @@ from .abc_spelling import Accidentals, Sounding, spelled
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name
 from .errors import ScoreError
-from .piece import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Key, Meter, Piece
+from .piece import Bar, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
+from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY, Clef, clef_of
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from .attention_kinds import ATTENTION_KINDS, COORDINATES, DEFAULT_ATTENTION, Periods, fourier_periods, rotary_periods
 from .errors import CheckpointError, RequestError
-from .piece import Meter
+from .signatures import Meter
 from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
 
 MODEL_TYPE = "remi_two_stage"

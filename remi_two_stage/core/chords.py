@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 
 from .errors import ChordError
-from .piece import Key, fifths_of, name_at
+from .signatures import Key, fifths_of, name_at
 
 ROOTS = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII")
 """Roman numeral of each root, by semitones above the tonic."""

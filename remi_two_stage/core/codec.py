@@ -21,8 +21,9 @@ from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
 from .grammar import check_grammar, form_of
 from .grammar_structure import BAR_START, ENDING_END, PHRASE_START, REPEAT_END, REPEAT_START, ring_limits
-from .piece import Bar, Chord, Key, Meter, Note, Piece
+from .piece import Bar, Chord, Note, Piece
 from .sequences import first_bar, plan_sequence
+from .signatures import Key, Meter
 from .vocabulary import (
     AFTER,
     BOS,

@@ -45,7 +45,8 @@ from .grammar_structure import (
     ring_limits,
     values,
 )
-from .piece import MODES, beats_after
+from .piece import beats_after
+from .signatures import MODES
 from .vocabulary import (
     AFTER,
     BOS,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from .piece import Meter
+from .signatures import Meter
 from .vocabulary import FREE_METER, IDS, MAX_BAR_LENGTH, MAX_BARS, TOKENS, token_id
 
 PHRASE_START, REPEAT_START, REPEAT_END, ENDING_END, BAR_START = IDS["structure"]

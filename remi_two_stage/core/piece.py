@@ -4,15 +4,15 @@ Conventions
 - A tick is 1/24 of a quarter note; all times are integer ticks unless a name says quarters.
 - A note's onset counts from the start of its bar *as written*; it may ring over the barline.
 - Pitches are MIDI numbers (60 is middle C) at written pitch; spelling follows from the key.
-- A tonic's place on the line of fifths counts C as 0, G as 1, F as -1, F# as 6, Bb as -2.
 - Chords are Roman numerals counted from the major scale on the tonic of the first bar's key (see `chords.py`), so
   that transposition leaves them alone.
+- Notation (`notation.py`) and the file that a piece comes from are carried along, but are no part of the music: they do
+  not count in comparisons.
 - Bars are numbered as a musician counts them, from 1; a pick-up has the number of the bar before it, 0 at the start.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -20,151 +20,17 @@ from functools import lru_cache
 from itertools import accumulate, zip_longest
 from typing import ClassVar
 
-from .errors import RequestError, ScoreError
-from .playing_order import playing_order
+from .errors import ScoreError
+from .notation import ChordSymbol, Instrument, Notation, Source, TempoMark, moved
+from .playing_order import after_jump, are_in_endings, jump_of, order_of_repeats, playing_order
+from .signatures import TICKS_PER_QUARTER, Key, Meter
 from .text import printable
-
-TICKS_PER_QUARTER = 24
-TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
-
-_LINE_OF_FIFTHS = "FCGDAEB"
-MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": -5}
-"""Mode -> sharps of its key signature when its tonic is C (negative: flats)."""
-_SPOKEN_MODES = dict(zip(MODES, "major minor Dorian Phrygian Lydian Mixolydian Locrian".split(), strict=True))
-_MODE_NAMES = {"": "maj", "M": "maj", "m": "min", "ion": "maj", "aeo": "min"} | {mode: mode for mode in MODES}
-"""What `K:` may say -> mode; only the first three letters count (ABC 2.1, section 3.1.14)."""
 
 _MOST_PLAYED = 200_000
 _KEPT_NOTES = 1 << 14
 
 TimedNote = tuple[str, Fraction, Fraction, int]
 """(voice, onset, duration, pitch): onset and duration in quarter notes, pitch a MIDI number."""
-
-
-def fifths_of(name: str) -> int:
-    """Place of a note name ("F#", "Bb") on the line of fifths."""
-    return _LINE_OF_FIFTHS.index(name[0]) - 1 + 7 * (name.count("#") - name.count("b"))
-
-
-def name_at(fifths: int) -> str:
-    """Note name at a place on the line of fifths."""
-    accidentals, letter = divmod(fifths + 1, 7)
-    return _LINE_OF_FIFTHS[letter] + ("#" * accidentals if accidentals > 0 else "b" * -accidentals)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven
-    sharps or flats.
-    """
-
-    tonic: str = "C"
-    mode: str = "maj"
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch("[A-G](#|b)?", self.tonic) or self.mode not in MODES or abs(self.signature) > 7:
-            raise RequestError(
-                f"there is no key {self.tonic + self.mode!r}; give a tonic and a mode with at most "
-                "seven sharps or flats, such as D, Bb, F#m, Ador, Gmix"
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> Key:
-        """Read "D", "Dm", "D minor", "Ador", "G Mixolydian", "F#min".
-
-        Raises:
-            RequestError: the text names no key.
-        """
-        match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]?)\s*([A-Za-z]*)\s*", text)
-        mode = match and _MODE_NAMES.get(match[3] if match[3] in ("m", "M") else match[3][:3].lower())
-        if match is None or mode is None:
-            raise RequestError(f"there is no key {text!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
-        return cls(match[1].upper() + match[2].replace("♯", "#").replace("♭", "b"), mode)
-
-    @property
-    def fifths(self) -> int:
-        """The tonic's place on the line of fifths."""
-        return fifths_of(self.tonic)
-
-    @property
-    def signature(self) -> int:
-        """Sharps in the key signature; negative: flats."""
-        return self.fifths + MODES[self.mode]
-
-    @property
-    def pitch_class(self) -> int:
-        """The tonic's pitch class, 0 (C) to 11 (B)."""
-        return 7 * self.fifths % 12
-
-    @property
-    def semitones_above_c(self) -> int:
-        """Semitones from C to this tonic by the way that `Piece.in_c()` takes back: -6 to 5."""
-        return self.pitch_class if self.pitch_class <= 5 else self.pitch_class - 12
-
-    @property
-    def spoken(self) -> str:
-        """The key in words: "F# minor"."""
-        return f"{self.tonic} {_SPOKEN_MODES[self.mode]}"
-
-    def shifted(self, fifths: int) -> Key:
-        """The same mode, its tonic moved along the line of fifths, respelled where that needs more than seven
-        accidentals.
-        """
-        signature = self.signature + fifths
-        wrap = 0 if abs(signature) <= 7 else (-12 if signature > 0 else 12)
-        return Key(name_at(self.fifths + fifths + wrap), self.mode)
-
-    def __str__(self) -> str:
-        return self.tonic + self.mode
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Meter:
-    """A time signature whose bar is a whole number of ticks; `written` is how it stands in the score where not as its
-    fraction: "C", "C|", "2+2+3/8".
-    """
-
-    numerator: int = 4
-    denominator: int = 4
-    written: str = field(default="", compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.numerator < 1 or self.denominator not in (1, 2, 4, 8, 16, 32):
-            raise RequestError(
-                f"there is no metre {self.numerator}/{self.denominator}; "
-                "the upper number is 1 or more, the lower one of 1, 2, 4, 8, 16, 32"
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> Meter:
-        """Read "6/8", "C" (4/4) or "C|" (2/2).
-
-        Raises:
-            RequestError: the text is not a metre.
-        """
-        text = text.strip()
-        match = re.fullmatch(r"(\d{1,3})\s*/\s*(\d{1,3})", {"C": "4/4", "C|": "2/2"}.get(text, text))
-        if match is None:
-            raise RequestError(f"there is no metre {text!r}; write two numbers such as 6/8, or C, or C|")
-        return cls(int(match[1]), int(match[2]), text if "C" in text else "")
-
-    @property
-    def bar_length(self) -> int:
-        """Ticks in a full bar."""
-        return TICKS_PER_WHOLE * self.numerator // self.denominator
-
-    @property
-    def is_compound(self) -> bool:
-        """Whether a beat has three units, as in 6/8, 9/8 and 12/8."""
-        return self.numerator % 3 == 0 and self.numerator > 3 and self.denominator >= 8
-
-    @property
-    def beat_length(self) -> int:
-        """Ticks in a beat: three units in compound metres, else one."""
-        return TICKS_PER_WHOLE // self.denominator * (3 if self.is_compound else 1)
-
-    def __str__(self) -> str:
-        return f"{self.numerator}/{self.denominator}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -189,10 +55,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Chord:
-    """A chord label (`chords.CHORD_LABELS`) that holds from `onset` ticks after the start of its bar."""
+    """A chord label (`chords.CHORD_LABELS`) that holds from `onset` ticks after the start of its bar, and how the
+    source writes it over the staff, if it does.
+    """
 
     onset: int
     label: str
+    symbol: ChordSymbol | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +82,10 @@ class Bar:
         repeat_end: `:|` stands after this bar.
         plays: How often the section that this bar's repeat ends is played: 2, or 3 for `::|` and so on.
         part: Label of the part that begins here (`P:` in ABC), which is no more part of the music than a title.
+        jumps: Signs that have bars played in another order: those of `notation.SIGNS_BEFORE` stand before this bar,
+            those of `notation.SIGNS_AFTER` and `notation.JUMPS` after it.
+        notation: For each voice what is written beside its notes, sorted by onset; empty where nothing is.
+        tempos: Sorted by onset.
     """
 
     meter: Meter | None
@@ -228,6 +101,9 @@ class Bar:
     repeat_end: bool = False
     plays: int = 2
     part: str = field(default="", compare=False)
+    jumps: tuple[str, ...] = ()
+    notation: tuple[tuple[Notation, ...], ...] = field(default=(), compare=False, repr=False)
+    tempos: tuple[TempoMark, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def is_full(self) -> bool:
@@ -257,7 +133,8 @@ class Bar:
         """This bar with other music in it; in half the time of `dataclasses.replace`, since whole corpora pass here."""
         return Bar(
             self.meter, key, self.length, notes, chords, self.is_pickup, self.phrase_start, self.repeat_start,
-            self.endings, self.ending_end, self.repeat_end, self.plays, self.part,
+            self.endings, self.ending_end, self.repeat_end, self.plays, self.part, self.jumps, self.notation,
+            self.tempos,
         )  # fmt: skip
 
 
@@ -276,7 +153,9 @@ class Piece:
         original_keys: The key of each bar before `in_c()`; empty in a piece that is in its own keys.
         metadata: Further fields of the source, as (name, text).
         part_order: Labels of the parts (`Bar.part`) in playing order; empty: played as written.
-        losses: What a reader could not keep of the source, as (reason, how often).
+        losses: What of the source is not in the music, as (reason, how often); tempo changes are in `Bar.tempos` alone.
+        instruments: One a voice; empty where the source names none.
+        source: The file that the piece was read from, if its reader keeps it.
         notebook_view: What makes HTML of a piece at the end of a notebook's cell; the package's root sets it. Without
             the package, or where it returns None, a notebook shows the `repr`.
     """
@@ -292,6 +171,8 @@ class Piece:
     metadata: tuple[tuple[str, str], ...] = ()
     part_order: tuple[str, ...] = ()
     losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    instruments: tuple[Instrument, ...] = field(default=(), compare=False, repr=False)
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", printable(self.title))
@@ -312,6 +193,8 @@ class Piece:
                     f"bar {self.bar_numbers[index]} holds {len(bar.notes)} voices, the piece {len(self.voices)}; "
                     "give each voice its tuple of notes"
                 )
+        if self.instruments and len(self.instruments) != len(self.voices):
+            raise ScoreError(f"{len(self.voices)} voices have {len(self.instruments)} instruments; give one for each")
 
     @property
     def key(self) -> Key:
@@ -370,25 +253,36 @@ class Piece:
         Raises:
             ScoreError: unfolded, the piece has more bars than anybody plays.
         """
-        order: list[int] = []
+        if not self.part_order:
+            order = playing_order(self.bars, _MOST_PLAYED)
+            _check_playable(len(order), "bars")
+            return order
+        order = []
         for first, end in self._parts_in_order():
-            order.extend(first + index for index in playing_order(self.bars[first:end], _MOST_PLAYED - len(order)))
+            left = _MOST_PLAYED - len(order)
+            order.extend(first + index for index in order_of_repeats(self.bars[first:end], left))
             _check_playable(len(order), "bars")
         return order
 
     def in_part_order(self) -> Piece:
-        """This piece with its parts written out in the order in which they are played; repeats stay as they are.
+        """This piece with its parts, or what a jump has played again, written out in the order in which they are
+        played; repeats stay as they are.
 
         Raises:
             ScoreError: written out, the piece has more bars than anybody plays.
         """
-        if not self.part_order:
+        jump = jump_of(self.bars)
+        if not self.part_order and jump is None:
             return self
         bars: list[Bar] = []
-        for first, end in self._parts_in_order():
-            bars += _closed(self.bars[first:end])
-            _check_playable(len(bars), "bars")
-        return replace(self, bars=tuple(bars), part_order=())
+        if self.part_order:
+            for first, end in self._parts_in_order():
+                bars += _closed(self.bars[first:end])
+                _check_playable(len(bars), "bars")
+        elif jump is not None:
+            bars += _closed_at(self.bars, jump)
+            bars += [_without_signs(self.bars[index]) for index in after_jump(self.bars, jump)]
+        return replace(self, bars=tuple([replace(bar, jumps=()) for bar in bars]), part_order=())
 
     def _repr_html_(self) -> str | None:
         """What `notebook_view` makes of this piece."""
@@ -427,7 +321,7 @@ class Piece:
         for bar, original in zip_longest(back.bars, self.original_keys[: len(back.bars)]):
             sound = bar.key.pitch_class, bar.key.mode
             is_same = original is not None and (original.pitch_class, original.mode) == sound
-            bars.append(replace(bar, key=original if is_same else spellings.get(sound, bar.key)))
+            bars.append(_spelled_in(original if is_same else spellings.get(sound, bar.key), bar))
         return replace(back, bars=tuple(bars))
 
     def from_c(self, keys: Iterable[Key]) -> Piece:
@@ -456,7 +350,10 @@ class Piece:
             except ScoreError as error:
                 message = f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}"
                 raise ScoreError(message).at(bar=number) from None
-            bars.append(bar.with_music(keys[bar.key], notes, bar.chords))
+            key = keys[bar.key]
+            bars.append(
+                _with_moved_notation(bar.with_music(key, notes, bar.chords), key.fifths - bar.key.fifths, semitones)
+            )
         return replace(self, bars=tuple(bars), original_keys=original_keys)
 
 
@@ -470,12 +367,37 @@ def _raised(sung: Sequence[Note], semitones: int) -> tuple[Note, ...]:
     )
 
 
+def _spelled_in(key: Key, bar: Bar) -> Bar:
+    """A bar in a key of the same sound."""
+    return bar if key == bar.key else replace(_with_moved_notation(bar, key.fifths - bar.key.fifths, 0), key=key)
+
+
+def _with_moved_notation(bar: Bar, fifths: int, semitones: int) -> Bar:
+    """A bar whose notes are moved already, with its spellings and chord symbols moved as far."""
+    if not bar.notation and all(chord.symbol is None for chord in bar.chords):
+        return bar
+    chords = [replace(chord, symbol=chord.symbol and chord.symbol.moved(fifths)) for chord in bar.chords]
+    return replace(
+        bar, chords=tuple(chords), notation=tuple([moved(written, fifths, semitones) for written in bar.notation])
+    )
+
+
 def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
     """A part whose first repeat goes back to its own start, whatever comes before it."""
     sign = next((bar for bar in part if bar.repeat_start or bar.repeat_end), None)
     if sign is None or sign.repeat_start:
         return part
     return replace(part[0], repeat_start=True), *part[1:]
+
+
+def _closed_at(bars: Sequence[Bar], last: int) -> tuple[Bar, ...]:
+    """The bars up to `last`, with the ending closed that is open there."""
+    closes = are_in_endings(bars[: last + 1])[last]
+    return *bars[:last], replace(bars[last], ending_end=bars[last].ending_end or closes)
+
+
+def _without_signs(bar: Bar) -> Bar:
+    return replace(bar, repeat_start=False, endings=(), ending_end=False, repeat_end=False, plays=2)
 
 
 def _check_playable(count: int, what: str) -> None:

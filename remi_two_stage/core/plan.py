@@ -17,8 +17,9 @@ from fractions import Fraction
 
 from .chords import UNKNOWN_CHORD, chord_name, parse_name, parse_roman
 from .errors import ChordError
-from .piece import TICKS_PER_WHOLE, Bar, Chord, Key, Meter, Piece, bar_numbers
+from .piece import Bar, Chord, Piece, bar_numbers
 from .playing_order import last_of_ending
+from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")

@@ -1,5 +1,5 @@
-"""The order in which repeats and endings have bars played, and what it follows from: where endings end, and what leads
-into a bar.
+"""The order in which repeats, endings and jumps (da capo, dal segno) have bars played, and what it follows from: where
+endings end, and what leads into a bar.
 
 A room of its own beside `piece.py` because the signs of bars are all that it looks at: those of a `Bar`, and those of
 a plan that is still being read.
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+from .notation import JUMPS
 
 
 class EndingSigns(Protocol):
@@ -39,8 +41,64 @@ class PlayedSigns(EndingSigns, Protocol):
         """How often the section that its repeat ends is played."""
 
 
-def playing_order(bars: Sequence[PlayedSigns], most: int) -> Iterator[int]:
-    """Indices of the bars in playing order, up to one more than `most`."""
+class JumpSigns(PlayedSigns, Protocol):
+    """What of a bar says when it is played, if there may be jumps."""
+
+    @property
+    def jumps(self) -> tuple[str, ...]:
+        """The signs of `notation.SIGNS_BEFORE`, `notation.SIGNS_AFTER` and `notation.JUMPS` that stand at it."""
+
+
+def playing_order(bars: Sequence[JumpSigns], most: int) -> list[int]:
+    """Indices of the bars in playing order, up to one more than `most`: with their repeats up to the last time that a
+    jump is reached, from there on without.
+    """
+    order = list(order_of_repeats(bars, most))
+    jump = jump_of(bars)
+    if jump is None or jump not in order:
+        return order
+    return [*order[: len(order) - order[::-1].index(jump)], *after_jump(bars, jump)][: most + 1]
+
+
+def jump_of(bars: Sequence[JumpSigns]) -> int | None:
+    """Index of the bar after which playing jumps back, if there is one; the first of several."""
+    return next((index for index, bar in enumerate(bars) if any(sign in JUMPS for sign in bar.jumps)), None)
+
+
+def after_jump(bars: Sequence[JumpSigns], jump: int) -> Iterator[int]:
+    """Indices of the bars that are played after the jump that stands at bar `jump`: once, with the last of alternative
+    endings, to the end or into the coda as the jump says; a jump that does not say it goes by the signs there are.
+    """
+    (sign,) = [sign for sign in bars[jump].jumps if sign in JUMPS][:1]
+    signs = [set(bar.jumps) for bar in bars]
+    index = _last_with("segno", signs[: jump + 1]) if sign.startswith("D.S.") else 0
+    to_fine = sign.endswith("fine") or (not sign.endswith("coda") and any("fine" in of_bar for of_bar in signs))
+    leaves = not to_fine and any("dacoda" in of_bar for of_bar in signs[index : jump + 1])
+    while index < len(bars):
+        last = last_of_ending(bars, index) if bars[index].endings else index
+        if bars[index].endings and last + 1 < len(bars) and bars[last + 1].endings:
+            index = last + 1
+            continue
+        yield index
+        if to_fine and "fine" in signs[index]:
+            return
+        is_left = leaves and index <= jump and (index == jump or "dacoda" in signs[index])
+        index = _coda(signs, jump if index == jump else index) if is_left else index + 1
+        leaves = leaves and not is_left
+
+
+def _last_with(sign: str, signs: Sequence[set[str]]) -> int:
+    """Index of the last bar with a sign; 0 if none has it."""
+    return max((index for index, of_bar in enumerate(signs) if sign in of_bar), default=0)
+
+
+def _coda(signs: Sequence[set[str]], index: int) -> int:
+    """Index of the coda that is entered after bar `index`; without one, playing goes on after the bar."""
+    return next((coda for coda in range(index + 1, len(signs)) if "coda" in signs[coda]), index + 1)
+
+
+def order_of_repeats(bars: Sequence[PlayedSigns], most: int) -> Iterator[int]:
+    """Indices of the bars in the order of repeats and endings alone, up to one more than `most`."""
     start, playing, index, played = 0, 1, 0, 0
     passes = _passes(bars)
     while index < len(bars) and played <= most:

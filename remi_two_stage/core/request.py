@@ -12,8 +12,8 @@ from typing import Any
 
 from .codec import globals_tokens
 from .errors import RequestError
-from .piece import Key, Meter
 from .plan import Plan
+from .signatures import Key, Meter
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
 from .voices import FOUR_PARTS, MELODY
 

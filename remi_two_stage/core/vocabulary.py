@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .chords import CHORD_LABELS
 from .errors import RequestError
-from .piece import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
+from .signatures import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
 from .voices import FOUR_PARTS, MELODY
 
 MAX_METER_LENGTH = 3 * TICKS_PER_WHOLE

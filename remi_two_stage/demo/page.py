@@ -17,8 +17,8 @@ import gradio as gr
 from ..composing.arguments import EXTENDED_BY, FirstRequest
 from ..composing.tasks import voice_for
 from ..core.errors import RemiError, RequestError
-from ..core.piece import MODES, Key
 from ..core.request import Request
+from ..core.signatures import MODES, Key
 from ..core.text import counted
 from ..core.vocabulary import STYLES
 from ..core.voices import FOUR_PARTS, MELODY

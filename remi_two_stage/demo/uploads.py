@@ -10,12 +10,13 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import AbcSyntaxError, RemiError, ScoreError, ScoreFormatError
-from ..core.piece import Bar, Chord, Key, Meter, Note, Piece
+from ..core.piece import Bar, Chord, Note, Piece
+from ..core.signatures import Key, Meter
 from ..score_files import read_score
 from .limits import Limits
 
@@ -62,16 +63,21 @@ def main(path: str, limits: str) -> None:
     try:
         pieces = read_score(path)
         Limits(**json.loads(limits)).check_upload(pieces[0])
-        outcome = {"piece": asdict(pieces[0]), "count": len(pieces)}
+        outcome = {"piece": asdict(_without_notation(pieces[0])), "count": len(pieces)}
     except RemiError as error:
         place = error.place
         outcome = {"error": type(error).__name__, "message": error.message, "line": place.line, "bar": place.bar}
     json.dump(outcome, sys.stdout)
 
 
+def _without_notation(piece: Piece) -> Piece:
+    bars = tuple(replace(bar, notation=(), tempos=()) for bar in piece.bars)
+    return replace(piece, bars=bars, instruments=(), source=None)
+
+
 def _piece(data: dict[str, Any]) -> Piece:
     """The piece that `dataclasses.asdict` took apart."""
-    lists = {name: tuple(data[name]) for name in ("voices", "part_order")}
+    lists = {name: tuple(data[name]) for name in ("voices", "part_order", "instruments")}
     pairs = {name: tuple(map(tuple, data[name])) for name in ("metadata", "losses")}
     keys = tuple(Key(**key) for key in data["original_keys"])
     return Piece(**data | lists | pairs | {"bars": tuple(map(_bar, data["bars"])), "original_keys": keys})
@@ -84,8 +90,8 @@ def _bar(data: dict[str, Any]) -> Bar:
             "meter": data["meter"] and Meter(**data["meter"]),
             "key": Key(**data["key"]),
             "notes": tuple(tuple(Note(**note) for note in sung) for sung in data["notes"]),
-            "chords": tuple(Chord(**chord) for chord in data["chords"]),
-            "endings": tuple(data["endings"]),
+            "chords": tuple(Chord(chord["onset"], chord["label"]) for chord in data["chords"]),
+            **{name: tuple(data[name]) for name in ("endings", "jumps", "notation", "tempos")},
         }
     )
 

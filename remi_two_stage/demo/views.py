@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
+from ..core.piece import Bar, Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import counted
 from ..rendering.engraving import engrave
 from ..scores.midi_writer import DEFAULT_TEMPO

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..core.piece import Meter, Piece
+from ..core.piece import Piece
+from ..core.signatures import Meter
 from ..core.vocabulary import FREE_METER, TOKENS
 from .counts import Counts
 

@@ -20,7 +20,8 @@ from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
 
-from ..core.piece import TICKS_PER_QUARTER, Piece
+from ..core.piece import Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from ..core.voices import VOICE_TITLES
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require

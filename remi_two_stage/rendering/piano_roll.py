@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from ..core.chords import chord_name, pitch_classes
-from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
+from ..core.piece import Bar, Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
 
 VOICE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")

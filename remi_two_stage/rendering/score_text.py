@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 
 from ..core.abc_writer import systems, write_abc
-from ..core.piece import TICKS_PER_QUARTER, Piece
+from ..core.piece import Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import counted
 
 _CHORD = re.compile(r'"([^"]*)"')

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError
-from ..core.piece import TICKS_PER_QUARTER, Bar, Piece
+from ..core.piece import Bar, Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.midi_writer import DEFAULT_TEMPO
 from .extras import require
 

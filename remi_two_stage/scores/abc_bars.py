@@ -20,8 +20,9 @@ from typing import NamedTuple
 from ..analysis.phrases import phrase_starts
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
-from ..core.piece import Bar, Chord, Key, Note
+from ..core.piece import Bar, Chord, Note
 from ..core.playing_order import bars_before, completes_bar
+from ..core.signatures import Key
 from .abc_fields import UNITS_PER_TICK
 from .abc_voice import Boundary, SungNote, Voice
 

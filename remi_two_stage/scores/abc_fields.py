@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..core.errors import AbcSyntaxError
-from ..core.piece import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
+from ..core.signatures import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
 
 UNITS_PER_TICK = 10_080
 """Divisible by 1 to 10 and by 32: the lengths and tuplets of practice are whole numbers of units."""

@@ -18,7 +18,8 @@ from operator import attrgetter, itemgetter, length_hint
 
 from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
-from ..core.piece import Bar, Meter, Piece
+from ..core.piece import Bar, Piece
+from ..core.signatures import Meter
 from ..core.voices import FOUR_PARTS, MELODY
 from .abc_bars import build_bars
 from .abc_fields import (

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..core.abc_writer import MOST_BARS
 from ..core.errors import AbcSyntaxError
-from ..core.piece import TICKS_PER_WHOLE, Key, Meter
+from ..core.signatures import TICKS_PER_WHOLE, Key, Meter
 from .abc_fields import COMMAS, UNITS_PER_TICK, KeySignature, Staff, parse_accidental
 from .abc_tokens import (
     NATURALS,

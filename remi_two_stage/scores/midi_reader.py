@@ -23,7 +23,8 @@ from typing import NamedTuple
 from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.errors import RequestError, ScoreFormatError
-from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Key, Meter, Note, Piece, name_at
+from ..core.piece import Bar, Note, Piece
+from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
 from .midi_writer import (
     DRUMS,

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..core.chords import chord_name
-from ..core.piece import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Bar, Meter, Note, Piece
+from ..core.piece import Bar, Note, Piece
+from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
 
 _FINENESS = 20
 DEFAULT_TEMPO = 120.0

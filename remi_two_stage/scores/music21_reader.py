@@ -20,7 +20,8 @@ from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.chords import NO_CHORD, make_label, parse_name
 from ..core.errors import ChordError, RequestError, ScoreFormatError
-from ..core.piece import MODES, TICKS_PER_QUARTER, Bar, Chord, Key, Meter, Note, Piece, bar_numbers, name_at
+from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
+from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .music21_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
 from .voices import voice_names
 

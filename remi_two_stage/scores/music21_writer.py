@@ -19,8 +19,9 @@ from typing import Any
 from ..core.abc_spelling import spelled
 from ..core.chords import QUALITIES, UNKNOWN_CHORD, chord_name, split_label
 from ..core.note_values import NoteValue
-from ..core.piece import TICKS_PER_QUARTER, Bar, Key, Meter, Piece, name_at
+from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending
+from ..core.signatures import TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.voices import clef_of
 from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
 from .music21_notation import TimeSlice, layers_of, note_values, tie_kind, timeline

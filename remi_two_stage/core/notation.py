@@ -1,0 +1,210 @@
+"""Notation: what is written beside the notes of a score and no token says. Readers keep it, writers write it back.
+
+Conventions
+- Each record stands at an onset, in ticks from the start of its bar, in one voice (`Bar.notation`); it need not be the
+  onset of a note, for a fermata may stand on a rest, and a syllable on the later part of a tied note.
+- Names of signs are those of ABC's decorations without their exclamation marks (ABC standard 2.1, section 4.14).
+- Spellings are places on the line of fifths (`signatures.name_at`), so that transposition moves them.
+- Notation is no part of the music: pieces that differ in nothing else are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .signatures import name_at
+
+DYNAMICS = ("pppp", "ppp", "pp", "p", "mp", "mf", "f", "ff", "fff", "ffff", "sfz")
+"""Names of marks that say how loud the music goes on."""
+HAIRPINS = ("crescendo", "diminuendo")
+"""Names of spans that say how it changes."""
+SLUR = "slur"
+"""Name of the span over notes in one breath or bow."""
+SIGNS_BEFORE = ("segno", "coda")
+SIGNS_AFTER = ("fine", "dacoda")
+JUMPS = ("D.C.", "D.C.alfine", "D.C.alcoda", "D.S.", "D.S.alfine", "D.S.alcoda")
+"""Signs of `Bar.jumps`: places to jump to, which stand before their bar; the end, and the place to leave for the coda;
+and the jumps. Those of the last two kinds stand after their bar.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A sign at one place: an articulation ("staccato"), an ornament ("trill"), a dynamic ("mf"), a fingering ("3"), a
+    fermata.
+    """
+
+    onset: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A sign from one place to a later one of its voice: `SLUR` or one of `HAIRPINS`.
+
+    Attributes:
+        name: The sign.
+        bars: How many bars further it ends, counted as written.
+        end: Onset in that bar of the last note under it.
+    """
+
+    onset: int
+    name: str
+    bars: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lyric:
+    """A syllable, or, with an empty text, a place up to which the one before is held.
+
+    Attributes:
+        verse: From 1.
+        joint: "-" where the word goes on with the verse's next syllable, "_" where a line shows how long the syllable
+            is held, else empty.
+    """
+
+    onset: int
+    text: str
+    verse: int = 1
+    joint: Literal["", "-", "_"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words at a place: an annotation, or an instruction to the players.
+
+    Attributes:
+        placement: "^" above the staff, "_" below it, "<" and ">" before and after the note, "@" anywhere (ABC standard
+            2.1, section 4.19).
+    """
+
+    onset: int
+    text: str
+    placement: Literal["^", "_", "<", ">", "@"] = "^"
+
+
+@dataclass(frozen=True, slots=True)
+class GraceNote:
+    """One of a group of grace notes: its MIDI number, its written length in ticks, and its spelling."""
+
+    pitch: int
+    duration: int
+    fifths: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """Grace notes before the note at their onset: one after the other, each a tuple of notes that sound together.
+
+    Attributes:
+        is_slashed: An acciaccatura, whose stem is crossed.
+    """
+
+    onset: int
+    notes: tuple[tuple[GraceNote, ...], ...]
+    is_slashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How the note of a pitch at an onset is spelled, where the key would spell it otherwise."""
+
+    onset: int
+    pitch: int
+    fifths: int
+
+
+Notation = Mark | Span | Lyric | Text | Grace | Spelling
+
+
+@dataclass(frozen=True, slots=True)
+class TempoMark:
+    """A tempo from an onset of a bar on.
+
+    Attributes:
+        tempo: Quarter notes a minute; None where only words say it.
+        words: Such as "Allegro"; empty where there are none.
+        beat: Ticks of the note value that the tempo counts; 0 if it is not known.
+    """
+
+    onset: int
+    tempo: float | None
+    words: str = ""
+    beat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChordSymbol:
+    """How a chord is written over the staff: root, what follows it ("m7", "sus4(b9)"), and the bass after a slash."""
+
+    root: int
+    suffix: str
+    bass: int | None = None
+
+    def __str__(self) -> str:
+        bass = "" if self.bass is None else "/" + name_at(self.bass)
+        return name_at(self.root) + self.suffix + bass
+
+    def moved(self, fifths: int) -> ChordSymbol:
+        """This symbol moved along the line of fifths."""
+        bass = None if self.bass is None else _within_names(self.bass + fifths)
+        return ChordSymbol(_within_names(self.root + fifths), self.suffix, bass)
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """Who plays or sings a voice: its name before the first staff and before later ones, and the instrument.
+
+    Attributes:
+        name: Such as "Violin I" or "Soprano"; empty where the source names none.
+        short_name: Such as "Vln. I".
+        program: MIDI's number of its sound, 0 to 127; None where the source names none.
+    """
+
+    name: str = ""
+    short_name: str = ""
+    program: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file that a piece was read from, so that an edit can be written into it.
+
+    Attributes:
+        content: Its bytes; of a compressed file, those of the score within.
+        bars: For each part of the file, where each of its measures begins and ends in `content`, in bytes.
+        voices: The index of its part for each voice of the piece.
+    """
+
+    content: bytes
+    bars: tuple[tuple[tuple[int, int], ...], ...]
+    voices: tuple[int, ...]
+
+
+def moved(notation: Iterable[Notation], fifths: int, semitones: int) -> tuple[Notation, ...]:
+    """Notation of a voice transposed; what leaves MIDI's range is left out."""
+    return tuple([record for record in (_moved(each, fifths, semitones) for each in notation) if record is not None])
+
+
+def _moved(record: Notation, fifths: int, semitones: int) -> Notation | None:
+    if isinstance(record, Spelling):
+        return replace(record, pitch=record.pitch + semitones, fifths=_within_names(record.fifths + fifths))
+    if not isinstance(record, Grace):
+        return record
+    notes = tuple(
+        tuple(
+            replace(note, pitch=note.pitch + semitones, fifths=_within_names(note.fifths + fifths))
+            for note in together
+            if 0 <= note.pitch + semitones <= 127
+        )
+        for together in record.notes
+    )
+    return replace(record, notes=tuple(filter(None, notes))) if any(notes) else None
+
+
+def _within_names(fifths: int) -> int:
+    """A place on the line of fifths with at most two accidentals, by enharmonic change where it would have more."""
+    return fifths + 12 if fifths < -15 else fifths - 12 if fifths > 19 else fifths
