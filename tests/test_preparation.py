@@ -308,7 +308,7 @@ def test_a_full_disk_stops_with_one_message_and_loses_nothing(book: Path, tmp_pa
     kept = {}
     for _ in range(2):
         # Shards have room now, the corpus that is made of them has not.
-        with largest_file(50_000), pytest.raises(CorpusError, match=r"\d+ parts are done and kept there, the same"):
+        with largest_file(50_000), pytest.raises(CorpusError, match=r"\d+ parts are done and kept there, and the same"):
             prepare_corpus(preparation, progress=False)
         parts = (tmp_path / "prepared" / "shards").glob("*.parquet")
         kept = kept or {path: path.stat().st_mtime_ns for path in parts}
@@ -380,7 +380,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(book: Path, tmp_path: Path) -> No
     os.killpg(run.process.pid, signal.SIGINT)
     shown = run.process.communicate()[1]
     assert run.process.returncode == 130
-    assert re.search(r"remi-two-stage: stopped; \d+ of \d+ parts are done and kept, the same command goes on", shown)
+    assert re.search(r"remi-two-stage: stopped; \d+ of \d+ parts are done and kept; the same command resumes", shown)
     assert "Traceback" not in shown
     assert len(run.parts()) >= 2
 

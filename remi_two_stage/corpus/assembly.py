@@ -85,14 +85,14 @@ class _Melodies:
 
 
 def _write_tunes(shards: Sequence[Path], splits: NDArray[np.int8], folder: Path) -> tuple[str, int]:
-    """Write the tunes of all shards to their splits; the splits' fingerprint and the number of augmented variants."""
+    """Write the tunes of all shards to their splits; returns the splits' fingerprint and the number of variants."""
     folder.mkdir()
     writers = [_SplitWriter(folder, name) for name in SPLITS]
     begun = 0
     for path in shards:
         table = pq.read_table(path)
         is_tune = np.array(table["augmentation"].to_pylist()) == ""
-        # An augmented variant follows its tune and goes where that goes, but only into training.
+        # An augmented variant follows its tune, and is kept only if that tune is for training.
         split_of = splits[begun + np.cumsum(is_tune) - 1] if len(table) else splits[:0]
         begun += int(is_tune.sum())
         for number, writer in enumerate(writers):

@@ -128,7 +128,7 @@ def _written_to(folder: Path) -> Iterator[None]:
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         done = len(list((folder / SHARDS).glob("*.parquet")))
-        kept = f"{done} parts are done and kept there, the same command goes on with them; " if done else ""
+        kept = f"{done} parts are done and kept there, and the same command resumes from them; " if done else ""
         raise CorpusError(f"{str(folder)!r} cannot be written: {why}; {kept}make room or name another folder") from None
 
 
@@ -137,7 +137,7 @@ def _claimed(folder: Path) -> Iterator[None]:
     """Create the folder, with one for shards, and lock it against other processes.
 
     Raises:
-        RequestError: the folder contains something other than a prepared or half-prepared corpus.
+        RequestError: the folder is a file, or contains neither a prepared corpus nor an unfinished one.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,21 +181,21 @@ def _prepare_shards(shards: Sequence[Shard], processes: int | None, progress: bo
                 bar.update(shard.cost)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"stopped; {done} of {len(shards)} parts are done and kept, the same command goes on with them"
+            f"stopped; {done} of {len(shards)} parts are done and kept; the same command resumes from them"
         ) from None
     except BrokenProcessPool:
         raise CorpusError(
-            f"a process that read the corpus was killed, maybe for want of memory; {done} of {len(shards)} parts are "
-            "done and kept, start again with fewer `processes`"
+            f"a process that read the corpus was killed, perhaps for lack of memory; {done} of {len(shards)} parts are "
+            "done and kept; start again with fewer `processes`"
         ) from None
 
 
 def _results(shards: Sequence[Shard], processes: int) -> Generator[tuple[Shard, Summary], None, None]:
-    """What `prepare_shard` gives for each shard, in the order in which they are done."""
+    """The result of `prepare_shard` for each shard, in the order in which they are finished."""
     if processes <= 1:
         yield from ((shard, prepare_shard(shard)) for shard in shards)
         return
-    # Spawned and not forked: torch's threads may already run here, and a fork would inherit their locks.
+    # Spawned rather than forked: torch's threads may already run here, and a fork would inherit their locks.
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _stay_with_parent)
     try:
         left = iter(shards)

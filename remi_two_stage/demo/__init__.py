@@ -1,13 +1,13 @@
-"""The page on which a person sees a chord plan, changes it, and hears the tune over it.
+"""The web page for writing and changing a chord plan and hearing the tune over it.
 Needs the extra `demo`.
 
-server.py                the page on a port of this machine
-page.py                  what is on it, and what every control does
-components.py            its own components, with scripts and styles from assets/
-views.py                 what the components show
-actions.py               what the buttons do
-uploads.py               uploaded files, read in a process of their own
+server.py                serving the page on a port of this machine
+page.py                  the controls of the page and their functions
+components.py            custom components, with scripts and styles from assets/
+views.py                 the values that the components show
+actions.py               the actions of the buttons
+uploads.py               reading uploaded files in a separate process
 downloads.py             the files of a tune
-link.py                  how a tune came about, as a link that makes it again
-limits.py                what one visitor may ask for
+link.py                  the steps by which a tune was made, as a link that makes it again
+limits.py                limits on the requests of one visitor
 """

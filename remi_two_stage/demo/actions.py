@@ -1,7 +1,7 @@
-"""What a user's buttons do: from one state of their work to the next, by way of `Composer`.
+"""The actions of the buttons: each takes a user's work from one state to the next, by means of `Composer`.
 
 Conventions
-- A `Work` is one user's and never changes; every action returns a new one, so that undoing is going back.
+- A `Work` belongs to one user and is immutable. Every action returns a new one, so undo returns to an earlier one.
 - Chords come as the texts of the grid, one a bar, each a numeral or a name.
 - The plan is that of its text, whatever the planner said besides, so that a link with the text makes the same tune.
 """
@@ -36,14 +36,14 @@ _LONGEST_BAR = 60
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one user has before them.
+    """The state of one user's work.
 
     Attributes:
         request: What the plan answers.
         plan: The chords in the grid; None before the first.
         piece: The tune; its chords are older than the plan's where bars were edited since.
         link: Makes the tune again; None when it began with a file.
-        written: How often something was written, so that no two steps have the same seed.
+        written: Number of times something was written, so that no two steps have the same seed.
         past: Earlier states without pasts of their own, the latest last.
     """
 
@@ -55,7 +55,7 @@ class Work:
     past: tuple[Work, ...] = ()
 
     def then(self, **changes: object) -> Work:
-        """The next state, from which one can go back to this one."""
+        """The next state, which can be undone to this one."""
         if self.plan is None:
             return replace(self, **changes)  # type: ignore[arg-type]
         past = (*self.past, replace(self, past=()))[-_MOST_UNDONE:]
@@ -71,7 +71,7 @@ class Work:
 
 
 def edited_plan(plan: Plan, texts: Sequence[str]) -> tuple[Plan, dict[int, str]]:
-    """The plan with the chords of the grid, and what is wrong with bars that are not understood, by index."""
+    """The plan with the chords of the grid, and the errors of bars that cannot be parsed, by index."""
     reasons: dict[int, str] = {}
     for index, (text, old) in enumerate(zip(texts, plan.bar_texts(), strict=True)):
         try:
@@ -85,14 +85,14 @@ def edited_plan(plan: Plan, texts: Sequence[str]) -> tuple[Plan, dict[int, str]]
 
 
 class Actions:
-    """What the page's buttons do; holds no user's state."""
+    """The actions of the page's buttons; no user's state is stored here."""
 
     def __init__(self, composer: Callable[[], Composer], limits: Limits) -> None:
         self._composer = composer
         self.limits = limits
 
     def prepare(self) -> None:
-        """Return when the composer is there."""
+        """Wait until the composer is loaded."""
         self._composer()
 
     def plan(self, work: Work, request: Request, seed: int | None, progress: Progress | None = None) -> Work:
@@ -125,7 +125,7 @@ class Actions:
     def rewrite(
         self, work: Work, texts: Sequence[str], first: int, last: int, progress: Progress | None = None
     ) -> Work:
-        """Write the bars numbered `first` to `last` anew, over their chords in the grid."""
+        """Rewrite the bars numbered `first` to `last`, over their chords in the grid."""
         piece, plan = _tune(work, texts)
         start, end = numbered_bars(piece, (first, last))
         bars = list(piece.bars)
@@ -147,7 +147,7 @@ class Actions:
         return self._next(work, Step("extend", seed, (bars, bars)), Plan.of(with_chords(piece)), piece)
 
     def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
-        """Add chords and three further voices to the tune's first; without texts over chords of the planner's."""
+        """Add chords and three voices to the tune's first voice; without texts, the planner writes the chords."""
         piece, plan = _tune(work, texts)
         voices = four_parts_around(piece)
         seed = self._next_seed(work)
@@ -159,8 +159,8 @@ class Actions:
         return replace(work, request=work.request and replace(work.request, voices=voices))
 
     def open(self, work: Work, path: Path) -> tuple[Work, int]:
-        """Take the first tune of a file, with the chords that are heard in it where it has none; and how many tunes
-        the file has.
+        """Open the first tune of a file, with inferred chords where it has none; also returns the number of tunes in
+        the file.
         """
         piece, count = read_upload(path, self.limits)
         piece = with_chords(piece.in_part_order())
@@ -169,13 +169,13 @@ class Actions:
         return work.then(request=request, plan=Plan.of(piece), piece=piece, link=None), count
 
     def undo(self, work: Work) -> Work:
-        """Go back by one action."""
+        """Undo one action."""
         if not work.past:
             raise RequestError("there is nothing to undo")
         return replace(work.past[-1], past=work.past[:-1], written=work.written)
 
     def follow(self, link: Link, progress: Progress | None = None) -> Work:
-        """Make the tune of a link."""
+        """Make the tune that a link describes."""
         work, request = Work(), link.request
         work = self.typed(work, request, link.plan) if link.plan else self.plan(work, request, link.seed, progress)
         if link.seed is not None:
@@ -185,7 +185,7 @@ class Actions:
         return replace(work, past=())
 
     def _repeated(self, work: Work, step: Step, progress: Progress | None) -> Work:
-        """Do a step again, with its seed."""
+        """Repeat a step with its seed."""
         base = work.link.seed if work.link and work.link.seed is not None else step.seed
         work = replace(work, written=step.seed - base - 1)
         if step.kind == "extend":
@@ -202,7 +202,7 @@ class Actions:
         return self.rewrite(work, texts, *step.bars, progress)
 
     def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
-        """Notes over the plan as it is."""
+        """Write notes over the present plan."""
         assert work.plan is not None
         (piece,) = self._composer().realize_batch([work.plan], seed=seed, progress=self._timed(progress))
         link = work.link and replace(work.link, seed=seed, steps=())
@@ -249,7 +249,7 @@ def _understood(plan: Plan, texts: Sequence[str]) -> Plan:
 
     Raises:
         ChordError: a bar that is not understood.
-        RequestError: texts for other bars.
+        RequestError: the number of texts is not that of the bars.
     """
     if len(texts) != len(plan.skeleton.bars):
         raise RequestError(

@@ -1,7 +1,7 @@
-"""The page's own components: Gradio's `HTML` with a script from `assets/`.
+"""The page's custom components: Gradio's `HTML` with a script from `assets/`.
 
-The templates are empty elements on purpose: Gradio runs what it puts into a template as a program, so that a text with
-`${...}` in it would too. The scripts build what is shown from the value, texts as text nodes.
+The templates are empty elements on purpose: Gradio evaluates a filled template as code, which would run a text that
+contains `${...}`. The scripts build the elements from the value instead, with texts as text nodes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def chord_grid() -> gr.HTML:
 
 
 def typed_texts(payload: Any) -> list[str]:
-    """The texts of the cells of a chord grid, whatever a browser sends."""
+    """The texts of a chord grid's cells; the browser's data is not trusted."""
     texts = payload.get("texts") if isinstance(payload, dict) else None
     return [str(text)[:_LONGEST_TEXT] for text in texts[:_MOST_CELLS]] if isinstance(texts, list) else []
 
@@ -38,7 +38,7 @@ def status() -> gr.HTML:
 
 
 def fixed(markup: str) -> gr.HTML:
-    """Markup of ours that does not change."""
+    """Static markup written by this package."""
     return gr.HTML(markup, js_on_load=None, apply_default_css=False)
 
 

@@ -1,4 +1,4 @@
-"""The files of a tune, in the folder that Gradio serves and empties."""
+"""The downloadable files of a tune, in the folder that Gradio serves and cleans up."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..rendering.sound import wav_bytes
 from ..score_files import file_name, write_score
 
 KINDS = {".abc": "ABC", ".mid": "MIDI", ".musicxml": "MusicXML", ".pdf": "PDF", ".wav": "WAV"}
-"""Ending -> what a button says."""
+"""File ending -> label of the button."""
 SOUND = ".wav"
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that a visitor may fetch."""
+    """A file that a visitor can download."""
 
     path: Path
 
     @property
     def kind(self) -> str:
-        """What its button says."""
+        """Label of its button."""
         return KINDS[self.path.suffix]
 
     def data(self) -> dict[str, Any]:
-        """The file as Gradio sends it to a browser, which finds its address in `url`."""
+        """The file as Gradio sends it to a browser, with its address in `url`."""
         return {
             "path": str(self.path),
             "orig_name": self.path.name,

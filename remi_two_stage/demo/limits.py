@@ -15,14 +15,14 @@ class Limits:
     """Bounds of a page; the defaults are for one's own machine.
 
     Attributes:
-        bars: Of a tune.
-        notes: Of an uploaded tune.
-        upload_bytes: Of an uploaded file.
-        reading_seconds: How long reading an uploaded file may take.
-        writing_seconds: How long writing may take.
-        waiting: How many requests may wait; None is any number.
-        sessions: How many visitors' tunes are remembered.
-        kept_seconds: How long files and forgotten sessions stay.
+        bars: Most bars of a tune.
+        notes: Most notes of an uploaded tune.
+        upload_bytes: Largest size of an uploaded file.
+        reading_seconds: Time limit for reading an uploaded file.
+        writing_seconds: Time limit for composing.
+        waiting: Most requests in the queue; None is any number.
+        sessions: Number of visitors whose tunes are kept.
+        kept_seconds: Time after which files and abandoned sessions are deleted.
     """
 
     bars: int = MAX_BARS
@@ -35,12 +35,12 @@ class Limits:
     kept_seconds: int = 86_400
 
     def check_bars(self, bars: int) -> None:
-        """Raises RequestError when a tune would have too many bars."""
+        """Raises RequestError if a tune would have too many bars."""
         if bars > self.bars:
             raise RequestError(f"the tune would have {bars} bars, this page writes at most {self.bars}; ask for fewer")
 
     def check_upload(self, piece: Piece) -> None:
-        """Raises ScoreFormatError when an uploaded tune is too long to work on."""
+        """Raises ScoreFormatError if an uploaded tune is too long to work on."""
         notes = sum(len(sung) for bar in piece.bars for sung in bar.notes)
         for count, most, what in ((piece.bar_count, self.bars, "bar"), (notes, self.notes, "note")):
             if count > most:
@@ -57,4 +57,4 @@ PUBLIC = Limits(
     sessions=200,
     kept_seconds=3_600,
 )
-"""For a page that is open to everybody."""
+"""Limits of a page that is open to everybody."""

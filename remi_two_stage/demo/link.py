@@ -31,9 +31,9 @@ class Step:
 
     Attributes:
         kind: "rewrite", "extend" or "harmonize".
-        seed: Of its notes.
-        bars: First and last bar to rewrite, or (n, n) for n bars to be added.
-        chords: Chords of the bars in question, one text a bar; empty: the planner's.
+        seed: Seed of its notes.
+        bars: First and last bar to rewrite, or (n, n) to add n bars.
+        chords: Chords of those bars, one text a bar; empty for the planner's.
     """
 
     kind: str
@@ -47,10 +47,10 @@ class Step:
 
     @classmethod
     def parse(cls, text: str) -> Step:
-        """Read what `str` wrote.
+        """Read a step that `str` wrote.
 
         Raises:
-            RequestError: something else.
+            RequestError: the text is not a step.
         """
         match = _STEP.fullmatch(text)
         kinds = [kind for kind in ("rewrite", "extend", "harmonize") if match and match[kind]]
@@ -94,10 +94,10 @@ class Link:
 
     @classmethod
     def of_query(cls, fields: Mapping[str, Sequence[str]]) -> Link | None:
-        """Read a query string, as field -> values; None when it asks for no tune.
+        """Read a query string, given as field -> values; None if it describes no tune.
 
         Raises:
-            RequestError: a value that cannot be.
+            RequestError: a value is invalid.
         """
         if not any(name in fields for name in ("style", "key", "plan", "seed")):
             return None

@@ -1,4 +1,4 @@
-"""The page: what is on it, and what every control does.
+"""The page: its controls and their functions.
 
 A control's function takes the visitor's `Work`, asks `Actions` for the next one, and shows it. Errors of ours become
 a line on the page and leave everything as it was.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 TITLE = "remi_two_stage"
 _HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, then the tune over it.</p></header>"
 _KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
-"""Mode -> most sharps or flats of the keys that are offered; any other may be typed."""
+"""Mode -> most sharps or flats of the keys in the list; other keys can be typed."""
 _METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
 _OWN = "usual"
 """What the style is mostly written in."""
@@ -61,13 +61,13 @@ _MARK = (
 _NOTHING = Work()
 
 Outcome = tuple[Work, str]
-"""The next state of a user's work, and what is to be said about it."""
+"""The next state of a user's work, and a remark on it."""
 Action = Callable[..., Outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an action may need beside the controls' values."""
+    """Arguments of an action besides the controls' values."""
 
     report: Progress
     request: gr.Request
@@ -131,7 +131,7 @@ class Page:
         components.fixed("<p class='hint'>An ABC, MusicXML, MIDI or kern file.</p>")
 
     def _place_music(self) -> None:
-        """Plan, score, and what can be done with them."""
+        """The plan and the score, with their controls."""
         with gr.Row(elem_id="state"):
             self.status = components.status()
             self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
@@ -181,7 +181,7 @@ class Page:
         self._on(self.file.upload, self._open, [self.file])
         self._on(self.accompanied.input, self._listen, [])
         shown = self._on(self.blocks.load, self._follow, [])
-        # Loading takes the processor from whatever shows the page, so it waits for that.
+        # Loading the model keeps the processor busy, so it waits until the page is shown.
         shown.then(self.actions.prepare, queue=False, show_progress="hidden", api_visibility="private")
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.grid.input(
@@ -203,7 +203,7 @@ class Page:
         )
 
     def _on(self, event: Callable[..., Any], action: Action, inputs: list[Any]) -> gr.events.Dependency:
-        """Let an event that may write music do its action, one visitor after the other; returns what can follow it."""
+        """Bind an event that may write music to its action, one visitor at a time; returns the event to chain on."""
         outputs = [
             self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
             self.style, self.key, self.meter, self.bars, self.tempo, self.voices,
@@ -289,7 +289,7 @@ class Page:
         return work, ""
 
     def _check(self, work: Work, notation: str, grid: Any) -> dict[Any, Any]:
-        """Mark what is wrong in the grid, and propose to rewrite what has changed."""
+        """Mark errors in the grid, and suggest rewriting the bars whose chords have changed."""
         texts = typed_texts(grid)
         if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
             return {}
@@ -307,7 +307,7 @@ class Page:
         return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}
 
     def _shown(self, work: Work, notation: str, is_accompanied: bool, remark: str) -> dict[Any, Any]:
-        """Everything on the page that shows the work."""
+        """The values of all components that show the work."""
         names = notation == _NAMES
         files = write_downloads(work.piece, self.score.GRADIO_CACHE, is_accompanied) if work.piece else []
         return {
@@ -338,10 +338,10 @@ class Page:
 
 
 def _request(style: str, key: str, meter: str, bars: int | None, tempo: str, voices: str) -> Request:
-    """What the fields ask for.
+    """The request in the fields.
 
     Raises:
-        RequestError: a value that does not exist or is out of range.
+        RequestError: a value does not exist or is out of range.
     """
     return Request(
         style=None if style == _OPEN else style,
@@ -372,6 +372,6 @@ def _bars_in_words(first: int | None, last: int | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a capital, but where a file's name begins it."""
+    """The text with a capital, unless it begins with the name of a file."""
     is_name = "." in text.partition(" ")[0]
     return (text if is_name else text[:1].upper() + text[1:]) + "."

@@ -34,7 +34,7 @@ _QUIET = {
 
 @contextmanager
 def _garbage_uncollected() -> Iterator[None]:
-    """Large imports make much that stays; looking for garbage in it takes a sixth of their time."""
+    """Pause garbage collection, which takes a sixth of the time of large imports and finds nothing in them."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -52,7 +52,7 @@ def serve(
     open_browser: bool = False,
     announce: Callable[[str], None] = print,
 ) -> None:
-    """Show the page until the program is interrupted; arguments and errors as in `start`.
+    """Serve the page until the program is interrupted; arguments and errors as in `start`.
 
     Args:
         open_browser: Whether to open the page in the browser of this machine.
@@ -70,19 +70,19 @@ def serve(
 
 
 def start(model: str | Path | None = None, *, port: int | None = None, public: bool = False) -> gr.Blocks:
-    """Show the page, at http://127.0.0.1:7860 or the next free port, and return; `.close()` stops it.
+    """Start the page at http://127.0.0.1:7860, or the next free port, and return; `.close()` stops it.
 
     The page appears before torch is imported; the checkpoint is loaded when somebody opens the page.
 
     Args:
         model: Folder or Hub repository; None is the checkpoint that ships with the package.
-        port: Another port, which must be free.
+        port: Port to use, which must be free; None is the first free one from 7860.
         public: Whether other machines may come, within narrower limits (`limits.PUBLIC`).
 
     Raises:
         MissingExtraError: the extra `demo` is not installed.
-        CheckpointError: there is no such model.
-        RequestError: the port is taken.
+        CheckpointError: the model does not exist.
+        RequestError: the port is in use.
     """
     if find_spec("gradio") is None:
         raise MissingExtraError(

@@ -1,4 +1,4 @@
-"""Uploaded files, read in a process of their own, which may take only so long and so much memory.
+"""Reading uploaded files, in a separate process with limited time and memory.
 
 A hostile file may keep a parser busy for hours; meanwhile the page keeps working, and it ends the process. What
 that process hands over is JSON: whatever a file may have done to it, here it is data.
@@ -25,10 +25,10 @@ _ERRORS: dict[str, type[ScoreError]] = {kind.__name__: kind for kind in (AbcSynt
 
 
 def read_upload(path: Path, limits: Limits) -> tuple[Piece, int]:
-    """The first tune of a file, and how many there are; errors name the file without its folder.
+    """The first tune of a file, and the number of its tunes; errors name the file without its folder.
 
     Raises:
-        ScoreFormatError: too large, too slow to read, or too long a tune.
+        ScoreFormatError: the file is too large or takes too long to read, or the tune is too long.
         ScoreError: as in `read_score`.
     """
     size = path.stat().st_size
@@ -56,7 +56,7 @@ def main(path: str, limits: str) -> None:
     """Read a file and write its first tune and the number of its tunes, or the error, to standard output as JSON.
 
     Args:
-        limits: The page's, as JSON.
+        limits: The page's limits as JSON.
     """
     _bound_memory()
     outcome: dict[str, Any]
@@ -97,7 +97,7 @@ def _bar(data: dict[str, Any]) -> Bar:
 
 
 def _bound_memory() -> None:
-    with suppress(ImportError, OSError, ValueError):  # there is no such thing on Windows
+    with suppress(ImportError, OSError, ValueError):  # not available on Windows
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))

@@ -1,6 +1,6 @@
-"""What the page's components show of a user's work, as plain values that turn into JSON.
+"""The values that the page's components show of a user's work, ready for JSON.
 
-Texts stay texts: the scripts put them on the page as text nodes, never as HTML.
+Texts are not HTML: the scripts put them on the page as text nodes.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
     """The chord grid: lines of bars.
 
     Args:
-        names: Chord names are to be shown where nothing is typed, with the numerals small; else the other way round.
-        typed: What the user has typed into the cells, to be checked; None shows the plan.
+        names: Whether to show chord names, with small numerals, where nothing is typed; otherwise the other way round.
+        typed: The texts that the user has typed into the cells, to be checked; None shows the plan.
     """
     if work.plan is None:
         return {"lines": [], "problems": [], "isCheck": False}
@@ -57,7 +57,7 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
 
 
 def renamed_grid(work: Work, names: bool, typed: Sequence[str]) -> dict[str, Any]:
-    """The grid in the other notation, with what the user has typed; what is wrong stays as typed."""
+    """The grid in the other notation, with the user's chords converted; invalid texts stay as typed."""
     assert work.plan is not None
     plan, reasons = edited_plan(work.plan, typed)
     texts = [typed[index] if index in reasons else text for index, text in enumerate(plan.bar_texts(names))]
@@ -88,7 +88,7 @@ def _signs(bar: Bar) -> dict[str, Any]:
 
 
 def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
-    """The tune, engraved in two widths, with player, files and link; None where there is no tune."""
+    """The tune, engraved in two widths, with player, files and link; None if there is no tune."""
     piece = work.piece
     if piece is None:
         return None
@@ -105,7 +105,7 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
 
 
 def _timeline(piece: Piece) -> list[tuple[float, int]]:
-    """When each bar begins to sound, in seconds, and its index, in playing order."""
+    """The time in seconds at which each bar begins, and the bar's index, in playing order."""
     seconds_a_tick = 60 / (piece.tempo or DEFAULT_TEMPO) / TICKS_PER_QUARTER
     order = piece.playing_order()
     ends = accumulate(piece.bars[index].length for index in order)
@@ -114,7 +114,7 @@ def _timeline(piece: Piece) -> list[tuple[float, int]]:
 
 
 def said(work: Work) -> str:
-    """What there is now, in a sentence."""
+    """A sentence on the present plan or tune."""
     if work.plan is None:
         return ""
     piece, plan = work.piece, work.plan

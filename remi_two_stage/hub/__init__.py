@@ -1,5 +1,5 @@
 """Models and tunes on the Hub.
 
-push.py                  what a repository holds, and how it is pushed
+push.py                  the contents of a repository, and pushing it
 card.py                  cards of models and of tunes
 """

@@ -134,7 +134,7 @@ class Example:
 
 
 def metrics_of_record(record: Mapping[str, Any]) -> list[EvalResult]:
-    """Held-out losses that `training.json` names, over the test split."""
+    """Held-out losses from `training.json`, over the test split."""
     losses = record.get("held_out_loss", {})
     found = {stage: losses[stage]["test"] for stage in STAGES if isinstance(losses.get(stage), Mapping)}
     return metrics_of(found, corpus_of(record) or "the training corpus", "test")
@@ -167,11 +167,11 @@ def model_card(
     """The card of a repository.
 
     Args:
-        repository: As user/name.
-        version: Of the package that wrote it.
+        repository: Name as user/name.
+        version: Version of the package that wrote it.
         metrics: Held-out losses; see `metrics_of_record` and `metrics_of`.
-        record: What `training.json` holds.
-        example: A composition of the model.
+        record: The contents of `training.json`.
+        example: A composition by the model.
     """
     name = repository.rpartition("/")[2]
     data = ModelCardData(

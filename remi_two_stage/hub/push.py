@@ -1,17 +1,17 @@
-"""To the Hub: what a repository there holds, its card, and how it is pushed.
+"""Pushing models and tunes to the Hub, and the files in the repository of a model.
 
-    README.md                        the card: what this is, what it learnt from, how good it is, how to use and cite it
+    README.md                        the card: purpose, training data, evaluation, use and citation
     config.json                      of both stages, with the classes and the pipeline that the code below defines
-    *.py                             the modules of `core/` that these need, flat: a stranger has no other code of ours
+    *.py                             the modules of `core/` that these need, flat, for users without this package
     model.safetensors                all weights, of both stages
     planner/config.json, detail/config.json
                                      for `AutoModelForCausalLM.from_pretrained(..., subfolder="planner")`
     tokenizer.json, tokenizer_config.json, generation_config.json
     example.py                       composes with transformers and torch alone
-    training.json                    how the model was made, where that is known
+    training.json                    how the model was trained, if that is known
 
-A push is one commit: whatever happens on the way, others see the repository as it was or as it is to be. The way back
-is `Composer.from_pretrained("user/repository")`, which reads data alone and runs none of the repository's code.
+A push is one commit, so others see the repository either as it was or complete, even if the push fails. To load it, use
+`Composer.from_pretrained("user/repository")`, which reads only data and runs none of the repository's code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .card import Example, metrics_of_record, model_card, tunes_card
 
 CARD = "README.md"
 _OF_EARLIER_PUSHES = ("*.py", "*.safetensors", "*.safetensors.index.json")
-"""What is deleted where this push has no file of that name: old code and old weights must not mix with new ones."""
+"""Files that a push deletes unless it replaces them: old code and old weights must not mix with new ones."""
 _SHOWN: dict[str, Any] = {"style": "jig", "key": "D", "bars": 8}
 _SHOWN_SEED = 1
 _EXAMPLE = """\
@@ -67,19 +67,19 @@ for music in compose([{{"style": style}}, {{"style": "waltz"}}], plan="D | G A7 
 def push_folder(
     folder: str | Path, repository: str, *, private: bool | None = None, revision: str | None = None
 ) -> str:
-    """Push a model folder, as `train` writes it, with its held-out losses and, where it has one, its own card.
+    """Push a model folder, as `train` writes it, with its held-out losses and its own card if it has one.
 
     Args:
-        repository: As user/name; made if it is not there.
-        private: Whether others are kept from seeing it; None is the Hub's own default.
-        revision: A branch, made if it is not there; None is the main one.
+        repository: Name as user/name; created if it does not exist.
+        private: Whether the repository is hidden from others; None is the Hub's own default.
+        revision: A branch, created if it does not exist; None is the main branch.
 
     Returns:
-        Address of the commit. Pushed again, what is there already is not uploaded again.
+        URL of the commit. A second push uploads only what has changed.
 
     Raises:
-        CheckpointError: the folder holds no model of both stages, or it is incomplete.
-        HubError: the Hub cannot be reached or refuses; nothing of the push can be seen there.
+        CheckpointError: the folder contains no model of both stages, or an incomplete one.
+        HubError: the Hub cannot be reached or refuses; nothing of the push is visible there.
     """
     path = Path(folder)
     if not path.is_dir() and not path.is_file():
@@ -103,13 +103,13 @@ def push_model(
     record: Mapping[str, Any] | None = None,
     card: str | None = None,
 ) -> str:
-    """Push a model with everything that a repository holds; arguments, result and errors as in `push_folder`.
+    """Push a model with all other files of its repository; arguments, result and errors as in `push_folder`.
 
     Args:
-        token: The Hub's key to your account; None is that of `hf auth login`.
-        metrics: Held-out losses; those of the record when empty.
-        record: What `training.json` is to hold.
-        card: The whole README.md, in place of one that is made from metrics and record.
+        token: Access token of your Hub account; None is the one from `hf auth login`.
+        metrics: Held-out losses; if empty, those of the record.
+        record: The contents of `training.json`.
+        card: The whole README.md; None makes one from metrics and record.
     """
     _check_name(repository)
     with tempfile.TemporaryDirectory(prefix="remi-push-") as folder:
@@ -127,15 +127,15 @@ def push_tunes(
     licence: str | None = None,
     description: str = "",
 ) -> str:
-    """Push the tunes of an `AbcCorpus` as Parquet, with a card; what is read there streams from any place.
+    """Push the tunes of an `AbcCorpus` as Parquet, with a card; they can then be streamed from anywhere.
 
     Args:
-        tunes: What `AbcCorpus(...).as_dataset()` or `load_dataset("abc", ...)` gives.
-        licence: Of the tunes and their transcriptions, as the Hub names it, such as "cc0-1.0".
+        tunes: The result of `AbcCorpus(...).as_dataset()` or `load_dataset("abc", ...)`.
+        licence: Licence of the tunes and their transcriptions, as the Hub names it, such as "cc0-1.0".
         description: What the tunes are and where they come from.
 
     Returns:
-        Address of the commit. Cut off, the same again completes it; the rest as in `push_model`.
+        URL of the commit. If a push is interrupted, the same call completes it. The rest is as in `push_model`.
 
     Raises:
         HubError: the Hub cannot be reached or refuses.
@@ -181,7 +181,7 @@ def save_repository(
 
 
 def _complete_config(path: Path) -> None:
-    """Enter the pipeline, and take out the names of folders that the stages were once loaded from."""
+    """Add the pipeline to a config, and remove the names of the folders that the stages were loaded from."""
     config = json.loads(path.read_text(encoding="utf-8"))
     config["custom_pipelines"] = {
         TASK: {"impl": _reference(MusicGenerationPipeline), "pt": ["AutoModel"], "type": "text"}
@@ -211,7 +211,7 @@ def _reference(kind: type) -> str:
 
 
 def _example(model: TwoStageModel) -> Example:
-    """A tune of the model, which is left as it was."""
+    """A tune by the model, which is not changed."""
     is_training = model.training
     try:
         model.eval()
@@ -247,7 +247,7 @@ def _check_name(repository: str) -> None:
 
 
 def _make_repository(api: HfApi, repository: str, private: bool | None, revision: str | None, kind: str) -> None:
-    """See that repository and branch are there."""
+    """Create the repository and the branch unless they exist."""
     api.create_repo(repository, private=private, exist_ok=True, repo_type=kind)
     if private and not api.repo_info(repository, repo_type=kind).private:
         raise HubError(
@@ -264,7 +264,7 @@ def _is_of_earlier_push(name: str) -> bool:
 
 @contextmanager
 def _hub_errors(repository: str) -> Iterator[None]:
-    """Errors of the Hub's client, and of the transport below it, as ours."""
+    """Raise errors of the Hub's client and of its network layer as HubError."""
     try:
         yield
     except RemiError:

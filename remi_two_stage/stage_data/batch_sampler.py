@@ -1,4 +1,4 @@
-"""Which rows make up the batches of each of several processes."""
+"""The batches of each of several processes, as indices of rows."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.utils.data import Sampler
 class SharedBatches(Sampler[list[int | None]]):
     """The batches of one process, as indices of rows.
 
-    All processes together have the batches that one process with a batch as large would have, whatever their number:
-    row for row in one epoch, none twice. Where the last batch has no row for a process, that gets the index None.
+    Together, any number of processes get the same batches as one process with a batch of their total size: every row
+    once in an epoch. If the last batch has no row for a process, the process gets the index None.
 
     Args:
         rows: Number of rows.
         size: Rows in a batch of one process.
         rank: Number of this process, from 0.
-        ranks: How many there are.
-        seed: With the epoch, decides on the order; None keeps the rows' own.
+        ranks: Number of processes.
+        seed: Determines the order, together with the epoch; None keeps the rows in order.
     """
 
     def __init__(self, rows: int, size: int, rank: int = 0, ranks: int = 1, seed: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Tunes cut at phrase starts where they are too long for a model."""
+"""Cutting tunes that are too long for a model at phrase starts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..core.sequences import SEQUENCE_OF
 
 
 def crop_to_length(token_ids: Sequence[int], kind: SequenceKind, max_length: int) -> list[list[int]]:
-    """A tune (a "full" sequence) as tunes whose sequences of `kind` have at most `max_length` tokens.
+    """Cut a tune (a "full" sequence) into tunes whose sequences of `kind` have at most `max_length` tokens.
 
-    A tune that fits stays as it is. A longer one is cut at phrase starts, each part as long as possible; a phrase
-    that alone is too long is left out.
+    A tune that fits is not changed. A longer one is cut at phrase starts into parts that are as long as possible. A
+    phrase that is too long by itself is left out.
     """
     make = SEQUENCE_OF[kind]
     if len(make(token_ids)) <= max_length:

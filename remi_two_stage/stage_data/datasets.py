@@ -1,12 +1,11 @@
-"""What the two stages learn from: map-style torch datasets, and rows packed out of several pieces.
+"""The training data of the two stages: map-style torch datasets, and rows packed from several pieces.
 
 Conventions
-- Input is one sequence of token ids a tune as a "full" sequence (`codec.encode`); each dataset makes its own
-  sequences of it (`core/sequences.py`).
+- The input is the token ids of each tune as a "full" sequence (`codec.encode`), from which each dataset makes its own
+  sequences (`core/sequences.py`).
 - An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*
   (`sequences.sampled_tokens`; decoding copies the others), and -100 elsewhere. They are not shifted: models do that.
-- A packed row has "position_ids" too; they start again at 0 with each piece, which is how the models know not to look
-  across.
+- A packed row also has "position_ids", which restart at 0 with each piece so that the models keep the pieces apart.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ class StageDataset(Dataset[Item]):
         omit_globals: Probability, for each of `<Style=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
             so that a request may leave it open. The same seed, epoch and index lack the same ones in
             all datasets.
-        seed: With the index and the epoch, what decides on everything random.
+        seed: Determines every random choice, together with the index and the epoch.
 
     Attributes:
         kind: The kind of the sequences unless an option says otherwise.
-        lengths: Tokens that each item has at most.
+        lengths: The most tokens that each item can have.
 
     Raises:
         GrammarError: a tune is not a "full" sequence.
@@ -73,7 +72,7 @@ class StageDataset(Dataset[Item]):
         self.lengths = [self._length(*item) for item in self._items]
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose anew what is random; training calls this before each epoch."""
+        """Renew the random choices; training calls this before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -106,7 +105,7 @@ class StageDataset(Dataset[Item]):
     def _sequence(
         self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
     ) -> tuple[list[int], SequenceKind]:
-        """The sequence to be learnt from a tune (a "full" sequence), and its kind."""
+        """The training sequence of a tune (a "full" sequence), and its kind."""
         return SEQUENCE_OF[kind](tokens), kind
 
 
@@ -188,9 +187,9 @@ class FullDetailDataset(StageDataset):
 
 
 class SingleStageDataset(StageDataset):
-    """For a model without a plan in front: "full" sequences, all of which is learnt.
+    """For a model without a plan: "full" sequences, all of which is learnt.
 
-    This is the usual one-stage design; it is here to be compared with.
+    This is the usual one-stage design, which serves as a baseline.
     """
 
     kind = "full"
@@ -241,7 +240,7 @@ class PackedRows(Dataset[Item]):
 
     @property
     def waste(self) -> float:
-        """Share of the rows' length that no token fills."""
+        """The unused share of the rows' length."""
         return 1 - sum(self.pieces.lengths) / (len(self.rows) * self.row_length)
 
     def set_epoch(self, epoch: int) -> None:
@@ -252,12 +251,12 @@ class PackedRows(Dataset[Item]):
         return len(self.rows)
 
     def __getitem__(self, index: int | None) -> Item:
-        """A row; that of index None bears no loss, for the one of several processes that has no row left."""
+        """A row; index None gives one without loss, for a process that has no row left in the last batch."""
         return NO_ROW if index is None else joined(self.pieces[piece] for piece in self.rows[index])
 
 
 def joined(items: Iterable[Item]) -> Item:
-    """Items one behind the other in one row."""
+    """The items concatenated into one row."""
     pieces = list(items)
     row = {name: torch.cat([piece[name] for piece in pieces]) for name in ("input_ids", "labels")}
     return row | {"position_ids": torch.cat([torch.arange(len(piece["input_ids"])) for piece in pieces])}
@@ -324,7 +323,7 @@ def collate(items: Sequence[Item]) -> Item:
         return batch | {"attention_mask": (torch.arange(length) < lengths).long()}
     if "place" in items[0]:
         batch["place"] = torch.stack([item["place"] for item in items])
-    # The padding counts from 0 again and so is one more sequence, which no other sees.
+    # The positions of the padding restart at 0, which makes it one more sequence that no other sees.
     positions = [torch.cat([item["position_ids"], torch.arange(length - len(item["position_ids"]))]) for item in items]
     return batch | {"position_ids": torch.stack(positions)}
 
@@ -337,7 +336,7 @@ class JointRows(Dataset[Item]):
     """Packed rows of the detail generator, each with a row of the planner's sequences of the same tunes.
 
     Args:
-        plans: The planner's dataset of the same tunes as the detail generator's; None where the planner learns nothing.
+        plans: The planner's dataset of the same tunes as the detail generator's; None if the planner is not trained.
 
     Attributes:
         pieces: The detail generator's dataset.

@@ -1,8 +1,8 @@
 """Chords that the planner writes for the tunes of a corpus, for the detail generator to learn from.
 
-The planner is given the tune's first voice (a "melody" sequence) and writes chords for its bars. So repeats, endings
-and pick-ups of the plan are the tune's, and its chords fit the notes as well as the planner can make them. A plan
-written for the tune's globals alone would have other bars, and its chords nothing to do with the notes.
+The planner reads the tune's first voice (a "melody" sequence) and writes chords for its bars. The plan therefore has
+the tune's repeats, endings and pick-ups, and its chords fit the notes as well as the planner can make them. A plan
+written from the tune's globals alone would have different bars, and chords unrelated to the notes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _TUNES_AT_ONCE = 256
 
 
 def write_plans(planner: Any, tunes: Sequence[Sequence[int]], seeds: Sequence[int]) -> Iterator[list[int]]:
-    """The "plan" sequence that a planner writes for each tune, a "full" sequence, sampled as `Composer` does; a tune
-    with its seed gets the same plan in any company.
+    """The "plan" sequence that a planner writes for each tune (a "full" sequence), sampled as in `Composer`. The plan
+    of a tune depends on its seed, but not on the other tunes.
     """
     for first in range(0, len(tunes), _TUNES_AT_ONCE):
         some = slice(first, first + _TUNES_AT_ONCE)

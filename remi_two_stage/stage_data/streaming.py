@@ -1,8 +1,8 @@
-"""Training rows out of a corpus that need not fit on a disk: read from its Parquet files, wherever these are.
+"""Training rows from a corpus that need not fit on the disk: its Parquet files are read on demand, local or remote.
 
 Conventions
-- The files are those of a prepared corpus, or of a data set on the Hub, at whatever address fsspec knows: a folder,
-  "hf://datasets/you/your-tunes", "s3://bucket/tunes". Their row groups are what is shared out and shuffled.
+- The files belong to a prepared corpus or a data set on the Hub, at any address that fsspec supports: a folder,
+  "hf://datasets/you/your-tunes", "s3://bucket/tunes". Their row groups are shuffled and shared among the readers.
 - A reader is one loader process of one training process. It takes every n-th row group of an epoch's order and reads
   as many at a time as hold `buffer` tunes: a block, whose tunes are packed into rows, and these shuffled.
 - Everything follows from seed, epoch, reader and block. A row's "place" says where it stands, int64 [4]: reader in its
@@ -27,7 +27,7 @@ from ..corpus.prepared import readable
 from .datasets import Item, PackedRows, StageDataset
 
 BUFFER = 4096
-"""Tunes that a reader holds; about ten megabytes."""
+"""Tunes that a reader keeps in memory, about ten megabytes."""
 Place = tuple[int, int, int]
 """Epoch, block in it, row in that."""
 MakeDataset = Callable[[Sequence[Sequence[int]], int], StageDataset]
@@ -43,10 +43,10 @@ class RowGroup(NamedTuple):
 
 
 class TuneStream:
-    """The tunes of one split of a corpus, wherever that is.
+    """The tunes of one split of a corpus, local or remote.
 
     Args:
-        corpus: Folder or address of what `prepare` wrote or `push_to_hub` published.
+        corpus: Folder or address of a corpus that `prepare` wrote or `push_to_hub` published.
         split: "train", "validation" or "test".
 
     Raises:
@@ -66,7 +66,7 @@ class TuneStream:
         self._addresses = [files.unstrip_protocol(path) for path in paths]
 
     def groups(self) -> list[RowGroup]:
-        """All row groups, from the files' last bytes alone."""
+        """All row groups; only the footers of the files are read."""
         groups = []
         for address in self._addresses:
             with readable(address), fsspec.open(address) as file:
@@ -84,15 +84,15 @@ def read_tunes(group: RowGroup) -> list[list[int]]:
 
 
 class StreamedRows(IterableDataset[Item]):
-    """Packed rows without end, epoch after epoch; items as those of `PackedRows`, with their "place".
+    """An endless stream of packed rows, epoch after epoch; items are those of `PackedRows` with their "place".
 
     Args:
-        groups: Of the training tunes.
-        make: Makes the stage's dataset of a block.
-        row_length: Tokens in a row at most.
+        groups: Row groups of the training tunes.
+        make: Makes the stage's dataset from a block.
+        row_length: The most tokens in a row.
         rank: Number of this training process, from 0, of `ranks`.
-        buffer: Tunes in a block at least.
-        seed: Decides on the order.
+        buffer: The least number of tunes in a block.
+        seed: Determines the order.
     """
 
     def __init__(
