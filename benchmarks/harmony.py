@@ -29,7 +29,7 @@ from remi_two_stage.core.chords import QUALITIES, split_label
 from remi_two_stage.core.piece import Bar, Piece
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.music21_names import MODE_NAMES
+from remi_two_stage.scores.musicxml_names import MODE_NAMES
 
 TRIAD_OF = {
     "7": "maj", "maj7": "maj", "6": "maj", "min7": "min", "min6": "min", "minmaj7": "min",

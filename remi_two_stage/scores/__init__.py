@@ -13,7 +13,7 @@ musicxml_writer.py       Piece -> MusicXML
 music21_bridge.py        music21 scores <-> Piece
 music21_reader.py        music21 score -> Piece
 music21_writer.py        Piece -> music21 score
-music21_names.py         what things are called in music21
+musicxml_names.py         what things are called in music21
 music21_notation.py      note values, ties and layers, as music21 wants them
 voices.py                names of voices
 """

@@ -23,8 +23,8 @@ from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending
 from ..core.signatures import TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.voices import clef_of
-from .music21_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
 from .music21_notation import TimeSlice, layers_of, note_values, tie_kind, timeline
+from .musicxml_names import CHORD_KINDS, MODE_NAMES, SOFTWARE
 
 
 def to_music21(piece: Piece) -> Any:

@@ -1,28 +1,166 @@
-"""`Piece` -> MusicXML, by music21 with what it would say of itself and of the day taken out: the same piece is the same
-bytes.
+"""`Piece` -> MusicXML 4.0 (`score-partwise`), without a detour: the same piece is the same bytes on any day.
+
+Conventions
+- One part a voice, whose id is the voice's name; bars as written, at sounding pitch, `<divisions>` are ticks.
+- A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
+- Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
+- An order of parts, which MusicXML cannot say, is written out; jumps (D.C., D.S.) stay.
+- Dropped: velocities, the dynamics of notes, phrases, and what rings past the last bar.
 """
 
 from __future__ import annotations
 
-import re
-import warnings
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
 
-from ..core.piece import Piece
-from .music21_bridge import to_music21
+from ..core.notation import Instrument
+from ..core.piece import Bar, Piece
+from ..core.playing_order import last_of_ending, order_of_repeats
+from ..core.signatures import Key, Meter
+from ..core.voices import MELODY, VOICE_TITLES, clef_of
+from . import musicxml_signs as signs
+from .musicxml_measure import VoiceWriter
+from .musicxml_names import CLEFS, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE
+from .musicxml_rhythm import TICKS_A_DIVISION
+from .musicxml_signs import attribute_of, text_of
 
-_NOT_OF_THE_PIECE = re.compile(
-    rb"\s*(<movement-title>Music21 Fragment</movement-title>|<creator type=.composer.>Music21</creator>"
-    rb"|<encoding-date>[^<]*</encoding-date>)"
+_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
+    '"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
-"""How music21 fills in a title and a composer where there are none, and the date."""
+STYLE = "style"
+"""Name of the `<miscellaneous-field>` that holds it."""
+_TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
-def musicxml_bytes(piece: Piece) -> bytes:
-    """This piece as the bytes of a MusicXML file."""
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
+def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
+    """This piece as the bytes of a MusicXML file.
 
-    exporter = GeneralObjectExporter(to_music21(piece))
-    exporter.makeNotation = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _NOT_OF_THE_PIECE.sub(b"", exporter.parse())
+    Args:
+        system_starts: Indices of bars before which a new system begins.
+    """
+    piece = piece.in_part_order() if piece.part_order else piece
+    parts = [_part(piece, voice, system_starts) for voice in range(len(piece.voices))]
+    content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
+    return "".join([*content, "</score-partwise>\n"]).encode()
+
+
+def _heading(piece: Piece) -> Iterator[str]:
+    if piece.title:
+        yield f"<work><work-title>{text_of(piece.title)}</work-title></work>\n"
+    rights = [text for letter, text in piece.metadata if letter == "Z" and text.startswith(RIGHTS)]
+    yield "<identification>"
+    for letter, text in piece.metadata:
+        if letter in CREATORS:
+            yield f'<creator type="{CREATORS[letter]}">{text_of(text)}</creator>'
+    yield from (f"<rights>{text_of(text.removeprefix(RIGHTS).strip())}</rights>" for text in rights)
+    yield f"<encoding><software>{SOFTWARE}</software></encoding>"
+    fields = [
+        (FIELD_PREFIX + name, text) for name, text in piece.metadata if name not in CREATORS and text not in rights
+    ]
+    fields += [(STYLE, piece.style)] if piece.style else []
+    if fields:
+        held = "".join(
+            f"<miscellaneous-field name={attribute_of(name)}>{text_of(text)}</miscellaneous-field>"
+            for name, text in fields
+        )
+        yield f"<miscellaneous>{held}</miscellaneous>"
+    yield "</identification>\n"
+
+
+def _part_list(piece: Piece) -> Iterator[str]:
+    yield "<part-list>\n"
+    if len(piece.voices) > 1:
+        yield '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>\n'
+    instruments = piece.instruments or (Instrument(),) * len(piece.voices)
+    for voice, instrument in zip(piece.voices, instruments, strict=True):
+        yield _score_part(voice, instrument, is_alone=len(piece.voices) == 1)
+    if len(piece.voices) > 1:
+        yield '<part-group number="1" type="stop"/>\n'
+    yield "</part-list>\n"
+
+
+def _score_part(voice: str, instrument: Instrument, is_alone: bool) -> str:
+    full, short = ("", "") if is_alone and voice == MELODY else VOICE_TITLES.get(voice, (voice, voice))
+    full, short = instrument.name or full, instrument.short_name or ("" if instrument.name else short)
+    names = f"<part-name>{text_of(full)}</part-name>"
+    names += f"<part-abbreviation>{text_of(short)}</part-abbreviation>" if short else ""
+    player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
+    sound = f'<score-instrument id="{voice}-I1">{player}</score-instrument>'
+    if instrument.program is not None:
+        program = f"<midi-program>{instrument.program + 1}</midi-program>"
+        sound += f'<midi-instrument id="{voice}-I1">{program}</midi-instrument>'
+    return f'<score-part id="{voice}">{names}{sound}</score-part>\n'
+
+
+def _part(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
+    writer = VoiceWriter(piece, voice)
+    closed = _closed_endings(piece.bars)
+    targets = _targets(piece.bars)
+    measures = [f'<part id="{piece.voices[voice]}">\n']
+    split = 0
+    for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
+        split += bar.is_pickup and number > 0
+        name = f"X{split}" if bar.is_pickup and number else str(number)
+        implicit = ' implicit="yes"' if bar.is_pickup else ""
+        last = piece.bars[index - 1] if index else None
+        measures += [
+            f'<measure number="{name}"{implicit}>\n',
+            '<print new-system="yes"/>\n' if voice == 0 and index in system_starts else "",
+            signs.left_barline(bar, index in targets),
+            _attributes(piece, voice, bar, last),
+            _signs_before(bar) if voice == 0 else "",
+            writer.notes(index),
+            signs.jumps(bar.jumps, are_before=False) if voice == 0 else "",
+            signs.right_barline(bar, closed.get(index, ()), index + 1 == len(piece.bars)),
+            "</measure>\n",
+        ]
+    return "".join([*measures, "</part>\n"])
+
+
+def _signs_before(bar: Bar) -> str:
+    return (signs.rehearsal(bar.part) if bar.part else "") + signs.jumps(bar.jumps, are_before=True)
+
+
+def _attributes(piece: Piece, voice: int, bar: Bar, last: Bar | None) -> str:
+    """What changes with a bar: divisions and clef in the first one, key, metre."""
+    key = _key(bar.key) if last is None or bar.key != last.key else ""
+    is_same = last is not None and bar.meter == last.meter and _written(bar) == _written(last)
+    time = "" if is_same else _time(bar.meter)
+    if last is not None:
+        return f"<attributes>{key}{time}</attributes>\n" if key or time else ""
+    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+    sign, line, octaves = CLEFS[clef_of(piece.voices[voice], pitches)]
+    change = f"<clef-octave-change>{octaves}</clef-octave-change>" if octaves else ""
+    clef = f"<clef><sign>{sign}</sign><line>{line}</line>{change}</clef>"
+    return f"<attributes><divisions>{TICKS_A_DIVISION}</divisions>{key}{time}{clef}</attributes>\n"
+
+
+def _written(bar: Bar) -> str:
+    return bar.meter.written if bar.meter else ""
+
+
+@lru_cache(maxsize=256)
+def _key(key: Key) -> str:
+    return f"<key><fifths>{key.signature}</fifths><mode>{MODE_NAMES[key.mode]}</mode></key>"
+
+
+def _time(meter: Meter | None) -> str:
+    if meter is None:
+        return "<time><senza-misura/></time>"
+    upper, _, lower = (meter.written if "/" in meter.written else str(meter)).partition("/")
+    symbol = _TIME_SYMBOLS.get(meter.written, "")
+    return f"<time{symbol}><beats>{upper}</beats><beat-type>{lower}</beat-type></time>"
+
+
+def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
+    """The passes of the ending that stops after each bar where one does, by the bar's index."""
+    return {last_of_ending(bars, index): bar.endings for index, bar in enumerate(bars) if bar.endings}
+
+
+def _targets(bars: Sequence[Bar]) -> set[int]:
+    """The bars to which playing goes back, but for the first, which every player knows."""
+    order = list(order_of_repeats(bars, 4 * len(bars)))
+    return {after for index, after in pairwise(order) if 0 < after <= index}

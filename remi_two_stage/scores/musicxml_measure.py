@@ -1,0 +1,309 @@
+"""One voice of a `Piece` as the notes of MusicXML's measures.
+
+Conventions
+- Times are ticks from the start of the piece, those of records and note values from the start of the bar.
+- The first layer of a bar has all its rests; in further ones silence is skipped with `<forward>`.
+- Accidentals hold for their octave to the end of the bar, for all layers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ..core.abc_spelling import spelled
+from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, Spelling, TempoMark, Text
+from ..core.piece import Bar, Chord, Piece
+from ..core.signatures import Key, name_at
+from . import musicxml_signs as signs
+from .musicxml_rhythm import Layers, Value, type_of, values_of
+
+_ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
+_LOWEST_OCTAVE = 1
+"""As `spelled` counts, MusicXML's octave 0; lower notes are altered C's of it."""
+_MOST_NUMBERS = 16
+"""Of slurs or hairpins that are open at once, as `number`s go."""
+
+
+_Sign = TempoMark | Text | Mark | Chord | tuple[str, int]
+"""What stands between notes; a hairpin's begin or end is (kind, number)."""
+_PlacedSign = tuple[int, int, _Sign]
+"""(onset, rank among those at one onset, sign)."""
+_SpanEnd = tuple[int, str, int]
+"""(onset of the last note, "slur" or "wedge", number)."""
+
+
+@dataclass(eq=False, slots=True)
+class _Sung:
+    """A note on the time line: its `<pitch>`, and the `<accidental>` that it needs."""
+
+    start: int
+    end: int
+    pitch: int
+    letter: str
+    octave: int
+    alteration: int
+    accidental: str = ""
+
+    @property
+    def pitch_xml(self) -> str:
+        alter = f"<alter>{self.alteration}</alter>" if self.alteration else ""
+        return f"<pitch><step>{self.letter}</step>{alter}<octave>{self.octave - 1}</octave></pitch>"
+
+
+@dataclass(slots=True)
+class _AtNote:
+    """What stands at one note or rest."""
+
+    marks: list[Mark] = field(default_factory=list)
+    syllables: list[Lyric] = field(default_factory=list)
+    graces: list[list[_Sung]] = field(default_factory=list)
+    grace_types: list[str] = field(default_factory=list)
+    is_slashed: bool = False
+    slurs: list[str] = field(default_factory=list)
+
+
+class VoiceWriter:
+    """Writes the bars of one voice, which must be asked for in order."""
+
+    def __init__(self, piece: Piece, voice: int) -> None:
+        self._piece = piece
+        self._voice = voice
+        self._start = 0
+        self._total = sum(bar.length for bar in piece.bars)
+        self._layers = Layers()
+        self._held: list[tuple[int, _Sung]] = []
+        self._open_words: set[int] = set()
+        self._ends: defaultdict[int, list[_SpanEnd]] = defaultdict(list)  # by the index of the bar
+        self._numbers: dict[str, set[int]] = {"slur": set(), "wedge": set()}
+
+    def notes(self, index: int) -> str:
+        """The content of the measure of bar `index`: notes, rests, and signs that stand between them."""
+        bar = self._piece.bars[index]
+        records = bar.notation[self._voice] if bar.notation else ()
+        layers: defaultdict[int, list[_Sung]] = defaultdict(list, {0: []})
+        for layer, note in [*self._held, *self._new_notes(bar, records)]:
+            layers[layer].append(note)
+        at_notes = self._at_notes(index, bar, records)
+        self._show_accidentals(bar.key, layers, at_notes)
+        placed = _placed(at_notes, layers, self._start)
+        between = self._between(index, bar, records)
+        parts = []
+        for number, layer in enumerate(sorted(layers)):
+            parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
+            parts += self._layer(bar, layers[layer], layer, placed[layer], [] if number else between)
+        self._start += bar.length
+        self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
+        return "".join(parts)
+
+    def _new_notes(self, bar: Bar, records: Iterable[object]) -> Iterator[tuple[int, _Sung]]:
+        """The notes that begin in a bar, with their layers."""
+        own = {(record.onset, record.pitch): record.fifths for record in records if isinstance(record, Spelling)}
+        together: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for note in bar.notes[self._voice]:
+            end = min(self._start + note.onset + note.duration, self._total)
+            copies = next(copy for copy in range(128) if note.pitch not in together.get((note.onset, end, copy), ()))
+            together[note.onset, end, copies].append(note.pitch)
+        for (onset, end, _), pitches in sorted(together.items(), key=lambda group: (group[0][0], -max(group[1]))):
+            start = self._start + onset
+            layer = self._layers.layer_of(start, end, pitches)
+            for pitch in sorted(pitches):
+                yield layer, _sung(start, end, pitch, bar.key, own.get((onset, pitch)))
+
+    def _at_notes(self, index: int, bar: Bar, records: Iterable[object]) -> dict[int, _AtNote]:
+        """What stands at notes, by onset; slurs that end come before those that begin."""
+        found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
+        for end, kind, number in self._ends[index]:
+            if kind == "slur":
+                self._numbers[kind].discard(number)
+                found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
+        for record in records:
+            if isinstance(record, Mark) and not signs.is_dynamic(record):
+                found[record.onset].marks.append(record)
+            elif isinstance(record, Lyric):
+                found[record.onset].syllables.append(record)
+            elif isinstance(record, Grace):
+                at = found[record.onset]
+                at.graces = [
+                    [_grace_note(self._start + record.onset, note, bar.key) for note in chord] for chord in record.notes
+                ]
+                at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
+                at.is_slashed = record.is_slashed
+            elif isinstance(record, Span) and record.name not in HAIRPINS:
+                number = self._opened("slur", index, record)
+                found[record.onset].slurs += [f'<slur type="start" number="{number}"/>'] if number else []
+        return {onset: at for onset, at in found.items() if onset < bar.length}
+
+    def _opened(self, kind: str, index: int, span: Span) -> int:
+        """The number of a span that begins in bar `index`; 0 for one that leads nowhere."""
+        number = next((n for n in range(1, _MOST_NUMBERS + 1) if n not in self._numbers[kind]), 0)
+        last = index + span.bars
+        if last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length or not number:
+            return 0
+        if (span.bars, span.end) < (0, span.onset):
+            return 0
+        self._numbers[kind].add(number)
+        self._ends[last].append((span.end, kind, number))
+        return number
+
+    def _between(self, index: int, bar: Bar, records: Iterable[object]) -> list[_PlacedSign]:
+        """What stands between notes, as (onset, rank, sign) in order; a hairpin that ends comes first."""
+        found: list[_PlacedSign] = []
+        for record in records:
+            if isinstance(record, Span) and record.name in HAIRPINS:
+                number = self._opened("wedge", index, record)
+                found += [(record.onset, 4, (record.name, number))] if number else []
+            elif isinstance(record, Text) or (isinstance(record, Mark) and signs.is_dynamic(record)):
+                found.append((record.onset, 3, record))
+        for end, kind, number in self._ends[index]:
+            if kind == "wedge":
+                self._numbers[kind].discard(number)
+                found.append((end, 0, ("stop", number)))
+        if self._voice == 0:
+            found += [(chord.onset, 2, chord) for chord in bar.chords]
+            found += [(mark.onset, 1, mark) for mark in self._tempos(index, bar)]
+        return sorted([sign for sign in found if sign[0] < bar.length], key=lambda sign: sign[:2])
+
+    def _tempos(self, index: int, bar: Bar) -> Sequence[TempoMark]:
+        """The tempos of a bar; in the first one the piece's own, unless a mark says it."""
+        tempo = self._piece.tempo
+        if index or tempo is None or any(mark.onset == 0 and mark.tempo is not None for mark in bar.tempos):
+            return bar.tempos
+        return TempoMark(0, tempo), *bar.tempos
+
+    def _sign(self, sign: _Sign, bar: Bar, offset: int) -> str:
+        """A sign that stands between notes, `offset` ticks after the next one begins."""
+        if isinstance(sign, TempoMark):
+            return signs.tempo(sign, bar.beat_length, offset)
+        if isinstance(sign, Text):
+            return signs.annotation(sign, offset)
+        if isinstance(sign, Mark):
+            return signs.dynamic(sign.name, offset)
+        if isinstance(sign, tuple):
+            return signs.wedge(*sign, offset)
+        return signs.harmony(sign, self._piece.key, offset)
+
+    def _show_accidentals(self, key: Key, layers: dict[int, list[_Sung]], at_notes: dict[int, _AtNote]) -> None:
+        """Find which notes of a bar need an accidental, in the order in which they are read."""
+        struck = [note for notes in layers.values() for note in notes if note.start >= self._start]
+        graces = [note for at in at_notes.values() for chord in at.graces for note in chord]
+        if all(note.alteration == _altered(key).get(note.letter, 0) for note in (*struck, *graces)):
+            return
+        shown: dict[tuple[str, int], int] = {}
+        for note in sorted([*graces, *struck], key=lambda note: note.start):
+            place = note.letter, note.octave
+            if shown.get(place, _altered(key).get(note.letter, 0)) != note.alteration:
+                shown[place] = note.alteration
+                name = _ACCIDENTALS.get(note.alteration)
+                note.accidental = f"<accidental>{name}</accidental>" if name else ""
+
+    def _layer(
+        self, bar: Bar, notes: Sequence[_Sung], layer: int, at_notes: dict[int, _AtNote],
+        between: list[_PlacedSign],
+    ) -> Iterator[str]:  # fmt: skip
+        start = self._start
+        if not notes and not at_notes:
+            yield from (self._sign(sign, bar, onset) for onset, _, sign in between)
+            yield f'<note><rest measure="yes"/><duration>{bar.length}</duration><voice>{layer + 1}</voice></note>\n'
+            return
+        ends = (note.end - start for note in notes if note.end < start + bar.length)
+        cuts = tuple(sorted({0, bar.length, *at_notes, *(max(0, note.start - start) for note in notes), *ends}))
+        heard = tuple(
+            any(note.start - start < right and note.end - start > left for note in notes)
+            for left, right in pairwise(cuts)
+        )
+        values = values_of(cuts, heard, bar)
+        starts = [value.start for value in values]
+        sounding: list[list[_Sung]] = [[] for _ in values]
+        for note in notes:
+            for index in range(bisect_left(starts, max(0, note.start - start)), bisect_left(starts, note.end - start)):
+                sounding[index].append(note)
+        place = 0
+        for value, together in zip(values, sounding, strict=True):
+            until = bisect_right(between, value.end - 1, key=lambda sign: sign[0])
+            yield from (self._sign(sign, bar, onset - value.start) for onset, _, sign in between[place:until])
+            place = until
+            yield from self._value(value, together, layer, at_notes.get(value.start))
+
+    def _value(self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None) -> Iterator[str]:
+        """The notes, or the rest, of one note value."""
+        voice = f"<voice>{layer + 1}</voice>"
+        duration = f"<duration>{value.end - value.start}</duration>"
+        if at is not None:
+            yield from _grace_notes(at, voice)
+        rhythm = value.type, value.ratio + value.beams
+        notations, lyrics = self._at_first(value, at)
+        if not notes:
+            if layer and not value.ratio and at is None:
+                yield f"<forward>{duration}{voice}</forward>\n"
+                return
+            hidden = ' print-object="no"' if layer and at is None else ""
+            yield f"<note{hidden}><rest/>{duration}{voice}{''.join(rhythm)}{_notations(notations)}{lyrics}</note>\n"
+            return
+        for index, note in enumerate(sorted(notes, key=lambda note: note.pitch)):
+            from_before = note.start < self._start + value.start
+            to_after = note.end > self._start + value.end
+            ties = '<tie type="stop"/>' * from_before + '<tie type="start"/>' * to_after
+            tied = '<tied type="stop"/>' * from_before + '<tied type="start"/>' * to_after
+            chord, accidental = "<chord/>" if index else "", "" if from_before else note.accidental
+            yield (
+                f"<note>{chord}{note.pitch_xml}{duration}{ties}{voice}{rhythm[0]}{accidental}"
+                f"{value.ratio if index else rhythm[1]}{_notations(tied + ('' if index else notations))}"
+                f"{'' if index else lyrics}</note>\n"
+            )
+
+    def _at_first(self, value: Value, at: _AtNote | None) -> tuple[str, str]:
+        """What stands at the first note of a value: the content of its `<notations>`, and its syllables."""
+        if at is None:
+            return value.bracket, ""
+        lyrics = "".join(signs.lyrics(at.syllables, self._open_words))
+        return "".join(at.slurs) + value.bracket + signs.at_note(at.marks), lyrics
+
+
+def _notations(content: str) -> str:
+    return f"<notations>{content}</notations>" if content else ""
+
+
+def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start: int) -> dict[int, dict[int, _AtNote]]:
+    """What stands at notes, by layer: the first in which a note begins there, or else in which one sounds."""
+    placed: dict[int, dict[int, _AtNote]] = {layer: {} for layer in layers}
+    for onset, at in at_notes.items():
+        time = start + onset
+        begun = [layer for layer in sorted(layers) if any(note.start == time for note in layers[layer])]
+        held = [layer for layer in sorted(layers) if any(note.start <= time < note.end for note in layers[layer])]
+        placed[[*begun, *held, 0][0]][onset] = at
+    return placed
+
+
+def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
+    grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
+    for together, kind in zip(at.graces, at.grace_types, strict=True):
+        for index, note in enumerate(together):
+            chord = "<chord/>" if index else ""
+            yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}</note>\n"
+
+
+def _sung(start: int, end: int, pitch: int, key: Key, fifths: int | None) -> _Sung:
+    if fifths is not None:
+        name = name_at(fifths)
+        alteration = name.count("#") - name.count("b")
+        octave = (pitch - alteration) // 12
+        if (pitch - 7 * fifths) % 12 == 0 and octave >= _LOWEST_OCTAVE:
+            return _Sung(start, end, pitch, name[0], octave, alteration)
+    letter, octave, alteration = spelled(pitch, key)
+    if octave < _LOWEST_OCTAVE:
+        letter, octave, alteration = "C", _LOWEST_OCTAVE, pitch - 12 * _LOWEST_OCTAVE
+    return _Sung(start, end, pitch, letter, octave, alteration)
+
+
+def _grace_note(time: int, note: GraceNote, key: Key) -> _Sung:
+    return _sung(time, time, note.pitch, key, note.fifths)
+
+
+def _altered(key: Key) -> dict[str, int]:
+    """The alteration of each letter in a key's signature."""
+    names = [name_at(key.signature - 1 + step) for step in range(7)]
+    return {name[0]: name.count("#") - name.count("b") for name in names}

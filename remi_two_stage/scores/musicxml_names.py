@@ -1,0 +1,82 @@
+"""What things are called in MusicXML 4.0, and in music21, which takes its names of modes and chord kinds."""
+
+from __future__ import annotations
+
+SOFTWARE = "remi-two-stage"
+"""Stands in a score's metadata as the program that made it; such a score says itself which short bars are pick-ups."""
+
+MODE_NAMES = {
+    "maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian",
+    "loc": "locrian",
+}  # fmt: skip
+"""`signatures.MODES` -> name of the mode."""
+MODE_OF_NAME = {name: mode for mode, name in MODE_NAMES.items()} | {"ionian": "maj", "aeolian": "min"}
+
+CHORD_KINDS = {
+    "maj": "major", "min": "minor", "dim": "diminished", "aug": "augmented", "7": "dominant-seventh",
+    "maj7": "major-seventh", "min7": "minor-seventh", "hdim7": "half-diminished-seventh",
+    "dim7": "diminished-seventh", "minmaj7": "minor-major-seventh", "aug7": "augmented-seventh", "6": "major-sixth",
+    "min6": "minor-sixth", "sus4": "suspended-fourth", "sus2": "suspended-second", "7sus4": "suspended-fourth-seventh",
+    "5": "power",
+}  # fmt: skip
+"""Key of `chords.QUALITIES` -> music21's name of the chord kind."""
+QUALITY_OF_KIND = {kind: quality for quality, kind in CHORD_KINDS.items()}
+
+KINDS = CHORD_KINDS | {
+    "7": "dominant", "hdim7": "half-diminished", "minmaj7": "major-minor", "7sus4": "suspended-fourth",
+}  # fmt: skip
+"""Key of `chords.QUALITIES` -> MusicXML's name of the chord kind; a suspended seventh is a fourth with a degree."""
+QUALITY_OF_MUSICXML_KIND = QUALITY_OF_KIND | {
+    "dominant": "7", "half-diminished": "hdim7", "major-minor": "minmaj7",
+    "dominant-ninth": "7", "dominant-11th": "7", "dominant-13th": "7", "major-ninth": "maj7", "major-11th": "maj7",
+    "major-13th": "maj7", "minor-ninth": "min7", "minor-11th": "min7", "minor-13th": "min7",
+}  # fmt: skip
+"""MusicXML's name of a chord kind -> key of `chords.QUALITIES`, the nearest one."""
+
+CLEFS = {"treble": ("G", 2, 0), "treble-8": ("G", 2, -1), "bass": ("F", 4, 0)}
+"""Clef -> sign, line, and octaves that its notes sound above where they stand."""
+
+ARTICULATIONS = {
+    "staccato": "staccato", "accent": "accent", "tenuto": "tenuto", "marcato": "strong-accent",
+    "wedge": "staccatissimo", "breath": "breath-mark", "caesura": "caesura", "spiccato": "spiccato",
+    "scoop": "scoop", "plop": "plop",
+    "doit": "doit", "falloff": "falloff", "stress": "stress", "unstress": "unstress", "softaccent": "soft-accent",
+    "detachedlegato": "detached-legato",
+}  # fmt: skip
+ORNAMENTS = {
+    "trill": "trill-mark", "turn": "turn", "invertedturn": "inverted-turn", "lowermordent": "mordent",
+    "uppermordent": "inverted-mordent", "slide": "schleifer", "shake": "shake", "haydn": "haydn",
+}  # fmt: skip
+TECHNICAL = {
+    "upbow": "up-bow", "downbow": "down-bow", "open": "open-string", "thumb": "thumb-position",
+    "snap": "snap-pizzicato", "plus": "stopped", "harmonic": "harmonic",
+}  # fmt: skip
+SAME_MARKS = {"mordent": "lowermordent", "pralltriller": "uppermordent", "emphasis": "accent", ">": "accent"}
+"""Second names of marks -> the ones above."""
+FINGERS = "012345"
+FERMATAS = {"fermata": "upright", "invertedfermata": "inverted"}
+"""Name of a mark (`notation.Mark`) -> the element in `<articulations>`, `<ornaments>`, `<technical>`; the type of a
+`<fermata>`.
+"""
+DYNAMICS_ELEMENTS = frozenset(
+    "p pp ppp pppp ppppp pppppp f ff fff ffff fffff ffffff mp mf sf sfp sfpp fp rf rfz sfz sffz fz n pf sfzp".split()
+)
+"""Elements in `<dynamics>`; marks of these names are dynamics."""
+
+JUMP_WORDS = {
+    "fine": "Fine", "dacoda": "To Coda", "D.C.": "D.C.", "D.C.alfine": "D.C. al Fine", "D.C.alcoda": "D.C. al Coda",
+    "D.S.": "D.S.", "D.S.alfine": "D.S. al Fine", "D.S.alcoda": "D.S. al Coda",
+}  # fmt: skip
+"""Sign of `Bar.jumps` that stands after its bar -> the words over the staff."""
+JUMP_SOUNDS = {
+    "segno": 'segno="segno"', "coda": 'coda="coda"', "fine": 'fine="yes"', "dacoda": 'tocoda="coda"',
+    "D.C.": 'dacapo="yes"', "D.S.": 'dalsegno="segno"',
+}  # fmt: skip
+"""Sign of `Bar.jumps`, a jump by its first four letters -> the attribute of `<sound>` that says it to players."""
+
+CREATORS = {"C": "composer", "A": "lyricist"}
+"""Field of ABC -> the type of a `<creator>`."""
+RIGHTS = "abc-copyright"
+"""How a line `Z:` begins that says who holds the rights (ABC standard 2.1, section 3.1.16)."""
+FIELD_PREFIX = "abc-"
+"""How the names of `<miscellaneous-field>`s begin that hold other fields of ABC."""

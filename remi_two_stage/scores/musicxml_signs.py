@@ -1,0 +1,196 @@
+"""Signs of MusicXML that stand between notes: chord symbols, tempos, dynamics, words, repeats; and those at a note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from xml.sax.saxutils import escape, quoteattr
+
+from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, chord_name, split_label
+from ..core.notation import SIGNS_BEFORE, Lyric, Mark, TempoMark, Text
+from ..core.piece import Bar, Chord
+from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
+from ..core.text import printable
+from .musicxml_names import (
+    ARTICULATIONS,
+    DYNAMICS_ELEMENTS,
+    FERMATAS,
+    FINGERS,
+    JUMP_SOUNDS,
+    JUMP_WORDS,
+    KINDS,
+    ORNAMENTS,
+    SAME_MARKS,
+    TECHNICAL,
+)
+from .musicxml_rhythm import PLAIN_VALUES
+
+_PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
+_ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
+_SUSPENDED_SEVENTH = (
+    "<degree><degree-value>7</degree-value><degree-alter>0</degree-alter><degree-type>add</degree-type></degree>"
+)
+
+
+def text_of(text: str) -> str:
+    """Words as the content of an element."""
+    return escape(printable(text))
+
+
+def attribute_of(text: str) -> str:
+    """Words as the value of an attribute, with its quotation marks."""
+    return quoteattr(printable(text))
+
+
+def direction(kind: str, offset: int = 0, placement: str = "", sound: str = "") -> str:
+    """A `<direction>` of one or more `<direction-type>`s, `offset` ticks after where it stands."""
+    shift = f"<offset>{offset}</offset>" if offset else ""
+    said = f"<sound {sound}/>" if sound else ""
+    return f"<direction{placement}>{kind}{shift}{said}</direction>\n"
+
+
+def words(text: str, alignment: str = "") -> str:
+    """The `<direction-type>` of words over or under the staff."""
+    return f"<direction-type><words{alignment}>{text_of(text)}</words></direction-type>"
+
+
+def annotation(text: Text, offset: int) -> str:
+    """Words at a place."""
+    return direction(words(text.text, _ALIGNMENTS.get(text.placement, "")), offset, _PLACEMENTS.get(text.placement, ""))
+
+
+def tempo(mark: TempoMark, beat: int, offset: int) -> str:
+    """A tempo in the note value that it counts, or else in beats of `beat` ticks."""
+    kinds = words(mark.words) if mark.words else ""
+    sound = ""
+    if mark.tempo is not None:
+        value = PLAIN_VALUES.get(mark.beat or beat) or PLAIN_VALUES[TICKS_PER_QUARTER]
+        unit = f"<beat-unit>{value.type}</beat-unit>" + "<beat-unit-dot/>" * value.dots
+        count = f"{mark.tempo * TICKS_PER_QUARTER / value.ticks:.6g}"
+        kinds += f"<direction-type><metronome>{unit}<per-minute>{count}</per-minute></metronome></direction-type>"
+        sound = f'tempo="{mark.tempo:.10g}"'
+    return direction(kinds, offset, _PLACEMENTS["^"], sound)
+
+
+def dynamic(name: str, offset: int) -> str:
+    """A dynamic such as "mf"."""
+    return direction(f"<direction-type><dynamics><{name}/></dynamics></direction-type>", offset, _PLACEMENTS["_"])
+
+
+def wedge(kind: str, number: int, offset: int) -> str:
+    """The begin ("crescendo", "diminuendo") or end ("stop") of a hairpin."""
+    sign = f'<direction-type><wedge type="{kind}" number="{number}"/></direction-type>'
+    return direction(sign, offset, _PLACEMENTS["_"])
+
+
+def rehearsal(label: str) -> str:
+    """The label of a part."""
+    return direction(f"<direction-type><rehearsal>{text_of(label)}</rehearsal></direction-type>", 0, _PLACEMENTS["^"])
+
+
+def jumps(signs: Iterable[str], are_before: bool) -> str:
+    """Those of a bar's jump signs that stand before it, or those after it."""
+    found = []
+    for sign in signs:
+        if (sign in SIGNS_BEFORE) == are_before:
+            kind = f"<direction-type><{sign}/></direction-type>" if are_before else words(JUMP_WORDS[sign])
+            found.append(direction(kind, 0, _PLACEMENTS["^"], JUMP_SOUNDS.get(sign) or JUMP_SOUNDS[sign[:4]]))
+    return "".join(found)
+
+
+def harmony(chord: Chord, key: Key, offset: int) -> str:
+    """A chord symbol in the piece's first key; empty for a chord that is not known."""
+    shift = f"<offset>{offset}</offset>" if offset else ""
+    if chord.label == UNKNOWN_CHORD:
+        return ""
+    if chord.label == NO_CHORD:
+        root = '<root><root-step text="">C</root-step></root>'
+        return f'<harmony>{root}<kind text="N.C.">none</kind>{shift}</harmony>\n'
+    parts = split_label(chord.label)
+    assert parts is not None  # only the two labels above have no parts
+    suffix = QUALITIES[parts[1]].name_suffix
+    symbol = chord.symbol
+    name = chord_name(chord.label, key).removesuffix(suffix) if symbol is None else name_at(symbol.root)
+    bass = "" if symbol is None or symbol.bass is None else f"<bass>{_named('bass', name_at(symbol.bass))}</bass>"
+    text = attribute_of(suffix if symbol is None else symbol.suffix)
+    kind = f"<kind text={text}>{KINDS[parts[1]]}</kind>"
+    degree = _SUSPENDED_SEVENTH if parts[1] == "7sus4" else ""
+    return f"<harmony><root>{_named('root', name)}</root>{kind}{bass}{degree}{shift}</harmony>\n"
+
+
+def _named(what: str, name: str) -> str:
+    alteration = fifths_of(name) - fifths_of(name[0])
+    alter = f"<{what}-alter>{alteration // 7}</{what}-alter>" if alteration else ""
+    return f"<{what}-step>{name[0]}</{what}-step>{alter}"
+
+
+def at_note(marks: Iterable[Mark]) -> str:
+    """The marks at a note, as the content of `<notations>`; dynamics are none of them."""
+    groups: dict[str, list[str]] = {}
+    fermatas = []
+    for mark in marks:
+        name = SAME_MARKS.get(mark.name, mark.name)
+        if name in FERMATAS:
+            fermatas.append(f'<fermata type="{FERMATAS[name]}"/>')
+        elif name == "arpeggio":
+            fermatas.append("<arpeggiate/>")
+        else:
+            group, element = _element(name)
+            groups.setdefault(group, []).append(element)
+    return "".join([*(f"<{group}>{''.join(held)}</{group}>" for group, held in groups.items()), *fermatas])
+
+
+def _element(name: str) -> tuple[str, str]:
+    """The group of a mark, and its element there."""
+    if name in ORNAMENTS:
+        return "ornaments", f"<{ORNAMENTS[name]}/>"
+    if name == "turnx":
+        return "ornaments", '<turn slash="yes"/>'
+    if name in TECHNICAL:
+        return "technical", f"<{TECHNICAL[name]}/>"
+    if name in FINGERS:
+        return "technical", f"<fingering>{name}</fingering>"
+    if name in ARTICULATIONS:
+        return "articulations", f"<{ARTICULATIONS[name]}/>"
+    return "articulations", f"<other-articulation>{text_of(name)}</other-articulation>"
+
+
+def is_dynamic(mark: Mark) -> bool:
+    """Whether a mark says how loud the music goes on."""
+    return mark.name in DYNAMICS_ELEMENTS
+
+
+def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
+    """The syllables at a note; `open_words` has the verses that are within a word, and is kept up to date."""
+    for syllable in sorted(syllables, key=lambda lyric: lyric.verse):
+        number = f'<lyric number="{syllable.verse}">'
+        if not syllable.text:
+            yield f'{number}<extend type="continue"/></lyric>'
+            continue
+        was_open, is_open = syllable.verse in open_words, syllable.joint == "-"
+        place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+        (open_words.add if is_open else open_words.discard)(syllable.verse)
+        extend = '<extend type="start"/>' if syllable.joint == "_" else ""
+        text = f"<syllabic>{place[was_open, is_open]}</syllabic><text>{text_of(syllable.text)}</text>"
+        yield f"{number}{text}{extend}</lyric>"
+
+
+def left_barline(bar: Bar, is_target: bool) -> str:
+    """The barline before a bar: the begin of a repeat or an ending. A forward repeat that the source left out, because
+    players know it, has no `<bar-style>`.
+    """
+    style = "<bar-style>heavy-light</bar-style>" if bar.repeat_start else ""
+    ending = f'<ending number="{", ".join(map(str, bar.endings))}" type="start"/>' if bar.endings else ""
+    repeat = '<repeat direction="forward"/>' if bar.repeat_start or is_target else ""
+    inside = style + ending + repeat
+    return f'<barline location="left">{inside}</barline>\n' if inside else ""
+
+
+def right_barline(bar: Bar, closed: tuple[int, ...], is_last: bool) -> str:
+    """The barline after a bar, where the ending of the passes `closed` stops, if any."""
+    style = "<bar-style>light-heavy</bar-style>" if bar.repeat_end or is_last else ""
+    kind = "stop" if bar.repeat_end else "discontinue"
+    ending = f'<ending number="{", ".join(map(str, closed))}" type="{kind}"/>' if closed else ""
+    times = f' times="{bar.plays}"' if bar.plays > 2 else ""
+    repeat = f'<repeat direction="backward"{times}/>' if bar.repeat_end else ""
+    inside = style + ending + repeat
+    return f'<barline location="right">{inside}</barline>\n' if inside else ""
