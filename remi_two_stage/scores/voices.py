@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from ..core.notation import Instrument
 from ..core.vocabulary import VOICE_RANGES
 from ..core.voices import FOUR_PARTS, MELODY, VOICE_TITLES
 
@@ -28,6 +29,13 @@ def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple
     if len(names) == len(FOUR_PARTS) and (tuple(names) == _FOUR_TITLES or _are_four_parts(pitches)):
         return FOUR_PARTS
     return (MELODY,) if len(names) == 1 else tuple(f"V{number}" for number in range(1, len(names) + 1))
+
+
+def usual_instruments(voices: Sequence[str]) -> list[Instrument]:
+    """The names that stand before the staves of voices whose source names no instruments; none before a lone melody."""
+    if tuple(voices) == (MELODY,):
+        return [Instrument()]
+    return [Instrument(*VOICE_TITLES.get(voice, (voice, voice))) for voice in voices]
 
 
 def _are_four_parts(pitches: Sequence[Sequence[int]]) -> bool:
