@@ -4,6 +4,7 @@ Conventions
 - A bar is one measure of all parts, a column; what stands in any part's holds for all.
 - Rests and `<forward>` of one part make no bar longer than its metre; a rest of the whole measure makes none longer.
 - A short bar is a pick-up if it says so, comes first and is shorter than the next, or completes the bar before it.
+- Jumps of a score with several movements, or several jumps, are counted and left out.
 - A score of our own says itself which bars are pick-ups, and its brackets are taken as they are.
 """
 
@@ -219,8 +220,26 @@ def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[
     if len(codas) > 1 and not any("dacoda" in of_bar for of_bar in signs):
         signs[codas[0]][signs[codas[0]].index("coda")] = "dacoda"
     jumps = [index for index, of_bar in enumerate(signs) for sign in of_bar if sign in JUMPS]
-    losses["a jump (D.C., D.S.)"] += max(0, len(jumps) - 1)
+    if jumps and (len(jumps) > 1 or _begins_movement(bars, columns, signs) & set(range(1, jumps[0] + 1))):
+        losses["a jump (D.C., D.S.)"] += len(jumps)
+        return list(bars)
     return [replace(bar, jumps=tuple(of_bar)) if of_bar else bar for bar, of_bar in zip(bars, signs, strict=True)]
+
+
+def _begins_movement(bars: Sequence[Bar], columns: Sequence[Column], signs: Sequence[Sequence[str]]) -> set[int]:
+    """The bars that begin a further movement, whose da capo would go back to them: they follow a final barline, or are
+    numbered from the beginning again.
+    """
+    found, last = set(), 0
+    for index, column in enumerate(columns):
+        measure = next(measure for measure in column if measure is not None)
+        number = int(measure.number) if measure.number.isdigit() else last
+        styles = {barline.findtext("bar-style") for barline in measure.barlines}
+        is_final = "light-heavy" in styles and not bars[index].repeat_end and "fine" not in signs[index]
+        found |= {index + 1} if is_final else set()
+        found |= {index} if number < last else set()
+        last = number
+    return found
 
 
 def _all_played(bars: list[Bar], losses: Counter[str]) -> list[Bar]:

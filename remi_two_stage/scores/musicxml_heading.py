@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
@@ -12,9 +13,9 @@ from .musicxml_document import Document
 from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
-_NO_TITLES = ("Music21 Fragment", "Untitled score", "Untitled")
+_NO_TITLE = re.compile(r"Music21 Fragment|Untitled(?: score)?|\S+\.(?:mxl|xml|musicxml|krn|mid)")
 _NO_CREATORS = ("Music21", "Composer / arranger")
-"""What programs write where there is nothing."""
+"""What programs write where there is nothing; a file's name is no title."""
 _DRUM_CHANNEL = "10"
 
 
@@ -26,12 +27,12 @@ class PartInfo:
     is_percussion: bool
 
 
-def heading_of(root: Element) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
+def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
     """Title, style and further fields; a movement is named after itself, its work is a second title."""
     titles = [_text(root.find(path)) for path in ("movement-title", "work/work-title")]
     credits = [credit for credit in root.iterfind("credit") if _text(credit.find("credit-type")) == "title"]
     titles += [" ".join(map(_text, credit.iterfind("credit-words"))) for credit in credits]
-    named = [title for title in dict.fromkeys(titles) if title and title not in _NO_TITLES]
+    named = [title for title in dict.fromkeys(titles) if title and (is_own or not _NO_TITLE.fullmatch(title))]
     title, *others = named or [""]
     fields: list[tuple[str, str]] = [("T", other) for other in others]
     style = None

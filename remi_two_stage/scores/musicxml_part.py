@@ -92,12 +92,12 @@ class Measure:
 class PartReader:
     """Reads the measures of one part in order; counts what it cannot keep in `losses`."""
 
-    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool) -> None:
+    def __init__(self, losses: Counter[str], is_percussion: bool) -> None:
         self.losses = losses
         self.staves = 1
         self.percussion_notes = 0
         self.lyrics: list[LyricPlace] = []
-        self.spans = Spans(is_own)
+        self.spans = Spans()
         self._is_percussion = is_percussion
         self._divisions: Time = 1
         self._time: Time = 0
@@ -135,7 +135,7 @@ class PartReader:
 
     def _read_measure(self, index: int, element: Element) -> Measure:
         number = element.get("number", "")
-        is_implicit = element.get("implicit") == "yes" or number.startswith(("X", "x"))
+        is_implicit = element.get("implicit") == "yes" or number.upper().startswith("X")
         self._index, self._time, self._last_onset = index, 0, 0
         measure = self._measure = Measure(number, is_implicit, self._next_key, self._next_meter)
         if self._next_meter:
@@ -160,6 +160,7 @@ class PartReader:
                 measure.barlines.append(child)
             elif tag == "figured-bass":
                 self.losses["a figured bass"] += 1
+        self.spans.end_measure(index, measure.sounds)
         measure.repeats, measure.repeated_staff = self._repeats
         return measure
 
@@ -355,16 +356,19 @@ class PartReader:
     # --- signs between notes
 
     def _direction(self, element: Element) -> None:
-        shift = element.findtext("offset") or "0"
-        onset = self._ticks(max(Fraction(0), self._time + Fraction(shift.strip())))
+        onset = self._shifted(element)
         direction = records.direction_of(element, onset, self.losses)
         self._measure.directions.append(direction)
         for wedge in element.iterfind("direction-type/wedge"):
-            self.spans.wedge(wedge, self._index, direction.staff, onset, self._measure.sounds)
+            self.spans.wedge(wedge, self._index, direction.staff, onset)
+
+    def _shifted(self, element: Element) -> int:
+        """Ticks of what stands here, or an `<offset>` before or after."""
+        shift = (element.findtext("offset") or "").strip()
+        return self._ticks(max(Fraction(0), self._time + Fraction(shift))) if shift else self._ticks(self._time)
 
     def _harmony(self, element: Element) -> None:
-        shift = element.findtext("offset") or "0"
-        onset = self._ticks(max(Fraction(0), self._time + Fraction(shift.strip())))
+        onset = self._shifted(element)
         transposition = self._transpositions.get(1) or self._transpositions.get(0) or Transposition()
         self._measure.harmonies.append((onset, element, transposition))
 

@@ -55,7 +55,7 @@ def read_musicxml(data: bytes) -> Piece:
     is_own = SOFTWARE in software
     losses: Counter[str] = Counter()
     instruments = instruments_of(document)
-    readers = [PartReader(losses, instrument.is_percussion, is_own) for instrument in instruments]
+    readers = [PartReader(losses, instrument.is_percussion) for instrument in instruments]
     parts = [reader.read(measures) for reader, measures in zip(readers, document.parts, strict=True)]
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
@@ -73,7 +73,7 @@ def read_musicxml(data: bytes) -> Piece:
     bars = _with_chords(bars, columns, losses)
     bars, tempo = _with_directions(bars, columns, losses)
     bars = _with_notation(bars, parts, readers, staves, sung)
-    title, style, metadata = heading_of(document.root)
+    title, style, metadata = heading_of(document.root, is_own)
     players = [instruments[staff.part].instrument for staff in staves]
     names = [
         document.part_ids[staff.part] if is_own else player.name for staff, player in zip(staves, players, strict=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
@@ -102,20 +102,21 @@ def lyric_of(element: Element, index: int, staff: int, onset: int) -> LyricPlace
     )
 
 
-class _HasOnset(Protocol):
+class _Struck(Protocol):
     staff: int
     onset: int
+    is_tied: bool
 
 
 @dataclass
 class Spans:
     """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span)."""
 
-    is_own: bool
     found: list[tuple[int, int, Span]] = field(default_factory=list)
     _slurs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
+    _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
     @property
     def open_slurs(self) -> int:
@@ -138,17 +139,23 @@ class Spans:
         elif kind == "stop":
             self._ends[number] = index, onset
 
-    def wedge(self, element: Element, index: int, staff: int, onset: int, sounds: Iterable[_HasOnset]) -> None:
-        """A `<wedge>`; other programs end it after its last note, this one at it."""
+    def wedge(self, element: Element, index: int, staff: int, onset: int) -> None:
+        """A `<wedge>`."""
         number, kind = element.get("number", "1"), element.get("type", "")
         if kind in HAIRPINS:
             self._wedges[number] = index, staff, onset, kind
         elif kind == "stop" and number in self._wedges:
-            start, origin, begun, name = self._wedges.pop(number)
-            if not self.is_own:
-                earlier = [sound.onset for sound in sounds if sound.staff == origin and sound.onset < onset]
-                onset = max(earlier, default=0 if index > start else begun)
-            self.found.append((start, origin, Span(begun, name, index - start, onset)))
+            self._stopped.append((*self._wedges.pop(number), onset))
+
+    def end_measure(self, index: int, sounds: Sequence[_Struck]) -> None:
+        """Find the last note of the hairpins that stop in a measure: the one before the stop."""
+        for start, origin, begun, name, onset in self._stopped:
+            earlier = [
+                sound.onset for sound in sounds if sound.staff == origin and sound.onset < onset and not sound.is_tied
+            ]
+            end = max([*earlier, 0 if index > start else begun])
+            self.found.append((start, origin, Span(begun, name, index - start, end)))
+        self._stopped.clear()
 
 
 # --- between notes
@@ -177,7 +184,9 @@ def direction_of(element: Element, onset: int, losses: Counter[str]) -> Directio
         if kind.tag == "dynamics":
             found.records += [Mark(onset, sign.tag) for sign in kind if sign.tag in DYNAMICS_ELEMENTS]
             found.records += [
-                Text(onset, printable(sign.text), "_") for sign in kind.iterfind("other-dynamics") if sign.text
+                Text(onset, printable(sign.text or "").strip(), "_")
+                for sign in kind.iterfind("other-dynamics")
+                if (sign.text or "").strip()
             ]
         elif kind.tag == "rehearsal":
             found.label = printable(kind.text or "").strip()

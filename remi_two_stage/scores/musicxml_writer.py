@@ -98,10 +98,8 @@ def _part(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
     closed = _closed_endings(piece.bars)
     targets = _targets(piece.bars)
     measures = [f'<part id="{piece.voices[voice]}">\n']
-    split = 0
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
-        split += bar.is_pickup and number > 0
-        name = f"X{split}" if bar.is_pickup and number else str(number)
+        name = f"{number}X" if bar.is_pickup and number else str(number)
         implicit = ' implicit="yes"' if bar.is_pickup else ""
         last = piece.bars[index - 1] if index else None
         measures += [
