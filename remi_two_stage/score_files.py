@@ -28,9 +28,9 @@ from .scores.abc_reader import read_abc
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
-from .scores.musicxml_document import LARGEST_SCORE, refuse_size
-from .scores.musicxml_part import HIGHEST_NUMBER
 from .scores.musicxml_reader import read_musicxml
+from .scores.musicxml_reader_document import LARGEST_SCORE, refuse_size
+from .scores.musicxml_reader_part import HIGHEST_NUMBER
 from .scores.musicxml_writer import musicxml_bytes
 
 _LONGEST_NAME = 80

@@ -20,13 +20,13 @@ from ..core.abc_spelling import fifths_in
 from ..core.errors import ScoreFormatError
 from ..core.notation import Notation, Source, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
-from .musicxml_bars import bars_of
-from .musicxml_document import parse_document
-from .musicxml_harmony import chord_of
-from .musicxml_heading import heading_of, instruments_of
-from .musicxml_lyrics import lyrics_of
 from .musicxml_names import SOFTWARE
-from .musicxml_part import Measure, PartReader
+from .musicxml_reader_bars import bars_of
+from .musicxml_reader_document import parse_document
+from .musicxml_reader_harmony import chord_of
+from .musicxml_reader_heading import heading_of, instruments_of
+from .musicxml_reader_lyrics import lyrics_of
+from .musicxml_reader_part import Measure, PartReader
 from .voices import usual_instruments, voice_names
 
 _SLACK = 2

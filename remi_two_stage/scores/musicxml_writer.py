@@ -19,11 +19,11 @@ from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending, order_of_repeats
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES, clef_of
-from . import musicxml_signs as signs
-from .musicxml_measure import VoiceWriter
+from . import musicxml_writer_signs as signs
 from .musicxml_names import CLEFS, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE
-from .musicxml_rhythm import TICKS_A_DIVISION
-from .musicxml_signs import attribute_of, text_of
+from .musicxml_writer_measure import VoiceWriter
+from .musicxml_writer_rhythm import TICKS_A_DIVISION
+from .musicxml_writer_signs import attribute_of, text_of
 from .voices import usual_instruments
 
 _HEAD = (

@@ -20,9 +20,9 @@ from xml.etree.ElementTree import Element
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.notation import Grace, GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
-from . import musicxml_records as records
+from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME
-from .musicxml_records import Direction, LyricPlace, Spans
+from .musicxml_reader_records import Direction, LyricPlace, Spans
 
 Time = int | Fraction
 HIGHEST_NUMBER = 99

@@ -18,7 +18,7 @@ from ..core.errors import ScoreFormatError
 from ..core.notation import JUMPS
 from ..core.piece import Bar, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
-from .musicxml_part import Measure, Signature
+from .musicxml_reader_part import Measure, Signature
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
 _MOST_PLAYS = 9

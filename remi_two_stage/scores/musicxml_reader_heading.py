@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from ..core.notation import Instrument
 from ..core.text import printable
-from .musicxml_document import Document
 from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE
+from .musicxml_reader_document import Document
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
 _NO_TITLE = re.compile(r"Music21 Fragment|Untitled(?: score)?|\S+\.(?:mxl|xml|musicxml|krn|mid)")
