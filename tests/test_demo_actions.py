@@ -157,6 +157,18 @@ def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
     assert expected.part_order
 
 
+def test_the_cursor_follows_jumps_and_repeats() -> None:
+    jig = replace(kesh_jig(), tempo=180.0)
+    bars = [
+        replace(bar, jumps={2: ("segno",), 5: ("fine",), 7: ("D.S.alfine",)}.get(i, ()))
+        for i, bar in enumerate(jig.bars)
+    ]
+    shown = views.score(Work(piece=replace(jig, bars=tuple(bars))), [SOUND])
+    assert shown is not None
+    order = [*range(8), *range(8), 2, 3, 4, 5]
+    assert shown["timeline"] == [(float(number), bar) for number, bar in enumerate(order)]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

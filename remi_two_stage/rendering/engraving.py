@@ -103,7 +103,9 @@ def _laid_out(piece: Piece, width: float, breaks: str, starts: Sequence[int]) ->
 
 def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
     """MusicXML of the staves alone: full names of voices, a bracket before them, new lines before the bars `starts`."""
-    root = ElementTree.fromstring(musicxml_bytes(_with_every_repeat(replace(piece, title="", tempo=None))))
+    root = ElementTree.fromstring(
+        musicxml_bytes(_with_every_repeat(replace(piece, title="", tempo=None, part_order=())))
+    )
     parts = root.find("part-list")
     assert parts is not None
     for name, part in zip(piece.voices, list(parts), strict=True):
@@ -123,8 +125,8 @@ def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
 
 
 def _with_every_repeat(piece: Piece) -> Piece:
-    """The piece with a repeat sign wherever playing returns to; sources often omit it after another repeat."""
-    order = replace(piece, part_order=()).playing_order()
+    """The piece with a repeat sign wherever a repeat returns to; sources often omit it after another repeat."""
+    order = replace(piece, bars=tuple([replace(bar, jumps=()) for bar in piece.bars])).playing_order()
     targets = {after for index, after in pairwise(order) if 0 < after <= index}
     bars = [replace(bar, repeat_start=bar.repeat_start or index in targets) for index, bar in enumerate(piece.bars)]
     return replace(piece, bars=tuple(bars))
