@@ -21,6 +21,7 @@ from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.cli import main
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import MissingExtraError, ScoreError
+from remi_two_stage.core.notation import TempoMark
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.rendering.notebook import piece_html, show
@@ -302,6 +303,14 @@ def test_sound_follows_jumps() -> None:
     assert len(samples) / rate == pytest.approx(6 + 0.5)
     heard = [np.abs(samples[second * rate + rate // 2 : (second + 1) * rate]).max() > 1000 for second in range(6)]
     assert heard == [False, False, False, True, False, False]
+
+
+def test_sound_changes_its_tempo_where_the_piece_does() -> None:
+    piece = tune("X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:D\nz4|z2d2|]")
+    bars = (replace(piece.bars[0], tempos=(TempoMark(48, 60),)), replace(piece.bars[1], tempos=(TempoMark(48, 240),)))
+    samples, rate = samples_of(wav_bytes(replace(piece, bars=bars)))
+    assert len(samples) / rate == pytest.approx(1 + 2 + 2 + 0.5 + 0.5)
+    assert np.abs(samples).nonzero()[0][0] / rate == pytest.approx(5, abs=0.02)
 
 
 def loudest_frequency(note: str, low: float, high: float) -> float:

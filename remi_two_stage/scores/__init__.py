@@ -9,6 +9,7 @@ abc_bars.py              time lines -> bars, repeats, endings
 abc_macros.py            macros
 midi_reader.py           MIDI files -> Piece
 midi_writer.py           Piece -> MIDI files
+tempo_map.py             the tempos at which a piece is played, in ticks and seconds
 musicxml_writer.py       Piece -> MusicXML
 music21_bridge.py        music21 scores <-> Piece
 music21_reader.py        music21 score -> Piece
