@@ -280,9 +280,9 @@ class Piece:
                 bars += _closed(self.bars[first:end])
                 _check_playable(len(bars), "bars")
         elif jump is not None:
-            bars += _closed_at(self.bars, jump)
-            bars += [_without_signs(self.bars[index]) for index in after_jump(self.bars, jump)]
-        return replace(self, bars=tuple([replace(bar, jumps=()) for bar in bars]), part_order=())
+            bars += _jumped(self.bars, jump, self.playing_order())
+        bars = [replace(bar, jumps=()) if bar.jumps else bar for bar in bars]
+        return replace(self, bars=tuple(bars), part_order=(), source=None)
 
     def _repr_html_(self) -> str | None:
         """What `notebook_view` makes of this piece."""
@@ -388,6 +388,19 @@ def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
     if sign is None or sign.repeat_start:
         return part
     return replace(part[0], repeat_start=True), *part[1:]
+
+
+def _jumped(bars: Sequence[Bar], jump: int, order: Sequence[int]) -> Iterable[Bar]:
+    """Bars with what the jump after bar `jump` has played written out behind it, so that they are played in the same
+    order; where the jump leaves a repeat before its end, all that is played is written out.
+    """
+    if jump not in order:
+        return bars
+    indices = [*range(jump + 1), *after_jump(bars, jump)]
+    written = [*_closed_at(bars, jump), *[_without_signs(bars[index]) for index in indices[jump + 1 :]]]
+    if [indices[index] for index in order_of_repeats(written, len(order))] == order:
+        return written
+    return [_without_signs(bars[index]) for index in order]
 
 
 def _closed_at(bars: Sequence[Bar], last: int) -> tuple[Bar, ...]:

@@ -101,7 +101,9 @@ def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int]) 
 def _score_xml(piece: Piece, starts: Collection[int]) -> str:
     """MusicXML of the staves alone, without a heading and a tempo, with new lines before the bars `starts`."""
     first = replace(piece.bars[0], tempos=tuple(mark for mark in piece.bars[0].tempos if mark.onset or mark.words))
-    return musicxml_bytes(replace(piece, title="", tempo=None, bars=(first, *piece.bars[1:])), starts).decode()
+    return musicxml_bytes(
+        replace(piece, title="", tempo=None, part_order=(), bars=(first, *piece.bars[1:])), starts
+    ).decode()
 
 
 def _systems(piece: Piece, width: float) -> tuple[list[Strip], dict[str, str]]:

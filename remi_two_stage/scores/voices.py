@@ -17,8 +17,8 @@ _LEAST_IN_RANGE = 0.9
 
 
 def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple[str, ...]:
-    """Names for voices: their own where `Piece` uses such names or writes them in full, else M for one alone, S A T B for
-    a choir's four voices from high to low, and V1 and so on for others.
+    """Names for voices: their own where `Piece` uses such names or writes them in full, else M for one alone, S A T B
+    for a choir's four voices from high to low, and V1 and so on for others.
 
     Args:
         names: What the source calls them, in score order.
