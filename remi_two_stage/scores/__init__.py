@@ -13,6 +13,7 @@ tempo_map.py             the tempos at which a piece is played, in ticks and sec
 musicxml_writer.py       Piece -> MusicXML
 music21_bridge.py        music21 scores <-> Piece
 music21_reader.py        music21 score -> Piece
+music21_losses.py         what of a music21 score or a kern file is not in a Piece
 music21_writer.py        Piece -> music21 score
 musicxml_names.py         what things are called in music21
 music21_notation.py      note values, ties and layers, as music21 wants them
