@@ -9,14 +9,13 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, suppress
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
-from xml.etree import ElementTree
+from typing import Any
 
 from .atomic_files import write_whole
 from .core.abc_writer import write_abc
@@ -30,16 +29,13 @@ from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
 from .scores.music21_losses import kern_losses
+from .scores.musicxml_reader import read_musicxml
+from .scores.musicxml_reader_document import LARGEST_SCORE, refuse_size
+from .scores.musicxml_reader_part import HIGHEST_NUMBER
 from .scores.musicxml_writer import musicxml_bytes
-
-_LARGEST_FILE = 100 * 2**20
-"""Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 
 _LONGEST_NAME = 80
 """Bytes of a file's name that are its tune's; file systems take 255 in all."""
-_HIGHEST_NUMBER = 99
-_COUNTED = {"beats": "a metre has {} beats", "fifths": "a key has {} sharps or flats"}
-"""Element of MusicXML -> what it says; music21 would count to higher numbers in these for minutes."""
 _LARGEST_MIDI_FILE = 4 * 2**20
 """Bytes; an opera's score has less than one MB."""
 
@@ -159,10 +155,8 @@ def _check_file(path: Path) -> None:
         ) from None
     except zipfile.BadZipFile as error:
         raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
-    if size > _LARGEST_FILE:
-        raise ScoreFormatError(
-            f"the score has {size / 2**20:.0f} MB, at most {_LARGEST_FILE // 2**20} can be read; split it"
-        )
+    if size > LARGEST_SCORE:
+        refuse_size(size)
 
 
 def _read_midi(path: Path) -> list[Piece]:
@@ -175,65 +169,41 @@ def _read_midi(path: Path) -> list[Piece]:
     return [parse_midi(data)]
 
 
-def _read_with_music21(path: Path) -> list[Piece]:
+def _read_musicxml(path: Path) -> list[Piece]:
     _check_file(path)
-    for element, number in _numbers_in(path):
-        if number > _HIGHEST_NUMBER:
-            what = _COUNTED[element].format(number)
-            raise ScoreFormatError(f"{what}, at most {_HIGHEST_NUMBER} can be read; check its numbers")
+    return [read_musicxml(path.read_bytes())]
+
+
+def _read_kern(path: Path) -> list[Piece]:
+    """Every score of a file in kern, read by music21, which would count to high numbers of beats for minutes."""
+    _check_file(path)
+    for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()):
+        if int(beats) > HIGHEST_NUMBER:
+            raise ScoreFormatError(
+                f"a metre has {int(beats)} beats, at most {HIGHEST_NUMBER} can be read; check its numbers"
+            )
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
             pieces = [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
-            return _with_losses_of_music21(pieces, path)
+            return _with_losses_of_kern(pieces, path)
     except ScoreError:
         raise
     except Exception as error:  # whatever music21's parsers stumble over
         what = f"{type(error).__name__}: {error}"
-        raise ScoreFormatError(
-            f"music21 cannot read this as {_MUSIC21_FORMATS[_ending(path)]} ({what}); export it again"
-        ) from error
-
-
-def _numbers_in(path: Path) -> Iterator[tuple[str, int]]:
-    """What is `_COUNTED` in a score, as far as it can be read; music21 says what is wrong with the rest."""
-    if _MUSIC21_FORMATS[_ending(path)] == "humdrum":
-        yield from (("beats", int(beats)) for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()))
-        return
-    with suppress(
-        ElementTree.ParseError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError
-    ):
-        for document in _documents_in(path):
-            for _, element in ElementTree.iterparse(document):
-                if element.tag in _COUNTED:
-                    # As music21 reads them: sums of numbers, in which other signs than digits do not count.
-                    digits = (re.sub("[^0-9]", "", number)[:9] for number in (element.text or "").split("+"))
-                    yield element.tag, sum(map(int, filter(None, digits)))
-
-
-def _documents_in(path: Path) -> Iterator[IO[bytes]]:
-    """A MusicXML file, or all XML in a compressed one."""
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as document:
-            yield document
-        return
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith((".xml", ".musicxml")):
-                with archive.open(name) as document:
-                    yield document
+        raise ScoreFormatError(f"music21 cannot read this as humdrum ({what}); export it again") from error
 
 
 def _scores_in(path: Path) -> list[Any]:
     from music21 import converter, stream
 
-    parsed: Any = converter.parse(path, format=_MUSIC21_FORMATS[_ending(path)], forceSource=True, storePickle=False)
+    parsed: Any = converter.parse(path, format="humdrum", forceSource=True, storePickle=False)
     return list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
 
 
-def _with_losses_of_music21(pieces: list[Piece], path: Path) -> list[Piece]:
+def _with_losses_of_kern(pieces: list[Piece], path: Path) -> list[Piece]:
     """The piece of a kern file with what the file's text tells better than music21; not which of several has it."""
-    if _MUSIC21_FORMATS[_ending(path)] != "humdrum" or len(pieces) != 1:
+    if len(pieces) != 1:
         return pieces
     (piece,) = pieces
     losses = dict(piece.losses) | kern_losses(path.read_text(encoding="utf-8", errors="replace"))
@@ -245,7 +215,6 @@ def _without_name_as_title(piece: Piece, path: Path) -> Piece:
     return replace(piece, title="") if piece.title == path.name else piece
 
 
-_MUSIC21_FORMATS = {".musicxml": "musicxml", ".xml": "musicxml", ".mxl": "musicxml", ".krn": "humdrum"}
 _SIGNS = {
     b"MThd": ".mid",
     b"PK\x03\x04": ".mxl",
@@ -258,7 +227,8 @@ _SIGNS = {
 _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".abc": read_abc,
     ".abc.gz": read_abc,
-    **dict.fromkeys(_MUSIC21_FORMATS, _read_with_music21),
+    **dict.fromkeys((".musicxml", ".xml", ".mxl"), _read_musicxml),
+    ".krn": _read_kern,
     ".mid": _read_midi,
     ".midi": _read_midi,
 }

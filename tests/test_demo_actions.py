@@ -229,7 +229,7 @@ def test_the_cursor_follows_jumps_and_repeats() -> None:
     ("name", "content", "reason"),
     [
         ("noise.mid", b"MThd\x00\x00", "noise.mid: "),
-        ("page.musicxml", b"<html>no score</html>", "page.musicxml: music21 cannot read this as musicxml"),
+        ("page.musicxml", b"<html>no score</html>", "page.musicxml: this is no MusicXML score: its root is <html>"),
         ("tune.doc", b"X:1", "tune.doc: cannot read '.doc'; known are .abc"),
         ("large.abc", b"X:1\nK:C\n" + b"C" * 20_000, "large.abc: the file has 0.0 MB"),
         ("long.abc", b"X:1\nM:4/4\nL:1/4\nK:C\n" + b"CDEF|" * 40, "the tune has 40 bars, this page takes at most 32"),

@@ -23,7 +23,7 @@ from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
 from remi_two_stage.scores.music21_losses import kern_losses
-from remi_two_stage.scores.music21_notation import note_values
+from remi_two_stage.scores.musicxml_writer_rhythm import values_of
 
 KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
 
@@ -272,14 +272,20 @@ def test_a_voice_has_the_same_staff_and_clef_in_abc_and_in_a_score(voices: tuple
     assert from_music21(to_music21(piece)).note_list() == piece.note_list() == read_abc(text)[0].note_list()
 
 
+@pytest.mark.parametrize("meter", [Meter(4, 4), Meter(6, 8), Meter(7, 8), None])
 @pytest.mark.parametrize("ticks", range(1, 97))
-def test_any_length_is_notated_as_long_as_it_is(ticks: int) -> None:
-    values = note_values(ticks)
-    assert sum(value.ticks for value in values) == ticks
+def test_any_length_is_notated_as_long_as_it_is(ticks: int, meter: Meter | None) -> None:
+    bar = Bar(meter, Key(), 96, ((Note(0, 60, ticks),),))
+    values = values_of(tuple(sorted({0, ticks, 96})), (True, False)[: 1 + (ticks < 96)], bar)
     lengths = {"whole": 96, "half": 48, "quarter": 24, "eighth": 12, "16th": 6, "32nd": 3, "64th": Fraction(3, 2)}
     for value in values:
-        triplet = Fraction(2, 3) if value.is_triplet else 1
-        assert value.ticks == lengths[value.type] * (2 - Fraction(1, 2**value.dots)) * triplet
+        kind = re.fullmatch(r"<type>(\w+)</type>((?:<dot/>)*)", value.type)
+        assert kind is not None
+        triplet = Fraction(2, 3) if value.ratio else 1
+        dots = kind[2].count("dot")
+        assert value.end - value.start == lengths[kind[1]] * (2 - Fraction(1, 2**dots)) * triplet
+    assert [value.start for value in values[1:]] == [value.end for value in values[:-1]]
+    assert ticks in {value.end for value in values}
 
 
 KERN_WITH_NOTATION = """**kern\t**text\t**dynam

@@ -172,7 +172,7 @@ class Harmonization:
         """
         voice = voice_for(piece, voices)
         bars = tuple(replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in piece.bars)
-        melody = replace(piece, voices=(voice,), bars=bars, instruments=piece.instruments[:1])
+        melody = replace(piece, voices=(voice,), bars=bars, instruments=())
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
         return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
 
@@ -237,10 +237,11 @@ class Harmonization:
 
         def sung(bar: Bar, new: Bar) -> Bar:
             voices = (bar.notes[0] if voice == given else new.notes[place[voice]] for voice in self.voices)
-            return replace(bar, notes=tuple(voices))
+            notation = tuple(bar.notation[0] if voice == given else () for voice in self.voices) if bar.notation else ()
+            return replace(bar, notes=tuple(voices), notation=notation)
 
         bars = (sung(bar, new) for bar, new in zip(self.melody.bars, written.bars, strict=True))
-        return replace(self.melody, voices=self.voices, bars=tuple(bars))
+        return replace(self.melody, voices=self.voices, bars=tuple(bars), instruments=())
 
 
 def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:

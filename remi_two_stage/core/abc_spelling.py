@@ -27,11 +27,15 @@ class Sounding:
     alteration: int
 
 
+def fifths_in(pitch: int, key: Key) -> int:
+    """Place on the line of fifths of the name that `spelled` gives a pitch."""
+    lowest = key.signature - (2 if key.mode == "min" else 3)
+    return lowest + (7 * pitch - lowest) % 12
+
+
 def spelled(pitch: int, key: Key) -> tuple[str, int, int]:
     """Letter, octave and alteration: the key's own and those chromatic notes that are nearest on the line of fifths."""
-    lowest = key.signature - (2 if key.mode == "min" else 3)
-    fifths = lowest + (7 * pitch - lowest) % 12
-    name = name_at(fifths)
+    name = name_at(fifths_in(pitch, key))
     alteration = name.count("#") - name.count("b")
     octave = (pitch - alteration) // 12
     if octave < 0:

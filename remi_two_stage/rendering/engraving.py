@@ -10,19 +10,16 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
-from itertools import pairwise
 from math import ceil
 from typing import Any
-from xml.etree import ElementTree
 from zlib import crc32
 
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER
-from ..core.voices import VOICE_TITLES
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
@@ -66,7 +63,7 @@ def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
     return _laid_out(piece, width, "line", [ceil(bars * index / systems) for index in range(1, systems)])
 
 
-def _laid_out(piece: Piece, width: float, breaks: str, starts: Sequence[int]) -> Any:
+def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int]) -> Any:
     """The piece with new lines before the bars at the indices `starts`: there alone ("line"), or there if the line
     before is well filled, and wherever one is full ("smart").
     """
@@ -101,42 +98,12 @@ def _laid_out(piece: Piece, width: float, breaks: str, starts: Sequence[int]) ->
     return toolkit
 
 
-def _score_xml(piece: Piece, starts: Sequence[int]) -> str:
-    """MusicXML of the staves alone: full names of voices, a bracket before them, new lines before the bars `starts`."""
-    root = ElementTree.fromstring(
-        musicxml_bytes(_with_every_repeat(replace(piece, title="", tempo=None, part_order=())))
-    )
-    parts = root.find("part-list")
-    assert parts is not None
-    for name, part in zip(piece.voices, list(parts), strict=True):
-        full, short = ("", "") if len(piece.voices) == 1 else VOICE_TITLES.get(name, (name, name))
-        _set_child(part, "part-name", full)
-        _set_child(part, "part-abbreviation", short)
-    if len(piece.voices) > 1:
-        start = ElementTree.fromstring(
-            '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>'
-        )
-        parts.insert(0, start)
-        ElementTree.SubElement(parts, "part-group", number="1", type="stop")
-    measures = root.findall("part[1]/measure")
-    for index in starts:
-        measures[index].insert(0, ElementTree.Element("print", {"new-system": "yes"}))
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _with_every_repeat(piece: Piece) -> Piece:
-    """The piece with a repeat sign wherever a repeat returns to; sources often omit it after another repeat."""
-    order = replace(piece, bars=tuple([replace(bar, jumps=()) for bar in piece.bars])).playing_order()
-    targets = {after for index, after in pairwise(order) if 0 < after <= index}
-    bars = [replace(bar, repeat_start=bar.repeat_start or index in targets) for index, bar in enumerate(piece.bars)]
-    return replace(piece, bars=tuple(bars))
-
-
-def _set_child(element: ElementTree.Element, tag: str, text: str) -> None:
-    child = element.find(tag)
-    if child is None:
-        child = ElementTree.SubElement(element, tag)
-    child.text = text
+def _score_xml(piece: Piece, starts: Collection[int]) -> str:
+    """MusicXML of the staves alone, without a heading and a tempo, with new lines before the bars `starts`."""
+    first = replace(piece.bars[0], tempos=tuple(mark for mark in piece.bars[0].tempos if mark.onset or mark.words))
+    return musicxml_bytes(
+        replace(piece, title="", tempo=None, part_order=(), bars=(first, *piece.bars[1:])), starts
+    ).decode()
 
 
 def _systems(piece: Piece, width: float) -> tuple[list[Strip], dict[str, str]]:

@@ -2,8 +2,8 @@
 
 Conventions
 - Fields in the body hold for their voice, those before the first voice for all (ABC standard 2.1, section 7).
-- One voice is named "M", four "S", "A", "T", "B" in score order, others "V1", "V2", ...; voices that bear such names in
-  the text keep them, even when they are silent.
+- One voice is named "M", a choir's four "S", "A", "T", "B" in score order, others "V1", "V2", ...; voices that bear
+  such names in the text keep them, even when they are silent.
 - Music before the first V: of the body belongs to the last voice of the header, as in the other programs.
 """
 
@@ -20,7 +20,6 @@ from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_o
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
-from ..core.voices import FOUR_PARTS, MELODY
 from .abc_bars import build_bars
 from .abc_fields import (
     KeySignature,
@@ -36,8 +35,8 @@ from .abc_fields import (
 )
 from .abc_macros import Macros
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, is_music, mended, read_tokens, without_line_breaks
-from .abc_voice import HANDLERS, Settings, Voice
-from .voices import VOICE_NAME
+from .abc_voice import HANDLERS, PITCH, Settings, Voice
+from .voices import VOICE_NAME, voice_names
 
 _FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
 _COMMENT = re.compile(r"(?<!\\)%")
@@ -407,14 +406,11 @@ def _repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:
 def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     """The voices that a piece keeps, and their names."""
     ids = tuple(voice.name for voice in voices)
-    if all(VOICE_NAME.fullmatch(name) for name in ids) and ids != ("V1", "V2", "V3", "V4"):
+    if all(VOICE_NAME.fullmatch(name) for name in ids):
         return voices, ids
     sounding = [voice for voice in voices if voice.notes] or voices[:1]
-    if len(sounding) == 1:
-        return sounding, (MELODY,)
-    if len(sounding) == len(FOUR_PARTS):
-        return sounding, FOUR_PARTS
-    return sounding, tuple(f"V{number}" for number in range(1, len(sounding) + 1))
+    pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding]
+    return sounding, voice_names([voice.name for voice in sounding], pitches)
 
 
 def _without_comment(line: str) -> str:

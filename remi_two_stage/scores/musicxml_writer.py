@@ -19,19 +19,18 @@ from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending, order_of_repeats
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES, clef_of
-from . import musicxml_signs as signs
-from .musicxml_measure import VoiceWriter
-from .musicxml_names import CLEFS, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE
-from .musicxml_rhythm import TICKS_A_DIVISION
-from .musicxml_signs import attribute_of, text_of
+from . import musicxml_writer_signs as signs
+from .musicxml_names import CLEFS, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE
+from .musicxml_writer_measure import VoiceWriter
+from .musicxml_writer_rhythm import TICKS_A_DIVISION
+from .musicxml_writer_signs import attribute_of, text_of
+from .voices import usual_instruments
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
-STYLE = "style"
-"""Name of the `<miscellaneous-field>` that holds it."""
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
@@ -74,17 +73,16 @@ def _part_list(piece: Piece) -> Iterator[str]:
     yield "<part-list>\n"
     if len(piece.voices) > 1:
         yield '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>\n'
-    instruments = piece.instruments or (Instrument(),) * len(piece.voices)
+    instruments = piece.instruments or usual_instruments(piece.voices)
     for voice, instrument in zip(piece.voices, instruments, strict=True):
-        yield _score_part(voice, instrument, is_alone=len(piece.voices) == 1)
+        yield _score_part(voice, instrument)
     if len(piece.voices) > 1:
         yield '<part-group number="1" type="stop"/>\n'
     yield "</part-list>\n"
 
 
-def _score_part(voice: str, instrument: Instrument, is_alone: bool) -> str:
-    full, short = ("", "") if is_alone and voice == MELODY else VOICE_TITLES.get(voice, (voice, voice))
-    full, short = instrument.name or full, instrument.short_name or ("" if instrument.name else short)
+def _score_part(voice: str, instrument: Instrument) -> str:
+    full, short = instrument.name, instrument.short_name
     names = f"<part-name>{text_of(full)}</part-name>"
     names += f"<part-abbreviation>{text_of(short)}</part-abbreviation>" if short else ""
     player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
@@ -100,10 +98,8 @@ def _part(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
     closed = _closed_endings(piece.bars)
     targets = _targets(piece.bars)
     measures = [f'<part id="{piece.voices[voice]}">\n']
-    split = 0
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
-        split += bar.is_pickup and number > 0
-        name = f"X{split}" if bar.is_pickup and number else str(number)
+        name = f"{number}X" if bar.is_pickup and number else str(number)
         implicit = ' implicit="yes"' if bar.is_pickup else ""
         last = piece.bars[index - 1] if index else None
         measures += [

@@ -22,7 +22,7 @@ from .musicxml_names import (
     SAME_MARKS,
     TECHNICAL,
 )
-from .musicxml_rhythm import PLAIN_VALUES
+from .musicxml_writer_rhythm import PLAIN_VALUES
 
 _PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}

@@ -18,8 +18,8 @@ from ..core.abc_spelling import spelled
 from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, Spelling, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
-from . import musicxml_signs as signs
-from .musicxml_rhythm import Layers, Value, type_of, values_of
+from . import musicxml_writer_signs as signs
+from .musicxml_writer_rhythm import Layers, Value, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _LOWEST_OCTAVE = 1
@@ -84,13 +84,14 @@ class VoiceWriter:
         """The content of the measure of bar `index`: notes, rests, and signs that stand between them."""
         bar = self._piece.bars[index]
         records = bar.notation[self._voice] if bar.notation else ()
+        begun = self._open_spans(index, records)
         layers: defaultdict[int, list[_Sung]] = defaultdict(list, {0: []})
         for layer, note in [*self._held, *self._new_notes(bar, records)]:
             layers[layer].append(note)
-        at_notes = self._at_notes(index, bar, records)
+        at_notes = self._at_notes(index, bar, records, begun)
         self._show_accidentals(bar.key, layers, at_notes)
         placed = _placed(at_notes, layers, self._start)
-        between = self._between(index, bar, records)
+        between = self._between(index, bar, records, begun)
         parts = []
         for number, layer in enumerate(sorted(layers)):
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
@@ -113,7 +114,15 @@ class VoiceWriter:
             for pitch in sorted(pitches):
                 yield layer, _sung(start, end, pitch, bar.key, own.get((onset, pitch)))
 
-    def _at_notes(self, index: int, bar: Bar, records: Iterable[object]) -> dict[int, _AtNote]:
+    def _open_spans(self, index: int, records: Iterable[object]) -> list[tuple[Span, int]]:
+        """The slurs and hairpins that begin in bar `index`, with their numbers, but for those that lead nowhere."""
+        spans = [record for record in records if isinstance(record, Span)]
+        numbered = [(span, self._opened("wedge" if span.name in HAIRPINS else "slur", index, span)) for span in spans]
+        return [(span, number) for span, number in numbered if number]
+
+    def _at_notes(
+        self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
+    ) -> dict[int, _AtNote]:
         """What stands at notes, by onset; slurs that end come before those that begin."""
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
         for end, kind, number in self._ends[index]:
@@ -132,9 +141,9 @@ class VoiceWriter:
                 ]
                 at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
                 at.is_slashed = record.is_slashed
-            elif isinstance(record, Span) and record.name not in HAIRPINS:
-                number = self._opened("slur", index, record)
-                found[record.onset].slurs += [f'<slur type="start" number="{number}"/>'] if number else []
+        for span, number in begun:
+            if span.name not in HAIRPINS:
+                found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         return {onset: at for onset, at in found.items() if onset < bar.length}
 
     def _opened(self, kind: str, index: int, span: Span) -> int:
@@ -149,23 +158,24 @@ class VoiceWriter:
         self._ends[last].append((span.end, kind, number))
         return number
 
-    def _between(self, index: int, bar: Bar, records: Iterable[object]) -> list[_PlacedSign]:
-        """What stands between notes, as (onset, rank, sign) in order; a hairpin that ends comes first."""
+    def _between(
+        self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
+    ) -> list[_PlacedSign]:
+        """What stands between notes, in order; a hairpin ends after its last note, before what begins there."""
         found: list[_PlacedSign] = []
         for record in records:
-            if isinstance(record, Span) and record.name in HAIRPINS:
-                number = self._opened("wedge", index, record)
-                found += [(record.onset, 4, (record.name, number))] if number else []
-            elif isinstance(record, Text) or (isinstance(record, Mark) and signs.is_dynamic(record)):
+            if isinstance(record, Text) or (isinstance(record, Mark) and signs.is_dynamic(record)):
                 found.append((record.onset, 3, record))
         for end, kind, number in self._ends[index]:
             if kind == "wedge":
                 self._numbers[kind].discard(number)
-                found.append((end, 0, ("stop", number)))
+                onsets = [note.onset for note in bar.notes[self._voice] if note.onset > end]
+                found.append((min(onsets, default=bar.length), 0, ("stop", number)))
+        found += [(span.onset, 4, (span.name, number)) for span, number in begun if span.name in HAIRPINS]
         if self._voice == 0:
             found += [(chord.onset, 2, chord) for chord in bar.chords]
             found += [(mark.onset, 1, mark) for mark in self._tempos(index, bar)]
-        return sorted([sign for sign in found if sign[0] < bar.length], key=lambda sign: sign[:2])
+        return sorted([sign for sign in found if sign[0] <= bar.length], key=lambda sign: sign[:2])
 
     def _tempos(self, index: int, bar: Bar) -> Sequence[TempoMark]:
         """The tempos of a bar; in the first one the piece's own, unless a mark says it."""
@@ -227,6 +237,7 @@ class VoiceWriter:
             yield from (self._sign(sign, bar, onset - value.start) for onset, _, sign in between[place:until])
             place = until
             yield from self._value(value, together, layer, at_notes.get(value.start))
+        yield from (self._sign(sign, bar, 0) for _, _, sign in between[place:])
 
     def _value(self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None) -> Iterator[str]:
         """The notes, or the rest, of one note value."""

@@ -1,0 +1,299 @@
+"""MusicXML -> `Piece`, without a detour: the tree of a score, its parts, and what they say together.
+
+Conventions
+- A staff is a voice of the piece; layers of a staff sound together in it. Parts of percussion are counted and left out.
+- Ties join notes over bars, layers and staves of a part, by the time at which one ends and the other begins.
+- Chord symbols of all parts count, each place once; their labels count from the tonic of the first bar.
+- The file's bytes are kept with the places of its measures, so that an edit can be written into them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
+
+from ..analysis.key_estimation import estimate_key
+from ..analysis.phrases import mark_phrases
+from ..core.abc_spelling import fifths_in
+from ..core.errors import ScoreFormatError
+from ..core.notation import Notation, Source, Spelling, TempoMark
+from ..core.piece import Bar, Chord, Note, Piece
+from .musicxml_names import SOFTWARE
+from .musicxml_reader_bars import bars_of
+from .musicxml_reader_document import parse_document
+from .musicxml_reader_harmony import chord_of
+from .musicxml_reader_heading import heading_of, instruments_of
+from .musicxml_reader_lyrics import lyrics_of
+from .musicxml_reader_part import Measure, PartReader
+from .voices import usual_instruments, voice_names
+
+_SLACK = 2
+"""Ticks by which the ends of a tie may miss each other."""
+
+
+@dataclass
+class _Staff:
+    """One staff of a part: a voice of the piece."""
+
+    part: int
+    number: int
+    is_first: bool
+
+
+def read_musicxml(data: bytes) -> Piece:
+    """The piece in the bytes of a MusicXML file: `score-partwise` or `score-timewise`, compressed or not, in any
+    encoding that it declares.
+
+    Raises:
+        ScoreFormatError: no MusicXML, or a score that defines entities, is too large or too deep, has a measure of a
+            thousand quarter notes, no measures, or nothing but percussion.
+    """
+    document = parse_document(data)
+    software = [element.text or "" for element in document.root.iterfind("identification/encoding/software")]
+    is_own = SOFTWARE in software
+    losses: Counter[str] = Counter()
+    instruments = instruments_of(document)
+    readers = [PartReader(losses, instrument.is_percussion) for instrument in instruments]
+    parts = [reader.read(measures) for reader, measures in zip(readers, document.parts, strict=True)]
+    if not any(parts):
+        raise ScoreFormatError("the score has no measures; add notes to it first")
+    staves = _staves(parts, readers)
+    if not staves:
+        raise ScoreFormatError("the score has no pitched notes, only percussion; choose one with a melody")
+    count = max(map(len, parts))
+    columns = [[of_part[index] if index < len(of_part) else None for of_part in parts] for index in range(count)]
+    bars, key_is_written = bars_of(columns, is_own, losses)
+    _repeat_measures(parts)
+    sung = [_sung_notes(measures, bars, losses) for measures in parts]
+    by_staff = [_by_bar(sung[staff.part], staff.number, count) for staff in staves]
+    bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*by_staff, strict=True), strict=True)]
+    bars = _with_keys(bars, key_is_written)
+    bars = _with_chords(bars, columns, losses)
+    bars, tempo = _with_directions(bars, columns, losses)
+    bars = _with_notation(bars, parts, readers, staves, sung)
+    title, style, metadata = heading_of(document.root, is_own)
+    players = [instruments[staff.part].instrument for staff in staves]
+    names = [
+        document.part_ids[staff.part] if is_own else player.name for staff, player in zip(staves, players, strict=True)
+    ]
+    voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
+    return Piece(
+        voices=voices,
+        bars=tuple(mark_phrases(bars, *_phrase_begins(columns))),
+        title=title,
+        style=style,
+        tempo=tempo,
+        metadata=metadata,
+        losses=tuple(sorted((+losses).items())),
+        instruments=() if players == usual_instruments(voices) else tuple(players),
+        source=Source(document.content, document.places, tuple(staff.part for staff in staves)),
+    )
+
+
+def _staves(parts: Sequence[Sequence[Measure]], readers: Sequence[PartReader]) -> list[_Staff]:
+    """The staves that have notes; the first of a part that has none, unless it is percussion."""
+    found = []
+    for part, (measures, reader) in enumerate(zip(parts, readers, strict=True)):
+        sounding = sorted({sound.staff for measure in measures for sound in measure.sounds})
+        if not sounding and measures and not reader.percussion_notes:
+            sounding = [1]
+        found += [_Staff(part, number, number == sounding[0]) for number in sounding]
+    return found
+
+
+def _repeat_measures(parts: Sequence[Sequence[Measure]]) -> None:
+    """Fill the measures of a repeat sign with what is repeated, on the staves that have nothing of their own."""
+    for measures in parts:
+        for index, measure in enumerate(measures):
+            if 0 < measure.repeats <= index:
+                own = {sound.staff for sound in measure.sounds}
+                wanted = measure.repeated_staff
+                measure.sounds += [
+                    sound
+                    for sound in measures[index - measure.repeats].sounds
+                    if sound.staff not in own and wanted in (None, sound.staff)
+                ]
+
+
+# --- notes
+
+
+@dataclass(eq=False)
+class _Sung:
+    """A note while ties may still prolong it: staff, bar, onset and end in ticks from its bar's start, and spelling."""
+
+    staff: int
+    bar: int
+    onset: int
+    end: int
+    pitch: int
+    fifths: int
+
+
+def _sung_notes(measures: Sequence[Measure], bars: Sequence[Bar], losses: Counter[str]) -> list[_Sung]:
+    """The notes of a part, tied ones merged."""
+    starts = list(accumulate((bar.length for bar in bars), initial=0))
+    sung: list[_Sung] = []
+    held: defaultdict[int, list[tuple[tuple[int, str], int, _Sung]]] = defaultdict(list)
+    for index, measure in enumerate(measures):
+        for sound in sorted(measure.sounds, key=lambda sound: (sound.onset, sound.end, sound.pitch)):
+            layer = sound.staff, sound.voice
+            note = _continued(held[sound.pitch], layer, starts[index] + sound.onset) if sound.is_tied else None
+            if note is None:
+                onset = min(sound.onset, bars[index].length - 1)
+                note = _Sung(sound.staff, index, onset, max(sound.end, onset + 1), sound.pitch, sound.fifths)
+                sung.append(note)
+            else:
+                note.end = starts[index] + sound.end - starts[note.bar]
+            if sound.ties:
+                held[sound.pitch].append((layer, starts[index] + sound.end, note))
+    losses["a tie to no note"] += sum(map(len, held.values()))
+    return sung
+
+
+def _continued(waiting: list[tuple[tuple[int, str], int, _Sung]], layer: tuple[int, str], time: int) -> _Sung | None:
+    """Take the note that is tied over to a time, from the same layer if there is a choice."""
+    near = [entry for entry in waiting if abs(entry[1] - time) <= _SLACK]
+    if not near:
+        return None
+    found = min(near, key=lambda entry: (abs(entry[1] - time), entry[0] != layer, entry[0][0] != layer[0]))
+    waiting.remove(found)
+    return found[2]
+
+
+def _by_bar(sung: Sequence[_Sung], staff: int, count: int) -> list[tuple[Note, ...]]:
+    notes: list[list[Note]] = [[] for _ in range(count)]
+    for note in sung:
+        if note.staff == staff:
+            notes[note.bar].append(Note(note.onset, note.pitch, note.end - note.onset))
+    return [tuple(sorted(of_bar)) for of_bar in notes]
+
+
+def _with_keys(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:
+    """Decide the mode of signatures that do not say it, from all the notes under one signature."""
+    completed: list[Bar] = []
+    for (key, written), group in groupby(zip(bars, is_written, strict=True), key=lambda pair: (pair[0].key, pair[1])):
+        under_it = [bar for bar, _ in group]
+        found = key if written else estimate_key(under_it, key.signature)
+        completed += [replace(bar, key=found) for bar in under_it]
+    return completed
+
+
+# --- chords, tempos, notation
+
+
+def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Measure | None]], losses: Counter[str]) -> list[Bar]:
+    key, found = bars[0].key, []
+    for bar, column in zip(bars, columns, strict=True):
+        chords: dict[int, Chord] = {}
+        for onset, element, transposition in (
+            harmony for measure in column if measure for harmony in measure.harmonies
+        ):
+            chord = chord_of(element, transposition, min(onset, bar.length - 1), key)
+            losses["a chord symbol that names no chord"] += chord is None
+            if chord is not None:
+                chords.setdefault(chord.onset, chord)
+        found.append(replace(bar, chords=tuple(sorted(chords.values()))) if chords else bar)
+    return found
+
+
+def _with_directions(
+    bars: Sequence[Bar], columns: Sequence[Sequence[Measure | None]], losses: Counter[str]
+) -> tuple[list[Bar], float | None]:
+    """The bars with tempos and labels of parts, and the tempo at the start."""
+    found, tempo, last = [], None, None
+    for index, (bar, column) in enumerate(zip(bars, columns, strict=True)):
+        marks: dict[int, TempoMark] = {}
+        label = ""
+        for direction in (direction for measure in column if measure for direction in measure.directions):
+            label = label or direction.label
+            if direction.tempo is not None:
+                mark = replace(direction.tempo, onset=min(direction.onset, bar.length - 1))
+                marks[mark.onset] = _said(marks.get(mark.onset), mark)
+        is_first = last is None and marks and (index == 0 or all(before.is_pickup for before in bars[:index]))
+        if is_first:
+            tempo = marks[min(marks)].tempo
+        for onset in sorted(marks):
+            losses["a tempo change"] += last is not None and marks[onset].tempo != last
+            losses["a tempo change"] += last is None and not is_first
+            last = marks[onset].tempo
+        if is_first and index == 0 and not marks[min(marks)].words and marks[min(marks)].beat in (0, bar.beat_length):
+            del marks[min(marks)]
+        is_changed = marks or label
+        found.append(replace(bar, tempos=tuple(marks[at] for at in sorted(marks)), part=label) if is_changed else bar)
+    return found, tempo
+
+
+def _said(before: TempoMark | None, mark: TempoMark) -> TempoMark:
+    """What two marks at one place say together: words of the one, the note value of the other."""
+    if before is None:
+        return mark
+    return TempoMark(mark.onset, before.tempo or mark.tempo, before.words or mark.words, before.beat or mark.beat)
+
+
+def _with_notation(
+    bars: Sequence[Bar],
+    parts: Sequence[Sequence[Measure]],
+    readers: Sequence[PartReader],
+    staves: Sequence[_Staff],
+    sung: Sequence[Sequence[_Sung]],
+) -> list[Bar]:
+    """The bars with what is written beside the notes of each voice."""
+    columns = []
+    for staff in staves:
+        records = _records(parts[staff.part], readers[staff.part], staff, staves, bars)
+        own = [note for note in sung[staff.part] if note.staff == staff.number]
+        notes = {(note.bar, note.onset): note.end for note in own}
+        for index, lyrics in lyrics_of(readers[staff.part].lyrics, staff.number, notes, bars).items():
+            records[index] += lyrics
+        for note in own:
+            if note.fifths != fifths_in(note.pitch, bars[note.bar].key):
+                records[note.bar].append(Spelling(note.onset, note.pitch, note.fifths))
+        columns.append([_in_order(of_bar, bar) for of_bar, bar in zip(records, bars, strict=True)])
+    return [
+        replace(bar, notation=notation) if any(notation) else bar
+        for bar, notation in zip(bars, zip(*columns, strict=True), strict=True)
+    ]
+
+
+def _records(
+    measures: Sequence[Measure], reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
+) -> list[list[Notation]]:
+    """Marks, graces, slurs, hairpins and words of a staff, bar by bar; the first staff has those of staves without
+    notes.
+    """
+    shown = {other.number for other in staves if other.part == staff.part}
+
+    def is_here(number: int) -> bool:
+        return number == staff.number or (staff.is_first and number not in shown)
+
+    records: list[list[Notation]] = [[] for _ in bars]
+    for index, measure in enumerate(measures):
+        records[index] += [record for number, record in measure.records if is_here(number)]
+        for direction in measure.directions:
+            records[index] += direction.records if is_here(direction.staff) else ()
+    for index, number, span in reader.spans.found:
+        if is_here(number) and index + span.bars < len(bars):
+            records[index].append(replace(span, end=min(span.end, bars[index + span.bars].length - 1)))
+    return records
+
+
+def _in_order(records: Sequence[Notation], bar: Bar) -> tuple[Notation, ...]:
+    """Records within their bar, by onset, each once."""
+    inside = [record if record.onset < bar.length else replace(record, onset=bar.length - 1) for record in records]
+    return tuple(sorted(dict.fromkeys(inside), key=lambda record: record.onset))
+
+
+def _phrase_begins(columns: Sequence[Sequence[Measure | None]]) -> tuple[set[int], bool]:
+    """Bars that follow a fermata, or without any those that follow a double bar; and whether they follow fermatas."""
+    after_fermata, after_double = set(), set()
+    for index, column in enumerate(columns):
+        measures = [measure for measure in column if measure is not None]
+        if any(measure.has_fermata for measure in measures):
+            after_fermata.add(index + 1)
+        barlines = [barline for barline in measures[0].barlines if barline.get("location", "right") == "right"]
+        if any(barline.findtext("bar-style") in ("light-light", "light-heavy") for barline in barlines):
+            after_double.add(index + 1)
+    return (after_fermata, True) if after_fermata else (after_double, False)

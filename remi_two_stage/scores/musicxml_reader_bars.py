@@ -1,0 +1,265 @@
+"""From the measures of a MusicXML score's parts to bars without notes: lengths, metres, keys, repeats, endings, jumps.
+
+Conventions
+- A bar is one measure of all parts, a column; what stands in any part's holds for all.
+- Rests and `<forward>` of one part make no bar longer than its metre; a rest of the whole measure makes none longer.
+- A short bar is a pick-up if it says so, comes first and is shorter than the next, or completes the bar before it.
+- Jumps of a score with several movements, or several jumps, are counted and left out.
+- A score of our own says itself which bars are pick-ups, and its brackets are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..core.errors import ScoreFormatError
+from ..core.notation import JUMPS
+from ..core.piece import Bar, Piece
+from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
+from .musicxml_reader_part import Measure, Signature
+
+_LONGEST_BAR = 1000 * TICKS_PER_QUARTER
+_MOST_PLAYS = 9
+
+Column = Sequence[Measure | None]
+
+
+def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tuple[list[Bar], list[bool]]:
+    """The bars of a score, and for each whether the mode of its key is written; a key without one is major for now.
+
+    Raises:
+        ScoreFormatError: a measure is beyond a thousand quarter notes long.
+    """
+    meters = _meters(columns)
+    lengths = [
+        _length_of(column, meter, index) for index, (column, meter) in enumerate(zip(columns, meters, strict=True))
+    ]
+    if not any(measure and measure.meter for column in columns for measure in column):
+        meters = [_usual_meter(lengths)] * len(columns)
+    signatures = _signatures(columns)
+    bars: list[Bar] = []
+    for index, (column, meter, length) in enumerate(zip(columns, meters, lengths, strict=True)):
+        signature = signatures[index]
+        mode = signature.mode or "maj"
+        is_short = meter is not None and length < meter.bar_length
+        is_pickup = is_short and _is_pickup(column, bars, length, lengths[index + 1 : index + 2], is_own)
+        bars.append(Bar(meter, Key(name_at(signature.sharps - MODES[mode]), mode), length, (), is_pickup=is_pickup))
+    bars = _with_repeats(bars, columns, is_own)
+    bars = _with_endings(bars, columns, is_own)
+    bars = _with_jumps(bars, columns, losses)
+    if not is_own:
+        bars = _all_played(bars, losses)
+    return bars, [signature.mode is not None for signature in signatures]
+
+
+# --- lengths, metres, keys
+
+
+def _meters(columns: Sequence[Column]) -> list[Meter | None]:
+    meters: list[Meter | None] = []
+    meter: Meter | None = Meter()
+    for column in columns:
+        changes = [measure.meter for measure in column if measure is not None and measure.meter]
+        (meter,) = changes[0] if changes else (meter,)
+        meters.append(meter)
+    return meters
+
+
+def _length_of(column: Column, meter: Meter | None, index: int) -> int:
+    """Ticks of a bar: to the end of its notes, or as far as rests and `<forward>` of all parts go."""
+    measures = [measure for measure in column if measure is not None]
+    sung = max(measure.sung for measure in measures)
+    filled = [measure.filled for measure in measures if measure.filled]
+    rest = min((measure.rest for measure in measures if measure.rest), default=0)
+    if meter is None:
+        length = max([sung, *filled]) or rest or Meter().bar_length
+    elif filled:
+        length = max(sung, min(max(filled), max(min(filled), meter.bar_length)))
+    else:
+        length = min(rest, meter.bar_length) or meter.bar_length
+    if length > _LONGEST_BAR:
+        raise ScoreFormatError(
+            f"the measure is {length / TICKS_PER_QUARTER:.0f} quarter notes long, a thousand at most can be read; "
+            "check its durations"
+        ).at(bar=index + 1)
+    return length
+
+
+def _usual_meter(lengths: Sequence[int]) -> Meter | None:
+    """The metre of a score that names none: the length of most of its bars, in quarters or else in eighths."""
+    (length, _), *_ = Counter(lengths).most_common(1)
+    for denominator in (4, 8, 16, 32):
+        beats, rest = divmod(length * denominator, 4 * TICKS_PER_QUARTER)
+        if not rest:
+            return Meter(beats, denominator)
+    return None
+
+
+def _signatures(columns: Sequence[Column]) -> list[Signature]:
+    """The key signature of each bar: the one that most parts have, as it sounds."""
+    current: dict[int, Signature] = {}
+    found: list[Signature] = []
+    for column in columns:
+        for part, measure in enumerate(column):
+            if measure is not None and measure.key is not None:
+                current[part] = measure.key
+        sharps = Counter(signature.sharps for _, signature in sorted(current.items())).most_common(1)
+        same = [signature for signature in current.values() if sharps and signature.sharps == sharps[0][0]]
+        found.append(next((signature for signature in same if signature.mode), (same or [Signature(0, None)])[0]))
+    return found
+
+
+def _is_pickup(column: Column, before: Sequence[Bar], length: int, after: Sequence[int], is_own: bool) -> bool:
+    """Whether a short bar is the end of its metre."""
+    is_unnumbered = any(measure.is_implicit or measure.number == "0" for measure in column if measure is not None)
+    if is_own:
+        return is_unnumbered
+    if not before:
+        return is_unnumbered or (bool(after) and after[0] > length)
+    last = before[-1]
+    completes = last.meter is not None and not last.is_pickup and last.length + length == last.meter.bar_length
+    return completes or (is_unnumbered and last.repeat_end)
+
+
+# --- repeats, endings, jumps
+
+
+def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) -> list[Bar]:
+    starts, ends = set(), dict[int, int]()
+    for index, column in enumerate(columns):
+        for barline in (barline for measure in column if measure for barline in measure.barlines):
+            is_left = barline.get("location") == "left"
+            for repeat in barline.iterfind("repeat"):
+                if repeat.get("direction") == "forward":
+                    if not (is_own and barline.find("bar-style") is None):
+                        starts.add(index if is_left else index + 1)
+                else:
+                    times = (repeat.get("times") or "2").strip()
+                    plays = min(int(times), _MOST_PLAYS) if times.isdigit() else 2
+                    ends[index - 1 if is_left else index] = max(2, plays)
+    return [
+        replace(bar, repeat_start=index in starts, repeat_end=index in ends, plays=ends.get(index, 2))
+        for index, bar in enumerate(bars)
+    ]
+
+
+def _with_endings(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) -> list[Bar]:
+    """Take the endings from brackets: the first part that has some decides."""
+    found = list(bars)
+    parts = max(map(len, columns))
+    part = next((part for part in range(parts) if _brackets(columns, part)), None)
+    is_open = False
+    last_passes: tuple[int, ...] = ()
+    for index, kind, number in _brackets(columns, part) if part is not None else ():
+        if kind == "start" and index < len(found):
+            follows = index > 0 and (found[index - 1].ending_end or is_open)
+            passes = _passes(number) or ((max(last_passes) + 1,) if follows and last_passes else (1,))
+            if is_open and index:
+                found[index - 1] = replace(found[index - 1], ending_end=True)
+            found[index] = replace(found[index], endings=passes)
+            is_open, last_passes = True, passes
+        elif kind in ("stop", "discontinue") and is_open:
+            last = index if is_own else _last_of_bracket(found, columns, part, index)
+            found[last] = replace(found[last], ending_end=True)
+            is_open = False
+    return found
+
+
+def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, str, str]]:
+    """The begins and ends of a part's brackets: (index of the bar, kind, passes), begins first within a bar."""
+    found = []
+    for index, column in enumerate(columns):
+        measure = column[part] if part is not None and part < len(column) else None
+        signs = [
+            (ending.get("type", ""), ending.get("number", ""), barline.get("location") == "left")
+            for barline in (measure.barlines if measure else ())
+            for ending in barline.iterfind("ending")
+        ]
+        begins = [(index if is_left else index + 1, kind, number) for kind, number, is_left in signs if kind == "start"]
+        ends = [(index - 1 if is_left else index, kind, number) for kind, number, is_left in signs if kind != "start"]
+        found += sorted([*begins, *ends], key=lambda sign: (sign[0], sign[1] != "start"))
+    return found
+
+
+def _passes(number: str) -> tuple[int, ...]:
+    """The passes in an ending's number: "1, 2" is (1, 2); empty where it says none."""
+    passes: set[int] = set()
+    for part in number.replace(".", ",").replace(" ", ",").split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and len(first) < 3:
+            passes.update(range(int(first), int(last if last.isdigit() and len(last) < 3 else first) + 1))
+    return tuple(sorted(passes - {0}))
+
+
+def _last_of_bracket(bars: Sequence[Bar], columns: Sequence[Column], part: int | None, index: int) -> int:
+    """The bar at which a bracket that stops at bar `index` really ends: its repeat, if that comes before all else."""
+    if bars[index].repeat_end:
+        return index
+    begins = {at for at, kind, _ in _brackets(columns, part) if kind == "start"}
+    for last in range(index, len(bars)):
+        if bars[last].repeat_end:
+            return last if last + 1 in begins else index
+        if last + 1 in begins or (last + 1 < len(bars) and bars[last + 1].repeat_start):
+            break
+    return index
+
+
+def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[str]) -> list[Bar]:
+    """Take the signs of jumps from directions; those at the end of a bar that stand before one belong to the next."""
+    signs: list[list[str]] = [[] for _ in bars]
+    for index, column in enumerate(columns):
+        for direction in (direction for measure in column if measure for direction in measure.directions):
+            for sign in direction.jumps:
+                is_late = sign in ("segno", "coda") and direction.onset >= bars[index].length
+                place = min(index + is_late, len(bars) - 1)
+                if sign not in signs[place]:
+                    signs[place].append(sign)
+    codas = [index for index, of_bar in enumerate(signs) if "coda" in of_bar]
+    if len(codas) > 1 and not any("dacoda" in of_bar for of_bar in signs):
+        signs[codas[0]][signs[codas[0]].index("coda")] = "dacoda"
+    jumps = [index for index, of_bar in enumerate(signs) for sign in of_bar if sign in JUMPS]
+    if jumps and (len(jumps) > 1 or _begins_movement(bars, columns, signs) & set(range(1, jumps[0] + 1))):
+        losses["a jump (D.C., D.S.)"] += len(jumps)
+        return list(bars)
+    return [replace(bar, jumps=tuple(of_bar)) if of_bar else bar for bar, of_bar in zip(bars, signs, strict=True)]
+
+
+def _begins_movement(bars: Sequence[Bar], columns: Sequence[Column], signs: Sequence[Sequence[str]]) -> set[int]:
+    """The bars that begin a further movement, whose da capo would go back to them: they follow a final barline, or are
+    numbered from the beginning again.
+    """
+    found, last = set(), 0
+    for index, column in enumerate(columns):
+        measure = next(measure for measure in column if measure is not None)
+        number = int(measure.number) if measure.number.isdigit() else last
+        styles = {barline.findtext("bar-style") for barline in measure.barlines}
+        is_final = "light-heavy" in styles and not bars[index].repeat_end and "fine" not in signs[index]
+        found |= {index + 1} if is_final else set()
+        found |= {index} if number < last else set()
+        last = number
+    return found
+
+
+def _all_played(bars: list[Bar], losses: Counter[str]) -> list[Bar]:
+    """The bars without the brackets, or else the jumps, that keep one of them from ever being played; both counted."""
+    silent = _never_played(bars)
+    if silent and any(bar.jumps for bar in bars):
+        without = [replace(bar, jumps=()) for bar in bars]
+        if len(_never_played(without)) < len(silent):
+            losses["a jump (D.C., D.S.)"] += 1
+            bars, silent = without, _never_played(without)
+    while silent:
+        begin = max((index for index in range(min(silent) + 1) if bars[index].endings), default=None)
+        if begin is None:
+            break
+        losses["an ending that is never played"] += 1
+        bars = [*bars[:begin], replace(bars[begin], endings=()), *bars[begin + 1 :]]
+        silent = _never_played(bars)
+    return bars
+
+
+def _never_played(bars: Sequence[Bar]) -> set[int]:
+    silent = tuple([replace(bar, notes=((),)) for bar in bars])
+    return set(range(len(bars))) - set(Piece(("M",), silent).playing_order())

@@ -1,0 +1,199 @@
+"""A MusicXML file as a tree of parts and measures, once it is known to be harmless.
+
+Conventions
+- Entities, references to other files, deep and huge trees are refused before a tree is built.
+- A compressed file (`.mxl`) holds the score that its `META-INF/container.xml` names, or else its first XML file.
+- `score-timewise` is turned into parts; bytes of measures are then those of each part within its measure.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import NoReturn
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
+
+from ..core.errors import ScoreFormatError
+
+LARGEST_SCORE = 100 * 2**20
+"""Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
+_DEEPEST = 100
+"""Elements within one another; MusicXML has a dozen."""
+_CONTAINER = "META-INF/container.xml"
+_ZIP = b"PK\x03\x04"
+_ENCODING = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+
+Places = tuple[tuple[int, int], ...]
+"""Where each measure of a part begins and ends, in bytes."""
+
+
+@dataclass
+class Document:
+    """A score as MusicXML has it.
+
+    Attributes:
+        root: The whole tree.
+        content: Its bytes.
+        part_ids: Of the parts, in order.
+        parts: The measures of each part.
+        places: Where they lie in `content`; empty where it had to be decoded first.
+    """
+
+    root: Element
+    content: bytes
+    part_ids: list[str]
+    parts: list[list[Element]]
+    places: tuple[Places, ...]
+
+
+def parse_document(data: bytes) -> Document:
+    """The score in the bytes of a file, compressed or not.
+
+    Raises:
+        ScoreFormatError: these are no bytes of a MusicXML score, or of one that may do harm.
+    """
+    content = _unpacked(data) if data.startswith(_ZIP) else data
+    if len(content) > LARGEST_SCORE:
+        refuse_size(len(content))
+    places, root = _parsed(content)
+    if root.tag.startswith("{"):
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
+    if root.tag == "score-timewise":
+        columns: dict[str, list[Element]] = defaultdict(list)
+        for measure in root.iterfind("measure"):
+            for part in measure.iterfind("part"):
+                part.attrib.update({name: value for name, value in measure.attrib.items() if name != "id"})
+                columns[part.get("id", "")].append(part)
+        return Document(root, content, list(columns), list(columns.values()), _by_part(places, columns))
+    if root.tag != "score-partwise":
+        raise ScoreFormatError(
+            f"this is no MusicXML score: its root is <{root.tag[:40]}> in place of <score-partwise>; export it again"
+        )
+    parts = root.findall("part")
+    measures = [part.findall("measure") for part in parts]
+    ordered, first = [], 0
+    for of_part in measures:
+        ordered.append(tuple(places[first : first + len(of_part)]))
+        first += len(of_part)
+    return Document(root, content, [part.get("id", "") for part in parts], measures, tuple(ordered) if places else ())
+
+
+def refuse_size(size: int) -> NoReturn:
+    """Raises what a score of too many bytes deserves."""
+    raise ScoreFormatError(
+        f"the score has {size / 2**20:.0f} MB, at most {LARGEST_SCORE // 2**20} can be read; split it"
+    )
+
+
+def _by_part(places: list[tuple[int, int]], columns: dict[str, list[Element]]) -> tuple[Places, ...]:
+    """Places of the parts within measures, which follow one another, by part; none if measures lack parts."""
+    if len(places) != sum(map(len, columns.values())) or len({len(column) for column in columns.values()}) > 1:
+        return ()
+    return tuple(tuple(places[number :: len(columns)]) for number in range(len(columns)))
+
+
+# --- compressed files
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The score in a compressed file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > LARGEST_SCORE:
+                refuse_size(size)
+            return archive.read(_score_in(archive))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+        raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
+
+
+def _score_in(archive: zipfile.ZipFile) -> str:
+    """Name of the score in an archive."""
+    names = archive.namelist()
+    if _CONTAINER in names:
+        try:
+            _, container = _parsed(archive.read(_CONTAINER))
+        except ScoreFormatError:
+            container = Element("container")
+        files = [element for element in container.iter() if element.tag.rpartition("}")[2] == "rootfile"]
+        named = [file.get("full-path", "") for file in files if file.get("media-type", "").endswith(("xml", ""))]
+        if found := next((name for name in named if name in names), None):
+            return found
+    scores = [
+        name for name in names if name.lower().endswith((".xml", ".musicxml")) and not name.startswith("META-INF")
+    ]
+    if not scores:
+        raise ScoreFormatError("the compressed file holds no score; export it again")
+    return scores[0]
+
+
+# --- the tree
+
+
+def _parsed(content: bytes) -> tuple[list[tuple[int, int]], Element]:
+    """Where the measures are, and the tree."""
+    text, is_decoded = _in_known_encoding(content)
+    try:
+        places = _measure_places(text)
+        return [] if is_decoded else places, ElementTree.fromstring(text)
+    except (expat.ExpatError, ElementTree.ParseError) as error:
+        raise ScoreFormatError(f"this is no MusicXML: {error}; export it again") from None
+    except (LookupError, ValueError) as error:
+        raise ScoreFormatError(f"this is no MusicXML, its text cannot be decoded: {error}; export it again") from None
+
+
+def _in_known_encoding(content: bytes) -> tuple[bytes, bool]:
+    """The content, in UTF-8 if it is in an encoding of several bytes a character that expat does not know."""
+    declared = _ENCODING.match(content[:200])
+    name = declared[2].decode().lower() if declared else "utf-8"
+    if name.replace("_", "-") in ("utf-8", "utf8", "utf-16", "iso-8859-1", "us-ascii") or declared is None:
+        return content, False
+    try:
+        text = content.decode(name)
+    except (LookupError, UnicodeError) as error:
+        raise ScoreFormatError(f"this is no MusicXML in {name!r}, as it says: {error}; export it again") from None
+    return re.sub(r"""\s+encoding\s*=\s*["'][^"']*["']""", "", text, count=1).encode(), True
+
+
+def _measure_places(content: bytes) -> list[tuple[int, int]]:
+    """Where each measure of a part begins and ends, in bytes, in the order of the file.
+
+    Raises:
+        ScoreFormatError: the tree is too deep, or defines entities.
+    """
+    parser = expat.ParserCreate()
+    path: list[str] = []
+    begun: list[int] = []
+    places: list[tuple[int, int]] = []
+
+    def begin(tag: str, _: dict[str, str]) -> None:
+        if tag in ("measure", "part") and "/".join(path) in _MUSIC:
+            begun.append(parser.CurrentByteIndex)
+        path.append(tag)
+        if len(path) > _DEEPEST:
+            raise ScoreFormatError(f"the score has more than {_DEEPEST} elements within one another; export it again")
+
+    def end(tag: str) -> None:
+        path.pop()
+        if tag in ("measure", "part") and "/".join(path) in _MUSIC:
+            place = parser.CurrentByteIndex
+            close = content.find(b">", place)
+            places.append((begun.pop(), place if close < 0 else close + 1 + (content[close + 1 : close + 2] == b"\0")))
+
+    def refuse(name: str, *_: object) -> None:
+        raise ScoreFormatError(f"the score defines the entity {name[:40]!r}, which no score needs; export it again")
+
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    parser.EntityDeclHandler = refuse
+    parser.Parse(content, True)
+    return places
+
+
+_MUSIC = frozenset({"score-partwise/part", "score-timewise/measure"})
+"""The path to what holds the music of one part's measure."""

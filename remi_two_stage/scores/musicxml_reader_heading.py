@@ -1,0 +1,83 @@
+"""What stands before the music of a MusicXML score: titles, creators and other fields; the parts and who plays them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from ..core.notation import Instrument
+from ..core.text import printable
+from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE
+from .musicxml_reader_document import Document
+
+_FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
+_NO_TITLE = re.compile(r"Music21 Fragment|Untitled(?: score)?|\S+\.(?:mxl|xml|musicxml|krn|mid)")
+_NO_CREATORS = ("Music21", "Composer / arranger")
+"""What programs write where there is nothing; a file's name is no title."""
+_DRUM_CHANNEL = "10"
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """What the part list says of a part."""
+
+    instrument: Instrument
+    is_percussion: bool
+
+
+def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
+    """Title, style and further fields; a movement is named after itself, its work is a second title."""
+    titles = [_text(root.find(path)) for path in ("movement-title", "work/work-title")]
+    credits = [credit for credit in root.iterfind("credit") if _text(credit.find("credit-type")) == "title"]
+    titles += [" ".join(map(_text, credit.iterfind("credit-words"))) for credit in credits]
+    named = [title for title in dict.fromkeys(titles) if title and (is_own or not _NO_TITLE.fullmatch(title))]
+    title, *others = named or [""]
+    fields: list[tuple[str, str]] = [("T", other) for other in others]
+    style = None
+    for name, text in _fields(root):
+        if name == STYLE:
+            style = text
+        else:
+            fields.append((name, text))
+    return title, style, tuple(fields)
+
+
+def _fields(root: Element) -> Iterator[tuple[str, str]]:
+    """Creators, rights and sources as fields of ABC, and those that a `<miscellaneous-field>` keeps."""
+    identification = root.find("identification")
+    if identification is None:
+        return
+    for creator in identification.iterfind("creator"):
+        kind, text = creator.get("type", "").strip().lower(), _text(creator)
+        if text and text not in _NO_CREATORS:
+            letter = _FIELD_OF_CREATOR.get(kind)
+            yield (letter, text) if letter else ("Z", f"{kind}: {text}")
+    yield from (("Z", f"{RIGHTS} {_text(rights)}") for rights in identification.iterfind("rights") if _text(rights))
+    yield from (("S", _text(source)) for source in identification.iterfind("source") if _text(source))
+    for field in identification.iterfind("miscellaneous/miscellaneous-field"):
+        name, text = field.get("name", ""), _text(field)
+        if name == STYLE or name.startswith(FIELD_PREFIX):
+            yield name.removeprefix(FIELD_PREFIX), text
+
+
+def instruments_of(document: Document) -> list[PartInfo]:
+    """What the part list says of each part of a score, in the order of its parts."""
+    listed = {part.get("id", ""): part for part in document.root.iterfind("part-list/score-part")}
+    return [_part_info(listed.get(name, Element("score-part"))) for name in document.part_ids]
+
+
+def _part_info(part: Element) -> PartInfo:
+    program = (part.findtext("midi-instrument/midi-program") or "").strip()
+    channels = {_text(channel) for channel in part.iterfind("midi-instrument/midi-channel")}
+    instrument = Instrument(
+        _text(part.find("part-name")),
+        _text(part.find("part-abbreviation")),
+        int(program) - 1 if program.isdigit() and 1 <= int(program) <= 128 else None,
+    )
+    return PartInfo(instrument, channels == {_DRUM_CHANNEL})
+
+
+def _text(element: Element | None) -> str:
+    return "" if element is None else printable(element.text or "").strip()

@@ -1,0 +1,406 @@
+"""One part of a MusicXML score, measure by measure: what sounds when on each staff, and the signs beside it.
+
+Conventions
+- Times within a measure are `<divisions>` while it is read, and ticks in what is read; onsets and ends are rounded to
+  ticks one by one.
+- Pitches and spellings are those that sound: `<transpose>` is undone.
+- `<chord>` joins a note to the note before it, whatever stands between; `<cue>` notes are silent, hidden ones sound.
+- A rest of the whole measure (`measure="yes"`, or by custom one without `<type>`) is as long as its measure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from ..core.errors import RequestError, ScoreFormatError
+from ..core.notation import Grace, GraceNote, Mark, Notation
+from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
+from . import musicxml_reader_records as records
+from .musicxml_names import MODE_OF_NAME
+from .musicxml_reader_records import Direction, LyricPlace, Spans
+
+Time = int | Fraction
+HIGHEST_NUMBER = 99
+"""Of beats in a metre, and of sharps or flats in a key."""
+_NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_STEPS = {"C": 0, "D": 1, "E": 2, "F": 3, "G": 4, "A": 5, "B": 6}
+_PERCUSSION = "percussion"
+
+
+class Transposition(NamedTuple):
+    """What is added to a written note: places on the line of fifths, and semitones."""
+
+    fifths: int = 0
+    semitones: int = 0
+
+
+class Signature(NamedTuple):
+    """A key signature as it sounds: sharps (negative: flats), and the mode that it names, if any."""
+
+    sharps: int
+    mode: str | None
+
+
+@dataclass(slots=True)
+class Sound:
+    """A note: its staff and voice, onset and end in ticks of its measure, and whether ties lead to it and from it."""
+
+    staff: int
+    voice: str
+    onset: int
+    end: int
+    pitch: int
+    fifths: int
+    is_tied: bool
+    ties: bool
+
+
+@dataclass
+class Measure:
+    """What a measure of one part holds; times in ticks.
+
+    Attributes:
+        meter: Where it changes; a tuple of the metre, which is None in free metre.
+        sung: Where the last note ends.
+        filled: Where the last note, rest or `<forward>` ends that is no rest of the whole measure.
+        rest: How long the longest rest of the whole measure says that it is.
+        repeats: The last of so many measures before it is heard again in this one, in the staffs named; 0 for none.
+    """
+
+    number: str
+    is_implicit: bool
+    key: Signature | None = None
+    meter: tuple[Meter | None] | None = None
+    sounds: list[Sound] = field(default_factory=list)
+    sung: int = 0
+    filled: int = 0
+    rest: int = 0
+    repeats: int = 0
+    repeated_staff: int | None = None
+    harmonies: list[tuple[int, Element, Transposition]] = field(default_factory=list)
+    records: list[tuple[int, Notation]] = field(default_factory=list)
+    directions: list[Direction] = field(default_factory=list)
+    barlines: list[Element] = field(default_factory=list)
+    has_fermata: bool = False
+
+
+class PartReader:
+    """Reads the measures of one part in order; counts what it cannot keep in `losses`."""
+
+    def __init__(self, losses: Counter[str], is_percussion: bool) -> None:
+        self.losses = losses
+        self.staves = 1
+        self.percussion_notes = 0
+        self.lyrics: list[LyricPlace] = []
+        self.spans = Spans()
+        self._is_percussion = is_percussion
+        self._divisions: Time = 1
+        self._time: Time = 0
+        self._last_onset: Time = 0
+        self._transpositions: dict[int, Transposition] = {}
+        self._clefs: dict[int, str] = {}
+        self._meter: Meter | None = Meter()
+        self._next_key: Signature | None = None
+        self._next_meter: tuple[Meter | None] | None = None
+        self._repeats: tuple[int, int | None] = (0, None)
+        self._graces: defaultdict[tuple[int, str], list[list[GraceNote]]] = defaultdict(list)
+        self._is_slashed = False
+        self._measure = Measure("", False)
+        self._index = 0
+        self._pitches: dict[tuple[str, str, str, Transposition], tuple[int, int, bool]] = {}
+
+    def read(self, measures: Sequence[Element]) -> list[Measure]:
+        """All measures of the part.
+
+        Raises:
+            ScoreFormatError: a number that is none, with the place of its measure among all.
+        """
+        found = []
+        for index, element in enumerate(measures):
+            try:
+                found.append(self._read_measure(index, element))
+            except (ValueError, ZeroDivisionError, OverflowError) as error:
+                raise ScoreFormatError(f"a number cannot be read: {error}; export the score again").at(
+                    bar=index + 1
+                ) from None
+            except ScoreFormatError as error:
+                raise error.at(bar=index + 1) from None
+        self.losses["a slur without an end"] += self.spans.open_slurs
+        return found
+
+    def _read_measure(self, index: int, element: Element) -> Measure:
+        number = element.get("number", "")
+        is_implicit = element.get("implicit") == "yes" or number.upper().startswith("X")
+        self._index, self._time, self._last_onset = index, 0, 0
+        measure = self._measure = Measure(number, is_implicit, self._next_key, self._next_meter)
+        if self._next_meter:
+            (self._meter,) = self._next_meter
+        self._next_key = self._next_meter = None
+        for child in element:
+            tag = child.tag
+            if tag == "note":
+                self._note(child)
+            elif tag == "backup":
+                self._time = max(0, self._time - self._duration(child.findtext("duration")))
+            elif tag == "forward":
+                self._time += self._duration(child.findtext("duration"))
+                measure.filled = max(measure.filled, self._ticks(self._time))
+            elif tag == "attributes":
+                self._attributes(child)
+            elif tag in ("direction", "sound"):
+                self._direction(child)
+            elif tag == "harmony":
+                self._harmony(child)
+            elif tag == "barline":
+                measure.barlines.append(child)
+            elif tag == "figured-bass":
+                self.losses["a figured bass"] += 1
+        self.spans.end_measure(index, measure.sounds)
+        measure.repeats, measure.repeated_staff = self._repeats
+        return measure
+
+    def _ticks(self, time: Time) -> int:
+        return int((2 * time * TICKS_PER_QUARTER + self._divisions) // (2 * self._divisions))
+
+    @staticmethod
+    def _duration(text: str | None) -> Time:
+        text = (text or "").strip()
+        length: Time = int(text) if text.isdigit() else Fraction(text or 0)
+        if length < 0:
+            raise ScoreFormatError(f"a duration is {text[:40]}; durations are not negative")
+        return length
+
+    # --- notes
+
+    def _note(self, note: Element) -> None:
+        held = {child.tag: child for child in note}
+        voice, staff = (held[tag].text or "" if tag in held else "1" for tag in ("voice", "staff"))
+        place = int(staff or 1), voice
+        if "grace" in held:
+            self._grace(note, held, place)
+            return
+        length = self._duration(held["duration"].text) if "duration" in held else 0
+        onset = self._last_onset if "chord" in held else self._time
+        self._last_onset = onset
+        if "chord" not in held:
+            self._time = onset + length
+        start, end = self._ticks(onset), self._ticks(onset + length)
+        if "rest" in held and self._is_measure_rest(held, start, end):
+            self._measure.rest = max(self._measure.rest, end)
+        else:
+            self._measure.filled = max(self._measure.filled, end)
+        if length and "pitch" in held and "cue" not in held and not self._is_drum(place[0]):
+            self._sound(note, held, place, start, end)
+        elif "unpitched" in held or ("pitch" in held and self._is_drum(place[0])):
+            self.percussion_notes += 1
+            self.losses["a percussion note"] += 1
+            self._measure.sung = max(self._measure.sung, end)
+        if "notations" in held or "lyric" in held:
+            self._beside(note, place[0], start)
+        if "chord" not in held and self._graces.get(place):
+            chords = tuple(tuple(chord) for chord in self._graces.pop(place))
+            self._measure.records.append((place[0], Grace(start, chords, self._is_slashed)))
+
+    def _is_drum(self, staff: int) -> bool:
+        return self._is_percussion or self._clefs.get(staff) == _PERCUSSION
+
+    def _is_measure_rest(self, held: dict[str, Element], start: int, end: int) -> bool:
+        if held["rest"].get("measure") == "yes":
+            return True
+        is_whole = self._meter is not None and end >= self._meter.bar_length
+        return start == 0 and "type" not in held and is_whole
+
+    def _sound(self, note: Element, held: dict[str, Element], place: tuple[int, str], start: int, end: int) -> None:
+        pitch, fifths, is_microtone = self._pitch(held["pitch"], place[0])
+        self.losses["a microtone"] += is_microtone
+        self._measure.sung = max(self._measure.sung, end)
+        if not 0 <= pitch <= 127:
+            self.losses["a note outside MIDI's range"] += 1
+            return
+        ties = {tie.get("type") for tie in note.iter("tie")} if "tie" in held else set()
+        if "tie" not in held and "notations" in held:
+            ties = {tied.get("type") for tied in held["notations"].iter("tied")}
+        sound = Sound(*place, start, end, pitch, fifths, "stop" in ties, "start" in ties)
+        self._measure.sounds.append(sound)
+
+    def _pitch(self, pitch: Element, staff: int) -> tuple[int, int, bool]:
+        """MIDI number and spelling of a `<pitch>` as it sounds, and whether it lies between two keys of a piano."""
+        step, alter, octave = (pitch.findtext(tag, "") for tag in ("step", "alter", "octave"))
+        key = step, alter, octave, self._transpositions.get(staff) or self._transpositions.get(0) or Transposition()
+        if key not in self._pitches:
+            if step.strip() not in _NATURALS:
+                raise ScoreFormatError(f"a note is called {step[:20]!r}; notes are called A to G")
+            shift = Fraction(alter.strip() or 0)
+            alteration = round(shift)
+            midi = 12 * (int(octave) + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
+            fifths = fifths_of(step.strip()) + 7 * alteration + key[3].fifths
+            self._pitches[key] = midi, fifths, shift != alteration
+        return self._pitches[key]
+
+    def _grace(self, note: Element, held: dict[str, Element], place: tuple[int, str]) -> None:
+        if "pitch" not in held or self._is_drum(place[0]):
+            return
+        pitch, fifths, _ = self._pitch(held["pitch"], place[0])
+        if not 0 <= pitch <= 127:
+            self.losses["a note outside MIDI's range"] += 1
+            return
+        if not self._graces[place]:
+            self._is_slashed = held["grace"].get("slash") == "yes"
+        length = records.ticks_of_type(held["type"].text if "type" in held else None)
+        single = GraceNote(pitch, length, fifths)
+        if "chord" in held and self._graces[place]:
+            self._graces[place][-1].append(single)
+        else:
+            self._graces[place].append([single])
+
+    def _beside(self, note: Element, staff: int, onset: int) -> None:
+        """Marks, slurs and syllables of a note."""
+        known = {record for number, record in self._measure.records if number == staff and record.onset == onset}
+        for notations in note.iterfind("notations"):
+            for name in records.marks_of(notations, self.losses):
+                mark = Mark(onset, name)
+                self._measure.has_fermata |= name.endswith("fermata")
+                if mark not in known:
+                    known.add(mark)
+                    self._measure.records.append((staff, mark))
+            for slur in notations.iterfind("slur"):
+                self.spans.slur(slur, self._index, staff, onset)
+        for lyric in note.iterfind("lyric"):
+            if place := records.lyric_of(lyric, self._index, staff, onset):
+                self.lyrics.append(place)
+
+    # --- attributes
+
+    def _attributes(self, attributes: Element) -> None:
+        """What holds from here on; key and metre, inside a measure, from the next one on."""
+        is_inside = self._time > 0
+        for transpose in attributes.iterfind("transpose"):  # which stands after the key that it moves
+            self._transpositions[int(transpose.get("number", "0"))] = _transposition(transpose)
+        for child in attributes:
+            if child.tag == "divisions":
+                divisions = self._duration(child.text)
+                if not divisions:
+                    raise ScoreFormatError("<divisions> is 0, so that no duration means anything; export it again")
+                self._time = Fraction(self._time * divisions, self._divisions) if self._time else 0
+                self._divisions = divisions
+            elif child.tag == "key" and child.get("number", "1") == "1":
+                key = self._signature(child)
+                if is_inside:
+                    self._next_key = key
+                else:
+                    self._measure.key = key
+            elif child.tag == "time" and child.get("number", "1") == "1":
+                self._set_meter(self._read_meter(child), is_inside)
+            elif child.tag == "staves":
+                self.staves = max(self.staves, int(child.text or 1))
+            elif child.tag == "clef":
+                self._clefs[int(child.get("number", "1"))] = (child.findtext("sign") or "").strip()
+            elif child.tag == "measure-style":
+                self._measure_style(child)
+
+    def _set_meter(self, meter: tuple[Meter | None], is_inside: bool) -> None:
+        if is_inside:
+            self._next_meter = meter
+        else:
+            self._measure.meter = meter
+            (self._meter,) = meter
+
+    def _signature(self, key: Element) -> Signature:
+        mode = MODE_OF_NAME.get((key.findtext("mode") or "").strip().lower())
+        if key.find("fifths") is None:
+            altered = [round(Fraction(alter.text or 0)) for alter in key.iterfind("key-alter")]
+            self.losses["a key signature"] += 1
+            sharps = max(-7, min(7, sum(altered)))
+        else:
+            sharps = int((key.findtext("fifths") or "0").strip())
+            if abs(sharps) > HIGHEST_NUMBER:
+                raise ScoreFormatError(
+                    f"a key has {abs(sharps)} sharps or flats, at most {HIGHEST_NUMBER} can be read; check its numbers"
+                )
+        sharps += (self._transpositions.get(1) or self._transpositions.get(0) or Transposition()).fifths
+        while abs(sharps) > 7:
+            sharps -= 12 if sharps > 0 else -12
+        return Signature(sharps, mode)
+
+    def _read_meter(self, time: Element) -> tuple[Meter | None]:
+        """The metre of a `<time>`; free metre where it says nothing that exists, which is counted."""
+        if time.find("senza-misura") is not None:
+            return (None,)
+        fractions = list(zip(time.iterfind("beats"), time.iterfind("beat-type"), strict=False))
+        try:
+            parts = [
+                ([int(beats) for beats in (upper.text or "").split("+")], int(lower.text or ""))
+                for upper, lower in fractions
+            ]
+        except ValueError:
+            parts = []
+        meter = _sum_of(parts, time.get("symbol"))
+        if meter is None and fractions:
+            self.losses["a time signature"] += 1
+        return (meter,)
+
+    def _measure_style(self, style: Element) -> None:
+        repeat = style.find("measure-repeat")
+        if repeat is not None:
+            number = style.get("number")
+            count = int((repeat.text or "1").strip() or 1) if repeat.get("type") == "start" else 0
+            self._repeats = count, int(number) if number else None
+        if style.find("beat-repeat") is not None:
+            self.losses["a repeated beat"] += style.find("beat-repeat").get("type") == "start"  # type: ignore[union-attr]
+
+    # --- signs between notes
+
+    def _direction(self, element: Element) -> None:
+        onset = self._shifted(element)
+        direction = records.direction_of(element, onset, self.losses)
+        self._measure.directions.append(direction)
+        for wedge in element.iterfind("direction-type/wedge"):
+            self.spans.wedge(wedge, self._index, direction.staff, onset)
+
+    def _shifted(self, element: Element) -> int:
+        """Ticks of what stands here, or an `<offset>` before or after."""
+        shift = (element.findtext("offset") or "").strip()
+        return self._ticks(max(Fraction(0), self._time + Fraction(shift))) if shift else self._ticks(self._time)
+
+    def _harmony(self, element: Element) -> None:
+        onset = self._shifted(element)
+        transposition = self._transpositions.get(1) or self._transpositions.get(0) or Transposition()
+        self._measure.harmonies.append((onset, element, transposition))
+
+
+def _transposition(element: Element) -> Transposition:
+    """What a `<transpose>` adds; without `<diatonic>`, by the shorter way round the line of fifths."""
+    semitones = round(Fraction((element.findtext("chromatic") or "0").strip()))
+    octaves = 12 * int((element.findtext("octave-change") or "0").strip())
+    steps = element.findtext("diatonic")
+    fifths = 7 * semitones - 12 * int(steps) if steps else (7 * semitones + 5) % 12 - 5
+    if not steps or (semitones - 7 * fifths) % 12:
+        fifths = (7 * semitones + 5) % 12 - 5
+    return Transposition(fifths, semitones + octaves)
+
+
+def _sum_of(parts: Sequence[tuple[Sequence[int], int]], symbol: str | None) -> Meter | None:
+    """The metre of fractions that are added, each of beats that are added: None if there is no such metre."""
+    if not parts or any(lower < 1 for _, lower in parts):
+        return None
+    lowest = max(lower for _, lower in parts)
+    if any(lowest % lower for _, lower in parts):
+        return None
+    beats = [upper * (lowest // lower) for uppers, lower in parts for upper in uppers]
+    total = sum(beats)
+    if total > HIGHEST_NUMBER:
+        raise ScoreFormatError(f"a metre has {total} beats, at most {HIGHEST_NUMBER} can be read; check its numbers")
+    while lowest > 32 and all(upper % 2 == 0 for upper in beats):
+        beats, lowest, total = [upper // 2 for upper in beats], lowest // 2, total // 2
+    written = {"common": "C", "cut": "C|"}.get(symbol or "", "")
+    if written != {(4, 4): "C", (2, 2): "C|"}.get((total, lowest)):
+        written = f"{'+'.join(map(str, beats))}/{lowest}" if len(beats) > 1 else ""
+    try:
+        return Meter(total, lowest, written)
+    except RequestError:
+        return None

@@ -1,0 +1,244 @@
+"""Notation in MusicXML's elements: marks, syllables, slurs, hairpins, words, tempos, jumps -> records.
+
+Conventions
+- Onsets are ticks from the start of the measure.
+- A sign without an element of its own in ABC keeps MusicXML's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+from xml.etree.ElementTree import Element
+
+from ..core.notation import HAIRPINS, SLUR, Lyric, Mark, Notation, Span, TempoMark, Text
+from ..core.note_values import NOTE_VALUES
+from ..core.signatures import TICKS_PER_QUARTER
+from ..core.text import printable
+from .musicxml_names import ARTICULATIONS, DYNAMICS_ELEMENTS, FERMATAS, JUMP_WORDS, ORNAMENTS, TECHNICAL
+
+_TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_triplet and not value.dots}
+_USUAL_GRACE = 12
+_NAMES = {
+    group: {element: name for name, element in names.items()}
+    for group, names in (("articulations", ARTICULATIONS), ("ornaments", ORNAMENTS), ("technical", TECHNICAL))
+}
+_FERMATA_NAMES = {kind: name for name, kind in FERMATAS.items()}
+_SIGN_NAME = re.compile(r"[A-Za-z0-9.+>]{1,30}")
+_LOST_NOTATIONS = {"glissando": "a glissando", "slide": "a glissando"}
+_LOST_DIRECTIONS = {"pedal": "a pedal mark", "harp-pedals": "a pedal mark", "scordatura": "a scordatura"}
+_DA_CAPO, _DAL_SEGNO = (
+    re.compile(r"\bd\.?\s*c\b|\bda\s+capo\b", re.I),
+    re.compile(r"\bd\.?\s*s\b|\bdal\s+segno\b", re.I),
+)
+_AL_FINE, _AL_CODA = re.compile(r"\bal\s+fine\b", re.I), re.compile(r"\bal\s+(?:la\s+)?coda\b", re.I)
+_FINE, _TO_CODA = re.compile(r"\s*fine\.?\s*", re.I), re.compile(r"\s*to\s+(?:the\s+)?coda\.?\s*", re.I)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+
+def ticks_of_type(name: str | None) -> int:
+    """Ticks of a `<type>`; those of an eighth note for one that has none here."""
+    return _TYPE_TICKS.get((name or "").strip(), _USUAL_GRACE)
+
+
+# --- at notes
+
+
+def marks_of(notations: Element, losses: Counter[str]) -> Iterator[str]:
+    """The names of the marks in a `<notations>`."""
+    for child in notations:
+        tag = child.tag
+        if tag in _NAMES:
+            yield from filter(None, (_mark_name(tag, sign, losses) for sign in child))
+        elif tag == "fermata":
+            yield _FERMATA_NAMES.get(child.get("type", "upright"), "fermata")
+        elif tag == "arpeggiate":
+            yield "arpeggio"
+        elif tag == "dynamics":
+            yield from (sign.tag for sign in child if sign.tag in DYNAMICS_ELEMENTS)
+        elif tag in _LOST_NOTATIONS:
+            losses[_LOST_NOTATIONS[tag]] += child.get("type") != "stop"
+
+
+def _mark_name(group: str, sign: Element, losses: Counter[str]) -> str | None:
+    """The name of a mark; None for one that is no sign by itself."""
+    if sign.tag == "turn" and sign.get("slash") == "yes":
+        return "turnx"
+    if sign.tag in ("fingering", "other-articulation", "other-ornament", "other-technical"):
+        text = (sign.text or "").strip()
+        return text if _SIGN_NAME.fullmatch(text) else None
+    if sign.tag == "tremolo":
+        losses["a tremolo"] += sign.get("type", "single") != "stop"
+        return None
+    return _NAMES[group].get(sign.tag)
+
+
+class LyricPlace(NamedTuple):
+    """A syllable where it stands: index of the measure, staff, and whether a line without an end holds it."""
+
+    bar: int
+    staff: int
+    lyric: Lyric
+    verse_name: str
+    is_open_line: bool
+
+
+def lyric_of(element: Element, index: int, staff: int, onset: int) -> LyricPlace | None:
+    """The syllable in a `<lyric>`; None for an empty one."""
+    texts = [printable(text.text or "") for text in element if text.tag in ("text", "elision")]
+    text = "".join(part or " " for part in texts).strip()
+    extend = element.find("extend")
+    syllabics = [syllabic.text for syllabic in element.iterfind("syllabic")]
+    goes_on = bool(syllabics) and syllabics[-1] in ("begin", "middle")
+    joint: Literal["", "-", "_"] = "-" if goes_on and text else "_" if extend is not None else ""
+    if not text and extend is None:
+        return None
+    lyric = Lyric(onset, text, 1, joint)
+    return LyricPlace(
+        index, staff, lyric, element.get("number", "1"), extend is not None and extend.get("type") is None
+    )
+
+
+class _Struck(Protocol):
+    staff: int
+    onset: int
+    is_tied: bool
+
+
+@dataclass
+class Spans:
+    """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span)."""
+
+    found: list[tuple[int, int, Span]] = field(default_factory=list)
+    _slurs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
+    _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
+
+    @property
+    def open_slurs(self) -> int:
+        """How many slurs have no end."""
+        return len(self._slurs)
+
+    def slur(self, element: Element, index: int, staff: int, onset: int) -> None:
+        """A `<slur>` at a note; its end may stand before its beginning, in an earlier voice of the measure."""
+        number, kind = element.get("number", "1"), element.get("type")
+        if kind == "start":
+            end = self._ends.pop(number, None)
+            if end is not None and end[0] == index and end[1] > onset:
+                self.found.append((index, staff, Span(onset, SLUR, 0, end[1])))
+            else:
+                self._slurs[number] = index, staff, onset
+        elif kind == "stop" and number in self._slurs:
+            start, origin, begun = self._slurs.pop(number)
+            if (start, begun) != (index, onset):
+                self.found.append((start, origin, Span(begun, SLUR, index - start, onset)))
+        elif kind == "stop":
+            self._ends[number] = index, onset
+
+    def wedge(self, element: Element, index: int, staff: int, onset: int) -> None:
+        """A `<wedge>`."""
+        number, kind = element.get("number", "1"), element.get("type", "")
+        if kind in HAIRPINS:
+            self._wedges[number] = index, staff, onset, kind
+        elif kind == "stop" and number in self._wedges:
+            self._stopped.append((*self._wedges.pop(number), onset))
+
+    def end_measure(self, index: int, sounds: Sequence[_Struck]) -> None:
+        """Find the last note of the hairpins that stop in a measure: the one before the stop."""
+        for start, origin, begun, name, onset in self._stopped:
+            earlier = [
+                sound.onset for sound in sounds if sound.staff == origin and sound.onset < onset and not sound.is_tied
+            ]
+            end = max([*earlier, 0 if index > start else begun])
+            self.found.append((start, origin, Span(begun, name, index - start, end)))
+        self._stopped.clear()
+
+
+# --- between notes
+
+
+@dataclass
+class Direction:
+    """What a `<direction>` or a `<sound>` says, at its onset, to one staff."""
+
+    onset: int
+    staff: int
+    records: list[Notation] = field(default_factory=list)
+    tempo: TempoMark | None = None
+    label: str = ""
+    jumps: list[str] = field(default_factory=list)
+
+
+def direction_of(element: Element, onset: int, losses: Counter[str]) -> Direction:
+    """Read a `<direction>`, or a `<sound>` that stands by itself."""
+    staff = int((element.findtext("staff") or "1").strip())
+    found = Direction(onset, staff)
+    sound = element if element.tag == "sound" else element.find("sound")
+    kinds = [kind for group in element.iterfind("direction-type") for kind in group]
+    words = [(kind, text) for kind in kinds if kind.tag == "words" and (text := printable(kind.text or "").strip())]
+    for kind in kinds:
+        if kind.tag == "dynamics":
+            found.records += [Mark(onset, sign.tag) for sign in kind if sign.tag in DYNAMICS_ELEMENTS]
+            found.records += [
+                Text(onset, printable(sign.text or "").strip(), "_")
+                for sign in kind.iterfind("other-dynamics")
+                if (sign.text or "").strip()
+            ]
+        elif kind.tag == "rehearsal":
+            found.label = printable(kind.text or "").strip()
+        elif kind.tag in _LOST_DIRECTIONS:
+            losses[_LOST_DIRECTIONS[kind.tag]] += kind.get("type", "start") in ("start", "sostenuto", "resume")
+    said = " ".join(text for _, text in words)
+    found.jumps = _jumps(sound, kinds, said)
+    found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
+    if not found.jumps and found.tempo is None:
+        found.records += [Text(onset, text, _placement(element, kind)) for kind, text in words]
+    return found
+
+
+def _placement(direction: Element, words: Element) -> Literal["^", "_", "<", ">", "@"]:
+    where = direction.get("placement") or words.get("placement")
+    if where is None and words.get("halign") in ("left", "right"):
+        return ">" if words.get("halign") == "left" else "<"
+    return "^" if where == "above" else "_" if where == "below" else "@"
+
+
+def _tempo(sound: Element | None, kinds: Sequence[Element], words: str, onset: int) -> TempoMark | None:
+    tempo, beat = None, 0
+    for metronome in (kind for kind in kinds if kind.tag == "metronome"):
+        unit = ticks_of_type(metronome.findtext("beat-unit"))
+        beat = unit * 3 // 2 if metronome.find("beat-unit-dot") is not None else unit
+        number = _NUMBER.search(metronome.findtext("per-minute") or "")
+        tempo = float(number[0]) * beat / TICKS_PER_QUARTER if number else None
+    if sound is not None and (said := _NUMBER.fullmatch((sound.get("tempo") or "").strip())):
+        tempo = float(said[0])
+    if not tempo:
+        return None
+    return TempoMark(onset, round(tempo, 4), words, beat)
+
+
+def _jumps(sound: Element | None, kinds: Sequence[Element], words: str) -> list[str]:
+    """The signs of `Bar.jumps` that a direction says, by its sound or else by its words."""
+    said = sound.attrib if sound is not None else {}
+    how = "alfine" if _AL_FINE.search(words) else "alcoda" if _AL_CODA.search(words) else ""
+    found = []
+    if said.get("dacapo") == "yes" or (_DA_CAPO.search(words) and len(words) < _LONGEST_JUMP):
+        found.append("D.C." + how)
+    elif said.get("dalsegno") or (_DAL_SEGNO.search(words) and len(words) < _LONGEST_JUMP):
+        found.append("D.S." + how)
+    elif said.get("fine") or _FINE.fullmatch(words):
+        found.append("fine")
+    elif said.get("tocoda") or _TO_CODA.fullmatch(words):
+        found.append("dacoda")
+    tags = {kind.tag for kind in kinds}
+    found += ["segno"] if not found and (said.get("segno") or "segno" in tags) else []
+    found += ["coda"] if not found and (said.get("coda") or "coda" in tags) else []
+    return [sign for sign in found if sign in JUMP_WORDS or sign in ("segno", "coda")]
+
+
+_LONGEST_JUMP = 40
+"""Characters; longer texts that mention a jump are prose."""
