@@ -251,7 +251,7 @@ class Piece:
         pitch.
 
         Args:
-            unfold_repeats: Play repeats, endings, jumps and the order of parts instead of reading the bars once as written.
+            unfold_repeats: Play repeats, endings, jumps and the order of parts; else bars are read once as written.
 
         Raises:
             ScoreError: unfolded, the piece has more notes or bars than anybody plays.
@@ -273,8 +273,8 @@ class Piece:
         ]
 
     def playing_order(self) -> list[int]:
-        """Indices of the bars in the order in which parts, repeats, endings and jumps have them played; where there is an
-        order of parts, jumps are not obeyed.
+        """Indices of the bars in the order in which parts, repeats, endings and jumps have them played; an order of parts
+        takes the place of jumps.
 
         Raises:
             ScoreError: unfolded, the piece has more bars than anybody plays.
