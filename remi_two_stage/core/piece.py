@@ -273,8 +273,8 @@ class Piece:
         ]
 
     def playing_order(self) -> list[int]:
-        """Indices of the bars in the order in which parts, repeats, endings and jumps have them played; an order of parts
-        takes the place of jumps.
+        """Indices of the bars in the order in which repeats, endings and jumps, or an order of parts in place of jumps,
+        have them played.
 
         Raises:
             ScoreError: unfolded, the piece has more bars than anybody plays.
