@@ -43,7 +43,7 @@ from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import PUBLIC, Limits
 from remi_two_stage.demo.link import Link, Step
 from remi_two_stage.demo.uploads import put_together, read_upload, taken_apart
-from remi_two_stage.score_files import read_score
+from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 
 SOUND = Download(Path("tune.wav"))
@@ -211,6 +211,22 @@ def test_notation_of_an_upload_arrives_too() -> None:
     assert {type(record) for record in HYMN_NOTATION} == set(get_args(Notation))
     assert (arrived.bars[0].tempos, arrived.bars[0].chords[0].symbol) == (tempos, chord.symbol)
     assert (arrived.instruments, arrived.source) == (hymn.instruments, None)
+
+
+def test_an_uploaded_hymn_keeps_its_words(actions: Actions, tmp_path: Path) -> None:
+    (hymn,) = read_abc("X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\nG|GFED|GABz|]")
+    words = "All peo- ple that on earth do dwell".split()
+    notes = [(index, note) for index, bar in enumerate(hymn.bars) for note in bar.notes[0]]
+    lyrics = [
+        (index, Lyric(note.onset, word.rstrip("-"), joint="-" if word.endswith("-") else ""))
+        for (index, note), word in zip(notes, words, strict=True)
+    ]
+    sung = [tuple(lyric for index, lyric in lyrics if index == place) for place in range(len(hymn.bars))]
+    bars = (replace(bar, notation=(of_bar,)) for bar, of_bar in zip(hymn.bars, sung, strict=True))
+    write_score(replace(hymn, bars=tuple(bars)), tmp_path / "hymn.musicxml")
+    work, _ = actions.open(Work(), tmp_path / "hymn.musicxml")
+    assert work.piece is not None
+    assert [record for bar in work.piece.bars for record in bar.notation[0]] == [lyric for _, lyric in lyrics]
 
 
 def test_the_cursor_follows_jumps_and_repeats() -> None:

@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import music21
 import pytest
@@ -359,3 +360,28 @@ def test_a_da_capo_goes_back_to_the_first_tempo() -> None:
     piece = with_tempos("C4|C4|C4|]", {2: TempoMark(0, 60)})
     piece = replace(piece, bars=(*piece.bars[:2], replace(piece.bars[2], jumps=("D.C.",))))
     assert played_tempos(piece) == [(0, 120), (192, 60), (288, 120), (480, 60)]
+    assert [bar.tempos for bar in piece.in_part_order().bars[2:]] == [
+        (TempoMark(0, 60),),
+        (TempoMark(0, 120),),
+        (),
+        (TempoMark(0, 60),),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("signs", "order"),
+    [
+        ({3: {"jumps": ("D.C.",)}}, ()),
+        ({1: {"endings": (1,), "repeat_end": True, "ending_end": True}, 2: {"endings": (2,), "jumps": ("D.C.",)}}, ()),
+        ({0: {"repeat_start": True}, 1: {"jumps": ("D.C.",)}, 2: {"repeat_end": True}}, ()),
+        ({0: {"part": "A"}, 2: {"part": "B"}}, ("B", "A", "B", "B")),
+    ],
+)
+def test_written_out_a_piece_is_played_in_the_same_tempos(
+    signs: dict[int, dict[str, Any]], order: tuple[str, ...]
+) -> None:
+    piece = with_tempos("C4|D4|E4|F4|]", {1: TempoMark(24, 60), 3: TempoMark(0, 90)})
+    bars = tuple(replace(bar, **signs.get(index, {})) for index, bar in enumerate(piece.bars))
+    piece = replace(piece, bars=bars, part_order=order)
+    assert len(played_tempos(piece)) > 3
+    assert played_tempos(piece.in_part_order()) == played_tempos(piece)

@@ -25,5 +25,6 @@ musicxml_writer_signs.py      chord symbols, tempos, words, marks, barlines
 musicxml_names.py             what things are called in MusicXML
 music21_bridge.py             music21 scores <-> Piece
 music21_reader.py             music21 score -> Piece
+music21_losses.py             what of a music21 score or a kern file is not in a Piece
 voices.py                     names of voices
 """

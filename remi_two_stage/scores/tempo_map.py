@@ -7,11 +7,10 @@ a later ending is entered at the tempo that leads into the first one.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 from ..core.piece import Bar, Piece
-from ..core.playing_order import bars_before, last_of_ending
 from ..core.signatures import TICKS_PER_QUARTER
 
 DEFAULT_TEMPO = 120.0
@@ -22,38 +21,18 @@ def played_tempos(piece: Piece) -> list[tuple[int, float]]:
     """(ticks from the start, quarter notes a minute) wherever the tempo changes as the piece is played, the first at
     the start.
     """
-    before = _tempos_before(piece)
+    before = piece.tempos_before
     changes: list[tuple[int, float]] = []
     time = 0
     for index in piece.playing_order():
         bar = piece.bars[index]
-        for onset, tempo in ((0, before[index]), *_tempos_in(bar)):
+        for onset, tempo in ((0, before[index] or DEFAULT_TEMPO), *_tempos_in(bar)):
             if changes and changes[-1][0] == time + onset:
                 changes.pop()
             if not changes or changes[-1][1] != tempo:
                 changes.append((time + onset, tempo))
         time += bar.length
     return changes
-
-
-def _tempos_before(piece: Piece) -> list[float]:
-    """The tempo in which each bar is entered, as written."""
-    bars = piece.bars
-    after: list[float] = []
-    before: list[float] = []
-    for bar, leading in zip(
-        bars, bars_before([bool(bar.endings) for bar in bars], _ends_of_endings(bars)), strict=True
-    ):
-        before.append(after[leading] if leading >= 0 else piece.tempo or DEFAULT_TEMPO)
-        *_, (_, last) = (0, before[-1]), *_tempos_in(bar)
-        after.append(last)
-    return before
-
-
-def _ends_of_endings(bars: Sequence[Bar]) -> list[bool]:
-    """Whether an ending stops after each bar."""
-    last = {last_of_ending(bars, index) for index, bar in enumerate(bars) if bar.endings}
-    return [index in last for index in range(len(bars))]
 
 
 def _tempos_in(bar: Bar) -> Iterator[tuple[int, float]]:
