@@ -4,7 +4,8 @@
 
 The scores are those of a zip archive (OpenScore's string quartets unless another is named), `--count` of them spread
 over the list. Each is read and written once by music21 and once here, in turns, and the seconds of CPU are added up;
-what music21 cannot read or write is left out of the sums, and counted. With the schema of MusicXML 4.0, and those that it imports beside it, every file that is written is checked.
+what music21 cannot read or write is left out of the sums, and counted. With the schema of MusicXML 4.0, and those that
+it imports beside it, every file that is written is checked.
 """
 
 from __future__ import annotations
