@@ -31,6 +31,7 @@ _HEAD = (
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
+_MOST_PLAYS = 10
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
@@ -158,5 +159,5 @@ def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
 
 def _targets(bars: Sequence[Bar]) -> set[int]:
     """The bars to which playing goes back, but for the first, which every player knows."""
-    order = list(order_of_repeats(bars, 4 * len(bars)))
+    order = list(order_of_repeats(bars, _MOST_PLAYS * len(bars)))
     return {after for index, after in pairwise(order) if 0 < after <= index}
