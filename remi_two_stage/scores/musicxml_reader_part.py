@@ -67,7 +67,8 @@ class Measure:
     Attributes:
         meter: Where it changes; a tuple of the metre, which is None in free metre.
         sung: Where the last note ends.
-        filled: Where the last note, rest or `<forward>` ends that is no rest of the whole measure.
+        written: Where the last note or rest ends that is no rest of the whole measure.
+        filled: Where the last of these or the last `<forward>` ends.
         rest: How long the longest rest of the whole measure says that it is.
         repeats: The last of so many measures before it is heard again in this one, in the staffs named; 0 for none.
     """
@@ -78,6 +79,7 @@ class Measure:
     meter: tuple[Meter | None] | None = None
     sounds: list[Sound] = field(default_factory=list)
     sung: int = 0
+    written: int = 0
     filled: int = 0
     rest: int = 0
     repeats: int = 0
@@ -193,6 +195,7 @@ class PartReader:
         if "rest" in held and self._is_measure_rest(held, start, end):
             self._measure.rest = max(self._measure.rest, end)
         else:
+            self._measure.written = max(self._measure.written, end)
             self._measure.filled = max(self._measure.filled, end)
         if length and "pitch" in held and "cue" not in held and not self._is_drum(place[0]):
             self._sound(note, held, place, start, end)
