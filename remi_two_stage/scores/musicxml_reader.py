@@ -22,6 +22,7 @@ from ..core.abc_spelling import fifths_in
 from ..core.errors import ScoreFormatError
 from ..core.notation import Notation, Source, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
 from .musicxml_reader_document import parse_document
@@ -31,6 +32,7 @@ from .musicxml_reader_lyrics import lyrics_of
 from .musicxml_reader_part import Measure, PartReader
 from .voices import usual_instruments, voice_names
 
+_LONGEST_GAP = 2 * TICKS_PER_QUARTER
 _SLACK = 2
 """Ticks by which the ends of a tie may miss each other."""
 
@@ -76,7 +78,7 @@ def read_musicxml(data: bytes) -> Piece:
     parts = [reader.read(measures) for reader, measures in zip(readers, document.parts, strict=True)]
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
-    staves = _staves(parts, readers)
+    staves = _staves(readers)
     if not staves:
         raise ScoreFormatError("the score has no pitched notes, only percussion; choose one with a melody")
     count = max(map(len, parts))
@@ -109,14 +111,11 @@ def read_musicxml(data: bytes) -> Piece:
     )
 
 
-def _staves(parts: Sequence[Sequence[Measure]], readers: Sequence[PartReader]) -> list[_Staff]:
-    """The staves that have notes; the first of a part that has none, unless it is percussion."""
+def _staves(readers: Sequence[PartReader]) -> list[_Staff]:
+    """The staves that have notes or rests, unless they are percussion's."""
     found = []
-    for part, (measures, reader) in enumerate(zip(parts, readers, strict=True)):
-        sounding = sorted({sound.staff for measure in measures for sound in measure.sounds})
-        if not sounding and measures and not reader.percussion_notes:
-            sounding = [1]
-        found += [_Staff(part, number, number == sounding[0]) for number in sounding]
+    for part, reader in enumerate(readers):
+        found += [_Staff(part, number, number == reader.staves[0]) for number in reader.staves]
     return found
 
 
@@ -171,8 +170,11 @@ def _sung_notes(measures: Sequence[Measure], bars: Sequence[Bar], losses: Counte
 
 
 def _continued(waiting: list[tuple[tuple[int, str], int, _Sung]], layer: tuple[int, str], time: int) -> _Sung | None:
-    """Take the note that is tied over to a time, from the same layer if there is a choice."""
+    """Take the note that is tied over to a time, from the same layer if there is a choice; else one of this layer that
+    ends a little earlier, since some programs write such notes of chords too short.
+    """
     near = [entry for entry in waiting if abs(entry[1] - time) <= _SLACK]
+    near = near or [entry for entry in waiting if entry[0] == layer and 0 < time - entry[1] <= _LONGEST_GAP]
     if not near:
         return None
     found = min(near, key=lambda entry: (abs(entry[1] - time), entry[0] != layer, entry[0][0] != layer[0]))

@@ -21,7 +21,7 @@ from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_reader_part import Measure, Signature
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
-_MOST_PLAYS = 9
+_MOST_PLAYS, _MOST_BEATS = 9, 12
 _SLACK = 2
 """Ticks that a bar may be too long or too short, from rounded durations."""
 
@@ -107,12 +107,14 @@ def _last_length(column: Column, meter: Meter | None, lengths: Sequence[int]) ->
 
 
 def _usual_meter(lengths: Sequence[int]) -> Meter | None:
-    """The metre of a score that names none: the length of most of its bars, in quarters or else in eighths."""
-    (length, _), *_ = Counter(lengths).most_common(1)
+    """The metre of a score that names none: the length of most of its bars, in quarters or else in eighths; free metre
+    where they differ, or are longer than any metre in use.
+    """
+    (length, count), *_ = Counter(lengths).most_common(1)
     for denominator in (4, 8, 16, 32):
         beats, rest = divmod(length * denominator, 4 * TICKS_PER_QUARTER)
         if not rest:
-            return Meter(beats, denominator)
+            return Meter(beats, denominator) if 2 * count >= len(lengths) and beats <= _MOST_BEATS else None
     return None
 
 
