@@ -20,7 +20,7 @@ from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import fifths_in
 from ..core.errors import ScoreFormatError
-from ..core.notation import Notation, Source, Spelling, TempoMark
+from ..core.notation import Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from .musicxml_names import SOFTWARE
@@ -300,9 +300,11 @@ def _records(
 
 
 def _in_order(records: Sequence[Notation], bar: Bar) -> tuple[Notation, ...]:
-    """Records within their bar, by onset, each once."""
+    """Records within their bar, by onset; all but slurs once, for notes of a chord may say the same."""
     inside = [record if record.onset < bar.length else replace(record, onset=bar.length - 1) for record in records]
-    return tuple(sorted(dict.fromkeys(inside), key=lambda record: record.onset))
+    spans = [record for record in inside if isinstance(record, Span)]
+    others = [record for record in dict.fromkeys(inside) if not isinstance(record, Span)]
+    return tuple(sorted([*others, *spans], key=lambda record: record.onset))
 
 
 def _phrase_begins(columns: Sequence[Sequence[Measure | None]]) -> tuple[set[int], bool]:
