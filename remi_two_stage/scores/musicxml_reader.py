@@ -74,7 +74,7 @@ def read_musicxml(data: bytes) -> Piece:
     is_own = SOFTWARE in software
     losses: Counter[str] = Counter()
     instruments = instruments_of(document)
-    readers = [PartReader(losses, instrument.is_percussion) for instrument in instruments]
+    readers = [PartReader(losses, instrument.is_percussion, is_own) for instrument in instruments]
     parts = [reader.read(measures) for reader, measures in zip(readers, document.parts, strict=True)]
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")

@@ -94,12 +94,12 @@ class Measure:
 class PartReader:
     """Reads the measures of one part in order; counts what it cannot keep in `losses`."""
 
-    def __init__(self, losses: Counter[str], is_percussion: bool) -> None:
+    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool) -> None:
         self.losses = losses
         self._used_staves: defaultdict[str, set[int]] = defaultdict(set)  # by what is on them
         self.lyrics: list[LyricPlace] = []
         self.spans = Spans()
-        self._is_percussion = is_percussion
+        self._is_percussion, self._is_own = is_percussion, is_own
         self._divisions: Time = 1
         self._time: Time = 0
         self._last_onset: Time = 0
@@ -370,7 +370,7 @@ class PartReader:
 
     def _direction(self, element: Element) -> None:
         onset = self._shifted(element)
-        direction = records.direction_of(element, onset, self.losses)
+        direction = records.direction_of(element, onset, self.losses, self._is_own)
         self._measure.directions.append(direction)
         for wedge in element.iterfind("direction-type/wedge"):
             self.spans.wedge(wedge, self._index, direction.staff, onset)
