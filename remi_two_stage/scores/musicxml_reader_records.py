@@ -174,7 +174,7 @@ class Direction:
 
 
 def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
-    """Read a `<direction>`, or a `<sound>` that stands by itself. In a score of our own, jumps are said by their sound."""
+    """Read a `<direction>`, or a `<sound>` that stands by itself; a score of our own says jumps by their sound."""
     staff = int((element.findtext("staff") or "1").strip())
     found = Direction(onset, staff)
     sound = element if element.tag == "sound" else element.find("sound")
