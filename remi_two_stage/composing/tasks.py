@@ -19,6 +19,7 @@ from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
+from ..core.notation import Instrument
 from ..core.piece import Bar, Chord, Piece, bar_numbers
 from ..core.plan import Plan
 from ..core.sequences import (
@@ -237,10 +238,13 @@ class Harmonization:
 
         def sung(bar: Bar, new: Bar) -> Bar:
             voices = (bar.notes[0] if voice == given else new.notes[place[voice]] for voice in self.voices)
-            return replace(bar, notes=tuple(voices))
+            notation = tuple(bar.notation[0] if voice == given else () for voice in self.voices) if bar.notation else ()
+            return replace(bar, notes=tuple(voices), notation=notation)
 
         bars = (sung(bar, new) for bar, new in zip(self.melody.bars, written.bars, strict=True))
-        return replace(self.melody, voices=self.voices, bars=tuple(bars))
+        named = self.melody.instruments
+        instruments = (named[0] if voice == given else Instrument() for voice in self.voices) if named else ()
+        return replace(self.melody, voices=self.voices, bars=tuple(bars), instruments=tuple(instruments))
 
 
 def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:

@@ -272,7 +272,7 @@ class Piece:
             ScoreError: written out, the piece has more bars than anybody plays.
         """
         jump = jump_of(self.bars)
-        if not self.part_order and jump is None:
+        if not self.part_order and not any(bar.jumps for bar in self.bars):
             return self
         bars: list[Bar] = []
         if self.part_order:
@@ -282,6 +282,8 @@ class Piece:
         elif jump is not None:
             bars += _closed_at(self.bars, jump)
             bars += [_without_signs(self.bars[index]) for index in after_jump(self.bars, jump)]
+        else:  # signs to which no jump leads
+            bars += self.bars
         return replace(self, bars=tuple([replace(bar, jumps=()) for bar in bars]), part_order=())
 
     def _repr_html_(self) -> str | None:
