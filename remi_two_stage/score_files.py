@@ -28,9 +28,10 @@ from .scores.abc_reader import read_abc
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
-from .scores.musicxml_document import LARGEST_SCORE, refuse_size
-from .scores.musicxml_part import HIGHEST_NUMBER
+from .scores.music21_losses import kern_losses
 from .scores.musicxml_reader import read_musicxml
+from .scores.musicxml_reader_document import LARGEST_SCORE, refuse_size
+from .scores.musicxml_reader_part import HIGHEST_NUMBER
 from .scores.musicxml_writer import musicxml_bytes
 
 _LONGEST_NAME = 80
@@ -184,7 +185,8 @@ def _read_kern(path: Path) -> list[Piece]:
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
-            return [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
+            pieces = [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
+            return _with_losses_of_kern(pieces, path)
     except ScoreError:
         raise
     except Exception as error:  # whatever music21's parsers stumble over
@@ -197,6 +199,15 @@ def _scores_in(path: Path) -> list[Any]:
 
     parsed: Any = converter.parse(path, format="humdrum", forceSource=True, storePickle=False)
     return list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
+
+
+def _with_losses_of_kern(pieces: list[Piece], path: Path) -> list[Piece]:
+    """The piece of a kern file with what the file's text tells better than music21; not which of several has it."""
+    if len(pieces) != 1:
+        return pieces
+    (piece,) = pieces
+    losses = dict(piece.losses) | kern_losses(path.read_text(encoding="utf-8", errors="replace"))
+    return [replace(piece, losses=tuple(sorted(losses.items())))]
 
 
 def _without_name_as_title(piece: Piece, path: Path) -> Piece:

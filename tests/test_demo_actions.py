@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from typing import get_args
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
@@ -17,6 +19,21 @@ from tunes import kesh_jig
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import ChordError, RemiError, RequestError, ScoreError, ScoreFormatError
+from remi_two_stage.core.notation import (
+    SLUR,
+    ChordSymbol,
+    Grace,
+    GraceNote,
+    Instrument,
+    Lyric,
+    Mark,
+    Notation,
+    Source,
+    Span,
+    Spelling,
+    TempoMark,
+    Text,
+)
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.signatures import Meter
@@ -25,8 +42,9 @@ from remi_two_stage.demo.actions import Actions, Work
 from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import PUBLIC, Limits
 from remi_two_stage.demo.link import Link, Step
-from remi_two_stage.demo.uploads import read_upload
-from remi_two_stage.score_files import read_score
+from remi_two_stage.demo.uploads import put_together, read_upload, taken_apart
+from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.scores.abc_reader import read_abc
 
 SOUND = Download(Path("tune.wav"))
 JIG = Request("jig", "D", bars=8)
@@ -147,21 +165,87 @@ def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "tune.abc"
     path.write_text(
         'X:1\nT:A "Tune"\nC:Ärgern\nQ:3/8=90\nP:AB\nL:1/8\nM:6/8\nK:Gm\nP:A\nD|"Gm"!f!^/GAB dBG|1 [GG]6:|2 G6||\n'
+        "w:Oh,_ Su-san-na, oh\n"
         'P:B\nM:none\nK:D\n"D"dfa g4|[M:3/4](3def e4|]\n\nX:2\nK:C\nC|\n'
     )
     piece, count = read_upload(path, Limits())
     expected, _ = read_score(path)
     assert (piece, piece.losses, count) == (expected, expected.losses, 2)
+    for bar, as_read in zip(piece.bars, expected.bars, strict=True):
+        assert (bar.notation, bar.tempos, bar.part) == (as_read.notation, as_read.tempos, as_read.part)
+        assert [chord.symbol for chord in bar.chords] == [chord.symbol for chord in as_read.chords]
     assert expected.losses
     assert {bar.meter for bar in expected.bars} == {Meter(6, 8), None, Meter(3, 4)}
     assert expected.part_order
+
+
+HYMN_NOTATION: tuple[Notation, ...] = (
+    Lyric(0, "Mor", joint="-"),
+    Lyric(0, "When", verse=2),
+    Mark(0, "mf"),
+    Span(0, SLUR, bars=1, end=24),
+    Grace(24, ((GraceNote(69, 12, 3),), (GraceNote(71, 6, 5), GraceNote(74, 6, 2))), is_slashed=True),
+    Lyric(24, "ning"),
+    Text(48, "Slower", "_"),
+    Spelling(72, 61, -5),
+    Mark(72, "fermata"),
+)
+
+
+def test_notation_of_an_upload_arrives_too() -> None:
+    (hymn,) = read_abc('X:1\nT:Hymn\nM:4/4\nL:1/4\nK:G\nV:S\nV:B\n[V:S]"G"GABc|d4|\n[V:B]G,G,G,G,|G,4|\n')
+    first, last = hymn.bars
+    chord = replace(first.chords[0], symbol=ChordSymbol(1, "maj7", bass=-2))
+    tempos = (TempoMark(0, 72.0, "Andante", 24), TempoMark(48, None, "rit."))
+    first = replace(first, notation=(HYMN_NOTATION, ()), tempos=tempos, chords=(chord,), jumps=("segno",))
+    last = replace(last, notation=((), (Mark(0, "trill"),)), jumps=("fine", "D.S."))
+    hymn = replace(
+        hymn,
+        bars=(first, last),
+        instruments=(Instrument("Soprano", "S.", 52), Instrument()),
+        source=Source(b"X:1", (), ()),
+    )
+    arrived = put_together(json.loads(json.dumps(taken_apart(hymn))))
+    assert arrived == hymn
+    assert [bar.notation for bar in arrived.bars] == [bar.notation for bar in hymn.bars]
+    assert {type(record) for record in HYMN_NOTATION} == set(get_args(Notation))
+    assert (arrived.bars[0].tempos, arrived.bars[0].chords[0].symbol) == (tempos, chord.symbol)
+    assert (arrived.instruments, arrived.source) == (hymn.instruments, None)
+
+
+def test_an_uploaded_hymn_keeps_its_words(actions: Actions, tmp_path: Path) -> None:
+    (hymn,) = read_abc("X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\nG|GFED|GABz|]")
+    words = "All peo- ple that on earth do dwell".split()
+    notes = [(index, note) for index, bar in enumerate(hymn.bars) for note in bar.notes[0]]
+    lyrics = [
+        (index, Lyric(note.onset, word.rstrip("-"), joint="-" if word.endswith("-") else ""))
+        for (index, note), word in zip(notes, words, strict=True)
+    ]
+    sung = [tuple(lyric for index, lyric in lyrics if index == place) for place in range(len(hymn.bars))]
+    bars = (replace(bar, notation=(of_bar,)) for bar, of_bar in zip(hymn.bars, sung, strict=True))
+    write_score(replace(hymn, bars=tuple(bars)), tmp_path / "hymn.musicxml")
+    work, _ = actions.open(Work(), tmp_path / "hymn.musicxml")
+    assert work.piece is not None
+    assert [record for bar in work.piece.bars for record in bar.notation[0]] == [lyric for _, lyric in lyrics]
+
+
+def test_the_cursor_follows_jumps_and_repeats() -> None:
+    jig = replace(kesh_jig(), tempo=180.0)
+    bars = [
+        replace(bar, jumps={2: ("segno",), 5: ("fine",), 7: ("D.S.alfine",)}.get(i, ()))
+        for i, bar in enumerate(jig.bars)
+    ]
+    shown = views.score(Work(piece=replace(jig, bars=tuple(bars))), [SOUND])
+    assert shown is not None
+    order = [*range(8), *range(8), 2, 3, 4, 5]
+    assert shown["timeline"] == [(float(number), bar) for number, bar in enumerate(order)]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         ("noise.mid", b"MThd\x00\x00", "noise.mid: "),
-        ("page.musicxml", b"<html>no score</html>", "page.musicxml: music21 cannot read this as musicxml"),
+        ("page.musicxml", b"<html>no score</html>", "page.musicxml: this is no MusicXML score: its root is <html>"),
         ("tune.doc", b"X:1", "tune.doc: cannot read '.doc'; known are .abc"),
         ("large.abc", b"X:1\nK:C\n" + b"C" * 20_000, "large.abc: the file has 0.0 MB"),
         ("long.abc", b"X:1\nM:4/4\nL:1/4\nK:C\n" + b"CDEF|" * 40, "the tune has 40 bars, this page takes at most 32"),

@@ -255,3 +255,21 @@ def test_notes_that_ring_into_rewritten_bars_keep_ringing(composer: Composer) ->
     first = next(note for note in new.note_list())
     assert first[1:3] == (Fraction(0), Fraction(5))
     assert decode(encode(new)).bar_count == 4
+
+
+def test_a_piece_with_jumps_is_worked_on_as_it_is_played(composer: Composer) -> None:
+    (plain,) = read_abc('X:1\nM:4/4\nL:1/4\nK:D\n|:"D"DFAd|"A"ceac:|"G"GBdB|"D"d4|"A"ABce|]')
+    jumps = {3: ("fine",), 4: ("D.C.alfine",)}
+    piece = replace(plain, bars=tuple(replace(bar, jumps=jumps.get(i, ())) for i, bar in enumerate(plain.bars)))
+    written = piece.in_part_order()
+    assert len(written.bars) == 9
+    rewritten = composer.rewrite(piece, (7, 8), seed=1)
+    assert rewritten.bars[:6] + rewritten.bars[8:] == written.bars[:6] + written.bars[8:]
+    assert rewritten.bars[6:8] != written.bars[6:8]
+    extended = composer.extend(piece, 2, seed=1)
+    assert extended.bars[:9] == written.bars
+    assert extended.bar_count == 11
+    harmonised = composer.harmonize(piece, seed=1)
+    assert [bar.notes[0] for bar in harmonised.bars] == [bar.notes[0] for bar in written.bars]
+    for edited in (rewritten, extended, harmonised):
+        assert not any(bar.jumps for bar in edited.bars)

@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import music21
 import pytest
@@ -13,6 +14,7 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.codec import encode
 from remi_two_stage.core.errors import EncodingError, ScoreFormatError
+from remi_two_stage.core.notation import TempoMark
 from remi_two_stage.core.piece import Bar, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score, write_score
@@ -20,6 +22,7 @@ from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi
 from remi_two_stage.scores.midi_writer import midi_bytes
 from remi_two_stage.scores.music21_bridge import from_music21
+from remi_two_stage.scores.tempo_map import TempoMap, played_tempos
 
 TWO_METERS = "X:1\nT:Two metres\nM:3/4\nL:1/4\nQ:1/4=90\nK:Em\nEGB|(3e/f/g/ e2|[M:2/4]B2|E2|]"
 
@@ -278,3 +281,107 @@ def test_more_voices_than_tokens_name_are_read_and_the_limit_is_said() -> None:
     assert len(piece.voices) == 15
     with pytest.raises(EncodingError, match=r"there is no voice 'V13'; .* 12 others, V1 to V12: leave some of the 15"):
         encode(piece)
+
+
+# Tempos
+
+
+def tempos_of(data: bytes) -> list[tuple[int, int]]:
+    """(quarter notes from the start, microseconds a quarter note) of each tempo, as music21 reads them."""
+    file = music21.midi.MidiFile()
+    file.readstr(data)
+    time, found = 0, []
+    for event in file.tracks[0].events:
+        if event.isDeltaTime():
+            time += event.time
+        elif event.type == music21.midi.MetaEvents.SET_TEMPO:
+            found.append((time // file.ticksPerQuarterNote, int.from_bytes(event.data, "big")))
+    return found
+
+
+def tempo_event(quarters: int, microseconds: int) -> bytes:
+    """A tempo, `quarters` (at most 34) quarter notes after the event before it."""
+    after = bytes([0x80 | quarters * 480 >> 7, quarters * 480 & 0x7F])
+    return after + bytes([0xFF, 0x51, 3]) + microseconds.to_bytes(3, "big")
+
+
+MELODY = b"".join(on(pitch) + off(pitch) for pitch in range(60, 72)) + END
+
+
+def test_every_tempo_of_a_file_is_where_it_was_when_it_is_written_again() -> None:
+    conductor = b"".join(tempo_event(*event) for event in [(0, 500_000), (5, 400_000), (3, 1_000_000)]) + END
+    piece = parse_midi(smf(conductor, MELODY))
+    assert piece.tempo == 120
+    assert [bar.tempos for bar in piece.bars] == [(), (TempoMark(24, 150),), (TempoMark(0, 60),)]
+    assert dict(piece.losses) == {"a tempo change": 2}
+    assert tempos_of(midi_bytes(piece)) == [(0, 500_000), (5, 400_000), (8, 1_000_000)]
+    assert [bar.tempos for bar in parse_midi(midi_bytes(piece)).bars] == [bar.tempos for bar in piece.bars]
+    assert TempoMap(piece).seconds(12 * 24) == pytest.approx(5 * 0.5 + 3 * 0.4 + 4 * 1.0)
+
+
+@pytest.mark.parametrize(
+    ("quarters", "tempo", "marks"),
+    [(0, 150, [(), (), ()]), (1, 150, [(), (), ()]), (4, None, [(), (TempoMark(0, 150),), ()])],
+)
+def test_a_first_tempo_after_the_first_bar_is_not_that_of_the_piece(
+    quarters: int, tempo: float | None, marks: list[tuple[TempoMark, ...]]
+) -> None:
+    piece = parse_midi(smf(tempo_event(quarters, 400_000) + END, MELODY))
+    assert (piece.tempo, [bar.tempos for bar in piece.bars]) == (tempo, marks)
+    assert piece.losses == ()
+
+
+def test_of_two_tempos_at_one_place_the_later_one_is_played() -> None:
+    conductor = b"".join(tempo_event(*event) for event in [(0, 500_000), (0, 400_000), (6, 250_000), (0, 600_000)])
+    piece = parse_midi(smf(conductor + END, MELODY))
+    assert (piece.tempo, piece.bars[1].tempos) == (150, (TempoMark(48, 100),))
+
+
+def with_tempos(text: str, tempos: dict[int, TempoMark]) -> Piece:
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:C\n{text}")
+    bars = (replace(bar, tempos=(tempos[i],) if i in tempos else ()) for i, bar in enumerate(piece.bars))
+    return replace(piece, bars=tuple(bars))
+
+
+def test_a_repeat_goes_back_to_the_tempo_that_is_written_there() -> None:
+    piece = with_tempos("|:C4|C4:|C4|]", {1: TempoMark(48, 60), 2: TempoMark(0, None, "dolce")})
+    assert played_tempos(piece) == [(0, 120), (144, 60), (192, 120), (336, 60)]
+    assert tempos_of(midi_bytes(piece)) == [(0, 500_000), (6, 1_000_000), (8, 500_000), (14, 1_000_000)]
+    played = parse_midi(midi_bytes(piece))
+    assert played_tempos(played) == played_tempos(piece)
+
+
+def test_a_second_ending_has_the_tempo_before_the_first_one() -> None:
+    piece = with_tempos("|:C4|1 C4:|2 C4|C4|]", {1: TempoMark(0, 60), 3: TempoMark(0, 90)})
+    assert played_tempos(piece) == [(0, 120), (96, 60), (192, 120), (384, 90)]
+
+
+def test_a_da_capo_goes_back_to_the_first_tempo() -> None:
+    piece = with_tempos("C4|C4|C4|]", {2: TempoMark(0, 60)})
+    piece = replace(piece, bars=(*piece.bars[:2], replace(piece.bars[2], jumps=("D.C.",))))
+    assert played_tempos(piece) == [(0, 120), (192, 60), (288, 120), (480, 60)]
+    assert [bar.tempos for bar in piece.in_part_order().bars[2:]] == [
+        (TempoMark(0, 60),),
+        (TempoMark(0, 120),),
+        (),
+        (TempoMark(0, 60),),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("signs", "order"),
+    [
+        ({3: {"jumps": ("D.C.",)}}, ()),
+        ({1: {"endings": (1,), "repeat_end": True, "ending_end": True}, 2: {"endings": (2,), "jumps": ("D.C.",)}}, ()),
+        ({0: {"repeat_start": True}, 1: {"jumps": ("D.C.",)}, 2: {"repeat_end": True}}, ()),
+        ({0: {"part": "A"}, 2: {"part": "B"}}, ("B", "A", "B", "B")),
+    ],
+)
+def test_written_out_a_piece_is_played_in_the_same_tempos(
+    signs: dict[int, dict[str, Any]], order: tuple[str, ...]
+) -> None:
+    piece = with_tempos("C4|D4|E4|F4|]", {1: TempoMark(24, 60), 3: TempoMark(0, 90)})
+    bars = tuple(replace(bar, **signs.get(index, {})) for index, bar in enumerate(piece.bars))
+    piece = replace(piece, bars=bars, part_order=order)
+    assert len(played_tempos(piece)) > 3
+    assert played_tempos(piece.in_part_order()) == played_tempos(piece)

@@ -22,7 +22,8 @@ from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
-from remi_two_stage.scores.music21_notation import note_values
+from remi_two_stage.scores.music21_losses import kern_losses
+from remi_two_stage.scores.musicxml_writer_rhythm import values_of
 
 KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
 
@@ -271,11 +272,97 @@ def test_a_voice_has_the_same_staff_and_clef_in_abc_and_in_a_score(voices: tuple
     assert from_music21(to_music21(piece)).note_list() == piece.note_list() == read_abc(text)[0].note_list()
 
 
+@pytest.mark.parametrize("meter", [Meter(4, 4), Meter(6, 8), Meter(7, 8), None])
 @pytest.mark.parametrize("ticks", range(1, 97))
-def test_any_length_is_notated_as_long_as_it_is(ticks: int) -> None:
-    values = note_values(ticks)
-    assert sum(value.ticks for value in values) == ticks
+def test_any_length_is_notated_as_long_as_it_is(ticks: int, meter: Meter | None) -> None:
+    bar = Bar(meter, Key(), 96, ((Note(0, 60, ticks),),))
+    values = values_of(tuple(sorted({0, ticks, 96})), (True, False)[: 1 + (ticks < 96)], bar)
     lengths = {"whole": 96, "half": 48, "quarter": 24, "eighth": 12, "16th": 6, "32nd": 3, "64th": Fraction(3, 2)}
     for value in values:
-        triplet = Fraction(2, 3) if value.is_triplet else 1
-        assert value.ticks == lengths[value.type] * (2 - Fraction(1, 2**value.dots)) * triplet
+        kind = re.fullmatch(r"<type>(\w+)</type>((?:<dot/>)*)", value.type)
+        assert kind is not None
+        triplet = Fraction(2, 3) if value.ratio else 1
+        dots = kind[2].count("dot")
+        assert value.end - value.start == lengths[kind[1]] * (2 - Fraction(1, 2**dots)) * triplet
+    assert [value.start for value in values[1:]] == [value.end for value in values[:-1]]
+    assert ticks in {value.end for value in values}
+
+
+KERN_WITH_NOTATION = """**kern\t**text\t**dynam
+*M4/4\t*\t*
+*MM120\t*\t*
+=1\t=1\t=1
+4c\tA-\tp
+8qd\t.\t.
+(4d\t-men\t<
+4e'T)\tLord_\t[
+4f;\t_\tf
+*^\t*\t*
+*\t*MM90\t*\t*
+=2\t=2\t=2\t=2
+4g^\t4c\tAll-\t.
+2(a\t2(c\t-le-\t.
+4g)\t4c)\t-lu-\t>
+*v\t*v\t*\t*
+=3\t=3\t=3
+1c;\t-ia\t.
+==\t==\t==
+*-\t*-\t*-
+"""
+
+
+@pytest.mark.parametrize("staffs", ["", "*staff1\t*staff1\t*staff1\n"])
+def test_what_is_dropped_of_a_kern_file_is_counted_whether_music21_keeps_it_or_not(staffs: str, tmp_path: Path) -> None:
+    first, rest = KERN_WITH_NOTATION.split("\n", 1)
+    (tmp_path / "amen.krn").write_text(f"{first}\n{staffs}{rest}")
+    (piece,) = read_score(tmp_path / "amen.krn")
+    assert [pitch for *_, pitch in piece.note_list() if pitch != 60] == [62, 64, 65, 67, 69, 67]
+    assert dict(piece.losses) == {
+        "a dynamic": 4,
+        "a grace note": 1,
+        "a lyric": 7,
+        "a slur": 3,
+        "a tempo change": 1,
+        "an ornament or articulation": 3,
+    }
+
+
+def test_spines_of_kern_may_change_places() -> None:
+    text = "**kern\t**text\n4c\tA\n*x\t*x\n-men\t(4d\n*+\t*\n*\t**dynam\t*\nA-\tp\t4e\n*-\t*-\t*-\n**text\n(no slur)"
+    assert kern_losses(text) == {"a lyric": 4, "a slur": 1, "a dynamic": 1}
+
+
+def test_what_is_dropped_of_a_score_is_counted() -> None:
+    sharp = music21.note.Note("c4", lyric="Oh")
+    sharp.pitch.accidental = "half-sharp"
+    notes = [sharp, music21.note.Note("d4"), music21.note.Unpitched(), music21.chord.Chord("c4 e4")]
+    notes[1].expressions += [music21.expressions.Mordent(), music21.expressions.Fermata()]
+    notes[1].articulations = [music21.articulations.Staccato(), music21.articulations.Fingering(3)]
+    measure = music21.stream.Measure(notes)
+    measure.insert(1, music21.note.Note("e5").getGrace())
+    measure.insert(2, music21.chord.Chord("c5 e5").getGrace())
+    measure.insert(0, music21.dynamics.Dynamic("mf"))
+    measure.insert(0, music21.harmony.ChordSymbol("C"))
+    measure.insert(2, music21.harmony.ChordSymbol())
+    measure.insert(2, music21.tempo.MetronomeMark(number=80))
+    measure.insert(3, music21.tempo.MetronomeMark(number=60))
+    measure.append(music21.repeat.DaCapoAlFine())
+    spanners = [music21.spanner.Slur(notes[:2]), music21.dynamics.Crescendo(notes[:2])]
+    part = music21.stream.Part([measure, *spanners])
+    assert dict(from_music21(part).losses) == {
+        "a chord symbol that names no chord": 1,
+        "a dynamic": 2,
+        "a grace note": 3,
+        "a jump (D.C., D.S.)": 1,
+        "a lyric": 1,
+        "a microtone": 1,
+        "a percussion note": 1,
+        "a slur": 1,
+        "a tempo change": 2,
+        "an ornament or articulation": 3,
+    }
+
+
+def test_a_score_of_which_nothing_is_dropped_has_no_losses(chorale: music21.stream.Score) -> None:
+    assert from_music21(chorale).losses == ()
+    assert from_music21(to_music21(replace(kesh_jig(), tempo=90))).losses == ()

@@ -397,7 +397,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(book: Path, tmp_path: Path) -> No
         ("scores/abc_bars.py", '"""From the time lines', '"""Out of the time lines', False),
         ("rendering/sound.py", "_PEAK = 0.8", "_PEAK = 0.9", False),
         ("score_files.py", "_LONGEST_NAME = 80", "_LONGEST_NAME = 60", False),
-        ("scores/musicxml_writer.py", "makeNotation = False", "makeNotation = True", False),
+        ("scores/musicxml_writer_rhythm.py", "MOST_LAYERS = 4", "MOST_LAYERS = 5", False),
         ("core/decoding_remi.py", "1", "2", False),
         ("demo/limits.py", "1", "2", False),
         ("cli/files.py", 'Path("out")', 'Path("in")', False),

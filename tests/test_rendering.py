@@ -21,6 +21,7 @@ from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.cli import main
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import MissingExtraError, ScoreError
+from remi_two_stage.core.notation import TempoMark
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.rendering.notebook import piece_html, show
@@ -156,6 +157,27 @@ def test_a_repeat_says_where_it_goes_back_to() -> None:
     assert dots == 2 * 5  # two forward, three backward
 
 
+def with_jumps(piece: Piece) -> Piece:
+    """A piece of four bars, played 0 1 2 3 1 2."""
+    jumps: list[tuple[str, ...]] = [(), ("segno",), ("fine",), ("D.S.alfine",)]
+    bars = (replace(bar, jumps=signs) for bar, signs in zip(piece.bars, jumps, strict=True))
+    return replace(piece, bars=tuple(bars))
+
+
+def test_jumps_are_written_and_are_no_repeats() -> None:
+    piece = with_jumps(tune("X:1\nM:4/4\nL:1/4\nK:D\nDEFG|ABcd|DEFG|ABcd|]"))
+    root = ElementTree.fromstring(engrave(piece).svg())
+    texts = {"".join(text.itertext()) for text in root.iter(f"{SVG}text")}
+    assert {"Fine", "D.S. al Fine"} <= texts
+    bar_lines = [group for group in root.iter(f"{SVG}g") if group.get("class") == "barLine"]
+    assert not any(group.findall(f"{SVG}use") for group in bar_lines)
+
+
+def test_parts_are_engraved_as_they_are_written_whatever_their_order() -> None:
+    piece = tune("X:1\nP:ABAB\nM:4/4\nL:1/4\nK:D\nP:A\nDEFG|ABcd|\nP:B\ndefg|d4|]")
+    assert engrave(piece).svg().count('class="measure') == len(piece.bars)
+
+
 def test_chord_names_stand_over_the_staff() -> None:
     names = [
         "".join(group.itertext())
@@ -273,6 +295,22 @@ def test_sound_lasts_as_long_as_the_piece_and_is_not_silent(tmp_path: Path) -> N
     seconds = quarters * 60 / 200
     assert seconds <= len(samples) / rate < seconds + 5
     assert 0.5 < np.abs(samples).max() / 32767 < 0.95
+
+
+def test_sound_follows_jumps() -> None:
+    piece = with_jumps(tune("X:1\nM:4/4\nL:1/4\nQ:1/4=240\nK:D\nz4|z4|z4|d4|]"))
+    samples, rate = samples_of(wav_bytes(piece))
+    assert len(samples) / rate == pytest.approx(6 + 0.5)
+    heard = [np.abs(samples[second * rate + rate // 2 : (second + 1) * rate]).max() > 1000 for second in range(6)]
+    assert heard == [False, False, False, True, False, False]
+
+
+def test_sound_changes_its_tempo_where_the_piece_does() -> None:
+    piece = tune("X:1\nM:4/4\nL:1/4\nQ:1/4=120\nK:D\nz4|z2d2|]")
+    bars = (replace(piece.bars[0], tempos=(TempoMark(48, 60),)), replace(piece.bars[1], tempos=(TempoMark(48, 240),)))
+    samples, rate = samples_of(wav_bytes(replace(piece, bars=bars)))
+    assert len(samples) / rate == pytest.approx(1 + 2 + 2 + 0.5 + 0.5)
+    assert np.abs(samples).nonzero()[0][0] / rate == pytest.approx(5, abs=0.02)
 
 
 def loudest_frequency(note: str, low: float, high: float) -> float:

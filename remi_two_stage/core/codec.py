@@ -209,7 +209,7 @@ def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes and chords that
     start after their bar's end (left out), chords at one place (the last stays), endings beyond the ninth, endings left
     open (closed), and plays of a repeat beyond the second (left out). What the piece's reader lost counts too.
-    Velocities, dynamics and tempos go to their bins, and an order of parts is written out, uncounted.
+    Velocities, dynamics and tempos go to their bins, and an order of parts or a jump is written out, uncounted.
     """
     losses: Counter[str] = Counter({reason: count for reason, count in piece.losses if reason not in NOTATION_LOSSES})
     piece = piece.in_part_order()

@@ -17,7 +17,7 @@ from .codec import decode_ids, encode_ids
 from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
 from .piece import Piece
 from .plan import Plan
-from .request import Request, check_seed
+from .request import Request, check_seed, usual_tempo
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .sequences import Prompt, detail_sequence, up_to_detail
 
@@ -48,7 +48,8 @@ def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
     given = plan.skeleton
     title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
     piece = decode_ids(tokens).from_c(given.keys)
-    return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
+    tempo = given.tempo or usual_tempo(given.style)
+    return replace(piece, title=title, style=given.style, tempo=tempo, metadata=given.metadata)
 
 
 def write(

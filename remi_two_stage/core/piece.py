@@ -22,7 +22,15 @@ from typing import ClassVar
 
 from .errors import ScoreError
 from .notation import ChordSymbol, Instrument, Notation, Source, TempoMark, moved
-from .playing_order import after_jump, are_in_endings, jump_of, order_of_repeats, playing_order
+from .playing_order import (
+    after_jump,
+    are_in_endings,
+    bars_before,
+    jump_of,
+    last_of_ending,
+    order_of_repeats,
+    playing_order,
+)
 from .signatures import TICKS_PER_QUARTER, Key, Meter
 from .text import printable
 
@@ -129,6 +137,10 @@ class Bar:
             return (0,)
         return (0, *(at - self.offset for at in beats_after(self.offset, self.offset + self.length, self.beat_length)))
 
+    def tempo_after(self, before: float | None) -> float | None:
+        """The tempo after this bar, which is entered in the tempo `before`."""
+        return next((mark.tempo for mark in reversed(self.tempos) if mark.tempo and mark.onset < self.length), before)
+
     def with_music(self, key: Key, notes: tuple[tuple[Note, ...], ...], chords: tuple[Chord, ...]) -> Bar:
         """This bar with other music in it; in half the time of `dataclasses.replace`, since whole corpora pass here."""
         return Bar(
@@ -221,12 +233,25 @@ class Piece:
         """The key of each bar."""
         return tuple([bar.key for bar in self.bars])
 
+    @property
+    def tempos_before(self) -> list[float | None]:
+        """The tempo in which each bar is entered as written, a later ending in the one that leads into the first; None
+        while it is unknown.
+        """
+        ends = {last_of_ending(self.bars, index) for index, bar in enumerate(self.bars) if bar.endings}
+        begins_ending = [bool(bar.endings) for bar in self.bars]
+        entrances = bars_before(begins_ending, [index in ends for index in range(len(self.bars))])
+        tempos: list[float | None] = []
+        for entrance in entrances:
+            tempos.append(self.tempo if entrance < 0 else self.bars[entrance].tempo_after(tempos[entrance]))
+        return tempos
+
     def note_list(self, unfold_repeats: bool = False) -> list[TimedNote]:
         """All notes as (voice, onset, duration, pitch), in quarter notes from the start, by onset, then voice, then
         pitch.
 
         Args:
-            unfold_repeats: Play repeats, endings and the order of parts instead of reading the bars once as written.
+            unfold_repeats: Play repeats, endings, jumps and the order of parts; else bars are read once as written.
 
         Raises:
             ScoreError: unfolded, the piece has more notes or bars than anybody plays.
@@ -248,7 +273,8 @@ class Piece:
         ]
 
     def playing_order(self) -> list[int]:
-        """Indices of the bars in the order in which parts, repeats and endings have them played.
+        """Indices of the bars in the order in which repeats, endings and jumps, or an order of parts in place of jumps,
+        have them played.
 
         Raises:
             ScoreError: unfolded, the piece has more bars than anybody plays.
@@ -266,7 +292,7 @@ class Piece:
 
     def in_part_order(self) -> Piece:
         """This piece with its parts, or what a jump has played again, written out in the order in which they are
-        played; repeats stay as they are.
+        played; repeats stay as they are, tempos are marked where they hold again, and the source is left behind.
 
         Raises:
             ScoreError: written out, the piece has more bars than anybody plays.
@@ -275,16 +301,19 @@ class Piece:
         if not self.part_order and not any(bar.jumps for bar in self.bars):
             return self
         bars: list[Bar] = []
+        indices: list[int] = []
         if self.part_order:
             for first, end in self._parts_in_order():
                 bars += _closed(self.bars[first:end])
+                indices += range(first, end)
                 _check_playable(len(bars), "bars")
         elif jump is not None:
-            bars += _closed_at(self.bars, jump)
-            bars += [_without_signs(self.bars[index]) for index in after_jump(self.bars, jump)]
+            bars, indices = _jumped(self.bars, jump, self.playing_order())
         else:  # signs to which no jump leads
-            bars += self.bars
-        return replace(self, bars=tuple([replace(bar, jumps=()) for bar in bars]), part_order=())
+            bars, indices = [*self.bars], [*range(len(self.bars))]
+        bars = [replace(bar, jumps=()) if bar.jumps else bar for bar in bars]
+        bars = _in_tempo(bars, indices, self.tempos_before)
+        return replace(self, bars=tuple(bars), part_order=(), source=None)
 
     def _repr_html_(self) -> str | None:
         """What `notebook_view` makes of this piece."""
@@ -390,6 +419,34 @@ def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
     if sign is None or sign.repeat_start:
         return part
     return replace(part[0], repeat_start=True), *part[1:]
+
+
+def _jumped(bars: Sequence[Bar], jump: int, order: list[int]) -> tuple[list[Bar], list[int]]:
+    """Bars with what the jump after bar `jump` has played written out behind it, so that they are played in the same
+    order, and the index that each had; where the jump leaves a repeat before its end, all that is played is written
+    out.
+    """
+    if jump not in order:
+        return [*bars], [*range(len(bars))]
+    indices = [*range(jump + 1), *after_jump(bars, jump)]
+    written = [*_closed_at(bars, jump), *[_without_signs(bars[index]) for index in indices[jump + 1 :]]]
+    if [indices[index] for index in order_of_repeats(written, len(order))] == order:
+        return written, indices
+    return [_without_signs(bars[index]) for index in order], order
+
+
+def _in_tempo(bars: Sequence[Bar], indices: Sequence[int], before: Sequence[float | None]) -> list[Bar]:
+    """Bars that are written out in another order, each entered in the tempo that it had at its index before."""
+    found: list[Bar] = []
+    tempo = before[0]
+    for bar, index in zip(bars, indices, strict=True):
+        wanted = before[index]
+        is_marked = any(mark.onset == 0 and mark.tempo for mark in bar.tempos)
+        if wanted and wanted != tempo and not bar.endings and not is_marked:
+            bar = replace(bar, tempos=(TempoMark(0, wanted), *bar.tempos))
+        found.append(bar)
+        tempo = bar.tempo_after(wanted)
+    return found
 
 
 def _closed_at(bars: Sequence[Bar], last: int) -> tuple[Bar, ...]:

@@ -55,7 +55,7 @@ def playing_order(bars: Sequence[JumpSigns], most: int) -> list[int]:
     """
     order = list(order_of_repeats(bars, most))
     jump = jump_of(bars)
-    if jump is None or jump not in order:
+    if jump is None or jump not in order or len(order) > most:
         return order
     return [*order[: len(order) - order[::-1].index(jump)], *after_jump(bars, jump)][: most + 1]
 

@@ -38,7 +38,7 @@ def _fits(notes: tuple[Note, ...], voice: str, shift: int) -> bool:
 
 
 def unfold(piece: Piece, id: str) -> Piece | None:
-    """The piece with repeats, endings and the order of parts written out as they are played."""
+    """The piece with repeats, endings, jumps and the order of parts written out as they are played."""
     order = piece.playing_order()
     if order == list(range(len(piece.bars))):
         return None
@@ -55,7 +55,7 @@ def unfold(piece: Piece, id: str) -> Piece | None:
 
 
 def _without_signs(bar: Bar) -> Bar:
-    return replace(bar, repeat_start=False, repeat_end=False, endings=(), ending_end=False, plays=2, part="")
+    return replace(bar, repeat_start=False, repeat_end=False, endings=(), ending_end=False, plays=2, part="", jumps=())
 
 
 def _completes(first: Bar, second: Bar) -> bool:

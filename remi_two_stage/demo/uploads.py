@@ -12,9 +12,10 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..core.errors import AbcSyntaxError, RemiError, ScoreError, ScoreFormatError
+from ..core.notation import ChordSymbol, Grace, GraceNote, Instrument, Notation, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import Key, Meter
 from ..score_files import read_score
@@ -22,6 +23,7 @@ from .limits import Limits
 
 _MOST_MEMORY = 4 * 2**30
 _ERRORS: dict[str, type[ScoreError]] = {kind.__name__: kind for kind in (AbcSyntaxError, ScoreFormatError, ScoreError)}
+_KINDS: dict[str, type[Notation]] = {kind.__name__: kind for kind in get_args(Notation)}
 
 
 def read_upload(path: Path, limits: Limits) -> tuple[Piece, int]:
@@ -49,7 +51,7 @@ def read_upload(path: Path, limits: Limits) -> tuple[Piece, int]:
     if "error" in outcome:
         error = _ERRORS.get(outcome["error"], ScoreError)(outcome["message"])
         raise error.at(file=path.name, line=outcome["line"], bar=outcome["bar"])
-    return _piece(outcome["piece"]), outcome["count"]
+    return put_together(outcome["piece"]), outcome["count"]
 
 
 def main(path: str, limits: str) -> None:
@@ -63,24 +65,33 @@ def main(path: str, limits: str) -> None:
     try:
         pieces = read_score(path)
         Limits(**json.loads(limits)).check_upload(pieces[0])
-        outcome = {"piece": asdict(_without_notation(pieces[0])), "count": len(pieces)}
+        outcome = {"piece": taken_apart(pieces[0]), "count": len(pieces)}
     except RemiError as error:
         place = error.place
         outcome = {"error": type(error).__name__, "message": error.message, "line": place.line, "bar": place.bar}
     json.dump(outcome, sys.stdout)
 
 
-def _without_notation(piece: Piece) -> Piece:
-    bars = tuple(replace(bar, notation=(), tempos=()) for bar in piece.bars)
-    return replace(piece, bars=bars, instruments=(), source=None)
+def taken_apart(piece: Piece) -> dict[str, Any]:
+    """A piece as JSON holds it, all but its source; each record of notation says its kind."""
+    data = asdict(replace(piece, source=None))
+    for of_bar, bar in zip(data["bars"], piece.bars, strict=True):
+        of_bar["notation"] = [
+            [{"kind": type(record).__name__} | asdict(record) for record in written] for written in bar.notation
+        ]
+    return data
 
 
-def _piece(data: dict[str, Any]) -> Piece:
-    """The piece that `dataclasses.asdict` took apart."""
-    lists = {name: tuple(data[name]) for name in ("voices", "part_order", "instruments")}
+def put_together(data: dict[str, Any]) -> Piece:
+    """The piece that `taken_apart` took apart."""
+    lists = {name: tuple(data[name]) for name in ("voices", "part_order")}
     pairs = {name: tuple(map(tuple, data[name])) for name in ("metadata", "losses")}
-    keys = tuple(Key(**key) for key in data["original_keys"])
-    return Piece(**data | lists | pairs | {"bars": tuple(map(_bar, data["bars"])), "original_keys": keys})
+    made = {
+        "bars": tuple(map(_bar, data["bars"])),
+        "original_keys": tuple(Key(**key) for key in data["original_keys"]),
+        "instruments": tuple(Instrument(**instrument) for instrument in data["instruments"]),
+    }
+    return Piece(**data | lists | pairs | made)
 
 
 def _bar(data: dict[str, Any]) -> Bar:
@@ -90,10 +101,25 @@ def _bar(data: dict[str, Any]) -> Bar:
             "meter": data["meter"] and Meter(**data["meter"]),
             "key": Key(**data["key"]),
             "notes": tuple(tuple(Note(**note) for note in sung) for sung in data["notes"]),
-            "chords": tuple(Chord(chord["onset"], chord["label"]) for chord in data["chords"]),
-            **{name: tuple(data[name]) for name in ("endings", "jumps", "notation", "tempos")},
+            "chords": tuple(map(_chord, data["chords"])),
+            "notation": tuple(tuple(map(_record, written)) for written in data["notation"]),
+            "tempos": tuple(TempoMark(**mark) for mark in data["tempos"]),
+            **{name: tuple(data[name]) for name in ("endings", "jumps")},
         }
     )
+
+
+def _chord(data: dict[str, Any]) -> Chord:
+    return Chord(**data | {"symbol": data["symbol"] and ChordSymbol(**data["symbol"])})
+
+
+def _record(data: dict[str, Any]) -> Notation:
+    """A record of notation, of the kind that it says."""
+    kind = _KINDS[data["kind"]]
+    fields = {name: value for name, value in data.items() if name != "kind"}
+    if kind is Grace:
+        fields["notes"] = tuple(tuple(GraceNote(**note) for note in together) for together in data["notes"])
+    return kind(**fields)
 
 
 def _bound_memory() -> None:

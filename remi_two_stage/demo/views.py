@@ -10,10 +10,9 @@ from itertools import accumulate
 from typing import Any
 
 from ..core.piece import Bar, Piece
-from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import counted
 from ..rendering.engraving import engrave
-from ..scores.midi_writer import DEFAULT_TEMPO
+from ..scores.tempo_map import TempoMap
 from .actions import Work, edited_plan
 from .downloads import SOUND, Download
 
@@ -106,11 +105,11 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
 
 def _timeline(piece: Piece) -> list[tuple[float, int]]:
     """The time in seconds at which each bar begins, and the bar's index, in playing order."""
-    seconds_a_tick = 60 / (piece.tempo or DEFAULT_TEMPO) / TICKS_PER_QUARTER
+    tempo_map = TempoMap(piece)
     order = piece.playing_order()
     ends = accumulate(piece.bars[index].length for index in order)
     starts = (0, *ends)
-    return [(round(start * seconds_a_tick, 3), index) for start, index in zip(starts, order, strict=False)]
+    return [(round(tempo_map.seconds(start), 3), index) for start, index in zip(starts, order, strict=False)]
 
 
 def said(work: Work) -> str:

@@ -18,7 +18,8 @@ from math import ceil
 from typing import Any
 from zlib import crc32
 
-from ..core.piece import Piece
+from ..core.notation import TempoMark, Text
+from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require
@@ -31,6 +32,8 @@ _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
 _ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
 """SMuFL code points of accidentals in chord names -> Unicode's own."""
+_NOTE_SIGNS = {12: "♪", 24: "♩", 36: "♩."}
+"""Ticks of a beat -> its sign in words."""
 _STYLE = (
     "<style>.staves path,.staves polygon,.staves polyline,.staves ellipse,.staves rect{stroke:currentColor}"
     ".staves .ending,.staves .reh{font-weight:bold}.staves .mNum{font-style:italic}"
@@ -99,9 +102,30 @@ def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int]) 
 
 
 def _score_xml(piece: Piece, starts: Collection[int]) -> str:
-    """MusicXML of the staves alone, without a heading and a tempo, with new lines before the bars `starts`."""
-    first = replace(piece.bars[0], tempos=tuple(mark for mark in piece.bars[0].tempos if mark.onset or mark.words))
-    return musicxml_bytes(replace(piece, title="", tempo=None, bars=(first, *piece.bars[1:])), starts).decode()
+    """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`."""
+    bars = tuple([_with_tempos_as_words(bar, is_first=index == 0) for index, bar in enumerate(piece.bars)])
+    return musicxml_bytes(replace(piece, title="", tempo=None, part_order=(), bars=bars), starts).decode()
+
+
+def _with_tempos_as_words(bar: Bar, is_first: bool) -> Bar:
+    """A bar whose tempos are words over the first voice, since verovio's notes in tempos need a music font; the heading
+    has the first one.
+    """
+    if not bar.tempos:
+        return bar
+    texts = [(mark.onset, mark.words if is_first and mark.onset == 0 else _tempo_text(mark)) for mark in bar.tempos]
+    first, *others = bar.notation or ((),) * len(bar.notes)
+    own = (*(Text(onset, text) for onset, text in texts if text), *first)
+    return replace(bar, tempos=(), notation=(own, *others))
+
+
+def _tempo_text(mark: TempoMark) -> str:
+    """A tempo in words and quarter notes, or in eighths or dotted quarters where it counts those."""
+    if mark.tempo is None:
+        return mark.words
+    beat = mark.beat if mark.beat in _NOTE_SIGNS else TICKS_PER_QUARTER
+    count = f"{_NOTE_SIGNS[beat]} = {mark.tempo * TICKS_PER_QUARTER / beat:.4g}"
+    return f"{mark.words} ({count})" if mark.words else count
 
 
 def _systems(piece: Piece, width: float) -> tuple[list[Strip], dict[str, str]]:

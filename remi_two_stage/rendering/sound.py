@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError
 from ..core.piece import Bar, Piece
-from ..core.signatures import TICKS_PER_QUARTER
-from ..scores.midi_writer import DEFAULT_TEMPO
+from ..scores.tempo_map import TempoMap
 from .extras import require
 
 if TYPE_CHECKING:
@@ -85,15 +84,15 @@ def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE
     require("soundfile", purpose="sound")
     import numpy as np
 
-    second = TICKS_PER_QUARTER * (piece.tempo or DEFAULT_TEMPO) / 60
-    seconds = sum(piece.bars[index].length for index in piece.playing_order()) / second
+    tempo_map = TempoMap(piece)
+    seconds = tempo_map.seconds(sum(piece.bars[index].length for index in piece.playing_order()))
     if seconds > _MOST_SECONDS:
         raise ScoreError(
             f"played out, the piece lasts {seconds / 60:.0f} minutes, at most {_MOST_SECONDS // 60} can be made sound; "
             "write fewer repeats, or a higher tempo"
         ).at(title=piece.title)
     samples = np.zeros(round((seconds + 2 * _RELEASE_SECONDS) * sample_rate), np.float32)
-    for sound in _sounds(piece, with_chords, second):
+    for sound in _sounds(piece, with_chords, tempo_map):
         heard = _note(sound, sample_rate)
         start = round(sound.start * sample_rate)
         samples[start : start + len(heard)] += heard[: len(samples) - start]
@@ -145,14 +144,15 @@ def _recording(instrument: str) -> tuple[Samples, int]:
     return samples, rate
 
 
-def _sounds(piece: Piece, with_chords: bool, second: float) -> Iterator[_Sound]:
-    """Every note that is played, with the chords' notes where they are wanted; `second` is how many ticks one has."""
+def _sounds(piece: Piece, with_chords: bool, tempo_map: TempoMap) -> Iterator[_Sound]:
+    """Every note that is played, with the chords' notes where they are wanted."""
     played = [("piano", _notes(piece, voice)) for voice in range(len(piece.voices))]
     if with_chords:
         played.append(("guitar", _strummed(piece)))
     for instrument, notes in played:
         for onset, duration, pitch, velocity in notes:
-            yield _Sound(instrument, onset / second, (onset + duration) / second, pitch, velocity)
+            start, end = tempo_map.seconds(onset), tempo_map.seconds(onset + duration)
+            yield _Sound(instrument, start, end, pitch, velocity)
 
 
 def _notes(piece: Piece, voice: int) -> Iterator[tuple[int, int, int, int]]:

@@ -1,23 +1,34 @@
 """Files <-> `Piece`, one format a prefix; nothing here needs torch.
 
-abc_reader.py            ABC text and tune books -> pieces
-abc_tune.py              one tune: header, body, voices
-abc_fields.py            fields: keys, metres, lengths, tempos, styles, orders of parts, accented letters
-abc_tokens.py            the tokens of a line of music
-abc_signs.py             decorations, slurs and annotations by their names
-abc_voice.py             one voice on its time line: ties, tuplets, accidentals, overlays
-abc_state.py             what a voice keeps while it is read
-abc_notation.py          what stands beside the notes, and the order of jumps
-abc_lyrics.py            words beneath lines of music
-abc_bars.py              time lines -> bars, repeats, endings
-abc_macros.py            macros
-midi_reader.py           MIDI files -> Piece
-midi_writer.py           Piece -> MIDI files
-musicxml_writer.py       Piece -> MusicXML
-music21_bridge.py        music21 scores <-> Piece
-music21_reader.py        music21 score -> Piece
-music21_writer.py        Piece -> music21 score
-musicxml_names.py         what things are called in music21
-music21_notation.py      note values, ties and layers, as music21 wants them
-voices.py                names of voices
+abc_reader.py                 ABC text and tune books -> pieces
+abc_tune.py                   one tune: header, body, voices
+abc_fields.py                 fields: keys, metres, lengths, tempos, styles, orders of parts, accented letters
+abc_tokens.py                 the tokens of a line of music
+abc_signs.py                  decorations, slurs and annotations by their names
+abc_voice.py                  one voice on its time line: ties, tuplets, accidentals, overlays
+abc_state.py                  what a voice keeps while it is read
+abc_notation.py               what stands beside the notes, and the order of jumps
+abc_lyrics.py                 words beneath lines of music
+abc_bars.py                   time lines -> bars, repeats, endings
+abc_macros.py                 macros
+midi_reader.py                MIDI files -> Piece
+midi_writer.py                Piece -> MIDI files
+tempo_map.py                  the tempos at which a piece is played, in ticks and seconds
+musicxml_reader.py            MusicXML -> Piece
+musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
+musicxml_reader_heading.py    titles, creators, the list of parts
+musicxml_reader_part.py       a part, measure by measure
+musicxml_reader_records.py    marks, slurs, hairpins, words, tempos, jumps
+musicxml_reader_lyrics.py     syllables and verses
+musicxml_reader_harmony.py    chord symbols
+musicxml_reader_bars.py       measures of all parts -> bars, repeats, endings
+musicxml_writer.py            Piece -> MusicXML
+musicxml_writer_measure.py    the notes of a bar
+musicxml_writer_rhythm.py     layers, and note values with their tuplets and beams
+musicxml_writer_signs.py      chord symbols, tempos, words, marks, barlines
+musicxml_names.py             what things are called in MusicXML
+music21_bridge.py             music21 scores <-> Piece
+music21_reader.py             music21 score -> Piece
+music21_losses.py             what of a music21 score or a kern file is not in a Piece
+voices.py                     names of voices
 """

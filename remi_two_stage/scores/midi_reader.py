@@ -7,6 +7,8 @@ Conventions
   "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`).
 - Real files break the specification in known ways, and all readers play them: running status continues after meta
   events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
+- A tempo in the first bar is the piece's; where the tempo changes later, bars hold a mark, and it is counted, since no
+  token says it.
 - A note that nothing ends sounds until its pitch is struck again, or to the end of its track, and is counted.
 - In format 2, tracks are patterns of their own; they are laid one after the other.
 """
@@ -23,6 +25,7 @@ from typing import NamedTuple
 from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.errors import RequestError, ScoreFormatError
+from ..core.notation import TempoMark
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
@@ -99,7 +102,9 @@ def parse_midi(data: bytes) -> Piece:
     for bar in bars:
         starts.append(starts[-1] + bar.length)
     sung = [_by_bar(notes, starts) for _, notes in voices]
-    bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*sung, strict=True), strict=True)]
+    tempo, marks = _tempos(contents.tempos, starts)
+    columns = zip(bars, zip(*sung, strict=True), marks, strict=True)
+    bars = [replace(bar, notes=notes, tempos=tempos) for bar, notes, tempos in columns]
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
     names = voice_names(
@@ -109,7 +114,7 @@ def parse_midi(data: bytes) -> Piece:
         names,
         tuple(mark_phrases(bars)),
         contents.names.get(0, ""),
-        tempo=next((contents.tempos[time] for time in sorted(contents.tempos)), None),
+        tempo=tempo,
         losses=tuple(sorted(contents.losses.items())),
     )
 
@@ -293,11 +298,11 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
     kind, content = message.status & 0xFF, message.data
     if kind == TRACK_NAME:
         contents.names[message.track] = _text(content)
-    elif kind == SET_TEMPO and any(content):
-        tempo = round(MICROSECONDS_PER_MINUTE / int.from_bytes(content, "big"), 2)
-        if contents.tempos and tempo != contents.tempos[max(contents.tempos)]:
+    elif kind == SET_TEMPO and any(content[:3]):
+        tempo = round(MICROSECONDS_PER_MINUTE / int.from_bytes(content[:3], "big"), 2)
+        if contents.tempos and tempo != next(reversed(contents.tempos.values())):
             contents.losses["a tempo change"] += message.time > 0
-        contents.tempos.setdefault(message.time, tempo)
+        contents.tempos[message.time] = tempo
     elif kind == TIME_SIGNATURE and len(content) >= 2:
         try:
             contents.meters[message.time] = Meter(content[0], 2 ** content[1])
@@ -345,6 +350,19 @@ def _is_begun(times: list[int], time: int) -> bool:
 def _latest(times: list[int], time: int) -> int:
     """The last of the times of changes up to a time and a little after it; before the first change, that one."""
     return times[max(0, bisect_right(times, time + _SLACK) - 1)]
+
+
+def _tempos(tempos: dict[int, float], starts: list[int]) -> tuple[float | None, list[tuple[TempoMark, ...]]]:
+    """The tempo of the first bar, and for each bar what it changes to, and where; `tempos` are in the order of time."""
+    marks: list[list[TempoMark]] = [[] for _ in starts[1:]]
+    first = next((tempo for time, tempo in tempos.items() if time < starts[1]), None)
+    current = first
+    for time, tempo in tempos.items():
+        if tempo != current and time < starts[-1]:
+            index = bisect_right(starts, time) - 1
+            marks[index].append(TempoMark(time - starts[index], tempo))
+            current = tempo
+    return first, [tuple(of_bar) for of_bar in marks]
 
 
 def _with_pickup(bars: list[Bar]) -> list[Bar]:

@@ -2,7 +2,7 @@
 
 Conventions
 - `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter; repeats are played out.
-- The first track has tempo, metres, keys, and chord names as markers; then each voice has a track. Where a voice
+- The first track has tempos, metres, keys, and chord names as markers; then each voice has a track. Where a voice
   strikes a pitch that it still holds, the new note goes to a further track of the voice, named "V1 (2)", on a channel
   of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks together again.
 - Pick-ups and other irregular bars get a time signature of their own length.
@@ -17,10 +17,9 @@ from dataclasses import replace
 from ..core.chords import chord_name
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
+from .tempo_map import played_tempos
 
 _FINENESS = 20
-DEFAULT_TEMPO = 120.0
-"""Quarter notes a minute of what states no tempo, as the format has it."""
 _DEFAULT_VELOCITY = 80
 MICROSECONDS_PER_MINUTE = 60_000_000
 DRUMS = 9
@@ -46,11 +45,10 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _conductor(piece: Piece) -> bytes:
-    """The first track: title, tempo, and in the order of playing metres and keys where they change, and chord names."""
-    microseconds = min(0xFFFFFF, max(1, round(MICROSECONDS_PER_MINUTE / (piece.tempo or DEFAULT_TEMPO))))
-    events = [
-        (0, 0, _meta(TRACK_NAME, piece.title.encode())),
-        (0, 0, _meta(SET_TEMPO, microseconds.to_bytes(3, "big"))),
+    """The first track: title, and in the order of playing tempos, metres and keys where they change, chord names."""
+    events = [(0, 0, _meta(TRACK_NAME, piece.title.encode()))]
+    events += [
+        (time, 0, _meta(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big"))) for time, tempo in played_tempos(piece)
     ]
     time, meter, key = 0, None, None
     for index in piece.playing_order():
@@ -67,6 +65,11 @@ def _conductor(piece: Piece) -> bytes:
                 events.append((time + chord.onset, 0, _meta(MARKER, name.encode())))
         time += bar.length
     return _track(events, time)
+
+
+def _microseconds(tempo: float) -> int:
+    """Microseconds of a quarter note, as many as the format can say."""
+    return min(0xFFFFFF, max(1, round(MICROSECONDS_PER_MINUTE / tempo)))
 
 
 def _meter_of_length(bar: Bar) -> Meter | None:

@@ -5,11 +5,12 @@ Conventions
 - music21 is imported inside the functions, since that takes seconds, and typed as `Any`.
 - Transposing instruments are read as they sound.
 - Fermatas, or else double bars, end a phrase.
-- Dropped: graces, lyrics, ornaments, unpitched percussion, velocities, dynamics.
+- Dropped and counted: what `music21_losses` lists, and chord symbols that name no chord; velocities are dropped.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -22,6 +23,7 @@ from ..core.chords import NO_CHORD, make_label, parse_name
 from ..core.errors import ChordError, RequestError, ScoreFormatError
 from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
+from .music21_losses import losses_of
 from .musicxml_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
 from .voices import voice_names
 
@@ -56,7 +58,8 @@ def from_music21(score: Any) -> Piece:
     bars = [replace(bar, notes=sung) for bar, sung in zip(bars, zip(*notes, strict=True), strict=True)]
     bars = _with_keys(bars, key_is_written)
     bars = _with_endings(bars, measures[0], parts[0])
-    bars = _with_chords(bars, columns)
+    bars, unknown_symbols = _with_chords(bars, columns)
+    losses = losses_of(score) + Counter({"a chord symbol that names no chord": unknown_symbols})
     begins, are_fermatas = _phrase_begins(columns)
     return Piece(
         voices=voice_names(
@@ -66,6 +69,7 @@ def from_music21(score: Any) -> Piece:
         bars=tuple(mark_phrases(bars, begins, are_fermatas)),
         title=_title_of(score),
         tempo=_tempo_of(score),
+        losses=tuple(sorted(losses.items())),
     )
 
 
@@ -272,20 +276,24 @@ def _with_endings(bars: Sequence[Bar], measures: Sequence[Any], part: Any) -> li
     return found
 
 
-def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Any]]) -> list[Bar]:
+def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Any]]) -> tuple[list[Bar], int]:
+    """The bars with their chords, and how many symbols name no chord."""
     key = bars[0].key
     found = []
+    unknown = 0
     for bar, column in zip(bars, columns, strict=True):
         labels: dict[int, str] = {}
         for measure in filter(None, column):
             for onset, label in _chord_labels(measure, key):
-                labels.setdefault(onset, label)
+                unknown += label is None
+                if label is not None:
+                    labels.setdefault(onset, label)
         found.append(replace(bar, chords=tuple(Chord(onset, labels[onset]) for onset in sorted(labels))))
-    return found
+    return found, unknown
 
 
-def _chord_labels(measure: Any, key: Key) -> Iterator[tuple[int, str]]:
-    """Chord symbols of a measure as (onset, label); those that name no chord are left out."""
+def _chord_labels(measure: Any, key: Key) -> Iterator[tuple[int, str | None]]:
+    """Chord symbols of a measure as (onset, label); None for one that names no chord."""
     from music21 import harmony
 
     for symbol in measure.recurse().getElementsByClass((harmony.ChordSymbol, harmony.NoChord)):
@@ -298,7 +306,7 @@ def _chord_labels(measure: Any, key: Key) -> Iterator[tuple[int, str]]:
             try:
                 yield onset, parse_name(symbol.figure.replace("-", "b"), key).label
             except ChordError:
-                continue
+                yield onset, None
 
 
 def _phrase_begins(columns: Sequence[Sequence[Any]]) -> tuple[set[int], bool]:

@@ -19,11 +19,11 @@ from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending, order_of_repeats
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES, clef_of
-from . import musicxml_signs as signs
-from .musicxml_measure import VoiceWriter
+from . import musicxml_writer_signs as signs
 from .musicxml_names import CLEFS, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE
-from .musicxml_rhythm import TICKS_A_DIVISION
-from .musicxml_signs import attribute_of, text_of
+from .musicxml_writer_measure import VoiceWriter
+from .musicxml_writer_rhythm import TICKS_A_DIVISION
+from .musicxml_writer_signs import attribute_of, text_of
 from .voices import usual_instruments
 
 _HEAD = (
@@ -31,6 +31,7 @@ _HEAD = (
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
+_MOST_PLAYS = 10
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
@@ -158,5 +159,5 @@ def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
 
 def _targets(bars: Sequence[Bar]) -> set[int]:
     """The bars to which playing goes back, but for the first, which every player knows."""
-    order = list(order_of_repeats(bars, 4 * len(bars)))
+    order = list(order_of_repeats(bars, _MOST_PLAYS * len(bars)))
     return {after for index, after in pairwise(order) if 0 < after <= index}

@@ -11,22 +11,23 @@ from ..core.vocabulary import VOICE_RANGES
 from ..core.voices import FOUR_PARTS, MELODY, VOICE_TITLES
 
 VOICE_NAME = re.compile(r"M|[SATB]|V[1-9]\d?")
-_FOUR_TITLES = tuple(VOICE_TITLES[part][0] for part in FOUR_PARTS)
+_VOICE_OF_TITLE = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
 _LEAST_IN_RANGE = 0.9
 """Share of its notes that a choir's voice has within its range; real ones go beyond it now and then."""
 
 
 def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple[str, ...]:
-    """Names for voices: their own where `Piece` uses such names, else M for one alone, S A T B for a choir's four
-    voices from high to low, and V1 and so on for others.
+    """Names for voices: their own where `Piece` uses such names or writes them in full, else M for one alone, S A T B
+    for a choir's four voices from high to low, and V1 and so on for others.
 
     Args:
         names: What the source calls them, in score order.
         pitches: MIDI numbers of the notes of each.
     """
+    names = [_VOICE_OF_TITLE.get(name, name) for name in names]
     if len(set(names)) == len(names) and all(VOICE_NAME.fullmatch(name) for name in names):
         return tuple(names)
-    if len(names) == len(FOUR_PARTS) and (tuple(names) == _FOUR_TITLES or _are_four_parts(pitches)):
+    if len(names) == len(FOUR_PARTS) and _are_four_parts(pitches):
         return FOUR_PARTS
     return (MELODY,) if len(names) == 1 else tuple(f"V{number}" for number in range(1, len(names) + 1))
 

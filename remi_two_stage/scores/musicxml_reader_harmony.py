@@ -13,7 +13,7 @@ from ..core.piece import Chord
 from ..core.signatures import Key, fifths_of, name_at
 from ..core.text import printable
 from .musicxml_names import QUALITY_OF_MUSICXML_KIND
-from .musicxml_part import Transposition
+from .musicxml_reader_part import Transposition
 
 _DEGREES = (0, 2, 4, -1, 1, 3, 5)
 """Of a major scale, from the tonic on, on the line of fifths."""

@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from ..core.notation import Instrument
 from ..core.text import printable
-from .musicxml_document import Document
 from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE
+from .musicxml_reader_document import Document
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
 _NO_TITLE = re.compile(r"Music21 Fragment|Untitled(?: score)?|\S+\.(?:mxl|xml|musicxml|krn|mid)")
@@ -41,7 +41,7 @@ def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tupl
             style = text
         else:
             fields.append((name, text))
-    return title, style, tuple(fields)
+    return title, style, tuple(sorted(fields, key=lambda field: field[0] != "T"))  # the rest keeps its order
 
 
 def _fields(root: Element) -> Iterator[tuple[str, str]]:

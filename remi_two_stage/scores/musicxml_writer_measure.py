@@ -18,8 +18,8 @@ from ..core.abc_spelling import spelled
 from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, Spelling, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
-from . import musicxml_signs as signs
-from .musicxml_rhythm import Layers, Value, type_of, values_of
+from . import musicxml_writer_signs as signs
+from .musicxml_writer_rhythm import Layers, Value, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _LOWEST_OCTAVE = 1
@@ -136,10 +136,10 @@ class VoiceWriter:
                 found[record.onset].syllables.append(record)
             elif isinstance(record, Grace):
                 at = found[record.onset]
-                at.graces = [
+                at.graces += [
                     [_grace_note(self._start + record.onset, note, bar.key) for note in chord] for chord in record.notes
                 ]
-                at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
+                at.grace_types += [type_of(chord[0].duration) for chord in record.notes]
                 at.is_slashed = record.is_slashed
         for span, number in begun:
             if span.name not in HAIRPINS:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ..core.notation import Lyric
 from ..core.piece import Bar
-from .musicxml_records import LyricPlace
+from .musicxml_reader_records import LyricPlace
 
 Place = tuple[int, int]
 """(index of the bar, onset)."""

@@ -1,0 +1,189 @@
+"""MusicXML is written so that other programs read it right, and comes back with all its notation."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+from xml.etree import ElementTree
+
+import pytest
+from lxml import etree
+from musicxml_scores import all_notation, note, scale, score
+
+from remi_two_stage.core.notation import (
+    Grace,
+    GraceNote,
+    Lyric,
+    Spelling,
+)
+from remi_two_stage.core.piece import Bar, Note, Piece
+from remi_two_stage.core.signatures import Key, Meter
+from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
+
+
+class TestNotation:
+    def test_every_record_comes_back(self) -> None:
+        piece = all_notation()
+        again = read_musicxml(musicxml_bytes(piece))
+        assert again.note_list() == piece.note_list()
+        assert [set(bar.notation[0]) for bar in again.bars] == [set(bar.notation[0]) for bar in piece.bars]
+        assert again.bars[2].tempos == piece.bars[2].tempos
+        assert (again.instruments, again.metadata) == (piece.instruments, piece.metadata)
+
+    def test_notation_moves_with_the_piece(self) -> None:
+        moved = all_notation().transpose(2)
+        assert moved.key == Key("A")
+        grace = next(record for bar in moved.bars for record in bar.notation[0] if isinstance(record, Grace))
+        assert grace.notes == ((GraceNote(68, 12, 8),), (GraceNote(71, 12, 5),))
+        spelling = next(record for bar in moved.bars for record in bar.notation[0] if isinstance(record, Spelling))
+        assert (spelling.pitch, spelling.fifths) == (73, -5)
+        home = all_notation().in_c().in_original_key()
+        assert [bar.notation for bar in home.bars] == [bar.notation for bar in all_notation().bars]
+
+    def test_notation_is_no_part_of_the_music(self) -> None:
+        piece = all_notation()
+        bare = replace(piece, bars=tuple(replace(bar, notation=(), tempos=()) for bar in piece.bars), instruments=())
+        assert (piece == bare, hash(piece) == hash(bare)) == (True, True)
+        assert "Lyric" not in repr(piece)
+
+    def test_a_line_without_an_end_holds_its_syllable_to_the_next_or_a_rest(self) -> None:
+        lyric = "<lyric><text>{}</text>{}</lyric>"
+        rest = "<note><rest/><duration>4</duration><type>quarter</type></note>"
+        first = note("C", inside=lyric.format("O", "<extend/>")) + note("D") + note("E") + rest
+        piece = read_musicxml(score([first, note("F", inside=lyric.format("Lord", "")) + note("G", 12)]))
+        lyrics = [[record for record in bar.notation[0] if isinstance(record, Lyric)] for bar in piece.bars]
+        assert lyrics == [[Lyric(0, "O", 1, "_"), Lyric(24, "", 1, "_"), Lyric(48, "", 1, "_")], [Lyric(0, "Lord")]]
+
+    def test_a_movement_is_named_after_itself(self) -> None:
+        heading = (
+            b"<work><work-title>Six songs</work-title></work><movement-title>Evening</movement-title><identification>"
+            b'<creator type="composer">A. Nobody</creator><creator type="lyricist">B. Nobody</creator></identification>'
+        )
+        piece = read_musicxml(score([scale()]).replace(b"<part-list>", heading + b"<part-list>"))
+        assert piece.title == "Evening"
+        assert piece.metadata == (("T", "Six songs"), ("C", "A. Nobody"), ("A", "B. Nobody"))
+        again = read_musicxml(musicxml_bytes(piece))
+        assert (again.title, sorted(again.metadata)) == (piece.title, sorted(piece.metadata))
+
+
+# --- what is written
+
+
+class _Offline(etree.Resolver):
+    """Gives the two schemas that MusicXML's own imports: of the attributes of XML and of XLink."""
+
+    _ATTRIBUTES: ClassVar[dict[str, tuple[str, str]]] = {
+        "/xml.xsd": ("http://www.w3.org/XML/1998/namespace", "lang space"),
+        "/xlink.xsd": ("http://www.w3.org/1999/xlink", "href type role title show actuate"),
+    }
+
+    def resolve(self, url: str, identifier: str, context: object) -> object:
+        for ending, (namespace, names) in self._ATTRIBUTES.items():
+            if url.endswith(ending):
+                attributes = "".join(f'<xs:attribute name="{name}" type="xs:string"/>' for name in names.split())
+                schema = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{namespace}">'
+                return self.resolve_string(f"{schema}{attributes}</xs:schema>", context)
+        return None
+
+
+@pytest.fixture(scope="module")
+def schema() -> etree.XMLSchema:
+    """MusicXML's schema: that of version 4.0 if MUSICXML_SCHEMA names it, else the one that music21 brings, of 2.0."""
+    import music21
+
+    usual = Path(music21.__file__).parent / "musicxml" / "musicxml.xsd"
+    parser = etree.XMLParser(no_network=True)
+    parser.resolvers.add(_Offline())
+    return etree.XMLSchema(etree.parse(os.environ.get("MUSICXML_SCHEMA", str(usual)), parser))
+
+
+def check_valid(schema: etree.XMLSchema, data: bytes) -> None:
+    root = etree.fromstring(data)
+    if "MUSICXML_SCHEMA" not in os.environ:  # what MusicXML 3.0 has added to 2.0
+        for rest in root.iter("rest"):
+            rest.attrib.pop("measure", None)
+        for extend in root.iter("extend"):
+            extend.attrib.pop("type", None)
+    schema.assertValid(etree.fromstring(etree.tostring(root)))
+
+
+def real_pieces(tune_books: dict[str, list[Path]], music21_corpus: Path) -> Iterator[Piece]:
+    for book in tune_books.values():
+        yield from read_abc(book[0], errors="collect")[:8]
+    for name in ("bwv66.6.mxl", "bwv269.mxl"):
+        yield read_score(music21_corpus / "bach" / name)[0]
+    yield all_notation()
+
+
+class TestWriting:
+    def test_what_is_written_is_valid(
+        self, schema: etree.XMLSchema, tune_books: dict[str, list[Path]], music21_corpus: Path
+    ) -> None:
+        for piece in real_pieces(tune_books, music21_corpus):
+            check_valid(schema, musicxml_bytes(piece))
+
+    def test_lowest_notes_are_valid_too(self, schema: etree.XMLSchema) -> None:
+        bar = Bar(Meter(), Key("Cb"), 96, ((Note(0, 0, 48), Note(48, 11, 24), Note(72, 127, 24)),))
+        data = musicxml_bytes(Piece(("M",), (bar,)))
+        check_valid(schema, data)
+        assert read_musicxml(data).bars[0].notes == bar.notes
+
+    def test_a_forward_repeat_stands_wherever_playing_goes_back_to(self) -> None:
+        (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc:|cBAG|FEDC:|]")
+        root = ElementTree.fromstring(musicxml_bytes(piece))
+        forward = root.findall("part/measure[3]/barline[@location='left']/repeat[@direction='forward']")
+        assert len(forward) == 1
+        assert read_musicxml(musicxml_bytes(piece)) == piece
+
+    def test_parts_that_are_played_again_are_written_out(self) -> None:
+        (piece,) = read_abc("X:1\nP:ABA\nM:4/4\nL:1/4\nK:C\nP:A\nCDEF|\nP:B\ncBAG|")
+        again = read_musicxml(musicxml_bytes(piece))
+        assert len(again.bars) == 3
+        assert again.note_list(True) == piece.note_list(True)
+
+    def test_values_ties_and_triplets_follow_the_beats(self) -> None:
+        (piece,) = read_abc("X:1\nM:4/4\nL:1/8\nK:C\nC4-C3/D/C2|(3CDEE2 z4|z8|")
+        measures = ElementTree.fromstring(musicxml_bytes(piece)).findall("part/measure")
+        assert [kind.text for kind in measures[0].iter("type")] == ["half", "eighth", "16th", "quarter"]
+        assert [kind.get("type") for kind in measures[1].iter("tuplet")] == ["start", "stop"]
+        assert [rest.get("measure") for rest in measures[2].iter("rest")] == ["yes"]
+
+    def test_held_notes_over_moving_ones_are_layers(self) -> None:
+        (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nc d e f & C4|")
+        measure = ElementTree.fromstring(musicxml_bytes(piece)).find("part/measure")
+        assert measure is not None
+        assert [voice.text for voice in measure.iter("voice")] == ["1"] * 4 + ["2"]
+        assert not list(measure.iter("tie"))
+        assert read_musicxml(musicxml_bytes(piece)).note_list() == piece.note_list()
+
+    def test_beams_follow_the_beats(self) -> None:
+        (piece,) = read_abc("X:1\nM:6/8\nL:1/8\nK:C\nCDE FGA|C2D E/F/GA|")
+        measures = ElementTree.fromstring(musicxml_bytes(piece)).findall("part/measure")
+        beams = [[beam.text for beam in note.iter("beam")] for note in measures[0].iter("note")]
+        assert beams == [["begin"], ["continue"], ["end"]] * 2
+        second = [[beam.text for beam in note.iter("beam")] for note in measures[1].iter("note")]
+        assert second == [[], [], ["begin", "begin"], ["continue", "end"], ["continue"], ["end"]]
+
+    def test_an_accidental_is_shown_where_the_bar_does_not_imply_it(self) -> None:
+        (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nF ^c c =c|c F =F F|")
+        shown = [
+            [note.findtext("accidental") for note in measure.iter("note")]
+            for measure in ElementTree.fromstring(musicxml_bytes(piece)).findall("part/measure")
+        ]
+        assert shown == [[None, "sharp", None, "natural"], [None, None, "natural", None]]
+
+    def test_names_and_groups_are_there_for_other_programs(self, music21_corpus: Path) -> None:
+        (chorale,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
+        root = ElementTree.fromstring(musicxml_bytes(replace(chorale, instruments=())))
+        assert [name.text for name in root.iterfind(".//part-name")] == ["Soprano", "Alto", "Tenor", "Bass"]
+        assert [group.get("type") for group in root.iter("part-group")] == ["start", "stop"]
+
+    def test_the_file_that_is_written_reads_back_through_the_disk(self, tmp_path: Path) -> None:
+        write_score(all_notation(), tmp_path / "hymn.musicxml")
+        (again,) = read_score(tmp_path / "hymn.musicxml")
+        assert again.note_list() == all_notation().note_list()
+        assert again.voices == ("M",)
