@@ -337,7 +337,7 @@ class Tune:
             voice.phrase_ends.append(voice.time)
             self._voice.lyrics.read(text, voice.notation.records, voice.boundaries, goes_on=letter == "+")
         elif kind == "W" and letter == "W":
-            self._metadata.append(("W", decode_text(text)))
+            self._metadata.append(("W", " ".join(decode_text(text).split())))
         elif kind == "W":
             _, start = self._metadata.pop()
             self._metadata.append(("W", f"{start} {decode_text(text)}"))
