@@ -13,6 +13,7 @@ import re
 import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NoReturn
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -28,6 +29,10 @@ _CONTAINER = "META-INF/container.xml"
 _ZIP = b"PK\x03\x04"
 _ENCODING = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
+
+Time = int | Fraction
+"""Counted in `<divisions>`."""
 Places = tuple[tuple[int, int], ...]
 """Where each measure of a part begins and ends, in bytes."""
 
@@ -96,6 +101,28 @@ def _by_part(places: list[tuple[int, int]], columns: dict[str, list[Element]]) -
     if len(places) != sum(map(len, columns.values())) or len({len(column) for column in columns.values()}) > 1:
         return ()
     return tuple(tuple(places[number :: len(columns)]) for number in range(len(columns)))
+
+
+# --- numbers
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number without a sign; those of other scripts, and huge ones, are none."""
+    return text.isascii() and text.isdigit() and len(text) <= 15
+
+
+def number_of(text: str | None) -> Time:
+    """The number in an element; 0 for an empty one.
+
+    Raises:
+        ValueError: there is something else in it, or more digits than in any score.
+    """
+    text = (text or "").strip()
+    if is_whole(text):
+        return int(text)
+    if text and not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is none")
+    return Fraction(text or 0)
 
 
 # --- compressed files
