@@ -1,17 +1,32 @@
-"""How a sounding note is spelled in a key, and where it needs an accidental.
+"""How a sounding note is spelled, and where it needs an accidental.
 
 Conventions
-- A spelling is a letter, an octave (5 begins on middle C) and an alteration in semitones.
+- A spelling is a letter, an octave (5 begins on middle C) and an alteration in semitones; a name without its octave is
+  a place on the line of fifths.
+- Notes of the key are spelled as its signature has them; what is said of chromatic notes was counted in tune books and
+  hymns.
 - An accidental is written wherever one of two readings needs it: it holds for its octave only, or for all octaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import groupby
 
-from .signatures import Key, name_at
+from .chords import tone_fifths
+from .notation import Spelling
+from .piece import Chord, Piece
+from .signatures import Key, fifths_from, name_at
 
+_FLATTEST_NAME, _SHARPEST_NAME = -15, 19
+"""F double flat and B double sharp."""
+_FLATS = {"min": 2, "phr": 2, "loc": 1}
+"""Mode -> how many flats beyond the signature's name chromatic notes, where it is not 3: leading notes are sharps."""
+_Group = tuple[int, int, Set[int]]
+"""(bar, onset, pitches) of what begins together in a voice."""
+_NOTHING: _Group = (0, 0, frozenset())
 _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 
 
@@ -27,15 +42,74 @@ class Sounding:
     alteration: int
 
 
+def names_of(piece: Piece, voice: int) -> list[dict[tuple[int, int], int]]:
+    """For each bar the names of a voice's notes of which the signature says nothing, by onset and pitch: as the source
+    spells them, or else as the chord in force or the next note has it.
+    """
+    names: list[dict[tuple[int, int], int]] = [{} for _ in piece.bars]
+    chords = [((index, chord.onset), chord) for index, bar in enumerate(piece.bars) for chord in bar.chords]
+    groups = [_NOTHING, *_groups(piece, voice), _NOTHING]
+    for (*_, before), (index, onset, pitches), (*_, after) in zip(groups, groups[1:], groups[2:], strict=False):
+        key = piece.bars[index].key
+        for pitch in pitches:
+            if not _is_of_key(pitch, key):
+                since = bisect_right(chords, (index, onset), key=lambda chord: chord[0])
+                fifths = _in_chord(pitch, chords[since - 1][1], piece.key, key) if since else None
+                names[index][onset, pitch] = _between(before, pitch, after, key) if fifths is None else fifths
+    for bar, of_bar in zip(piece.bars, names, strict=True):
+        for record in bar.notation[voice] if bar.notation else ():
+            if isinstance(record, Spelling) and is_name_of(record.fifths, record.pitch):
+                of_bar[record.onset, record.pitch] = record.fifths
+    return names
+
+
+def _groups(piece: Piece, voice: int) -> Iterator[_Group]:
+    for index, bar in enumerate(piece.bars):
+        for onset, notes in groupby(bar.notes[voice], key=lambda note: note.onset):
+            yield index, onset, frozenset(note.pitch for note in notes)
+
+
+def _in_chord(pitch: int, chord: Chord, home: Key, key: Key) -> int | None:
+    """The name of a note as a tone of a chord; None if it is none."""
+    fifths = tone_fifths(chord.label, chord.symbol, home, key).get(pitch % 12)
+    return fifths if fifths is not None and is_name_of(fifths, pitch) else None
+
+
+def _between(before: Set[int], pitch: int, after: Set[int], key: Key) -> int:
+    """The name of a chromatic note: one that rises by a semitone is a sharp where that is usual, and wherever it came
+    down to rise again; one that falls is a flat where that is usual.
+    """
+    rises, falls = pitch + 1 in after, pitch - 1 in after
+    flats = _FLATS.get(key.mode, 3)
+    if rises and not falls:
+        flats = 1 if pitch + 1 in before else min(flats, 2)
+    elif falls and not rises:
+        flats = 4
+    return fifths_from(key.signature - flats, pitch)
+
+
 def fifths_in(pitch: int, key: Key) -> int:
-    """Place on the line of fifths of the name that `spelled` gives a pitch."""
-    lowest = key.signature - (2 if key.mode == "min" else 3)
-    return lowest + (7 * pitch - lowest) % 12
+    """The name of a pitch as far as the key alone says."""
+    return fifths_from(key.signature - _FLATS.get(key.mode, 3), pitch)
 
 
-def spelled(pitch: int, key: Key) -> tuple[str, int, int]:
-    """Letter, octave and alteration: the key's own and those chromatic notes that are nearest on the line of fifths."""
-    name = name_at(fifths_in(pitch, key))
+def is_in_signature(fifths: int, key: Key) -> bool:
+    """Whether the name at a place on the line of fifths is one of the key signature's seven."""
+    return key.signature - 1 <= fifths <= key.signature + 5
+
+
+def _is_of_key(pitch: int, key: Key) -> bool:
+    return is_in_signature(fifths_from(key.signature - 1, pitch), key)
+
+
+def is_name_of(fifths: int, pitch: int) -> bool:
+    """Whether the name at a place on the line of fifths is one of a pitch, with an accidental that can be written."""
+    return (7 * fifths - pitch) % 12 == 0 and _FLATTEST_NAME <= fifths <= _SHARPEST_NAME
+
+
+def spelled_as(pitch: int, fifths: int) -> tuple[str, int, int]:
+    """Letter, octave and alteration of a pitch whose name stands at a place on the line of fifths."""
+    name = name_at(fifths)
     alteration = name.count("#") - name.count("b")
     octave = (pitch - alteration) // 12
     if octave < 0:

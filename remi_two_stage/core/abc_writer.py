@@ -16,11 +16,11 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 
-from .abc_spelling import Accidentals, Sounding, spelled
+from .abc_spelling import Accidentals, Sounding, fifths_in, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
-from .chords import chord_name
+from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .piece import Bar, Piece
+from .piece import Bar, Chord, Note, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY, Clef, clef_of
@@ -259,6 +259,7 @@ class _VoiceWriter:
 
     def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines) -> None:
         self._bars = piece.bars
+        self._names = names_of(piece, voice)
         self._key = piece.key
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._voice = voice
@@ -282,7 +283,7 @@ class _VoiceWriter:
         self._accidentals.start_bar(bar.key)
         onsets = [note.onset for note in bar.notes[self._voice]]
         notes = self._sounding + [
-            Sounding(start + note.onset, start + note.onset + note.duration, note.pitch, *spelled(note.pitch, bar.key))
+            Sounding(start + note.onset, start + note.onset + note.duration, note.pitch, *self._spelled(note, index))
             for note in bar.notes[self._voice]
         ]
         symbols = self._symbols(bar)
@@ -300,8 +301,12 @@ class _VoiceWriter:
         self._sounding = [note for note in notes if note.end > end]
         return "".join(text)
 
+    def _spelled(self, note: Note, index: int) -> tuple[str, int, int]:
+        fifths = self._names[index].get((note.onset, note.pitch))
+        return spelled_as(note.pitch, fifths_in(note.pitch, self._bars[index].key) if fifths is None else fifths)
+
     def _symbols(self, bar: Bar) -> dict[int, str]:
-        names = {chord.onset: chord_name(chord.label, self._key) for chord in bar.chords if self._voice == 0}
+        names = {chord.onset: _symbol(chord, self._key, bar.key) for chord in bar.chords if self._voice == 0}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
 
     def _sound(self, value: WrittenValue, bar_start: int) -> str:
@@ -320,6 +325,15 @@ class _VoiceWriter:
         octaves = note.octave - self._written_octave
         letter = note.letter.lower() if octaves > 0 else note.letter
         return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
+
+
+def _symbol(chord: Chord, home: Key, key: Key) -> str:
+    """How a chord is written over the staff: as its source has it if that is read as the same chord."""
+    name = chord.name(home, key)
+    if chord.symbol is None:
+        return name
+    read = named_chord(name, home)
+    return name if read and read.label == chord.label else chord_name(chord.label, home, key)
 
 
 def _low_to_high(note: Sounding) -> tuple[int, int]:

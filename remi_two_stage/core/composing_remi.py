@@ -48,7 +48,16 @@ def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
     given = plan.skeleton
     title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
     piece = decode_ids(tokens).from_c(given.keys)
+    if any(chord.symbol for bar in given.bars for chord in bar.chords):
+        piece = _with_chord_symbols(piece, given)
     return replace(piece, title=title, style=given.style, tempo=given.tempo, metadata=given.metadata)
+
+
+def _with_chord_symbols(piece: Piece, given: Piece) -> Piece:
+    """A piece with those chords of another that are equal to its own, and with them what is written for these."""
+    pairs = zip(piece.bars, given.bars, strict=True)
+    bars = [replace(bar, chords=like.chords) if bar.chords == like.chords else bar for bar, like in pairs]
+    return replace(piece, bars=tuple(bars))
 
 
 def write(
