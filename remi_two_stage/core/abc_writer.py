@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 
-from .abc_spelling import Accidentals, Sounding, fifths_in, names_of, spelled_as
+from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
@@ -63,7 +63,7 @@ def write_abc(piece: Piece) -> str:
     _check(piece)
     lines = _header(piece)
     bar_lines = _BarLines(piece.bars)
-    voices = [_VoiceWriter(piece, voice, bar_lines) for voice in range(len(piece.voices))]
+    voices = [_VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
         lines += [label + voice.line(first, last) for label, voice in zip(labels, voices, strict=True)]
@@ -257,9 +257,9 @@ class _BarLines:
 class _VoiceWriter:
     """One voice, written line after line."""
 
-    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines) -> None:
+    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines, names: Sequence[BarNames]) -> None:
         self._bars = piece.bars
-        self._names = names_of(piece, voice)
+        self._names = names
         self._key = piece.key
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._voice = voice
@@ -303,7 +303,9 @@ class _VoiceWriter:
 
     def _spelled(self, note: Note, index: int) -> tuple[str, int, int]:
         fifths = self._names[index].get((note.onset, note.pitch))
-        return spelled_as(note.pitch, fifths_in(note.pitch, self._bars[index].key) if fifths is None else fifths)
+        if fifths is None or not is_name_of(fifths, note.pitch):
+            fifths = fifths_in(note.pitch, self._bars[index].key)
+        return spelled_as(note.pitch, fifths)
 
     def _symbols(self, bar: Bar) -> dict[int, str]:
         names = {chord.onset: _symbol(chord, self._key, bar.key) for chord in bar.chords if self._voice == 0}

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ..core.abc_spelling import fifths_in, is_name_of, names_of, spelled_as
+from ..core.abc_spelling import BarNames, fifths_in, is_name_of, spelled_as
 from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
@@ -69,10 +69,10 @@ class _AtNote:
 class VoiceWriter:
     """Writes the bars of one voice, which must be asked for in order."""
 
-    def __init__(self, piece: Piece, voice: int) -> None:
+    def __init__(self, piece: Piece, voice: int, names: Sequence[BarNames]) -> None:
         self._piece = piece
         self._voice = voice
-        self._names = names_of(piece, voice)
+        self._names = names
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
         self._layers = Layers()
@@ -101,7 +101,7 @@ class VoiceWriter:
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return "".join(parts)
 
-    def _new_notes(self, bar: Bar, names: dict[tuple[int, int], int]) -> Iterator[tuple[int, _Sung]]:
+    def _new_notes(self, bar: Bar, names: BarNames) -> Iterator[tuple[int, _Sung]]:
         """The notes that begin in a bar, with their layers."""
         together: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
         for note in bar.notes[self._voice]:
