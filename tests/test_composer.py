@@ -11,6 +11,7 @@ from tiny_models import TINY
 from transformers import GenerationConfig
 
 from remi_two_stage.composing.composer import Composer
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids, extract_chord_sequence
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
@@ -268,3 +269,11 @@ def test_the_plan_of_a_composed_piece_is_its_chord_sequence(composer: Composer) 
     plan = composer.plan(bars=4, seed=8)
     piece = composer.realize(plan, seed=8)
     assert extract_chord_sequence(encode(piece)) == extract_chord_sequence(encode(plan.skeleton))
+
+
+def test_a_composition_has_the_usual_tempo_of_its_style_unless_another_is_asked_for() -> None:
+    composer = Composer.from_pretrained()
+    assert composer.compose("reel", "D", bars=4, seed=1).tempo == 216
+    assert composer.compose("reel", "D", bars=4, tempo=180, seed=1).tempo == 180
+    assert composer.compose(bars=4, seed=1).tempo is None
+    assert write_abc(composer.compose("jig", "D", bars=4, seed=1)).count("Q:3/8=120\n") == 1

@@ -180,19 +180,26 @@ def test_forms_are_told_apart() -> None:
     assert form_of(ids(f"{plan} <Detail> <BarStart> <Chord_I> <voice=M> <EOS>".split())) == "detail"
 
 
-def test_a_composed_voice_has_at_most_ten_notes_at_once() -> None:
-    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=V1> <BarStart> <Chord_I> <BarStart> <Chord_I> <Detail>"
+def test_a_composed_voice_has_one_note_at_a_time() -> None:
+    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=V1> <BarStart> <Chord_I> <Detail>"
     grammar = Grammar("detail", strict_from=len(plan.split()))
-    nine = " ".join(f"<Note-On={pitch}> <Duration=72>" for pitch in range(40, 49))
-    for token in ids(f"{plan} <BarStart> <Chord_I> <voice=V1> <RelPos=0> {nine}".split()):
+    for token in ids(f"{plan} <BarStart> <Chord_I> <voice=V1> <RelPos=0> <Note-On=60> <Duration=24>".split()):
+        grammar.advance(token)
+    assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<Velocity=8>", "<RelPos=24>", "<EOS>"]
+
+
+def test_a_voice_that_goes_on_in_chords_has_as_many_notes_as_given_and_ten_at_most() -> None:
+    plan = "<BOS> <time=2/4> <key=Cmaj> <voice=V1> <BarStart> <Chord_I> <BarStart> <Chord_I> <Detail>"
+    given = f"{plan} <BarStart> <Chord_I> <voice=V1> <RelPos=0> "
+    given += " ".join(f"<Note-On={pitch}> <Duration=48>" for pitch in range(40, 52))
+    grammar = Grammar("detail", strict_from=len(given.split()))
+    nine = " ".join(f"<Note-On={pitch}> <Duration=36>" for pitch in range(40, 49))
+    for token in ids(f"{given} <BarStart> <Chord_I> <voice=V1> <RelPos=0> {nine}".split()):
         grammar.advance(token)
     assert TOKEN_IDS["<Note-On=60>"] in {token for tokens in grammar.allowed for token in tokens}
-    for token in ids("<Note-On=60> <Duration=60>".split()):
+    for token in ids("<Note-On=60> <Duration=36>".split()):
         grammar.advance(token)
-    assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<Velocity=8>", "<BarStart>"]
-    for token in ids("<BarStart> <Chord_I> <voice=V1>".split()):
-        grammar.advance(token)
-    assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<RelPos=12>", "<EOS>"]
+    assert [NAMES[tokens.start] for tokens in grammar.allowed if tokens] == ["<Velocity=8>", "<RelPos=36>", "<EOS>"]
 
 
 def test_without_a_number_of_bars_a_plan_ends_after_64_at_most() -> None:

@@ -82,6 +82,15 @@ class TestBars:
         assert piece.bars[0].notes[0][1] == Note(95, 62, 1)
         assert read_abc(write_abc(piece))[0].note_list() == piece.note_list()
 
+    def test_the_last_bar_and_the_pickup_fill_one_bar(self) -> None:
+        last = scale("CDE") + "<forward><duration>4</duration></forward>"
+        assert lengths(read_musicxml(score(['implicit="yes"§' + note("G"), scale(), last]))) == [1, 4, 3]
+        assert lengths(read_musicxml(score([scale(), scale(), last]))) == [4, 4, 4]
+
+    def test_bars_of_many_lengths_without_a_metre_are_free(self) -> None:
+        piece = read_musicxml(score([note("C", 4), note("C", 12), note("C", 60)], attributes=""))
+        assert [bar.meter for bar in piece.bars] == [None] * 3
+
     def test_a_measure_repeat_holds_what_it_repeats(self) -> None:
         style = '<attributes><measure-style><measure-repeat type="{}">{}</measure-repeat></measure-style></attributes>'
         rest = "<note><rest/><duration>16</duration><voice>1</voice></note>"
@@ -135,6 +144,17 @@ class TestNotes:
         clef = COMMON + "<clef><sign>percussion</sign></clef>"
         with pytest.raises(ScoreFormatError, match="no pitched notes, only percussion"):
             read_musicxml(score([drum, scale()], attributes=clef))
+
+    def test_a_tied_note_of_a_chord_that_is_written_too_short(self) -> None:
+        tied = note("C", 8) + note("E", 4, '<chord/><tie type="start"/>')
+        piece = read_musicxml(score([tied + note("D", 8) + note("E", 8, '<chord/><tie type="stop"/>')]))
+        assert notes_of(piece) == [(0, 0, 2, 60), (0, 0, 4, 64), (0, 2, 2, 62)]
+
+    def test_lengths_of_tuplets_that_are_no_ticks_are_rounded_and_counted(self) -> None:
+        sevens = "<attributes><divisions>7</divisions></attributes>" + "".join(note("C", 2) for _ in range(14))
+        piece = read_musicxml(score([sevens]))
+        assert piece.losses == (("a note that begins or ends between two ticks", 14),)
+        assert piece.bars[0].length == 96
 
     def test_microtones_and_notes_beyond_midi_are_counted(self) -> None:
         quarter_sharp = note("C").replace("<octave>", "<alter>0.5</alter><octave>")
@@ -314,6 +334,10 @@ class TestDocuments:
         heading = f'<?xml version="1.0" encoding="{encoding}"?>'
         text = score([scale()]).decode().replace("<part-list>", f"<movement-title>{title}</movement-title><part-list>")
         assert read_musicxml((heading + text).encode(encoding)).title == title
+
+    def test_a_file_in_utf_8_that_says_that_it_is_in_utf_16(self) -> None:
+        heading = b'<?xml version="1.0" encoding="UTF-16"?>'
+        assert len(read_musicxml(heading + score([scale()])).note_list()) == 4
 
     def test_compressed_scores_are_found_by_their_container(self, tmp_path: Path) -> None:
         container = '<container><rootfiles><rootfile full-path="music/song.xml"/></rootfiles></container>'

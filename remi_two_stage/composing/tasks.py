@@ -21,6 +21,7 @@ from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
 from ..core.piece import Bar, Chord, Piece, bar_numbers
 from ..core.plan import Plan
+from ..core.request import usual_tempo
 from ..core.sequences import (
     Prompt,
     detail_sequence,
@@ -63,13 +64,13 @@ class Extension:
     def for_planner(self) -> Prompt:
         """The plan of the context, with the total number of bars, and the start of a phrase."""
         total = token_id("Bars", self.context.bar_count + self.bars)
-        given = plan_sequence(encode_ids(self.context))[:-1]
+        given = plan_sequence(encode_ids(_as_asked(self.context)))[:-1]
         ids = [*(total if token in BARS else token for token in given), PHRASE_START]
         return Prompt("plan", ids, self.context.key.semitones_above_c, self.bars)
 
     def for_detail(self, plan: Sequence[int]) -> Prompt:
         """The plan with its continuation, the context's bars, and the header of the first new bar."""
-        _, given = split_bars(encode_ids(self.context))
+        _, given = split_bars(encode_ids(_as_asked(self.context)))
         _, planned = split_bars(plan)
         header = planned[len(given)].header
         ids = [*plan[:-1], DETAIL, *chain.from_iterable(bar.tokens() for bar in given), *header]
@@ -131,7 +132,7 @@ class Rewriting:
 
     def for_detail(self) -> Prompt:
         """The bars after the new ones, then the bars before them, and the header of the first new bar."""
-        tokens = encode_ids(self.window)
+        tokens = encode_ids(_as_asked(self.window))
         _, bars = split_bars(tokens)
         follow = self.last + 1
         kind: SequenceKind = "infilling" if follow < len(bars) else "detail"
@@ -194,7 +195,9 @@ class Harmonization:
 
     def for_planner(self) -> Prompt:
         """The melody, for which the planner writes a plan."""
-        ids = self._with_voices(up_to_detail(melody_sequence(encode_ids(replace(self.melody, style=self.style)))))
+        ids = self._with_voices(
+            up_to_detail(melody_sequence(encode_ids(replace(_as_asked(self.melody), style=self.style))))
+        )
         return Prompt("melody", ids, self.melody.key.semitones_above_c, len(self.melody.bars))
 
     def planned(self, tokens: Sequence[int]) -> Harmonization:
@@ -223,7 +226,7 @@ class Harmonization:
 
     def for_detail(self) -> Prompt:
         """The plan, and the melody's tokens in each bar."""
-        tokens = encode_ids(replace(self.melody, style=self.style))
+        tokens = encode_ids(replace(_as_asked(self.melody), style=self.style))
         _, bars = split_bars(tokens)
         ids = self._with_voices(up_to_detail(detail_sequence(tokens)))
         sung = [bar.voices[0][1:] for bar in bars]
@@ -282,6 +285,11 @@ def with_chords(piece: Piece) -> Piece:
         bar if bar.chords else replace(bar, chords=like.chords) for bar, like in zip(piece.bars, heard, strict=True)
     )
     return replace(piece, bars=tuple(bars))
+
+
+def _as_asked(piece: Piece) -> Piece:
+    """The piece as its stages see it: a tempo that is the usual one of the style was not asked for."""
+    return replace(piece, tempo=None) if piece.tempo == usual_tempo(piece.style) else piece
 
 
 def _count(bars: Sequence[Bar]) -> int:

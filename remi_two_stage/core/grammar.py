@@ -26,6 +26,7 @@ key of the tokens (C).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -78,9 +79,9 @@ _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _MELODY = token_id("voice", MELODY)
 _LINES = frozenset(token_id("voice", name) for name in (MELODY, *FOUR_PARTS))
-"""Voices that, when composed, have one note at a time."""
+"""Voices that, when composed, have one note at a time; others have as many as in the music that is given."""
 _MOST_AT_ONCE = 10
-"""Notes that any other voice, when composed, has at a time: as many as two hands have fingers."""
+"""Notes that any voice, when composed, has at most at a time: as many as two hands have fingers."""
 _UNLIMITED = 1 << 30
 _KIND_MARKS: dict[int, SequenceKind] = {AFTER: "infilling", CONTEXT: "melody", DETAIL: "detail"}
 
@@ -133,6 +134,7 @@ class Grammar:
         self.plan: list[PlannedBar] = []
         self._voices: list[int] = []
         self._sounding: dict[int, dict[int, int]] = {}
+        self._given_at_once: defaultdict[int, int] = defaultdict(lambda: 1)
         self._structure = Structure()
         self._section_end = EOS
         self._is_context = False
@@ -402,6 +404,7 @@ class Grammar:
                     last = token - DURATION.start + 1
                     sounds += last
                     sounding[pitch] = onset + sounds
+                    self._note_how_many(voice, onset)
                     more = range(1, limit - sounds + 1) if last == MAX_DURATION else range(0)
                     token = yield (values("Duration", 1, more), VELOCITY, *onward(pitch + 1))
                 if token in VELOCITY:
@@ -415,11 +418,17 @@ class Grammar:
         lowest, highest = VOICE_RANGES.get(TOKENS[voice][1], DEFAULT_VOICE_RANGE)
         return lowest - self.pitch_shift, highest - self.pitch_shift
 
+    def _note_how_many(self, voice: int, onset: int) -> None:
+        """Note how many notes sound together in a voice of the given music."""
+        if not self.is_strict:
+            together = sum(end > onset for end in self._sounding[voice].values())
+            self._given_at_once[voice] = max(self._given_at_once[voice], together)
+
     def _first_free(self, voice: int) -> int:
         """Ticks from the bar's start to the point from which the voice has room for a note."""
         most = len(NOTE_ON)
         if self.is_strict:
-            most = 1 if voice in _LINES else _MOST_AT_ONCE
+            most = 1 if voice in _LINES else min(self._given_at_once[voice], _MOST_AT_ONCE)
         ends = sorted(self._sounding[voice].values(), reverse=True)
         return ends[most - 1] if len(ends) >= most else 0
 

@@ -23,6 +23,18 @@ STYLE_METERS = {
     "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
 }  # fmt: skip
 """The usual metre of a style; 4/4 where nothing is listed."""
+_STYLE_TEMPOS = {
+    "jig": 180, "slip-jig": 174, "slide": 195, "reel": 216, "hornpipe": 160, "waltz": 140, "polka": 120, "march": 112,
+    "air": 80, "strathspey": 120, "barndance": 152, "clog": 144, "highland-fling": 144, "schottische": 144,
+    "mazurka": 132, "set-dance": 140, "quadrille": 168, "country-dance": 176, "minuet": 120, "gavotte": 132, "song": 96,
+    "walkaround": 132, "hymn": 80, "chorale": 72,
+}  # fmt: skip
+"""The usual tempo of a style in quarter notes a minute: in a reel half notes are counted, in jigs dotted quarters."""
+
+
+def usual_tempo(style: str | None) -> float | None:
+    """Quarter notes a minute at which a style is usually played; None for one that is not known."""
+    return _STYLE_TEMPOS.get(style or "")
 
 
 @dataclass(frozen=True, slots=True)

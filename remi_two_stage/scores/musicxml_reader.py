@@ -20,8 +20,9 @@ from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
-from ..core.notation import Notation, Source, Spelling, TempoMark
+from ..core.notation import Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
+from ..core.signatures import TICKS_PER_QUARTER
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
 from .musicxml_reader_document import parse_document
@@ -31,6 +32,7 @@ from .musicxml_reader_lyrics import lyrics_of
 from .musicxml_reader_part import Measure, PartReader
 from .voices import usual_instruments, voice_names
 
+_LONGEST_GAP = 2 * TICKS_PER_QUARTER
 _SLACK = 2
 """Ticks by which the ends of a tie may miss each other."""
 
@@ -72,11 +74,11 @@ def read_musicxml(data: bytes) -> Piece:
     is_own = SOFTWARE in software
     losses: Counter[str] = Counter()
     instruments = instruments_of(document)
-    readers = [PartReader(losses, instrument.is_percussion) for instrument in instruments]
+    readers = [PartReader(losses, instrument.is_percussion, is_own) for instrument in instruments]
     parts = [reader.read(measures) for reader, measures in zip(readers, document.parts, strict=True)]
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
-    staves = _staves(parts, readers)
+    staves = _staves(readers)
     if not staves:
         raise ScoreFormatError("the score has no pitched notes, only percussion; choose one with a melody")
     count = max(map(len, parts))
@@ -109,14 +111,11 @@ def read_musicxml(data: bytes) -> Piece:
     )
 
 
-def _staves(parts: Sequence[Sequence[Measure]], readers: Sequence[PartReader]) -> list[_Staff]:
-    """The staves that have notes; the first of a part that has none, unless it is percussion."""
+def _staves(readers: Sequence[PartReader]) -> list[_Staff]:
+    """The staves that have notes or rests, unless they are percussion's."""
     found = []
-    for part, (measures, reader) in enumerate(zip(parts, readers, strict=True)):
-        sounding = sorted({sound.staff for measure in measures for sound in measure.sounds})
-        if not sounding and measures and not reader.percussion_notes:
-            sounding = [1]
-        found += [_Staff(part, number, number == sounding[0]) for number in sounding]
+    for part, reader in enumerate(readers):
+        found += [_Staff(part, number, number == reader.staves[0]) for number in reader.staves]
     return found
 
 
@@ -171,8 +170,11 @@ def _sung_notes(measures: Sequence[Measure], bars: Sequence[Bar], losses: Counte
 
 
 def _continued(waiting: list[tuple[tuple[int, str], int, _Sung]], layer: tuple[int, str], time: int) -> _Sung | None:
-    """Take the note that is tied over to a time, from the same layer if there is a choice."""
+    """Take the note that is tied over to a time, from the same layer if there is a choice; else one of this layer that
+    ends a little earlier, since some programs write such notes of chords too short.
+    """
     near = [entry for entry in waiting if abs(entry[1] - time) <= _SLACK]
+    near = near or [entry for entry in waiting if entry[0] == layer and 0 < time - entry[1] <= _LONGEST_GAP]
     if not near:
         return None
     found = min(near, key=lambda entry: (abs(entry[1] - time), entry[0] != layer, entry[0][0] != layer[0]))
@@ -298,9 +300,11 @@ def _records(
 
 
 def _in_order(records: Sequence[Notation], bar: Bar) -> tuple[Notation, ...]:
-    """Records within their bar, by onset, each once."""
+    """Records within their bar, by onset; all but slurs once, for notes of a chord may say the same."""
     inside = [record if record.onset < bar.length else replace(record, onset=bar.length - 1) for record in records]
-    return tuple(sorted(dict.fromkeys(inside), key=lambda record: record.onset))
+    spans = [record for record in inside if isinstance(record, Span)]
+    others = [record for record in dict.fromkeys(inside) if not isinstance(record, Span)]
+    return tuple(sorted([*others, *spans], key=lambda record: record.onset))
 
 
 def _phrase_begins(columns: Sequence[Sequence[Measure | None]]) -> tuple[set[int], bool]:

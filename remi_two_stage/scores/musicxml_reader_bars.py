@@ -21,7 +21,9 @@ from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_reader_part import Measure, Signature
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
-_MOST_PLAYS = 9
+_MOST_PLAYS, _MOST_BEATS = 9, 12
+_SLACK = 2
+"""Ticks that a bar may be too long or too short, from rounded durations."""
 
 Column = Sequence[Measure | None]
 
@@ -36,6 +38,9 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
     lengths = [
         _length_of(column, meter, index) for index, (column, meter) in enumerate(zip(columns, meters, strict=True))
     ]
+    if not is_own:
+        lengths = [_rounded(length, meter) for length, meter in zip(lengths, meters, strict=True)]
+        lengths[-1] = _last_length(columns[-1], meters[-1], lengths)
     if not any(measure and measure.meter for column in columns for measure in column):
         meters = [_usual_meter(lengths)] * len(columns)
     signatures = _signatures(columns)
@@ -87,13 +92,29 @@ def _length_of(column: Column, meter: Meter | None, index: int) -> int:
     return length
 
 
+def _rounded(length: int, meter: Meter | None) -> int:
+    """Ticks of a bar that rounded durations make a little longer or shorter than its metre."""
+    return meter.bar_length if meter is not None and abs(length - meter.bar_length) <= _SLACK else length
+
+
+def _last_length(column: Column, meter: Meter | None, lengths: Sequence[int]) -> int:
+    """Ticks of the last bar: as far as its notes and rests go if these fill a bar together with the pick-up at the
+    start, for some programs put a `<forward>` behind them.
+    """
+    written = max(measure.written for measure in column if measure is not None)
+    is_rest_of_pickup = meter is not None and 0 < written == meter.bar_length - lengths[0]
+    return written if is_rest_of_pickup and len(lengths) > 1 else lengths[-1]
+
+
 def _usual_meter(lengths: Sequence[int]) -> Meter | None:
-    """The metre of a score that names none: the length of most of its bars, in quarters or else in eighths."""
-    (length, _), *_ = Counter(lengths).most_common(1)
+    """The metre of a score that names none: the length of most of its bars, in quarters or else in eighths; free metre
+    where they differ, or are longer than any metre in use.
+    """
+    (length, count), *_ = Counter(lengths).most_common(1)
     for denominator in (4, 8, 16, 32):
         beats, rest = divmod(length * denominator, 4 * TICKS_PER_QUARTER)
         if not rest:
-            return Meter(beats, denominator)
+            return Meter(beats, denominator) if 2 * count >= len(lengths) and beats <= _MOST_BEATS else None
     return None
 
 

@@ -152,8 +152,12 @@ def _in_known_encoding(content: bytes) -> tuple[bytes, bool]:
     """The content, in UTF-8 if it is in an encoding of several bytes a character that expat does not know."""
     declared = _ENCODING.match(content[:200])
     name = declared[2].decode().lower() if declared else "utf-8"
-    if name.replace("_", "-") in ("utf-8", "utf8", "utf-16", "iso-8859-1", "us-ascii") or declared is None:
+    if declared is None or name.replace("_", "-") in ("utf-8", "utf8", "iso-8859-1", "us-ascii"):
         return content, False
+    if name.startswith(("utf-16", "utf-32")):  # which cannot be, or the declaration would not have been found
+        begin, end = declared.span(2)
+        said = b"utf-8" + content[end : end + 1]  # with the quotation mark
+        return content[:begin] + said.ljust(end + 1 - begin) + content[end + 1 :], False
     try:
         text = content.decode(name)
     except (LookupError, UnicodeError) as error:

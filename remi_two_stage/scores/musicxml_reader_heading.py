@@ -41,7 +41,7 @@ def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tupl
             style = text
         else:
             fields.append((name, text))
-    return title, style, tuple(fields)
+    return title, style, tuple(sorted(fields, key=lambda field: field[0] != "T"))  # the rest keeps its order
 
 
 def _fields(root: Element) -> Iterator[tuple[str, str]]:

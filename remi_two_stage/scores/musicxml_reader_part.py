@@ -67,7 +67,8 @@ class Measure:
     Attributes:
         meter: Where it changes; a tuple of the metre, which is None in free metre.
         sung: Where the last note ends.
-        filled: Where the last note, rest or `<forward>` ends that is no rest of the whole measure.
+        written: Where the last note or rest ends that is no rest of the whole measure.
+        filled: Where the last of these or the last `<forward>` ends.
         rest: How long the longest rest of the whole measure says that it is.
         repeats: The last of so many measures before it is heard again in this one, in the staffs named; 0 for none.
     """
@@ -78,6 +79,7 @@ class Measure:
     meter: tuple[Meter | None] | None = None
     sounds: list[Sound] = field(default_factory=list)
     sung: int = 0
+    written: int = 0
     filled: int = 0
     rest: int = 0
     repeats: int = 0
@@ -92,13 +94,12 @@ class Measure:
 class PartReader:
     """Reads the measures of one part in order; counts what it cannot keep in `losses`."""
 
-    def __init__(self, losses: Counter[str], is_percussion: bool) -> None:
+    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool) -> None:
         self.losses = losses
-        self.staves = 1
-        self.percussion_notes = 0
+        self._used_staves: defaultdict[str, set[int]] = defaultdict(set)  # by what is on them
         self.lyrics: list[LyricPlace] = []
         self.spans = Spans()
-        self._is_percussion = is_percussion
+        self._is_percussion, self._is_own = is_percussion, is_own
         self._divisions: Time = 1
         self._time: Time = 0
         self._last_onset: Time = 0
@@ -114,6 +115,12 @@ class PartReader:
         self._index = 0
         self._pitches: dict[tuple[str, str, str, Transposition], tuple[int, int, bool]] = {}
 
+    @property
+    def staves(self) -> list[int]:
+        """The staves that have notes, or rests and no percussion."""
+        used = self._used_staves
+        return sorted(used["note"] | (used["rest"] - used["drum"]))
+
     def read(self, measures: Sequence[Element]) -> list[Measure]:
         """All measures of the part.
 
@@ -121,6 +128,8 @@ class PartReader:
             ScoreFormatError: a number that is none, with the place of its measure among all.
         """
         found = []
+        first = next((divisions for measure in measures for divisions in measure.iter("divisions")), None)
+        self._divisions = self._duration(None if first is None else first.text) or 1
         for index, element in enumerate(measures):
             try:
                 found.append(self._read_measure(index, element))
@@ -193,11 +202,17 @@ class PartReader:
         if "rest" in held and self._is_measure_rest(held, start, end):
             self._measure.rest = max(self._measure.rest, end)
         else:
+            self._measure.written = max(self._measure.written, end)
             self._measure.filled = max(self._measure.filled, end)
-        if length and "pitch" in held and "cue" not in held and not self._is_drum(place[0]):
+        is_drum = "unpitched" in held or self._is_drum(place[0])
+        self._used_staves["rest" if "rest" in held else "drum" if is_drum else "note"].add(place[0])
+        if length and "pitch" in held and "cue" not in held and not is_drum:
             self._sound(note, held, place, start, end)
-        elif "unpitched" in held or ("pitch" in held and self._is_drum(place[0])):
-            self.percussion_notes += 1
+            are_ticks = (
+                (onset * TICKS_PER_QUARTER) % self._divisions == (length * TICKS_PER_QUARTER) % self._divisions == 0
+            )
+            self.losses["a note that begins or ends between two ticks"] += not are_ticks
+        elif is_drum and "rest" not in held:
             self.losses["a percussion note"] += 1
             self._measure.sung = max(self._measure.sung, end)
         if "notations" in held or "lyric" in held:
@@ -296,8 +311,6 @@ class PartReader:
                     self._measure.key = key
             elif child.tag == "time" and child.get("number", "1") == "1":
                 self._set_meter(self._read_meter(child), is_inside)
-            elif child.tag == "staves":
-                self.staves = max(self.staves, int(child.text or 1))
             elif child.tag == "clef":
                 self._clefs[int(child.get("number", "1"))] = (child.findtext("sign") or "").strip()
             elif child.tag == "measure-style":
@@ -357,7 +370,7 @@ class PartReader:
 
     def _direction(self, element: Element) -> None:
         onset = self._shifted(element)
-        direction = records.direction_of(element, onset, self.losses)
+        direction = records.direction_of(element, onset, self.losses, self._is_own)
         self._measure.directions.append(direction)
         for wedge in element.iterfind("direction-type/wedge"):
             self.spans.wedge(wedge, self._index, direction.staff, onset)

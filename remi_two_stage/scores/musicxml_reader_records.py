@@ -173,8 +173,8 @@ class Direction:
     jumps: list[str] = field(default_factory=list)
 
 
-def direction_of(element: Element, onset: int, losses: Counter[str]) -> Direction:
-    """Read a `<direction>`, or a `<sound>` that stands by itself."""
+def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
+    """Read a `<direction>`, or a `<sound>` that stands by itself; a score of our own says jumps by their sound."""
     staff = int((element.findtext("staff") or "1").strip())
     found = Direction(onset, staff)
     sound = element if element.tag == "sound" else element.find("sound")
@@ -193,7 +193,7 @@ def direction_of(element: Element, onset: int, losses: Counter[str]) -> Directio
         elif kind.tag in _LOST_DIRECTIONS:
             losses[_LOST_DIRECTIONS[kind.tag]] += kind.get("type", "start") in ("start", "sostenuto", "resume")
     said = " ".join(text for _, text in words)
-    found.jumps = _jumps(sound, kinds, said)
+    found.jumps = _jumps(sound, kinds, said) if sound is not None or not is_own else []
     found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
     if not found.jumps and found.tempo is None:
         found.records += [Text(onset, text, _placement(element, kind)) for kind, text in words]

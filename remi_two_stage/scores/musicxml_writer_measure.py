@@ -136,10 +136,10 @@ class VoiceWriter:
                 found[record.onset].syllables.append(record)
             elif isinstance(record, Grace):
                 at = found[record.onset]
-                at.graces = [
+                at.graces += [
                     [_grace_note(self._start + record.onset, note, bar.key) for note in chord] for chord in record.notes
                 ]
-                at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
+                at.grace_types += [type_of(chord[0].duration) for chord in record.notes]
                 at.is_slashed = record.is_slashed
         for span, number in begun:
             if span.name not in HAIRPINS:

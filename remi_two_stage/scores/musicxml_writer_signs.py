@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, chord_name, split_label
@@ -124,23 +126,19 @@ def _named(what: str, name: str) -> str:
 
 
 def at_note(marks: Iterable[Mark]) -> str:
-    """The marks at a note, as the content of `<notations>`; dynamics are none of them."""
-    groups: dict[str, list[str]] = {}
-    fermatas = []
-    for mark in marks:
-        name = SAME_MARKS.get(mark.name, mark.name)
-        if name in FERMATAS:
-            fermatas.append(f'<fermata type="{FERMATAS[name]}"/>')
-        elif name == "arpeggio":
-            fermatas.append("<arpeggiate/>")
-        else:
-            group, element = _element(name)
-            groups.setdefault(group, []).append(element)
-    return "".join([*(f"<{group}>{''.join(held)}</{group}>" for group, held in groups.items()), *fermatas])
+    """The marks at a note, as the content of `<notations>`, in their order; dynamics are none of them."""
+    elements = [_element(SAME_MARKS.get(mark.name, mark.name)) for mark in marks]
+    grouped = groupby(elements, key=itemgetter(0))
+    contents = [(group, "".join(content for _, content in held)) for group, held in grouped]
+    return "".join(f"<{group}>{content}</{group}>" if group else content for group, content in contents)
 
 
 def _element(name: str) -> tuple[str, str]:
-    """The group of a mark, and its element there."""
+    """The group of a mark, empty for one that stands by itself, and its element."""
+    if name in FERMATAS:
+        return "", f'<fermata type="{FERMATAS[name]}"/>'
+    if name == "arpeggio":
+        return "", "<arpeggiate/>"
     if name in ORNAMENTS:
         return "ornaments", f"<{ORNAMENTS[name]}/>"
     if name == "turnx":
