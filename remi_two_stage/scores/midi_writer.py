@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ..core.chords import chord_name
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
 from .tempo_map import played_tempos
@@ -61,7 +60,7 @@ def _conductor(piece: Piece) -> bytes:
             is_minor = MODES[key.mode] <= -2
             events.append((time, 0, _meta(KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
         for chord in bar.chords:
-            if name := chord_name(chord.label, piece.key):
+            if name := chord.name(piece.key, bar.key):
                 events.append((time + chord.onset, 0, _meta(MARKER, name.encode())))
         time += bar.length
     return _track(events, time)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from ..core.abc_spelling import BarNames, names_of
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending, order_of_repeats
@@ -42,7 +43,7 @@ def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
         system_starts: Indices of bars before which a new system begins.
     """
     piece = piece.in_part_order() if piece.part_order else piece
-    parts = [_part(piece, voice, system_starts) for voice in range(len(piece.voices))]
+    parts = [_part(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
 
@@ -94,8 +95,8 @@ def _score_part(voice: str, instrument: Instrument) -> str:
     return f'<score-part id="{voice}">{names}{sound}</score-part>\n'
 
 
-def _part(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
-    writer = VoiceWriter(piece, voice)
+def _part(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int]) -> str:
+    writer = VoiceWriter(piece, voice, names)
     closed = _closed_endings(piece.bars)
     targets = _targets(piece.bars)
     measures = [f'<part id="{piece.voices[voice]}">\n']
