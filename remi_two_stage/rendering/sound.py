@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 SAMPLE_RATE = 44_100
+SOUNDS = (".wav", ".ogg", ".flac")
+"""Endings of sound files."""
 INSTRUMENTS_FOLDER = Path(__file__).parent / "instruments"
 _CHORD_VELOCITY = 46
 _LOWEST_BASS, _LOWEST_CHORD_TONE = 43, 55
@@ -69,10 +71,12 @@ class _Sound:
     velocity: int
 
 
-def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """This piece as the bytes of a WAV file, 16 bits, one channel.
+def sound_bytes(piece: Piece, ending: str = ".wav", with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """This piece as the bytes of a sound file with one channel. FLAC holds the 16 bits of WAV, Ogg Vorbis what they
+    sound like; an Ogg file bears a number that its library chooses at random.
 
     Args:
+        ending: One of `SOUNDS`.
         with_chords: Play its chords softly beneath.
         sample_rate: Samples a second.
 
@@ -81,6 +85,25 @@ def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE
         ScoreError: played out, the piece would last longer than half an hour.
     """
     require("soundfile", purpose="sound")
+    samples = _in_16_bits(_samples(piece, with_chords, sample_rate))
+    if ending == ".wav":
+        return _wav_file(samples, sample_rate)
+    import soundfile
+
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", sample_rate, 1, format=ending[1:].upper()) as sound:
+        for start in range(0, len(samples), sample_rate):  # libsndfile crashes where much is encoded at once
+            sound.write(samples[start : start + sample_rate])
+    return file.getvalue()
+
+
+def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """This piece as the bytes of a WAV file, 16 bits, one channel; the arguments are those of `sound_bytes`."""
+    return sound_bytes(piece, ".wav", with_chords, sample_rate)
+
+
+def _samples(piece: Piece, with_chords: bool, sample_rate: int) -> Samples:
+    """All notes together, as loud as they come."""
     import numpy as np
 
     tempo_map = TempoMap(piece)
@@ -95,21 +118,24 @@ def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE
         heard = _note(sound, sample_rate)
         start = round(sound.start * sample_rate)
         samples[start : start + len(heard)] += heard[: len(samples) - start]
-    return _wav_file(samples, sample_rate)
+    return samples
 
 
-def _wav_file(samples: Samples, sample_rate: int) -> bytes:
-    """A WAV file as loud as can be without clipping."""
+def _in_16_bits(samples: Samples) -> NDArray[np.int16]:
+    """Whole numbers, as loud as can be without clipping."""
     import numpy as np
 
     loudest = float(np.abs(samples).max())
-    whole = np.round(samples * (_PEAK * _FULL_SCALE / loudest if loudest else 0)).astype("<i2")
+    return np.round(samples * (_PEAK * _FULL_SCALE / loudest if loudest else 0)).astype("<i2")
+
+
+def _wav_file(samples: NDArray[np.int16], sample_rate: int) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(sample_rate)
-        sound.writeframes(whole.tobytes())
+        sound.writeframes(samples.tobytes())
     return file.getvalue()
 
 
