@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .notation import SIGNS_BEFORE, SLUR, Grace, Instrument, Lyric, Mark, Notation, Span, Spelling, TempoMark, Text
+from .notation import SIGNS_BEFORE, SLUR, Grace, Instrument, Lyric, Mark, Notation, Span, TempoMark, Text
 from .piece import Bar
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
 from .text import printable
@@ -123,7 +123,6 @@ class WrittenNotation:
     def __init__(self, bars: Sequence[Bar], voice: int) -> None:
         self._bars = bars
         self._places: dict[int, dict[int, _Place]] = {}
-        self._spellings: dict[tuple[int, int, int], int] = {}
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 self._add(index, record)
@@ -136,10 +135,6 @@ class WrittenNotation:
     def places(self, index: int) -> dict[int, _Place]:
         """What stands in a bar, by onset."""
         return self._places.get(index, {})
-
-    def spelling(self, index: int, onset: int, pitch: int) -> int | None:
-        """How a note is spelled where the key would spell it otherwise: a place on the line of fifths."""
-        return self._spellings.get((index, onset, pitch)) if self._spellings else None
 
     def lyric_lines(self, notes: Sequence[tuple[int, int]]) -> list[str]:
         """The words beneath a line whose notes begin or go on in these bars at these onsets."""
@@ -154,8 +149,6 @@ class WrittenNotation:
     def _add(self, index: int, record: Notation) -> None:
         if isinstance(record, Span):
             self._add_span(index, record)
-        elif isinstance(record, Spelling):
-            self._spellings[index, record.onset, record.pitch] = record.fifths
         elif isinstance(record, Lyric):
             self._place(index, record.onset).lyrics.append(record)
         elif isinstance(record, Grace):

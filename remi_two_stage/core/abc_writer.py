@@ -17,12 +17,12 @@ from functools import lru_cache
 from itertools import accumulate
 
 from .abc_notation import WrittenNotation, instrument_text, jumps_text, tempo_mark_text, tempo_text
-from .abc_spelling import Accidentals, Sounding, fifths_in, is_name_of, spelled, spelled_as
+from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
-from .chords import chord_name, parse_name
-from .errors import ChordError, ScoreError
-from .notation import ChordSymbol, Grace, GraceNote, Instrument
-from .piece import Bar, Note, Piece
+from .chords import chord_name, named_chord
+from .errors import ScoreError
+from .notation import Grace, GraceNote, Instrument
+from .piece import Bar, Chord, Note, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY, Clef, clef_of
@@ -65,7 +65,7 @@ def write_abc(piece: Piece) -> str:
     _check(piece)
     lines = _header(piece)
     bar_lines = _BarLines(piece.bars)
-    voices = [_VoiceWriter(piece, voice, bar_lines) for voice in range(len(piece.voices))]
+    voices = [_VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
         for label, voice in zip(labels, voices, strict=True):
@@ -268,8 +268,9 @@ class _BarLines:
 class _VoiceWriter:
     """One voice, written line after line."""
 
-    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines) -> None:
+    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines, names: Sequence[BarNames]) -> None:
         self._bars = piece.bars
+        self._names = names
         self._key = piece.key
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._voice = voice
@@ -323,21 +324,20 @@ class _VoiceWriter:
         self._noted += [(index, value.start) for value in values if value.notes]
         return self._with_jumps("".join(text), bar)
 
-    def _spelled(self, note: Note, index: int) -> tuple[str, int, int]:
-        fifths = self._notation.spelling(index, note.onset, note.pitch)
-        if fifths is None or not is_name_of(fifths, note.pitch):
-            return spelled(note.pitch, self._bars[index].key)
-        return spelled_as(note.pitch, fifths)
-
     def _with_jumps(self, text: str, bar: Bar) -> str:
         if self._voice or not bar.jumps:
             return text
         after = jumps_text(bar.jumps, are_before=False)
         return jumps_text(bar.jumps, are_before=True) + text + (f" {after}" if after else "")
 
+    def _spelled(self, note: Note, index: int) -> tuple[str, int, int]:
+        fifths = self._names[index].get((note.onset, note.pitch))
+        if fifths is None or not is_name_of(fifths, note.pitch):
+            fifths = fifths_in(note.pitch, self._bars[index].key)
+        return spelled_as(note.pitch, fifths)
+
     def _symbols(self, bar: Bar) -> dict[int, str]:
-        chords = bar.chords if self._voice == 0 else ()
-        names = {chord.onset: _symbol(chord.label, chord.symbol, self._key) for chord in chords}
+        names = {chord.onset: _symbol(chord, self._key, bar.key) for chord in bar.chords if self._voice == 0}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
 
     def _graces(self, graces: Sequence[Grace], key: Key) -> str:
@@ -375,17 +375,13 @@ class _VoiceWriter:
         return accidental + (letter.lower() if octaves > 0 else letter) + "'" * (octaves - 1) + "," * -octaves
 
 
-@lru_cache(maxsize=1024)
-def _symbol(label: str, symbol: ChordSymbol | None, key: Key) -> str:
-    """How a chord is written over the staff: as its source has it, as long as it is that chord."""
-    if symbol is not None:
-        name = str(symbol)
-        try:
-            if parse_name(name[0].upper() + name[1:], key).label == label:
-                return name
-        except ChordError:  # a name that is read otherwise, or not at all
-            pass
-    return chord_name(label, key)
+def _symbol(chord: Chord, home: Key, key: Key) -> str:
+    """How a chord is written over the staff: as its source has it if that is read as the same chord."""
+    name = chord.name(home, key)
+    if chord.symbol is None:
+        return name
+    read = named_chord(name[0].upper() + name[1:], home)
+    return name if read and read.label == chord.label else chord_name(chord.label, home, key)
 
 
 def _low_to_high(note: Sounding) -> tuple[int, int]:

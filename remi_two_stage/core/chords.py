@@ -4,7 +4,8 @@ Conventions
 - A label is a Roman numeral counted from the *major* scale on the tonic in every mode (C minor has bIII, bVI, bVII),
   upper case for a major third and lower case for a minor one, then a suffix: `I`, `ii`, `V7`, `viio7`, `bVII`,
   `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
-- A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on a key, labels do not.
+- A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on keys, labels do not: a label counts from the
+  tonic of the piece's first key, and its name is spelled in the key of the bar in which it stands.
 - Inversions have no label: the bass of a name (`Am7/E`) is dropped from files and refused in typed plans.
 """
 
@@ -12,13 +13,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import ChordError
-from .signatures import Key, fifths_of, name_at
+from .notation import ChordSymbol
+from .signatures import Key, fifths_from, fifths_of, name_at
 
 ROOTS = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII")
 """Roman numeral of each root, by semitones above the tonic."""
 _ROOT_FIFTHS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
+_FLATTEST_ROOT, _SHARPEST_ROOT = -8, 12
+"""F flat and B sharp: names of roots have one accidental at most."""
+_TONE_FIFTHS = {0: 0, 2: 2, 3: -3, 4: 4, 5: -1, 6: -6, 7: 1, 8: 8, 9: 3, 10: -2, 11: 5}
+"""Semitones above a chord's root -> fifths, but for the seventh of a diminished seventh chord."""
+_DIMINISHED_SEVENTH = -9
 _DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _ACCIDENTALS = {"": 0, "b": -1, "♭": -1, "#": 1, "♯": 1}
 
@@ -134,14 +142,44 @@ def pitch_classes(label: str, tonic: int = 0) -> frozenset[int]:
     return frozenset((tonic + parts[0] + interval) % 12 for interval in QUALITIES[parts[1]].intervals)
 
 
-def chord_name(label: str, key: Key) -> str:
-    """Name of a label in a key: `V7` in D is `A7`. `N` gives `N.C.` and `unk` an empty text."""
+def chord_name(label: str, home: Key, key: Key | None = None) -> str:
+    """Name of a label: `V7` in D is `A7`. `N` gives `N.C.` and `unk` an empty text.
+
+    Args:
+        home: The key from whose tonic the label counts.
+        key: The key of the bar, in which the name is spelled; None: `home`.
+    """
     parts = split_label(label)
     if parts is None:
         return "N.C." if label == NO_CHORD else ""
-    fifths = key.fifths + _ROOT_FIFTHS[parts[0]]
-    fifths += 12 if fifths < -8 else -12 if fifths > 12 else 0
-    return name_at(fifths) + QUALITIES[parts[1]].name_suffix
+    root, quality = parts
+    fifths = _root_fifths((home.pitch_class + root) % 12, quality, home if key is None else key)
+    return name_at(fifths) + QUALITIES[quality].name_suffix
+
+
+def _root_fifths(pitch_class: int, quality: str, key: Key) -> int:
+    """Place of a root's name on the line of fifths: the key signature's own; else a diminished chord leads upwards from
+    a sharp (C#dim7 in C), and other roots are counted from the tonic as their numerals say.
+    """
+    fifths = fifths_from(key.signature - 1, pitch_class)
+    is_chromatic = fifths > key.signature + 5
+    if is_chromatic and 6 not in QUALITIES[quality].intervals:
+        fifths = key.fifths + _ROOT_FIFTHS[(pitch_class - key.pitch_class) % 12]
+    return fifths + (12 if fifths < _FLATTEST_ROOT else -12 if fifths > _SHARPEST_ROOT else 0)
+
+
+@lru_cache(maxsize=1024)
+def tone_fifths(label: str, symbol: ChordSymbol | None, home: Key, key: Key) -> dict[int, int]:
+    """Pitch class of each tone of a chord -> place of its name on the line of fifths; arguments as for `chord_name`,
+    and how the source writes the chord, if it does. Empty for `N` and `unk`.
+    """
+    parts = split_label(label)
+    if parts is None:
+        return {}
+    pitch_class, quality = (home.pitch_class + parts[0]) % 12, parts[1]
+    root = _root_fifths(pitch_class, quality, key) if symbol is None else symbol.root
+    fifths = _TONE_FIFTHS | ({9: _DIMINISHED_SEVENTH} if quality == "dim7" else {})
+    return {(pitch_class + interval) % 12: root + fifths[interval] for interval in QUALITIES[quality].intervals}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +215,14 @@ def parse_name(name: str, key: Key) -> NamedChord:
         )
     root = fifths_of(letter) * 7 + _ACCIDENTALS[accidental]
     return NamedChord(make_label((root - key.pitch_class) % 12, nearest), bass, quality is not None)
+
+
+def named_chord(name: str, key: Key) -> NamedChord | None:
+    """What `parse_name` reads; None for what is not a chord name."""
+    try:
+        return parse_name(name, key)
+    except ChordError:
+        return None
 
 
 def _without_extensions(suffix: str) -> str | None:

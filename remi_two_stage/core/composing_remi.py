@@ -15,7 +15,7 @@ from typing import Any
 
 from .codec import decode_ids, encode_ids
 from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
-from .piece import Piece
+from .piece import Bar, Piece
 from .plan import Plan
 from .request import Request, check_seed, usual_tempo
 from .sampling import DEFAULT_SAMPLING, Sampling
@@ -49,7 +49,14 @@ def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
     title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
     piece = decode_ids(tokens).from_c(given.keys)
     tempo = given.tempo or usual_tempo(given.style)
-    return replace(piece, title=title, style=given.style, tempo=tempo, metadata=given.metadata)
+    bars = tuple(_with_chord_symbols(bar, like) for bar, like in zip(piece.bars, given.bars, strict=True))
+    return replace(piece, bars=bars, title=title, style=given.style, tempo=tempo, metadata=given.metadata)
+
+
+def _with_chord_symbols(bar: Bar, given: Bar) -> Bar:
+    """A bar with its chords written as the plan's are, but for their basses, of which the notes know nothing."""
+    written = {chord: chord for chord in given.chords if chord.symbol and chord.symbol.bass is None}
+    return replace(bar, chords=tuple(written.get(chord, chord) for chord in bar.chords)) if written else bar
 
 
 def write(

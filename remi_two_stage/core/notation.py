@@ -117,7 +117,7 @@ class Grace:
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How the note of a pitch at an onset is spelled, where the key would spell it otherwise."""
+    """How the note of a pitch at an onset is spelled, where that is not as the key signature has it."""
 
     onset: int
     pitch: int

@@ -20,6 +20,7 @@ from functools import lru_cache
 from itertools import accumulate, zip_longest
 from typing import ClassVar
 
+from .chords import chord_name
 from .errors import ScoreError
 from .notation import ChordSymbol, Instrument, Notation, Source, TempoMark, moved
 from .playing_order import (
@@ -70,6 +71,12 @@ class Chord:
     onset: int
     label: str
     symbol: ChordSymbol | None = field(default=None, compare=False, repr=False)
+
+    def name(self, home: Key, key: Key) -> str:
+        """What stands over the staff in a piece whose first key is `home` and a bar in `key`: as the source writes it,
+        or else as `chords.chord_name` spells it; empty where the chord is not known.
+        """
+        return chord_name(self.label, home, key) if self.symbol is None else str(self.symbol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from .chords import UNKNOWN_CHORD, chord_name, parse_name, parse_roman
+from .chords import UNKNOWN_CHORD, NamedChord, chord_name, named_chord, parse_name, parse_roman
 from .errors import ChordError
+from .notation import ChordSymbol
 from .piece import Bar, Chord, Piece, bar_numbers
 from .playing_order import last_of_ending
-from .signatures import TICKS_PER_WHOLE, Key, Meter
+from .signatures import TICKS_PER_WHOLE, Key, Meter, fifths_of
 from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
@@ -103,7 +104,7 @@ class Plan:
         chords between the beats have no text form.
 
         Args:
-            names: Chord names in the plan's key instead of Roman numerals.
+            names: Chord names instead of Roman numerals: as they were typed, or else in the key of their bar.
         """
         bars = self.skeleton.bars
         lines = []
@@ -155,16 +156,20 @@ class Plan:
         items = ["/"] * len(slots)
         for chord in bar.chords:
             place = max(index for index, onset in enumerate(slots) if onset <= chord.onset)
-            items[place] = self._item(chord.label, names)
+            items[place] = self._item(chord, bar.key, names)
         items[0] = _UNKNOWN if items[0] == "/" else items[0]
         sounding = [index for index, item in enumerate(items) if item != "/"]
         is_divided = sounding == _division(len(sounding), len(slots))
         return [items[index] for index in sounding] if is_divided else items
 
-    def _item(self, label: str, names: bool) -> str:
-        if label == UNKNOWN_CHORD:
+    def _item(self, chord: Chord, key: Key, names: bool) -> str:
+        if chord.label == UNKNOWN_CHORD:
             return _UNKNOWN
-        return chord_name(label, self.skeleton.key) if names else label
+        if not names:
+            return chord.label
+        home = self.skeleton.key
+        name = chord.name(home, key)
+        return name if named_chord(name, home) == NamedChord(chord.label) else chord_name(chord.label, home, key)
 
 
 def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> None:
@@ -243,18 +248,26 @@ def _placed(items: Sequence[str], beats: Sequence[int], key: Key) -> Iterator[Ch
     places = range(len(beats)) if "/" in items else _division(len(items), len(beats))
     for place, item in zip(places, items, strict=True):
         if item not in ("/", _UNKNOWN):
-            yield Chord(beats[place], _label(item, key))
+            yield _typed_chord(beats[place], item, key)
 
 
-def _label(item: str, key: Key) -> str:
-    """Label of a typed chord: a name when it begins with A to G, else a Roman numeral."""
+def _typed_chord(onset: int, item: str, key: Key) -> Chord:
+    """A chord typed as a name, which begins with A to G and stays as it is, or as a Roman numeral."""
     if not re.match("[A-G]|N.C", item):
-        return parse_roman(item)
+        return Chord(onset, parse_roman(item))
     chord = parse_name(item, key)
     if chord.bass is not None or not chord.is_exact:
         plain = chord_name(chord.label, key)
         raise ChordError(f"plans hold neither inversions nor chords such as {item!r}; write {plain}")
-    return chord.label
+    return Chord(onset, chord.label, _symbol(item))
+
+
+def _symbol(name: str) -> ChordSymbol | None:
+    """How the chord of a name that `parse_name` has read is written; None for N.C."""
+    if (match := re.fullmatch(r"([A-G])([#b♯♭]?)(.*)", name)) is None:
+        return None
+    root = match[1] + match[2].replace("♯", "#").replace("♭", "b")
+    return ChordSymbol(fifths_of(root), match[3])
 
 
 def _typed_bars(text: str) -> list[_TypedBar]:

@@ -34,6 +34,11 @@ def name_at(fifths: int) -> str:
     return _LINE_OF_FIFTHS[letter] + ("#" * accidentals if accidentals > 0 else "b" * -accidentals)
 
 
+def fifths_from(lowest: int, pitch: int) -> int:
+    """Place on the line of fifths of a pitch's name among the twelve that begin at `lowest`."""
+    return lowest + (7 * pitch - lowest) % 12
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
     """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from ..core.chords import chord_name, pitch_classes
+from ..core.chords import pitch_classes
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
@@ -173,12 +173,12 @@ def _lines(bars: Sequence[Bar], most: float) -> Iterator[tuple[int, int]]:
 def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
     """Every known chord with the time it holds."""
     found = [
-        (start + chord.onset, chord.label)
+        (start + chord.onset, chord.name(piece.key, bar.key), chord.label)
         for bar, start in zip(piece.bars, starts, strict=False)
         for chord in bar.chords
     ]
-    for (start, label), (end, _) in pairwise([*found, (starts[-1], "")]):
-        if (name := chord_name(label, piece.key)) and end > start:
+    for (start, name, label), (end, *_) in pairwise([*found, (starts[-1], "", "")]):
+        if name and end > start:
             yield _Chord(start, end, name, label, pitch_classes(label, piece.key.pitch_class))
 
 

@@ -14,6 +14,7 @@ abc_macros.py                 macros
 midi_reader.py                MIDI files -> Piece
 midi_writer.py                Piece -> MIDI files
 tempo_map.py                  the tempos at which a piece is played, in ticks and seconds
+performance.py                the notes as they are played, each with a velocity
 musicxml_reader.py            MusicXML -> Piece
 musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
 musicxml_reader_heading.py    titles, creators, the list of parts

@@ -18,7 +18,7 @@ from itertools import accumulate, groupby
 
 from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
-from ..core.abc_spelling import fifths_in
+from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
 from ..core.notation import Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
@@ -269,7 +269,7 @@ def _with_notation(
         for index, lyrics in lyrics_of(readers[staff.part].lyrics, staff.number, notes, bars).items():
             records[index] += lyrics
         for note in own:
-            if note.fifths != fifths_in(note.pitch, bars[note.bar].key):
+            if not is_in_signature(note.fifths, bars[note.bar].key):
                 records[note.bar].append(Spelling(note.onset, note.pitch, note.fifths))
         columns.append([_in_order(of_bar, bar) for of_bar, bar in zip(records, bars, strict=True)])
     return [

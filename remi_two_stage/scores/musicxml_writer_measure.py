@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ..core.abc_spelling import spelled
-from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, Spelling, TempoMark, Text
+from ..core.abc_spelling import BarNames, fifths_in, is_name_of, spelled_as
+from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
@@ -23,7 +23,7 @@ from .musicxml_writer_rhythm import Layers, Value, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _LOWEST_OCTAVE = 1
-"""As `spelled` counts, MusicXML's octave 0; lower notes are altered C's of it."""
+"""As `spelled_as` counts, MusicXML's octave 0; lower notes are altered C's of it."""
 _MOST_NUMBERS = 16
 """Of slurs or hairpins that are open at once, as `number`s go."""
 
@@ -70,9 +70,10 @@ class _AtNote:
 class VoiceWriter:
     """Writes the bars of one voice, which must be asked for in order."""
 
-    def __init__(self, piece: Piece, voice: int) -> None:
+    def __init__(self, piece: Piece, voice: int, names: Sequence[BarNames]) -> None:
         self._piece = piece
         self._voice = voice
+        self._names = names
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
         self._layers = Layers()
@@ -87,7 +88,7 @@ class VoiceWriter:
         records = bar.notation[self._voice] if bar.notation else ()
         begun = self._open_spans(index, records)
         layers: defaultdict[int, list[_Sung]] = defaultdict(list, {0: []})
-        for layer, note in [*self._held, *self._new_notes(bar, records)]:
+        for layer, note in [*self._held, *self._new_notes(bar, self._names[index])]:
             layers[layer].append(note)
         at_notes = self._at_notes(index, bar, records, begun)
         self._show_accidentals(bar.key, layers, at_notes)
@@ -103,9 +104,8 @@ class VoiceWriter:
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return "".join(parts)
 
-    def _new_notes(self, bar: Bar, records: Iterable[object]) -> Iterator[tuple[int, _Sung]]:
+    def _new_notes(self, bar: Bar, names: BarNames) -> Iterator[tuple[int, _Sung]]:
         """The notes that begin in a bar, with their layers."""
-        own = {(record.onset, record.pitch): record.fifths for record in records if isinstance(record, Spelling)}
         together: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
         for note in bar.notes[self._voice]:
             end = min(self._start + note.onset + note.duration, self._total)
@@ -115,7 +115,7 @@ class VoiceWriter:
             start = self._start + onset
             layer = self._layers.layer_of(start, end, pitches)
             for pitch in sorted(pitches):
-                yield layer, _sung(start, end, pitch, bar.key, own.get((onset, pitch)))
+                yield layer, _sung(start, end, pitch, bar.key, names.get((onset, pitch)))
 
     def _open_spans(self, index: int, records: Iterable[object]) -> list[tuple[Span, int]]:
         """The slurs and hairpins that begin in bar `index`, with their numbers, but for those that lead nowhere."""
@@ -202,7 +202,7 @@ class VoiceWriter:
             return signs.dynamic(sign.name, offset)
         if isinstance(sign, tuple):
             return signs.wedge(*sign, offset)
-        return signs.harmony(sign, self._piece.key, offset)
+        return signs.harmony(sign, self._piece.key, bar.key, offset)
 
     def _show_accidentals(self, key: Key, layers: dict[int, list[_Sung]], at_notes: dict[int, _AtNote]) -> None:
         """Find which notes of a bar need an accidental, in the order in which they are read."""
@@ -308,13 +308,9 @@ def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
 
 
 def _sung(start: int, end: int, pitch: int, key: Key, fifths: int | None) -> _Sung:
-    if fifths is not None:
-        name = name_at(fifths)
-        alteration = name.count("#") - name.count("b")
-        octave = (pitch - alteration) // 12
-        if (pitch - 7 * fifths) % 12 == 0 and octave >= _LOWEST_OCTAVE:
-            return _Sung(start, end, pitch, name[0], octave, alteration)
-    letter, octave, alteration = spelled(pitch, key)
+    if fifths is None or not is_name_of(fifths, pitch):
+        fifths = fifths_in(pitch, key)
+    letter, octave, alteration = spelled_as(pitch, fifths)
     if octave < _LOWEST_OCTAVE:
         letter, octave, alteration = "C", _LOWEST_OCTAVE, pitch - 12 * _LOWEST_OCTAVE
     return _Sung(start, end, pitch, letter, octave, alteration)

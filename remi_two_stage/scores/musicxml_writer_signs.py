@@ -99,8 +99,8 @@ def jumps(signs: Iterable[str], are_before: bool) -> str:
     return "".join(found)
 
 
-def harmony(chord: Chord, key: Key, offset: int) -> str:
-    """A chord symbol in the piece's first key; empty for a chord that is not known."""
+def harmony(chord: Chord, home: Key, key: Key, offset: int) -> str:
+    """A chord symbol in a bar in `key` of a piece whose first key is `home`; empty for a chord that is not known."""
     shift = f"<offset>{offset}</offset>" if offset else ""
     if chord.label == UNKNOWN_CHORD:
         return ""
@@ -111,7 +111,7 @@ def harmony(chord: Chord, key: Key, offset: int) -> str:
     assert parts is not None  # only the two labels above have no parts
     suffix = QUALITIES[parts[1]].name_suffix
     symbol = chord.symbol
-    name = chord_name(chord.label, key).removesuffix(suffix) if symbol is None else name_at(symbol.root)
+    name = chord_name(chord.label, home, key).removesuffix(suffix) if symbol is None else name_at(symbol.root)
     bass = "" if symbol is None or symbol.bass is None else f"<bass>{_named('bass', name_at(symbol.bass))}</bass>"
     text = attribute_of(suffix if symbol is None else symbol.suffix)
     kind = f"<kind text={text}>{KINDS[parts[1]]}</kind>"
