@@ -208,6 +208,13 @@ class TestSlurs:
             "a slur without an end": 1,
         }
 
+    def test_a_hairpin_whose_end_stands_before_its_begin(self) -> None:
+        wedge = '<direction><direction-type><wedge type="{}"/></direction-type></direction>'
+        lower = BACK + note("C", 8, octave=3, voice=2) + wedge.format("crescendo") + note("D", 8, octave=3, voice=2)
+        piece = read_musicxml(score([note("E", 12) + note("F") + wedge.format("stop") + lower]))
+        assert records(piece, Span) == [[Span(48, "crescendo", 0, 72)]]
+        assert not piece.losses
+
     def test_a_tie_in_the_first_of_several_notations(self) -> None:
         tied = '<notations><tied type="{}"/></notations><notations><technical/></notations>'
         piece = read_musicxml(score([note("C", 8, tied.format("start")) + note("C", 8, tied.format("stop"))]))

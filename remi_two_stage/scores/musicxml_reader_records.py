@@ -142,6 +142,7 @@ class Spans:
     slurred_graces: set[tuple[int, int, int]] = field(default_factory=set)
     _slurs: defaultdict[str, list[_SlurBegin]] = field(default_factory=lambda: defaultdict(list))
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _wedge_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
@@ -150,6 +151,7 @@ class Spans:
         self.losses["a slur without an end"] += sum(map(len, self._slurs.values()))
         self.losses["a slur without a begin"] += len(self._ends)
         self.losses["a hairpin without an end"] += len(self._wedges)
+        self.losses["a hairpin without a begin"] += len(self._wedge_ends)
 
     def slur(self, element: Element, index: int, staff: int, onset: int, is_grace: bool = False) -> None:
         """A `<slur>` at a note; its end may stand before its beginning, in an earlier voice of the measure."""
@@ -183,15 +185,21 @@ class Spans:
             self._ends[number] = index, onset
 
     def wedge(self, element: Element, index: int, staff: int, onset: int) -> None:
-        """A `<wedge>`."""
+        """A `<wedge>`, whose end too may stand before its beginning."""
         number, kind = element.get("number", "1"), element.get("type", "")
         if kind in HAIRPINS:
+            end = self._wedge_ends.pop(number, None)
+            if end is not None and end[0] == index and end[1] > onset:
+                self._stopped.append((index, staff, onset, kind, end[1]))
+                return
+            self.losses["a hairpin without a begin"] += end is not None
             self.losses["a hairpin without an end"] += number in self._wedges
             self._wedges[number] = index, staff, onset, kind
         elif kind == "stop" and number in self._wedges:
             self._stopped.append((*self._wedges.pop(number), onset))
         elif kind == "stop":
-            self.losses["a hairpin without a begin"] += 1
+            self.losses["a hairpin without a begin"] += number in self._wedge_ends
+            self._wedge_ends[number] = index, onset
 
     def end_measure(self, index: int, sounds: Sequence[_Struck]) -> None:
         """Find the last note of the hairpins that stop in a measure: the one before the stop."""
