@@ -53,7 +53,7 @@ _MODULES = {
     "rendering.notebook": ("show",),
     "rendering.piano_roll": ("piano_roll",),
     "scores.abc_reader": ("read_abc",),
-    "rendering.sound": ("wav_bytes",),
+    "rendering.sound": ("sound_bytes", "wav_bytes"),
     "training.arguments": ("TrainingPlan",),
     "training.trainer": ("TwoStageTrainer",),
 }  # fmt: skip

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,7 @@ from .core.errors import ScoreError, ScoreFormatError
 from .core.piece import Piece
 from .rendering.engraving import engrave
 from .rendering.extras import require
-from .rendering.sound import wav_bytes
+from .rendering.sound import SOUNDS, sound_bytes
 from .scores.abc_reader import read_abc
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
@@ -32,7 +33,7 @@ from .scores.music21_losses import kern_losses
 from .scores.musicxml_reader import read_musicxml
 from .scores.musicxml_reader_document import LARGEST_SCORE, refuse_size
 from .scores.musicxml_reader_part import HIGHEST_NUMBER
-from .scores.musicxml_writer import musicxml_bytes
+from .scores.musicxml_writer import compressed_musicxml_bytes, musicxml_bytes
 
 _LONGEST_NAME = 80
 """Bytes of a file's name that are its tune's; file systems take 255 in all."""
@@ -60,8 +61,8 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
 
 
 def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
-    """Write a piece, by the ending of the file's name: as ABC, MusicXML or MIDI, as an engraved score (SVG, PNG,
-    PDF), or as sound (WAV). Repeats are played out in MIDI and in sound.
+    """Write a piece, by the ending of the file's name: as ABC, MusicXML (.mxl: compressed) or MIDI, as an
+    engraved score (SVG, PNG, PDF), or as sound (WAV, Ogg Vorbis, FLAC). Repeats are played out in MIDI and in sound.
 
     Raises:
         ScoreFormatError: another ending.
@@ -238,14 +239,20 @@ _WRITERS: dict[str, Callable[[Piece], bytes]] = {
     ".abc": lambda piece: write_abc(piece).encode(),
     ".musicxml": musicxml_bytes,
     ".xml": musicxml_bytes,
+    ".mxl": compressed_musicxml_bytes,
     ".mid": midi_bytes,
     ".midi": midi_bytes,
     ".svg": lambda piece: engrave(piece).in_format(".svg"),
     ".png": lambda piece: engrave(piece).in_format(".png"),
     ".pdf": lambda piece: engrave(piece).in_format(".pdf"),
-    ".wav": wav_bytes,
+    **{ending: partial(sound_bytes, ending=ending) for ending in SOUNDS},
 }
-_EXTRAS = {".svg": ("verovio",), ".png": ("verovio", "typst"), ".pdf": ("verovio", "typst"), ".wav": ("soundfile",)}
+_EXTRAS = {
+    ".svg": ("verovio",),
+    ".png": ("verovio", "typst"),
+    ".pdf": ("verovio", "typst"),
+    **dict.fromkeys(SOUNDS, ("soundfile",)),
+}
 """Modules of the extra `render` that a format needs."""
 WRITABLE = tuple(_WRITERS)
 """Endings of the files that `write_score` writes, in lower case."""

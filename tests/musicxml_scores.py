@@ -80,7 +80,7 @@ def all_notation() -> Piece:
         (
             Mark(0, "trill"), Mark(0, "staccato"), Lyric(0, "praise", 1, "_"), Span(0, "slur", 0, 24),
             Lyric(0, "ry", 2), Lyric(24, "", 1, "_"),
-            Grace(48, ((GraceNote(66, 12, 6),), (GraceNote(69, 12, 3),)), True), Mark(48, "upbow"),
+            Grace(48, ((GraceNote(66, 12, 6),), (GraceNote(69, 12, 3),)), True, True), Mark(48, "upbow"),
             Mark(48, "roll"), Span(48, "crescendo", 1, 24), Mark(72, "fermata"), Mark(72, "3"),
         ),
         (Text(0, "dolce"), Spelling(24, 71, -7), Span(48, "slur", 1, 24)),

@@ -59,6 +59,7 @@ CORE_LAYERS = (
         "grammar",
         "sequences",
         "codec",
+        "abc_notation",
         "abc_spelling",
         "abc_values",
         "abc_writer",

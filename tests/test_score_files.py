@@ -1,9 +1,11 @@
 """Score files of all kinds by their ending; what cannot be read or written is refused in words."""
 
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import music21
 import pytest
 from tunes import kesh_jig
 
@@ -11,11 +13,12 @@ from remi_two_stage.atomic_files import written_atomically
 from remi_two_stage.core.errors import ScoreError, ScoreFormatError
 from remi_two_stage.demo.downloads import write_downloads
 from remi_two_stage.score_files import file_name, read_score, write_content, write_score
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 KERN = "**kern\t**kern\n*M3/4\t*M3/4\n*k[f#]\t*k[f#]\n*G:\t*G:\n=1\t=1\n2.GG\t4g\n.\t4a\n.\t4b\n==\t==\n*-\t*-\n"
 
 
-@pytest.mark.parametrize("ending", [".abc", ".musicxml", ".xml"])
+@pytest.mark.parametrize("ending", [".abc", ".musicxml", ".xml", ".mxl"])
 def test_a_tune_comes_back_from_its_file(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"tune{ending}"
     write_score(kesh_jig(), path)
@@ -56,10 +59,30 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_the_same_piece_makes_the_same_file(tmp_path: Path) -> None:
-    for ending in (".abc", ".mid", ".musicxml"):
+    for ending in (".abc", ".mid", ".musicxml", ".mxl", ".wav", ".flac"):
         write_score(kesh_jig(), tmp_path / f"one{ending}")
         write_score(kesh_jig(), str(tmp_path / f"two{ending}"))
         assert (tmp_path / f"one{ending}").read_bytes() == (tmp_path / f"two{ending}").read_bytes()
+
+
+def test_compressed_musicxml_is_an_archive_that_names_its_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, music21_corpus: Path
+) -> None:
+    (chorale,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
+    write_score(chorale, tmp_path / "one.mxl")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    monkeypatch.setattr("time.localtime", lambda _=None: time.gmtime(2_000_000_000))
+    write_score(chorale, tmp_path / "two.mxl")
+    assert (tmp_path / "one.mxl").read_bytes() == (tmp_path / "two.mxl").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.mxl") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["mimetype", "META-INF/container.xml", "score.musicxml"]
+        assert archive.read("mimetype") == b"application/vnd.recordare.musicxml"
+        assert archive.read("score.musicxml") == musicxml_bytes(chorale)
+    heard = music21.converter.parse(tmp_path / "one.mxl", forceSource=True)
+    assert [part.id for part in heard.parts] == ["Soprano", "Alto", "Tenor", "Bass"]
+    (again,) = read_score(tmp_path / "one.mxl")
+    assert again == chorale
 
 
 def test_kern_and_compressed_musicxml_are_read(tmp_path: Path, music21_corpus: Path) -> None:

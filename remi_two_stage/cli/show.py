@@ -51,17 +51,17 @@ def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source
     """Engrave, draw or play a tune, or convert it to another format.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. OUTPUT is an .svg, .png, .pdf, .wav,
-    .abc, .mid or .musicxml file.
+    .ogg, .flac, .abc, .mid, .musicxml or .mxl file.
     """
     from ..rendering.piano_roll import piano_roll as drawn
-    from ..rendering.sound import wav_bytes
+    from ..rendering.sound import SOUNDS, sound_bytes
     from ..score_files import check_writable, score_bytes, write_content
 
     ending = output.suffix.lower()
     check_writable(ending)
-    if (piano_roll and ending not in PICTURES) or (with_chords and ending != ".wav"):
+    if (piano_roll and ending not in PICTURES) or (with_chords and ending not in SOUNDS):
         wrong = (
-            f"--with-chords is for .wav, not for {ending}"
+            f"--with-chords is for {', '.join(SOUNDS)}, not for {ending}"
             if with_chords
             else f"--piano-roll draws {', '.join(PICTURES)}"
         )
@@ -70,7 +70,7 @@ def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source
     if piano_roll:
         content = drawn(piece).in_format(ending)
     else:
-        content = wav_bytes(piece, with_chords=True) if with_chords else score_bytes(piece, ending)
+        content = sound_bytes(piece, ending, with_chords=True) if with_chords else score_bytes(piece, ending)
     write_content(output, content)
     if reporting.json:
         reporting.result("", {"file": str(output)})

@@ -35,6 +35,7 @@ from ..core.signatures import TICKS_PER_WHOLE, Meter
 from ..core.text import counted
 from ..core.vocabulary import DEFAULT_VOICE_RANGE, DETAIL, MAX_BARS, VOICE_RANGES, token_id
 from ..core.voices import FOUR_PARTS, MELODY
+from ..scores.voices import usual_instruments
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Harmonization:
         """
         voice = voice_for(piece, voices)
         bars = tuple(replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in piece.bars)
-        melody = replace(piece, voices=(voice,), bars=bars, instruments=())
+        melody = replace(piece, voices=(voice,), bars=bars, instruments=piece.instruments[:1])
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
         return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
 
@@ -244,7 +245,10 @@ class Harmonization:
             return replace(bar, notes=tuple(voices), notation=notation)
 
         bars = (sung(bar, new) for bar, new in zip(self.melody.bars, written.bars, strict=True))
-        return replace(self.melody, voices=self.voices, bars=tuple(bars), instruments=())
+        named = self.melody.instruments
+        usual = zip(self.voices, usual_instruments(self.voices), strict=True)
+        instruments = tuple(named[0] if voice == given else other for voice, other in usual) if named else ()
+        return replace(self.melody, voices=self.voices, bars=tuple(bars), instruments=instruments)
 
 
 def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:

@@ -22,6 +22,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     codec.py                         Piece <-> tokens
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
     abc_writer.py                    Piece -> ABC
+    abc_notation.py                  notation in ABC: signs before and after notes, lines of words
     abc_spelling.py                  accidentals in ABC
     note_values.py                   the note values there are, with dots and in triplets
     abc_values.py                    note lengths, tuplets and beams in ABC

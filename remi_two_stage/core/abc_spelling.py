@@ -195,6 +195,7 @@ class Accidentals:
         self._signature: dict[str, int] = {}
         self._in_octave: dict[tuple[str, int], int] = {}
         self._in_all: dict[str, int] = {}
+        self._in_graces: dict[str, int] = {}
 
     def start_bar(self, key: Key) -> None:
         """Forget the last bar's accidentals."""
@@ -202,6 +203,7 @@ class Accidentals:
         self._signature = {name[0]: name.count("#") - name.count("b") for name in altered}
         self._in_octave.clear()
         self._in_all.clear()
+        self._in_graces.clear()
 
     def sign(self, note: Sounding, tied: Sequence[Sounding]) -> str:
         """The accidental of a note, empty where none is needed; `tied` are the notes that are tied on to here."""
@@ -209,9 +211,23 @@ class Accidentals:
         readings = {
             self._in_octave.get((letter, octave), self._signature[letter]),
             self._in_all.get(letter, self._signature[letter]),
+            *([self._in_graces[letter]] if letter in self._in_graces else []),
             *(other.alteration for other in tied if (other.letter, other.octave) == (letter, octave)),
         }
         if readings == {alteration}:
             return ""
         self._in_octave[letter, octave] = self._in_all[letter] = alteration
+        self._in_graces.pop(letter, None)
+        return _ACCIDENTALS[alteration]
+
+    def sign_in_grace(self, letter: str, octave: int, alteration: int) -> str:
+        """The accidental of a grace note, after which some programs read other notes so too, and others do not."""
+        readings = {
+            self._in_octave.get((letter, octave), self._signature[letter]),
+            self._in_all.get(letter, self._signature[letter]),
+            self._in_graces.get(letter, alteration),
+        }
+        if readings == {alteration}:
+            return ""
+        self._in_graces[letter] = alteration
         return _ACCIDENTALS[alteration]

@@ -16,13 +16,15 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 
+from .abc_notation import WrittenNotation, instrument_text, jumps_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
+from .notation import Grace, GraceNote, Instrument
 from .piece import Bar, Chord, Note, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
-from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Key, Meter
+from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY, Clef, clef_of
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
@@ -66,7 +68,9 @@ def write_abc(piece: Piece) -> str:
     voices = [_VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
-        lines += [label + voice.line(first, last) for label, voice in zip(labels, voices, strict=True)]
+        for label, voice in zip(labels, voices, strict=True):
+            lines += [label + voice.line(first, last), *voice.lyric_lines()]
+    lines += [f"W:{_one_line(text)}" for letter, text in piece.metadata if letter == "W"]
     text = "\n".join(lines) + "\n"
     if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
         size = f"the piece has {len(piece.bars)} bars and {len(text)} characters of ABC"
@@ -102,12 +106,27 @@ def _header(piece: Piece) -> list[str]:
     fields += [("R", _style_text(piece.style, piece.metadata))] if piece.style else []
     fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
-    fields += [("Q", _tempo_text(piece.tempo, piece.bars[0].beat_length))] if piece.tempo else []
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
+    lines += [f"Q:{text}" for text in _tempo_texts(piece)]
     if piece.voices != (MELODY,):
         lines.append("%%score " + " ".join(piece.voices))
-        lines += [f"V:{name} clef={_clef(piece, voice)}" for voice, name in enumerate(piece.voices)]
+    instruments = piece.instruments or (Instrument(),) * len(piece.voices)
+    for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
+        if piece.voices != (MELODY,) or instrument != Instrument():
+            lines.append(f"V:{name} clef={_clef(piece, voice)}{instrument_text(instrument)}")
+        if instrument.program is not None:
+            lines.append(f"%%MIDI program {instrument.program}")
     return [*lines, f"K:{_key_text(piece.key)}"]
+
+
+def _tempo_texts(piece: Piece) -> list[str]:
+    """What `Q:` says at the start: the tempo, with its words if it has any."""
+    marks = [mark for mark in piece.bars[0].tempos if mark.onset == 0]
+    beat = piece.bars[0].beat_length
+    texts = [tempo_mark_text(mark, beat) for mark in marks]
+    if piece.tempo and piece.tempo not in [mark.tempo for mark in marks]:
+        texts.append(tempo_text(piece.tempo, beat))
+    return texts
 
 
 def _style_text(style: str, metadata: Sequence[tuple[str, str]]) -> str:
@@ -157,14 +176,6 @@ def _key_text(key: Key) -> str:
 def _unit_length(meter: Meter | None) -> int:
     """Ticks of the unit note length: an eighth, but a 16th in metres of 16ths and shorter."""
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
-
-
-def _tempo_text(tempo: float, beat: int) -> str:
-    """The tempo in beats where these are a whole number a minute, else in quarter notes."""
-    beats = tempo * TICKS_PER_QUARTER / beat
-    if abs(beats - round(beats)) < 1e-6 and round(beats):
-        return f"{Fraction(beat, TICKS_PER_WHOLE)}={round(beats)}"
-    return f"1/4={tempo:g}"
 
 
 def systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
@@ -264,6 +275,8 @@ class _VoiceWriter:
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._voice = voice
         self._bar_lines = bar_lines
+        self._notation = WrittenNotation(piece.bars, voice)
+        self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
@@ -271,11 +284,16 @@ class _VoiceWriter:
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
+        self._noted.clear()
         parts = [self._bar_lines.opening(first)]
         for index in range(first, last):
             parts.append(self._bar(index))
             parts.append(self._bar_lines.joining(index) if index + 1 < last else self._bar_lines.closing(index))
         return " ".join(filter(None, parts))
+
+    def lyric_lines(self) -> list[str]:
+        """The words beneath the last line."""
+        return self._notation.lyric_lines(self._noted) if self._notation.has_lyrics else []
 
     def _bar(self, index: int) -> str:
         bar = self._bars[index]
@@ -287,7 +305,8 @@ class _VoiceWriter:
             for note in bar.notes[self._voice]
         ]
         symbols = self._symbols(bar)
-        cuts = {0, bar.length, *onsets, *symbols, *(note.end - start for note in notes if note.end < end)}
+        places = self._notation.places(index)
+        cuts = {0, bar.length, *onsets, *symbols, *places, *(note.end - start for note in notes if note.end < end)}
         values = note_values(sorted(cuts), bar)
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_low_to_high):
@@ -297,9 +316,19 @@ class _VoiceWriter:
         text = []
         for last, value in zip([None, *values], values, strict=False):
             text.append(" " if last and not is_beamed(last, value, bar) else "")
-            text += [value.tuplet, symbols.get(value.start, ""), self._sound(value, start), value.broken]
+            before, after = "", ""
+            if place := places.get(value.start):
+                before, after = place.before(self._graces(place.graces, bar.key)), place.after
+            text += [value.tuplet, symbols.get(value.start, ""), before, self._sound(value, start), after, value.broken]
         self._sounding = [note for note in notes if note.end > end]
-        return "".join(text)
+        self._noted += [(index, value.start) for value in values if value.notes]
+        return self._with_jumps("".join(text), bar)
+
+    def _with_jumps(self, text: str, bar: Bar) -> str:
+        if self._voice or not bar.jumps:
+            return text
+        after = jumps_text(bar.jumps, are_before=False)
+        return jumps_text(bar.jumps, are_before=True) + text + (f" {after}" if after else "")
 
     def _spelled(self, note: Note, index: int) -> tuple[str, int, int]:
         fifths = self._names[index].get((note.onset, note.pitch))
@@ -310,6 +339,21 @@ class _VoiceWriter:
     def _symbols(self, bar: Bar) -> dict[int, str]:
         names = {chord.onset: _symbol(chord, self._key, bar.key) for chord in bar.chords if self._voice == 0}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
+
+    def _graces(self, graces: Sequence[Grace], key: Key) -> str:
+        """Grace notes before a note; those that sound together are a chord."""
+        text = ""
+        for grace in graces:
+            groups = [[self._grace_note(note, key) for note in together] for together in grace.notes]
+            heads = [heads[0] if len(heads) == 1 else f"[{''.join(heads)}]" for heads in groups]
+            text += f"{'(' * grace.is_slurred}{{{'/' * grace.is_slashed}{''.join(heads)}}}"
+        return text
+
+    def _grace_note(self, note: GraceNote, key: Key) -> str:
+        fifths = note.fifths if is_name_of(note.fifths, note.pitch) else fifths_in(note.pitch, key)
+        letter, octave, alteration = spelled_as(note.pitch, fifths)
+        accidental = self._accidentals.sign_in_grace(letter, octave, alteration)
+        return self._pitch_text(accidental, letter, octave) + _length_text(Fraction(note.duration, self._unit))
 
     def _sound(self, value: WrittenValue, bar_start: int) -> str:
         """A rest, a note or a chord for what sounds during a value."""
@@ -324,9 +368,11 @@ class _VoiceWriter:
         return head + length + heads[0][len(head) :]
 
     def _head(self, note: Sounding, tied: Sequence[Sounding]) -> str:
-        octaves = note.octave - self._written_octave
-        letter = note.letter.lower() if octaves > 0 else note.letter
-        return self._accidentals.sign(note, tied) + letter + "'" * (octaves - 1) + "," * -octaves
+        return self._pitch_text(self._accidentals.sign(note, tied), note.letter, note.octave)
+
+    def _pitch_text(self, accidental: str, letter: str, octave: int) -> str:
+        octaves = octave - self._written_octave
+        return accidental + (letter.lower() if octaves > 0 else letter) + "'" * (octaves - 1) + "," * -octaves
 
 
 def _symbol(chord: Chord, home: Key, key: Key) -> str:
@@ -334,7 +380,7 @@ def _symbol(chord: Chord, home: Key, key: Key) -> str:
     name = chord.name(home, key)
     if chord.symbol is None:
         return name
-    read = named_chord(name, home)
+    read = named_chord(name[0].upper() + name[1:], home)
     return name if read and read.label == chord.label else chord_name(chord.label, home, key)
 
 

@@ -21,6 +21,7 @@ from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
 from .grammar import check_grammar, form_of
 from .grammar_structure import BAR_START, ENDING_END, PHRASE_START, REPEAT_END, REPEAT_START, ring_limits
+from .notation import NOTATION_LOSSES
 from .piece import Bar, Chord, Note, Piece
 from .sequences import first_bar, plan_sequence
 from .signatures import Key, Meter
@@ -210,7 +211,7 @@ def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
     open (closed), and plays of a repeat beyond the second (left out). What the piece's reader lost counts too.
     Velocities, dynamics and tempos go to their bins, and an order of parts or a jump is written out, uncounted.
     """
-    losses: Counter[str] = Counter(dict(piece.losses))
+    losses: Counter[str] = Counter({reason: count for reason, count in piece.losses if reason not in NOTATION_LOSSES})
     piece = piece.in_part_order()
     bars = _fit_structure(piece.bars, losses)
     rings = _ring_limits(bars)

@@ -22,6 +22,11 @@ HAIRPINS = ("crescendo", "diminuendo")
 """Names of spans that say how it changes."""
 SLUR = "slur"
 """Name of the span over notes in one breath or bow."""
+NOTATION_LOSSES = frozenset((
+    "a slur without an end", "a hairpin without an end", "grace notes without a note", "a decoration without a meaning",
+    "a syllable without a note",
+))  # fmt: skip
+"""Reasons of `Piece.losses` that are none of the music: what of the notation has no place."""
 SIGNS_BEFORE = ("segno", "coda")
 SIGNS_AFTER = ("fine", "dacoda")
 JUMPS = ("D.C.", "D.C.alfine", "D.C.alcoda", "D.S.", "D.S.alfine", "D.S.alcoda")
@@ -101,11 +106,13 @@ class Grace:
 
     Attributes:
         is_slashed: An acciaccatura, whose stem is crossed.
+        is_slurred: A slur of their own binds them to their note.
     """
 
     onset: int
     notes: tuple[tuple[GraceNote, ...], ...]
     is_slashed: bool = False
+    is_slurred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +145,26 @@ class TempoMark:
 
 @dataclass(frozen=True, slots=True)
 class ChordSymbol:
-    """How a chord is written over the staff: root, what follows it ("m7", "sus4(b9)"), and the bass after a slash."""
+    """How a chord is written over the staff: root, what follows it ("m7", "sus4(b9)"), and the bass after a slash.
+
+    Attributes:
+        is_small: The root's letter is small ("em"), as some write minor chords.
+    """
 
     root: int
     suffix: str
     bass: int | None = None
+    is_small: bool = False
 
     def __str__(self) -> str:
+        root = name_at(self.root)
         bass = "" if self.bass is None else "/" + name_at(self.bass)
-        return name_at(self.root) + self.suffix + bass
+        return (root[0].lower() + root[1:] if self.is_small else root) + self.suffix + bass
 
     def moved(self, fifths: int) -> ChordSymbol:
         """This symbol moved along the line of fifths."""
         bass = None if self.bass is None else _within_names(self.bass + fifths)
-        return ChordSymbol(_within_names(self.root + fifths), self.suffix, bass)
+        return replace(self, root=_within_names(self.root + fifths), bass=bass)
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ class Piece:
             ScoreError: written out, the piece has more bars than anybody plays.
         """
         jump = jump_of(self.bars)
-        if not self.part_order and jump is None:
+        if not self.part_order and not any(bar.jumps for bar in self.bars):
             return self
         bars: list[Bar] = []
         indices: list[int] = []
@@ -316,6 +316,8 @@ class Piece:
                 _check_playable(len(bars), "bars")
         elif jump is not None:
             bars, indices = _jumped(self.bars, jump, self.playing_order())
+        else:  # signs to which no jump leads
+            bars, indices = [*self.bars], [*range(len(self.bars))]
         bars = [replace(bar, jumps=()) if bar.jumps else bar for bar in bars]
         bars = _in_tempo(bars, indices, self.tempos_before)
         return replace(self, bars=tuple(bars), part_order=(), source=None)

@@ -8,12 +8,22 @@ from typing import Any
 from uuid import uuid4
 
 from ..core.piece import Piece
-from ..rendering.sound import wav_bytes
+from ..rendering.sound import SOUNDS, sound_bytes
 from ..score_files import file_name, write_score
 
-KINDS = {".abc": "ABC", ".mid": "MIDI", ".musicxml": "MusicXML", ".pdf": "PDF", ".wav": "WAV"}
+KINDS = {
+    ".abc": "ABC",
+    ".mid": "MIDI",
+    ".musicxml": "MusicXML",
+    ".mxl": "MXL",
+    ".pdf": "PDF",
+    ".wav": "WAV",
+    ".ogg": "Ogg",
+    ".flac": "FLAC",
+}
 """File ending -> label of the button."""
 SOUND = ".wav"
+"""What the page plays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,8 @@ def write_downloads(piece: Piece, cache: str, with_chords: bool) -> list[Downloa
     folder.mkdir(parents=True)
     downloads = [Download(folder / f"{file_name(piece.title)}{ending}") for ending in KINDS]
     for download in downloads:
-        if download.path.suffix == SOUND:
-            download.path.write_bytes(wav_bytes(piece, with_chords))
+        if download.path.suffix in SOUNDS:
+            download.path.write_bytes(sound_bytes(piece, download.path.suffix, with_chords))
         else:
             write_score(piece, download.path)
     return downloads

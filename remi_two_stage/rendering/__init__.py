@@ -3,7 +3,7 @@
 engraving.py             the engraved score
 piano_roll.py            notes by time and pitch over the plan
 picture.py               SVG, PNG and PDF of either
-sound.py                 WAV, from the recorded notes in instruments/
+sound.py                 WAV, Ogg and FLAC, from the recorded notes in instruments/
 notebook.py              score and player in a notebook
 score_text.py            lines of text, chords over bars
 extras.py                what to install where a part is missing

@@ -2,7 +2,6 @@
 
 Conventions
 - A piece without a tempo is played at 120 quarter notes a minute.
-- Notes that have no velocity of their own are stressed by the beat that they begin on.
 - Chords, when requested, are struck softly on a guitar where they begin and at the start of every bar.
 - A note is the recording nearest in pitch, played faster or slower, and fades when it is released.
 """
@@ -21,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError
-from ..core.piece import Bar, Piece
+from ..core.piece import Note, Piece
+from ..scores.performance import played_notes
 from ..scores.tempo_map import TempoMap
 from .extras import require
 
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 SAMPLE_RATE = 44_100
+SOUNDS = (".wav", ".ogg", ".flac")
+"""Endings of sound files."""
 INSTRUMENTS_FOLDER = Path(__file__).parent / "instruments"
-_VELOCITIES = {"bar": 92, "beat": 82, "between": 74}
 _CHORD_VELOCITY = 46
 _LOWEST_BASS, _LOWEST_CHORD_TONE = 43, 55
 _MOST_SECONDS = 1800
@@ -70,10 +71,12 @@ class _Sound:
     velocity: int
 
 
-def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """This piece as the bytes of a WAV file, 16 bits, one channel.
+def sound_bytes(piece: Piece, ending: str = ".wav", with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """This piece as the bytes of a sound file with one channel. FLAC holds the 16 bits of WAV, Ogg Vorbis what they
+    sound like; an Ogg file bears a number that its library chooses at random.
 
     Args:
+        ending: One of `SOUNDS`.
         with_chords: Play its chords softly beneath.
         sample_rate: Samples a second.
 
@@ -82,6 +85,25 @@ def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE
         ScoreError: played out, the piece would last longer than half an hour.
     """
     require("soundfile", purpose="sound")
+    samples = _in_16_bits(_samples(piece, with_chords, sample_rate))
+    if ending == ".wav":
+        return _wav_file(samples, sample_rate)
+    import soundfile
+
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", sample_rate, 1, format=ending[1:].upper()) as sound:
+        for start in range(0, len(samples), sample_rate):  # libsndfile crashes where much is encoded at once
+            sound.write(samples[start : start + sample_rate])
+    return file.getvalue()
+
+
+def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """This piece as the bytes of a WAV file, 16 bits, one channel; the arguments are those of `sound_bytes`."""
+    return sound_bytes(piece, ".wav", with_chords, sample_rate)
+
+
+def _samples(piece: Piece, with_chords: bool, sample_rate: int) -> Samples:
+    """All notes together, as loud as they come."""
     import numpy as np
 
     tempo_map = TempoMap(piece)
@@ -96,21 +118,24 @@ def wav_bytes(piece: Piece, with_chords: bool = False, sample_rate: int = SAMPLE
         heard = _note(sound, sample_rate)
         start = round(sound.start * sample_rate)
         samples[start : start + len(heard)] += heard[: len(samples) - start]
-    return _wav_file(samples, sample_rate)
+    return samples
 
 
-def _wav_file(samples: Samples, sample_rate: int) -> bytes:
-    """A WAV file as loud as can be without clipping."""
+def _in_16_bits(samples: Samples) -> NDArray[np.int16]:
+    """Whole numbers, as loud as can be without clipping."""
     import numpy as np
 
     loudest = float(np.abs(samples).max())
-    whole = np.round(samples * (_PEAK * _FULL_SCALE / loudest if loudest else 0)).astype("<i2")
+    return np.round(samples * (_PEAK * _FULL_SCALE / loudest if loudest else 0)).astype("<i2")
+
+
+def _wav_file(samples: NDArray[np.int16], sample_rate: int) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(sample_rate)
-        sound.writeframes(whole.tobytes())
+        sound.writeframes(samples.tobytes())
     return file.getvalue()
 
 
@@ -146,33 +171,16 @@ def _recording(instrument: str) -> tuple[Samples, int]:
 
 def _sounds(piece: Piece, with_chords: bool, tempo_map: TempoMap) -> Iterator[_Sound]:
     """Every note that is played, with the chords' notes where they are wanted."""
-    played = [("piano", _notes(piece, voice)) for voice in range(len(piece.voices))]
+    played = [("piano", played_notes(piece, voice)) for voice in range(len(piece.voices))]
     if with_chords:
         played.append(("guitar", _strummed(piece)))
     for instrument, notes in played:
-        for onset, duration, pitch, velocity in notes:
-            start, end = tempo_map.seconds(onset), tempo_map.seconds(onset + duration)
-            yield _Sound(instrument, start, end, pitch, velocity)
+        for note in notes:
+            start, end = tempo_map.seconds(note.onset), tempo_map.seconds(note.onset + note.duration)
+            yield _Sound(instrument, start, end, note.pitch, note.velocity or _CHORD_VELOCITY)
 
 
-def _notes(piece: Piece, voice: int) -> Iterator[tuple[int, int, int, int]]:
-    """(onset, duration, pitch, velocity) of the notes of a voice, in ticks from the start."""
-    start = 0
-    for index in piece.playing_order():
-        bar = piece.bars[index]
-        for note in bar.notes[voice]:
-            yield start + note.onset, note.duration, note.pitch, note.velocity or _stress(bar, note.onset)
-        start += bar.length
-
-
-def _stress(bar: Bar, onset: int) -> int:
-    position = bar.offset + onset
-    if position == 0:
-        return _VELOCITIES["bar"]
-    return _VELOCITIES["between" if bar.meter is None or position % bar.meter.beat_length else "beat"]
-
-
-def _strummed(piece: Piece) -> Iterator[tuple[int, int, int, int]]:
+def _strummed(piece: Piece) -> Iterator[Note]:
     """The notes of the chords: the root below, the chord's tones around middle C."""
     times, labels, starts = [0], [""], []
     start = 0
@@ -186,7 +194,7 @@ def _strummed(piece: Piece) -> Iterator[tuple[int, int, int, int]]:
     for onset, end in pairwise(cuts):
         label = labels[bisect_right(times, onset) - 1]
         for pitch in _voicing(label, piece.key.pitch_class):
-            yield onset, end - onset, pitch, _CHORD_VELOCITY
+            yield Note(onset, pitch, end - onset)
 
 
 def _voicing(label: str, tonic: int) -> list[int]:

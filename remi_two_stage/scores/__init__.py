@@ -4,12 +4,17 @@ abc_reader.py                 ABC text and tune books -> pieces
 abc_tune.py                   one tune: header, body, voices
 abc_fields.py                 fields: keys, metres, lengths, tempos, styles, orders of parts, accented letters
 abc_tokens.py                 the tokens of a line of music
+abc_signs.py                  decorations, slurs and annotations by their names
 abc_voice.py                  one voice on its time line: ties, tuplets, accidentals, overlays
+abc_state.py                  what a voice keeps while it is read
+abc_notation.py               what stands beside the notes, and the order of jumps
+abc_lyrics.py                 words beneath lines of music
 abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros
 midi_reader.py                MIDI files -> Piece
 midi_writer.py                Piece -> MIDI files
 tempo_map.py                  the tempos at which a piece is played, in ticks and seconds
+performance.py                the notes as they are played, each with a velocity
 musicxml_reader.py            MusicXML -> Piece
 musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
 musicxml_reader_heading.py    titles, creators, the list of parts

@@ -12,19 +12,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
-from itertools import accumulate, pairwise
-from operator import attrgetter
+from itertools import accumulate, pairwise, repeat
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ..analysis.phrases import phrase_starts
 from ..core.chords import parse_name
 from ..core.errors import AbcSyntaxError, ChordError, ScoreError
+from ..core.notation import ChordSymbol, TempoMark
 from ..core.piece import Bar, Chord, Note
 from ..core.playing_order import bars_before, completes_bar
-from ..core.signatures import Key
-from .abc_fields import UNITS_PER_TICK
-from .abc_voice import Boundary, SungNote, Voice
+from ..core.signatures import Key, fifths_of
+from ..core.text import printable
+from .abc_fields import UNITS_PER_TICK, decode_text
+from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
+from .abc_signs import WrittenText
+from .abc_state import Boundary, SungNote
+from .abc_voice import Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
@@ -32,6 +38,8 @@ _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
+_CHORD_NAME = re.compile(r"(?P<bracket>\()?([A-G][#b]?)(.*?)(?:/([A-Ga-g][#b]?))?(?(bracket)\))")
+_NamedChord = tuple[str, ChordSymbol | None]
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 
 
@@ -45,8 +53,12 @@ class Bars(NamedTuple):
     unknown_symbols: int
 
 
-def build_bars(voices: Sequence[Voice]) -> Bars:
+def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] = ()) -> Bars:
     """The bars of all voices, each of which must have been closed by `Voice.end`.
+
+    Args:
+        voices: In score order.
+        tempos: With the times where they begin.
 
     Raises:
         AbcSyntaxError: a note lies outside MIDI's range.
@@ -59,10 +71,12 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
     ending_ends = _ending_ends(boundaries)
     pickups = _pickups(boundaries, lengths, bars_before(ending_starts, ending_ends))
     repeat_starts = [boundary.repeat_start for boundary in boundaries[:-1]]
-    signs = zip(repeat_starts, repeat_ends, ending_starts, pickups, strict=True)
+    starts = zip(repeat_starts, repeat_ends, ending_starts, pickups, strict=True)
     begins, are_known = _phrases(boundaries, times, voices)
     sung, between_ticks = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
     chords, unknown_symbols = _chords_by_bar(voices, boundaries[0].key, times, lengths)
+    records = [voice.notation.records for voice in voices]
+    jump_signs = [jump for voice in voices for jump in voice.notation.jumps]
     columns = zip(
         boundaries,
         boundaries[1:],
@@ -70,9 +84,12 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
         zip(*sung, strict=True),
         chords,
         pickups,
-        phrase_starts(signs, begins, are_known),
+        phrase_starts(starts, begins, are_known),
         ending_ends,
         repeat_ends,
+        jumps_by_bar(jump_signs, times) if jump_signs else repeat(()),
+        notation_by_bar(records, times, lengths, [each.key for each in boundaries]) if any(records) else repeat(()),
+        _tempos_by_bar(tempos, times, lengths) if tempos else repeat(()),
         strict=False,  # the last boundary begins no bar
     )
     bars = tuple(
@@ -90,8 +107,24 @@ def build_bars(voices: Sequence[Voice]) -> Bars:
             repeat_end,
             right.plays or 2,
             left.part,
+            jumps,
+            notation,
+            tempos,
         )
-        for left, right, length, notes, chords, is_pickup, phrase_start, ending_end, repeat_end in columns
+        for (
+            left,
+            right,
+            length,
+            notes,
+            chords,
+            is_pickup,
+            phrase_start,
+            ending_end,
+            repeat_end,
+            jumps,
+            notation,
+            tempos,
+        ) in columns
     )
     return Bars(bars, sum(between_ticks), unknown_symbols)
 
@@ -171,27 +204,43 @@ def _note(start: int, pitch: int, end: int) -> tuple[Note, bool]:
     return Note(onset, pitch, max(1, _to_ticks(end) - onset)), is_between_ticks
 
 
+def _tempos_by_bar(
+    tempos: Sequence[tuple[int, TempoMark]], times: Sequence[int], lengths: Sequence[int]
+) -> list[tuple[TempoMark, ...]]:
+    """The tempo marks of each bar; two voices may say the same."""
+    bars: list[dict[TempoMark, None]] = [{} for _ in lengths]
+    for time, mark in sorted(tempos, key=itemgetter(0)):
+        bar = bisect_right(times, time) - 1
+        if bar < len(bars):
+            bars[bar][replace(mark, onset=min(_to_ticks(time - times[bar]), lengths[bar] - 1))] = None
+    return [tuple(marks) for marks in bars]
+
+
 def _chords_by_bar(
     voices: Sequence[Voice], key: Key, times: Sequence[int], lengths: Sequence[int]
 ) -> tuple[list[tuple[Chord, ...]], int]:
-    """The chords of each bar, and how many symbols name none."""
+    """The chords of each bar, and how many symbols name none; words that are no chord become annotations."""
     if not any(voice.symbols for voice in voices):
         return [()] * len(lengths), 0
-    bars: list[dict[int, str]] = [{} for _ in lengths]
+    bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = 0
     for voice in voices:
         for time, text in voice.symbols:
-            label = _chord_label(text, key)
+            chord = _chord(text, key)
+            if chord is None:
+                unknown += _CHORD_LIKE.fullmatch(text) is not None
+                if words := printable(decode_text(text)).strip():
+                    voice.notation.records.append((time, TEXT, -1, WrittenText(words, "^")))
+                continue
             bar = bisect_right(times, time) - 1
-            unknown += label is None and _CHORD_LIKE.fullmatch(text) is not None
-            if label is not None and bar < len(bars):
-                bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), label)
-    return [tuple(Chord(onset, label) for onset, label in sorted(labels.items())) for labels in bars], unknown
+            if bar < len(bars):
+                bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), chord)
+    return [tuple([Chord(onset, *chord) for onset, chord in sorted(found.items())]) for found in bars], unknown
 
 
 @lru_cache(maxsize=4096)
-def _chord_label(text: str, key: Key) -> str | None:
-    """The label of a chord symbol; None for words over the staff that are no chord.
+def _chord(text: str, key: Key) -> _NamedChord | None:
+    """The label of a chord symbol, and how it is written; None for words over the staff that are no chord.
 
     Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7"), a plus
     for a sharp bass ("D/f+"), and an accordion's bass before its chord, whose letter is small ("A a", "E e7").
@@ -199,12 +248,26 @@ def _chord_label(text: str, key: Key) -> str | None:
     text = _SHARP_BASS.sub("#", text)
     bass_and_chord = _BASS_AND_CHORD.fullmatch(text.strip())
     name = bass_and_chord[1] if bass_and_chord else text.strip()
-    if bass_and_chord or _SMALL_MINOR.match(name):
+    is_small = _SMALL_MINOR.match(name) is not None
+    if bass_and_chord or is_small:
         name = name[0].upper() + name[1:]
+    name = _SPACE_IN_NAME.sub(r"\1", name)
     try:
-        return parse_name(_SPACE_IN_NAME.sub(r"\1", name), key).label
+        label = parse_name(name, key).label
     except ChordError:
         return None
+    return label, _symbol(name, is_small and not bass_and_chord)
+
+
+def _symbol(name: str, is_small: bool) -> ChordSymbol | None:
+    """How a chord is written over the staff; None for no chord."""
+    match = _CHORD_NAME.fullmatch(name.replace("♯", "#").replace("♭", "b"))
+    if match is None:
+        return None
+    _, root, suffix, bass = match.groups()
+    return ChordSymbol(
+        fifths_of(root), suffix, fifths_of(bass[0].upper() + bass[1:]) if bass else None, is_small=is_small
+    )
 
 
 def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
@@ -255,5 +318,6 @@ def _phrases(boundaries: Sequence[Boundary], times: Sequence[int], voices: Seque
     """
     begins = {index for index, boundary in enumerate(boundaries) if boundary.is_double or boundary.is_section}
     ends = [time for voice in voices for time in voice.phrase_ends] if len(voices) > 1 else []
+    ends += [time + 1 for voice in voices for time in voice.notation.fermatas()] if len(voices) > 1 else []
     begins.update(bisect_left(times, time) for time in ends)
     return begins, bool(ends)

@@ -18,7 +18,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..core.errors import AbcSyntaxError
+from ..core.notation import Instrument, TempoMark
 from ..core.signatures import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
+from ..core.text import printable
 
 UNITS_PER_TICK = 10_080
 """Divisible by 1 to 10 and by 32: the lengths and tuplets of practice are whole numbers of units."""
@@ -70,6 +72,7 @@ _TEMPO = re.compile(
     r"|(?P<bare>\d{1,4})"
 )
 _FASTEST_TEMPO = 1_000
+_VOICE_NAMES = re.compile(r'(?<![\w-])(name|nm|subname|snm|sname)\s*=\s*(?:"([^"]*)"|(\S+))')
 
 
 class Clef(NamedTuple):
@@ -130,7 +133,7 @@ def parse_key(text: str, commas: int = COMMAS) -> KeySignature:
     staff = parse_staff(text)
     if text[:2] in ("HP", "Hp"):
         pipes = Key("A", "mix")
-        return KeySignature(pipes, _signature(pipes), staff)
+        return KeySignature(pipes, signature_of(pipes), staff)
     key, rest = _tonic_and_mode(text)
     rest = _SPECIFIER.sub("", rest)
     read = [(letter.upper(), *parse_accidental(sign, commas)) for sign, letter in _KEY_ACCIDENTAL.findall(rest)]
@@ -139,7 +142,7 @@ def parse_key(text: str, commas: int = COMMAS) -> KeySignature:
         says_none = text == "" or text.lower().startswith("none")
         return KeySignature(Key() if says_none else None, (0,) * 7, staff)
     is_explicit = re.search(r"\bexp\b", rest) is not None
-    base = (0,) * 7 if is_explicit else _signature(key)
+    base = (0,) * 7 if is_explicit else signature_of(key)
     alterations = tuple(changes.get(letter, base[step]) for step, letter in enumerate(LETTERS))
     key = _nearest_key(key, alterations) if key is None or is_explicit else key
     return KeySignature(_shifted(key, text), alterations, staff, sum(is_microtone for *_, is_microtone in read))
@@ -175,7 +178,8 @@ def _tonic_and_mode(text: str) -> tuple[Key | None, str]:
     return natural.shifted(7 * sharps), match["rest"]
 
 
-def _signature(key: Key | None) -> tuple[int, ...]:
+def signature_of(key: Key | None) -> tuple[int, ...]:
+    """Semitones that the signature of a key adds to C, D, E, F, G, A, B."""
     count = key.signature if key else 0
     altered = _SHARPS[:count] if count >= 0 else _SHARPS[count:]
     return tuple((1 if count > 0 else -1) * (letter in altered) for letter in LETTERS)
@@ -186,7 +190,7 @@ def _nearest_key(key: Key | None, alterations: tuple[int, ...]) -> Key:
     if key is None:
         return Key(name_at(max(-7, min(7, sum(alterations)))))
     modes = [Key(key.tonic, mode) for mode, sharps in MODES.items() if abs(key.fifths + sharps) <= 7]
-    return min(modes, key=lambda mode: sum(a != b for a, b in zip(_signature(mode), alterations, strict=True)))
+    return min(modes, key=lambda mode: sum(a != b for a, b in zip(signature_of(mode), alterations, strict=True)))
 
 
 def _shifted(key: Key, text: str) -> Key:
@@ -286,15 +290,37 @@ def parse_tempo(text: str, unit_length: int) -> float | None:
     match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
     if match is None:
         return None
-    if match["beats"]:
-        beats = [fraction.split("/") for fraction in match["beats"].split()]
-        beat = sum(Fraction(int(upper), int(lower)) for upper, lower in beats if int(lower))
-        rate = float(match["rate"])
-    else:
-        beat = Fraction(unit_length, UNITS_PER_WHOLE) * int(match["multiple"] or 1)
-        rate = float(match["of_units"] or match["bare"])
-    tempo = float(4 * beat) * rate
+    rate = float(match["rate"] or match["of_units"] or match["bare"])
+    tempo = float(4 * _beat_of(match, unit_length)) * rate
     return tempo if 0 < tempo <= _FASTEST_TEMPO else None
+
+
+@lru_cache(maxsize=1024)
+def parse_tempo_mark(text: str, unit_length: int) -> TempoMark | None:
+    """What `Q:` says, at no place; None where it says nothing that is understood."""
+    words = " ".join(filter(None, (decode_text(words) for words in re.findall(r'"([^"]*)"', text))))
+    words = printable(words).strip()
+    tempo = parse_tempo(text, unit_length)
+    match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
+    if tempo is None or match is None:
+        return TempoMark(0, None, words) if words else None
+    return TempoMark(0, tempo, words, round(_beat_of(match, unit_length) * TICKS_PER_WHOLE))
+
+
+def _beat_of(match: re.Match[str], unit_length: int) -> Fraction:
+    """The note value that a tempo counts, in whole notes."""
+    if not match["beats"]:
+        return Fraction(unit_length, UNITS_PER_WHOLE) * int(match["multiple"] or 1)
+    beats = [fraction.split("/") for fraction in match["beats"].split()]
+    return sum((Fraction(int(upper), int(lower)) for upper, lower in beats if int(lower)), Fraction(0))
+
+
+def parse_voice_names(text: str) -> Instrument:
+    """The names in `V:` (section 7): `name=` or `nm=`, and `subname=`, `sname=` or `snm=`."""
+    said = {what: decode_text(quoted or bare) for what, quoted, bare in _VOICE_NAMES.findall(text)}
+    name = said.get("name", said.get("nm", ""))
+    short = said.get("subname", said.get("snm", said.get("sname", "")))
+    return Instrument(printable(name).strip(), printable(short).strip())
 
 
 _MOST_PARTS = 500

@@ -1,4 +1,5 @@
-"""Macros of ABC (`m:`, ABC standard 2.1, section 9): text of a tune's music that stands for other text.
+"""Macros of ABC (`m:`, ABC standard 2.1, section 9), and letters that stand for decorations (`U:`, section 4.16): text
+of a tune's music that stands for other text.
 
 Conventions
 - A static macro replaces its target wherever it stands: `m:~G3 = G{A}G{F}G`.
@@ -10,6 +11,7 @@ Conventions
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 from ..core.errors import AbcSyntaxError
@@ -17,6 +19,8 @@ from .abc_fields import LETTERS
 
 _MOST_MACROS = 30
 _LONGEST_LINE = 100_000
+_ASSIGNMENT = re.compile(r"\s*([H-Wh-w~])\s*=\s*((?:![^!]*!|\+[^+]*\+)|\"[\^_<>@][^\"]*\")\s*")
+_NO_LETTERS = r'"[^"]*"|![^!|]*!|\+[^+|]*\+|\[[A-Za-z]:[^\[\]]*\]'
 _RELATIVE_NOTE = re.compile(r'"[^"]*"|![^!]*!|(?P<letter>[h-z])')
 
 
@@ -24,7 +28,7 @@ class Macros:
     """The macros that a tune has defined so far."""
 
     def __init__(self) -> None:
-        self._macros: list[tuple[re.Pattern[str], str, bool]] = []
+        self._macros: list[tuple[re.Pattern[str], partial[str]]] = []
 
     def define(self, text: str) -> None:
         """Add what an `m:` field says; a later macro for the same target stands beside the first without effect.
@@ -37,12 +41,24 @@ class Macros:
             raise AbcSyntaxError(
                 f"there is no macro {text.strip()[:40]!r}; write m:~G2 = {{A}}G{{F}}G or m:~n2 = (3o/n/m/ n"
             )
-        if len(self._macros) == _MOST_MACROS:
-            raise AbcSyntaxError(f"the tune has more than {_MOST_MACROS} macros; define fewer")
         before, transposes, after = target.partition("n")
         note = "([A-Ga-g])([,']*)" if transposes else ""
         pattern = re.compile(re.escape(before) + note + re.escape(after) + r"(?![0-9/])")
-        self._macros.append((pattern, replacement, bool(transposes)))
+        self._add(pattern, replacement, _transposed if transposes else _literal)
+
+    def assign(self, text: str) -> None:
+        """Add what a `U:` field says: a letter that stands for a decoration (section 4.16).
+
+        Raises:
+            AbcSyntaxError: too many.
+        """
+        if match := _ASSIGNMENT.fullmatch(text):
+            self._add(re.compile(rf"{_NO_LETTERS}|(?P<letter>{re.escape(match[1])})"), match[2], _assigned)
+
+    def _add(self, pattern: re.Pattern[str], replacement: str, expand: Callable[[str, re.Match[str]], str]) -> None:
+        if len(self._macros) == _MOST_MACROS:
+            raise AbcSyntaxError(f"the tune has more than {_MOST_MACROS} macros; define fewer")
+        self._macros.append((pattern, partial(expand, replacement)))
 
     def expand(self, line: str) -> str:
         """A line of music with its macros written out.
@@ -50,30 +66,34 @@ class Macros:
         Raises:
             AbcSyntaxError: written out, the line is far longer than any music.
         """
-        for pattern, replacement, transposes in self._macros:
+        for pattern, written_out in self._macros:
             count = sum(1 for _ in pattern.finditer(line))
-            if len(line) + count * len(replacement) > _LONGEST_LINE:
+            if len(line) + count * len(written_out.args[0]) > _LONGEST_LINE:
                 raise AbcSyntaxError(f"with its macros written out, the line is longer than {_LONGEST_LINE} characters")
-            line = pattern.sub(partial(_transposed if transposes else _literal, replacement), line) if count else line
+            line = pattern.sub(written_out, line) if count else line
         return line
 
     def written_column(self, line: str, column: int) -> int:
         """Where a character of the line with its macros written out comes from; columns count from 0 here."""
         origins = list(range(len(line) + 1))
-        for pattern, replacement, transposes in self._macros:
+        for pattern, written_out in self._macros:
             replaced: list[int] = []
             end = 0
             for match in pattern.finditer(line):
-                text = (_transposed if transposes else _literal)(replacement, match)
+                text = written_out(match)
                 replaced += origins[end : match.start()] + [origins[match.start()]] * len(text)
                 end = match.end()
             origins = replaced + origins[end:]
-            line = pattern.sub(partial(_transposed if transposes else _literal, replacement), line)
+            line = pattern.sub(written_out, line)
         return origins[column]
 
 
 def _literal(text: str, _: re.Match[str]) -> str:
     return text
+
+
+def _assigned(text: str, found: re.Match[str]) -> str:
+    return text if found["letter"] else found[0]
 
 
 def _transposed(text: str, found: re.Match[str]) -> str:

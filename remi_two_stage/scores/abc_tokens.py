@@ -3,8 +3,7 @@
 Conventions
 - A token means the same wherever it stands, so each text is read once and kept (`read_tokens`); what it does to a voice
   is the business of `abc_voice`.
-- Characters that no token begins with (slurs, decorations of one letter, spacers) have no effect on the notes and are
-  skipped, as section 8.1 asks.
+- Characters that no token begins with (spacers, letters without a meaning) are skipped, as section 8.1 asks.
 - A pitch is a *step*: 35 is C on the ledger line below the treble staff (middle C), 36 the D above it, 42 the next C.
 - No alternative backtracks over more than it matched, so that a line takes time linear in its length.
 - What all programs read alike although the standard does not have it is read as they do: a length of 0 is 1, a second
@@ -21,7 +20,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..core.errors import AbcSyntaxError
-from .abc_fields import ACCIDENTAL, LETTERS, MIDDLE_C_OCTAVE, SEMITONES, parse_accidental
+from ..core.signatures import Key
+from .abc_fields import ACCIDENTAL, LETTERS, MIDDLE_C_OCTAVE, SEMITONES, parse_accidental, signature_of
+from .abc_signs import DECORATIONS, WrittenText, leading_signs, parse_decoration, parse_signs, parse_symbol
 
 STEPS_PER_OCTAVE = len(LETTERS)
 _HIGHEST_OCTAVE = 11
@@ -36,15 +37,10 @@ _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
 _NOTE = rf"(?:{_PLAIN_NOTE}|{ACCIDENTAL}{_PLAIN_NOTE})"
 _PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
 _STRING = r'"[^"]*"'
-_DECORATION_NAMES = (
-    "trill lowermordent uppermordent mordent pralltriller roll turn turnx invertedturn invertedturnx arpeggio accent "
-    "emphasis fermata invertedfermata tenuto plus snap slide wedge upbow downbow open thumb breath segno coda fine "
-    "dacapo dacoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
-    "crescendo( crescendo) diminuendo( diminuendo) trill( trill) <( <) >( >) < > + 0 1 2 3 4 5 p pp ppp pppp f ff fff "
-    "ffff mp mf sfz marcato staccato editorial courtesy"
-).split()
-_NAMED = rf"!(?:{'|'.join(map(re.escape, _DECORATION_NAMES))})!"
+_NAMED = rf"!(?:{'|'.join(map(re.escape, DECORATIONS))})!"
 _DECORATION = rf"{_NAMED}|!(?![^!|]*{_NAMED})[^!|]*!|\+[^+|]*\+"
+_SIGNS = r"(?:\.?\((?![0-9&])|[)~HLMOPSTuv]|\.(?!\[?[|:]|\())+"
+"""Slurs and decorations of one letter, as many as there are."""
 _GRACE_IN_CHORD = r"\{(?:\[[^\[\]{}|]*\]|[^\[\]{}|])*+\}"
 _THICK_LINE = r"\[(?:(?=[|:\]])|(?=\s|$)(?!\s?[0-9])(?![^\[\]\"|]*\]))"
 """A bracket that opens neither a chord nor an ending, but is a sign of a bar line, after another one."""
@@ -54,7 +50,8 @@ _BAR_START = (
 )
 
 _PATTERNS = {
-    "note": _NOTE,
+    "note": rf"{_NOTE}\)*+",
+    "signed_note": rf"(?:\.?\((?![0-9&])|[~HLMOPSTuv]|\.(?!\[?[|:]|\())++{_NOTE}\)*+",
     "bar": rf"(?:{_BAR_START}){_BAR_SIGNS}(?:{_PASSES})?|\](?![^\s])",
     "symbol": _STRING,
     "rest": rf"[zx]{_LENGTH}",
@@ -66,9 +63,10 @@ _PATTERNS = {
     "ending": rf"\[(?:\s?{_PASSES}|{_STRING})",
     "tie": "-",
     "old_chord": rf"\+(?!f{{1,4}}\+)(?:[ \t.~()]*+{_NOTE}){{2,}}+[ \t)]*+\+{_LENGTH}-?",
-    "decoration": rf"{_DECORATION}|H",
+    "decoration": _DECORATION,
     "bar_rest": "[ZX][0-9]*",
     "overlay": r"\(&|&\)|&",
+    "signs": _SIGNS,
     "open_chord": rf"\[(?:{_NOTE}|[ \t])++",
     "unclosed": r'[{"].*',
 }
@@ -99,8 +97,10 @@ _LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
 _NOTE_PARTS = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
 _LENGTH_PARTS = re.compile(r"([0-9]{0,6})(/{0,10})([0-9]{0,4})(?:/[0-9/]*)?")
 _CHORD_PARTS = re.compile(rf"\[(.*)\]({_LENGTH})(-?)")
-_CHORD_TOKEN = re.compile(rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|{_DECORATION}|{_GRACE_IN_CHORD}")
-_ANNOTATION_SIGNS = "^_<>@"
+_CHORD_TOKEN = re.compile(
+    rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|(?P<decoration>{_DECORATION})|(?P<grace>{_GRACE_IN_CHORD})|(?P<signs>{_SIGNS})"
+)
+_GRACE_TOKEN = re.compile(rf"(?P<note>{_NOTE})|\[(?P<chord>[^\[\]]*)\]({_LENGTH})|(?P<slur>\()")
 _LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
 
 
@@ -153,11 +153,33 @@ class WrittenNote(NamedTuple):
     accidental: str
 
 
+class SignedNote(NamedTuple):
+    """A note with slurs and decorations of one letter: their names before it, and how many slurs end after it."""
+
+    signs: tuple[str, ...]
+    note: WrittenNote
+    slur_ends: int
+
+
+class WrittenGrace(NamedTuple):
+    """Grace notes between braces: those that sound together in a tuple, whether they are slashed, and whether a slur
+    begins among them.
+    """
+
+    notes: tuple[tuple[WrittenNote, ...], ...]
+    is_slashed: bool
+    begins_slur: bool
+
+
 class WrittenChord(NamedTuple):
-    """Notes between brackets, their own lengths multiplied by the chord's, and the chord symbols among them."""
+    """Notes between brackets, their own lengths multiplied by the chord's, and what stands among them: chord symbols
+    and annotations, slurs and decorations, grace notes.
+    """
 
     notes: tuple[WrittenNote, ...]
-    symbols: tuple[str, ...]
+    symbols: tuple[WrittenText, ...] = ()
+    signs: tuple[str, ...] = ()
+    graces: tuple[WrittenGrace, ...] = ()
 
 
 class BarLine(NamedTuple):
@@ -237,6 +259,12 @@ def scale_of(alterations: Sequence[int]) -> tuple[int, ...]:
     )
 
 
+@lru_cache(maxsize=256)
+def usual_scale(key: Key) -> tuple[int, ...]:
+    """The MIDI number of every step in a key whose signature is its own."""
+    return scale_of(signature_of(key))
+
+
 NATURALS = scale_of((0,) * STEPS_PER_OCTAVE)
 """The MIDI number of every step without accidentals."""
 
@@ -250,7 +278,9 @@ def parse_chord(text: str) -> WrittenChord:
     closed = _CHORD_PARTS.fullmatch(text)
     inside, length, tie = closed.groups() if closed else (text[1:], "", "")
     numerator, denominator = parse_length(length)
-    notes, symbols = [], []
+    notes: list[WrittenNote] = []
+    signs: list[str] = []
+    symbols, graces = [], []
     for match in _CHORD_TOKEN.finditer(inside):
         if match["note"]:
             note = parse_note(match["note"])
@@ -265,13 +295,40 @@ def parse_chord(text: str) -> WrittenChord:
                 raise AbcSyntaxError(f"a chord has more than {_MOST_NOTES_IN_CHORD} notes; write fewer")
         elif match["symbol"]:
             symbols.append(parse_symbol(match["symbol"]))
-    return WrittenChord(tuple(notes), tuple(filter(None, symbols)))
+        elif match["grace"]:
+            graces.append(parse_grace(match["grace"]))
+        else:
+            signs += parse_decoration(match[0]) if match["decoration"] else parse_signs(match[0])
+    return WrittenChord(tuple(notes), tuple(symbols), tuple(signs), tuple(graces))
 
 
-def parse_symbol(text: str) -> str:
-    """The chord symbol between quotation marks; empty for an annotation (sections 4.18 and 4.19)."""
-    name = text[1:-1].strip()
-    return "" if name.startswith(tuple(_ANNOTATION_SIGNS)) else name
+def parse_grace(text: str) -> WrittenGrace:
+    """Read grace notes such as "{/ga[ce]}" (section 4.12).
+
+    Raises:
+        AbcSyntaxError: a length or an octave beyond all music.
+    """
+    notes: list[tuple[WrittenNote, ...]] = []
+    slurs = 0
+    for match in _GRACE_TOKEN.finditer(text):
+        if match["note"]:
+            notes.append((parse_note(match["note"]),))
+        elif match["slur"]:
+            slurs += 1
+        else:
+            notes.append(parse_chord(match[0]).notes)
+    return WrittenGrace(tuple(filter(None, notes)), text.startswith("{/"), slurs > text.count(")"))
+
+
+def parse_signed_note(text: str) -> SignedNote:
+    """Read a note such as "(.A2" or "B)".
+
+    Raises:
+        AbcSyntaxError: a length or an octave beyond all music.
+    """
+    note = text.rstrip(")")
+    signs = leading_signs(note)
+    return SignedNote(parse_signs(signs), parse_note(note[len(signs) :]), len(text) - len(note))
 
 
 def parse_tuplet(text: str) -> WrittenTuplet:
@@ -341,10 +398,11 @@ def refuse_notes(text: str) -> None:
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "note": parse_note,
+    "signed_note": parse_signed_note,
     "bar": parse_bar_line,
     "symbol": parse_symbol,
     "rest": lambda text: parse_length(text[1:]),
-    "grace": lambda text: None,
+    "grace": parse_grace,
     "tuplet": parse_tuplet,
     "broken": parse_broken,
     "field": lambda text: (text[1], text[3:-1]),
@@ -352,9 +410,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "ending": parse_endings,
     "tie": lambda text: None,
     "old_chord": parse_old_chord,
-    "decoration": lambda text: text == "H" or "ferm" in text,
+    "decoration": parse_decoration,
     "bar_rest": lambda text: parse_length(text[1:])[0],
     "overlay": str,
+    "signs": parse_signs,
     "open_chord": parse_chord,
     "unclosed": refuse_notes,
 }
@@ -378,4 +437,6 @@ def read_tokens(line: str, texts: Iterable[str]) -> Iterator[tuple[str, Any]]:
 @lru_cache(maxsize=16_384)
 def _read_token(text: str) -> tuple[str, Any]:
     kind = _TOKEN.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
+    if kind == "note" and text[-1] == ")":
+        kind = "signed_note"
     return kind, _READERS[kind](text)

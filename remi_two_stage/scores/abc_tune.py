@@ -18,6 +18,7 @@ from operator import attrgetter, itemgetter, length_hint
 
 from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
+from ..core.notation import Instrument, TempoMark
 from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
 from .abc_bars import build_bars
@@ -31,22 +32,28 @@ from .abc_fields import (
     parse_part_order,
     parse_staff,
     parse_tempo,
+    parse_tempo_mark,
     parse_unit_length,
+    parse_voice_names,
 )
 from .abc_macros import Macros
+from .abc_signs import leading_signs
+from .abc_state import PITCH, Settings
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, is_music, mended, read_tokens, without_line_breaks
-from .abc_voice import HANDLERS, PITCH, Settings, Voice
+from .abc_voice import HANDLERS, Voice
 from .voices import VOICE_NAME, voice_names
 
 _FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
 _COMMENT = re.compile(r"(?<!\\)%")
 _MIDI_TRANSPOSITION = re.compile(r"MIDI\s+transpose\s+([+-]?[0-9]{1,2})\s*")
+_MIDI_PROGRAM = re.compile(r"MIDI\s+program\s+(?:([0-9]{1,2})\s+)?([0-9]{1,3})(?![0-9])")
+_HIGHEST_PROGRAM = 127
 _MIDI_CHANNEL = re.compile(r"MIDI\s+channel\s+([0-9]{1,2})\s*")
 _TEMPERAMENT = re.compile(r"(MIDI\s+temperamentequal|microscale)\s+([1-9][0-9]{0,2})\s*")
 _DIRECTIVES = ("score", "staves", "propagate-accidentals", "linebreak", "MIDI", "microscale")
 _CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
-_FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSZ")
-_FIELDS_WITHOUT_MEANING = frozenset("XUWswr")
+_FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSUZ")
+_FIELDS_WITHOUT_MEANING = frozenset("Xswr")
 _LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
 _NO_TOKEN = "$"
 _MOST_VOICES = 99
@@ -55,6 +62,7 @@ _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a microtone": lambda voice: voice.microtones,
     "a percussion note": lambda voice: len(voice.percussion),
     "a tie to no note": lambda voice: voice.open_ties,
+    "a syllable without a note": lambda voice: voice.lyrics.lost if voice.lyrics else 0,
 }
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
 
@@ -103,16 +111,22 @@ class Tune:
         self._tempos: list[tuple[int, str]] = []  # when each is said, and how
         self._part_order = ""
         self._is_in_body = False
-        self._settings = Settings(None, parse_key(""))
+        has_lyrics = "w:" in {line[:2] for line in lines}
+        self._settings = Settings(None, parse_key(""), has_lyrics=has_lyrics)
         self._macros = Macros()
         self._breaks_lines = False  # whether "!" does
         self._staffs: dict[str, Staff] = {}  # by voice, in the order of their first V:
         self._channels: dict[str, int] = {}  # by voice, where the header says it
+        self._names: dict[str, Instrument] = {}  # by voice
+        self._programs: dict[str | int, int] = {}  # by voice, by its number from 1, and 0 for all
         self._score_order: list[str] = []  # of all voices that %%score has named
         self._shown: list[str] = []  # those of the last %%score
         self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
+        self._line_number = 0  # of the music, where it began
+        self._is_continued = False  # whether the last line of music goes on in the next
+        self._last_words = ""  # "w" or "W" after such a line
         self._open_chord = ""  # the end of the last line, if a chord that begins there continues in the next
         self._losses: dict[str, int] = {}
 
@@ -180,6 +194,9 @@ class Tune:
             self._set(commas=int(match[2]) * (12 if match[1] == "microscale" else 1))
         elif match := _MIDI_CHANNEL.fullmatch(text):
             self._set_channel(int(match[1]))
+        elif (match := _MIDI_PROGRAM.match(text)) and int(match[2]) <= _HIGHEST_PROGRAM:
+            voice = self._voice.name if self._voice else next(reversed(self._staffs), 0)
+            self._programs.setdefault(int(match[1]) if match[1] else voice, int(match[2]))
 
     def _set_channel(self, channel: int) -> None:
         """MIDI's channel of the current voice; in the header of the last one there, or of all before the first."""
@@ -216,6 +233,10 @@ class Tune:
         elif "[" in line and (chord := OPEN_CHORD_AT_END.search(line)):
             line, self._open_chord = line[: chord.start()], chord[0]
         voice = self._current_voice()
+        if voice.lyrics is not None:
+            self._line_number = self._line_number if self._is_continued else number
+            self._is_continued = written.rstrip().endswith("\\")
+            voice.lyrics.begin_line(self._line_number)
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
@@ -225,11 +246,16 @@ class Tune:
                 elif kind == "field":
                     self._field(*value)
                     voice = self._current_voice()
+                    if voice.lyrics is not None:
+                        voice.lyrics.begin_line(self._line_number)
                 else:
                     HANDLERS[kind](voice, value)
+            if voice.pending:
+                voice.end_line()
         except AbcSyntaxError as error:
             place = len(texts) - length_hint(tokens) - 1
             start = next(islice(TOKENS.finditer(line), place, None)).start(1) - len(before)
+            start += len(leading_signs(texts[place]))
             column = self._macros.written_column(written, max(0, start)) + 1
             raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
 
@@ -243,6 +269,10 @@ class Tune:
             self._directive(text.strip())
         elif letter == "m":
             self._macros.define(text)
+        elif letter == "U":
+            self._macros.assign(text)
+        elif letter in "wW+" and (letter != "+" or self._last_words) and (letter == "W" or self._voice is not None):
+            self._words(letter, text)
         elif self._voice is not None:
             self._body_field(letter, text, self._voice)
         elif letter in "MLK":
@@ -298,6 +328,20 @@ class Tune:
             self._metadata.append((letter, decode_text(text)))
             self._part_order = text if letter == "P" else self._part_order
 
+    def _words(self, letter: str, text: str) -> None:
+        """A line of words beneath the music (`w:`) or after it (`W:`), or what goes on with one (`+:`)."""
+        kind = self._last_words if letter == "+" else letter
+        self._last_words = kind
+        if kind == "w" and self._voice is not None and self._voice.lyrics is not None:
+            voice = self._voice
+            voice.phrase_ends.append(voice.time)
+            self._voice.lyrics.read(text, voice.notation.records, voice.boundaries, goes_on=letter == "+")
+        elif kind == "W" and letter == "W":
+            self._metadata.append(("W", " ".join(decode_text(text).split())))
+        elif kind == "W":
+            _, start = self._metadata.pop()
+            self._metadata.append(("W", f"{start} {decode_text(text)}"))
+
     def _body_field(self, letter: str, text: str, voice: Voice) -> None:
         if letter == "M":
             voice.set_meter(self._meter(text))
@@ -308,8 +352,6 @@ class Tune:
         elif letter == "P" and voice.is_at_bar_start:
             voice.boundaries[-1].is_section = True
             voice.boundaries[-1].part = text.strip()
-        elif letter == "w":
-            voice.phrase_ends.append(voice.time)
         elif letter == "r" and text.strip() in _IS_PICKUP:
             voice.boundaries[-1].pickup_remark = _IS_PICKUP[text.strip()]
 
@@ -323,6 +365,8 @@ class Tune:
             )
         staff = parse_staff(properties[0]) if properties else Staff()
         self._staffs[name] = staff.over(self._staffs.get(name, Staff()))
+        if properties and (names := parse_voice_names(properties[0])) != Instrument():
+            self._names[name] = names
         if self._is_in_body:
             self._voice = self._voice_named(name)
             self._voice.set_staff(staff)
@@ -353,7 +397,10 @@ class Tune:
         for reason, count in _LOSSES_OF_VOICES.items():
             self._lose(reason, sum(map(count, voices)))
         kept, names = _named([voice for voice in voices if voice.notes or not voice.percussion] or voices[:1])
-        bars, between_ticks, unknown_symbols = build_bars(kept)
+        for voice in voices:
+            for loss, times in voice.notation.losses.items():
+                self._lose(loss, times)
+        bars, between_ticks, unknown_symbols = build_bars(kept, self._tempo_marks())
         self._lose("a note that begins or ends between two ticks", between_ticks)
         self._lose("a chord symbol that names no chord", unknown_symbols)
         part_order = _part_order(self._part_order, bars) if self._part_order else ()
@@ -366,7 +413,25 @@ class Tune:
             metadata=tuple(self._metadata),
             part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
+            instruments=self._instruments([voice.name for voice in kept]),
         )
+
+    def _instruments(self, names: Sequence[str]) -> tuple[Instrument, ...]:
+        """The instruments of voices; none where the tune says nothing of them."""
+        if not self._names and not self._programs:
+            return ()
+        numbers = {name: number for number, name in enumerate(self._staffs, 1)}
+        programs = (self._programs.get(name, self._programs.get(numbers[name])) for name in names)
+        usual = self._programs.get(0)
+        return tuple(
+            replace(self._names.get(name, Instrument()), program=usual if program is None else program)
+            for name, program in zip(names, programs, strict=True)
+        )
+
+    def _tempo_marks(self) -> list[tuple[int, TempoMark]]:
+        """The tempos that the tune's own does not say: those with words, and those that come later."""
+        marks = ((time, parse_tempo_mark(text, self._settings.unit_length)) for time, text in self._tempos)
+        return [(time, mark) for time, mark in marks if mark and (time or mark.words)]
 
     def _first_tempo(self) -> float | None:
         """The tempo that comes first in time; those that follow are lost, and so is where a late one begins."""

@@ -15,126 +15,51 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from ..core.abc_writer import MOST_BARS
 from ..core.errors import AbcSyntaxError
 from ..core.signatures import TICKS_PER_WHOLE, Key, Meter
-from .abc_fields import COMMAS, UNITS_PER_TICK, KeySignature, Staff, parse_accidental
+from .abc_fields import UNITS_PER_TICK, KeySignature, Staff, parse_accidental
+from .abc_lyrics import VoiceLyrics
+from .abc_notation import VoiceNotation, grace_of, is_mark, names_in_bar
+from .abc_signs import WrittenText
+from .abc_state import END, END_OF, PITCH, STEP, Boundary, BrokenNotes, Event, Layer, Settings, SungNote
 from .abc_tokens import (
     NATURALS,
     STEPS_PER_OCTAVE,
     BarLine,
     BrokenRhythm,
+    SignedNote,
     WrittenChord,
+    WrittenGrace,
     WrittenNote,
     WrittenTuplet,
     scale_of,
+    usual_scale,
 )
 
 _MOST_OVERLAYS = 16
 _MOST_PLAYS = 9
 _PERCUSSION_CHANNEL = 10
+_SEMITONES_PER_OCTAVE = 12
 _MOST_UNITS_SHORT = 99
 """What the lengths of a tuplet's notes, each rounded down, lack at most at its end."""
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """(p notes take the time of q; the other p depend on the metre (section 4.13)."""
 
 
-SungNote = list[int]
-"""A note on the time line of its voice: [start, pitch, end, step], the step as last written."""
-
-PITCH, END, STEP = 1, 2, 3
-_END_OF = itemgetter(END)
-
-
-@dataclass(slots=True)
-class Boundary:
-    """What stands between two bars; the metre and the key are those that hold after it.
-
-    Attributes:
-        plays: How often the section that a repeat closes here is played; 0 without a repeat.
-        part: Label of the part that begins here.
-        is_section: A double bar or a part label: a phrase begins here.
-        splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
-        pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`write_abc.PICKUP_REMARKS`).
-    """
-
-    time: int
-    meter: Meter | None
-    key: Key
-    plays: int = 0
-    repeat_start: bool = False
-    endings: tuple[int, ...] = ()
-    part: str = ""
-    is_double: bool = False
-    is_section: bool = False
-    splits_bar: bool = False
-    pickup_remark: bool | None = None
-
-
-Event = tuple[int, Sequence[SungNote], bool, int]
-"""A note, chord or rest: when it begins, its notes, whether it closes a tuplet, its length without broken rhythm."""
-
-
-@dataclass(slots=True)
-class Layer:
-    """What an overlay (`&`) does not share with its voice: the bar's MIDI number of every step, and open ties."""
-
-    scale: Sequence[int]
-    ties: list[SungNote] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Settings:
-    """What a tune's header sets for all its voices; each copies it when it begins.
-
-    Attributes:
-        meter: None in free metre.
-        signature: What `K:` says.
-        unit_length: In units; 0 where the metre decides.
-        part: Label of the part that the tune begins with.
-        propagation: How far accidentals reach: "pitch" (all octaves), "octave" or "not" (section 11.3).
-        midi_transposition: Semitones that `%%MIDI transpose` adds.
-        channel: The channel of `%%MIDI channel`.
-        commas: Equal steps of the octave that the number in an accidental such as ^3 counts.
-    """
-
-    meter: Meter | None
-    signature: KeySignature
-    unit_length: int = 0
-    part: str = ""
-    propagation: str = "pitch"
-    midi_transposition: int = 0
-    channel: int = 0
-    commas: int = COMMAS
-
-
-@dataclass(slots=True)
-class BrokenNotes:
-    """A broken rhythm that waits for its second note, and how to take it back from the first.
-
-    Attributes:
-        rhythm: The sign.
-        length: Of the first note, without broken rhythm.
-        time: Where the first note ended before.
-        ends: Where its notes ended before.
-        struck: Its notes.
-        symbols: How many chord symbols the voice had.
-    """
-
-    rhythm: BrokenRhythm
-    length: int
-    time: int
-    ends: list[int]
-    struck: Sequence[SungNote]
-    symbols: int
-
-
 class Voice:
     """The state of one voice while its lines are read; `HANDLERS` says which method reads which token."""
+
+    __slots__ = (
+        "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
+        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_staff", "_tuplet", "_usual_scale",
+        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
+        "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
+        "unit_length",
+    )  # fmt: skip
 
     def __init__(self, name: str, settings: Settings, staff: Staff) -> None:
         self.name = name
@@ -148,10 +73,14 @@ class Voice:
         self.notes: list[SungNote] = []
         self.percussion: list[SungNote] = []
         self.symbols: list[tuple[int, str]] = []
+        self.notation = VoiceNotation()
+        self.lyrics = VoiceLyrics() if settings.has_lyrics else None
         self.phrase_ends: list[int] = []
         self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
+        self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
+        self.pending = self.notation.pending
         self._layers = [Layer(self._scale)]
         self._layer = self._layers[0]
         self._layer_number = 0
@@ -159,9 +88,10 @@ class Voice:
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
         self._is_double_repeat = False  # whether the last bar line was "::"
         self._event: Event | None = None  # the last one of this bar
-        self._last_struck: Sequence[SungNote] = ()  # the notes of the last event of the bar before
+        self._last_event: Event | None = None  # that of the bars before
         self._broken: BrokenNotes | None = None
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
+        self._awaits_note = self.lyrics is not None  # a tuplet, a broken rhythm, signs or words
         self._pitched = self.notes
         self._staff = Staff()
         self._channel = 0
@@ -176,6 +106,17 @@ class Voice:
     def open_ties(self) -> int:
         """How many ties wait for their second note."""
         return sum(len(layer.ties) for layer in self._layers)
+
+    @property
+    def _transposition(self) -> int:
+        """Semitones from written to sounding pitch."""
+        return self.transposition + self.midi_transposition
+
+    @property
+    def _last_onset(self) -> int | None:
+        """When the last note or rest begins; None where there is none yet."""
+        event = self._event or self._last_event
+        return event[0] if event else None
 
     @property
     def is_at_bar_start(self) -> bool:
@@ -193,8 +134,13 @@ class Voice:
         self._staff = staff.over(self._staff)
         clef, transposition = self._staff
         self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
+        self._set_usual_scale()
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
         self.notes = self.percussion if is_percussion else self._pitched
+
+    def _set_usual_scale(self) -> None:
+        is_usual = self.is_at_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
+        self._usual_scale = usual_scale(self.key) if is_usual else None
 
     def set_channel(self, channel: int) -> None:
         """Change MIDI's channel from here on."""
@@ -209,6 +155,7 @@ class Voice:
         self.key = signature.key
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
+        self._set_usual_scale()
         old_scale, self._scale = self._scale, scale_of(signature.alterations)
         if self._layer.scale is not old_scale:  # accidentals of this bar stay
             steps = zip(self._scale, old_scale, self._layer.scale, strict=True)
@@ -222,10 +169,14 @@ class Voice:
             self.time, self._main_end = self._main_end, None
             self._layer, self._layer_number = self._layers[0], 0
         for layer in self._layers:
+            if layer.scale is not self._usual_scale:
+                self._keep_names()
             layer.scale = self._scale
         if self._event is not None:
-            self._last_struck, self._event = self._event[1], None
+            self._last_event, self._event = self._event, None
         boundary = self.boundaries[-1]
+        if self.pending and self.time > boundary.time:
+            self.notation.end_bar(self.time, self._last_onset)
         if self.time > boundary.time:
             if len(self.boundaries) > MOST_BARS:
                 raise AbcSyntaxError(f"voice {self.name!r} has more than {MOST_BARS} bars; split the tune")
@@ -237,13 +188,19 @@ class Voice:
                 return Boundary(self.time, self.meter, self.key)
         return boundary
 
+    def end_line(self) -> None:
+        """A line of music ends."""
+        if self.is_at_bar_start:
+            self.notation.end_line(self.time)
+
     def end(self) -> None:
         """Close the voice after its last note."""
         self._overlay_start = None
         self.end_bar()
         self.notes = self._pitched
-        self.time = max(self.time, max(map(_END_OF, self.notes), default=0))
+        self.time = max(self.time, max(map(END_OF, self.notes), default=0))
         self.end_bar()
+        self.notation.end(self.time, self._last_onset)
 
     def appear(self, leader: Voice, time: int) -> None:
         """Be silent up to a time of another voice, in the same bars."""
@@ -260,8 +217,9 @@ class Voice:
         """A single note."""
         step, alteration, numerator, denominator, is_tied, _ = note
         layer, start, closes_tuplet = self._layer, self.time, False
-        if self._broken or self._tuplet:
+        if self._awaits_note:
             start, end, closes_tuplet, length = self._span(numerator, denominator)
+            self._strike(start, takes_syllable=True)
         else:
             length = self.unit_length * numerator // denominator
             end = start + length
@@ -275,42 +233,74 @@ class Voice:
         if is_tied or layer.ties:
             self._keep_ties(start, (sung,) if is_tied else ())
 
+    def signed_note(self, signed: SignedNote) -> None:
+        """A note with slurs and decorations."""
+        signs, note, slur_ends = signed
+        if self.pending:
+            self.pending += signs
+            signs = ()
+        self.note(note)
+        start = self._event[0]  # type: ignore[index]  # for there is a note now
+        if signs:
+            self.notation.place(signs, start, self._layer_number)
+        for _ in range(slur_ends):
+            self.notation.end_slur(self._layer_number, start)
+
     def chord(self, chord: WrittenChord) -> None:
         """Notes between brackets; the first one's length is the chord's (section 4.17)."""
         for symbol in chord.symbols:
             self.symbol(symbol)
+        for grace in chord.graces:
+            self.grace(grace)
         if not chord.notes:
             return
+        self.signs([sign for sign in chord.signs if sign != ")"])
         first = chord.notes[0]
         start, end, closes_tuplet, length = self._span(first.numerator, first.denominator)
         ends = [
             start + (end - start) * note.numerator * first.denominator // (note.denominator * first.numerator)
             for note in chord.notes
         ]
+        self._strike(start, takes_syllable=True)
         struck = [self._sound(note, start, end) for note, end in zip(chord.notes, ends, strict=True)]
         self.time = end
         self._event = start, struck, closes_tuplet, length
+        self.signs([sign for sign in chord.signs if sign == ")"])
         self._keep_ties(start, [sung for note, sung in zip(chord.notes, struck, strict=True) if note.is_tied])
 
     def rest(self, length: tuple[int, int]) -> None:
         """A rest, visible or not."""
         start, self.time, closes_tuplet, plain_length = self._span(*length)
         self._event = start, (), closes_tuplet, plain_length
+        self._strike(start, takes_syllable=False)
         self._keep_ties(start, ())
 
     def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
         self._keep_ties(self.time, ())
+        self._strike(self.time, takes_syllable=False)
+        self._last_event = self.time, (), False, length
         for number in range(bars):
             if number:
                 self.end_bar()
             self.time += length
 
-    def symbol(self, name: str) -> None:
-        """A chord symbol; an annotation has no name."""
-        if name:
-            self.symbols.append((self.time, name))
+    def symbol(self, said: WrittenText) -> None:
+        """A chord symbol or an annotation."""
+        if said.placement and said.text:
+            self.pending.append(said)
+            self._awaits_note = True
+        elif said.text:
+            self.symbols.append((self.time, said.text))
+
+    def grace(self, written: WrittenGrace) -> None:
+        """Grace notes, which take no time; the accidentals of the bar hold for them, and theirs for no other notes."""
+        self.signs(["("] * written.begins_slur)
+        grace = grace_of(written, self._layer.scale, self._transposition, self.unit_length)
+        if grace is not None:
+            self.pending.append(grace)
+            self._awaits_note = True
 
     def broken(self, rhythm: BrokenRhythm | None) -> None:
         """Broken rhythm between the last note and the next."""
@@ -319,6 +309,7 @@ class Voice:
         start, struck, closes_tuplet, length = self._event
         if closes_tuplet:
             return
+        self._awaits_note = True
         self._broken = BrokenNotes(rhythm, length, self.time, [sung[END] for sung in struck], struck, len(self.symbols))
         before, denominator = rhythm.before, rhythm.denominator
         self.time = start + (self.time - start) * before // denominator
@@ -331,17 +322,29 @@ class Voice:
             return
         members, time, length = tuplet
         is_compound = self.meter is not None and self.meter.is_compound
+        self._awaits_note = True
         self._tuplet = length or members, time or _TUPLET_TIME.get(members) or (3 if is_compound else 2), members
 
     def tie(self, nothing: None) -> None:
         """A tie that does not touch its note, or stands after the bar line."""
-        struck = self._last_struck if self._event is None else self._event[1]
+        event = self._event or self._last_event
+        struck = event[1] if event else ()
         self._layer.ties = [*(tie for tie in self._layer.ties if tie not in struck), *struck]
 
-    def decoration(self, is_fermata: bool) -> None:
-        """Only a fermata matters: a phrase ends with its bar."""
-        if is_fermata:
-            self.phrase_ends.append(self.time + 1)
+    def decoration(self, names: Sequence[str]) -> None:
+        """A decoration by its name."""
+        known = [name for name in names if is_mark(name)]
+        self.notation.lose("a decoration without a meaning", len(names) - len(known))
+        self.signs(known)
+
+    def signs(self, signs: Sequence[str]) -> None:
+        """Slurs, which begin at the next note and end at the last, and decorations."""
+        for sign in signs:
+            if sign == ")":
+                self.notation.end_slur(self._layer_number, self._last_onset)
+            else:
+                self.pending.append(sign)
+                self._awaits_note = True
 
     def overlay(self, sign: str) -> None:
         """Go back with another layer of the voice: to the start of the bar, or to where `(&` stood (section 7.4)."""
@@ -379,7 +382,7 @@ class Voice:
             boundary.repeat_start = False
 
     def ignore(self, nothing: None) -> None:
-        """Grace notes take no time and are left out; a sign that is not closed at the end of its line hides nothing."""
+        """A sign that is not closed at the end of its line hides nothing."""
 
     def _add_layer(self) -> None:
         if self._layer_number > _MOST_OVERLAYS:
@@ -399,6 +402,12 @@ class Voice:
         sung = [start, pitch, end, step]
         self.notes.append(sung)
         return sung
+
+    def _keep_names(self) -> None:
+        """Keep the names of this bar's notes, which the key might call otherwise."""
+        self.notation.records += names_in_bar(self.notes, self.boundaries[-1].time, self._transposition)
+        if self._usual_scale is None:
+            self._set_usual_scale()
 
     def _altered(self, note: WrittenNote, alteration: int) -> int:
         """The pitch of a note with an accidental, which holds for the rest of the bar."""
@@ -427,6 +436,14 @@ class Voice:
         """Leave open the ties of this event, and those of longer notes in the chord before."""
         if tied or self._layer.ties:
             self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
+
+    def _strike(self, start: int, takes_syllable: bool) -> None:
+        """Give a note or a rest what has waited for it."""
+        self.notation.place(self.pending, start, self._layer_number)
+        self.pending.clear()
+        if self.lyrics is not None and takes_syllable and not self._layer_number:
+            self.lyrics.onsets.append(start)
+        self._awaits_note = self._tuplet is not None or self.lyrics is not None
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
@@ -463,7 +480,8 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "bar": Voice.bar,
     "symbol": Voice.symbol,
     "rest": Voice.rest,
-    "grace": Voice.ignore,
+    "grace": Voice.grace,
+    "signed_note": Voice.signed_note,
     "tuplet": Voice.tuplet,
     "broken": Voice.broken,
     "ending": Voice.ending,
@@ -471,6 +489,7 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "old_chord": Voice.chord,
     "tie": Voice.tie,
     "decoration": Voice.decoration,
+    "signs": Voice.signs,
     "bar_rest": Voice.bar_rest,
     "overlay": Voice.overlay,
     "open_chord": Voice.chord,

@@ -4,7 +4,8 @@ Conventions
 - Onsets and ends are rounded to the nearest tick of `Piece`. Bars come from the time signatures, 4/4 before the first
   one; a time signature within `_SLACK` ticks of a barline is meant there. The key is the file's, else estimated.
 - Each track and channel with notes is a voice; percussion (channel 10) is left out, and counted. A track named
-  "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`).
+  "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`). A voice's instrument is the one that
+  its first note sounds with, called as an event for this says, else as its track, unless that has a voice's name.
 - Real files break the specification in known ways, and all readers play them: running status continues after meta
   events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
 - A tempo in the first bar is the piece's; where the tempo changes later, bars hold a mark, and it is counted, since no
@@ -18,27 +19,29 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.errors import RequestError, ScoreFormatError
-from ..core.notation import TempoMark
+from ..core.notation import Instrument, TempoMark
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
 from .midi_writer import (
     DRUMS,
     END_OF_TRACK,
+    INSTRUMENT_NAME,
     KEY_SIGNATURE,
     MICROSECONDS_PER_MINUTE,
+    PROGRAM_CHANGE,
     SET_TEMPO,
     TIME_SIGNATURE,
     TRACK_NAME,
 )
-from .voices import VOICE_NAME, voice_names
+from .voices import VOICE_NAME, usual_instruments, voice_names
 
 _MAX_BARS = 10_000
 _MAX_NOTES = 200_000
@@ -79,6 +82,8 @@ class _Contents:
     meters: dict[int, Meter] = field(default_factory=dict)
     keys: dict[int, Key] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    instruments: dict[int, str] = field(default_factory=dict)
+    programs: dict[Voice, int] = field(default_factory=dict)
     voices: dict[Voice, list[Note]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
     losses: Counter[str] = field(default_factory=Counter)
@@ -108,7 +113,8 @@ def parse_midi(data: bytes) -> Piece:
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
     names = voice_names(
-        [contents.names.get(track, "") for track, _ in voices], [[note.pitch for note in sung] for _, sung in voices]
+        [contents.names.get(track, "") for (track, _), _ in voices],
+        [[note.pitch for note in sung] for _, sung in voices],
     )
     return Piece(
         names,
@@ -116,23 +122,37 @@ def parse_midi(data: bytes) -> Piece:
         contents.names.get(0, ""),
         tempo=tempo,
         losses=tuple(sorted(contents.losses.items())),
+        instruments=_instruments(contents, names, [place for place, _ in voices]),
     )
 
 
-def _voices(contents: _Contents) -> list[tuple[int, list[Note]]]:
-    """The track and the notes of each voice, further layers put together with the first; without any note, the tracks
-    that have the names of voices, silent.
+def _voices(contents: _Contents) -> list[tuple[Voice, list[Note]]]:
+    """The notes of each voice, further layers put together with the first; without any note, the tracks that have the
+    names of voices, silent.
     """
     if not contents.voices:
-        return [(track, []) for track, name in sorted(contents.names.items()) if VOICE_NAME.fullmatch(name)]
-    voices: list[tuple[int, list[Note]]] = []
-    for (track, _), notes in sorted(contents.voices.items()):
-        layer = _FURTHER_LAYER.fullmatch(contents.names.get(track, ""))
-        if layer and voices and contents.names.get(voices[-1][0]) == layer[1]:
+        return [((track, 0), []) for track, name in sorted(contents.names.items()) if VOICE_NAME.fullmatch(name)]
+    voices: list[tuple[Voice, list[Note]]] = []
+    for place, notes in sorted(contents.voices.items()):
+        layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
+        if layer and voices and contents.names.get(voices[-1][0][0]) == layer[1]:
             voices[-1][1].extend(notes)
         else:
-            voices.append((track, [*notes]))
+            voices.append((place, [*notes]))
     return voices
+
+
+def _instruments(contents: _Contents, voices: Sequence[str], places: Sequence[Voice]) -> tuple[Instrument, ...]:
+    """The instrument of each voice; none at all where they are called as usual and no program is given."""
+    usual = usual_instruments(voices)
+    found = []
+    for instrument, (track, channel) in zip(usual, places, strict=True):
+        named = contents.names.get(track, "") if track else ""  # the first track has the title
+        own = instrument.name if not named or VOICE_NAME.fullmatch(named) else named
+        name = contents.instruments.get(track, own)
+        short = instrument.short_name if name == instrument.name else ""
+        found.append(Instrument(name, short, contents.programs.get((track, channel))))
+    return () if found == usual else tuple(found)
 
 
 # --- messages
@@ -243,6 +263,7 @@ class _Strokes:
     def __init__(self, contents: _Contents) -> None:
         self._contents = contents
         self._held: defaultdict[tuple[int, int, int], deque[_Stroke]] = defaultdict(deque)
+        self._programs: dict[int, int] = {}
         self._count = 0
 
     def read(self, message: _Message) -> None:
@@ -252,7 +273,11 @@ class _Strokes:
         if channel == DRUMS:
             self._contents.losses["a percussion note"] += kind == 0x90 and value > 0
         elif kind == 0x90 and value:
+            if channel in self._programs:
+                self._contents.programs.setdefault((message.track, channel), self._programs[channel])
             self._held[message.track, channel, number & 0x7F].append(_Stroke(message.time, value & 0x7F))
+        elif kind == PROGRAM_CHANGE:
+            self._programs[channel] = number & 0x7F
         elif kind in (0x80, 0x90):
             self._end(message.track, channel, number & 0x7F, message.time)
         elif kind == 0xB0 and number in (_ALL_SOUND_OFF, *range(_ALL_NOTES_OFF, 128)):
@@ -298,6 +323,8 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
     kind, content = message.status & 0xFF, message.data
     if kind == TRACK_NAME:
         contents.names[message.track] = _text(content)
+    elif kind == INSTRUMENT_NAME:
+        contents.instruments[message.track] = _text(content)
     elif kind == SET_TEMPO and any(content[:3]):
         tempo = round(MICROSECONDS_PER_MINUTE / int.from_bytes(content[:3], "big"), 2)
         if contents.tempos and tempo != next(reversed(contents.tempos.values())):

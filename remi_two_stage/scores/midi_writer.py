@@ -5,26 +5,30 @@ Conventions
 - The first track has tempos, metres, keys, and chord names as markers; then each voice has a track. Where a voice
   strikes a pitch that it still holds, the new note goes to a further track of the voice, named "V1 (2)", on a channel
   of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks together again.
-- Pick-ups and other irregular bars get a time signature of their own length.
+- Parts of a bar that follow one another, such as a short bar and the pick-up after it, are one bar, so that the metre
+  stays; another bar that its metre does not fill, such as the pick-up at the start, has a time signature of its length.
+- A track is named after its voice; the instrument's name, where it is another, and its program stand beside that.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
+from .performance import played_notes
 from .tempo_map import played_tempos
+from .voices import usual_instruments
 
 _FINENESS = 20
-_DEFAULT_VELOCITY = 80
 MICROSECONDS_PER_MINUTE = 60_000_000
 DRUMS = 9
 """The channel of percussion, from 0."""
-TRACK_NAME, MARKER, END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x06, 0x2F, 0x51, 0x58, 0x59
+_CHANNELS = [channel for channel in range(16) if channel != DRUMS]
+TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x03, 0x04, 0x06, 0x2F
+SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 """Kinds of meta events."""
+PROGRAM_CHANGE = 0xC0
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -32,9 +36,8 @@ Event = tuple[int, int, bytes]
 
 def midi_bytes(piece: Piece) -> bytes:
     """This piece, its repeats played out, as the bytes of a MIDI file."""
-    layers = [(name, layer) for voice, name in enumerate(piece.voices) for layer in _layers(_played(piece, voice))]
     total = sum(piece.bars[index].length for index in piece.playing_order())
-    tracks = [_conductor(piece), *_voice_tracks(layers, total)]
+    tracks = [_conductor(piece), *_voice_tracks(piece, total)]
     header = b"".join(number.to_bytes(2, "big") for number in (1, len(tracks), TICKS_PER_QUARTER * _FINENESS))
     return _chunk(b"MThd", header) + b"".join(_chunk(b"MTrk", track) for track in tracks)
 
@@ -49,10 +52,12 @@ def _conductor(piece: Piece) -> bytes:
     events += [
         (time, 0, _meta(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big"))) for time, tempo in played_tempos(piece)
     ]
+    order = piece.playing_order()
+    meters = _played_meters([piece.bars[index] for index in order])
     time, meter, key = 0, None, None
-    for index in piece.playing_order():
+    for index, here in zip(order, meters, strict=True):
         bar = piece.bars[index]
-        if (here := _meter_of_length(bar)) and here != meter:
+        if here and here != meter:
             meter = here
             events.append((time, 0, _meta(TIME_SIGNATURE, _time_signature(meter))))
         if bar.key != key:
@@ -71,10 +76,36 @@ def _microseconds(tempo: float) -> int:
     return min(0xFFFFFF, max(1, round(MICROSECONDS_PER_MINUTE / tempo)))
 
 
+def _played_meters(bars: Sequence[Bar]) -> list[Meter | None]:
+    """The time signature at each of the bars in playing order: its metre, or one of its length for a bar that neither
+    fills its metre nor is a part of a bar that the following ones complete.
+    """
+    meters: list[Meter | None] = []
+    while len(meters) < len(bars):
+        first = bars[len(meters)]
+        parts = _parts_of_bar(bars, len(meters))
+        meters += [first.meter] * parts if parts else [_meter_of_length(first)]
+    return meters
+
+
+def _parts_of_bar(bars: Sequence[Bar], index: int) -> int:
+    """How many bars from the one at `index` on fill a bar of its metre, or several, together; the last bars need not
+    fill it. 0 if they do not before the next full bar, or if the first is a pick-up, which nothing precedes.
+    """
+    meter, length = bars[index].meter, 0
+    if meter is None or bars[index].is_pickup:
+        return 0
+    for end in range(index, len(bars)):
+        if end > index and (bars[end].is_full or not (bars[end].is_pickup or bars[end].meter == meter)):
+            return 0
+        length += bars[end].length
+        if length % meter.bar_length == 0:
+            return end + 1 - index
+    return len(bars) - index
+
+
 def _meter_of_length(bar: Bar) -> Meter | None:
-    """The bar's metre, or one with the bar's real length; None if no metre has it."""
-    if bar.is_full:
-        return bar.meter
+    """A metre with the bar's length, if possible in the note value of its own; its own if none has it."""
     denominators = [bar.meter.denominator] if bar.meter else [4]
     for denominator in (*denominators, 8, 16, 32):
         numerator, rest = divmod(bar.length * denominator, TICKS_PER_WHOLE)
@@ -86,16 +117,6 @@ def _meter_of_length(bar: Bar) -> Meter | None:
 def _time_signature(meter: Meter) -> bytes:
     clocks_a_click = min(255, meter.beat_length)
     return bytes([min(255, meter.numerator), meter.denominator.bit_length() - 1, clocks_a_click, 8])
-
-
-def _played(piece: Piece, voice: int) -> list[Note]:
-    """A voice's notes with repeats played out, in the order of their onsets, which count from the start."""
-    notes, time = [], 0
-    for index in piece.playing_order():
-        bar = piece.bars[index]
-        notes += [replace(note, onset=time + note.onset) for note in bar.notes[voice]]
-        time += bar.length
-    return sorted(notes, key=lambda note: note.onset)
 
 
 def _layers(notes: Sequence[Note]) -> list[list[Note]]:
@@ -112,19 +133,29 @@ def _layers(notes: Sequence[Note]) -> list[list[Note]]:
     return layers
 
 
-def _voice_tracks(layers: Sequence[tuple[str, Sequence[Note]]], total: int) -> Iterator[bytes]:
+def _voice_tracks(piece: Piece, total: int) -> Iterator[bytes]:
     """A track for each layer of each voice, as long as the piece (ticks)."""
-    before: Counter[str] = Counter()
-    for number, (voice, notes) in enumerate(layers):
-        before[voice] += 1
-        name = voice if before[voice] == 1 else f"{voice} ({before[voice]})"
-        channel = number % 15
-        yield _track([(0, 0, _meta(TRACK_NAME, name.encode())), *_strokes(notes, channel + (channel >= DRUMS))], total)
+    usual = usual_instruments(piece.voices)
+    layers = [
+        (voice, number, notes)
+        for voice in range(len(piece.voices))
+        for number, notes in enumerate(_layers(sorted(played_notes(piece, voice), key=lambda note: note.onset)))
+    ]
+    for index, (voice, number, notes) in enumerate(layers):
+        name = piece.voices[voice] + (f" ({number + 1})" if number else "")
+        instrument = (piece.instruments or usual)[voice]
+        channel = _CHANNELS[index % len(_CHANNELS)]
+        events = [(0, 0, _meta(TRACK_NAME, name.encode()))]
+        if instrument.name != usual[voice].name:
+            events.append((0, 0, _meta(INSTRUMENT_NAME, instrument.name.encode())))
+        if instrument.program is not None and index < len(_CHANNELS):  # later tracks share the channels of the first
+            events.append((0, 1, bytes([PROGRAM_CHANGE | channel, instrument.program])))
+        yield _track([*events, *_strokes(notes, channel)], total)
 
 
 def _strokes(notes: Sequence[Note], channel: int) -> Iterator[Event]:
     for note in notes:
-        velocity = min(127, max(1, note.velocity or _DEFAULT_VELOCITY))
+        velocity = min(127, max(1, note.velocity or 1))
         yield note.onset, 2, bytes([0x90 | channel, note.pitch, velocity])
         yield note.onset + note.duration, 1, bytes([0x80 | channel, note.pitch, 0])
 

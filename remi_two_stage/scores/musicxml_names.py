@@ -4,6 +4,8 @@ from __future__ import annotations
 
 SOFTWARE = "remi-two-stage"
 """Stands in a score's metadata as the program that made it; such a score says itself which short bars are pick-ups."""
+CONTAINER = "META-INF/container.xml"
+"""The member of a compressed file that names the score in it."""
 
 MODE_NAMES = {
     "maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian",

@@ -19,12 +19,12 @@ from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from ..core.errors import ScoreFormatError
+from .musicxml_names import CONTAINER
 
 LARGEST_SCORE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 _DEEPEST = 100
 """Elements within one another; MusicXML has a dozen."""
-_CONTAINER = "META-INF/container.xml"
 _ZIP = b"PK\x03\x04"
 _ENCODING = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
@@ -116,9 +116,9 @@ def _unpacked(data: bytes) -> bytes:
 def _score_in(archive: zipfile.ZipFile) -> str:
     """Name of the score in an archive."""
     names = archive.namelist()
-    if _CONTAINER in names:
+    if CONTAINER in names:
         try:
-            _, container = _parsed(archive.read(_CONTAINER))
+            _, container = _parsed(archive.read(CONTAINER))
         except ScoreFormatError:
             container = Element("container")
         files = [element for element in container.iter() if element.tag.rpartition("}")[2] == "rootfile"]

@@ -219,7 +219,8 @@ class PartReader:
             self._beside(note, place[0], start)
         if "chord" not in held and self._graces.get(place):
             chords = tuple(tuple(chord) for chord in self._graces.pop(place))
-            self._measure.records.append((place[0], Grace(start, chords, self._is_slashed)))
+            is_slurred = (self._index, place[0], start) in self.spans.slurred_graces
+            self._measure.records.append((place[0], Grace(start, chords, self._is_slashed, is_slurred)))
 
     def _is_drum(self, staff: int) -> bool:
         return self._is_percussion or self._clefs.get(staff) == _PERCUSSION
@@ -266,6 +267,8 @@ class PartReader:
             return
         if not self._graces[place]:
             self._is_slashed = held["grace"].get("slash") == "yes"
+        for slur in note.iterfind("notations/slur"):
+            self.spans.slur(slur, self._index, place[0], self._ticks(self._time), is_grace=True)
         length = records.ticks_of_type(held["type"].text if "type" in held else None)
         single = GraceNote(pitch, length, fifths)
         if "chord" in held and self._graces[place]:

@@ -110,10 +110,13 @@ class _Struck(Protocol):
 
 @dataclass
 class Spans:
-    """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span)."""
+    """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span), and
+    `slurred_graces` (index, staff, onset) of grace notes with a slur to their note.
+    """
 
     found: list[tuple[int, int, Span]] = field(default_factory=list)
-    _slurs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    slurred_graces: set[tuple[int, int, int]] = field(default_factory=set)
+    _slurs: dict[str, tuple[int, int, int, bool]] = field(default_factory=dict)
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
@@ -123,7 +126,7 @@ class Spans:
         """How many slurs have no end."""
         return len(self._slurs)
 
-    def slur(self, element: Element, index: int, staff: int, onset: int) -> None:
+    def slur(self, element: Element, index: int, staff: int, onset: int, is_grace: bool = False) -> None:
         """A `<slur>` at a note; its end may stand before its beginning, in an earlier voice of the measure."""
         number, kind = element.get("number", "1"), element.get("type")
         if kind == "start":
@@ -131,10 +134,12 @@ class Spans:
             if end is not None and end[0] == index and end[1] > onset:
                 self.found.append((index, staff, Span(onset, SLUR, 0, end[1])))
             else:
-                self._slurs[number] = index, staff, onset
+                self._slurs[number] = index, staff, onset, is_grace
         elif kind == "stop" and number in self._slurs:
-            start, origin, begun = self._slurs.pop(number)
-            if (start, begun) != (index, onset):
+            start, origin, begun, is_from_grace = self._slurs.pop(number)
+            if (start, begun) == (index, onset):
+                self.slurred_graces |= {(index, staff, onset)} if is_from_grace else set()
+            else:
                 self.found.append((start, origin, Span(begun, SLUR, index - start, onset)))
         elif kind == "stop":
             self._ends[number] = index, onset

@@ -10,6 +10,8 @@ Conventions
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +23,7 @@ from ..core.playing_order import last_of_ending, order_of_repeats
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES, clef_of
 from . import musicxml_writer_signs as signs
-from .musicxml_names import CLEFS, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE
+from .musicxml_names import CLEFS, CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE
 from .musicxml_writer_measure import VoiceWriter
 from .musicxml_writer_rhythm import TICKS_A_DIVISION
 from .musicxml_writer_signs import attribute_of, text_of
@@ -32,6 +34,13 @@ _HEAD = (
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
+_SCORE_NAME = "score.musicxml"
+_CONTAINER_CONTENT = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<container><rootfiles>'
+    f'<rootfile full-path="{_SCORE_NAME}" media-type="application/vnd.recordare.musicxml+xml"/>'
+    "</rootfiles></container>\n"
+).encode()
+_UNIX = 3
 _MOST_PLAYS = 10
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
@@ -46,6 +55,23 @@ def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
     parts = [_part(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
+
+
+def compressed_musicxml_bytes(piece: Piece) -> bytes:
+    """This piece as the bytes of a compressed MusicXML file (.mxl)."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {
+            "mimetype": b"application/vnd.recordare.musicxml",
+            CONTAINER: _CONTAINER_CONTENT,
+            _SCORE_NAME: musicxml_bytes(piece),
+        }.items():
+            member = zipfile.ZipInfo(name)  # dated 1980, so that the file is the same on any day
+            member.external_attr = 0o644 << 16
+            member.create_system = _UNIX
+            member.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+            archive.writestr(member, content)
+    return file.getvalue()
 
 
 def _heading(piece: Piece) -> Iterator[str]:

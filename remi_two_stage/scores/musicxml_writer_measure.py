@@ -62,6 +62,7 @@ class _AtNote:
     syllables: list[Lyric] = field(default_factory=list)
     graces: list[list[_Sung]] = field(default_factory=list)
     grace_types: list[str] = field(default_factory=list)
+    grace_slur: int = 0
     is_slashed: bool = False
     slurs: list[str] = field(default_factory=list)
 
@@ -98,6 +99,8 @@ class VoiceWriter:
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
             parts += self._layer(bar, layers[layer], layer, placed[layer], [] if number else between)
         self._start += bar.length
+        for _, kind, used in self._ends.pop(index, ()):
+            self._numbers[kind].discard(used)
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return "".join(parts)
 
@@ -127,7 +130,6 @@ class VoiceWriter:
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
         for end, kind, number in self._ends[index]:
             if kind == "slur":
-                self._numbers[kind].discard(number)
                 found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
         for record in records:
             if isinstance(record, Mark) and not signs.is_dynamic(record):
@@ -140,15 +142,22 @@ class VoiceWriter:
                     [_grace_note(self._start + record.onset, note, bar.key) for note in chord] for chord in record.notes
                 ]
                 at.grace_types += [type_of(chord[0].duration) for chord in record.notes]
+                if record.is_slurred:
+                    at.grace_slur = self._free_number("slur")
+                    at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
                 at.is_slashed = record.is_slashed
         for span, number in begun:
             if span.name not in HAIRPINS:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         return {onset: at for onset, at in found.items() if onset < bar.length}
 
+    def _free_number(self, kind: str) -> int:
+        """A number that no open slur or hairpin has; 0 if all are in use."""
+        return next((number for number in range(1, _MOST_NUMBERS + 1) if number not in self._numbers[kind]), 0)
+
     def _opened(self, kind: str, index: int, span: Span) -> int:
         """The number of a span that begins in bar `index`; 0 for one that leads nowhere."""
-        number = next((n for n in range(1, _MOST_NUMBERS + 1) if n not in self._numbers[kind]), 0)
+        number = self._free_number(kind)
         last = index + span.bars
         if last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length or not number:
             return 0
@@ -168,7 +177,6 @@ class VoiceWriter:
                 found.append((record.onset, 3, record))
         for end, kind, number in self._ends[index]:
             if kind == "wedge":
-                self._numbers[kind].discard(number)
                 onsets = [note.onset for note in bar.notes[self._voice] if note.onset > end]
                 found.append((min(onsets, default=bar.length), 0, ("stop", number)))
         found += [(span.onset, 4, (span.name, number)) for span, number in begun if span.name in HAIRPINS]
@@ -291,10 +299,12 @@ def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start:
 
 def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
     grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
+    slur = f'<slur type="start" number="{at.grace_slur}"/>' if at.grace_slur else ""
     for together, kind in zip(at.graces, at.grace_types, strict=True):
         for index, note in enumerate(together):
             chord = "<chord/>" if index else ""
-            yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}</note>\n"
+            yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}{_notations(slur)}</note>\n"
+            slur = ""
 
 
 def _sung(start: int, end: int, pitch: int, key: Key, fifths: int | None) -> _Sung:

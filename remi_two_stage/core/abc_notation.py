@@ -1,0 +1,176 @@
+"""How notation is written in ABC (standard 2.1, sections 4.11 to 4.19 and 5.1): what stands before and after a note,
+and the lines of words beneath.
+
+Conventions
+- A sign stands where its record says, on a note, a rest, or the later part of a tied note, which is cut there.
+- Words of users are written so that none of their characters ends a string, a field or a syllable.
+- Slurs that cross each other otherwise than end to begin are read as nested: ABC has no other way to write them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from .notation import SIGNS_BEFORE, SLUR, Grace, Instrument, Lyric, Mark, Notation, Span, TempoMark, Text
+from .piece import Bar
+from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
+from .text import printable
+
+LETTERS_OF_MARKS = {
+    "staccato": ".", "roll": "~", "fermata": "H", "accent": "L", "lowermordent": "M", "uppermordent": "P",
+    "trill": "T", "upbow": "u", "downbow": "v",
+}  # fmt: skip
+"""Name of a mark -> the letter that says the same."""
+MARK_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9.+()-]{0,29}")
+"""What may stand between exclamation marks."""
+
+_MOST_BEATS = 9_999
+_UNSAFE_IN_STRINGS = '"\\%&[]{}=“”„‟«»‘’'  # some are taken for plain quotation marks
+_UNSAFE_IN_LYRICS = "\\%&*_|~"
+_IN_STRINGS, _IN_LYRICS = (
+    str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in signs}) for signs in (_UNSAFE_IN_STRINGS, _UNSAFE_IN_LYRICS)
+)
+
+
+def string_of(text: str) -> str:
+    """Words between quotation marks."""
+    return f'"{printable(text).strip().translate(_IN_STRINGS)}"'
+
+
+def tempo_text(tempo: float | None, beat: int, words: str = "") -> str:
+    """What `Q:` says: words, and the tempo in beats where these are a whole number a minute, else in quarter notes."""
+    said = [string_of(words)] if words else []
+    if tempo is not None:
+        beats = tempo * TICKS_PER_QUARTER / beat
+        is_whole = abs(beats - round(beats)) < 1e-6 and round(beats) > 0
+        said.append(f"{Fraction(beat, TICKS_PER_WHOLE)}={round(beats)}" if is_whole else f"1/4={tempo:g}")
+    return " ".join(said)
+
+
+def tempo_mark_text(mark: TempoMark, beat: int) -> str:
+    """What `Q:` says for a mark; `beat` is that of the bar, for a mark that does not know its own."""
+    if mark.tempo is None or not mark.beat:
+        return tempo_text(mark.tempo, beat, mark.words)
+    rate = mark.tempo * TICKS_PER_QUARTER / mark.beat
+    if rate > _MOST_BEATS:
+        return tempo_text(mark.tempo, TICKS_PER_QUARTER, mark.words)
+    words = [string_of(mark.words)] if mark.words else []
+    return " ".join([*words, f"{Fraction(mark.beat, TICKS_PER_WHOLE)}={rate:.9g}"])
+
+
+def instrument_text(instrument: Instrument) -> str:
+    """The names of a voice as `V:` says them, a blank before each."""
+    names = (("name", instrument.name), ("snm", instrument.short_name))
+    return "".join(f" {what}={string_of(name)}" for what, name in names if name)
+
+
+def jumps_text(signs: Iterable[str], are_before: bool) -> str:
+    """Those of a bar's jump signs that stand before it, or those after it."""
+    return "".join(f"!{sign}!" for sign in signs if (sign in SIGNS_BEFORE) == are_before)
+
+
+def lyric_lines(syllables: Sequence[Sequence[Lyric]]) -> list[str]:
+    """The lines of words beneath a line of music, one a verse, given the syllables at each of its notes."""
+    verses = max((lyric.verse for at_note in syllables for lyric in at_note), default=0)
+    return [_lyric_line([_syllable(at_note, verse) for at_note in syllables]) for verse in range(1, verses + 1)]
+
+
+def _syllable(at_note: Iterable[Lyric], verse: int) -> str:
+    """A syllable as written; an asterisk where there is none."""
+    lyric = next((lyric for lyric in at_note if lyric.verse == verse), None)
+    if lyric is None:
+        return "*"
+    text = printable(lyric.text).strip()
+    if not text:
+        return "_" if lyric.joint == "_" else "*"
+    return text.translate(_IN_LYRICS).replace("-", "\\-").replace(" ", "~") + "-" * (lyric.joint == "-")
+
+
+def _lyric_line(syllables: Sequence[str]) -> str:
+    line = " ".join(syllables).rstrip("* ") or "*"
+    return "w: " + re.sub(r"(?<!\\)- (?=[^*_])", "-", line)
+
+
+@dataclass(slots=True)
+class _Place:
+    """What stands at an onset of a bar: before its note, in this order, and after it."""
+
+    tempos: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    graces: list[Grace] = field(default_factory=list)
+    slurs: int = 0
+    hairpin_ends: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    ended_slurs: int = 0
+    lyrics: list[Lyric] = field(default_factory=list)
+
+    def before(self, graces: str) -> str:
+        """What stands before the note, with the grace notes written out; a dot before a slur would be its own."""
+        return "".join([*self.tempos, *self.texts, graces, "(" * self.slurs, *self.hairpin_ends, *self.marks])
+
+    @property
+    def after(self) -> str:
+        """What stands after the note."""
+        return ")" * (self.ended_slurs + sum(grace.is_slurred for grace in self.graces))
+
+
+class WrittenNotation:
+    """What is written beside the notes of one voice, by bar and onset; the first voice has the tempos too."""
+
+    def __init__(self, bars: Sequence[Bar], voice: int) -> None:
+        self._bars = bars
+        self._places: dict[int, dict[int, _Place]] = {}
+        for index, bar in enumerate(bars):
+            for record in bar.notation[voice] if bar.notation else ():
+                self._add(index, record)
+            for mark in bar.tempos if voice == 0 else ():
+                if index or mark.onset:  # those at the start are the header's
+                    text = tempo_mark_text(mark, bar.beat_length)
+                    self._place(index, mark.onset).tempos.append(f"[Q:{text}]")
+        self.has_lyrics = any(place.lyrics for places in self._places.values() for place in places.values())
+
+    def places(self, index: int) -> dict[int, _Place]:
+        """What stands in a bar, by onset."""
+        return self._places.get(index, {})
+
+    def lyric_lines(self, notes: Sequence[tuple[int, int]]) -> list[str]:
+        """The words beneath a line whose notes begin or go on in these bars at these onsets."""
+        empty: dict[int, _Place] = {}
+        places = [self._places.get(index, empty).get(onset) for index, onset in notes]
+        return lyric_lines([place.lyrics if place else () for place in places])
+
+    def _place(self, index: int, onset: int) -> _Place:
+        onset = max(0, min(onset, self._bars[index].length - 1))
+        return self._places.setdefault(index, {}).setdefault(onset, _Place())
+
+    def _add(self, index: int, record: Notation) -> None:
+        if isinstance(record, Span):
+            self._add_span(index, record)
+        elif isinstance(record, Lyric):
+            self._place(index, record.onset).lyrics.append(record)
+        elif isinstance(record, Grace):
+            self._place(index, record.onset).graces.append(record)
+        elif isinstance(record, Text) and record.text.strip():
+            text = string_of(record.text)
+            self._place(index, record.onset).texts.append(f'"{record.placement}{text[1:]}')
+        elif isinstance(record, Mark) and MARK_NAME.fullmatch(record.name):
+            sign = LETTERS_OF_MARKS.get(record.name, f"!{record.name}!")
+            self._place(index, record.onset).marks.append(sign)
+
+    def _add_span(self, index: int, span: Span) -> None:
+        last = index + span.bars
+        if last >= len(self._bars) or (span.bars, span.end) < (0, span.onset):
+            return
+        first, end = self._place(index, span.onset), self._place(last, span.end)
+        if span.name != SLUR:
+            first.marks.insert(0, f"!{span.name}(!")
+            if first is end:
+                first.marks.insert(1, f"!{span.name})!")
+            else:
+                end.hairpin_ends.append(f"!{span.name})!")
+        elif first is not end:
+            first.slurs += 1
+            end.ended_slurs += 1

@@ -1,0 +1,101 @@
+"""The words beneath a line of ABC music (`w:`, ABC standard 2.1, section 5.1): which note has which syllable.
+
+Conventions
+- Words belong to the line of music before them; each further `w:` after the same line is the next verse.
+- Every note takes a syllable, also one that is tied to the note before; rests and grace notes take none, nor do the
+  notes of overlays.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
+
+from ..core.text import printable
+from .abc_fields import decode_text
+from .abc_notation import LYRIC, TimedRecord
+from .abc_state import Boundary
+
+_SYLLABLE = re.compile(r"([*_|-])|((?:\\u[0-9A-Fa-f]{4}|\\[^ \t]|[^ \t*_|\\-])+)(-?)")
+_TIME = attrgetter("time")
+_JOINT = 2
+
+
+class VoiceLyrics:
+    """The words of one voice.
+
+    Attributes:
+        onsets: When the notes of the last line of music begin.
+        lost: How many syllables had no note.
+    """
+
+    def __init__(self) -> None:
+        self.onsets: list[int] = []
+        self.lost = 0
+        self._line = -1
+        self._verse = 0
+        self._next = 0
+        self._position: int | None = None  # of the last syllable or bar line
+        self._goes_on = False
+        self._last: dict[int, list[str | int]] = {}  # the last syllable of each verse: text, verse, joint
+
+    def begin_line(self, number: int) -> None:
+        """A line of music begins, unless it is the one that is being read."""
+        if number != self._line:
+            self._line = number
+            self._verse = 0
+            self.onsets.clear()
+
+    def read(self, text: str, records: list[TimedRecord], boundaries: Sequence[Boundary], goes_on: bool) -> None:
+        """Read a line of words, or one that goes on with the line before."""
+        if not goes_on and not self._goes_on:
+            self._verse += 1
+            self._next, self._position = 0, None
+        text = text.rstrip()
+        self._goes_on = text.endswith("\\") and not text.endswith("\\\\")
+        for sign, word, hyphen in _SYLLABLE.findall(text.removesuffix("\\") if self._goes_on else text):
+            if sign == "|":
+                self._skip_bar(boundaries)
+            elif self._next == len(self.onsets):
+                self.lost += bool(word)
+            elif word:
+                self._take(_text(word), hyphen, records)
+            else:
+                self._take_sign(sign, records)
+
+    def _skip_bar(self, boundaries: Sequence[Boundary]) -> None:
+        if self._position is None:
+            return
+        following = bisect_right(boundaries, self._position, key=_TIME)
+        if following == len(boundaries):
+            self._next = len(self.onsets)
+            return
+        self._position = boundaries[following].time
+        while self._next < len(self.onsets) and self.onsets[self._next] < self._position:
+            self._next += 1
+
+    def _take(self, text: str, hyphen: str, records: list[TimedRecord]) -> None:
+        """Give the next note a syllable."""
+        self._position = self.onsets[self._next]
+        self._next += 1
+        if text:
+            self._last[self._verse] = [text, self._verse, hyphen]
+            records.append((self._position, LYRIC, self._verse, self._last[self._verse]))
+
+    def _take_sign(self, sign: str, records: list[TimedRecord]) -> None:
+        """Give the next note what stands in the place of a syllable."""
+        self._position = self.onsets[self._next]
+        self._next += 1
+        last = self._last.get(self._verse)
+        if last is not None and sign != "*":
+            last[_JOINT] = last[_JOINT] or sign
+            if sign == "_":
+                records.append((self._position, LYRIC, self._verse, ["", self._verse, "_"]))
+
+
+@lru_cache(maxsize=4096)
+def _text(written: str) -> str:
+    return printable(decode_text(written.replace("~", " ").replace("\\-", "\\u002d"))).strip()

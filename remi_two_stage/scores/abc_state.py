@@ -1,0 +1,105 @@
+"""What a voice of an ABC tune keeps while it is read: notes on its time line, boundaries between bars, settings.
+
+Times are in units (`abc_fields.UNITS_PER_TICK` to a tick) from the start of the tune.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from ..core.signatures import Key, Meter
+from .abc_fields import COMMAS, KeySignature
+from .abc_tokens import BrokenRhythm
+
+SungNote = list[int]
+"""A note on the time line of its voice: [start, pitch, end, step], the step as last written."""
+
+PITCH, END, STEP = 1, 2, 3
+END_OF = itemgetter(END)
+
+
+@dataclass(slots=True)
+class Boundary:
+    """What stands between two bars; the metre and the key are those that hold after it.
+
+    Attributes:
+        plays: How often the section that a repeat closes here is played; 0 without a repeat.
+        part: Label of the part that begins here.
+        is_section: A double bar or a part label: a phrase begins here.
+        splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
+        pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`write_abc.PICKUP_REMARKS`).
+    """
+
+    time: int
+    meter: Meter | None
+    key: Key
+    plays: int = 0
+    repeat_start: bool = False
+    endings: tuple[int, ...] = ()
+    part: str = ""
+    is_double: bool = False
+    is_section: bool = False
+    splits_bar: bool = False
+    pickup_remark: bool | None = None
+
+
+Event = tuple[int, Sequence[SungNote], bool, int]
+"""A note, chord or rest: when it begins, its notes, whether it closes a tuplet, its length without broken rhythm."""
+
+
+@dataclass(slots=True)
+class Layer:
+    """What an overlay (`&`) does not share with its voice: the bar's MIDI number of every step, and open ties."""
+
+    scale: Sequence[int]
+    ties: list[SungNote] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Settings:
+    """What a tune's header sets for all its voices; each copies it when it begins.
+
+    Attributes:
+        meter: None in free metre.
+        signature: What `K:` says.
+        unit_length: In units; 0 where the metre decides.
+        part: Label of the part that the tune begins with.
+        propagation: How far accidentals reach: "pitch" (all octaves), "octave" or "not" (section 11.3).
+        midi_transposition: Semitones that `%%MIDI transpose` adds.
+        channel: The channel of `%%MIDI channel`.
+        commas: Equal steps of the octave that the number in an accidental such as ^3 counts.
+        has_lyrics: Whether words stand beneath lines of its music.
+    """
+
+    meter: Meter | None
+    signature: KeySignature
+    unit_length: int = 0
+    part: str = ""
+    propagation: str = "pitch"
+    midi_transposition: int = 0
+    channel: int = 0
+    commas: int = COMMAS
+    has_lyrics: bool = False
+
+
+@dataclass(slots=True)
+class BrokenNotes:
+    """A broken rhythm that waits for its second note, and how to take it back from the first.
+
+    Attributes:
+        rhythm: The sign.
+        length: Of the first note, without broken rhythm.
+        time: Where the first note ended before.
+        ends: Where its notes ended before.
+        struck: Its notes.
+        symbols: How many chord symbols the voice had.
+    """
+
+    rhythm: BrokenRhythm
+    length: int
+    time: int
+    ends: list[int]
+    struck: Sequence[SungNote]
+    symbols: int

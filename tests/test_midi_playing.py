@@ -1,0 +1,129 @@
+"""What other programs play from a MIDI file: metres, instruments, velocities."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import music21
+import pytest
+from test_midi import END, off, on, smf
+
+from remi_two_stage.core.notation import Instrument
+from remi_two_stage.core.piece import Bar, Note, Piece
+from remi_two_stage.core.signatures import Key, Meter
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.midi_writer import midi_bytes
+from remi_two_stage.scores.music21_bridge import from_music21
+
+# Metres
+
+
+def meters_of(piece: Piece) -> list[str]:
+    """The time signatures in the MIDI file of a piece, in the order of time."""
+    parts = midi_bytes(piece).split(b"\xff\x58\x04")[1:]
+    return [f"{part[0]}/{2 ** part[1]}" for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("music", "meters"),
+    [
+        ("|:A|dfa afd|ege c2A|d3 d2:|\n|:a|bgb afa|[1 d3 d2:|[2 d3 d2|]", ["1/8", "6/8"]),
+        ("|:dfa afd|e3||e3:|dfa afd|]", ["6/8"]),
+        ("dfa afd dfa afd|d3 d3|]", ["6/8"]),
+        ("dfa afd|d3 d2|dfa afd|d6|]", ["6/8", "5/8", "6/8"]),
+        ("dfa afd|d3|[M:3/8]dfa|afd|]", ["6/8", "3/8"]),
+        ("|:A|dfa afd:|\n|:A|dfa afd:|", ["1/8", "6/8", "1/8", "6/8", "1/8", "6/8", "1/8", "6/8"]),
+    ],
+    ids=[
+        "pick-ups",
+        "halves of a bar",
+        "a missing bar line",
+        "a short bar",
+        "another metre",
+        "a full bar and a pick-up",
+    ],
+)
+def test_the_metre_stays_where_bars_are_filled(music: str, meters: list[str]) -> None:
+    (piece,) = read_abc(f"X:1\nM:6/8\nL:1/8\nK:D\n{music}")
+    assert meters_of(piece) == meters
+    played = parse_midi(midi_bytes(piece))
+    assert played.note_list() == piece.note_list(unfold_repeats=True)
+    assert meters_of(played) == meters
+
+
+# Instruments and velocities
+
+
+def test_instruments_come_back_under_the_names_of_their_voices() -> None:
+    chorale = from_music21(music21.corpus.parse("bach/bwv66.6"))
+    players = (
+        Instrument("Violin I", "", 40),
+        Instrument("Violin II", "", 40),
+        Instrument("Tenor", "T.", 52),
+        Instrument("Violoncello", "", None),
+    )
+    played = parse_midi(midi_bytes(replace(chorale, instruments=players)))
+    assert (played.voices, played.instruments) == (("S", "A", "T", "B"), players)
+    assert parse_midi(midi_bytes(chorale)).instruments == ()
+    names = ["Soprano", "Alto", "Tenor", "Bass"]
+    usual = tuple(Instrument(name, f"{name[0]}.") for name in names)
+    assert b"\xff\x04" not in midi_bytes(replace(chorale, instruments=usual))
+
+
+def test_other_programs_play_the_instruments() -> None:
+    held = Bar(Meter(4, 4), Key(), 96, ((Note(0, 64, 96), Note(24, 64, 24)), (Note(0, 48, 96),)))
+    piece = Piece(("V1", "V2"), (held,), instruments=(Instrument("Flute", "", 73), Instrument("Cello", "", 42)))
+    middle = music21.midi.MidiFile()
+    middle.readstr(midi_bytes(piece))
+    changes = [
+        (event.data, event.channel)
+        for track in middle.tracks
+        for event in track.events
+        if event.type == music21.midi.ChannelVoiceMessages.PROGRAM_CHANGE
+    ]
+    assert changes == [(73, 1), (73, 2), (42, 3)]
+
+
+def test_instruments_are_called_as_their_tracks_in_files_of_other_programs() -> None:
+    def track(name: bytes, channel: int, *events: bytes) -> bytes:
+        titled = bytes([0, 0xFF, 0x03, len(name)]) + name
+        return titled + b"".join(events) + on(60, channel) + off(60, channel) + END
+
+    violin = track(b"Violin I", 0, bytes([0, 0xC0, 40]), bytes([0, 0xFF, 0x04, 3]) + b"Vln")
+    horn = track(b"Horn in F", 1, bytes([0, 0xC1, 60]))
+    unnamed = track(b"", 2)
+    piece = parse_midi(smf(track(b"A title", 4)[:-4] + END, violin, horn, unnamed))
+    assert piece.title == "A title"
+    assert piece.instruments == (
+        Instrument("V1", "V1"),
+        Instrument("Vln", "", 40),
+        Instrument("Horn in F", "", 60),
+        Instrument("V4", "V4"),
+    )
+    assert parse_midi(midi_bytes(piece)).instruments == piece.instruments
+
+
+def test_velocities_are_those_of_the_notes_or_of_their_beats() -> None:
+    (piece,) = read_abc("X:1\nM:6/8\nL:1/8\nK:D\nA|dfa afd|]")
+    assert [note.velocity for bar in parse_midi(midi_bytes(piece)).bars for note in bar.notes[0]] == [
+        *(74, 92, 74, 74),
+        *(82, 74, 74),
+    ]
+    loud = Bar(Meter(4, 4), Key(), 96, ((Note(0, 60, 48, velocity=111), Note(48, 60, 24, velocity=1)),))
+    (bar,) = parse_midi(midi_bytes(Piece(("M",), (loud,)))).bars
+    assert [note.velocity for note in bar.notes[0]] == [111, 1]
+
+
+def test_real_tunes_come_back_and_change_their_metre_only_where_bars_are_wrong(
+    tune_books: dict[str, list[Path]],
+) -> None:
+    steady = 0
+    tunes = read_abc(tune_books["ryansMammoth"][0])
+    for piece in tunes:
+        played = parse_midi(midi_bytes(piece))
+        assert played.note_list() == piece.note_list(unfold_repeats=True)
+        assert parse_midi(midi_bytes(played)).note_list() == played.note_list()
+        changes = sum(one.meter != other.meter for one, other in pairwise(piece.bars))
+        steady += len(meters_of(piece)) <= 1 + changes + piece.bars[0].is_pickup
+    assert steady >= 0.85 * len(tunes)
