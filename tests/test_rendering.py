@@ -180,7 +180,7 @@ def test_chord_names_stand_over_the_staff() -> None:
         for group in ElementTree.fromstring(engrave(tune(ACCIDENTALS)).svg()).iter(f"{SVG}g")
         if group.get("class") == "harm"
     ]
-    assert names == ["F♯m", "C♯7", "F♯", "B"]
+    assert names == ["F♯m", "C♯7", "G♭", "C♭"]
 
 
 def test_pictures_are_what_their_names_say(piece: Piece, tmp_path: Path) -> None:
@@ -254,6 +254,12 @@ def test_a_piano_roll_marks_chord_tones() -> None:
     ]
     chord_tone, other = "#0072b2", "white"
     assert notes == [chord_tone, other, chord_tone, other, chord_tone, other, chord_tone, chord_tone]
+
+
+def test_a_piano_roll_names_chords_in_the_key_of_their_bar() -> None:
+    piece = tune('X:1\nM:4/4\nL:1/4\nK:E\n"E"E4|[K:Ab]"Ab"A4|"Eb7"e4|]')
+    texts = {"".join(text.itertext()) for text in ElementTree.fromstring(piano_roll(piece).svg()).iter(f"{SVG}text")}
+    assert {"E", "Ab", "Eb7"} <= texts
 
 
 def test_a_note_that_rings_over_a_piano_rolls_rows_is_drawn_in_each_of_them() -> None:
