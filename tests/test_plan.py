@@ -107,6 +107,24 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "quarters"),
+    [
+        ("(I) | I | V | (V) | I | V", [1, 4, 3, 1, 4, 3]),
+        ("I | V | (V) | I | V", [4, 3, 1, 4, 4]),
+        ("(I) | I | V | (V 1/8) | I | V", [1, 4, 3.5, 0.5, 4, 3]),
+        ("I | V | |: (V) | I | V :|", [4, 3, 1, 4, 3]),
+        ("|: (I) | I | V :| (V 1/8) | I | V |", [1, 4, 3, 0.5, 4, 3.5]),
+        ("|: I | V | (V) | I | V :|", [4, 3, 1, 4, 4]),
+        ("|: (V) | I | [1 V :| [2 V || (V 1/8) | I | V", [1, 4, 3, 3.5, 0.5, 4, 3.5]),
+    ],
+)
+def test_a_pick_up_and_the_bar_before_it_fill_a_bar(text: str, quarters: list[float]) -> None:
+    plan = Plan.parse(text)
+    for typed in (plan, Plan.parse(plan.text())):
+        assert [bar.length / 24 for bar in typed.skeleton.bars] == quarters
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("I | Xv | V", "bar 2: there is no chord 'Xv'"),
@@ -117,6 +135,12 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
         ("I [1 V :| [2 I", "bar 1: '\\[1' stands inside a bar"),
         ("(V 4/4) | I", "bar 0: the pick-up is not shorter than a bar of 4/4"),
         ("/ I / V", "begins with /"),
+        (
+            "(V) | I | I IV V I | (V) | I",
+            "bar 2: 'I IV V I' is too long for the 3 beats that the pick-up leaves in this",
+        ),
+        ("I | I / V / | (V) | I", "bar 2: 'I / V /' is too long for the 3 beats that the pick-up leaves in this bar"),
+        ("(V) | I | I IV V I", "bar 2: 'I IV V I' is too long for the 3 beats that the pick-up leaves in this bar"),
         (" | ", "has no bars"),
     ],
 )

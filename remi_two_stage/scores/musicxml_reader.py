@@ -75,7 +75,8 @@ def read_musicxml(data: bytes) -> Piece:
     losses: Counter[str] = Counter()
     instruments = instruments_of(document)
     readers = [PartReader(losses, instrument.is_percussion, is_own) for instrument in instruments]
-    parts = [reader.read(measures) for reader, measures in zip(readers, document.parts, strict=True)]
+    divisions = document.root.findtext(".//divisions")
+    parts = [reader.read(measures, divisions) for reader, measures in zip(readers, document.parts, strict=True)]
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
     staves = _staves(readers)

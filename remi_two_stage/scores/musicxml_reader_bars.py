@@ -18,6 +18,7 @@ from ..core.errors import ScoreFormatError
 from ..core.notation import JUMPS
 from ..core.piece import Bar, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
+from .musicxml_reader_document import is_whole
 from .musicxml_reader_part import Measure, Signature
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
@@ -158,7 +159,7 @@ def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) 
                         starts.add(index if is_left else index + 1)
                 else:
                     times = (repeat.get("times") or "2").strip()
-                    plays = min(int(times), _MOST_PLAYS) if times.isdigit() else 2
+                    plays = min(int(times), _MOST_PLAYS) if is_whole(times) else 2
                     ends[index - 1 if is_left else index] = max(2, plays)
     return [
         replace(bar, repeat_start=index in starts, repeat_end=index in ends, plays=ends.get(index, 2))
@@ -254,7 +255,7 @@ def _begins_movement(bars: Sequence[Bar], columns: Sequence[Column], signs: Sequ
     found, last = set(), 0
     for index, column in enumerate(columns):
         measure = next(measure for measure in column if measure is not None)
-        number = int(measure.number) if measure.number.isdigit() else last
+        number = int(measure.number) if is_whole(measure.number) else last
         styles = {barline.findtext("bar-style") for barline in measure.barlines}
         is_final = "light-heavy" in styles and not bars[index].repeat_end and "fine" not in signs[index]
         found |= {index + 1} if is_final else set()

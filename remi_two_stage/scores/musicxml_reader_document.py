@@ -8,11 +8,14 @@ Conventions
 
 from __future__ import annotations
 
+import codecs
 import io
+import lzma
 import re
 import zipfile
-from collections import defaultdict
+import zlib
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NoReturn
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -25,9 +28,28 @@ LARGEST_SCORE = 100 * 2**20
 """Bytes, unpacked; the longest string quartets in MusicXML have a tenth of that."""
 _DEEPEST = 100
 """Elements within one another; MusicXML has a dozen."""
+_NO_SCORES = ("META-INF/", "__MACOSX/")
+"""Folders of an archive with what its packers need."""
 _ZIP = b"PK\x03\x04"
 _ENCODING = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
+
+_SAID_ENCODING = re.compile(r"""(?<=<\?xml)([^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
+_SPACE_BEFORE = re.compile(rb"(?:\xef\xbb\xbf)?\s+(?=<\?xml)")
+"""Which no XML may have, and some files have."""
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig",
+}  # fmt: skip
+_BROKEN_ARCHIVE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, OSError, EOFError, KeyError,
+    ValueError,
+)  # fmt: skip
+_UNREADABLE = (expat.ExpatError, ElementTree.ParseError, LookupError, ValueError)
+
+Time = int | Fraction
+"""Counted in `<divisions>`."""
 Places = tuple[tuple[int, int], ...]
 """Where each measure of a part begins and ends, in bytes."""
 
@@ -60,16 +82,14 @@ def parse_document(data: bytes) -> Document:
     content = _unpacked(data) if data.startswith(_ZIP) else data
     if len(content) > LARGEST_SCORE:
         refuse_size(len(content))
+    if space := _SPACE_BEFORE.match(content):
+        content = content[space.end() :]
     places, root = _parsed(content)
     if root.tag.startswith("{"):
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
     if root.tag == "score-timewise":
-        columns: dict[str, list[Element]] = defaultdict(list)
-        for measure in root.iterfind("measure"):
-            for part in measure.iterfind("part"):
-                part.attrib.update({name: value for name, value in measure.attrib.items() if name != "id"})
-                columns[part.get("id", "")].append(part)
+        columns = _columns(root)
         return Document(root, content, list(columns), list(columns.values()), _by_part(places, columns))
     if root.tag != "score-partwise":
         raise ScoreFormatError(
@@ -91,11 +111,45 @@ def refuse_size(size: int) -> NoReturn:
     )
 
 
+def _columns(root: Element) -> dict[str, list[Element]]:
+    """The measures of each part of a `score-timewise`, empty ones where it has none."""
+    columns: dict[str, list[Element]] = {part.get("id", ""): [] for part in root.iterfind("measure/part")}
+    for measure in root.iterfind("measure"):
+        held = {part.get("id", ""): part for part in measure.iterfind("part")}
+        for name, column in columns.items():
+            part = held.get(name, Element("part"))
+            part.attrib.update({key: value for key, value in measure.attrib.items() if key != "id"})
+            column.append(part)
+    return columns
+
+
 def _by_part(places: list[tuple[int, int]], columns: dict[str, list[Element]]) -> tuple[Places, ...]:
     """Places of the parts within measures, which follow one another, by part; none if measures lack parts."""
     if len(places) != sum(map(len, columns.values())) or len({len(column) for column in columns.values()}) > 1:
         return ()
     return tuple(tuple(places[number :: len(columns)]) for number in range(len(columns)))
+
+
+# --- numbers
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number without a sign; those of other scripts, and huge ones, are none."""
+    return text.isascii() and text.isdigit() and len(text) <= 15
+
+
+def number_of(text: str | None) -> Time:
+    """The number in an element; 0 for an empty one.
+
+    Raises:
+        ValueError: there is something else in it, or more digits than in any score.
+    """
+    text = (text or "").strip()
+    if is_whole(text):
+        return int(text)
+    if text and not _DECIMAL.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is none")
+    return Fraction(text or 0)
 
 
 # --- compressed files
@@ -109,7 +163,7 @@ def _unpacked(data: bytes) -> bytes:
             if size > LARGEST_SCORE:
                 refuse_size(size)
             return archive.read(_score_in(archive))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+    except _BROKEN_ARCHIVE as error:
         raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
 
 
@@ -126,7 +180,7 @@ def _score_in(archive: zipfile.ZipFile) -> str:
         if found := next((name for name in named if name in names), None):
             return found
     scores = [
-        name for name in names if name.lower().endswith((".xml", ".musicxml")) and not name.startswith("META-INF")
+        name for name in names if name.lower().endswith((".xml", ".musicxml")) and not name.startswith(_NO_SCORES)
     ]
     if not scores:
         raise ScoreFormatError("the compressed file holds no score; export it again")
@@ -137,15 +191,19 @@ def _score_in(archive: zipfile.ZipFile) -> str:
 
 
 def _parsed(content: bytes) -> tuple[list[tuple[int, int]], Element]:
-    """Where the measures are, and the tree."""
-    text, is_decoded = _in_known_encoding(content)
+    """Where the measures are, and the tree; an encoding that is not the one it says is no reason to give up."""
     try:
-        places = _measure_places(text)
-        return [] if is_decoded else places, ElementTree.fromstring(text)
-    except (expat.ExpatError, ElementTree.ParseError) as error:
-        raise ScoreFormatError(f"this is no MusicXML: {error}; export it again") from None
-    except (LookupError, ValueError) as error:
-        raise ScoreFormatError(f"this is no MusicXML, its text cannot be decoded: {error}; export it again") from None
+        return _tree(*_in_known_encoding(content))
+    except _UNREADABLE as error:
+        try:
+            return _tree(_in_real_encoding(content), True)
+        except _UNREADABLE:
+            raise ScoreFormatError(f"this is no MusicXML: {error}; export it again") from None
+
+
+def _tree(text: bytes, is_decoded: bool) -> tuple[list[tuple[int, int]], Element]:
+    places = _measure_places(text)
+    return [] if is_decoded else places, ElementTree.fromstring(text)
 
 
 def _in_known_encoding(content: bytes) -> tuple[bytes, bool]:
@@ -162,7 +220,19 @@ def _in_known_encoding(content: bytes) -> tuple[bytes, bool]:
         text = content.decode(name)
     except (LookupError, UnicodeError) as error:
         raise ScoreFormatError(f"this is no MusicXML in {name!r}, as it says: {error}; export it again") from None
-    return re.sub(r"""\s+encoding\s*=\s*["'][^"']*["']""", "", text, count=1).encode(), True
+    return _SAID_ENCODING.sub(r"\1", text, count=1).encode(), True
+
+
+def _in_real_encoding(content: bytes) -> bytes:
+    """The content in UTF-8, whatever encoding it says: that of its byte order mark, UTF-8 if it is that, or else the
+    usual one of Windows.
+    """
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(marked)
+    except UnicodeError:
+        text = content.decode("windows-1252", errors="replace")
+    return _SAID_ENCODING.sub(r"\1", text, count=1).encode()
 
 
 def _measure_places(content: bytes) -> list[tuple[int, int]]:

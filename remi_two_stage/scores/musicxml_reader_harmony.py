@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 from xml.etree.ElementTree import Element
 
 from ..core.chords import NO_CHORD, QUALITIES, make_label, parse_name, parse_roman, split_label
@@ -13,6 +12,7 @@ from ..core.piece import Chord
 from ..core.signatures import Key, fifths_of, name_at
 from ..core.text import printable
 from .musicxml_names import QUALITY_OF_MUSICXML_KIND
+from .musicxml_reader_document import is_whole, number_of
 from .musicxml_reader_part import Transposition
 
 _DEGREES = (0, 2, 4, -1, 1, 3, 5)
@@ -27,6 +27,7 @@ _ALTERED = {
     ("minor", "add", 7, 0): "min7",
 }
 """(kind, type, value and alteration of a degree) -> the quality that both make."""
+_MOST_ACCIDENTALS = 2
 _SIGNS = {-1: "b", 0: "", 1: "#"}
 _VERBS = {"add": "add", "subtract": "no", "alter": ""}
 
@@ -70,8 +71,9 @@ def _root(element: Element, transposition: Transposition, key: Key) -> int | Non
         return _fifths(root, "root", transposition)
     if numeral is not None:
         degree = (numeral.findtext("numeral-root") or "").strip()
-        if degree in "1234567" and degree:
-            return key.fifths + _DEGREES[int(degree) - 1] + 7 * _alteration(numeral, "numeral-alter")
+        alteration = _alteration(numeral, "numeral-alter")
+        if degree in tuple("1234567") and alteration is not None:
+            return key.fifths + _DEGREES[int(degree) - 1] + 7 * alteration
         return None
     try:
         parts = split_label(parse_roman((element.findtext("function") or "").strip()))
@@ -82,20 +84,26 @@ def _root(element: Element, transposition: Transposition, key: Key) -> int | Non
 
 def _fifths(element: Element, what: str, transposition: Transposition) -> int | None:
     step = (element.findtext(f"{what}-step") or "").strip()
-    if step not in tuple("ABCDEFG"):
+    alteration = _alteration(element, f"{what}-alter")
+    if step not in tuple("ABCDEFG") or alteration is None:
         return None
-    return fifths_of(step) + 7 * _alteration(element, f"{what}-alter") + transposition.fifths
+    return fifths_of(step) + 7 * alteration + transposition.fifths
 
 
-def _alteration(element: Element, tag: str) -> int:
-    return round(Fraction((element.findtext(tag) or "0").strip() or 0))
+def _alteration(element: Element, tag: str) -> int | None:
+    """Semitones by which a name is raised; None if that is no number, or more than any chord symbol has."""
+    try:
+        alteration = round(number_of(element.findtext(tag)))
+    except ValueError:
+        return None
+    return alteration if abs(alteration) <= _MOST_ACCIDENTALS else None
 
 
 def _degree(degree: Element) -> tuple[str, int, int]:
     """(type, value, alteration) of a `<degree>`."""
     value = (degree.findtext("degree-value") or "0").strip()
     kind = (degree.findtext("degree-type") or "add").strip()
-    return kind, int(value) if value.isdigit() else 0, _alteration(degree, "degree-alter")
+    return kind, int(value) if is_whole(value) else 0, _alteration(degree, "degree-alter") or 0
 
 
 def _degrees_text(degrees: Iterable[tuple[str, int, int]], suffix: str, quality: str) -> str:

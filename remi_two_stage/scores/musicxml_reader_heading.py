@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from ..core.notation import Instrument
 from ..core.text import printable
 from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE
-from .musicxml_reader_document import Document
+from .musicxml_reader_document import Document, is_whole
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
 _NO_TITLE = re.compile(r"Music21 Fragment|Untitled(?: score)?|\S+\.(?:mxl|xml|musicxml|krn|mid)")
@@ -74,7 +74,7 @@ def _part_info(part: Element) -> PartInfo:
     instrument = Instrument(
         _text(part.find("part-name")),
         _text(part.find("part-abbreviation")),
-        int(program) - 1 if program.isdigit() and 1 <= int(program) <= 128 else None,
+        int(program) - 1 if is_whole(program) and 1 <= int(program) <= 128 else None,
     )
     return PartInfo(instrument, channels == {_DRUM_CHANNEL})
 

@@ -9,7 +9,10 @@ from itertools import pairwise
 
 from ..core.notation import Lyric
 from ..core.piece import Bar
+from .musicxml_reader_document import is_whole
 from .musicxml_reader_records import LyricPlace
+
+_HIGHEST_VERSE = 99
 
 Place = tuple[int, int]
 """(index of the bar, onset)."""
@@ -30,8 +33,9 @@ def lyrics_of(
     names: dict[str, int] = {}
     for place in places:
         if place.staff == staff:
-            verse = int(place.verse_name) if place.verse_name.isdigit() and place.verse_name != "0" else 0
-            names.setdefault(place.verse_name, verse or len(names) + 1)
+            name = place.verse_name
+            verse = int(name) if is_whole(name) and int(name) <= _HIGHEST_VERSE else 0
+            names.setdefault(name, verse or len(names) + 1)
             verses[names[place.verse_name]].setdefault((place.bar, place.lyric.onset), place)
     found: defaultdict[int, list[Lyric]] = defaultdict(list)
     onsets = sorted(notes)

@@ -22,11 +22,14 @@ from ..core.notation import Grace, GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME
+from .musicxml_reader_document import Time, number_of
 from .musicxml_reader_records import Direction, LyricPlace, Spans
 
-Time = int | Fraction
 HIGHEST_NUMBER = 99
-"""Of beats in a metre, and of sharps or flats in a key."""
+"""Of beats in a metre, of sharps or flats in a key, and of semitones in a transposition."""
+_MOST_ACCIDENTALS = 3
+_MOST_FIFTHS = 12
+"""Of an alteration, and of a transposition: others are spelled as the nearest name has it."""
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _STEPS = {"C": 0, "D": 1, "E": 2, "F": 3, "G": 4, "A": 5, "B": 6}
 _PERCUSSION = "percussion"
@@ -121,24 +124,27 @@ class PartReader:
         used = self._used_staves
         return sorted(used["note"] | (used["rest"] - used["drum"]))
 
-    def read(self, measures: Sequence[Element]) -> list[Measure]:
+    def read(self, measures: Sequence[Element], divisions: str | None) -> list[Measure]:
         """All measures of the part.
+
+        Args:
+            divisions: The first of the score, for a part that has none.
 
         Raises:
             ScoreFormatError: a number that is none, with the place of its measure among all.
         """
-        found = []
-        first = next((divisions for measure in measures for divisions in measure.iter("divisions")), None)
-        self._divisions = self._duration(None if first is None else first.text) or 1
-        for index, element in enumerate(measures):
-            try:
+        found: list[Measure] = []
+        first = next((element for measure in measures for element in measure.iter("divisions")), None)
+        try:
+            self._divisions = self._duration(divisions if first is None else first.text) or 1
+            for index, element in enumerate(measures):
                 found.append(self._read_measure(index, element))
-            except (ValueError, ZeroDivisionError, OverflowError) as error:
-                raise ScoreFormatError(f"a number cannot be read: {error}; export the score again").at(
-                    bar=index + 1
-                ) from None
-            except ScoreFormatError as error:
-                raise error.at(bar=index + 1) from None
+        except ValueError as error:
+            raise ScoreFormatError(f"a number cannot be read: {error}; export the score again").at(
+                bar=len(found) + 1
+            ) from None
+        except ScoreFormatError as error:
+            raise error.at(bar=len(found) + 1) from None
         self.losses["a slur without an end"] += self.spans.open_slurs
         return found
 
@@ -178,10 +184,9 @@ class PartReader:
 
     @staticmethod
     def _duration(text: str | None) -> Time:
-        text = (text or "").strip()
-        length: Time = int(text) if text.isdigit() else Fraction(text or 0)
+        length = number_of(text)
         if length < 0:
-            raise ScoreFormatError(f"a duration is {text[:40]}; durations are not negative")
+            raise ScoreFormatError(f"a duration is {text}; durations are not negative")
         return length
 
     # --- notes
@@ -251,10 +256,12 @@ class PartReader:
         if key not in self._pitches:
             if step.strip() not in _NATURALS:
                 raise ScoreFormatError(f"a note is called {step[:20]!r}; notes are called A to G")
-            shift = Fraction(alter.strip() or 0)
+            shift = number_of(alter)
             alteration = round(shift)
             midi = 12 * (int(octave) + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
             fifths = fifths_of(step.strip()) + 7 * alteration + key[3].fifths
+            if abs(alteration) > _MOST_ACCIDENTALS:
+                fifths = (7 * midi + 5) % 12 - 5
             self._pitches[key] = midi, fifths, shift != alteration
         return self._pitches[key]
 
@@ -329,11 +336,11 @@ class PartReader:
     def _signature(self, key: Element) -> Signature:
         mode = MODE_OF_NAME.get((key.findtext("mode") or "").strip().lower())
         if key.find("fifths") is None:
-            altered = [round(Fraction(alter.text or 0)) for alter in key.iterfind("key-alter")]
+            altered = [round(number_of(alter.text)) for alter in key.iterfind("key-alter")]
             self.losses["a key signature"] += 1
             sharps = max(-7, min(7, sum(altered)))
         else:
-            sharps = int((key.findtext("fifths") or "0").strip())
+            sharps = round(number_of(key.findtext("fifths")))
             if abs(sharps) > HIGHEST_NUMBER:
                 raise ScoreFormatError(
                     f"a key has {abs(sharps)} sharps or flats, at most {HIGHEST_NUMBER} can be read; check its numbers"
@@ -380,8 +387,7 @@ class PartReader:
 
     def _shifted(self, element: Element) -> int:
         """Ticks of what stands here, or an `<offset>` before or after."""
-        shift = (element.findtext("offset") or "").strip()
-        return self._ticks(max(Fraction(0), self._time + Fraction(shift))) if shift else self._ticks(self._time)
+        return self._ticks(max(0, self._time + number_of(element.findtext("offset"))))
 
     def _harmony(self, element: Element) -> None:
         onset = self._shifted(element)
@@ -391,13 +397,17 @@ class PartReader:
 
 def _transposition(element: Element) -> Transposition:
     """What a `<transpose>` adds; without `<diatonic>`, by the shorter way round the line of fifths."""
-    semitones = round(Fraction((element.findtext("chromatic") or "0").strip()))
-    octaves = 12 * int((element.findtext("octave-change") or "0").strip())
-    steps = element.findtext("diatonic")
-    fifths = 7 * semitones - 12 * int(steps) if steps else (7 * semitones + 5) % 12 - 5
-    if not steps or (semitones - 7 * fifths) % 12:
+    semitones, octaves, steps = (
+        round(number_of(element.findtext(tag))) for tag in ("chromatic", "octave-change", "diatonic")
+    )
+    if abs(semitones) > HIGHEST_NUMBER:
+        raise ScoreFormatError(
+            f"a part is transposed by {semitones} semitones, at most {HIGHEST_NUMBER} can be read; check its numbers"
+        )
+    fifths = 7 * semitones - 12 * steps
+    if abs(fifths) > _MOST_FIFTHS or element.find("diatonic") is None:
         fifths = (7 * semitones + 5) % 12 - 5
-    return Transposition(fifths, semitones + octaves)
+    return Transposition(fifths, semitones + 12 * octaves)
 
 
 def _sum_of(parts: Sequence[tuple[Sequence[int], int]], symbol: str | None) -> Meter | None:
