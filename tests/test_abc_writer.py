@@ -218,6 +218,10 @@ class TestNames:
         named = Piece(("M",), (replace(bar, notation=(spellings,)),))
         assert body(named) == "E_E E2 ^A2 _c2 |]"
 
+    @pytest.mark.parametrize("text", ["D2 _E2 =E4 |]", "F2 ^D2 =D4 |]", '"Fm"^G8 |]', "B2 ^A2 =A2 ^G2 |]"])
+    def test_a_source_may_spell_against_the_rules(self, text: str) -> None:
+        assert rewritten(text) == text
+
     def test_a_name_of_another_note_is_none(self) -> None:
         (bar,) = without_names("E8 |]").bars
         assert body(Piece(("M",), (replace(bar, notation=((Spelling(0, 64, 3),),)),))) == "E8 |]"

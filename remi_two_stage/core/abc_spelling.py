@@ -82,14 +82,14 @@ class _ChromaticNote(NamedTuple):
 
 def _chromatic_notes(piece: Piece) -> list[_ChromaticNote]:
     """Those of all voices in the order of time."""
-    found: list[_ChromaticNote] = []
+    found: set[_ChromaticNote] = set()
     start = 0
     for index, bar in enumerate(piece.bars):
         own = _pitch_classes(bar.key)
         for voice, sung in enumerate(bar.notes):
             for note in sung:
                 if note.pitch % 12 not in own:
-                    found.append(_ChromaticNote(start + note.onset, voice, index, note.onset, note.pitch))
+                    found.add(_ChromaticNote(start + note.onset, voice, index, note.onset, note.pitch))
         start += bar.length
     return sorted(found)
 

@@ -19,10 +19,9 @@ from itertools import zip_longest
 
 from .chords import UNKNOWN_CHORD, NamedChord, chord_name, named_chord, parse_name, parse_roman
 from .errors import ChordError
-from .notation import ChordSymbol
 from .piece import Bar, Chord, Piece, bar_numbers
 from .playing_order import last_of_ending
-from .signatures import TICKS_PER_WHOLE, Key, Meter, fifths_of
+from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
@@ -273,15 +272,7 @@ def _typed_chord(onset: int, item: str, key: Key) -> Chord:
     if chord.bass is not None or not chord.is_exact:
         plain = chord_name(chord.label, key)
         raise ChordError(f"plans hold neither inversions nor chords such as {item!r}; write {plain}")
-    return Chord(onset, chord.label, _symbol(item))
-
-
-def _symbol(name: str) -> ChordSymbol | None:
-    """How the chord of a name that `parse_name` has read is written; None for N.C."""
-    if (match := re.fullmatch(r"([A-G])([#b♯♭]?)(.*)", name)) is None:
-        return None
-    root = match[1] + match[2].replace("♯", "#").replace("♭", "b")
-    return ChordSymbol(fifths_of(root), match[3])
+    return Chord(onset, chord.label, chord.symbol)
 
 
 def _typed_bars(text: str) -> list[_TypedBar]:

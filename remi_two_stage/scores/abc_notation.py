@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.abc_notation import MARK_NAME
-from ..core.abc_spelling import fifths_in, is_name_of
+from ..core.abc_spelling import is_in_signature, is_name_of
 from ..core.notation import (
     HAIRPINS,
     JUMPS,
@@ -253,7 +253,7 @@ def _voice_by_bar(
             bars[bar].append(_span(onset, said, end - bar, _onset(-rank - times[end], lengths[end])))
         elif kind != SPELLING:
             bars[bar].append(_record(kind, onset, said))
-        elif is_name_of(said, rank) and said != fifths_in(rank, keys[bar]):
+        elif is_name_of(said, rank) and not is_in_signature(said, keys[bar]):
             spelling = Spelling(onset, rank, said)
             if spelling not in bars[bar]:  # two layers may strike the same note
                 bars[bar].append(spelling)
