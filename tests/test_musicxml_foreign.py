@@ -9,6 +9,8 @@ import pytest
 from musicxml_scores import BACKWARD, COMMON, note, notes_of, scale, score
 
 from remi_two_stage.core.errors import ScoreFormatError
+from remi_two_stage.core.notation import Grace, Notation, Span
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
@@ -127,3 +129,121 @@ class TestDocuments:
                 part.append(ElementTree.fromstring(note(step, 16)))
         piece = read_musicxml(ElementTree.tostring(root))
         assert notes_of(piece) == [(0, 0, 4, 60), (1, 0, 4, 62), (0, 4, 4, 64), (0, 8, 4, 65), (1, 8, 4, 67)]
+
+
+def grace(step: str, inside: str = "", voice: int = 1, staff: int = 1) -> str:
+    pitch = f"<pitch><step>{step}</step><octave>4</octave></pitch>"
+    return f"<note><grace/>{pitch}<voice>{voice}</voice><type>eighth</type><staff>{staff}</staff>{inside}</note>"
+
+
+def slurs(*kinds: str) -> str:
+    return "<notations>" + "".join(f'<slur type="{kind}" number="1"/>' for kind in kinds) + "</notations>"
+
+
+def records(piece: Piece, kind: type) -> list[list[Notation]]:
+    """Those of a kind, by voice."""
+    return [
+        [record for bar in piece.bars if bar.notation for record in bar.notation[voice] if isinstance(record, kind)]
+        for voice in range(len(piece.voices))
+    ]
+
+
+TWO_STAVES = COMMON + "<staves>2</staves>"
+BACK = "<backup><duration>16</duration></backup>"
+
+
+class TestGraces:
+    def test_graces_belong_to_the_note_after_them_on_another_staff(self) -> None:
+        upper = note("C", 8, staff=1) + grace("E", staff=2) + note("G", 8, staff=1)
+        lower = BACK + note("C", 8, octave=3, voice=2, staff=2) + note("E", 8, octave=3, voice=2, staff=2)
+        piece = read_musicxml(score([upper + lower], attributes=TWO_STAVES))
+        ((found,), others) = records(piece, Grace)
+        assert (found.onset, [[single.pitch for single in chord] for chord in found.notes]) == (48, [[64]])
+        assert not others
+
+    def test_graces_at_the_end_of_a_measure_belong_to_the_next_one_of_their_voice(self) -> None:
+        upper = note("C", 16, staff=1) + grace("E") + BACK + note("C", 16, octave=3, staff=2)
+        piece = read_musicxml(score([upper, note("G", 16, staff=1)], attributes=TWO_STAVES))
+        assert [bool(bar.notation) for bar in piece.bars] == [False, True]
+        assert [len(of_voice) for of_voice in records(piece, Grace)] == [1, 0]
+
+    def test_a_slur_from_a_grace_at_the_end_of_a_measure(self) -> None:
+        first = note("C", 16) + grace("E", slurs("start"))
+        piece = read_musicxml(score([first, note("G", 8, slurs("stop")) + note("A", 8)]))
+        ((found,),) = records(piece, Grace)
+        assert (found.onset, found.is_slurred) == (0, True)
+        assert records(piece, Span) == [[]]
+        assert not piece.losses
+
+    def test_what_cannot_be_kept_of_graces_is_counted(self) -> None:
+        fingered = "<notations><technical><fingering>3</fingering></technical></notations>"
+        over_graces = grace("D", slurs("start")) + grace("E", slurs("stop")) + note("F", 8)
+        after = note("G", 8, slurs("start")) + grace("A", slurs("stop") + fingered)
+        piece = read_musicxml(score([over_graces + after]))
+        assert dict(piece.losses) == {
+            "a grace note before no note": 1,
+            "a sign at a grace note": 1,
+            "a slur of grace notes": 1,
+            "a slur that ends where it begins": 1,
+        }
+
+
+class TestSlurs:
+    def test_a_slur_that_begins_where_another_ends_in_any_order(self) -> None:
+        for kinds in (("stop", "start"), ("start", "stop")):
+            notes = note("C", 4, slurs("start")) + note("D") + note("E", 4, slurs(*kinds)) + note("F", 4, slurs("stop"))
+            piece = read_musicxml(score([notes]))
+            assert records(piece, Span) == [[Span(0, "slur", 0, 48), Span(48, "slur", 0, 72)]]
+            assert not piece.losses
+
+    def test_slurs_and_hairpins_that_are_open_are_counted(self) -> None:
+        wedge = '<direction><direction-type><wedge type="{}"/></direction-type></direction>'
+        notes = note("C", 4, slurs("stop")) + note("D", 4, slurs("start")) + note("E", 8)
+        hairpins = wedge.format("stop") + wedge.format("crescendo") + wedge.format("diminuendo")
+        piece = read_musicxml(score([notes + hairpins]))
+        assert dict(piece.losses) == {
+            "a hairpin without a begin": 1,
+            "a hairpin without an end": 2,
+            "a slur without a begin": 1,
+            "a slur without an end": 1,
+        }
+
+    def test_a_tie_in_the_first_of_several_notations(self) -> None:
+        tied = '<notations><tied type="{}"/></notations><notations><technical/></notations>'
+        piece = read_musicxml(score([note("C", 8, tied.format("start")) + note("C", 8, tied.format("stop"))]))
+        assert notes_of(piece) == [(0, 0, 4, 60)]
+
+
+class TestLosses:
+    @pytest.mark.parametrize(
+        ("inside", "loss"),
+        [
+            ("<technical><string>2</string></technical>", "a playing technique"),
+            ("<ornaments><delayed-turn/></ornaments>", "an ornament"),
+            ("<articulations><other-articulation>a, b</other-articulation></articulations>", "an articulation"),
+            ("<non-arpeggiate/>", "a bracket before a chord"),
+            ("<other-notation type='single'>x</other-notation>", "a sign without a name"),
+        ],
+    )
+    def test_signs_at_notes_that_have_no_name_here_are_counted(self, inside: str, loss: str) -> None:
+        piece = read_musicxml(score([note("C", 16, f"<notations>{inside}</notations>")]))
+        assert piece.losses == ((loss, 1),)
+
+    @pytest.mark.parametrize(
+        ("kinds", "loss"),
+        [
+            (('<octave-shift type="up" size="8"/>', '<octave-shift type="stop" size="8"/>'), "an octave sign"),
+            (('<dashes type="start"/>', '<dashes type="stop"/>'), "a dashed line"),
+            (('<bracket type="start" line-end="none"/>', '<bracket type="stop" line-end="none"/>'), "a bracket"),
+            (("<metronome><beat-unit>half</beat-unit><beat-unit>quarter</beat-unit></metronome>", "<words>x</words>"),
+             "a metronome mark without a number"),
+        ],
+    )  # fmt: skip
+    def test_signs_between_notes_that_have_no_name_here_are_counted(self, kinds: tuple[str, str], loss: str) -> None:
+        first, last = (f"<direction><direction-type>{kind}</direction-type></direction>" for kind in kinds)
+        assert read_musicxml(score([first + scale() + last])).losses == ((loss, 1),)
+
+    def test_notes_that_do_not_sound_are_counted(self) -> None:
+        long = note("C").replace("<duration>4</duration>", "")
+        piece = read_musicxml(score([long + note("D", 4, "<cue/>") + note("E", 12)]))
+        assert dict(piece.losses) == {"a cue note": 1, "a note without a length": 1}

@@ -64,6 +64,15 @@ class Sound:
 
 
 @dataclass
+class _Graces:
+    """Grace notes that wait for the note after them, with the slurs that begin at them."""
+
+    is_slashed: bool
+    chords: list[list[GraceNote]] = field(default_factory=list)
+    slurs: list[Element] = field(default_factory=list)
+
+
+@dataclass
 class Measure:
     """What a measure of one part holds; times in ticks.
 
@@ -101,7 +110,7 @@ class PartReader:
         self.losses = losses
         self._used_staves: defaultdict[str, set[int]] = defaultdict(set)  # by what is on them
         self.lyrics: list[LyricPlace] = []
-        self.spans = Spans()
+        self.spans = Spans(losses)
         self._is_percussion, self._is_own = is_percussion, is_own
         self._divisions: Time = 1
         self._time: Time = 0
@@ -112,8 +121,8 @@ class PartReader:
         self._next_key: Signature | None = None
         self._next_meter: tuple[Meter | None] | None = None
         self._repeats: tuple[int, int | None] = (0, None)
-        self._graces: defaultdict[tuple[int, str], list[list[GraceNote]]] = defaultdict(list)
-        self._is_slashed = False
+        self._graces: dict[tuple[int, str], _Graces] = {}
+        self._last_grace: tuple[int, str] | None = None
         self._measure = Measure("", False)
         self._index = 0
         self._pitches: dict[tuple[str, str, str, Transposition], tuple[int, int, bool]] = {}
@@ -145,7 +154,8 @@ class PartReader:
             ) from None
         except ScoreFormatError as error:
             raise error.at(bar=len(found) + 1) from None
-        self.losses["a slur without an end"] += self.spans.open_slurs
+        self.spans.close()
+        self.losses["a grace note before no note"] += sum(len(graces.chords) for graces in self._graces.values())
         return found
 
     def _read_measure(self, index: int, element: Element) -> Measure:
@@ -161,6 +171,7 @@ class PartReader:
             if tag == "note":
                 self._note(child)
             elif tag == "backup":
+                self._last_grace = None
                 self._time = max(0, self._time - self._duration(child.findtext("duration")))
             elif tag == "forward":
                 self._time += self._duration(child.findtext("duration"))
@@ -220,12 +231,17 @@ class PartReader:
         elif is_drum and "rest" not in held:
             self.losses["a percussion note"] += 1
             self._measure.sung = max(self._measure.sung, end)
+        elif "pitch" in held:
+            self.losses["a cue note" if "cue" in held else "a note without a length"] += 1
+        graces = self._graces_before(place) if "chord" not in held else []
+        for slur in (slur for group in graces for slur in group.slurs):
+            self.spans.slur(slur, self._index, place[0], start, is_grace=True)
         if "notations" in held or "lyric" in held:
             self._beside(note, place[0], start)
-        if "chord" not in held and self._graces.get(place):
-            chords = tuple(tuple(chord) for chord in self._graces.pop(place))
+        for group in graces:
             is_slurred = (self._index, place[0], start) in self.spans.slurred_graces
-            self._measure.records.append((place[0], Grace(start, chords, self._is_slashed, is_slurred)))
+            record = Grace(start, tuple(map(tuple, group.chords)), group.is_slashed, is_slurred)
+            self._measure.records.append((place[0], record))
 
     def _is_drum(self, staff: int) -> bool:
         return self._is_percussion or self._clefs.get(staff) == _PERCUSSION
@@ -245,7 +261,7 @@ class PartReader:
             return
         ties = {tie.get("type") for tie in note.iter("tie")} if "tie" in held else set()
         if "tie" not in held and "notations" in held:
-            ties = {tied.get("type") for tied in held["notations"].iter("tied")}
+            ties = {tied.get("type") for tied in note.iterfind("notations/tied")}
         sound = Sound(*place, start, end, pitch, fifths, "stop" in ties, "start" in ties)
         self._measure.sounds.append(sound)
 
@@ -267,21 +283,47 @@ class PartReader:
 
     def _grace(self, note: Element, held: dict[str, Element], place: tuple[int, str]) -> None:
         if "pitch" not in held or self._is_drum(place[0]):
+            self.losses["a percussion note"] += "rest" not in held
             return
         pitch, fifths, _ = self._pitch(held["pitch"], place[0])
         if not 0 <= pitch <= 127:
             self.losses["a note outside MIDI's range"] += 1
             return
-        if not self._graces[place]:
-            self._is_slashed = held["grace"].get("slash") == "yes"
-        for slur in note.iterfind("notations/slur"):
-            self.spans.slur(slur, self._index, place[0], self._ticks(self._time), is_grace=True)
+        group = self._graces.setdefault(place, _Graces(held["grace"].get("slash") == "yes"))
+        self._last_grace = place
+        self._beside_grace(note, group, place[0])
         length = records.ticks_of_type(held["type"].text if "type" in held else None)
         single = GraceNote(pitch, length, fifths)
-        if "chord" in held and self._graces[place]:
-            self._graces[place][-1].append(single)
+        if "chord" in held and group.chords:
+            group.chords[-1].append(single)
         else:
-            self._graces[place].append([single])
+            group.chords.append([single])
+
+    def _beside_grace(self, note: Element, group: _Graces, staff: int) -> None:
+        """Slurs of a grace note: they begin with the note after it, and end with the one before; other signs are
+        counted.
+        """
+        for notations in note.iterfind("notations"):
+            self.losses["a sign at a grace note"] += len([*records.marks_of(notations, self.losses)])
+            for slur in notations.iterfind("slur"):
+                number = slur.get("number", "1")
+                waiting = [other for other in group.slurs if other.get("number", "1") == number]
+                if slur.get("type") == "start":
+                    group.slurs.append(slur)
+                elif waiting:
+                    group.slurs.remove(waiting[0])
+                    self.losses["a slur of grace notes"] += 1
+                else:
+                    self.spans.slur(slur, self._index, staff, self._ticks(self._last_onset))
+        self.losses["a sign at a grace note"] += len(note.findall("lyric"))
+
+    def _graces_before(self, place: tuple[int, str]) -> list[_Graces]:
+        """Take the grace notes that wait for a note here: those of its voice, or those just before it in its voice on
+        another staff.
+        """
+        last, self._last_grace = self._last_grace, None
+        origins = [place, last] if last is not None and last[1] == place[1] else [place]
+        return [self._graces.pop(origin) for origin in origins if origin in self._graces]
 
     def _beside(self, note: Element, staff: int, onset: int) -> None:
         """Marks, slurs and syllables of a note."""

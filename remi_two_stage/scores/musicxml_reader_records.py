@@ -8,7 +8,7 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
@@ -28,8 +28,20 @@ _NAMES = {
 }
 _FERMATA_NAMES = {kind: name for name, kind in FERMATAS.items()}
 _SIGN_NAME = re.compile(r"[A-Za-z0-9.+>]{1,30}")
-_LOST_NOTATIONS = {"glissando": "a glissando", "slide": "a glissando"}
-_LOST_DIRECTIONS = {"pedal": "a pedal mark", "harp-pedals": "a pedal mark", "scordatura": "a scordatura"}
+_LOST_NOTATIONS = {
+    "glissando": "a glissando", "slide": "a glissando", "non-arpeggiate": "a bracket before a chord",
+    "other-notation": "a sign without a name",
+}  # fmt: skip
+_LOST_SIGNS = {"articulations": "an articulation", "ornaments": "an ornament", "technical": "a playing technique"}
+_PARTS_OF_SIGNS = ("wavy-line", "accidental-mark")
+"""They stand beside an ornament that is kept."""
+_LOST_DIRECTIONS = {
+    "pedal": "a pedal mark", "harp-pedals": "a pedal mark", "scordatura": "a scordatura",
+    "octave-shift": "an octave sign", "dashes": "a dashed line", "bracket": "a bracket", "string-mute": "a mute",
+    "other-direction": "a sign without a name",
+}  # fmt: skip
+_BEGINS = ("", "start", "sostenuto", "resume", "up", "down")
+"""Types of a sign that say that it begins, or stands by itself."""
 _DA_CAPO, _DAL_SEGNO = (
     re.compile(r"\bd\.?\s*c\b|\bda\s+capo\b", re.I),
     re.compile(r"\bd\.?\s*s\b|\bdal\s+segno\b", re.I),
@@ -67,13 +79,15 @@ def _mark_name(group: str, sign: Element, losses: Counter[str]) -> str | None:
     """The name of a mark; None for one that is no sign by itself."""
     if sign.tag == "turn" and sign.get("slash") == "yes":
         return "turnx"
+    name = _NAMES[group].get(sign.tag)
     if sign.tag in ("fingering", "other-articulation", "other-ornament", "other-technical"):
         text = (sign.text or "").strip()
-        return text if _SIGN_NAME.fullmatch(text) else None
-    if sign.tag == "tremolo":
+        name = text if _SIGN_NAME.fullmatch(text) else None
+    elif sign.tag == "tremolo":
         losses["a tremolo"] += sign.get("type", "single") != "stop"
         return None
-    return _NAMES[group].get(sign.tag)
+    losses[_LOST_SIGNS[group]] += name is None and sign.get("type") != "stop" and sign.tag not in _PARTS_OF_SIGNS
+    return name
 
 
 class LyricPlace(NamedTuple):
@@ -108,49 +122,76 @@ class _Struck(Protocol):
     is_tied: bool
 
 
+class _SlurBegin(NamedTuple):
+    """Where a slur begins, and whether it does so at a grace note."""
+
+    bar: int
+    onset: int
+    staff: int
+    is_grace: bool
+
+
 @dataclass
 class Spans:
     """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span), and
     `slurred_graces` (index, staff, onset) of grace notes with a slur to their note.
     """
 
+    losses: Counter[str]
     found: list[tuple[int, int, Span]] = field(default_factory=list)
     slurred_graces: set[tuple[int, int, int]] = field(default_factory=set)
-    _slurs: dict[str, tuple[int, int, int, bool]] = field(default_factory=dict)
+    _slurs: defaultdict[str, list[_SlurBegin]] = field(default_factory=lambda: defaultdict(list))
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
-    @property
-    def open_slurs(self) -> int:
-        """How many slurs have no end."""
-        return len(self._slurs)
+    def close(self) -> None:
+        """Count what is open at the end of the part."""
+        self.losses["a slur without an end"] += sum(map(len, self._slurs.values()))
+        self.losses["a slur without a begin"] += len(self._ends)
+        self.losses["a hairpin without an end"] += len(self._wedges)
 
     def slur(self, element: Element, index: int, staff: int, onset: int, is_grace: bool = False) -> None:
         """A `<slur>` at a note; its end may stand before its beginning, in an earlier voice of the measure."""
-        number, kind = element.get("number", "1"), element.get("type")
-        if kind == "start":
+        number = element.get("number", "1")
+        if element.get("type") == "start":
             end = self._ends.pop(number, None)
             if end is not None and end[0] == index and end[1] > onset:
                 self.found.append((index, staff, Span(onset, SLUR, 0, end[1])))
             else:
-                self._slurs[number] = index, staff, onset, is_grace
-        elif kind == "stop" and number in self._slurs:
-            start, origin, begun, is_from_grace = self._slurs.pop(number)
-            if (start, begun) == (index, onset):
-                self.slurred_graces |= {(index, staff, onset)} if is_from_grace else set()
-            else:
-                self.found.append((start, origin, Span(begun, SLUR, index - start, onset)))
-        elif kind == "stop":
+                self.losses["a slur without a begin"] += end is not None
+                self._slurs[number].append(_SlurBegin(index, onset, staff, is_grace))
+        elif element.get("type") == "stop":
+            self._stop_slur(number, index, staff, onset)
+
+    def _stop_slur(self, number: str, index: int, staff: int, onset: int) -> None:
+        """End the slur that began last, before this note, unless a grace note of its own began one."""
+        waiting = self._slurs[number]
+        before = [begin for begin in waiting if begin[:2] < (index, onset)]
+        here = [begin for begin in waiting if begin[:2] == (index, onset)]
+        if here and (here[-1].is_grace or not before):
+            waiting.remove(here[-1])
+            self.slurred_graces |= {(index, staff, onset)} if here[-1].is_grace else set()
+            self.losses["a slur that ends where it begins"] += not here[-1].is_grace
+        elif before:
+            begin = before[-1]
+            self.found.append((begin.bar, begin.staff, Span(begin.onset, SLUR, index - begin.bar, onset)))
+            self.losses["a slur without an end"] += len(before) - 1
+            waiting[:] = [other for other in waiting if other not in before]
+        else:
+            self.losses["a slur without a begin"] += number in self._ends
             self._ends[number] = index, onset
 
     def wedge(self, element: Element, index: int, staff: int, onset: int) -> None:
         """A `<wedge>`."""
         number, kind = element.get("number", "1"), element.get("type", "")
         if kind in HAIRPINS:
+            self.losses["a hairpin without an end"] += number in self._wedges
             self._wedges[number] = index, staff, onset, kind
         elif kind == "stop" and number in self._wedges:
             self._stopped.append((*self._wedges.pop(number), onset))
+        elif kind == "stop":
+            self.losses["a hairpin without a begin"] += 1
 
     def end_measure(self, index: int, sounds: Sequence[_Struck]) -> None:
         """Find the last note of the hairpins that stop in a measure: the one before the stop."""
@@ -196,7 +237,9 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
         elif kind.tag == "rehearsal":
             found.label = printable(kind.text or "").strip()
         elif kind.tag in _LOST_DIRECTIONS:
-            losses[_LOST_DIRECTIONS[kind.tag]] += kind.get("type", "start") in ("start", "sostenuto", "resume")
+            losses[_LOST_DIRECTIONS[kind.tag]] += kind.get("type", "") in _BEGINS
+        elif kind.tag == "metronome" and not _NUMBER.search(kind.findtext("per-minute") or ""):
+            losses["a metronome mark without a number"] += 1
     said = " ".join(text for _, text in words)
     found.jumps = _jumps(sound, kinds, said) if sound is not None or not is_own else []
     found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
