@@ -14,6 +14,7 @@ from tunes import kesh_jig
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreError
+from remi_two_stage.core.notation import ChordSymbol, Spelling
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
@@ -43,6 +44,16 @@ def body(piece: Piece) -> str:
 def rewritten(text: str, meter: str = "4/4", key: str = "C") -> str:
     """The body that comes of reading and writing a tune with L:1/8."""
     return body(read_abc(f"X:1\nM:{meter}\nL:1/8\nK:{key}\n{text}\n")[0])
+
+
+def without_names(text: str, key: str = "C") -> Piece:
+    """The tune with L:1/8, of which nobody knows how its notes and chords were spelled."""
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/8\nK:{key}\n{text}\n")
+    bars = [
+        replace(bar, notation=(), chords=tuple(replace(chord, symbol=None) for chord in bar.chords))
+        for bar in piece.bars
+    ]
+    return replace(piece, bars=tuple(bars), source=None)
 
 
 class TestEngraving:
@@ -164,6 +175,77 @@ def after_a_pickup(*notes: Note) -> Piece:
     return Piece(("M",), (pickup, *one_bar(*notes).bars))
 
 
+class TestNames:
+    """How notes and chords are spelled that no source has spelled."""
+
+    @pytest.mark.parametrize(
+        ("key", "text"),
+        [
+            ("C", "G2 ^G2 A2 ^A2 | B2 _B2 A2 _A2 | G2 C2 ^C2 D2 | C2 ^D2 E4 |\nF2 E2 _E2 D2 |]"),
+            ("C", "E^D E2 A^G A2 | B^A B2 D2 _B2 | G2 _B2 A2 ^F2 |]"),
+            ("Am", "E^D E2 ^G2 _B2 | E_E D2 C2 ^F^G |]"),
+            ("Ephr", "E2 ^D2 B,2 E2 |]"),
+            ("Bloc", "B,2 ^A,2 ^D2 F2 |]"),
+            ("Eb", "E2 =E2 F2 _d2 | c2 _c2 B2 =B2 | c2 =A2 B4 |]"),
+        ],
+    )
+    def test_a_note_that_rises_is_a_sharp_and_one_that_falls_a_flat(self, key: str, text: str) -> None:
+        assert body(without_names(text, key)) == text
+
+    @pytest.mark.parametrize(
+        ("key", "text"),
+        [
+            ("Ephr", '"B7"B2 ^d2 ^f2 a2 |]'),
+            ("Bloc", '"B"B2 ^d2 ^f2 b2 | "F#7"^f2 ^a2 ^c2 e2 |]'),
+            ("C", '"Fm"C2 F2 _A2 C2 | "E7"B,2 E2 ^G2 B,2 | "Ab"_A2 C2 _E2 A2 | "B7"^D2 B,2 A2 ^F2 |]'),
+            ("C", '"C#dim7"^C2 E2 G2 _B2 | "G+"G2 B2 ^d2 G2 |]'),
+            ("G", '"Cm"_E2 D2 E2 =F2 | "B7"^D2 E2 D2 ^C2 |]'),
+        ],
+    )
+    def test_a_note_of_the_chord_is_spelled_as_the_chord_is(self, key: str, text: str) -> None:
+        piece = without_names(text.replace("G+", "Gaug"), key)
+        assert body(piece) == text.replace("G+", "Gaug")
+
+    def test_other_notes_are_spelled_with_those_that_sound_with_them(self) -> None:
+        header = "X:1\nM:4/4\nL:1/4\n%%score A B\nV:A\nV:B clef=bass\nK:C\n"
+        (piece,) = read_abc(header + "[V:A] e4 | c4 |]\n[V:B] [E,^G,B,]4 | [F,_A,C]4 |]\n")
+        bare = replace(piece, bars=tuple(replace(bar, notation=()) for bar in piece.bars))
+        assert "[E,^G,B,]8 | [F,_A,C]8 |]" in body(bare)
+
+    def test_a_note_is_named_as_its_source_names_it(self) -> None:
+        (bar,) = without_names("E_E E2 _B2 =B2 |]").bars
+        spellings = (Spelling(12, 63, -3), Spelling(48, 70, 10), Spelling(72, 71, -7))
+        named = Piece(("M",), (replace(bar, notation=(spellings,)),))
+        assert body(named) == "E_E E2 ^A2 _c2 |]"
+
+    @pytest.mark.parametrize("text", ["D2 _E2 =E4 |]", "F2 ^D2 =D4 |]", '"Fm"^G8 |]', "B2 ^A2 =A2 ^G2 |]"])
+    def test_a_source_may_spell_against_the_rules(self, text: str) -> None:
+        assert rewritten(text) == text
+
+    def test_a_name_of_another_note_is_none(self) -> None:
+        (bar,) = without_names("E8 |]").bars
+        assert body(Piece(("M",), (replace(bar, notation=((Spelling(0, 64, 3),),)),))) == "E8 |]"
+
+    def test_chords_are_named_in_the_key_of_their_bar(self) -> None:
+        text = '"E"E8 | [K:Ab] "Ab"A8 | "Db"d4 "Eb7"e4 | "Bb7"B8 | [K:E] "E"E8 |]'
+        written = body(without_names(text, "E"))
+        assert written.replace("\n", " ") == text
+
+    def test_a_diminished_chord_leads_upwards(self) -> None:
+        text = '"Bb"B8 | "Bdim"=B8 | "Cm"c8 | "F#dim7"^F8 |\n"Gm"G8 | "Gb7"_G8 |]'
+        assert body(without_names(text, "Bb")) == text
+
+    def test_a_chord_is_written_as_its_source_writes_it(self) -> None:
+        chord = Chord(0, "V7", ChordSymbol(1, "13", 6))
+        assert body(one_bar(Note(0, 67, 96), chords=(chord,))) == '"G13/F#"G8 |]'
+
+    @pytest.mark.parametrize("symbol", [ChordSymbol(1, "7(alteré)"), ChordSymbol(-14, "7")])
+    def test_but_not_so_that_nobody_reads_it(self, symbol: ChordSymbol) -> None:
+        piece = one_bar(Note(0, 67, 96), chords=(Chord(0, "V7", symbol),))
+        assert body(piece) == '"G7"G8 |]'
+        assert_reads_back(piece)
+
+
 class TestRoundTrip:
     @pytest.mark.parametrize("tick", range(1, 24))
     def test_any_tick(self, tick: int) -> None:
@@ -194,6 +276,8 @@ class TestRoundTrip:
             for index, label in enumerate(labels)
         ]
         assert_reads_back(Piece(("M",), tuple(bars)))
+        home = Bar(Meter(4, 4), Key("E"), 96, ((Note(0, 64, 96),),))
+        assert_reads_back(Piece(("M",), (home, *bars)))
 
     def test_unknown_chords_are_left_out(self) -> None:
         assert '"' not in write_abc(one_bar(Note(0, 60, 96), chords=(Chord(0, UNKNOWN_CHORD),)))

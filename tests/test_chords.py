@@ -3,10 +3,22 @@
 import pytest
 from music21.harmony import ChordSymbol
 
-from remi_two_stage.core.chords import CHORD_LABELS, chord_name, parse_name, parse_roman, pitch_classes, split_label
+from remi_two_stage.core.chords import (
+    CHORD_LABELS,
+    QUALITIES,
+    chord_name,
+    make_label,
+    parse_name,
+    parse_roman,
+    pitch_classes,
+    split_label,
+    tone_fifths,
+)
 from remi_two_stage.core.errors import ChordError
-from remi_two_stage.core.signatures import Key
+from remi_two_stage.core.notation import ChordSymbol as WrittenChord
+from remi_two_stage.core.signatures import MODES, Key, name_at
 
+KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
 MAJOR_KEYS = [Key(tonic) for tonic in "C G D A E B F# Db Ab Eb Bb F".split()]
 
 
@@ -16,6 +28,65 @@ def test_every_label_reads_back_from_its_name_in_every_key_and_from_its_numeral(
     for key in MAJOR_KEYS:
         if label != "unk":
             assert parse_name(chord_name(label, key), key).label == label
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_name_in_the_key_of_any_bar_reads_back_as_its_label(key: Key) -> None:
+    for label in CHORD_LABELS[:-1]:
+        for home in (Key("E"), Key("Bb"), Key("F#", "min")):
+            assert parse_name(chord_name(label, home, key), home).label == label
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_chords_on_notes_of_a_key_have_their_names(key: Key) -> None:
+    for fifths in range(key.signature - 1, key.signature + 6):
+        for quality in ("maj", "min7", "dim", "hdim7"):
+            name = chord_name(make_label((7 * fifths - key.pitch_class) % 12, quality), key)
+            assert name == name_at(fifths) + QUALITIES[quality].name_suffix
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("C", "C#dim7 D#dim F#dim G#m7b5 A#dim Bdim Db Eb7 F# Ab Bb"),
+        ("Bb", "Bdim C#dim7 Edim F#dim G#dim Cb Db E Gb Ab"),
+        ("D", "D#dim E#dim7 G#dim A#dim7 C#dim Eb F G# Bb C"),
+        ("Am", "G#dim Cdim D#dim7 Bm7b5 A#dim Bb C D# F G C# F#m"),
+        ("Em", "D#dim7 Gdim A#dim F C"),
+        ("Ephr", "B7 Fdim F D#dim7"),
+        ("Bloc", "B F#7 F A#dim7 C"),
+        ("F#", "Gdim7 E#dim G A B# F#m"),
+    ],
+)
+def test_chords_outside_the_key_have_their_usual_names(key: str, names: str) -> None:
+    """A diminished chord leads upwards from a sharp; others are flat but for the one above the subdominant."""
+    home = Key.parse(key)
+    assert [chord_name(parse_name(name, home).label, home) for name in names.split()] == names.split()
+
+
+def test_names_are_spelled_in_the_key_of_the_bar() -> None:
+    home = Key("E")
+    labels = [parse_name(name, home).label for name in ("Ab", "Db", "Eb7", "Bb7", "Ddim")]
+    assert labels == ["III", "VI", "VII7", "#IV7", "bviio"]
+    assert [chord_name(label, home) for label in labels[:4]] == ["G#", "C#", "D#7", "A#7"]
+    assert [chord_name(label, home, Key("Ab")) for label in labels] == ["Ab", "Db", "Eb7", "Bb7", "Ddim"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tones"),
+    [("C#dim7", "C# E G Bb"), ("Ebm7", "Eb Gb Bb Db"), ("Caug7", "C E G# Bb"), ("F#7sus4", "F# B C# E")],
+)
+def test_tones_are_named_as_thirds_above_their_root(name: str, tones: str) -> None:
+    label = parse_name(name, Key()).label
+    named = tone_fifths(label, None, Key(), Key())
+    assert [name_at(fifths) for fifths in named.values()] == tones.split()
+    assert all((7 * fifths - pitch_class) % 12 == 0 for pitch_class, fifths in named.items())
+    assert tone_fifths("N", None, Key(), Key()) == {}
+
+
+def test_tones_are_named_after_the_root_that_the_source_writes() -> None:
+    named = tone_fifths("bIII", WrittenChord(9, ""), Key(), Key())
+    assert [name_at(fifths) for fifths in named.values()] == ["D#", "F##", "A#"]
 
 
 def test_labels_count_from_the_major_scale_in_every_mode() -> None:

@@ -16,6 +16,8 @@ from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids, ex
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, ChordError, GrammarError, RemiError, RequestError
 from remi_two_stage.core.modeling_remi import TwoStageModel
+from remi_two_stage.core.notation import ChordSymbol
+from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
@@ -61,6 +63,20 @@ def test_the_notes_are_written_over_the_plan_to_the_letter(composer: Composer) -
     assert Plan.of(composer.realize(typed, seed=7)).skeleton.bars == typed.skeleton.bars
     text = "|: (D7) | G | C G | [1 D7 :| [2 G |]"
     assert Plan.of(composer.realize(text, key="G", meter="3/4", seed=7)).skeleton.bars == typed.skeleton.bars
+
+
+def test_typed_names_stand_over_the_notes_as_they_were_typed(composer: Composer) -> None:
+    piece = composer.realize("D | Ebdim7 D#dim | Gb7 A7sus", key="D", seed=7)
+    assert [chord.name(piece.key, bar.key) for bar in piece.bars for chord in bar.chords] == [
+        "D", "Ebdim7", "D#dim", "Gb7", "A7sus",
+    ]  # fmt: skip
+
+
+def test_basses_that_a_score_writes_do_not_stand_over_new_notes(composer: Composer) -> None:
+    (bar,) = Plan.parse("I").skeleton.bars
+    chords = (Chord(0, "I", ChordSymbol(0, "maj", 4)), Chord(48, "V7", ChordSymbol(1, "9")))
+    piece = composer.realize(Plan(Piece(("M",), (replace(bar, chords=chords),))), seed=1)
+    assert [chord.name(piece.key, piece.key) for chord in piece.bars[0].chords] == ["C", "G9"]
 
 
 def test_a_voice_with_a_name_opens_every_repeat_with_a_sign(composer: Composer) -> None:

@@ -44,6 +44,14 @@ def test_chord_names_are_markers_in_the_order_of_playing() -> None:
     assert markers == [b"D", b"Em", b"A7"] * 2
 
 
+def test_chord_names_are_those_of_the_key_of_their_bar() -> None:
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:E\n"E"E4|[K:Ab]"Ab"A4|"Eb7"e4|]')
+    middle = music21.midi.MidiFile()
+    middle.readstr(midi_bytes(piece))
+    markers = [event.data for event in middle.tracks[0].events if event.type == music21.midi.MetaEvents.MARKER]
+    assert markers == [b"E", b"Ab", b"Eb7"]
+
+
 def test_a_note_struck_again_ends_before_it_begins() -> None:
     """Else whoever reads the file lets the first end the second."""
     (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nGGGG|")

@@ -34,6 +34,21 @@ class TestNotation:
         assert again.bars[2].tempos == piece.bars[2].tempos
         assert (again.instruments, again.metadata) == (piece.instruments, piece.metadata)
 
+    def test_the_names_of_chromatic_notes_come_back(self) -> None:
+        """Those that nobody would choose, and those that the key, but not the next note, would choose too."""
+        (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\n_EE^GG|^FF=B_B|E2F2|]")
+        spellings = [
+            tuple(Spelling(note.onset, note.pitch, fifths) for note, fifths in zip(bar.notes[0], of_bar, strict=False))
+            for bar, of_bar in zip(piece.bars, ((-3, 4, 8, 1), (6, -1, 5, -2), (-8, 11)), strict=True)
+        ]
+        named = replace(
+            piece, bars=tuple(replace(b, notation=(s,)) for b, s in zip(piece.bars, spellings, strict=True))
+        )
+        steps = [step.text for step in ElementTree.fromstring(musicxml_bytes(named)).iter("step")]
+        assert "".join(filter(None, steps)) == "EEGGFFBBFE"
+        again = read_musicxml(musicxml_bytes(named))
+        assert musicxml_bytes(again) == musicxml_bytes(named)
+
     def test_notation_moves_with_the_piece(self) -> None:
         moved = all_notation().transpose(2)
         assert moved.key == Key("A")

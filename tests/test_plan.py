@@ -9,7 +9,8 @@ from test_grammar import compose_at_random
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import ChordError
-from remi_two_stage.core.piece import Chord
+from remi_two_stage.core.notation import ChordSymbol
+from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.signatures import Key, Meter
@@ -35,6 +36,29 @@ def test_names_and_numerals_say_the_same_in_a_key() -> None:
     assert by_name == Plan.parse("I | IV V7 | vi", Key("D"))
     assert by_name.text(names=True) == "D | G A7 | Bm |"
     assert Plan.parse(by_name.text(names=True), Key("D")) == by_name
+
+
+def test_a_name_stays_as_it_was_typed() -> None:
+    text = "C | Dbdim7 Cdim | F#m7b5 G+ | A♯ N.C. | Gb | Dmin"
+    plan = Plan.parse(text)
+    assert " | ".join(plan.bar_texts(names=True)) == text.replace("♯", "#")
+    assert plan.with_bar(0, "Fb").bar_texts(names=True)[:2] == ["Fb", "Dbdim7 Cdim"]
+    moved = Plan(plan.skeleton.transpose(2)).text(names=True)
+    assert moved.startswith("D | Ebdim7 Ddim | G#m7b5 A+ |")
+
+
+def test_what_a_score_writes_over_its_staff_is_typed_as_a_plan_can_hold_it() -> None:
+    chords = (Chord(0, "V7", ChordSymbol(1, "13")), Chord(48, "I", ChordSymbol(0, "", 4)))
+    (bar,) = Plan.parse("I").skeleton.bars
+    plan = Plan(Piece(("M",), (replace(bar, chords=chords),)))
+    assert plan.text(names=True) == "G7 C |"
+    assert Plan.parse(plan.text(names=True)) == plan
+
+
+def test_names_are_those_of_the_key_of_their_bar() -> None:
+    first, second = Plan.parse("I | III", Key("E")).skeleton.bars
+    plan = Plan(Piece(("M",), (first, replace(second, key=Key("Ab")))))
+    assert plan.text(names=True) == "E | Ab |"
 
 
 def test_one_bar_is_typed_again_and_the_others_stay() -> None:
@@ -83,6 +107,24 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "quarters"),
+    [
+        ("(I) | I | V | (V) | I | V", [1, 4, 3, 1, 4, 3]),
+        ("I | V | (V) | I | V", [4, 3, 1, 4, 4]),
+        ("(I) | I | V | (V 1/8) | I | V", [1, 4, 3.5, 0.5, 4, 3]),
+        ("I | V | |: (V) | I | V :|", [4, 3, 1, 4, 3]),
+        ("|: (I) | I | V :| (V 1/8) | I | V |", [1, 4, 3, 0.5, 4, 3.5]),
+        ("|: I | V | (V) | I | V :|", [4, 3, 1, 4, 4]),
+        ("|: (V) | I | [1 V :| [2 V || (V 1/8) | I | V", [1, 4, 3, 3.5, 0.5, 4, 3.5]),
+    ],
+)
+def test_a_pick_up_and_the_bar_before_it_fill_a_bar(text: str, quarters: list[float]) -> None:
+    plan = Plan.parse(text)
+    for typed in (plan, Plan.parse(plan.text())):
+        assert [bar.length / 24 for bar in typed.skeleton.bars] == quarters
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("I | Xv | V", "bar 2: there is no chord 'Xv'"),
@@ -93,6 +135,12 @@ def test_repeats_endings_and_the_return_to_the_pick_up() -> None:
         ("I [1 V :| [2 I", "bar 1: '\\[1' stands inside a bar"),
         ("(V 4/4) | I", "bar 0: the pick-up is not shorter than a bar of 4/4"),
         ("/ I / V", "begins with /"),
+        (
+            "(V) | I | I IV V I | (V) | I",
+            "bar 2: 'I IV V I' is too long for the 3 beats that the pick-up leaves in this",
+        ),
+        ("I | I / V / | (V) | I", "bar 2: 'I / V /' is too long for the 3 beats that the pick-up leaves in this bar"),
+        ("(V) | I | I IV V I", "bar 2: 'I IV V I' is too long for the 3 beats that the pick-up leaves in this bar"),
         (" | ", "has no bars"),
     ],
 )

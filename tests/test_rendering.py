@@ -6,6 +6,8 @@ import struct
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree
@@ -180,7 +182,7 @@ def test_chord_names_stand_over_the_staff() -> None:
         for group in ElementTree.fromstring(engrave(tune(ACCIDENTALS)).svg()).iter(f"{SVG}g")
         if group.get("class") == "harm"
     ]
-    assert names == ["F♯m", "C♯7", "F♯", "B"]
+    assert names == ["F♯m", "C♯7", "G♭", "C♭"]
 
 
 def test_pictures_are_what_their_names_say(piece: Piece, tmp_path: Path) -> None:
@@ -256,6 +258,12 @@ def test_a_piano_roll_marks_chord_tones() -> None:
     assert notes == [chord_tone, other, chord_tone, other, chord_tone, other, chord_tone, chord_tone]
 
 
+def test_a_piano_roll_names_chords_in_the_key_of_their_bar() -> None:
+    piece = tune('X:1\nM:4/4\nL:1/4\nK:E\n"E"E4|[K:Ab]"Ab"A4|"Eb7"e4|]')
+    texts = {"".join(text.itertext()) for text in ElementTree.fromstring(piano_roll(piece).svg()).iter(f"{SVG}text")}
+    assert {"E", "Ab", "Eb7"} <= texts
+
+
 def test_a_note_that_rings_over_a_piano_rolls_rows_is_drawn_in_each_of_them() -> None:
     picture = piano_roll(tune("X:1\nM:4/4\nL:1/4\nK:C\n" + "C4-|" * 19 + "C4|]\n"))
     rects = ElementTree.fromstring(picture.svg()).iter(f"{SVG}rect")
@@ -271,6 +279,45 @@ def test_a_piano_roll_has_a_colour_a_voice_and_the_plan_under_it() -> None:
     assert all(colour in svg for colour in ("#0072b2", "#d55e00", "#009e73", "#cc79a7"))
     assert texts.count("D7") == sum(chord.label == "V7" for bar in piece.bars for chord in bar.chords)
     assert [text for text in texts if text.isdecimal()] == [str(number) for number in range(1, piece.bar_count + 1)]
+
+
+def texts_of(picture: str) -> dict[str, tuple[float, float, float]]:
+    """(x, y, font size) of each text in italics in the heading of a score, in the order of the lines."""
+    found = re.findall(
+        r'<text x="([\d.]+)" y="([\d.]+)" [^>]*font-size="([\d.]+)" font-style="italic">([^<]*)<', picture
+    )
+    places = [(unescape(text), (float(x), float(y), float(size))) for x, y, size, text in found]
+    return dict(sorted(places, key=lambda place: place[1][1]))
+
+
+def test_each_composer_has_a_line_of_the_heading() -> None:
+    texts = texts_of(
+        engrave(tune("X:1\nC:Turlough O'Carolan\nC:arr. N. N.\nR:jig\nQ:120\nM:6/8\nL:1/8\nK:D\nd6|\n")).svg()
+    )
+    assert set(texts) == {"Turlough O'Carolan", "arr. N. N.", "jig"}
+    (_, above, size), (_, below, _) = texts["Turlough O'Carolan"], texts["arr. N. N."]
+    assert below - above >= size
+    assert texts["jig"][1] == below
+
+
+@pytest.mark.parametrize("width", [700, 2100])
+def test_long_lines_of_composers_are_wrapped_between_words_in_type_that_can_be_read(width: float) -> None:
+    composers = [
+        "Words: Martin Luther, 1524.  Translated by Richard Massie, 1854, alt.",
+        "Music: 'Es wollt uns Gott genädig' adapted from an older German hymn. Found in the Erfurt Enchiridion, 1524.",
+        "Setting: Nikolai Andrejewitsch Rimski-Korsakow, 1908.",
+        "copyright: public domain.  This score is a part of the Open Hymnal Project, 2009 Revision.",
+    ]
+    fields = "".join(f"C:{composer}\n" for composer in composers)
+    piece = tune(f"X:1\nT:A hymn\n{fields}R:hymn\nQ:1/4=100\nM:4/4\nL:1/4\nK:C\nCDEF|\n")
+    texts = texts_of(engrave(piece, width).svg())
+    (style,) = [texts.pop(text) for text in list(texts) if text == "hymn"]
+    assert " ".join(texts).split() == " ".join(composers).split()
+    assert len(texts) > len(composers)
+    assert {size for *_, size in texts.values()} == {0.7 * 42}
+    rows = [y for _, y, _ in texts.values()]
+    assert min(after - before for before, after in pairwise(rows)) >= 0.7 * 42
+    assert style[1] >= rows[-1]
 
 
 # --- where people look

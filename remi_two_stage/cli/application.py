@@ -17,6 +17,7 @@ from ..core.errors import RemiError
 from ..version import __version__
 from . import compose, demo, edit, show, train
 from .flags import CONTEXT, in_flags
+from .output import let_consoles_lack_letters
 
 NAME = "remi-two-stage"
 
@@ -54,6 +55,7 @@ for _command in (*compose.COMMANDS, *edit.COMMANDS, *show.COMMANDS, *demo.COMMAN
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    let_consoles_lack_letters()
     try:
         return application.main(arguments, NAME, standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:

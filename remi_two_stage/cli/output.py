@@ -1,4 +1,7 @@
-"""Printing: results on standard output, as text or JSON; progress and remarks on standard error."""
+"""Printing: results on standard output, as text or JSON; progress and remarks on standard error.
+
+A console that lacks a letter gets the nearest ones it has (`text.SPELLED_PLAINLY`), and JSON in escapes.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
+from ..core.text import SPELLED_PLAINLY
 from .flags import option
 
 if TYPE_CHECKING:
@@ -26,7 +31,8 @@ class Reporting:
 
     def result(self, text: str, data: Any) -> None:
         """Print the result, as text or as JSON."""
-        print(json.dumps(data, ensure_ascii=False, indent=2) if self.json else text)
+        has_all_letters = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        print(json.dumps(data, ensure_ascii=not has_all_letters, indent=2) if self.json else text)
 
     def remark(self, text: str, to_stderr: bool = False) -> None:
         """Print a remark besides the result."""
@@ -36,6 +42,13 @@ class Reporting:
     def progress(self) -> AbstractContextManager[Progress | None]:
         """A progress bar for each stage, to pass as `progress` to a `Composer`'s methods."""
         return nullcontext() if self.quiet else _progress_bars()
+
+
+def let_consoles_lack_letters() -> None:
+    """Have the standard streams spell plainly what their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=SPELLED_PLAINLY)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -90,7 +91,7 @@ def evaluate(asked: Evaluation, reporting: Reporting) -> None:
     keep_libraries_quiet()
     torch.set_num_threads(1)
     report = measure(asked)
-    print(report.json() if reporting.json else report)
+    reporting.result(str(report), json.loads(report.json()))
 
 
 @command(

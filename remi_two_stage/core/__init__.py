@@ -23,7 +23,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
     abc_writer.py                    Piece -> ABC
     abc_notation.py                  notation in ABC: signs before and after notes, lines of words
-    abc_spelling.py                  accidentals in ABC
+    abc_spelling.py                  how notes are spelled, and accidentals in ABC
     note_values.py                   the note values there are, with dots and in triplets
     abc_values.py                    note lengths, tuplets and beams in ABC
     architecture.py                  the fields of a stage's config, their defaults and their rules

@@ -82,14 +82,14 @@ class _ChromaticNote(NamedTuple):
 
 def _chromatic_notes(piece: Piece) -> list[_ChromaticNote]:
     """Those of all voices in the order of time."""
-    found: list[_ChromaticNote] = []
+    found: set[_ChromaticNote] = set()
     start = 0
     for index, bar in enumerate(piece.bars):
         own = _pitch_classes(bar.key)
         for voice, sung in enumerate(bar.notes):
             for note in sung:
                 if note.pitch % 12 not in own:
-                    found.append(_ChromaticNote(start + note.onset, voice, index, note.onset, note.pitch))
+                    found.add(_ChromaticNote(start + note.onset, voice, index, note.onset, note.pitch))
         start += bar.length
     return sorted(found)
 
@@ -127,7 +127,7 @@ class _Context:
 
     def name(self, note: _ChromaticNote, key: Key) -> int:
         """The nearest name to the mean of what the key and the notes that sound with it are called, but rather a sharp
-        for a note that rises by a semitone, most of all between two higher ones, and a flat for one that falls.
+        for a note that rises by a semitone, most of all if it comes from one as near, and a flat for one that falls.
         """
         self._go_on(note.time)
         weight = _KEY_WEIGHT + len(self._held)
@@ -136,7 +136,7 @@ class _Context:
         before, after = self._beside(note)
         rises, falls = note.pitch + 1 in after, note.pitch - 1 in after
         if rises != falls:
-            lowest += -1 if falls else 2 if note.pitch + 1 in before else 1
+            lowest += -1 if falls else 2 if before & {note.pitch - 1, note.pitch + 1} else 1
         return fifths_from(lowest, note.pitch)
 
     def _go_on(self, time: int) -> None:

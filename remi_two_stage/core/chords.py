@@ -12,7 +12,7 @@ Conventions
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .errors import ChordError
@@ -29,6 +29,7 @@ _TONE_FIFTHS = {0: 0, 2: 2, 3: -3, 4: 4, 5: -1, 6: -6, 7: 1, 8: 8, 9: 3, 10: -2,
 _DIMINISHED_SEVENTH = -9
 _DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _ACCIDENTALS = {"": 0, "b": -1, "♭": -1, "#": 1, "♯": 1}
+_ASCII_SIGNS = str.maketrans("♭♯", "b#")
 
 NO_CHORD = "N"
 UNKNOWN_CHORD = "unk"
@@ -184,13 +185,14 @@ def tone_fifths(label: str, symbol: ChordSymbol | None, home: Key, key: Key) -> 
 
 @dataclass(frozen=True, slots=True)
 class NamedChord:
-    """What a chord name says: its label, the name's bass note if any, and whether the quality is the name's own or
-    the nearest one.
+    """What a chord name says: its label, the name's bass note if any, whether the quality is the name's own or the
+    nearest one, and how it is written.
     """
 
     label: str
     bass: str | None = None
     is_exact: bool = True
+    symbol: ChordSymbol | None = field(default=None, compare=False)
 
 
 def parse_name(name: str, key: Key) -> NamedChord:
@@ -213,8 +215,13 @@ def parse_name(name: str, key: Key) -> NamedChord:
             f"there is no chord quality {suffix!r} (in {name!r}); "
             f"there are {', '.join(kind.name_suffix for kind in QUALITIES.values() if kind.name_suffix)}"
         )
-    root = fifths_of(letter) * 7 + _ACCIDENTALS[accidental]
-    return NamedChord(make_label((root - key.pitch_class) % 12, nearest), bass, quality is not None)
+    root = _written_fifths(letter + accidental)
+    symbol = ChordSymbol(root, suffix.translate(_ASCII_SIGNS), _written_fifths(bass) if bass else None)
+    return NamedChord(make_label((7 * root - key.pitch_class) % 12, nearest), bass, quality is not None, symbol)
+
+
+def _written_fifths(name: str) -> int:
+    return fifths_of(name[0].upper() + name[1:].translate(_ASCII_SIGNS))
 
 
 def named_chord(name: str, key: Key) -> NamedChord | None:

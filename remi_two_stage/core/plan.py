@@ -3,7 +3,8 @@
 Text kind: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
 chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
 it. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of
-an eighth note; the bars that lead back to it, and the last one, are shorter by it.
+an eighth note; the bar before it is shorter by it, and so are those that lead back to the one at the start of a part,
+and the last bar.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """
@@ -14,13 +15,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import zip_longest
 
 from .chords import UNKNOWN_CHORD, NamedChord, chord_name, named_chord, parse_name, parse_roman
 from .errors import ChordError
-from .notation import ChordSymbol
 from .piece import Bar, Chord, Piece, bar_numbers
 from .playing_order import last_of_ending
-from .signatures import TICKS_PER_WHOLE, Key, Meter, fifths_of
+from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
@@ -210,6 +211,12 @@ class _TypedBar:
     is_pickup: bool = False
     pickup_value: Fraction | None = None
 
+    def pickup_length(self, meter: Meter) -> int:
+        """Ticks of a pick-up, one beat where none is typed; 0 for another bar."""
+        if not self.is_pickup:
+            return 0
+        return meter.beat_length if self.pickup_value is None else int(self.pickup_value * TICKS_PER_WHOLE)
+
     def build(self, number: int, key: Key, meter: Meter, length: int, voices: int) -> Bar:
         if not length > 0 or (self.is_pickup and length >= meter.bar_length):
             message = f"the pick-up is not shorter than a bar of {meter}; write its length, such as (V 1/8)"
@@ -226,6 +233,12 @@ class _TypedBar:
             ending_end=self.ending_end,
             repeat_end=self.repeat_end,
         )
+        if not self.is_pickup and length < meter.bar_length and len(self.items) > len(bar.beats):
+            beats = counted(len(bar.beats), "beat")
+            raise ChordError(
+                f"{' '.join(self.items)!r} is too long for the {beats} that the pick-up leaves in this bar; "
+                "write one chord a beat at most"
+            ).at(bar=number)
         try:
             return replace(bar, chords=tuple(_placed(self.items, bar.beats, key)))
         except ChordError as error:
@@ -259,15 +272,7 @@ def _typed_chord(onset: int, item: str, key: Key) -> Chord:
     if chord.bass is not None or not chord.is_exact:
         plain = chord_name(chord.label, key)
         raise ChordError(f"plans hold neither inversions nor chords such as {item!r}; write {plain}")
-    return Chord(onset, chord.label, _symbol(item))
-
-
-def _symbol(name: str) -> ChordSymbol | None:
-    """How the chord of a name that `parse_name` has read is written; None for N.C."""
-    if (match := re.fullmatch(r"([A-G])([#b♯♭]?)(.*)", name)) is None:
-        return None
-    root = match[1] + match[2].replace("♯", "#").replace("♭", "b")
-    return ChordSymbol(fifths_of(root), match[3])
+    return Chord(onset, chord.label, chord.symbol)
 
 
 def _typed_bars(text: str) -> list[_TypedBar]:
@@ -314,20 +319,22 @@ def _close_endings(bars: Sequence[_TypedBar]) -> None:
 
 
 def _lengths(bars: Sequence[_TypedBar], meter: Meter) -> list[int]:
-    """Ticks of each bar: full, but for pick-ups and the bars that lead back to them or end the plan."""
-    lengths, pickup = [], 0
-    for index, bar in enumerate(bars):
-        is_last = index + 1 == len(bars)
-        if bar.is_pickup:
-            value = bar.pickup_value or Fraction(meter.beat_length, TICKS_PER_WHOLE)
-            pickup = int(value * TICKS_PER_WHOLE)
-            lengths.append(pickup)
-            continue
-        pickup = 0 if bar.repeat_start else pickup
+    """Ticks of each bar: full, but for pick-ups and the bars before them, and the bars that lead back to the pick-up at
+    the start of their part or end the plan.
+    """
+    lengths, to_complete, begins_part = [], 0, True
+    for bar, following in zip_longest(bars, bars[1:]):
+        pickup = bar.pickup_length(meter)
+        if begins_part or bar.repeat_start:
+            to_complete = pickup
         closes = bar.repeat_end or bar.ending_end
-        lengths.append(meter.bar_length - pickup if closes or is_last else meter.bar_length)
-        if closes and (is_last or not bars[index + 1].endings):
-            pickup = 0
+        if bar.is_pickup:
+            lengths.append(pickup)
+        elif following and following.is_pickup and not bar.repeat_end:
+            lengths.append(meter.bar_length - following.pickup_length(meter))
+        else:
+            lengths.append(meter.bar_length - (to_complete if closes or following is None else 0))
+        begins_part = closes and not (following and following.endings)
     return lengths
 
 

@@ -1,5 +1,5 @@
 """Words on their way to people: those that come from files, made harmless, for they may hold whatever steers a terminal
-or breaks a format; numbers of things; and names of fields.
+or breaks a format; what to print where letters are missing; numbers of things; and names of fields.
 
 What is said of a field, in an error or in another field's help, names it in backticks as Python spells it, such as
 `plan_source`. The command line puts its flag in place of that.
@@ -7,8 +7,20 @@ What is said of a field, in an error or in another field's help, names it in bac
 
 from __future__ import annotations
 
+import codecs
+import unicodedata
 from dataclasses import Field
 from typing import Any
+
+SPELLED_PLAINLY = "remi_two_stage.spelled_plainly"
+"""Name of the error handler (`errors=` of `str.encode` and of streams) that spells what an encoding lacks in ASCII."""
+_PLAIN = {
+    "♯": "#", "♭": "b", "♮": "=", "♪": "", "♩": "", "°": "o", "Δ": "^", "×": "x", "–": "-", "—": "-", "‑": "-",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "→": "->", "ø": "o", "Ø": "O", "ł": "l",
+    "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ß": "ss", "æ": "ae", "Æ": "Ae",
+    "œ": "oe", "Œ": "Oe", "ı": "i",
+}  # fmt: skip
+"""Signs and letters that are not an ASCII letter with an accent -> as they are typed."""
 
 
 def printable(text: str) -> str:
@@ -29,6 +41,32 @@ def visible(text: str) -> str:
     return "".join(
         sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
     )
+
+
+def spelled_plainly(text: str, encoding: str) -> str:
+    """The text with letters and signs that an encoding lacks in ASCII: without their accents, chords as they may be
+    typed, and `?` for what has no such form.
+    """
+    return text.encode(encoding, SPELLED_PLAINLY).decode(encoding, "surrogateescape")
+
+
+def _spell_plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Replace the first character that cannot be encoded; bytes of a file's name that are no text stay as they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letter, end = error.object[error.start], error.start + 1
+    if 0xDC80 <= ord(letter) <= 0xDCFF:
+        return bytes([ord(letter) - 0xDC00]), end
+    if error.object.startswith("ø7", error.start):  # half-diminished; vii%7 can be typed, viio7 is another chord
+        return "%", end
+    plain = _PLAIN.get(letter)
+    if plain is None:
+        parts = unicodedata.normalize("NFKD", letter)
+        plain = "".join(part for part in parts if part.isascii()) or ("" if unicodedata.combining(letter) else "?")
+    return plain, end
+
+
+codecs.register_error(SPELLED_PLAINLY, _spell_plainly)
 
 
 def counted(number: int, thing: str) -> str:

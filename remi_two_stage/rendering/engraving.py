@@ -10,11 +10,12 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
 from math import ceil
+from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
@@ -23,10 +24,13 @@ from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require
-from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, title_row, xml_text
+from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, text_width, title_row, xml_text
 
 _SPACE_ABOVE = 30
 _SMALL_SIZE = 42.0
+_COMPOSER_SIZES = (_SMALL_SIZE, 0.85 * _SMALL_SIZE, 0.7 * _SMALL_SIZE)
+_BESIDE_TEMPO = 0.7
+"""Share of the width that composers may take."""
 _LARGEST_SEED = 2**31 - 1
 _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
@@ -156,14 +160,24 @@ def _plain_text(match: re.Match[str]) -> str:
 
 
 def _heading(piece: Piece, width: float) -> Strip:
-    """Title in the middle; tempo on the left; style and composers on the right."""
+    """Title in the middle; tempo on the left, style in the middle and composers on the right, the last of them on one
+    line with the others if there is room.
+    """
     title = title_row(piece.title, width)
-    parts, height = [title.content], title.height
-    composers = ", ".join(text for field, text in piece.metadata if field == "C")
-    if composers or piece.style or piece.tempo:
-        height += (1.9 if piece.tempo else 1.3) * _SMALL_SIZE  # the stem of the tempo mark stays below the title
-        parts += _small_text((piece.style or "").replace("-", " "), width / 2, height, "middle", width / 3)
-        parts += _small_text(composers, width, height, "end", width / 3)
+    style = (piece.style or "").replace("-", " ")
+    composers, size = _composer_lines([text for field, text in piece.metadata if field == "C"], _BESIDE_TEMPO * width)
+    if not (composers or style or piece.tempo):
+        return title
+    beside_style = width / 2 - text_width(style, _SMALL_SIZE) / 2 - _SMALL_SIZE
+    if composers and style and text_width(composers[-1], size) > beside_style:
+        composers.append("")
+    step = 1.25 * size
+    first = 1.3 * _SMALL_SIZE + step * max(0, len(composers) - 1)
+    # the stem of the tempo mark stays below the title
+    height = title.height + max(first, 1.9 * _SMALL_SIZE if piece.tempo else 0)
+    parts = [title.content, *_small_text(style, width / 2, height, "middle", _SMALL_SIZE, width / 3)]
+    for above, line in enumerate(reversed(composers)):
+        parts += _small_text(line, width, height - step * above, "end", size, _BESIDE_TEMPO * width)
     if piece.tempo:
         parts.append(
             f'<g transform="translate(0, {height:.0f})">{_tempo_mark(piece.tempo, piece.bars[0].beat_length)}</g>'
@@ -171,8 +185,21 @@ def _heading(piece: Piece, width: float) -> Strip:
     return Strip("".join(parts), height)
 
 
-def _small_text(text: str, x: float, y: float, anchor: str, width: float) -> list[str]:
-    text, size = fitted_text(text, _SMALL_SIZE, width)
+def _composer_lines(composers: Sequence[str], width: float) -> tuple[list[str], float]:
+    """A line for each composer in the largest type in which they fit, else several in the smallest, and its size."""
+    for size in _COMPOSER_SIZES:
+        if all(text_width(composer, size) <= width for composer in composers):
+            return [*composers], size
+    letters = max(1, int(width / text_width("a", size)))
+    return [
+        line
+        for composer in composers
+        for line in wrap(composer, letters, break_long_words=False, break_on_hyphens=False)
+    ], size
+
+
+def _small_text(text: str, x: float, y: float, anchor: str, size: float, width: float) -> list[str]:
+    text, size = fitted_text(text, size, width)
     place = f'x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
     return [f'<text {place} font-size="{size:.1f}" font-style="italic">{xml_text(text)}</text>'] if text else []
 

@@ -7,6 +7,7 @@ from base64 import b64encode
 
 from ..core.errors import MissingExtraError
 from ..core.piece import Piece
+from ..core.text import spelled_plainly
 from .engraving import engrave
 from .picture import xml_text
 from .score_text import score_text
@@ -29,7 +30,7 @@ def show(piece: Piece, with_chords: bool = False) -> None:
 
         display(HTML(piece_html(piece, with_chords)))
     else:
-        print(score_text(piece))
+        print(spelled_plainly(score_text(piece), sys.stdout.encoding or "utf-8"))
 
 
 def piece_html(piece: Piece, with_chords: bool = False) -> str:

@@ -42,6 +42,11 @@ def xml_text(text: str) -> str:
     return escape(" ".join(_NOT_IN_XML.sub(" ", text).split()))
 
 
+def text_width(text: str, size: float) -> float:
+    """About how wide a text is."""
+    return _LETTER_WIDTH * size * len(text)
+
+
 def fitted_text(text: str, size: float, width: float) -> tuple[str, float]:
     """The text and the font size, at most `size`, at which it should fit into a width; cut where it is far too long."""
     smallest = size / 2

@@ -19,12 +19,12 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ..analysis.phrases import phrase_starts
-from ..core.chords import parse_name
-from ..core.errors import AbcSyntaxError, ChordError, ScoreError
+from ..core.chords import named_chord
+from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.notation import ChordSymbol, TempoMark
 from ..core.piece import Bar, Chord, Note
 from ..core.playing_order import bars_before, completes_bar
-from ..core.signatures import Key, fifths_of
+from ..core.signatures import Key
 from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text
 from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
@@ -38,7 +38,6 @@ _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
-_CHORD_NAME = re.compile(r"(?P<bracket>\()?([A-G][#b]?)(.*?)(?:/([A-Ga-g][#b]?))?(?(bracket)\))")
 _NamedChord = tuple[str, ChordSymbol | None]
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 
@@ -252,22 +251,9 @@ def _chord(text: str, key: Key) -> _NamedChord | None:
     if bass_and_chord or is_small:
         name = name[0].upper() + name[1:]
     name = _SPACE_IN_NAME.sub(r"\1", name)
-    try:
-        label = parse_name(name, key).label
-    except ChordError:
+    if (chord := named_chord(name, key)) is None:
         return None
-    return label, _symbol(name, is_small and not bass_and_chord)
-
-
-def _symbol(name: str, is_small: bool) -> ChordSymbol | None:
-    """How a chord is written over the staff; None for no chord."""
-    match = _CHORD_NAME.fullmatch(name.replace("♯", "#").replace("♭", "b"))
-    if match is None:
-        return None
-    _, root, suffix, bass = match.groups()
-    return ChordSymbol(
-        fifths_of(root), suffix, fifths_of(bass[0].upper() + bass[1:]) if bass else None, is_small=is_small
-    )
+    return chord.label, chord.symbol and replace(chord.symbol, is_small=is_small and not bass_and_chord)
 
 
 def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.abc_notation import MARK_NAME
-from ..core.abc_spelling import fifths_in, is_name_of
+from ..core.abc_spelling import is_in_signature, is_name_of
 from ..core.notation import (
     HAIRPINS,
     JUMPS,
@@ -37,7 +37,7 @@ from ..core.notation import (
 from ..core.signatures import Key, fifths_of
 from .abc_fields import LETTERS, UNITS_PER_TICK
 from .abc_signs import WrittenText
-from .abc_state import PITCH, STEP, SungNote
+from .abc_state import SungNote
 from .abc_tokens import NATURALS, STEPS_PER_OCTAVE, WrittenGrace, WrittenNote
 
 TEXT, MARK, GRACE, SLUR_KIND, HAIRPIN, SPELLING, LYRIC = range(7)
@@ -200,13 +200,16 @@ def _grace_note(note: WrittenNote, scale: list[int], transposition: int, unit_le
     return GraceNote(pitch, ticks, written_name(note.step, pitch, transposition)) if 0 <= pitch <= 127 else None
 
 
-def names_in_bar(notes: Sequence[SungNote], start: int, transposition: int) -> Iterator[TimedRecord]:
-    """The names of the last notes of a voice, from the start of a bar on."""
+def names_in_bar(
+    notes: Sequence[SungNote], start: int, transposition: int, usual_scale: Sequence[int] | None
+) -> Iterator[TimedRecord]:
+    """The names of the last notes of a voice, from the start of a bar on, but not of those in the scale of the key."""
     for sung in reversed(notes):
-        if sung[0] < start:
+        onset, pitch, _, step = sung
+        if onset < start:
             break
-        name = written_name(sung[STEP], sung[PITCH], transposition)
-        yield sung[0], SPELLING, sung[PITCH], name
+        if usual_scale is None or usual_scale[step] != pitch - transposition:
+            yield onset, SPELLING, pitch, written_name(step, pitch, transposition)
 
 
 def written_name(step: int, pitch: int, transposition: int) -> int:
@@ -250,7 +253,7 @@ def _voice_by_bar(
             bars[bar].append(_span(onset, said, end - bar, _onset(-rank - times[end], lengths[end])))
         elif kind != SPELLING:
             bars[bar].append(_record(kind, onset, said))
-        elif is_name_of(said, rank) and said != fifths_in(rank, keys[bar]):
+        elif is_name_of(said, rank) and not is_in_signature(said, keys[bar]):
             spelling = Spelling(onset, rank, said)
             if spelling not in bars[bar]:  # two layers may strike the same note
                 bars[bar].append(spelling)

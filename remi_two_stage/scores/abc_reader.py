@@ -3,7 +3,7 @@
 Conventions
 - A tune begins at its X: line and ends at an empty line, unless its music continues after it; text between tunes is
   skipped. A text without X: is one tune.
-- Repeats, endings and the order of parts stay as written. Grace notes, lyrics and ornaments are left out.
+- Repeats, endings and the order of parts stay as written, and so does what stands beside the notes (`abc_notation`).
 """
 
 from __future__ import annotations

@@ -327,8 +327,7 @@ class Voice:
 
     def tie(self, nothing: None) -> None:
         """A tie that does not touch its note, or stands after the bar line."""
-        event = self._event or self._last_event
-        struck = event[1] if event else ()
+        struck = (self._event or self._last_event or (0, ()))[1]
         self._layer.ties = [*(tie for tie in self._layer.ties if tie not in struck), *struck]
 
     def decoration(self, names: Sequence[str]) -> None:
@@ -405,7 +404,8 @@ class Voice:
 
     def _keep_names(self) -> None:
         """Keep the names of this bar's notes, which the key might call otherwise."""
-        self.notation.records += names_in_bar(self.notes, self.boundaries[-1].time, self._transposition)
+        start = self.boundaries[-1].time
+        self.notation.records += names_in_bar(self.notes, start, self._transposition, self._usual_scale)
         if self._usual_scale is None:
             self._set_usual_scale()
 
