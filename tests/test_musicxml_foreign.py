@@ -154,11 +154,11 @@ BACK = "<backup><duration>16</duration></backup>"
 
 class TestGraces:
     def test_graces_belong_to_the_note_after_them_on_another_staff(self) -> None:
-        upper = note("C", 8, staff=1) + grace("E", staff=2) + note("G", 8, staff=1)
+        upper = note("C", 8, staff=1) + grace("D") + grace("E", staff=2) + note("G", 8, staff=1)
         lower = BACK + note("C", 8, octave=3, voice=2, staff=2) + note("E", 8, octave=3, voice=2, staff=2)
         piece = read_musicxml(score([upper + lower], attributes=TWO_STAVES))
         ((found,), others) = records(piece, Grace)
-        assert (found.onset, [[single.pitch for single in chord] for chord in found.notes]) == (48, [[64]])
+        assert (found.onset, [[single.pitch for single in chord] for chord in found.notes]) == (48, [[62], [64]])
         assert not others
 
     def test_graces_at_the_end_of_a_measure_belong_to_the_next_one_of_their_voice(self) -> None:
@@ -174,6 +174,20 @@ class TestGraces:
         assert (found.onset, found.is_slurred) == (0, True)
         assert records(piece, Span) == [[]]
         assert not piece.losses
+
+    @pytest.mark.parametrize("length", [8, 16])
+    def test_graces_of_two_voices_stay_two_groups(self, length: int) -> None:
+        upper = grace("E", slurs("start")) + note("C", 16, slurs("stop"), octave=5)
+        lower = BACK + grace("D", voice=2) + grace("E", voice=2) + note("G", length, voice=2)
+        piece = read_musicxml(score([upper + lower]))
+        (found,) = records(piece, Grace)
+        assert [(len(group.notes), group.is_slurred) for group in found] == [(1, True), (2, False)]
+        assert records(read_musicxml(musicxml_bytes(piece)), Grace) == [found]
+
+    def test_a_slur_of_graces_that_ends_at_the_second_note_of_a_chord(self) -> None:
+        chord = note("C", 16, slurs()) + note("G", 16, "<chord/>" + slurs("stop"))
+        ((found,),) = records(read_musicxml(score([grace("E", slurs("start")) + chord])), Grace)
+        assert found.is_slurred
 
     def test_what_cannot_be_kept_of_graces_is_counted(self) -> None:
         fingered = "<notations><technical><fingering>3</fingering></technical></notations>"
@@ -207,6 +221,13 @@ class TestSlurs:
             "a slur without a begin": 1,
             "a slur without an end": 1,
         }
+
+    def test_a_hairpin_whose_end_stands_before_its_begin(self) -> None:
+        wedge = '<direction><direction-type><wedge type="{}"/></direction-type></direction>'
+        lower = BACK + note("C", 8, octave=3, voice=2) + wedge.format("crescendo") + note("D", 8, octave=3, voice=2)
+        piece = read_musicxml(score([note("E", 12) + note("F") + wedge.format("stop") + lower]))
+        assert records(piece, Span) == [[Span(48, "crescendo", 0, 72)]]
+        assert not piece.losses
 
     def test_a_tie_in_the_first_of_several_notations(self) -> None:
         tied = '<notations><tied type="{}"/></notations><notations><technical/></notations>'

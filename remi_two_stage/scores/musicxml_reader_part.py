@@ -18,12 +18,12 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from ..core.errors import RequestError, ScoreFormatError
-from ..core.notation import Grace, GraceNote, Mark, Notation
+from ..core.notation import GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME
 from .musicxml_reader_document import Time, number_of
-from .musicxml_reader_records import Direction, LyricPlace, Spans
+from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 
 HIGHEST_NUMBER = 99
 """Of beats in a metre, of sharps or flats in a key, and of semitones in a transposition."""
@@ -61,15 +61,6 @@ class Sound:
     fifths: int
     is_tied: bool
     ties: bool
-
-
-@dataclass
-class _Graces:
-    """Grace notes that wait for the note after them, with the slurs that begin at them."""
-
-    is_slashed: bool
-    chords: list[list[GraceNote]] = field(default_factory=list)
-    slurs: list[Element] = field(default_factory=list)
 
 
 @dataclass
@@ -121,8 +112,9 @@ class PartReader:
         self._next_key: Signature | None = None
         self._next_meter: tuple[Meter | None] | None = None
         self._repeats: tuple[int, int | None] = (0, None)
-        self._graces: dict[tuple[int, str], _Graces] = {}
+        self._graces: dict[tuple[int, str], Graces] = {}
         self._last_grace: tuple[int, str] | None = None
+        self._placed_graces: list[tuple[int, int, Graces]] = []
         self._measure = Measure("", False)
         self._index = 0
         self._pitches: dict[tuple[str, str, str, Transposition], tuple[int, int, bool]] = {}
@@ -187,6 +179,9 @@ class PartReader:
             elif tag == "figured-bass":
                 self.losses["a figured bass"] += 1
         self.spans.end_measure(index, measure.sounds)
+        for staff, onset, group in self._placed_graces:
+            measure.records.append((staff, group.record(onset)))
+        self._placed_graces.clear()
         measure.repeats, measure.repeated_staff = self._repeats
         return measure
 
@@ -234,14 +229,12 @@ class PartReader:
         elif "pitch" in held:
             self.losses["a cue note" if "cue" in held else "a note without a length"] += 1
         graces = self._graces_before(place) if "chord" not in held else []
-        for slur in (slur for group in graces for slur in group.slurs):
-            self.spans.slur(slur, self._index, place[0], start, is_grace=True)
+        for group in graces:
+            for slur in group.slurs:
+                self.spans.slur(slur, self._index, place[0], start, group)
         if "notations" in held or "lyric" in held:
             self._beside(note, place[0], start)
-        for group in graces:
-            is_slurred = (self._index, place[0], start) in self.spans.slurred_graces
-            record = Grace(start, tuple(map(tuple, group.chords)), group.is_slashed, is_slurred)
-            self._measure.records.append((place[0], record))
+        self._placed_graces += [(place[0], start, group) for group in graces]
 
     def _is_drum(self, staff: int) -> bool:
         return self._is_percussion or self._clefs.get(staff) == _PERCUSSION
@@ -289,8 +282,9 @@ class PartReader:
         if not 0 <= pitch <= 127:
             self.losses["a note outside MIDI's range"] += 1
             return
-        group = self._graces.setdefault(place, _Graces(held["grace"].get("slash") == "yes"))
-        self._last_grace = place
+        if self._last_grace is None or self._last_grace[1] != place[1]:  # else they go on, maybe on another staff
+            self._last_grace = place
+        group = self._graces.setdefault(self._last_grace, Graces(held["grace"].get("slash") == "yes"))
         self._beside_grace(note, group, place[0])
         length = records.ticks_of_type(held["type"].text if "type" in held else None)
         single = GraceNote(pitch, length, fifths)
@@ -299,7 +293,7 @@ class PartReader:
         else:
             group.chords.append([single])
 
-    def _beside_grace(self, note: Element, group: _Graces, staff: int) -> None:
+    def _beside_grace(self, note: Element, group: Graces, staff: int) -> None:
         """Slurs of a grace note: they begin with the note after it, and end with the one before; other signs are
         counted.
         """
@@ -317,7 +311,7 @@ class PartReader:
                     self.spans.slur(slur, self._index, staff, self._ticks(self._last_onset))
         self.losses["a sign at a grace note"] += len(note.findall("lyric"))
 
-    def _graces_before(self, place: tuple[int, str]) -> list[_Graces]:
+    def _graces_before(self, place: tuple[int, str]) -> list[Graces]:
         """Take the grace notes that wait for a note here: those of its voice, or those just before it in its voice on
         another staff.
         """

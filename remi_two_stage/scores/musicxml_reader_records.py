@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
-from ..core.notation import HAIRPINS, SLUR, Lyric, Mark, Notation, Span, TempoMark, Text
+from ..core.notation import HAIRPINS, SLUR, Grace, GraceNote, Lyric, Mark, Notation, Span, TempoMark, Text
 from ..core.note_values import NOTE_VALUES
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import printable
@@ -122,26 +122,38 @@ class _Struck(Protocol):
     is_tied: bool
 
 
+@dataclass(eq=False)
+class Graces:
+    """A group of grace notes, with the slurs that begin at them, and whether one of these leads to their note."""
+
+    is_slashed: bool
+    chords: list[list[GraceNote]] = field(default_factory=list)
+    slurs: list[Element] = field(default_factory=list)
+    is_slurred: bool = False
+
+    def record(self, onset: int) -> Grace:
+        """The group as a record at the onset of its note."""
+        return Grace(onset, tuple(map(tuple, self.chords)), self.is_slashed, self.is_slurred)
+
+
 class _SlurBegin(NamedTuple):
-    """Where a slur begins, and whether it does so at a grace note."""
+    """Where a slur begins, and the grace notes at which it does so, if any."""
 
     bar: int
     onset: int
     staff: int
-    is_grace: bool
+    graces: Graces | None
 
 
 @dataclass
 class Spans:
-    """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span), and
-    `slurred_graces` (index, staff, onset) of grace notes with a slur to their note.
-    """
+    """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span)."""
 
     losses: Counter[str]
     found: list[tuple[int, int, Span]] = field(default_factory=list)
-    slurred_graces: set[tuple[int, int, int]] = field(default_factory=set)
     _slurs: defaultdict[str, list[_SlurBegin]] = field(default_factory=lambda: defaultdict(list))
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _wedge_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
     _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
@@ -150,8 +162,9 @@ class Spans:
         self.losses["a slur without an end"] += sum(map(len, self._slurs.values()))
         self.losses["a slur without a begin"] += len(self._ends)
         self.losses["a hairpin without an end"] += len(self._wedges)
+        self.losses["a hairpin without a begin"] += len(self._wedge_ends)
 
-    def slur(self, element: Element, index: int, staff: int, onset: int, is_grace: bool = False) -> None:
+    def slur(self, element: Element, index: int, staff: int, onset: int, graces: Graces | None = None) -> None:
         """A `<slur>` at a note; its end may stand before its beginning, in an earlier voice of the measure."""
         number = element.get("number", "1")
         if element.get("type") == "start":
@@ -160,19 +173,21 @@ class Spans:
                 self.found.append((index, staff, Span(onset, SLUR, 0, end[1])))
             else:
                 self.losses["a slur without a begin"] += end is not None
-                self._slurs[number].append(_SlurBegin(index, onset, staff, is_grace))
+                self._slurs[number].append(_SlurBegin(index, onset, staff, graces))
         elif element.get("type") == "stop":
-            self._stop_slur(number, index, staff, onset)
+            self._stop_slur(number, index, onset)
 
-    def _stop_slur(self, number: str, index: int, staff: int, onset: int) -> None:
+    def _stop_slur(self, number: str, index: int, onset: int) -> None:
         """End the slur that began last, before this note, unless a grace note of its own began one."""
         waiting = self._slurs[number]
         before = [begin for begin in waiting if begin[:2] < (index, onset)]
         here = [begin for begin in waiting if begin[:2] == (index, onset)]
-        if here and (here[-1].is_grace or not before):
+        if here and (here[-1].graces or not before):
             waiting.remove(here[-1])
-            self.slurred_graces |= {(index, staff, onset)} if here[-1].is_grace else set()
-            self.losses["a slur that ends where it begins"] += not here[-1].is_grace
+            if here[-1].graces is not None:
+                here[-1].graces.is_slurred = True
+            else:
+                self.losses["a slur that ends where it begins"] += 1
         elif before:
             begin = before[-1]
             self.found.append((begin.bar, begin.staff, Span(begin.onset, SLUR, index - begin.bar, onset)))
@@ -183,15 +198,21 @@ class Spans:
             self._ends[number] = index, onset
 
     def wedge(self, element: Element, index: int, staff: int, onset: int) -> None:
-        """A `<wedge>`."""
+        """A `<wedge>`, whose end too may stand before its beginning."""
         number, kind = element.get("number", "1"), element.get("type", "")
         if kind in HAIRPINS:
+            end = self._wedge_ends.pop(number, None)
+            if end is not None and end[0] == index and end[1] > onset:
+                self._stopped.append((index, staff, onset, kind, end[1]))
+                return
+            self.losses["a hairpin without a begin"] += end is not None
             self.losses["a hairpin without an end"] += number in self._wedges
             self._wedges[number] = index, staff, onset, kind
         elif kind == "stop" and number in self._wedges:
             self._stopped.append((*self._wedges.pop(number), onset))
         elif kind == "stop":
-            self.losses["a hairpin without a begin"] += 1
+            self.losses["a hairpin without a begin"] += number in self._wedge_ends
+            self._wedge_ends[number] = index, onset
 
     def end_measure(self, index: int, sounds: Sequence[_Struck]) -> None:
         """Find the last note of the hairpins that stop in a measure: the one before the stop."""

@@ -9,7 +9,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -56,7 +56,7 @@ class _Sung:
 
 @dataclass(slots=True)
 class _AtNote:
-    """What stands at one note or rest."""
+    """What stands at one note or rest; `further` holds second groups of grace notes, which are for other layers."""
 
     marks: list[Mark] = field(default_factory=list)
     syllables: list[Lyric] = field(default_factory=list)
@@ -65,6 +65,7 @@ class _AtNote:
     grace_slur: int = 0
     is_slashed: bool = False
     slurs: list[str] = field(default_factory=list)
+    further: list[_AtNote] = field(default_factory=list)
 
 
 class VoiceWriter:
@@ -88,7 +89,7 @@ class VoiceWriter:
         records = bar.notation[self._voice] if bar.notation else ()
         begun = self._open_spans(index, records)
         layers: defaultdict[int, list[_Sung]] = defaultdict(list, {0: []})
-        for layer, note in [*self._held, *self._new_notes(bar, self._names[index])]:
+        for layer, note in [*self._held, *self._new_notes(bar, self._names[index], records)]:
             layers[layer].append(note)
         at_notes = self._at_notes(index, bar, records, begun)
         self._show_accidentals(bar.key, layers, at_notes)
@@ -104,13 +105,14 @@ class VoiceWriter:
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return "".join(parts)
 
-    def _new_notes(self, bar: Bar, names: BarNames) -> Iterator[tuple[int, _Sung]]:
+    def _new_notes(self, bar: Bar, names: BarNames, records: Iterable[object]) -> Iterator[tuple[int, _Sung]]:
         """The notes that begin in a bar, with their layers."""
         together: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
         for note in bar.notes[self._voice]:
             end = min(self._start + note.onset + note.duration, self._total)
             copies = next(copy for copy in range(128) if note.pitch not in together.get((note.onset, end, copy), ()))
             together[note.onset, end, copies].append(note.pitch)
+        _split_for_graces(together, records)
         for (onset, end, _), pitches in sorted(together.items(), key=lambda group: (group[0][0], -max(group[1]))):
             start = self._start + onset
             layer = self._layers.layer_of(start, end, pitches)
@@ -137,19 +139,23 @@ class VoiceWriter:
             elif isinstance(record, Lyric):
                 found[record.onset].syllables.append(record)
             elif isinstance(record, Grace):
-                at = found[record.onset]
-                at.graces += [
-                    [_grace_note(self._start + record.onset, note, bar.key) for note in chord] for chord in record.notes
-                ]
-                at.grace_types += [type_of(chord[0].duration) for chord in record.notes]
-                if record.is_slurred:
-                    at.grace_slur = self._free_number("slur")
-                    at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
-                at.is_slashed = record.is_slashed
+                self._add_graces(found[record.onset], record, bar.key)
         for span, number in begun:
             if span.name not in HAIRPINS:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         return {onset: at for onset, at in found.items() if onset < bar.length}
+
+    def _add_graces(self, at: _AtNote, record: Grace, key: Key) -> None:
+        if at.graces:
+            at.further.append(_AtNote())
+            at = at.further[-1]
+        time = self._start + record.onset
+        at.graces = [[_grace_note(time, note, key) for note in chord] for chord in record.notes]
+        at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
+        at.is_slashed = record.is_slashed
+        if record.is_slurred:
+            at.grace_slur = self._free_number("slur")
+            at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
 
     def _free_number(self, kind: str) -> int:
         """A number that no open slur or hairpin has; 0 if all are in use."""
@@ -207,7 +213,8 @@ class VoiceWriter:
     def _show_accidentals(self, key: Key, layers: dict[int, list[_Sung]], at_notes: dict[int, _AtNote]) -> None:
         """Find which notes of a bar need an accidental, in the order in which they are read."""
         struck = [note for notes in layers.values() for note in notes if note.start >= self._start]
-        graces = [note for at in at_notes.values() for chord in at.graces for note in chord]
+        groups = [group for at in at_notes.values() for group in (at, *at.further)]
+        graces = [note for group in groups for chord in group.graces for note in chord]
         if all(note.alteration == _altered(key).get(note.letter, 0) for note in (*struck, *graces)):
             return
         shown: dict[tuple[str, int], int] = {}
@@ -294,7 +301,27 @@ def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start:
         begun = [layer for layer in sorted(layers) if any(note.start == time for note in layers[layer])]
         held = [layer for layer in sorted(layers) if any(note.start <= time < note.end for note in layers[layer])]
         placed[[*begun, *held, 0][0]][onset] = at
+        for number, further in enumerate(at.further, 1):
+            if number < len(begun):
+                placed[begun[number]][onset] = further
+            else:
+                at.graces += further.graces
+                at.grace_types += further.grace_types
     return placed
+
+
+def _split_for_graces(together: dict[tuple[int, int, int], list[int]], records: Iterable[object]) -> None:
+    """Take chords apart before which several groups of grace notes stand, so that each has notes of its own."""
+    for onset, count in Counter(record.onset for record in records if isinstance(record, Grace)).items():
+        groups = [key for key in together if key[0] == onset]
+        for copy in range(len(groups), count):
+            largest = max(groups, key=lambda key: len(together[key]), default=None)
+            if largest is None or len(together[largest]) == 1:
+                break
+            highest = max(together[largest])
+            together[largest].remove(highest)
+            groups.append((onset, largest[1], 128 + copy))
+            together[groups[-1]] = [highest]
 
 
 def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
