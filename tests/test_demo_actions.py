@@ -77,7 +77,7 @@ def test_a_changed_chord_is_in_the_composed_tune(actions: Actions) -> None:
     texts[3] = "bVII"
     work = actions.compose(work, JIG, texts, 7)
     assert work.piece is not None
-    assert work.plan == Plan.of(replace(work.piece, title=""))
+    assert work.plan == Plan.of(replace(work.piece, title="", tempo=None))
     assert [chord.label for chord in work.piece.bars[3].chords] == ["bVII"]
 
 

@@ -31,5 +31,6 @@ musicxml_names.py             what things are called in MusicXML
 music21_bridge.py             music21 scores <-> Piece
 music21_reader.py             music21 score -> Piece
 music21_losses.py             what of a music21 score or a kern file is not in a Piece
+collector.py                  reading without pauses for the collector of cycles
 voices.py                     names of voices
 """

@@ -19,6 +19,7 @@ from typing import Literal
 from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.piece import Piece
 from .abc_tune import Tune, file_header, goes_on
+from .collector import collector_paused
 
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _LARGEST_UNPACKED_FILE = 100_000_000
@@ -39,6 +40,7 @@ class TuneBook(list[Piece]):
         self.errors = errors
 
 
+@collector_paused()
 def read_abc(source: str | Path, errors: Literal["raise", "collect"] = "raise") -> TuneBook:
     """Read every tune of an ABC text (a str) or file (a Path; gzip too).
 
