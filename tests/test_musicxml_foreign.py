@@ -9,7 +9,7 @@ import pytest
 from musicxml_scores import BACKWARD, COMMON, note, notes_of, scale, score
 
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.core.notation import Grace, Notation, Span
+from remi_two_stage.core.notation import Grace, Notation, Span, TempoMark
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
@@ -352,3 +352,27 @@ class TestPlayingOrder:
         back = WHOLE + "<direction><direction-type><words>D.C. al Coda</words></direction-type></direction>"
         piece = read_musicxml(score([*(measure.format(sign) for measure in leave), back, sign + WHOLE]))
         assert piece.playing_order() == [0, 1, 2, 0, 3]
+
+
+class TestWrittenBack:
+    def test_words_of_a_tempo_without_a_metronome_mark_stay_so(self) -> None:
+        slower = '<direction><direction-type><words>Slower</words></direction-type><sound tempo="60"/></direction>'
+        piece = read_musicxml(score([slower + scale(), scale()]))
+        assert piece.bars[0].tempos == (TempoMark(0, 60.0, "Slower"),)
+        again = read_musicxml(musicxml_bytes(piece))
+        assert (again.tempo, again.bars[0].tempos) == (60, piece.bars[0].tempos)
+
+    def test_creators_of_any_kind_stay_in_order(self) -> None:
+        creators = '<creator type="arranger">Y. Nagai</creator><creator type="composer">Trad.</creator>'
+        heading = f"<identification>{creators}<rights>CC0</rights></identification><part-list>"
+        piece = read_musicxml(score([scale()]).replace(b"<part-list>", heading.encode()))
+        assert piece.metadata == (("Z", "arranger: Y. Nagai"), ("C", "Trad."), ("Z", "abc-copyright CC0"))
+        written = musicxml_bytes(piece)
+        assert creators.encode() in written
+        assert read_musicxml(written).metadata == piece.metadata
+
+    def test_a_unison_of_two_spellings_has_one(self) -> None:
+        sharp = note("E", 16).replace("<octave>", "<alter>1</alter><octave>")
+        piece = read_musicxml(score([sharp + BACK + note("F", 16, voice=2)]))
+        assert piece.losses == (("a second spelling of a note", 1),)
+        assert read_musicxml(musicxml_bytes(piece)).bars[0].notation == piece.bars[0].notation
