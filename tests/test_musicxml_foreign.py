@@ -9,7 +9,7 @@ import pytest
 from musicxml_scores import BACKWARD, COMMON, note, notes_of, scale, score
 
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.core.notation import Grace, Notation, Span
+from remi_two_stage.core.notation import Grace, Notation, Span, TempoMark
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
@@ -268,3 +268,111 @@ class TestLosses:
         long = note("C").replace("<duration>4</duration>", "")
         piece = read_musicxml(score([long + note("D", 4, "<cue/>") + note("E", 12)]))
         assert dict(piece.losses) == {"a cue note": 1, "a note without a length": 1}
+
+
+WHOLE = note("C", 16)
+
+
+def left(content: str) -> str:
+    return f'<barline location="left">{content}</barline>'
+
+
+def right(content: str) -> str:
+    return f'<barline location="right">{content}</barline>'
+
+
+def bracket(kind: str, number: str, text: str = "") -> str:
+    return f'<ending number="{number}" type="{kind}">{text}</ending>'
+
+
+FORWARD, BACKWARD_SIGN = '<repeat direction="forward"/>', '<repeat direction="backward"/>'
+
+
+class TestPlayingOrder:
+    @pytest.mark.parametrize(
+        ("number", "text"),
+        [
+            ("1, 2", ""),
+            ("1,2", ""),
+            ("1-2", ""),
+            ("1.-2.", ""),
+            ("1 \u2013 2", ""),
+            ("1. 2.", ""),
+            (" ", "1.-2."),
+            ("", "1, 2"),
+        ],
+    )
+    def test_numbers_of_endings_as_people_write_them(self, number: str, text: str) -> None:
+        first = left(bracket("start", number, text)) + WHOLE + right(bracket("stop", number, text) + BACKWARD_SIGN)
+        last = left(bracket("start", "3")) + WHOLE + right(bracket("discontinue", "3"))
+        piece = read_musicxml(score([WHOLE, first, last, WHOLE]))
+        assert piece.playing_order() == [0, 1, 0, 1, 0, 2, 3]
+        assert not piece.losses
+
+    def test_a_second_ending_in_which_a_repeat_begins(self) -> None:
+        first = left(bracket("start", "1")) + WHOLE + right(bracket("stop", "1") + BACKWARD_SIGN)
+        second = left(FORWARD + bracket("start", "2")) + WHOLE + right(bracket("discontinue", "2"))
+        piece = read_musicxml(score([WHOLE, first, second, WHOLE + right(BACKWARD_SIGN), WHOLE]))
+        assert piece.playing_order() == [0, 1, 0, 2, 3, 2, 3, 4]
+        assert piece.losses == (("a bracket over the begin of a repeat", 1),)
+
+    def test_what_closes_an_ending_that_is_never_played_goes_with_it(self) -> None:
+        second = left(bracket("start", "2")) + WHOLE + right(bracket("discontinue", "2"))
+        piece = read_musicxml(score([WHOLE, second, WHOLE + right(BACKWARD_SIGN), WHOLE + right(BACKWARD_SIGN)]))
+        assert not any(bar.ending_end for bar in piece.bars if piece.losses)
+        assert read_musicxml(musicxml_bytes(piece)).playing_order() == piece.playing_order()
+
+    def test_a_repeat_that_begins_without_a_sign(self) -> None:
+        piece = read_musicxml(score([WHOLE, '<sound forward-repeat="yes"/>' + WHOLE, WHOLE + right(BACKWARD_SIGN)]))
+        assert piece.playing_order() == [0, 1, 2, 1, 2]
+
+    def test_a_repeat_in_the_middle_of_a_measure_is_counted(self) -> None:
+        middle = right(BACKWARD_SIGN).replace("right", "middle")
+        piece = read_musicxml(score([note("C", 8) + middle + note("D", 8), WHOLE]))
+        assert piece.losses == (("a repeat in the middle of a measure", 1),)
+
+    def test_signs_of_jumps_at_barlines(self) -> None:
+        to_segno = WHOLE + '<sound dalsegno="segno"/>'
+        for measures in ([WHOLE, left("<segno/>") + WHOLE], [WHOLE + right("<segno/>"), WHOLE]):
+            assert read_musicxml(score([*measures, to_segno, WHOLE])).playing_order() == [0, 1, 2, 1, 2, 3]
+        leave, back = WHOLE + '<sound tocoda="coda"/>', WHOLE + '<sound dacapo="yes"/>'
+        assert read_musicxml(score([leave, back, left("<coda/>") + WHOLE])).playing_order() == [0, 1, 0, 2]
+
+    @pytest.mark.parametrize(
+        "leave",
+        [
+            (WHOLE, "{}" + WHOLE),
+            (WHOLE + "{}", WHOLE),
+            (note("C", 8) + "{}" + note("C", 8), WHOLE),
+            (WHOLE + right("<coda/>"), WHOLE),
+        ],
+    )
+    def test_the_first_of_two_codas_is_where_to_leave(self, leave: tuple[str, str]) -> None:
+        sign = "<direction><direction-type><coda/></direction-type></direction>"
+        back = WHOLE + "<direction><direction-type><words>D.C. al Coda</words></direction-type></direction>"
+        piece = read_musicxml(score([*(measure.format(sign) for measure in leave), back, sign + WHOLE]))
+        assert piece.playing_order() == [0, 1, 2, 0, 3]
+
+
+class TestWrittenBack:
+    def test_words_of_a_tempo_without_a_metronome_mark_stay_so(self) -> None:
+        slower = '<direction><direction-type><words>Slower</words></direction-type><sound tempo="60"/></direction>'
+        piece = read_musicxml(score([slower + scale(), scale()]))
+        assert piece.bars[0].tempos == (TempoMark(0, 60.0, "Slower"),)
+        again = read_musicxml(musicxml_bytes(piece))
+        assert (again.tempo, again.bars[0].tempos) == (60, piece.bars[0].tempos)
+
+    def test_creators_of_any_kind_stay_in_order(self) -> None:
+        creators = '<creator type="arranger">Y. Nagai</creator><creator type="composer">Trad.</creator>'
+        heading = f"<identification>{creators}<rights>CC0</rights></identification><part-list>"
+        piece = read_musicxml(score([scale()]).replace(b"<part-list>", heading.encode()))
+        assert piece.metadata == (("Z", "arranger: Y. Nagai"), ("C", "Trad."), ("Z", "abc-copyright CC0"))
+        written = musicxml_bytes(piece)
+        assert creators.encode() in written
+        assert read_musicxml(written).metadata == piece.metadata
+
+    def test_a_unison_of_two_spellings_has_one(self) -> None:
+        sharp = note("E", 16).replace("<octave>", "<alter>1</alter><octave>")
+        piece = read_musicxml(score([sharp + BACK + note("F", 16, voice=2)]))
+        assert piece.losses == (("a second spelling of a note", 1),)
+        assert read_musicxml(musicxml_bytes(piece)).bars[0].notation == piece.bars[0].notation

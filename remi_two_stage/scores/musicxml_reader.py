@@ -253,8 +253,11 @@ def _with_notation(
         notes = {(note.bar, note.onset): note.end for note in own}
         for index, lyrics in lyrics_of(readers[staff.part].lyrics, staff.number, notes, bars).items():
             records[index] += lyrics
+        spelled: dict[tuple[int, int, int], int] = {}
         for note in own:
-            if not is_in_signature(note.fifths, bars[note.bar].key):
+            first = spelled.setdefault((note.bar, note.onset, note.pitch), note.fifths)
+            readers[staff.part].losses["a second spelling of a note"] += note.fifths != first
+            if note.fifths == first and not is_in_signature(note.fifths, bars[note.bar].key):
                 records[note.bar].append(Spelling(note.onset, note.pitch, note.fifths))
         columns.append([_in_order(of_bar, bar) for of_bar, bar in zip(records, bars, strict=True)])
     return [

@@ -10,19 +10,23 @@ Conventions
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from xml.etree.ElementTree import Element
 
 from ..core.errors import ScoreFormatError
-from ..core.notation import JUMPS
+from ..core.notation import JUMPS, SIGNS_BEFORE
 from ..core.piece import Bar, Piece
+from ..core.playing_order import last_of_ending
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_reader_document import is_whole
 from .musicxml_reader_part import Measure, Signature
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
 _MOST_PLAYS, _MOST_BEATS = 9, 12
+_PASSES = re.compile(r"(?<![0-9])([0-9]{1,2})(?![0-9])(?:[. ]*[-\u2013][ ]*([0-9]{1,2})(?![0-9]))?", re.ASCII)
 _SLACK = 2
 """Ticks that a bar may be too long or too short, from rounded durations."""
 
@@ -52,8 +56,10 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
         is_short = meter is not None and length < meter.bar_length
         is_pickup = is_short and _is_pickup(column, bars, length, lengths[index + 1 : index + 2], is_own)
         bars.append(Bar(meter, Key(name_at(signature.sharps - MODES[mode]), mode), length, (), is_pickup=is_pickup))
-    bars = _with_repeats(bars, columns, is_own)
+    bars = _with_repeats(bars, columns, is_own, losses)
     bars = _with_endings(bars, columns, is_own)
+    if not is_own:
+        bars = _without_idle_brackets(bars, losses)
     bars = _with_jumps(bars, columns, losses)
     if not is_own:
         bars = _all_played(bars, losses)
@@ -148,9 +154,12 @@ def _is_pickup(column: Column, before: Sequence[Bar], length: int, after: Sequen
 # --- repeats, endings, jumps
 
 
-def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) -> list[Bar]:
+def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> list[Bar]:
     starts, ends = set(), dict[int, int]()
     for index, column in enumerate(columns):
+        if any(direction.begins_repeat for measure in column if measure for direction in measure.directions):
+            starts.add(index)
+        losses["a repeat in the middle of a measure"] += _has_repeat_inside(column)
         for barline in (barline for measure in column if measure for barline in measure.barlines):
             is_left = barline.get("location") == "left"
             for repeat in barline.iterfind("repeat"):
@@ -165,6 +174,11 @@ def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) 
         replace(bar, repeat_start=index in starts, repeat_end=index in ends, plays=ends.get(index, 2))
         for index, bar in enumerate(bars)
     ]
+
+
+def _has_repeat_inside(column: Column) -> bool:
+    barlines = (barline for measure in column if measure for barline in measure.barlines)
+    return any(barline.get("location") == "middle" and barline.find("repeat") is not None for barline in barlines)
 
 
 def _with_endings(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) -> list[Bar]:
@@ -189,13 +203,26 @@ def _with_endings(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) 
     return found
 
 
+def _without_idle_brackets(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
+    """The bars without the brackets of later endings over the begin of a repeat: that of the one before sends there."""
+    found = list(bars)
+    for index in range(1, len(found)):
+        bar = found[index]
+        if bar.repeat_start and bar.endings and 1 not in bar.endings and found[index - 1].repeat_end:
+            losses["a bracket over the begin of a repeat"] += 1
+            last = last_of_ending(found, index)
+            found[index] = replace(bar, endings=())
+            found[last] = replace(found[last], ending_end=False)
+    return found
+
+
 def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, str, str]]:
     """The begins and ends of a part's brackets: (index of the bar, kind, passes), begins first within a bar."""
     found = []
     for index, column in enumerate(columns):
         measure = column[part] if part is not None and part < len(column) else None
         signs = [
-            (ending.get("type", ""), ending.get("number", ""), barline.get("location") == "left")
+            (ending.get("type", ""), _number_of(ending), barline.get("location") == "left")
             for barline in (measure.barlines if measure else ())
             for ending in barline.iterfind("ending")
         ]
@@ -205,13 +232,16 @@ def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, st
     return found
 
 
+def _number_of(ending: Element) -> str:
+    """The number of an ending, or else what is written in its bracket."""
+    return ending.get("number", "").strip() or (ending.text or "")
+
+
 def _passes(number: str) -> tuple[int, ...]:
-    """The passes in an ending's number: "1, 2" is (1, 2); empty where it says none."""
+    """The passes in an ending's number: "1, 2" and "1.-2." are (1, 2); empty where it says none."""
     passes: set[int] = set()
-    for part in number.replace(".", ",").replace(" ", ",").split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit() and len(first) < 3:
-            passes.update(range(int(first), int(last if last.isdigit() and len(last) < 3 else first) + 1))
+    for first, last in _PASSES.findall(number):
+        passes.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(passes - {0}))
 
 
@@ -229,23 +259,38 @@ def _last_of_bracket(bars: Sequence[Bar], columns: Sequence[Column], part: int |
 
 
 def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[str]) -> list[Bar]:
-    """Take the signs of jumps from directions; those at the end of a bar that stand before one belong to the next."""
+    """Take the signs of jumps from directions and barlines; of two codas, the first is where to leave for the other."""
     signs: list[list[str]] = [[] for _ in bars]
-    for index, column in enumerate(columns):
-        for direction in (direction for measure in column if measure for direction in measure.directions):
-            for sign in direction.jumps:
-                is_late = sign in ("segno", "coda") and direction.onset >= bars[index].length
-                place = min(index + is_late, len(bars) - 1)
-                if sign not in signs[place]:
-                    signs[place].append(sign)
-    codas = [index for index, of_bar in enumerate(signs) if "coda" in of_bar]
-    if len(codas) > 1 and not any("dacoda" in of_bar for of_bar in signs):
-        signs[codas[0]][signs[codas[0]].index("coda")] = "dacoda"
+    codas: set[tuple[int, bool]] = set()  # and whether they stand at the start of their bar
+    for index, place, sign, is_inside in _jump_signs(bars, columns):
+        if sign not in signs[place]:
+            signs[place].append(sign)
+        codas |= {(place, index == place and is_inside)} if sign == "coda" else set()
+    first, is_inside = min(codas, default=(0, False))
+    if len({place for place, _ in codas}) > 1 and not any("dacoda" in of_bar for of_bar in signs):
+        signs[first].remove("coda")
+        signs[first if is_inside else max(0, first - 1)].append("dacoda")
     jumps = [index for index, of_bar in enumerate(signs) for sign in of_bar if sign in JUMPS]
     if jumps and (len(jumps) > 1 or _begins_movement(bars, columns, signs) & set(range(1, jumps[0] + 1))):
         losses["a jump (D.C., D.S.)"] += len(jumps)
         return list(bars)
     return [replace(bar, jumps=tuple(of_bar)) if of_bar else bar for bar, of_bar in zip(bars, signs, strict=True)]
+
+
+def _jump_signs(bars: Sequence[Bar], columns: Sequence[Column]) -> Iterator[tuple[int, int, str, bool]]:
+    """The signs of jumps: (index of the bar where it is written, index of the one to which it belongs, sign, whether it
+    stands behind the first note); those before a bar that are written at the end of one belong to the next.
+    """
+    last = len(bars) - 1
+    for index, measure in ((index, measure) for index, column in enumerate(columns) for measure in column if measure):
+        for direction in measure.directions:
+            for sign in direction.jumps:
+                is_late = sign in SIGNS_BEFORE and direction.onset >= bars[index].length
+                yield index, min(index + is_late, last), sign, direction.onset > 0
+        for barline in measure.barlines:
+            for sign in SIGNS_BEFORE:
+                if barline.find(sign) is not None or barline.get(sign):
+                    yield index, min(index + (barline.get("location", "right") != "left"), last), sign, False
 
 
 def _begins_movement(bars: Sequence[Bar], columns: Sequence[Column], signs: Sequence[Sequence[str]]) -> set[int]:
@@ -277,7 +322,9 @@ def _all_played(bars: list[Bar], losses: Counter[str]) -> list[Bar]:
         if begin is None:
             break
         losses["an ending that is never played"] += 1
-        bars = [*bars[:begin], replace(bars[begin], endings=()), *bars[begin + 1 :]]
+        last = last_of_ending(bars, begin)
+        bars[begin] = replace(bars[begin], endings=())
+        bars[last] = replace(bars[last], ending_end=False)
         silent = _never_played(bars)
     return bars
 

@@ -230,7 +230,7 @@ class Spans:
 
 @dataclass
 class Direction:
-    """What a `<direction>` or a `<sound>` says, at its onset, to one staff."""
+    """What a `<direction>` or a `<sound>` says, at its onset, to one staff; it may begin a repeat without a sign."""
 
     onset: int
     staff: int
@@ -238,6 +238,7 @@ class Direction:
     tempo: TempoMark | None = None
     label: str = ""
     jumps: list[str] = field(default_factory=list)
+    begins_repeat: bool = False
 
 
 def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
@@ -262,6 +263,7 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
         elif kind.tag == "metronome" and not _NUMBER.search(kind.findtext("per-minute") or ""):
             losses["a metronome mark without a number"] += 1
     said = " ".join(text for _, text in words)
+    found.begins_repeat = sound is not None and sound.get("forward-repeat") == "yes"
     found.jumps = _jumps(sound, kinds, said) if sound is not None or not is_own else []
     found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
     if not found.jumps and found.tempo is None:

@@ -11,6 +11,7 @@ Conventions
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
@@ -42,6 +43,7 @@ _CONTAINER_CONTENT = (
 ).encode()
 _UNIX = 3
 _MOST_PLAYS = 10
+_OTHER_CREATOR = re.compile(r"([a-z]{3,30}): (\S.*)")
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
@@ -79,14 +81,13 @@ def _heading(piece: Piece) -> Iterator[str]:
         yield f"<work><work-title>{text_of(piece.title)}</work-title></work>\n"
     rights = [text for letter, text in piece.metadata if letter == "Z" and text.startswith(RIGHTS)]
     yield "<identification>"
-    for letter, text in piece.metadata:
-        if letter in CREATORS:
-            yield f'<creator type="{CREATORS[letter]}">{text_of(text)}</creator>'
+    creators = [field for field in piece.metadata if field[1] not in rights and _creator_of(*field)]
+    for kind, name in (_creator_of(*field) or ("", "") for field in creators):
+        yield f'<creator type="{kind}">{text_of(name)}</creator>'
     yield from (f"<rights>{text_of(text.removeprefix(RIGHTS).strip())}</rights>" for text in rights)
     yield f"<encoding><software>{SOFTWARE}</software></encoding>"
-    fields = [
-        (FIELD_PREFIX + name, text) for name, text in piece.metadata if name not in CREATORS and text not in rights
-    ]
+    kept = {*creators, *(("Z", text) for text in rights)}
+    fields = [(FIELD_PREFIX + name, text) for name, text in piece.metadata if (name, text) not in kept]
     fields += [(STYLE, piece.style)] if piece.style else []
     if fields:
         held = "".join(
@@ -95,6 +96,14 @@ def _heading(piece: Piece) -> Iterator[str]:
         )
         yield f"<miscellaneous>{held}</miscellaneous>"
     yield "</identification>\n"
+
+
+def _creator_of(letter: str, text: str) -> tuple[str, str] | None:
+    """The type and the name of the `<creator>` in a field of ABC, if it names one: "Z:arranger: ..." as well."""
+    if letter in CREATORS:
+        return CREATORS[letter], text
+    other = _OTHER_CREATOR.fullmatch(text) if letter == "Z" else None
+    return (other[1], other[2]) if other and other[1] not in CREATORS.values() else None
 
 
 def _part_list(piece: Piece) -> Iterator[str]:
