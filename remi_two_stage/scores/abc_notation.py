@@ -88,18 +88,20 @@ class VoiceNotation:
 
     def place(self, signs: Iterable[Sign], time: int, layer: int) -> None:
         """Give signs to the note or rest that begins here, in a layer of the voice."""
+        records = self.records
         for sign in signs:
-            if isinstance(sign, Grace):
+            if sign.__class__ is str:
+                if sign == "(":
+                    self._begin_slur(layer, time)
+                elif sign not in _ACTIVE_SIGNS:
+                    records.append((time, MARK, len(records), sign))
+                else:
+                    self._hairpin_or_jump(sign, time)
+            elif isinstance(sign, Grace):
                 self._graced = (layer, time) if (layer, time) in self._slurs else None
-                self.records.append((time, GRACE, len(self.records), sign))
-            elif sign.__class__ is WrittenText:
-                self.records.append((time, TEXT, len(self.records), sign))
-            elif sign not in _ACTIVE_SIGNS:
-                self.records.append((time, MARK, len(self.records), sign))
-            elif sign == "(":
-                self._begin_slur(layer, time)
+                records.append((time, GRACE, len(records), sign))
             else:
-                self._hairpin_or_jump(sign, time)
+                records.append((time, TEXT, len(records), sign))
 
     def _begin_slur(self, layer: int, time: int) -> None:
         if len(self._slurs) < _MOST_SLURS:
@@ -109,6 +111,9 @@ class VoiceNotation:
 
     def end_slur(self, layer: int, last: int | None) -> None:
         """A slur ends at the last note, which begins at `last`."""
+        if last is not None and self._slurs and self._slurs[-1][0] == layer and self._slurs[-1][1] < last:
+            self.records.append((self._slurs.pop()[1], SLUR_KIND, -last, SLUR))  # most slurs
+            return
         for slur in reversed(self._slurs):
             begun_in, start = slur
             if begun_in == layer and last is not None and (start < last or slur == self._graced):
