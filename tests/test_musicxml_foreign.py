@@ -394,3 +394,21 @@ class TestWrittenBack:
         piece = read_musicxml(score([sharp + BACK + note("F", 16, voice=2)]))
         assert piece.losses == (("a second spelling of a note", 1),)
         assert read_musicxml(musicxml_bytes(piece)).bars[0].notation == piece.bars[0].notation
+
+
+class TestMeasures:
+    def test_a_chord_that_lacks_its_first_note(self) -> None:
+        upper = note("C", 8, "<chord/>") + note("D", 8)
+        piece = read_musicxml(score([upper + BACK + note("E", 16, "<chord/>", voice=2)]))
+        assert notes_of(piece) == [(0, 0, 2, 60), (0, 0, 4, 64), (0, 2, 2, 62)]
+
+    def test_a_transposition_without_a_number_holds_for_all_staves(self) -> None:
+        first = '<attributes><transpose number="1"><chromatic>-2</chromatic></transpose></attributes>'
+        then = "<attributes><transpose><chromatic>0</chromatic><double/></transpose></attributes>"
+        piece = read_musicxml(score([first + WHOLE, then + WHOLE]))
+        assert [pitch for *_, pitch in notes_of(piece)] == [58, 60]
+        assert piece.losses == (("an octave doubling", 1),)
+
+    def test_a_key_beyond_seven_sharps_is_counted(self) -> None:
+        piece = read_musicxml(score([scale()], key="8"))
+        assert (piece.key.signature, piece.losses) == (-4, (("a key signature", 1),))

@@ -27,6 +27,7 @@ from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 
 HIGHEST_NUMBER = 99
 """Of beats in a metre, of sharps or flats in a key, and of semitones in a transposition."""
+_MOST_IN_KEY = 7
 _NAMED_FIFTHS = range(-15, 20)
 """Of names with two accidentals at most: triple sharps are spelled as they sound."""
 _MOST_FIFTHS = 12
@@ -106,7 +107,7 @@ class PartReader:
         self._is_percussion, self._is_own = is_percussion, is_own
         self._divisions: Time = 1
         self._time: Time = 0
-        self._last_onset: Time = 0
+        self._last_onset: Time | None = None
         self._transpositions: dict[int, Transposition] = {}
         self._clefs: dict[int, str] = {}
         self._meter: Meter | None = Meter()
@@ -154,7 +155,7 @@ class PartReader:
     def _read_measure(self, index: int, element: Element) -> Measure:
         number = element.get("number", "")
         is_implicit = element.get("implicit") == "yes" or number.upper().startswith("X")
-        self._index, self._time, self._last_onset = index, 0, 0
+        self._index, self._time, self._last_onset = index, 0, None
         measure = self._measure = Measure(number, is_implicit, self._next_key, self._next_meter)
         if self._next_meter:
             (self._meter,) = self._next_meter
@@ -164,7 +165,7 @@ class PartReader:
             if tag == "note":
                 self._note(child)
             elif tag == "backup":
-                self._last_grace = None
+                self._last_grace = self._last_onset = None
                 self._time = max(0, self._time - self._duration(child.findtext("duration")))
             elif tag == "forward":
                 self._time += self._duration(child.findtext("duration"))
@@ -206,9 +207,9 @@ class PartReader:
             self._grace(note, held, place)
             return
         length = self._duration(held["duration"].text) if "duration" in held else 0
-        onset = self._last_onset if "chord" in held else self._time
-        self._last_onset = onset
-        if "chord" not in held:
+        before = self._last_onset if "chord" in held else None  # that of a chord's first note; it may lack one
+        onset = self._last_onset = self._time if before is None else before
+        if before is None:
             self._time = onset + length
         start, end = self._ticks(onset), self._ticks(onset + length)
         if "rest" in held and self._is_measure_rest(held, start, end):
@@ -229,7 +230,7 @@ class PartReader:
             self._measure.sung = max(self._measure.sung, end)
         elif "pitch" in held:
             self.losses["a cue note" if "cue" in held else "a note without a length"] += 1
-        graces = self._graces_before(place) if "chord" not in held else []
+        graces = self._graces_before(place) if before is None else []
         for group in graces:
             for slur in group.slurs:
                 self.spans.slur(slur, self._index, place[0], start, group)
@@ -309,7 +310,7 @@ class PartReader:
                     group.slurs.remove(waiting[0])
                     self.losses["a slur of grace notes"] += 1
                 else:
-                    self.spans.slur(slur, self._index, staff, self._ticks(self._last_onset))
+                    self.spans.slur(slur, self._index, staff, self._ticks(self._last_onset or 0))
         self.losses["a sign at a grace note"] += len(note.findall("lyric"))
 
     def _graces_before(self, place: tuple[int, str]) -> list[Graces]:
@@ -342,7 +343,10 @@ class PartReader:
         """What holds from here on; key and metre, inside a measure, from the next one on."""
         is_inside = self._time > 0
         for transpose in attributes.iterfind("transpose"):  # which stands after the key that it moves
+            if "number" not in transpose.attrib:  # which holds for all staves
+                self._transpositions.clear()
             self._transpositions[int(transpose.get("number", "0"))] = _transposition(transpose)
+            self.losses["an octave doubling"] += transpose.find("double") is not None
         for child in attributes:
             if child.tag == "divisions":
                 divisions = self._duration(child.text)
@@ -382,8 +386,9 @@ class PartReader:
                 raise ScoreFormatError(
                     f"a key has {abs(sharps)} sharps or flats, at most {HIGHEST_NUMBER} can be read; check its numbers"
                 )
+            self.losses["a key signature"] += abs(sharps) > _MOST_IN_KEY
         sharps += (self._transpositions.get(1) or self._transpositions.get(0) or Transposition()).fifths
-        while abs(sharps) > 7:
+        while abs(sharps) > _MOST_IN_KEY:
             sharps -= 12 if sharps > 0 else -12
         return Signature(sharps, mode)
 
