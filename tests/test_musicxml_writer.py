@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from musicxml_scores import all_notation, note, scale, score
 
-from remi_two_stage.core.notation import (
+from remi_two_stage.core.notation import Instrument, (
     Grace,
     GraceNote,
     Lyric,
@@ -207,7 +207,7 @@ class TestWriting:
         (chorale,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
         organ = replace(chorale, instruments=(Instrument(program=19),) * 4)
         data = musicxml_bytes(organ)
-        assert [name.text for name in ElementTree.fromstring(data).iterfind(".//part-name")][0] == "Soprano"
+        assert ElementTree.fromstring(data).findtext(".//part-name") == "Soprano"
         assert read_musicxml(data).instruments == organ.instruments
         named = replace(chorale, instruments=tuple(Instrument(name) for name in ("Soprano", "Alto", "Tenor", "Bass")))
         assert read_musicxml(musicxml_bytes(named)).instruments == named.instruments
