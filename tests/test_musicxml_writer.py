@@ -11,9 +11,10 @@ import pytest
 from lxml import etree
 from musicxml_scores import all_notation, note, scale, score
 
-from remi_two_stage.core.notation import Instrument, (
+from remi_two_stage.core.notation import (
     Grace,
     GraceNote,
+    Instrument,
     Lyric,
     Spelling,
 )
