@@ -14,6 +14,23 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
+WHOLE = note("C", 16)
+
+
+def left(content: str) -> str:
+    return f'<barline location="left">{content}</barline>'
+
+
+def right(content: str) -> str:
+    return f'<barline location="right">{content}</barline>'
+
+
+def bracket(kind: str, number: str, text: str = "") -> str:
+    return f'<ending number="{number}" type="{kind}">{text}</ending>'
+
+
+FORWARD, BACKWARD_SIGN = '<repeat direction="forward"/>', '<repeat direction="backward"/>'
+
 
 class TestNumbers:
     @pytest.mark.parametrize(
@@ -229,6 +246,25 @@ class TestSlurs:
         assert records(piece, Span) == [[Span(48, "crescendo", 0, 72)]]
         assert not piece.losses
 
+    @pytest.mark.parametrize(
+        ("between", "second", "durations"),
+        [
+            ("", note("C", 8), [6]),
+            ("", note("D", 8), [4, 2]),
+            ("", note("C", 8, voice=2), [4, 2]),
+            (BACKWARD, note("C", 8), [4, 2]),
+        ],
+    )
+    def test_a_tie_to_a_note_that_does_not_say_so(self, between: str, second: str, durations: list[int]) -> None:
+        piece = read_musicxml(score([note("C", 16, '<tie type="start"/>') + between, second + note("E", 8)]))
+        assert [length for _, _, length, _ in notes_of(piece)] == [*durations, 2]
+
+    def test_a_triple_sharp_is_spelled_as_it_sounds(self) -> None:
+        sharp = note("G", 16).replace("<octave>", "<alter>3</alter><octave>")
+        piece = read_musicxml(score([sharp]))
+        assert notes_of(piece) == [(0, 0, 4, 70)]
+        assert read_musicxml(musicxml_bytes(piece)).bars[0].notation == piece.bars[0].notation
+
     def test_a_tie_in_the_first_of_several_notations(self) -> None:
         tied = '<notations><tied type="{}"/></notations><notations><technical/></notations>'
         piece = read_musicxml(score([note("C", 8, tied.format("start")) + note("C", 8, tied.format("stop"))]))
@@ -268,24 +304,6 @@ class TestLosses:
         long = note("C").replace("<duration>4</duration>", "")
         piece = read_musicxml(score([long + note("D", 4, "<cue/>") + note("E", 12)]))
         assert dict(piece.losses) == {"a cue note": 1, "a note without a length": 1}
-
-
-WHOLE = note("C", 16)
-
-
-def left(content: str) -> str:
-    return f'<barline location="left">{content}</barline>'
-
-
-def right(content: str) -> str:
-    return f'<barline location="right">{content}</barline>'
-
-
-def bracket(kind: str, number: str, text: str = "") -> str:
-    return f'<ending number="{number}" type="{kind}">{text}</ending>'
-
-
-FORWARD, BACKWARD_SIGN = '<repeat direction="forward"/>', '<repeat direction="backward"/>'
 
 
 class TestPlayingOrder:

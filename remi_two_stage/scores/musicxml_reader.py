@@ -146,10 +146,20 @@ def _sung_notes(measures: Sequence[Measure], bars: Sequence[Bar], losses: Counte
     starts = list(accumulate((bar.length for bar in bars), initial=0))
     sung: list[_Sung] = []
     held: defaultdict[int, list[tuple[tuple[int, str], int, _Sung]]] = defaultdict(list)
+    ends = {
+        (sound.pitch, starts[index] + sound.onset)
+        for index, measure in enumerate(measures)
+        for sound in measure.sounds
+        if sound.is_tied
+    }
     for index, measure in enumerate(measures):
         for sound in sorted(measure.sounds, key=lambda sound: (sound.onset, sound.end, sound.pitch)):
-            layer = sound.staff, sound.voice
-            note = _continued(held[sound.pitch], layer, starts[index] + sound.onset) if sound.is_tied else None
+            layer, time = (sound.staff, sound.voice), starts[index] + sound.onset
+            note = None
+            if sound.is_tied:
+                note = _continued(held[sound.pitch], layer, time)
+            elif (sound.pitch, time) not in ends and not (sound.onset == 0 and _is_entered_anew(bars, index)):
+                note = _continued_unsaid(held[sound.pitch], layer, time)
             if note is None:
                 onset = min(sound.onset, bars[index].length - 1)
                 note = _Sung(sound.staff, index, onset, max(sound.end, onset + 1), sound.pitch, sound.fifths)
@@ -173,6 +183,21 @@ def _continued(waiting: list[tuple[tuple[int, str], int, _Sung]], layer: tuple[i
     found = min(near, key=lambda entry: (abs(entry[1] - time), entry[0] != layer, entry[0][0] != layer[0]))
     waiting.remove(found)
     return found[2]
+
+
+def _continued_unsaid(
+    waiting: list[tuple[tuple[int, str], int, _Sung]], layer: tuple[int, str], time: int
+) -> _Sung | None:
+    """Take the note that is tied over to one right after it in its layer that does not say so, as in old files."""
+    found = next((entry for entry in waiting if entry[:2] == (layer, time)), None)
+    if found is not None:
+        waiting.remove(found)
+    return None if found is None else found[2]
+
+
+def _is_entered_anew(bars: Sequence[Bar], index: int) -> bool:
+    """Whether a repeat or an ending stands before a bar, so that it is not only entered from the bar before."""
+    return bool(bars[index].repeat_start or bars[index].endings or bars[index - 1].repeat_end)
 
 
 def _by_bar(sung: Sequence[_Sung], staff: int, count: int) -> list[tuple[Note, ...]]:

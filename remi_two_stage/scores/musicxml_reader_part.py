@@ -27,7 +27,8 @@ from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 
 HIGHEST_NUMBER = 99
 """Of beats in a metre, of sharps or flats in a key, and of semitones in a transposition."""
-_MOST_ACCIDENTALS = 3
+_NAMED_FIFTHS = range(-15, 20)
+"""Of names with two accidentals at most: triple sharps are spelled as they sound."""
 _MOST_FIFTHS = 12
 """Of an alteration, and of a transposition: others are spelled as the nearest name has it."""
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -269,8 +270,8 @@ class PartReader:
             alteration = round(shift)
             midi = 12 * (int(octave) + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
             fifths = fifths_of(step.strip()) + 7 * alteration + key[3].fifths
-            if abs(alteration) > _MOST_ACCIDENTALS:
-                fifths = (7 * midi + 5) % 12 - 5
+            if fifths not in _NAMED_FIFTHS:
+                fifths = (fifths + 5) % 12 - 5
             self._pitches[key] = midi, fifths, shift != alteration
         return self._pitches[key]
 
