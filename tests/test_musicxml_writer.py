@@ -14,6 +14,7 @@ from musicxml_scores import all_notation, note, scale, score
 from remi_two_stage.core.notation import (
     Grace,
     GraceNote,
+    Instrument,
     Lyric,
     Spelling,
 )
@@ -202,3 +203,12 @@ class TestWriting:
         (again,) = read_score(tmp_path / "hymn.musicxml")
         assert again.note_list() == all_notation().note_list()
         assert again.voices == ("M",)
+
+    def test_players_without_a_name_are_called_as_usual_and_come_back_without(self, music21_corpus: Path) -> None:
+        (chorale,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
+        organ = replace(chorale, instruments=(Instrument(program=19),) * 4)
+        data = musicxml_bytes(organ)
+        assert ElementTree.fromstring(data).findtext(".//part-name") == "Soprano"
+        assert read_musicxml(data).instruments == organ.instruments
+        named = replace(chorale, instruments=tuple(Instrument(name) for name in ("Soprano", "Alto", "Tenor", "Bass")))
+        assert read_musicxml(musicxml_bytes(named)).instruments == named.instruments

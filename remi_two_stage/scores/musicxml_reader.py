@@ -18,7 +18,7 @@ from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
-from ..core.notation import Notation, Source, Span, Spelling, TempoMark
+from ..core.notation import Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from .collector import collector_paused
@@ -92,9 +92,16 @@ def read_musicxml(data: bytes) -> Piece:
         tempo=tempo,
         metadata=metadata,
         losses=tuple(sorted((+losses).items())),
-        instruments=() if players == usual_instruments(voices) else tuple(players),
+        instruments=_named_instruments(players, voices, is_own),
         source=Source(document.content, document.places, tuple(staff.part for staff in staves)),
     )
+
+
+def _named_instruments(players: Sequence[Instrument], voices: Sequence[str], is_own: bool) -> tuple[Instrument, ...]:
+    """The instruments of a score; none where they say no more than how voices are usually called."""
+    usual = [Instrument()] * len(players) if is_own else usual_instruments(voices)
+    says_more = any(player not in (other, Instrument()) for player, other in zip(players, usual, strict=True))
+    return tuple(players) if says_more else ()
 
 
 def _staves(readers: Sequence[PartReader]) -> list[_Staff]:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from ..core.notation import Instrument
 from ..core.text import printable
-from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE
+from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE, UNNAMED
 from .musicxml_reader_document import Document, is_whole
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
@@ -71,9 +71,11 @@ def instruments_of(document: Document) -> list[PartInfo]:
 def _part_info(part: Element) -> PartInfo:
     program = (part.findtext("midi-instrument/midi-program") or "").strip()
     channels = {_text(channel) for channel in part.iterfind("midi-instrument/midi-channel")}
+    player = part.find("score-instrument")
+    is_named = player is None or not player.get("id", "").endswith(UNNAMED)
     instrument = Instrument(
-        _text(part.find("part-name")),
-        _text(part.find("part-abbreviation")),
+        _text(part.find("part-name")) if is_named else "",
+        _text(part.find("part-abbreviation")) if is_named else "",
         int(program) - 1 if is_whole(program) and 1 <= int(program) <= 128 else None,
     )
     return PartInfo(instrument, channels == {_DRUM_CHANNEL})

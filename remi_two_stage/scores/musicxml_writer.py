@@ -24,7 +24,7 @@ from ..core.playing_order import last_of_ending, order_of_repeats
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES, clef_of
 from . import musicxml_writer_signs as signs
-from .musicxml_names import CLEFS, CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE
+from .musicxml_names import CLEFS, CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE, UNNAMED
 from .musicxml_writer_measure import VoiceWriter
 from .musicxml_writer_rhythm import TICKS_A_DIVISION
 from .musicxml_writer_signs import attribute_of, text_of
@@ -110,23 +110,26 @@ def _part_list(piece: Piece) -> Iterator[str]:
     yield "<part-list>\n"
     if len(piece.voices) > 1:
         yield '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>\n'
-    instruments = piece.instruments or usual_instruments(piece.voices)
-    for voice, instrument in zip(piece.voices, instruments, strict=True):
-        yield _score_part(voice, instrument)
+    usual = usual_instruments(piece.voices)
+    for voice, own, other in zip(piece.voices, piece.instruments or usual, usual, strict=True):
+        yield _score_part(voice, own, other)
     if len(piece.voices) > 1:
         yield '<part-group number="1" type="stop"/>\n'
     yield "</part-list>\n"
 
 
-def _score_part(voice: str, instrument: Instrument) -> str:
-    full, short = instrument.name, instrument.short_name
+def _score_part(voice: str, instrument: Instrument, usual: Instrument) -> str:
+    """A part in the list; a voice whose instrument has no name is called as usual, and its player's id says so."""
+    is_named = bool(instrument.name or instrument.short_name)
+    full, short = (instrument.name, instrument.short_name) if is_named else (usual.name, usual.short_name)
+    player_id = f"{voice}-I1" if is_named else voice + UNNAMED
     names = f"<part-name>{text_of(full)}</part-name>"
     names += f"<part-abbreviation>{text_of(short)}</part-abbreviation>" if short else ""
     player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
-    sound = f'<score-instrument id="{voice}-I1">{player}</score-instrument>'
+    sound = f'<score-instrument id="{player_id}">{player}</score-instrument>'
     if instrument.program is not None:
         program = f"<midi-program>{instrument.program + 1}</midi-program>"
-        sound += f'<midi-instrument id="{voice}-I1">{program}</midi-instrument>'
+        sound += f'<midi-instrument id="{player_id}">{program}</midi-instrument>'
     return f'<score-part id="{voice}">{names}{sound}</score-part>\n'
 
 
