@@ -3,6 +3,7 @@
 import codecs
 import io
 import zipfile
+from fractions import Fraction
 from xml.etree import ElementTree
 
 import pytest
@@ -412,3 +413,17 @@ class TestMeasures:
     def test_a_key_beyond_seven_sharps_is_counted(self) -> None:
         piece = read_musicxml(score([scale()], key="8"))
         assert (piece.key.signature, piece.losses) == (-4, (("a key signature", 1),))
+
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    def test_voices_that_nobody_named_come_back_without_names(self, count: int) -> None:
+        data = score(*[[scale()]] * count)
+        for number in range(1, count + 1):
+            data = data.replace(f"<part-name>Part {number}<".encode(), b"<part-name><")
+        piece = read_musicxml(data)
+        assert piece.instruments == ()
+        assert read_musicxml(musicxml_bytes(piece)).instruments == ()
+
+    def test_tied_notes_too_short_for_a_tick_have_one(self) -> None:
+        tied = note("C", 1, '<tie type="start"/>') + note("C", 1, '<tie type="stop"/>')
+        piece = read_musicxml(score([tied]).replace(b"<divisions>4", b"<divisions>999999"))
+        assert [length for _, _, length, _ in notes_of(piece)] == [Fraction(1, 24)]

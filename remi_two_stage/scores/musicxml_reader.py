@@ -165,7 +165,7 @@ def _sung_notes(measures: Sequence[Measure], bars: Sequence[Bar], losses: Counte
                 note = _Sung(sound.staff, index, onset, max(sound.end, onset + 1), sound.pitch, sound.fifths)
                 sung.append(note)
             else:
-                note.end = starts[index] + sound.end - starts[note.bar]
+                note.end = max(note.end, starts[index] + sound.end - starts[note.bar])
             if sound.ties:
                 held[sound.pitch].append((layer, starts[index] + sound.end, note))
     losses["a tie to no note"] += sum(map(len, held.values()))

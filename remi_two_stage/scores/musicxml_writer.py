@@ -111,7 +111,8 @@ def _part_list(piece: Piece) -> Iterator[str]:
     if len(piece.voices) > 1:
         yield '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>\n'
     usual = usual_instruments(piece.voices)
-    for voice, own, other in zip(piece.voices, piece.instruments or usual, usual, strict=True):
+    instruments = piece.instruments or [Instrument()] * len(piece.voices)
+    for voice, own, other in zip(piece.voices, instruments, usual, strict=True):
         yield _score_part(voice, own, other)
     if len(piece.voices) > 1:
         yield '<part-group number="1" type="stop"/>\n'
