@@ -3,11 +3,12 @@
 import codecs
 import io
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from xml.etree import ElementTree
 
 import pytest
-from musicxml_scores import BACKWARD, COMMON, note, notes_of, scale, score
+from musicxml_scores import BACKWARD, COMMON, WHOLE_REST, note, notes_of, scale, score
 
 from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.notation import Grace, Notation, Span, TempoMark
@@ -427,3 +428,10 @@ class TestMeasures:
         tied = note("C", 1, '<tie type="start"/>') + note("C", 1, '<tie type="stop"/>')
         piece = read_musicxml(score([tied]).replace(b"<divisions>4", b"<divisions>999999"))
         assert [length for _, _, length, _ in notes_of(piece)] == [Fraction(1, 24)]
+
+    def test_a_silent_bar_that_is_longer_than_its_metre(self) -> None:
+        unpitched = "<unpitched><display-step>E</display-step><display-octave>4</display-octave></unpitched>"
+        drum = f"<note>{unpitched}<duration>20</duration></note>"
+        piece = read_musicxml(score([WHOLE_REST, scale()], [drum, scale()]))
+        assert [bar.length for bar in piece.bars] == [120, 96]
+        assert read_musicxml(musicxml_bytes(piece)) == replace(piece, losses=())

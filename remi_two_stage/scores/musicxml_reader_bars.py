@@ -41,7 +41,8 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
     """
     meters = _meters(columns)
     lengths = [
-        _length_of(column, meter, index) for index, (column, meter) in enumerate(zip(columns, meters, strict=True))
+        _length_of(column, meter, index, is_own)
+        for index, (column, meter) in enumerate(zip(columns, meters, strict=True))
     ]
     if not is_own:
         lengths = [_rounded(length, meter) for length, meter in zip(lengths, meters, strict=True)]
@@ -79,13 +80,17 @@ def _meters(columns: Sequence[Column]) -> list[Meter | None]:
     return meters
 
 
-def _length_of(column: Column, meter: Meter | None, index: int) -> int:
-    """Ticks of a bar: to the end of its notes, or as far as rests and `<forward>` of all parts go."""
+def _length_of(column: Column, meter: Meter | None, index: int, is_own: bool) -> int:
+    """Ticks of a bar: to the end of its notes, or as far as rests and `<forward>` of all parts go; of our own, as far
+    as anything goes.
+    """
     measures = [measure for measure in column if measure is not None]
     sung = max(measure.sung for measure in measures)
     filled = [measure.filled for measure in measures if measure.filled]
     rest = min((measure.rest for measure in measures if measure.rest), default=0)
-    if meter is None:
+    if is_own and (rest or filled):
+        length = max([rest, *filled])
+    elif meter is None:
         length = max([sung, *filled]) or rest or Meter().bar_length
     elif filled:
         length = max(sung, min(max(filled), max(min(filled), meter.bar_length)))
