@@ -435,3 +435,21 @@ class TestMeasures:
         piece = read_musicxml(score([WHOLE_REST, scale()], [drum, scale()]))
         assert [bar.length for bar in piece.bars] == [120, 96]
         assert read_musicxml(musicxml_bytes(piece)) == replace(piece, losses=())
+
+    def test_a_hairpin_to_a_note_that_turns_out_to_be_tied(self) -> None:
+        wedge = '<direction><direction-type><wedge type="{}"/></direction-type></direction>'
+        tied = note("C", 8, '<tie type="start"/>') + note("C", 4) + wedge.format("stop") + note("D", 4)
+        piece = read_musicxml(score([wedge.format("crescendo") + tied]))
+        assert records(piece, Span) == [[Span(0, "crescendo", 0, 0)]]
+        assert records(read_musicxml(musicxml_bytes(piece)), Span) == records(piece, Span)
+
+    def test_two_groups_of_graces_before_one_note(self) -> None:
+        upper = grace("E") + WHOLE + BACK
+        for lower in (grace("D", voice=2) + WHOLE.replace(">1</voice>", ">2</voice>"),
+                      grace("D", voice=2) + "<note><rest/><duration>16</duration><voice>2</voice></note>"):  # fmt: skip
+            piece = read_musicxml(score([upper + lower]))
+            (found,) = records(piece, Grace)
+            assert len(found) == 2
+            again = read_musicxml(musicxml_bytes(piece))
+            assert records(again, Grace) == [found]
+            assert again.note_list() == piece.note_list()

@@ -10,7 +10,7 @@ Conventions
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
@@ -18,7 +18,7 @@ from ..analysis.key_estimation import estimate_key
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
-from ..core.notation import Instrument, Notation, Source, Span, Spelling, TempoMark
+from ..core.notation import HAIRPINS, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from .collector import collector_paused
@@ -280,9 +280,11 @@ def _with_notation(
     """The bars with what is written beside the notes of each voice."""
     columns = []
     for staff in staves:
-        records = _records(parts[staff.part], readers[staff.part], staff, staves, bars)
         own = [note for note in sung[staff.part] if note.staff == staff.number]
         notes = {(note.bar, note.onset): note.end for note in own}
+        records = _records(parts[staff.part], staff, staves, bars)
+        for index, span in _spans(readers[staff.part], staff, staves, bars):
+            records[index].append(_to_struck(span, index, notes))
         for index, lyrics in lyrics_of(readers[staff.part].lyrics, staff.number, notes, bars).items():
             records[index] += lyrics
         spelled: dict[tuple[int, int, int], int] = {}
@@ -299,25 +301,39 @@ def _with_notation(
 
 
 def _records(
-    measures: Sequence[Measure], reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
+    measures: Sequence[Measure], staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
 ) -> list[list[Notation]]:
-    """Marks, graces, slurs, hairpins and words of a staff, bar by bar; the first staff has those of staves without
-    notes.
-    """
-    shown = {other.number for other in staves if other.part == staff.part}
-
-    def is_here(number: int) -> bool:
-        return number == staff.number or (staff.is_first and number not in shown)
-
+    """Marks, graces and words of a staff, bar by bar."""
     records: list[list[Notation]] = [[] for _ in bars]
     for index, measure in enumerate(measures):
-        records[index] += [record for number, record in measure.records if is_here(number)]
+        records[index] += [record for number, record in measure.records if _is_shown(number, staff, staves)]
         for direction in measure.directions:
-            records[index] += direction.records if is_here(direction.staff) else ()
-    for index, number, span in reader.spans.found:
-        if is_here(number) and index + span.bars < len(bars):
-            records[index].append(replace(span, end=min(span.end, bars[index + span.bars].length - 1)))
+            records[index] += direction.records if _is_shown(direction.staff, staff, staves) else ()
     return records
+
+
+def _spans(
+    reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
+) -> Iterator[tuple[int, Span]]:
+    """Slurs and hairpins of a staff, with the index of the bar in which they begin."""
+    for index, number, span in reader.spans.found:
+        if _is_shown(number, staff, staves) and index + span.bars < len(bars):
+            yield index, replace(span, end=min(span.end, bars[index + span.bars].length - 1))
+
+
+def _is_shown(number: int, staff: _Staff, staves: Sequence[_Staff]) -> bool:
+    """Whether what stands at a staff of the part is a voice's; the first has what stands at staves without notes."""
+    others = {other.number for other in staves if other.part == staff.part}
+    return number == staff.number or (staff.is_first and number not in others)
+
+
+def _to_struck(span: Span, index: int, notes: Collection[tuple[int, int]]) -> Span:
+    """A hairpin up to a note that is struck, and not to one that turned out to be tied."""
+    if span.name not in HAIRPINS or (index + span.bars, span.end) in notes:
+        return span
+    begin = span.onset if span.bars == 0 else 0
+    struck = [onset for bar, onset in notes if bar == index + span.bars and begin <= onset < span.end]
+    return replace(span, end=max(struck, default=begin))
 
 
 def _in_order(records: Sequence[Notation], bar: Bar) -> tuple[Notation, ...]:

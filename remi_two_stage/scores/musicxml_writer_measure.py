@@ -96,7 +96,7 @@ class VoiceWriter:
         placed = _placed(at_notes, layers, self._start)
         between = self._between(index, bar, records, begun)
         parts = []
-        for number, layer in enumerate(sorted(layers)):
+        for number, layer in enumerate(sorted(placed)):
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
             parts += self._layer(bar, layers[layer], layer, placed[layer], [] if number else between)
         self._start += bar.length
@@ -266,7 +266,7 @@ class VoiceWriter:
             if layer and not value.ratio and at is None:
                 yield f"<forward>{duration}{voice}</forward>\n"
                 return
-            hidden = ' print-object="no"' if layer and at is None else ""
+            hidden = ' print-object="no"' if layer and not (at and (at.marks or at.syllables)) else ""
             yield f"<note{hidden}><rest/>{duration}{voice}{''.join(rhythm)}{_notations(notations)}{lyrics}</note>\n"
             return
         for index, note in enumerate(sorted(notes, key=lambda note: note.pitch)):
@@ -294,19 +294,19 @@ def _notations(content: str) -> str:
 
 
 def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start: int) -> dict[int, dict[int, _AtNote]]:
-    """What stands at notes, by layer: the first in which a note begins there, or else in which one sounds."""
+    """What stands at notes, by layer: the first in which a note begins there, or else in which one sounds; further
+    grace notes in others where one begins, or else in silent ones.
+    """
     placed: dict[int, dict[int, _AtNote]] = {layer: {} for layer in layers}
     for onset, at in at_notes.items():
         time = start + onset
         begun = [layer for layer in sorted(layers) if any(note.start == time for note in layers[layer])]
         held = [layer for layer in sorted(layers) if any(note.start <= time < note.end for note in layers[layer])]
-        placed[[*begun, *held, 0][0]][onset] = at
-        for number, further in enumerate(at.further, 1):
-            if number < len(begun):
-                placed[begun[number]][onset] = further
-            else:
-                at.graces += further.graces
-                at.grace_types += further.grace_types
+        silent = [layer for layer in range(len(layers) + len(at.further)) if layer not in held]
+        first, *others = [*(begun or held[:1]), *silent]
+        placed[first][onset] = at
+        for layer, further in zip(others, at.further, strict=False):
+            placed.setdefault(layer, {})[onset] = further
     return placed
 
 
