@@ -323,8 +323,9 @@ def _spans(
 
 def _is_shown(number: int, staff: _Staff, staves: Sequence[_Staff]) -> bool:
     """Whether what stands at a staff of the part is a voice's; the first has what stands at staves without notes."""
-    others = {other.number for other in staves if other.part == staff.part}
-    return number == staff.number or (staff.is_first and number not in others)
+    if number == staff.number or not staff.is_first:
+        return number == staff.number
+    return all((other.part, other.number) != (staff.part, number) for other in staves)
 
 
 def _to_struck(span: Span, index: int, notes: Collection[tuple[int, int]]) -> Span:
