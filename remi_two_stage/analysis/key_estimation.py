@@ -6,7 +6,9 @@ The tonic and mode whose profile correlates best with the sounding time of the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from statistics import correlation
 
 from ..core.piece import Bar
@@ -49,3 +51,13 @@ def estimate_key(bars: Iterable[Bar], signature: int | None = None) -> Key:
         return match + _WEIGHT_OF_LAST_BASS * (tonic == last_bass)
 
     return max(keys, key=fit)
+
+
+def with_modes(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:
+    """Decide the mode of signatures that do not say it, from all the notes under one signature."""
+    completed: list[Bar] = []
+    for (key, written), group in groupby(zip(bars, is_written, strict=True), key=lambda pair: (pair[0].key, pair[1])):
+        under_it = [bar for bar, _ in group]
+        found = key if written else estimate_key(under_it, key.signature)
+        completed += [replace(bar, key=found) for bar in under_it]
+    return completed

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import MissingExtraError, RequestError
+from ..scores.collector import collector_paused
 from .limits import PUBLIC, Limits
 
 if TYPE_CHECKING:
@@ -30,18 +29,6 @@ _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 """Settings for libraries that are imported later: no telemetry, and nothing on the terminal."""
-
-
-@contextmanager
-def _garbage_uncollected() -> Iterator[None]:
-    """Pause garbage collection, which takes a sixth of the time of large imports and finds nothing in them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def serve(
@@ -93,7 +80,7 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
     composer = LateComposer(model)
     if model is not None:
         composer()  # an unusable model is reported now, not on the page
-    with _garbage_uncollected():
+    with collector_paused():
         page = build_page(composer, limits)
         try:
             page.launch(**_settings(limits, port, public))
@@ -131,7 +118,7 @@ class LateComposer:
             return self._composer
 
 
-@_garbage_uncollected()
+@collector_paused()
 def _load(model: str | Path | None) -> Composer:
     from ..composing.composer import Composer
 

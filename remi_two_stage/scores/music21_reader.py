@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import groupby
 from typing import Any
 
-from ..analysis.key_estimation import estimate_key
+from ..analysis.key_estimation import with_modes
 from ..analysis.phrases import mark_phrases
 from ..core.chords import NO_CHORD, make_label, parse_name
 from ..core.errors import ChordError, RequestError, ScoreFormatError
@@ -56,7 +55,7 @@ def from_music21(score: Any) -> Piece:
     bars, key_is_written = _bars_of(columns, is_own)
     notes = [_notes_of(of_part, bars) for of_part in measures]
     bars = [replace(bar, notes=sung) for bar, sung in zip(bars, zip(*notes, strict=True), strict=True)]
-    bars = _with_keys(bars, key_is_written)
+    bars = with_modes(bars, key_is_written)
     bars = _with_endings(bars, measures[0], parts[0])
     bars, unknown_symbols = _with_chords(bars, columns)
     losses = losses_of(score) + Counter({"a chord symbol that names no chord": unknown_symbols})
@@ -249,16 +248,6 @@ def _continued(
         return None
     same_layer = next((index for index, (origin, _) in enumerate(waiting) if origin == layer), 0)
     return waiting.pop(same_layer)[1]
-
-
-def _with_keys(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:
-    """Decide the mode of signatures that do not say it, from all the notes under one signature."""
-    completed: list[Bar] = []
-    for (key, written), group in groupby(zip(bars, is_written, strict=True), key=lambda pair: (pair[0].key, pair[1])):
-        under_it = [bar for bar, _ in group]
-        found = key if written else estimate_key(under_it, key.signature)
-        completed += [replace(bar, key=found) for bar in under_it]
-    return completed
 
 
 def _with_endings(bars: Sequence[Bar], measures: Sequence[Any], part: Any) -> list[Bar]:

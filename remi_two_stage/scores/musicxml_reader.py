@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import accumulate
 
-from ..analysis.key_estimation import estimate_key
+from ..analysis.key_estimation import with_modes
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
@@ -74,7 +74,7 @@ def read_musicxml(data: bytes) -> Piece:
     sung = [_sung_notes(measures, bars, losses) for measures in parts]
     by_staff = [_by_bar(sung[staff.part], staff.number, count) for staff in staves]
     bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*by_staff, strict=True), strict=True)]
-    bars = _with_keys(bars, key_is_written)
+    bars = with_modes(bars, key_is_written)
     bars = _with_chords(bars, columns, losses)
     bars, tempo = _with_directions(bars, columns, losses)
     bars = _with_notation(bars, parts, readers, staves, sung)
@@ -206,16 +206,6 @@ def _by_bar(sung: Sequence[_Sung], staff: int, count: int) -> list[tuple[Note, .
         if note.staff == staff:
             notes[note.bar].append(Note(note.onset, note.pitch, note.end - note.onset))
     return [tuple(sorted(of_bar)) for of_bar in notes]
-
-
-def _with_keys(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:
-    """Decide the mode of signatures that do not say it, from all the notes under one signature."""
-    completed: list[Bar] = []
-    for (key, written), group in groupby(zip(bars, is_written, strict=True), key=lambda pair: (pair[0].key, pair[1])):
-        under_it = [bar for bar, _ in group]
-        found = key if written else estimate_key(under_it, key.signature)
-        completed += [replace(bar, key=found) for bar in under_it]
-    return completed
 
 
 # --- chords, tempos, notation

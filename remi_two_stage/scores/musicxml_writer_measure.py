@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ..core.abc_spelling import BarNames, fifths_in, is_name_of, spelled_as
+from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
 from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
@@ -37,15 +37,9 @@ _SpanEnd = tuple[int, str, int]
 
 
 @dataclass(eq=False, slots=True)
-class _Sung:
+class _Sung(Sounding):
     """A note on the time line: its `<pitch>`, and the `<accidental>` that it needs."""
 
-    start: int
-    end: int
-    pitch: int
-    letter: str
-    octave: int
-    alteration: int
     accidental: str = ""
 
     @property
