@@ -28,11 +28,10 @@ tokenizer, model = REMIABCTokenizer(), Composer.from_pretrained().model
 
 tokens = tokenizer.tokenize(score)  # all of it, in C
 plan = extract_chord_sequence(tokens)  # without the notes
-request = plan[: plan.index("<voice=B>") + 1]  # style, metre, key, bars and voices
+request = plan[: plan.index("<voice=B>") + 1]  # style, metre, key, where its tonic sounds, bars and voices
 new_plan = model.planner.generate(torch.tensor([tokenizer.encode(request)]), do_sample=True)
-key = from_music21(score).key  # F# minor: ranges of voices hold for the pitch that sounds there
-notes = model.detail.generate(detail_prompts(new_plan), do_sample=True, pitch_shift=key.semitones_above_c)
-new_score = remi_tokens_to_score(tokenizer.convert_ids_to_tokens(notes[0]), key.tonic)
+notes = model.detail.generate(detail_prompts(new_plan), do_sample=True)
+new_score = remi_tokens_to_score(tokenizer.convert_ids_to_tokens(notes[0]), from_music21(score).key.tonic)
 
 print("plan:", tokenizer.decode(new_plan[0]))
 write_score(from_music21(new_score), folder / "seed_flow.musicxml")

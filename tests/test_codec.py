@@ -89,7 +89,7 @@ def test_the_plan_is_the_tokens_without_the_notes() -> None:
     assert (
         extract_chord_sequence(encode(piece))
         == (
-            "<BOS> <time=3/4> <key=Cmaj> <Bars=2> <voice=M> <PhraseStart> <BarStart> <PickUp=24> <Chord_unk> "
+            "<BOS> <time=3/4> <key=Cmaj> <Tonic=G> <Bars=2> <voice=M> <PhraseStart> <BarStart> <PickUp=24> <Chord_unk> "
             "<PhraseStart> <RepeatStart> <BarStart> <Chord_I> <BarStart> <Chord_V7> <RepeatEnd> <EOS>"
         ).split()
     )

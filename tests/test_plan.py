@@ -128,7 +128,10 @@ def test_a_pick_up_and_the_bar_before_it_fill_a_bar(text: str, quarters: list[fl
     ("text", "message"),
     [
         ("I | Xv | V", "bar 2: there is no chord 'Xv'"),
-        ("I | Dm/F", "bar 2: plans hold neither inversions.*write Dm"),
+        ("I | Dm/X", "bar 2: there is no chord 'Dm/X'"),
+        ("I | I/9", "bar 2: in 'I/9' there is no degree '9'.*one of 1 b2 2"),
+        ("I | V | | I", "bar 3: this bar is empty; write a chord, or % to repeat the bar before"),
+        ("% | I", "bar 1: % repeats the bar before, and there is none"),
         ("I | I I I I I", "bar 2: .* has 5 chords or holds for 4 beats"),
         ("I / V", "3 items for 4 beats"),
         ("I :vi IV", "bar 1: ':' has no meaning here"),

@@ -67,7 +67,7 @@ class Extension:
         total = token_id("Bars", self.context.bar_count + self.bars)
         given = plan_sequence(encode_ids(_as_asked(self.context)))[:-1]
         ids = [*(total if token in BARS else token for token in given), PHRASE_START]
-        return Prompt("plan", ids, self.context.key.semitones_above_c, self.bars)
+        return Prompt("plan", ids, self.bars)
 
     def for_detail(self, plan: Sequence[int]) -> Prompt:
         """The plan with its continuation, the context's bars, and the header of the first new bar."""
@@ -75,7 +75,7 @@ class Extension:
         _, planned = split_bars(plan)
         header = planned[len(given)].header
         ids = [*plan[:-1], DETAIL, *chain.from_iterable(bar.tokens() for bar in given), *header]
-        return Prompt("detail", ids, self.context.key.semitones_above_c, len(planned) - len(given))
+        return Prompt("detail", ids, len(planned) - len(given))
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The piece, followed by the bars after the context in `tokens`."""
@@ -140,7 +140,7 @@ class Rewriting:
         sequence = infilling_sequence(tokens, follow) if kind == "infilling" else detail_sequence(tokens)
         given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
         ids = [*up_to_detail(sequence), *given, *bars[self.first].header]
-        return Prompt(kind, ids, self.window.key.semitones_above_c, follow - self.first)
+        return Prompt(kind, ids, follow - self.first)
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The piece with the notes of the rewritten bars from `tokens`, a sequence of the whole window."""
@@ -199,7 +199,7 @@ class Harmonization:
         ids = self._with_voices(
             up_to_detail(melody_sequence(encode_ids(replace(_as_asked(self.melody), style=self.style))))
         )
-        return Prompt("melody", ids, self.melody.key.semitones_above_c, len(self.melody.bars))
+        return Prompt("melody", ids, len(self.melody.bars))
 
     def planned(self, tokens: Sequence[int]) -> Harmonization:
         """This harmonization with the chords of the planner's sequence."""
@@ -231,7 +231,7 @@ class Harmonization:
         _, bars = split_bars(tokens)
         ids = self._with_voices(up_to_detail(detail_sequence(tokens)))
         sung = [bar.voices[0][1:] for bar in bars]
-        return Prompt("detail", ids, self.melody.key.semitones_above_c, len(bars), sung)
+        return Prompt("detail", ids, len(bars), sung)
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The unchanged melody with its chords and the new voices."""

@@ -381,7 +381,8 @@ def _symbol(chord: Chord, home: Key, key: Key) -> str:
     if chord.symbol is None:
         return name
     read = named_chord(name[0].upper() + name[1:], home)
-    return name if read and read.label == chord.label else chord_name(chord.label, home, key)
+    is_same = read and (read.label, read.bass) == (chord.label, chord.bass)
+    return name if is_same else chord_name(chord.label, home, key, chord.bass)
 
 
 def _low_to_high(note: Sounding) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from .attention_kinds import ATTENTION_KINDS, COORDINATES, DEFAULT_ATTENTION, Periods, fourier_periods, rotary_periods
 from .errors import CheckpointError, RequestError
 from .signatures import Meter
-from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, token_names
+from .vocabulary import DETAIL, FAMILIES, FREE_METER, IDS, VOCABULARY_VERSION, token_names
 
 MODEL_TYPE = "remi_two_stage"
 """Of a checkpoint with both stages."""
@@ -39,6 +39,7 @@ class Architecture:
 
     Attributes:
         vocab_size: Tokens in the vocabulary.
+        vocabulary_version: Which one that is; see `vocabulary.VOCABULARY_VERSION`.
         hidden_size: Width of the residual stream.
         intermediate_size: Width of the feed-forward layer.
         num_hidden_layers: Decoder layers.
@@ -66,6 +67,7 @@ class Architecture:
     base_config_key: ClassVar[str] = ""
 
     vocab_size: int = VOCABULARY_SIZE
+    vocabulary_version: int = VOCABULARY_VERSION
     hidden_size: int = 512
     intermediate_size: int = 2048
     num_hidden_layers: int = 6
@@ -95,7 +97,7 @@ class Architecture:
             RequestError: as in the class.
         """
         known = {field.name: field.default for field in fields(cls)}
-        given = {name: value for name, value in stored.items() if name in known}
+        given = {"vocabulary_version": 1} | {name: value for name, value in stored.items() if name in known}
         for name, value in given.items():
             if not isinstance(value, _types_like(known[name])):
                 raise CheckpointError(f"the config in {source} has {name} {value!r}; save the model again")
@@ -126,6 +128,14 @@ class Architecture:
             raise RequestError(
                 f"hidden_size ({self.hidden_size}) is not a multiple of num_attention_heads "
                 f"({self.num_attention_heads}); change one of them"
+            )
+
+    def validate_vocabulary_version(self) -> None:
+        """Reject another version of the vocabulary, whose ids mean other tokens; the first one had no number."""
+        if self.vocabulary_version != VOCABULARY_VERSION:
+            raise RequestError(
+                f"the model has version {self.vocabulary_version} of the vocabulary, this package version "
+                f"{VOCABULARY_VERSION}; train the model again, or take the package that it was trained with"
             )
 
     def validate_relative_attention(self) -> None:
@@ -176,6 +186,7 @@ class Architecture:
 
     def check(self) -> None:
         """Check everything that the methods named `validate_` check."""
+        self.validate_vocabulary_version()
         self.validate_architecture()
         self.validate_relative_attention()
         self.validate_bar_tokens()

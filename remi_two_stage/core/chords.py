@@ -6,7 +6,8 @@ Conventions
   `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
 - A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on keys, labels do not: a label counts from the
   tonic of the piece's first key, and its name is spelled in the key of the bar in which it stands.
-- Inversions have no label: the bass of a name (`Am7/E`) is dropped from files and refused in typed plans.
+- A label says nothing of the bass. That is counted in semitones above the root (`Chord.bass`), written as a name after a
+  slash (`Am7/E`), in numerals as a figure (`I6`, `V65`) or, where it is no chord tone, by its degree (`I/2`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ROOTS = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII",
 _ROOT_FIFTHS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
 _FLATTEST_ROOT, _SHARPEST_ROOT = -8, 12
 """F flat and B sharp: names of roots have one accidental at most."""
-_TONE_FIFTHS = {0: 0, 2: 2, 3: -3, 4: 4, 5: -1, 6: -6, 7: 1, 8: 8, 9: 3, 10: -2, 11: 5}
+_TONE_FIFTHS = {0: 0, 1: -5, 2: 2, 3: -3, 4: 4, 5: -1, 6: -6, 7: 1, 8: 8, 9: 3, 10: -2, 11: 5}
 """Semitones above a chord's root -> fifths, but for the seventh of a diminished seventh chord."""
 _DIMINISHED_SEVENTH = -9
 _DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
@@ -63,6 +64,12 @@ QUALITIES = {
     "sus2": Quality("sus2", "sus2", False, (0, 2, 7)),
     "7sus4": Quality("7sus4", "7sus4", False, (0, 5, 7, 10)),
     "5": Quality("5", "5", False, (0, 7)),
+    "9": Quality("9", "9", False, (0, 4, 7, 10, 2)),
+    "7b9": Quality("7b9", "7b9", False, (0, 4, 7, 10, 1)),
+    "13": Quality("13", "13", False, (0, 4, 7, 10, 9)),
+    "add9": Quality("add9", "add9", False, (0, 4, 7, 2)),
+    "maj9": Quality("maj9", "maj9", False, (0, 4, 7, 11, 2)),
+    "min9": Quality("9", "m9", True, (0, 3, 7, 10, 2)),
 }
 
 _NAME_ALIASES = {
@@ -81,22 +88,21 @@ _NAME_ALIASES = {
     "min6": "min6 -6",
     "sus4": "sus",
     "7sus4": "7sus",
+    "maj9": "M9 Maj9",
+    "min9": "min9 -9",
+    "add9": "(add9) add2",
+    "7b9": "7(b9)",
+    "13": "7add13",
 }
 """Quality -> further suffixes that names use for it."""
 _NAME_SUFFIXES = {quality.name_suffix: name for name, quality in QUALITIES.items()} | {
     alias: name for name, aliases in _NAME_ALIASES.items() for alias in aliases.split()
 }
 _REDUCTIONS = {
-    "9": "7",
     "11": "7",
-    "13": "7",
-    "7b9": "7",
     "7#9": "7",
     "7b5": "7",
-    "m9": "min7",
     "m11": "min7",
-    "maj9": "maj7",
-    "add9": "maj",
     "2": "sus2",
     "4": "sus4",
     "69": "6",
@@ -104,6 +110,13 @@ _REDUCTIONS = {
 }
 """Name suffixes that have no label of their own -> the nearest quality."""
 _ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7", "m7b5": "ø7", "M7": "maj7", "sus": "sus4"}
+
+
+_FIGURES = {4: ("65", "43", "42"), 3: ("6", "64")}
+"""Tones of a chord -> figures of its inversions (Kostka and Payne, Tonal Harmony, chapters 3 and 4)."""
+_FIGURE_ALIASES = {"6/4": "64", "6/5": "65", "4/3": "43", "4/2": "42", "2": "42"}
+_DEGREE_NAMES = ("1", "b2", "2", "b3", "3", "4", "#4", "5", "b6", "6", "b7", "7")
+_WITHOUT_FIGURES = ("6", "min6", "sus4", "sus2", "7sus4", "add9")
 
 
 def make_label(root: int, quality: str) -> str:
@@ -119,7 +132,7 @@ def make_label(root: int, quality: str) -> str:
 
 _PARTS = {make_label(root, quality): (root, quality) for root in range(12) for quality in QUALITIES}
 CHORD_LABELS = (*_PARTS, NO_CHORD, UNKNOWN_CHORD)
-"""Every label: 12 roots times 17 qualities, then `N` and `unk`."""
+"""Every label: 12 roots times 23 qualities, then `N` and `unk`."""
 
 
 def split_label(label: str) -> tuple[int, str] | None:
@@ -135,6 +148,12 @@ def split_label(label: str) -> tuple[int, str] | None:
     return _PARTS[label]
 
 
+def root_of(label: str) -> int | None:
+    """Semitones from the tonic to the root of a label; None for `N` and `unk`."""
+    parts = split_label(label)
+    return None if parts is None else parts[0]
+
+
 def pitch_classes(label: str, tonic: int = 0) -> frozenset[int]:
     """Pitch classes (0 to 11) of a label when the tonic is pitch class `tonic`; empty for `N` and `unk`."""
     parts = split_label(label)
@@ -143,19 +162,31 @@ def pitch_classes(label: str, tonic: int = 0) -> frozenset[int]:
     return frozenset((tonic + parts[0] + interval) % 12 for interval in QUALITIES[parts[1]].intervals)
 
 
-def chord_name(label: str, home: Key, key: Key | None = None) -> str:
-    """Name of a label: `V7` in D is `A7`. `N` gives `N.C.` and `unk` an empty text.
+def chord_name(label: str, home: Key, key: Key | None = None, bass: int = 0) -> str:
+    """Name of a label: `V7` in D is `A7`, with its third in the bass `A7/C#`. `N` gives `N.C.` and `unk` an empty text.
 
     Args:
         home: The key from whose tonic the label counts.
         key: The key of the bar, in which the name is spelled; None: `home`.
+        bass: Semitones of the bass above the root.
     """
     parts = split_label(label)
     if parts is None:
         return "N.C." if label == NO_CHORD else ""
     root, quality = parts
     fifths = _root_fifths((home.pitch_class + root) % 12, quality, home if key is None else key)
-    return name_at(fifths) + QUALITIES[quality].name_suffix
+    slash = f"/{name_at(_within_names(fifths + _tones(quality)[bass]))}" if bass else ""
+    return name_at(fifths) + QUALITIES[quality].name_suffix + slash
+
+
+def _tones(quality: str) -> dict[int, int]:
+    """Semitones above the root of a chord -> fifths."""
+    return _TONE_FIFTHS | ({9: _DIMINISHED_SEVENTH} if quality == "dim7" else {})
+
+
+def _within_names(fifths: int) -> int:
+    """A place on the line of fifths whose name has one accidental at most."""
+    return fifths + (12 if fifths < _FLATTEST_ROOT else -12 if fifths > _SHARPEST_ROOT else 0)
 
 
 def _root_fifths(pitch_class: int, quality: str, key: Key) -> int:
@@ -166,7 +197,7 @@ def _root_fifths(pitch_class: int, quality: str, key: Key) -> int:
     is_chromatic = fifths > key.signature + 5
     if is_chromatic and 6 not in QUALITIES[quality].intervals:
         fifths = key.fifths + _ROOT_FIFTHS[(pitch_class - key.pitch_class) % 12]
-    return fifths + (12 if fifths < _FLATTEST_ROOT else -12 if fifths > _SHARPEST_ROOT else 0)
+    return _within_names(fifths)
 
 
 @lru_cache(maxsize=1024)
@@ -179,19 +210,18 @@ def tone_fifths(label: str, symbol: ChordSymbol | None, home: Key, key: Key) -> 
         return {}
     pitch_class, quality = (home.pitch_class + parts[0]) % 12, parts[1]
     root = _root_fifths(pitch_class, quality, key) if symbol is None else symbol.root
-    fifths = _TONE_FIFTHS | ({9: _DIMINISHED_SEVENTH} if quality == "dim7" else {})
+    fifths = _tones(quality)
     return {(pitch_class + interval) % 12: root + fifths[interval] for interval in QUALITIES[quality].intervals}
 
 
 @dataclass(frozen=True, slots=True)
 class NamedChord:
-    """What a chord name says: its label, the name's bass note if any, whether the quality is the name's own or the
-    nearest one, and how it is written.
+    """What a chord name says: its label, its bass in semitones above the root, and how it is written, which may be of a
+    quality that has no label but a near one.
     """
 
     label: str
-    bass: str | None = None
-    is_exact: bool = True
+    bass: int = 0
     symbol: ChordSymbol | None = field(default=None, compare=False)
 
 
@@ -208,8 +238,7 @@ def parse_name(name: str, key: Key) -> NamedChord:
     if match is None:
         raise ChordError(f"there is no chord {name!r}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()
-    quality = _NAME_SUFFIXES.get(suffix)
-    nearest = quality or _REDUCTIONS.get(suffix) or _without_extensions(suffix)
+    nearest = _NAME_SUFFIXES.get(suffix) or _REDUCTIONS.get(suffix) or _without_extensions(suffix)
     if nearest is None:
         raise ChordError(
             f"there is no chord quality {suffix!r} (in {name!r}); "
@@ -217,7 +246,8 @@ def parse_name(name: str, key: Key) -> NamedChord:
         )
     root = _written_fifths(letter + accidental)
     symbol = ChordSymbol(root, suffix.translate(_ASCII_SIGNS), _written_fifths(bass) if bass else None)
-    return NamedChord(make_label((7 * root - key.pitch_class) % 12, nearest), bass, quality is not None, symbol)
+    above = 0 if symbol.bass is None else 7 * (symbol.bass - root) % 12
+    return NamedChord(make_label((7 * root - key.pitch_class) % 12, nearest), above, symbol)
 
 
 def _written_fifths(name: str) -> int:
@@ -238,31 +268,61 @@ def _without_extensions(suffix: str) -> str | None:
     return match and _NAME_SUFFIXES.get(match[1])
 
 
-def parse_roman(text: str) -> str:
-    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `N`) and give its label.
+def parse_roman(text: str) -> tuple[str, int]:
+    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `I6`, `V65`, `I/2`, `N`); gives its label, and its bass
+    in semitones above the root.
 
     Raises:
-        ChordError: no Roman numeral, or an inversion.
+        ChordError: no Roman numeral, or no such figure or degree.
     """
     if text in (NO_CHORD, UNKNOWN_CHORD):
-        return text
-    match = re.fullmatch(r"([#b♯♭]?)([IV]+|[iv]+)(.*)", text)
+        return text, 0
+    text = re.sub(r"(?<=[IViv+oø])(6/4|6/5|4/3|4/2|2)$", lambda figure: _FIGURE_ALIASES[figure[0]], text)
+    match = re.fullmatch(r"([#b♯♭]?)([IV]+|[iv]+)([^/]*)(?:/(.+))?", text)
     if match is None or match[2].upper() not in _DEGREES:
         raise ChordError(f"there is no chord {text!r}; write a Roman numeral (I, ii, V7, bVII) or a name (D, Em, A7)")
-    accidental, numeral, suffix = match.groups()
-    if re.fullmatch(r"(6|64|65|43|42|2|6/4|6/5|4/3|4/2|/.*)", suffix):
-        raise ChordError(
-            f"{text!r} is an inversion, which plans do not hold; "
-            f"write {accidental + numeral} (an added sixth is {numeral}add6)"
-        )
+    accidental, numeral, written, degree = match.groups()
     root = (_DEGREES[numeral.upper()] + _ACCIDENTALS[accidental]) % 12
+    suffix, tone = _without_figure(written)
     suffix = _ROMAN_ALIASES.get(suffix, suffix)
     for name, quality in QUALITIES.items():
         if quality.suffix == suffix and quality.is_minor == numeral.islower():
-            return make_label(root, name)
+            bass = quality.intervals[tone] if degree is None else (_degree(degree, text) - root) % 12
+            return make_label(root, name), bass
     raise ChordError(
-        f"there is no chord {text!r}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))} or nothing"
+        f"there is no chord {text!r}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))}, a figure "
+        "(6, 64, 65, 43, 42), /2 and the like for a bass by its degree, or nothing"
     )
+
+
+def roman_text(label: str, bass: int = 0) -> str:
+    """A label with its bass as `parse_roman` reads it: `V7` over its third is `V65`, `I` over the second degree `I/2`."""
+    parts = split_label(label)
+    if parts is None or not bass:
+        return label
+    intervals = QUALITIES[parts[1]].intervals
+    figures = _FIGURES.get(len(intervals), ()) if parts[1] not in _WITHOUT_FIGURES else ()
+    if bass in intervals[: len(figures) + 1]:
+        return label.removesuffix("7") + figures[intervals.index(bass) - 1]
+    return f"{label}/{_DEGREE_NAMES[(parts[0] + bass) % 12]}"
+
+
+def _without_figure(suffix: str) -> tuple[str, int]:
+    """The suffix of a numeral in root position, and which of the chord's tones is its bass, counted from 0."""
+    if suffix.endswith(("add6", "maj6")):
+        return suffix, 0
+    for count, figures in _FIGURES.items():
+        for tone, figure in enumerate(figures, 1):
+            if suffix.endswith(figure):
+                return suffix.removesuffix(figure) + ("7" if count == 4 else ""), tone
+    return suffix, 0
+
+
+def _degree(text: str, chord: str) -> int:
+    """Semitones above the tonic of a degree of the major scale, with an accidental before it."""
+    if text not in _DEGREE_NAMES:
+        raise ChordError(f"in {chord!r} there is no degree {text!r}; the bass after / is one of {' '.join(_DEGREE_NAMES)}")
+    return _DEGREE_NAMES.index(text)
 
 
 def _suffixes(is_minor: bool) -> list[str]:

@@ -37,6 +37,7 @@ from .vocabulary import (
     MAX_DURATION,
     STYLES,
     TEMPOS,
+    TONICS,
     TOKEN_IDS,
     TOKENS,
     UNKNOWN_STYLE,
@@ -45,7 +46,7 @@ from .vocabulary import (
     token_id,
     token_names,
 )
-from .voices import FOUR_PARTS, MELODY
+from .voices import MELODY, QUARTET, SINGERS
 
 _MAX_ENDING = 9
 # Looked up for every note, in a tuple faster than in a range.
@@ -94,7 +95,10 @@ def encode_with_losses(piece: Piece) -> tuple[list[int], Counter[str]]:
     """Token ids of a piece as `encode_ids` gives them, and how often what had to be changed (see `fit`)."""
     fitted, losses = fit(piece.in_c())
     try:
-        tokens = globals_tokens(piece.voices, fitted.key, fitted.meter, piece.style, piece.tempo, fitted.bar_count)
+        tonic = fitted.original_keys[0].pitch_class
+        tokens = globals_tokens(
+            piece.voices, fitted.key, fitted.meter, piece.style, piece.tempo, fitted.bar_count, tonic
+        )
     except RequestError as error:
         raise EncodingError(error.message).at(title=piece.title) from None
     previous: Bar | None = None
@@ -123,25 +127,29 @@ def globals_tokens(
     style: str | None = None,
     tempo: float | None = None,
     bars: int | None = None,
+    tonic: int | None = None,
 ) -> list[int]:
     """`<BOS>` and the globals: what stands before the first bar, and what a planner is given to begin with.
 
     Args:
         tempo: Quarter notes a minute, put into the nearest bin.
         bars: Bars as `Piece.bar_count` counts them; left out beyond 64.
+        tonic: Pitch class as which the C of the tokens will sound; left out if None.
 
     Raises:
         RequestError: the vocabulary has no token for the metre, the key or a voice.
     """
     if unknown := [voice for voice in voices if voice not in VOICES]:
         raise RequestError(
-            f"there is no voice {unknown[0]!r}; there are {', '.join((MELODY, *FOUR_PARTS))} and 12 others, V1 to V12: "
-            f"leave some of the {len(voices)} voices out"
+            f"there is no voice {unknown[0]!r}; there are {', '.join((MELODY, *SINGERS, *QUARTET))} and 12 others, V1 to "
+            f"V12: leave some of the {len(voices)} voices out"
         )
     tokens = [BOS]
     if style is not None:
         tokens.append(_token("Style", style if style in STYLES else UNKNOWN_STYLE))
     tokens += [_token("time", meter or FREE_METER), _token("key", key)]
+    if tonic is not None:
+        tokens.append(_token("Tonic", TONICS[tonic]))
     if tempo is not None:
         tokens.append(_token("Tempo", _nearest(TEMPOS, tempo)))
     if bars is not None and 1 <= bars <= MAX_BARS:
@@ -176,9 +184,12 @@ def _header(bar: Bar, previous: Bar | None) -> list[int]:
     elif not bar.is_full:
         tokens.append(_token("BarLen", bar.length))
     chords = bar.chords if bar.chords and bar.chords[0].onset == 0 else (Chord(0, UNKNOWN_CHORD), *bar.chords)
-    tokens.append(_token("Chord", chords[0].label))
-    for chord in chords[1:]:
-        tokens += (_REL_POS[bar.offset + chord.onset], _token("Chord", chord.label))
+    for chord in chords:
+        if chord.onset:
+            tokens.append(_REL_POS[bar.offset + chord.onset])
+        tokens.append(_token("Chord", chord.label))
+        if chord.bass:
+            tokens.append(_token("Bass", chord.bass))
     return tokens
 
 
@@ -369,6 +380,7 @@ class _PieceBuilder:
         self.voices: list[str] = []
         self.bars: list[Bar] = []
         self.style: str | None = None
+        self.tonic: str | None = None
         self.tempo: float | None = None
         self.meter: Meter | None = None
         self.key = Key()
@@ -408,7 +420,8 @@ class _PieceBuilder:
     def build(self) -> Piece:
         """The piece of all tokens read."""
         self._close_bar()
-        return Piece(tuple(self.voices), tuple(self.bars), style=self.style, tempo=self.tempo)
+        keys = () if self.tonic is None else (self.bars[0].key.on(TONICS.index(self.tonic)),)
+        return Piece(tuple(self.voices), tuple(self.bars), style=self.style, tempo=self.tempo, original_keys=keys)
 
     def read(self, family: str, value: str) -> None:
         """Take one token."""
@@ -424,6 +437,9 @@ class _PieceBuilder:
     def _key(self, value: str) -> None:
         self._close_bar()
         self.key = Key(value[:-3], value[-3:])
+
+    def _tonic(self, value: str) -> None:
+        self.tonic = value
 
     def _tempo(self, value: str) -> None:
         self.tempo = float(value)
@@ -453,6 +469,9 @@ class _PieceBuilder:
         if value != UNKNOWN_CHORD:
             self.chords.append(Chord(self.position - self.offset, value))
 
+    def _bass(self, value: str) -> None:
+        self.chords[-1] = replace(self.chords[-1], bass=int(value))
+
     def _voice(self, value: str) -> None:
         if self.has_chord:
             self.sung.append([])
@@ -480,7 +499,7 @@ class _PieceBuilder:
         self.sung[-1][-1] = replace(self.sung[-1][-1], velocity=int(value))
 
     _READERS: ClassVar[dict[str, Callable[[_PieceBuilder, str], None]]] = {
-        "Style": _style, "time": _time, "key": _key, "Tempo": _tempo, "Bars": _bars, "structure": _structure,
-        "Ending": _ending, "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord, "voice": _voice,
+        "Style": _style, "time": _time, "key": _key, "Tonic": _tonic, "Tempo": _tempo, "Bars": _bars, "structure": _structure,
+        "Ending": _ending, "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord, "Bass": _bass, "voice": _voice,
         "RelPos": _rel_pos, "Dynamics": _dynamics, "Note-On": _note_on, "Duration": _duration, "Velocity": _velocity,
     }  # fmt: skip

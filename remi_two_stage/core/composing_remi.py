@@ -24,7 +24,7 @@ from .sequences import Prompt, detail_sequence, up_to_detail
 
 def plan_prompt(request: Request) -> Prompt:
     """The planner's prompt for a request."""
-    return Prompt("plan", request.globals(), request.tonality.semitones_above_c, request.bars)
+    return Prompt("plan", request.globals(), request.bars)
 
 
 def plan_of(request: Request, tokens: Sequence[int]) -> Plan:
@@ -40,7 +40,7 @@ def notes_prompt(plan: Plan) -> Prompt:
     """
     skeleton = plan.skeleton
     ids = up_to_detail(detail_sequence(encode_ids(skeleton)))
-    return Prompt("detail", ids, skeleton.key.semitones_above_c, len(skeleton.bars))
+    return Prompt("detail", ids, len(skeleton.bars))
 
 
 def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
@@ -54,8 +54,8 @@ def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
 
 
 def _with_chord_symbols(bar: Bar, given: Bar) -> Bar:
-    """A bar with its chords written as the plan's are, but for their basses, of which the notes know nothing."""
-    written = {chord: chord for chord in given.chords if chord.symbol and chord.symbol.bass is None}
+    """A bar with its chords written as the plan's are."""
+    written = {chord: chord for chord in given.chords if chord.symbol}
     return replace(bar, chords=tuple(written.get(chord, chord) for chord in bar.chords)) if written else bar
 
 
@@ -80,7 +80,7 @@ def write(
     base = secrets.randbits(31) if seed is None else seed
     seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
     starts = [
-        Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.pitch_shift, prompt.given_voice), own)
+        Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), own)
         for prompt, several in zip(prompts, seeds, strict=True)
         for own in several
     ]

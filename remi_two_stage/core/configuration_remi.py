@@ -32,6 +32,11 @@ class RelativeTransformerConfig(Architecture, PreTrainedConfig):
     bos_token_id: int | None = 2
     eos_token_id: int | list[int] | None = 3
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """A config as stored; one without a version of the vocabulary has the first."""
+        return super().from_dict({"vocabulary_version": 1} | config_dict, **kwargs)
+
     def __post_init__(self, **kwargs: Any) -> None:
         self.resolve_periods()
         super().__post_init__(**kwargs)
@@ -77,6 +82,15 @@ class TwoStageConfig(PreTrainedConfig):
     pad_token_id: int | None = 0
     bos_token_id: int | None = 2
     eos_token_id: int | list[int] | None = 3
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """A config as stored; one without a version of the vocabulary has the first."""
+        stored = {
+            name: {"vocabulary_version": 1} | config_dict[name] if config_dict.get(name) else None
+            for name in cls.sub_configs_defaults
+        }
+        return super().from_dict(config_dict | stored, **kwargs)
 
     @property
     def vocab_size(self) -> int:

@@ -81,14 +81,14 @@ class Written:
 
 
 def read_prompt(
-    kind: SequenceKind, ids: Sequence[int], pitch_shift: int = 0, given_voice: Sequence[Sequence[int]] | None = None
+    kind: SequenceKind, ids: Sequence[int], given_voice: Sequence[Sequence[int]] | None = None
 ) -> Grammar:
     """The grammar after a prompt; what follows is held to its strict rules. Arguments are those of `Grammar`.
 
     Raises:
         GrammarError: the ids are not the beginning of a sequence of this kind; the message names the position.
     """
-    grammar = Grammar(kind, len(ids), pitch_shift, given_voice)
+    grammar = Grammar(kind, len(ids), given_voice)
     for token in ids:
         grammar.advance(token)
     return grammar

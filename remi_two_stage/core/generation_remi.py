@@ -39,8 +39,6 @@ MAX_NEW_TOKENS = 1 << 16
 own.
 """
 
-MAX_PITCH_SHIFT = 24
-"""Semitones by which sounding pitch may differ from the tokens'; every voice's range stays within MIDI's."""
 _WARPERS = {TemperatureLogitsWarper: "temperature", TopKLogitsWarper: "top_k", TopPLogitsWarper: "top_p"}
 """What `Sampling` does, in the order in which it and transformers do it."""
 _SHARED_SETTINGS = frozenset({"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams", "grammar"})
@@ -53,7 +51,6 @@ class GrammarLogitsProcessor(LogitsProcessor):
         kinds: For each prompt, the kind that its sequence has.
         prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's
             strict rules.
-        pitch_shifts: For each prompt, semitones from the tokens' pitch to the sounding one, for the ranges of voices.
 
     Attributes:
         forbidden: Of the last step, what may not come next, [B * beams, V].
@@ -63,9 +60,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
     """
 
-    def __init__(self, kinds: Sequence[SequenceKind], prompts: torch.Tensor, pitch_shifts: Sequence[int]) -> None:
+    def __init__(self, kinds: Sequence[SequenceKind], prompts: torch.Tensor) -> None:
         self.kinds = kinds
-        self.pitch_shifts = pitch_shifts
         self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
         self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
         self.forbidden = torch.zeros(0, dtype=torch.bool)
@@ -105,7 +101,7 @@ class GrammarLogitsProcessor(LogitsProcessor):
         return grammar
 
     def _read(self, prompt: int, ids: list[int]) -> Grammar:
-        grammar = Grammar(self.kinds[prompt], len(self._prompts[prompt]), self.pitch_shifts[prompt])
+        grammar = Grammar(self.kinds[prompt], len(self._prompts[prompt]))
         for token in ids:
             if grammar.is_finished and token in (PAD, EOS):
                 break
@@ -160,11 +156,10 @@ def _unpadded(ids: list[int]) -> list[int]:
 class GrammarGenerationMixin(GenerationMixin):
     """transformers' `generate()`, locked to the grammar unless the setting `grammar` is False.
 
-    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. Two settings are added, of the
-    call or of a generation config:
+    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. A setting is added, of the call
+    or of a generation config:
 
         grammar      whether to hold to the grammar; True where nothing is said
-        pitch_shift  semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each; 0
 
     A prompt that is not the beginning of a sequence of this stage raises a `GrammarError` that names the position.
     Without a limit, a sequence continues to the end that the grammar gives it.
@@ -184,13 +179,12 @@ class GrammarGenerationMixin(GenerationMixin):
         self,
         generation_config: GenerationConfig | None,
         grammar: bool | None = None,
-        pitch_shift: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> tuple[GenerationConfig, dict[str, Any]]:
         config, model_kwargs = super()._prepare_generation_config(generation_config, **kwargs)
-        said = {"grammar": grammar, "pitch_shift": pitch_shift}
-        config.update(**{name: value for name, value in said.items() if value is not None}, allow_custom_entries=True)
-        config.update(grammar=True, pitch_shift=0, defaults_only=True, allow_custom_entries=True)
+        if grammar is not None:
+            config.update(grammar=grammar, allow_custom_entries=True)
+        config.update(grammar=True, defaults_only=True, allow_custom_entries=True)
         given = {name for name, value in model_kwargs.items() if value is not None}
         # Later on, what the call gives to forward() cannot be told from what transformers adds.
         config._gives_ids_alone = given <= {"input_ids", "attention_mask"}
@@ -222,8 +216,7 @@ class GrammarGenerationMixin(GenerationMixin):
         if encoder_input_ids is None or not generation_config.grammar:  # continuous batching has no prompts
             return super()._get_logits_processor(logits_processor=logits_processor, **arguments)
         kinds = [self.kind_of_prompt(ids) for ids in encoder_input_ids.tolist()]
-        shifts = _shifts(generation_config.pitch_shift, len(kinds))
-        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids, shifts)
+        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids)
         custom = LogitsProcessorList([grammar, *(logits_processor or ())])
         processors = super()._get_logits_processor(logits_processor=custom, **arguments)
         processors.append(GrammarHoldsLogitsProcessor(grammar, generation_config.num_beams))
@@ -257,8 +250,7 @@ class GrammarGenerationMixin(GenerationMixin):
         seeds = [0] * len(input_ids) if sampling.greedy else row_seeds(len(input_ids))
         starts = []
         for row, (ids, seed) in enumerate(zip(map(_unpadded, input_ids.tolist()), seeds, strict=True)):
-            kind, shift = grammar.kinds[row // copies], grammar.pitch_shifts[row // copies]
-            starts.append(Start(ids, read_prompt(kind, ids, shift), seed))
+            starts.append(Start(ids, read_prompt(grammar.kinds[row // copies], ids), seed))
         new = [row.ids[row.given :] for row in decode_rows(self, starts, sampling, longest)]
         width = max(map(len, new))
         added = torch.tensor([ids + [PAD] * (width - len(ids)) for ids in new], device=input_ids.device)
@@ -301,16 +293,6 @@ def _asks_for_ids_alone(inputs: torch.Tensor, config: GenerationConfig, kwargs: 
         and kwargs.get("streamer") is None
         and not kwargs.get("synced_gpus")
     )
-
-
-def _shifts(pitch_shift: int | Sequence[int], rows: int) -> list[int]:
-    shifts = [pitch_shift] * rows if isinstance(pitch_shift, int) else list(pitch_shift)
-    if len(shifts) != rows or not all(abs(shift) <= MAX_PITCH_SHIFT for shift in shifts):
-        raise RequestError(
-            f"pitch_shift is {pitch_shift} for {rows} prompts; give one number of semitones, or one for each, "
-            f"from -{MAX_PITCH_SHIFT} to {MAX_PITCH_SHIFT}"
-        )
-    return shifts
 
 
 def detail_prompts(plans: torch.Tensor) -> torch.Tensor:
@@ -359,7 +341,6 @@ class TwoStageGenerationMixin:
         self,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
-        pitch_shift: int | Sequence[int] = 0,
         num_return_sequences: int | None = None,
         generation_config: GenerationConfig | None = None,
         **sampling: Any,
@@ -368,7 +349,6 @@ class TwoStageGenerationMixin:
 
         Args:
             attention_mask: As in transformers; it follows from the padding and may be left out.
-            pitch_shift: Semitones from the tokens' pitch (in C) to the sounding one, for all prompts or for each.
             num_return_sequences: Plans for each prompt, with the notes over each.
             generation_config: Settings for both stages; a limit on the length is one of each stage.
             **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams, grammar; for both stages. What is None
@@ -386,7 +366,6 @@ class TwoStageGenerationMixin:
                 f"{', '.join(sorted(unknown))} cannot be set for both stages together; there are "
                 f"{', '.join(sorted(_SHARED_SETTINGS))}; call generate() of planner and detail for the rest"
             )
-        shifts = _shifts(pitch_shift, len(input_ids))
         config = _completed(generation_config or GenerationConfig(), self.generation_config)
         if num_return_sequences is not None:
             sampling["num_return_sequences"] = num_return_sequences
@@ -394,8 +373,7 @@ class TwoStageGenerationMixin:
         mask = (input_ids != PAD).long() if attention_mask is None else attention_mask
         plan_config = deepcopy(config)
         plan_config.return_dict_in_generate = False
-        plans = self.planner.generate(input_ids, plan_config, attention_mask=mask, pitch_shift=shifts)
+        plans = self.planner.generate(input_ids, plan_config, attention_mask=mask)
         prompts = detail_prompts(plans)
-        repeated = [shift for shift in shifts for _ in range(len(plans) // len(input_ids))]
         config.num_return_sequences = 1
-        return self.detail.generate(prompts, config, attention_mask=(prompts != PAD).long(), pitch_shift=repeated)
+        return self.detail.generate(prompts, config, attention_mask=(prompts != PAD).long())

@@ -1,8 +1,8 @@
 """Which token may follow: the grammar of all sequences, as a reader that is fed one token at a time.
 
-    globals = [<Style=>] <time=> <key=> [<Tempo=>] [<Bars=>] <voice=v>+
+    globals = [<Style=>] <time=> <key=> [<Tonic=>] [<Tempo=>] [<Bars=>] <voice=v>+
     header  = [<PhraseStart>] [<RepeatStart>] <Ending=n>* [<time=>] [<key=>] <BarStart>
-              [<PickUp=>|<BarLen=>] <Chord_X> (<RelPos=> <Chord_Y>)*
+              [<PickUp=>|<BarLen=>] <Chord_X> [<Bass=>] (<RelPos=> <Chord_Y> [<Bass=>])*
     footer  = [<EndingEnd>] [<RepeatEnd>]
     bar     = header (<voice=v> (<RelPos=> [<Dynamics=>] (<Note-On=> <Duration=>+ [<Velocity=>])+)*)+ footer
     full    = <BOS> globals bar* <EOS>
@@ -30,8 +30,10 @@ from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from functools import cache
 from typing import Literal
 
+from .chords import pitch_classes, root_of
 from .errors import GrammarError, RequestError
 from .grammar_structure import (
     BAR_START,
@@ -47,7 +49,7 @@ from .grammar_structure import (
     values,
 )
 from .piece import beats_after
-from .signatures import MODES
+from .signatures import MODES, shift_from_c
 from .vocabulary import (
     AFTER,
     BOS,
@@ -69,12 +71,14 @@ SequenceKind = Literal["full", "plan", "detail", "infilling", "melody"]
 Steps = Generator[Choice, int, int]
 """A rule: offers choices, receives tokens, and returns the first token that belongs to the next rule."""
 
-CHORD, VOICE, STYLE, TEMPO, BARS = (IDS[family] for family in ("Chord", "voice", "Style", "Tempo", "Bars"))
+CHORD, BASS, VOICE, STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
+TONIC, TEMPO, BARS = (IDS[family] for family in ("Tonic", "Tempo", "Bars"))
 REL_POS, NOTE_ON, DURATION, VELOCITY, DYNAMICS = (
     IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity", "Dynamics")
 )
 _UNKNOWN_CHORD = token_id("Chord", "unk")
 _KNOWN_CHORD = range(CHORD.start, _UNKNOWN_CHORD)
+_ROOTED_CHORD = range(CHORD.start, token_id("Chord", "N"))
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _MELODY = token_id("voice", MELODY)
@@ -109,7 +113,6 @@ class Grammar:
         kind: Which kind of sequence is read.
         strict_from: Number of tokens that are given; what follows is being composed and offered strictly. In
             "infilling" and "melody" sequences that is after `<Detail>`.
-        pitch_shift: Semitones from the tokens' pitch to the sounding one; voice ranges hold for the latter.
         given_voice: For each bar after `<Detail>`, the tokens that the first voice has to sing, its `<voice=>` left
             out; none if it is composed as the others are.
 
@@ -117,18 +120,19 @@ class Grammar:
         allowed: What may come next; empty after `<EOS>`.
         position: How many tokens have been read.
         plan: The bars' headers and footers read so far (after `<Detail>`: the whole plan).
+        pitch_shift: Semitones from the tokens' pitch to the sounding one, by `<Tonic=>`; voice ranges hold for the
+            latter.
     """
 
     def __init__(
         self,
         kind: SequenceKind = "full",
         strict_from: int | None = None,
-        pitch_shift: int = 0,
         given_voice: Sequence[Sequence[int]] | None = None,
     ) -> None:
         self.kind = kind
         self.strict_from = strict_from
-        self.pitch_shift = pitch_shift
+        self.pitch_shift = 0
         self.given_voice = given_voice
         self.position = 0
         self.plan: list[PlannedBar] = []
@@ -197,7 +201,10 @@ class Grammar:
             token = yield (TIME,)
         self._structure.set_meter(token)
         self._structure.key = yield _KEYS_ON_C
-        token = yield (TEMPO, BARS, VOICE)
+        token = yield (TONIC, TEMPO, BARS, VOICE)
+        if token in TONIC:
+            self.pitch_shift = shift_from_c(token - TONIC.start)
+            token = yield (TEMPO, BARS, VOICE)
         if token in TEMPO:
             token = yield (BARS, VOICE)
         if token in BARS:
@@ -251,12 +258,20 @@ class Grammar:
         while True:
             bar.header.append(token)
             after = self._after_bar(ringing=False) if follow is None else follow
-            token = yield (*self._chord_positions(bar, position), *after)
+            onward = (*self._chord_positions(bar, position), *after)
+            token = yield (*self._basses(token), *onward)
+            if token in BASS:
+                bar.header.append(token)
+                token = yield onward
             if token not in REL_POS:
                 return token
             bar.header.append(token)
             position = token - REL_POS.start
             token = yield self._chord_choice()
+
+    def _basses(self, chord: int) -> Choice:
+        """What of a chord may be in the bass but its root: a chord tone in composed music, anything in given music."""
+        return _chord_tones(chord) if self.is_strict else (BASS,) if chord in _ROOTED_CHORD else ()
 
     def _chord_positions(self, bar: PlannedBar, last: int) -> Choice:
         """Positions of a further chord: anywhere later in given music, on later beats in composed music."""
@@ -443,6 +458,15 @@ class Grammar:
                 ranges.append(values("Note-On", 0, range(lowest, pitch)))
                 lowest = pitch + 1
         return (*ranges, values("Note-On", 0, range(lowest, highest + 1)))
+
+
+@cache
+def _chord_tones(chord: int) -> Choice:
+    """`<Bass=>` of each tone of a chord above its root."""
+    label = TOKENS[chord][1]
+    root = root_of(label)
+    above = {(tone - root) % 12 for tone in pitch_classes(label)} - {0} if root is not None else set()
+    return only(*(BASS.start + tone - 1 for tone in sorted(above)))
 
 
 def _describe(choice: Choice) -> str:

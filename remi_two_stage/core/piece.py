@@ -64,19 +64,20 @@ class Note:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Chord:
-    """A chord label (`chords.CHORD_LABELS`) that holds from `onset` ticks after the start of its bar, and how the
-    source writes it over the staff, if it does.
+    """A chord label (`chords.CHORD_LABELS`) that holds from `onset` ticks after the start of its bar, how the source
+    writes it over the staff, if it does, and its bass in semitones above the root.
     """
 
     onset: int
     label: str
     symbol: ChordSymbol | None = field(default=None, compare=False, repr=False)
+    bass: int = 0
 
     def name(self, home: Key, key: Key) -> str:
         """What stands over the staff in a piece whose first key is `home` and a bar in `key`: as the source writes it,
         or else as `chords.chord_name` spells it; empty where the chord is not known.
         """
-        return chord_name(self.label, home, key) if self.symbol is None else str(self.symbol)
+        return chord_name(self.label, home, key, self.bass) if self.symbol is None else str(self.symbol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Text kind: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
 chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
-it. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of
+it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`); `%` repeats the bar before. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of
 an eighth note; the bar before it is shorter by it, and so are those that lead back to the one at the start of a part,
 and the last bar.
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import zip_longest
 
-from .chords import UNKNOWN_CHORD, NamedChord, chord_name, named_chord, parse_name, parse_roman
+from .chords import UNKNOWN_CHORD, chord_name, named_chord, parse_name, parse_roman, roman_text
 from .errors import ChordError
 from .piece import Bar, Chord, Piece, bar_numbers
 from .playing_order import last_of_ending
@@ -27,6 +27,7 @@ from .text import counted
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
 _BAR_LINES = ("|:", ":|:", "::", ":|", "|]", "||", "|")
 _UNKNOWN = "?"
+_REPEATED = "%"
 _PHRASE_BARS = 4
 
 
@@ -167,10 +168,12 @@ class Plan:
         if chord.label == UNKNOWN_CHORD:
             return _UNKNOWN
         if not names:
-            return chord.label
+            return roman_text(chord.label, chord.bass)
         home = self.skeleton.key
         name = chord.name(home, key)
-        return name if named_chord(name, home) == NamedChord(chord.label) else chord_name(chord.label, home, key)
+        read = named_chord(name, home)
+        is_same = read is not None and (read.label, read.bass) == (chord.label, chord.bass)
+        return name if is_same else chord_name(chord.label, home, key, chord.bass)
 
 
 def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> None:
@@ -266,21 +269,24 @@ def _placed(items: Sequence[str], beats: Sequence[int], key: Key) -> Iterator[Ch
 
 def _typed_chord(onset: int, item: str, key: Key) -> Chord:
     """A chord typed as a name, which begins with A to G and stays as it is, or as a Roman numeral."""
-    if not re.match("[A-G]|N.C", item):
-        return Chord(onset, parse_roman(item))
+    if not re.match("[A-G]|N[.]?C", item):
+        label, bass = parse_roman(item)
+        return Chord(onset, label, bass=bass)
     chord = parse_name(item, key)
-    if chord.bass is not None or not chord.is_exact:
-        plain = chord_name(chord.label, key)
-        raise ChordError(f"plans hold neither inversions nor chords such as {item!r}; write {plain}")
-    return Chord(onset, chord.label, chord.symbol)
+    return Chord(onset, chord.label, chord.symbol, chord.bass)
 
 
 def _typed_bars(text: str) -> list[_TypedBar]:
     """Bars of a typed plan; signs between two bars go to the one that they belong to."""
     bars: list[_TypedBar] = []
     bar = _TypedBar(phrase_start=True)
-    for sign in _SIGNS.findall(re.sub(r"\|\s*([1-9](?:,[1-9])*)(?=\s)", r"| [\1", text)):
+    after_bar_line = None
+    for match in _SIGNS.finditer(re.sub(r"\|\s*([1-9](?:,[1-9])*)(?=\s)", r"| [\1", text)):
+        sign = match[0]
         if sign in _BAR_LINES:
+            if sign == "|" and after_bar_line is not None and "\n" not in match.string[after_bar_line : match.start()]:
+                number = bar_numbers(typed.is_pickup for typed in (*bars, bar))[-1]
+                raise ChordError("this bar is empty; write a chord, or % to repeat the bar before").at(bar=number)
             if bar.items:
                 bar.repeat_end = sign[0] == ":"
                 bar.ending_end = sign != "|"
@@ -289,14 +295,15 @@ def _typed_bars(text: str) -> list[_TypedBar]:
             bar.repeat_start = bar.repeat_start or sign in ("|:", "::", ":|:")
         else:
             try:
-                _read_sign(bar, sign)
+                _read_sign(bar, sign, bars[-1].items if bars else ())
             except ChordError as error:
                 raise error.at(bar=bar_numbers(typed.is_pickup for typed in (*bars, bar))[-1]) from None
+        after_bar_line = match.end() if sign == "|" else None
     return [*bars, bar] if bar.items else bars
 
 
-def _read_sign(bar: _TypedBar, sign: str) -> None:
-    """Take what stands between two bar lines."""
+def _read_sign(bar: _TypedBar, sign: str, before: Sequence[str]) -> None:
+    """Take what stands between two bar lines; `before` is what stands in the bar before."""
     if sign[0] in "[(" and bar.items:
         raise ChordError(f"{sign!r} stands inside a bar; write | before it")
     if sign[0] == "[" and len(sign) > 1:
@@ -307,6 +314,10 @@ def _read_sign(bar: _TypedBar, sign: str) -> None:
         bar.pickup_value = Fraction(sign)
     elif sign in ("[", "]", ":"):
         raise ChordError(f"{sign!r} has no meaning here; bar lines are {' '.join(_BAR_LINES)}")
+    elif sign == _REPEATED:
+        if not before:
+            raise ChordError("% repeats the bar before, and there is none; write a chord")
+        bar.items += before
     elif sign != ")":
         bar.items.append(sign)
 

@@ -84,7 +84,9 @@ class Request:
         """Token ids of what the planner is given, in C."""
         home = Key("C", self.tonality.mode)
         meter = _meter(self.meter, self.style)
-        return globals_tokens(self.voices or (), home, meter, self.style, self.tempo, self.bars)
+        return globals_tokens(
+            self.voices or (), home, meter, self.style, self.tempo, self.bars, self.tonality.pitch_class
+        )
 
     def typed(self, chords: str) -> Plan:
         """A plan that a person typed, in this key, metre, style and tempo, for these voices.

@@ -17,7 +17,7 @@ from itertools import chain
 
 from .chords import UNKNOWN_CHORD
 from .errors import RequestError
-from .grammar import BARS, CHORD, STYLE, TEMPO, VOICE, Grammar, SequenceKind
+from .grammar import BARS, CHORD, STYLE, TEMPO, TONIC, VOICE, Grammar, SequenceKind
 from .grammar_structure import (
     BAR_START,
     ENDING,
@@ -34,7 +34,7 @@ from .vocabulary import AFTER, BOS, CONTEXT, DETAIL, EOS, TOKENS, token_id
 IGNORED = -100
 """Label of a token that bears no loss."""
 
-_GLOBALS = frozenset((BOS, *STYLE, *TIME, *KEY, *TEMPO, *BARS, *VOICE))
+_GLOBALS = frozenset((BOS, *STYLE, *TIME, *KEY, *TONIC, *TEMPO, *BARS, *VOICE))
 _HEADER = frozenset((PHRASE_START, REPEAT_START, *ENDING, *TIME, *KEY, BAR_START))
 _FOOTER = (ENDING_END, REPEAT_END)
 _UNKNOWN_CHORD = token_id("Chord", UNKNOWN_CHORD)
@@ -61,14 +61,12 @@ class Prompt:
     Attributes:
         kind: Of the sequence.
         ids: Token ids.
-        pitch_shift: Semitones from the tokens' pitch to the sounding one, for the ranges of voices.
         bars: Bars to be written, pick-ups included as far as they are known.
         given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
     """
 
     kind: SequenceKind
     ids: list[int]
-    pitch_shift: int
     bars: int
     given_voice: list[list[int]] | None = None
 

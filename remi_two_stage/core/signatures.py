@@ -39,6 +39,11 @@ def fifths_from(lowest: int, pitch: int) -> int:
     return lowest + (7 * pitch - lowest) % 12
 
 
+def shift_from_c(pitch_class: int) -> int:
+    """Semitones, -6 to 5, by which music in C is moved so that its tonic sounds as a pitch class."""
+    return (pitch_class + 6) % 12 - 6
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
     """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven
@@ -86,7 +91,11 @@ class Key:
     @property
     def semitones_above_c(self) -> int:
         """Semitones from C to this tonic by the way that `Piece.in_c()` takes back: -6 to 5."""
-        return self.pitch_class if self.pitch_class <= 5 else self.pitch_class - 12
+        return shift_from_c(self.pitch_class)
+
+    def on(self, pitch_class: int) -> Key:
+        """The same mode on another tonic, in the spelling with the fewer accidentals."""
+        return self.shifted((7 * (pitch_class - self.pitch_class) + 5) % 12 - 5)
 
     @property
     def spoken(self) -> str:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from .chords import CHORD_LABELS
 from .errors import RequestError
 from .signatures import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
-from .voices import FOUR_PARTS, MELODY
+from .voices import MELODY, QUARTET, SINGERS
 
+VOCABULARY_VERSION = 2
+"""Counts up whenever an id changes its meaning; a checkpoint's config holds the one that it was trained with."""
 MAX_METER_LENGTH = 3 * TICKS_PER_WHOLE
 """Ticks in a bar of the longest metre that tokens can say (12/4)."""
 MAX_BAR_LENGTH = 5 * TICKS_PER_WHOLE
@@ -28,13 +30,21 @@ FREE_METER = "none"
 STYLES = (
     "jig", "reel", "hornpipe", "waltz", "polka", "slip-jig", "slide", "march", "air", "strathspey", "barndance", "clog",
     "highland-fling", "schottische", "mazurka", "set-dance", "quadrille", "country-dance", "minuet", "gavotte", "song",
-    "walkaround", "hymn", "chorale",
+    "walkaround", "hymn", "chorale", "quartet",
 )  # fmt: skip
 UNKNOWN_STYLE = "unk"
 STYLE_SLOTS = 64
-VOICES = (MELODY, *FOUR_PARTS, *(f"V{number}" for number in range(1, 13)))
-"""M is a lone melody; S, A, T, B four parts; V1 to V12 the voices of other scores, from high to low."""
-VOICE_RANGES = {"M": (55, 88), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67)}
+VOICES = (MELODY, *SINGERS, *QUARTET, *(f"V{number}" for number in range(1, 13)))
+"""M is a lone melody; S, A, T, B are singers, S2 to B2 the second ones of divided choirs; V1 to V12 the voices of other
+scores, from high to low.
+"""
+TONICS = tuple(name_at((7 * tonic + 5) % 12 - 5) for tonic in range(12))
+"""Names of the twelve pitch classes as tonics, from C up."""
+VOICE_RANGES = {
+    "M": (55, 88), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67),
+    "S2": (55, 82), "A2": (48, 77), "T2": (41, 72), "B2": (31, 64),
+    "Violin1": (55, 103), "Violin2": (55, 98), "Viola": (48, 91), "Cello": (36, 81),
+}  # fmt: skip
 """Lowest and highest MIDI number at sounding pitch that a generated voice may use; other voices:
 `DEFAULT_VOICE_RANGE`.
 """
@@ -68,6 +78,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "special": ("PAD", "UNK", "BOS", "EOS", "Detail", "Context", "After"),
     "time": _meters(),
     "key": _keys(),
+    "Tonic": TONICS,
     "Tempo": _numbers(TEMPOS),
     "Bars": _numbers(range(1, MAX_BARS + 1)),
     "structure": ("PhraseStart", "RepeatStart", "RepeatEnd", "EndingEnd", "BarStart"),
@@ -75,6 +86,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "PickUp": _numbers(range(1, MAX_METER_LENGTH)),
     "BarLen": _numbers(range(1, MAX_BAR_LENGTH + 1)),
     "Chord": CHORD_LABELS,
+    "Bass": _numbers(range(1, 12)),
     "voice": VOICES,
     "RelPos": _numbers(range(MAX_BAR_LENGTH)),
     "Note-On": _numbers(range(128)),

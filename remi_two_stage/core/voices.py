@@ -1,7 +1,7 @@
 """What the voices of a piece are called, and how they are written: names, staves and clefs.
 
 Conventions
-- A voice has the name that `Piece.voices` and the tokens give it: "M", "S", "A", "T", "B", "V1", "V2" and so on.
+- A voice has the name that `Piece.voices` and the tokens give it: "M", "S", "A", "T", "B", "Viola", "V1" and so on.
 - Every voice has a staff of its own, since a tenor and a bass need different clefs.
 """
 
@@ -12,23 +12,33 @@ from typing import Literal
 
 MELODY = "M"
 FOUR_PARTS = ("S", "A", "T", "B")
+SINGERS = (*FOUR_PARTS, "S2", "A2", "T2", "B2")
+QUARTET = ("Violin1", "Violin2", "Viola", "Cello")
 VOICE_TITLES = {
     MELODY: ("Melody", "M."),
     "S": ("Soprano", "S."),
     "A": ("Alto", "A."),
     "T": ("Tenor", "T."),
     "B": ("Bass", "B."),
+    "S2": ("Soprano II", "S. II"),
+    "A2": ("Alto II", "A. II"),
+    "T2": ("Tenor II", "T. II"),
+    "B2": ("Bass II", "B. II"),
+    "Violin1": ("Violin I", "Vln. I"),
+    "Violin2": ("Violin II", "Vln. II"),
+    "Viola": ("Viola", "Vla."),
+    "Cello": ("Violoncello", "Vc."),
 }
 """Voice -> its title in full and in short, before a staff; other voices are called by their names."""
 
-Clef = Literal["treble", "treble-8", "bass"]
+Clef = Literal["treble", "treble-8", "alto", "bass"]
 """As ABC calls it; the notes under "treble-8" are written an octave above where they sound."""
 
-_CLEFS: dict[str, Clef] = {"T": "treble-8", "B": "bass"}
+_CLEFS: dict[str, Clef] = {"T": "treble-8", "T2": "treble-8", "B": "bass", "B2": "bass", "Viola": "alto", "Cello": "bass"}
 _BASS_CLEF_BELOW = 57  # mean pitch
 
 
 def clef_of(voice: str, pitches: Collection[int]) -> Clef:
-    """The clef of a voice: a tenor's and a bass's own, however high they sing; else by the mean of all its pitches."""
+    """The clef of a voice: a tenor's, a bass's, a viola's and a cello's own, however high they are; else by the mean of all its pitches."""
     is_low = sum(pitches) < _BASS_CLEF_BELOW * len(pitches)
     return _CLEFS.get(voice, "bass" if is_low else "treble")

@@ -38,7 +38,7 @@ _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
-_NamedChord = tuple[str, ChordSymbol | None]
+_NamedChord = tuple[str, ChordSymbol | None, int]
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 
 
@@ -239,7 +239,7 @@ def _chords_by_bar(
 
 @lru_cache(maxsize=4096)
 def _chord(text: str, key: Key) -> _NamedChord | None:
-    """The label of a chord symbol, and how it is written; None for words over the staff that are no chord.
+    """The label of a chord symbol, how it is written, and its bass; None for words over the staff that are no chord.
 
     Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7"), a plus
     for a sharp bass ("D/f+"), and an accordion's bass before its chord, whose letter is small ("A a", "E e7").
@@ -253,7 +253,7 @@ def _chord(text: str, key: Key) -> _NamedChord | None:
     name = _SPACE_IN_NAME.sub(r"\1", name)
     if (chord := named_chord(name, key)) is None:
         return None
-    return chord.label, chord.symbol and replace(chord.symbol, is_small=is_small and not bass_and_chord)
+    return chord.label, chord.symbol and replace(chord.symbol, is_small=is_small and not bass_and_chord), chord.bass
 
 
 def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:

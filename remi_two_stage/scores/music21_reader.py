@@ -271,29 +271,32 @@ def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Any]]) -> tuple
     found = []
     unknown = 0
     for bar, column in zip(bars, columns, strict=True):
-        labels: dict[int, str] = {}
+        chords: dict[int, Chord] = {}
         for measure in filter(None, column):
-            for onset, label in _chord_labels(measure, key):
-                unknown += label is None
-                if label is not None:
-                    labels.setdefault(onset, label)
-        found.append(replace(bar, chords=tuple(Chord(onset, labels[onset]) for onset in sorted(labels))))
+            for onset, chord in _chords(measure, key):
+                unknown += chord is None
+                if chord is not None:
+                    chords.setdefault(onset, chord)
+        found.append(replace(bar, chords=tuple(chords[onset] for onset in sorted(chords))))
     return found, unknown
 
 
-def _chord_labels(measure: Any, key: Key) -> Iterator[tuple[int, str | None]]:
-    """Chord symbols of a measure as (onset, label); None for one that names no chord."""
+def _chords(measure: Any, key: Key) -> Iterator[tuple[int, Chord | None]]:
+    """Chord symbols of a measure, each with its onset; None for one that names no chord."""
     from music21 import harmony
 
     for symbol in measure.recurse().getElementsByClass((harmony.ChordSymbol, harmony.NoChord)):
         onset = _ticks(symbol.getOffsetInHierarchy(measure))
         if isinstance(symbol, harmony.NoChord):
-            yield onset, NO_CHORD
+            yield onset, Chord(onset, NO_CHORD)
         elif symbol.chordKind in QUALITY_OF_KIND and symbol.root() is not None:
-            yield onset, make_label(symbol.root().pitchClass - key.pitch_class, QUALITY_OF_KIND[symbol.chordKind])
+            root, bass = symbol.root().pitchClass, symbol.bass()
+            label = make_label(root - key.pitch_class, QUALITY_OF_KIND[symbol.chordKind])
+            yield onset, Chord(onset, label, bass=0 if bass is None else (bass.pitchClass - root) % 12)
         else:
             try:
-                yield onset, parse_name(symbol.figure.replace("-", "b"), key).label
+                named = parse_name(symbol.figure.replace("-", "b"), key)
+                yield onset, Chord(onset, named.label, bass=named.bass)
             except ChordError:
                 yield onset, None
 

@@ -19,23 +19,24 @@ CHORD_KINDS = {
     "maj7": "major-seventh", "min7": "minor-seventh", "hdim7": "half-diminished-seventh",
     "dim7": "diminished-seventh", "minmaj7": "minor-major-seventh", "aug7": "augmented-seventh", "6": "major-sixth",
     "min6": "minor-sixth", "sus4": "suspended-fourth", "sus2": "suspended-second", "7sus4": "suspended-fourth-seventh",
-    "5": "power",
+    "5": "power", "9": "dominant-ninth", "7b9": "dominant-seventh-flat-ninth", "13": "dominant-13th",
+    "add9": "major-added-ninth", "maj9": "major-ninth", "min9": "minor-ninth",
 }  # fmt: skip
 """Key of `chords.QUALITIES` -> music21's name of the chord kind."""
 QUALITY_OF_KIND = {kind: quality for quality, kind in CHORD_KINDS.items()}
 
 KINDS = CHORD_KINDS | {
     "7": "dominant", "hdim7": "half-diminished", "minmaj7": "major-minor", "7sus4": "suspended-fourth",
+    "7b9": "dominant", "add9": "major",
 }  # fmt: skip
 """Key of `chords.QUALITIES` -> MusicXML's name of the chord kind; a suspended seventh is a fourth with a degree."""
 QUALITY_OF_MUSICXML_KIND = QUALITY_OF_KIND | {
     "dominant": "7", "half-diminished": "hdim7", "major-minor": "minmaj7",
-    "dominant-ninth": "7", "dominant-11th": "7", "dominant-13th": "7", "major-ninth": "maj7", "major-11th": "maj7",
-    "major-13th": "maj7", "minor-ninth": "min7", "minor-11th": "min7", "minor-13th": "min7",
+    "dominant-11th": "9", "major-11th": "maj9", "major-13th": "maj9", "minor-11th": "min9", "minor-13th": "min9",
 }  # fmt: skip
 """MusicXML's name of a chord kind -> key of `chords.QUALITIES`, the nearest one."""
 
-CLEFS = {"treble": ("G", 2, 0), "treble-8": ("G", 2, -1), "bass": ("F", 4, 0)}
+CLEFS = {"treble": ("G", 2, 0), "treble-8": ("G", 2, -1), "alto": ("C", 3, 0), "bass": ("F", 4, 0)}
 """Clef -> sign, line, and octaves that its notes sound above where they stand."""
 
 ARTICULATIONS = {

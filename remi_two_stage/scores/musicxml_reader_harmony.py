@@ -22,6 +22,8 @@ _ALTERED = {
     ("suspended-fourth", "add", 7, -1): "7sus4",
     ("minor-seventh", "alter", 5, -1): "hdim7",
     ("dominant", "alter", 5, 1): "aug7",
+    ("dominant", "add", 9, -1): "7b9",
+    ("major", "add", 9, 0): "add9",
     ("major", "add", 6, 0): "6",
     ("minor", "add", 6, 0): "min6",
     ("minor", "add", 7, 0): "min7",
@@ -61,7 +63,8 @@ def chord_of(element: Element, transposition: Transposition, onset: int, key: Ke
         suffix += _degrees_text(degrees, suffix, quality)
     bass = element.find("bass")
     symbol = ChordSymbol(root, suffix, None if bass is None else _fifths(bass, "bass", transposition))
-    return Chord(onset, make_label((7 * root - key.pitch_class) % 12, quality), symbol)
+    above = 0 if symbol.bass is None else 7 * (symbol.bass - root) % 12
+    return Chord(onset, make_label((7 * root - key.pitch_class) % 12, quality), symbol, above)
 
 
 def _root(element: Element, transposition: Transposition, key: Key) -> int | None:

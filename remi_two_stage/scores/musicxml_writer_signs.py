@@ -28,9 +28,8 @@ from .musicxml_writer_rhythm import PLAIN_VALUES
 
 _PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
-_SUSPENDED_SEVENTH = (
-    "<degree><degree-value>7</degree-value><degree-alter>0</degree-alter><degree-type>add</degree-type></degree>"
-)
+_ADDED_DEGREES = {"7sus4": (7, 0), "7b9": (9, -1), "add9": (9, 0)}
+"""Key of `chords.QUALITIES` -> the degree that its MusicXML kind lacks, and by how much that is raised."""
 
 
 def text_of(text: str) -> str:
@@ -109,13 +108,23 @@ def harmony(chord: Chord, home: Key, key: Key, offset: int) -> str:
     parts = split_label(chord.label)
     assert parts is not None  # only the two labels above have no parts
     suffix = QUALITIES[parts[1]].name_suffix
-    symbol = chord.symbol
-    name = chord_name(chord.label, home, key).removesuffix(suffix) if symbol is None else name_at(symbol.root)
-    bass = "" if symbol is None or symbol.bass is None else f"<bass>{_named('bass', name_at(symbol.bass))}</bass>"
-    text = attribute_of(suffix if symbol is None else symbol.suffix)
-    kind = f"<kind text={text}>{KINDS[parts[1]]}</kind>"
-    degree = _SUSPENDED_SEVENTH if parts[1] == "7sus4" else ""
-    return f"<harmony><root>{_named('root', name)}</root>{kind}{bass}{degree}{shift}</harmony>\n"
+    if chord.symbol is None:
+        root, _, bass = chord.name(home, key).partition("/")
+        root = root.removesuffix(suffix)
+    else:
+        suffix, root = chord.symbol.suffix, name_at(chord.symbol.root)
+        bass = "" if chord.symbol.bass is None else name_at(chord.symbol.bass)
+    kind = f"<kind text={attribute_of(suffix)}>{KINDS[parts[1]]}</kind>"
+    slash = f"<bass>{_named('bass', bass)}</bass>" if bass else ""
+    degree = _added_degree(*_ADDED_DEGREES[parts[1]]) if parts[1] in _ADDED_DEGREES else ""
+    return f"<harmony><root>{_named('root', root)}</root>{kind}{slash}{degree}{shift}</harmony>\n"
+
+
+def _added_degree(value: int, alteration: int) -> str:
+    return (
+        f"<degree><degree-value>{value}</degree-value><degree-alter>{alteration}</degree-alter>"
+        "<degree-type>add</degree-type></degree>"
+    )
 
 
 def _named(what: str, name: str) -> str:

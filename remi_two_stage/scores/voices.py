@@ -10,7 +10,7 @@ from ..core.notation import Instrument
 from ..core.vocabulary import VOICE_RANGES
 from ..core.voices import FOUR_PARTS, MELODY, VOICE_TITLES
 
-VOICE_NAME = re.compile(r"M|[SATB]|V[1-9]\d?")
+VOICE_NAME = re.compile(r"M|[SATB]2?|Violin[12]|Viola|Cello|V[1-9]\d?")
 _VOICE_OF_TITLE = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
 _LEAST_IN_RANGE = 0.9
 """Share of its notes that a choir's voice has within its range; real ones go beyond it now and then."""
