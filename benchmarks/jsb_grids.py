@@ -33,7 +33,7 @@ from remi_two_stage.core.codec import encode_with_losses
 from remi_two_stage.core.errors import EncodingError, RequestError, ScoreFormatError
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Bar, Note, Piece
-from remi_two_stage.core.sequences import detail_sequence, in_voice_order, plan_sequence
+from remi_two_stage.core.sequences import SEQUENCE_OF, in_voice_order, plan_sequence
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER, Key, Meter
 from remi_two_stage.core.vocabulary import token_id
 from remi_two_stage.core.voices import FOUR_PARTS
@@ -278,5 +278,5 @@ def _of_tokens(model: TwoStageModel, tokens: Sequence[int]) -> tuple[Likelihood,
     """What both stages pay for a piece."""
     return (
         likelihood(model.planner, plan_sequence(tokens), "plan"),
-        likelihood(model.detail, detail_sequence(tokens), "detail"),
+        likelihood(model.detail, SEQUENCE_OF["detail"](tokens), "detail"),
     )

@@ -25,11 +25,14 @@ from ..core.request import usual_tempo
 from ..core.sequences import (
     Prompt,
     detail_sequence,
+    in_writing_order,
     infilling_sequence,
     melody_sequence,
     plan_sequence,
     split_bars,
     up_to_detail,
+    voices_of,
+    writing_order,
 )
 from ..core.signatures import TICKS_PER_WHOLE, Meter
 from ..core.text import counted
@@ -71,15 +74,18 @@ class Extension:
 
     def for_detail(self, plan: Sequence[int]) -> Prompt:
         """The plan with its continuation, the context's bars, and the header of the first new bar."""
-        _, given = split_bars(encode_ids(_as_asked(self.context)))
-        _, planned = split_bars(plan)
+        globals, given = split_bars(in_writing_order(encode_ids(_as_asked(self.context))))
+        own, planned = split_bars(plan)
         header = planned[len(given)].header
-        ids = [*plan[:-1], DETAIL, *chain.from_iterable(bar.tokens() for bar in given), *header]
+        voices = voices_of(globals)
+        written = [*own[: -len(voices)], *voices, *plan[len(own) : -1]]
+        ids = [*written, DETAIL, *chain.from_iterable(bar.tokens() for bar in given), *header]
         return Prompt("detail", ids, len(planned) - len(given))
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The piece, followed by the bars after the context in `tokens`."""
-        written = decode_ids(tokens).from_c(self.context.keys).bars[len(self.context.bars) :]
+        whole = decode_ids(tokens).in_voice_order(self.piece.voices).from_c(self.context.keys)
+        written = whole.bars[len(self.context.bars) :]
         shift = self.context.key.pitch_class - self.piece.key.pitch_class
         new = (replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written)
         return replace(self.piece, bars=(*self.piece.bars, *new))
@@ -133,7 +139,7 @@ class Rewriting:
 
     def for_detail(self) -> Prompt:
         """The bars after the new ones, then the bars before them, and the header of the first new bar."""
-        tokens = encode_ids(_as_asked(self.window))
+        tokens = in_writing_order(encode_ids(_as_asked(self.window)))
         _, bars = split_bars(tokens)
         follow = self.last + 1
         kind: SequenceKind = "infilling" if follow < len(bars) else "detail"
@@ -144,7 +150,7 @@ class Rewriting:
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The piece with the notes of the rewritten bars from `tokens`, a sequence of the whole window."""
-        written = decode_ids(tokens).from_c(self.window.keys).bars
+        written = decode_ids(tokens).in_voice_order(self.piece.voices).from_c(self.window.keys).bars
         bars = list(self.piece.bars)
         for index in range(self.first, self.last + 1):
             bars[self.start + index] = replace(bars[self.start + index], notes=written[index].notes)
@@ -183,14 +189,10 @@ class Harmonization:
         """Whether there is a chord in every bar."""
         return all(bar.chords for bar in self.melody.bars)
 
-    @property
-    def _order(self) -> tuple[str, ...]:
-        """The voices with the given one first, as the stages read them."""
-        return (*self.melody.voices, *(voice for voice in self.voices if voice not in self.melody.voices))
-
     def _with_voices(self, tokens: list[int]) -> list[int]:
         """The sequence with the added voices among its globals."""
-        first, *others = (token_id("voice", voice) for voice in self._order)
+        melody = token_id("voice", self.melody.voices[0])
+        first, *others = writing_order([token_id("voice", voice) for voice in self.voices], melody)
         given = tokens.index(first) + 1
         return [*tokens[:given], *others, *tokens[given:]]
 
@@ -235,12 +237,12 @@ class Harmonization:
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The unchanged melody with its chords and the new voices."""
-        written = decode_ids(tokens).from_c(self.melody.keys)
-        place = {voice: index for index, voice in enumerate(written.voices)}
+        written = decode_ids(tokens).in_voice_order(self.voices).from_c(self.melody.keys)
         given = self.melody.voices[0]
 
         def sung(bar: Bar, new: Bar) -> Bar:
-            voices = (bar.notes[0] if voice == given else new.notes[place[voice]] for voice in self.voices)
+            pairs = zip(self.voices, new.notes, strict=True)
+            voices = (bar.notes[0] if voice == given else notes for voice, notes in pairs)
             notation = tuple(bar.notation[0] if voice == given else () for voice in self.voices) if bar.notation else ()
             return replace(bar, notes=tuple(voices), notation=notation)
 

@@ -19,7 +19,7 @@ from .piece import Bar, Piece
 from .plan import Plan
 from .request import Request, check_seed, usual_tempo
 from .sampling import DEFAULT_SAMPLING, Sampling
-from .sequences import Prompt, detail_sequence, up_to_detail
+from .sequences import Prompt, detail_sequence, in_writing_order, up_to_detail
 
 
 def plan_prompt(request: Request) -> Prompt:
@@ -39,7 +39,7 @@ def notes_prompt(plan: Plan) -> Prompt:
         EncodingError: the plan holds a metre, a bar length or a voice that the vocabulary does not.
     """
     skeleton = plan.skeleton
-    ids = up_to_detail(detail_sequence(encode_ids(skeleton)))
+    ids = up_to_detail(detail_sequence(in_writing_order(encode_ids(skeleton))))
     return Prompt("detail", ids, len(skeleton.bars))
 
 
@@ -47,7 +47,7 @@ def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
     """The piece that was written over a plan, with what tokens do not say."""
     given = plan.skeleton
     title = given.title or f"{(given.style or 'tune').replace('-', ' ').capitalize()} in {given.key.spoken}"
-    piece = decode_ids(tokens).from_c(given.keys)
+    piece = decode_ids(tokens).in_voice_order(given.voices).from_c(given.keys)
     tempo = given.tempo or usual_tempo(given.style)
     bars = tuple(_with_chord_symbols(bar, like) for bar, like in zip(piece.bars, given.bars, strict=True))
     return replace(piece, bars=bars, title=title, style=given.style, tempo=tempo, metadata=given.metadata)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate, zip_longest
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .chords import chord_name
 from .errors import ScoreError
@@ -370,6 +370,19 @@ class Piece:
     def in_key(self, tonic: str) -> Piece:
         """This piece with its first tonic on `tonic`, by the shortest way through C that `in_c()` takes."""
         return self.in_c().from_c([Key(tonic, self.key.mode)])
+
+    def in_voice_order(self, voices: Sequence[str]) -> Piece:
+        """This piece with its voices in another order; `voices` names each of them once."""
+        order = [self.voices.index(voice) for voice in voices]
+        if order == list(range(len(self.voices))):
+            return self
+
+        def ordered(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(values[index] for index in order) if values else ()
+
+        bars = [replace(bar, notes=ordered(bar.notes), notation=ordered(bar.notation)) for bar in self.bars]
+        instruments = ordered(self.instruments)
+        return replace(self, voices=tuple(voices), bars=tuple(bars), instruments=instruments, source=None)
 
     def transpose(self, semitones: int) -> Piece:
         """This piece moved by `semitones`, in the spelling with the fewest sharps or flats.

@@ -1,7 +1,7 @@
 """What is made of a piece's tokens: the sequences that the two stages read and write, from the "full" one.
 
     plan       globals, then every bar's header and footer
-    detail     the plan, `<Detail>`, then the bars with their notes
+    detail     the plan, `<Detail>`, then the bars with their notes; voices stand in `writing_order`
     infilling  the plan of the bars before a cut, `<After>`, the bars after it with their notes, `<Detail>`, the bars
                before it with theirs: the later bars are read before the earlier ones are written
     melody     globals, `<Context>`, the first voice's bars over unknown chords, `<Detail>`, then the plan
@@ -173,6 +173,20 @@ def in_voice_order(tokens: Sequence[int], voices: Sequence[int]) -> list[int]:
     return [*globals[: -len(written)], *voices, *moved, EOS]
 
 
+def writing_order(voices: Sequence[int], given: int | None = None) -> list[int]:
+    """The `<voice=>` tokens of a piece, from high to low, in the order in which they are composed: the given voice, the
+    outer ones, those between; so that a bass is written to a melody, and the inner voices fill what is left.
+    """
+    return list(dict.fromkeys((voices[0] if given is None else given, voices[0], voices[-1], *voices)))
+
+
+def in_writing_order(tokens: Sequence[int]) -> list[int]:
+    """A "full" sequence with its voices in the order in which they are composed."""
+    voices = voices_of(tokens)
+    order = writing_order(voices)
+    return list(tokens) if order == voices else in_voice_order(tokens, order)
+
+
 def sampled_tokens(token_ids: Sequence[int], kind: SequenceKind) -> list[tuple[int, Choice]]:
     """The tokens of a sequence that are chosen, and not prescribed by the grammar or by what stands before `<Detail>`:
     the index of each, and what the grammar allows there.
@@ -205,14 +219,14 @@ def labels_of(token_ids: Sequence[int], kind: SequenceKind) -> list[int]:
 def _longest_melody(tokens: Sequence[int]) -> list[int]:
     """The "melody" sequence from that of the voices which makes it longest."""
     voices = voices_of(tokens)
-    orders = ([voice, *(other for other in voices if other != voice)] for voice in voices)
+    orders = (writing_order(voices, voice) for voice in voices)
     return max((melody_sequence(in_voice_order(tokens, order)) for order in orders), key=len)
 
 
 SEQUENCE_OF: dict[SequenceKind, Callable[[Sequence[int]], list[int]]] = {
     "full": list,
     "plan": plan_sequence,
-    "detail": detail_sequence,
+    "detail": lambda tokens: detail_sequence(in_writing_order(tokens)),
     "melody": _longest_melody,
 }
 """For each kind of sequence that a whole tune determines, what makes it from the tune's "full" sequence."""

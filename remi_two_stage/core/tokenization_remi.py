@@ -24,7 +24,7 @@ from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import RequestError, ScoreFormatError
 from .grammar import SequenceKind, check_grammar
 from .piece import Piece
-from .sequences import detail_sequence, labels_of, plan_sequence
+from .sequences import SEQUENCE_OF, labels_of, plan_sequence
 from .vocabulary import TOKEN_IDS
 
 MAX_LENGTH = 4096
@@ -33,7 +33,7 @@ MAX_LENGTH = 4096
 
 _SEQUENCES: dict[str, tuple[SequenceKind, Callable[[Sequence[int]], list[int]]]] = {
     "planner": ("plan", plan_sequence),
-    "detail": ("detail", detail_sequence),
+    "detail": ("detail", SEQUENCE_OF["detail"]),
 }
 
 

@@ -26,11 +26,13 @@ from ..core.grammar_structure import BAR_START
 from ..core.sequences import (
     IGNORED,
     SEQUENCE_OF,
+    detail_sequence,
     in_voice_order,
     infilling_sequence,
     labels_of,
     melody_sequence,
     voices_of,
+    writing_order,
 )
 from ..core.vocabulary import BOS, EOS, IDS, PAD
 from .cutting import crop_to_length
@@ -44,7 +46,7 @@ class StageDataset(Dataset[Item]):
 
     Args:
         tunes: Token ids of each tune as a "full" sequence.
-        omit_globals: Probability, for each of `<Style=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
+        omit_globals: Probability, for each of `<Style=>`, `<Tonic=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
             so that a request may leave it open. The same seed, epoch and index lack the same ones in
             all datasets.
         seed: Determines every random choice, together with the index and the epoch.
@@ -135,7 +137,8 @@ class BarChordDataset(StageDataset):
         self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
     ) -> tuple[list[int], SequenceKind]:
         if kind == "melody":
-            return melody_sequence(_with_a_voice_first(tokens, draw)), kind
+            voices = voices_of(tokens)
+            return melody_sequence(in_voice_order(tokens, writing_order(voices, draw.choice(voices)))), kind
         return super()._sequence(tokens, kind, draw)
 
 
@@ -145,7 +148,8 @@ class FullDetailDataset(StageDataset):
 
     Args:
         infilling: Probability that the bars after a random one stand in front (a "infilling" sequence).
-        voice_orders: Probability that a voice drawn at random stands before the others, as when it is harmonised.
+        voice_orders: Probability that the voices stand in any order, as when one is given and harmonised; else it is
+            the one in which they are composed.
     """
 
     kind = "detail"
@@ -178,12 +182,13 @@ class FullDetailDataset(StageDataset):
     def _sequence(
         self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
     ) -> tuple[list[int], SequenceKind]:
-        if draw.random() < self._voice_orders:
-            tokens = _with_a_voice_first(tokens, draw)
+        voices = voices_of(tokens)
+        is_any = draw.random() < self._voice_orders
+        tokens = in_voice_order(tokens, draw.sample(voices, len(voices)) if is_any else writing_order(voices))
         bars = tokens.count(BAR_START)
         if bars > 1 and draw.random() < self._infilling:
             return infilling_sequence(tokens, draw.randrange(1, bars)), "infilling"
-        return super()._sequence(tokens, kind, draw)
+        return detail_sequence(tokens), kind
 
 
 class SingleStageDataset(StageDataset):
@@ -195,7 +200,7 @@ class SingleStageDataset(StageDataset):
     kind = "full"
 
 
-_OMITTED = ("Style", "Tempo", "Bars")
+_OMITTED = ("Style", "Tonic", "Tempo", "Bars")
 
 
 def _token_ids(tune: Sequence[int]) -> array[int]:
@@ -208,12 +213,6 @@ def _token_ids(tune: Sequence[int]) -> array[int]:
 def _check_probability(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise RequestError(f"{name} is {value}; it is a probability, from 0 to 1")
-
-
-def _with_a_voice_first(tokens: Sequence[int], draw: random.Random) -> Sequence[int]:
-    voices = voices_of(tokens)
-    first = draw.choice(voices)
-    return tokens if first == voices[0] else in_voice_order(tokens, [first, *(v for v in voices if v != first)])
 
 
 class PackedRows(Dataset[Item]):
