@@ -321,7 +321,9 @@ def _without_figure(suffix: str) -> tuple[str, int]:
 def _degree(text: str, chord: str) -> int:
     """Semitones above the tonic of a degree of the major scale, with an accidental before it."""
     if text not in _DEGREE_NAMES:
-        raise ChordError(f"in {chord!r} there is no degree {text!r}; the bass after / is one of {' '.join(_DEGREE_NAMES)}")
+        raise ChordError(
+            f"in {chord!r} there is no degree {text!r}; the bass after / is one of {' '.join(_DEGREE_NAMES)}"
+        )
     return _DEGREE_NAMES.index(text)
 
 

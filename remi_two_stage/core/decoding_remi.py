@@ -80,9 +80,7 @@ class Written:
         return self.log_likelihood / max(self.choices, 1)
 
 
-def read_prompt(
-    kind: SequenceKind, ids: Sequence[int], given_voice: Sequence[Sequence[int]] | None = None
-) -> Grammar:
+def read_prompt(kind: SequenceKind, ids: Sequence[int], given_voice: Sequence[Sequence[int]] | None = None) -> Grammar:
     """The grammar after a prompt; what follows is held to its strict rules. Arguments are those of `Grammar`.
 
     Raises:

@@ -26,16 +26,15 @@ key of the tokens (C).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from functools import cache
 from typing import Literal
 
-from .chords import pitch_classes, root_of
 from .errors import GrammarError, RequestError
+from .grammar_harmony import LastNote, basses_of, closing_chords, last_note
 from .grammar_structure import (
+    BAR_LEN,
     BAR_START,
     ENDING,
     ENDING_END,
@@ -48,24 +47,23 @@ from .grammar_structure import (
     ring_limits,
     values,
 )
+from .grammar_voices import LINES, SoundingNotes
 from .piece import beats_after
 from .signatures import MODES, shift_from_c
 from .vocabulary import (
     AFTER,
     BOS,
     CONTEXT,
-    DEFAULT_VOICE_RANGE,
     DETAIL,
     EOS,
     IDS,
     MAX_DURATION,
     STYLES,
     TOKENS,
-    VOICE_RANGES,
     token_id,
     token_names,
 )
-from .voices import FOUR_PARTS, MELODY
+from .voices import MELODY
 
 SequenceKind = Literal["full", "plan", "detail", "infilling", "melody"]
 Steps = Generator[Choice, int, int]
@@ -82,10 +80,8 @@ _ROOTED_CHORD = range(CHORD.start, token_id("Chord", "N"))
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _MELODY = token_id("voice", MELODY)
-_LINES = frozenset(token_id("voice", name) for name in (MELODY, *FOUR_PARTS))
-"""Voices that, when composed, have one note at a time; others have as many as in the music that is given."""
-_MOST_AT_ONCE = 10
-"""Notes that any voice, when composed, has at most at a time: as many as two hands have fingers."""
+_TONES_OF_CLOSE = (0, 3, 4, 7)
+"""Semitones above the tonic of a melody's last note over which a plan ends on the tonic's chord."""
 _UNLIMITED = 1 << 30
 _KIND_MARKS: dict[int, SequenceKind] = {AFTER: "infilling", CONTEXT: "melody", DETAIL: "detail"}
 
@@ -136,9 +132,10 @@ class Grammar:
         self.given_voice = given_voice
         self.position = 0
         self.plan: list[PlannedBar] = []
+        self._key = _KEYS_ON_C[0].start
         self._voices: list[int] = []
-        self._sounding: dict[int, dict[int, int]] = {}
-        self._given_at_once: defaultdict[int, int] = defaultdict(lambda: 1)
+        self._last_pitch: int | None = None
+        self._sounding = SoundingNotes(())
         self._structure = Structure()
         self._section_end = EOS
         self._is_context = False
@@ -200,7 +197,7 @@ class Grammar:
         if token in STYLE:
             token = yield (TIME,)
         self._structure.set_meter(token)
-        self._structure.key = yield _KEYS_ON_C
+        self._key = self._structure.key = yield _KEYS_ON_C
         token = yield (TONIC, TEMPO, BARS, VOICE)
         if token in TONIC:
             self.pitch_shift = shift_from_c(token - TONIC.start)
@@ -215,15 +212,11 @@ class Grammar:
             self._structure.has_parts = self._voices != [_MELODY]
             others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
             token = yield (*others, *(only(CONTEXT) if self.kind == "melody" else self._header_choice()))
-        self._sounding = {voice: {} for voice in self._voices}
+        self._sounding = SoundingNotes(self._voices)
         return token
 
     def _header_choice(self) -> Choice:
-        return self._structure.header_choice(self.is_strict, self._is_ringing())
-
-    def _is_ringing(self, after: int = 0) -> bool:
-        """Whether a note rings past the point `after` ticks from the current bar's start."""
-        return any(end > after for sounding in self._sounding.values() for end in sounding.values())
+        return self._structure.header_choice(self.is_strict, self._sounding.is_ringing())
 
     def _header(self, token: int, follow: Choice | None) -> Steps:
         """Read a bar's header from `token` on; `follow` may come after its first chord (None: what follows a bar of
@@ -238,28 +231,36 @@ class Grammar:
             token = yield self._header_choice()
         bar.header.append(token)
         length_choice, may_be_full = structure.length_choice(self.is_strict)
-        chords = self._chord_choice()
+        closes = structure.is_at_last_bar
+        chords = self._chord_choice(closes and structure.length <= structure.beat_length)
         token = yield (*length_choice, *(chords if may_be_full else ()))
         if token not in CHORD:
             bar.header.append(token)
             structure.read_length(token)
-            token = yield chords
+            closes = closes and token in BAR_LEN
+            token = yield self._chord_choice(closes and structure.length <= structure.beat_length)
         bar.offset, bar.length, bar.beat_length = structure.offset, structure.length, structure.beat_length
         structure.count_bar()
-        return (yield from self._chords(bar, token, follow))
+        return (yield from self._chords(bar, token, follow, closes and follow is None))
 
-    def _chord_choice(self) -> Choice:
+    def _chord_choice(self, closes: bool) -> Choice:
+        """`closes`: the piece ends on this chord."""
         if self._is_context:
             return only(_UNKNOWN_CHORD)
-        return (_KNOWN_CHORD,) if self.is_strict else (CHORD,)
+        if self.is_strict:
+            return closing_chords(self._key) if closes else (_KNOWN_CHORD,)
+        return (CHORD,)
 
-    def _chords(self, bar: PlannedBar, token: int, follow: Choice | None) -> Steps:
+    def _chords(self, bar: PlannedBar, token: int, follow: Choice | None, closes: bool) -> Steps:
+        """Read a bar's chords from `token` on; `closes`: the piece ends with the last of them, on the tonic."""
         position = bar.offset
         while True:
             bar.header.append(token)
-            after = self._after_bar(ringing=False) if follow is None else follow
-            onward = (*self._chord_positions(bar, position), *after)
-            token = yield (*self._basses(token), *onward)
+            further = self._chord_positions(bar, position)
+            may_end = not closes or not self.is_strict or self._closes(token)
+            after = () if not may_end and further else self._after_bar(ringing=False) if follow is None else follow
+            onward = (*further, *after)
+            token = yield (*self._basses(token, closes), *onward)
             if token in BASS:
                 bar.header.append(token)
                 token = yield onward
@@ -267,11 +268,16 @@ class Grammar:
                 return token
             bar.header.append(token)
             position = token - REL_POS.start
-            token = yield self._chord_choice()
+            token = yield self._chord_choice(closes and not self._chord_positions(bar, position))
 
-    def _basses(self, chord: int) -> Choice:
+    def _basses(self, chord: int, closes: bool) -> Choice:
         """What of a chord may be in the bass but its root: a chord tone in composed music, anything in given music."""
-        return _chord_tones(chord) if self.is_strict else (BASS,) if chord in _ROOTED_CHORD else ()
+        if not self.is_strict:
+            return (BASS,) if chord in _ROOTED_CHORD else ()
+        return () if closes and self._closes(chord) else basses_of(chord)
+
+    def _closes(self, chord: int) -> bool:
+        return any(chord in ids for ids in closing_chords(self._key))
 
     def _chord_positions(self, bar: PlannedBar, last: int) -> Choice:
         """Positions of a further chord: anywhere later in given music, on later beats in composed music."""
@@ -300,7 +306,7 @@ class Grammar:
         while token in (ENDING_END, REPEAT_END):
             self.plan[-1].footer.append(token)
             self._structure.read_footer(token)
-            token = yield self._after_bar(self._is_ringing())
+            token = yield self._after_bar(self._sounding.is_ringing())
         return token
 
     def _plan_bars(self, token: int, end: int) -> Steps:
@@ -329,20 +335,22 @@ class Grammar:
         context, self.plan = self.plan, []
         following = [bar.header[0] for bar in context[1:]] + [EOS]
         yield only(context[0].header[0])
-        for bar, next_token in zip(context, following, strict=True):
+        is_closed = self._last_pitch is not None and self._last_pitch % 12 in _TONES_OF_CLOSE
+        for index, (bar, next_token) in enumerate(zip(context, following, strict=True), 1):
             self.plan.append(replace(bar, header=bar.header[:-1]))
             for token in bar.header[1:-1]:
                 yield only(token)
             tail = [*bar.footer, next_token]
-            token = yield self._chord_choice()
-            yield from self._chords(self.plan[-1], token, only(tail[0]))
+            closes = is_closed and index == len(context)
+            token = yield self._chord_choice(closes and not self._chord_positions(bar, bar.offset))
+            yield from self._chords(self.plan[-1], token, only(tail[0]), closes)
             for token in tail[1:]:
                 yield only(token)
         return EOS
 
     def _detail_bars(self, planned: int) -> Steps:
         """Read the first `planned` bars of the plan with their notes."""
-        self._sounding = {voice: {} for voice in self._voices}
+        self._sounding = SoundingNotes(self._voices)
         lengths = [bar.length for bar in self.plan]
         ends = [bool(bar.footer) or following.begins_section for bar, following in pairwise(self.plan)] + [True]
         # What is composed does not ring into bars that have their notes already.
@@ -355,7 +363,8 @@ class Grammar:
                 yield only(token)
             tail = [*bar.footer, next_token]
             ring = (composed if self.is_strict else given)[index]
-            yield from self._voices_of_bar(bar, ring, only(tail[0]), self._given_at(index, planned))
+            closes = self.kind == "detail" and index + 1 == planned
+            yield from self._voices_of_bar(bar, ring, only(tail[0]), self._given_at(index, planned), closes)
             for token in tail[1:]:
                 yield only(token)
         return EOS
@@ -368,10 +377,15 @@ class Grammar:
         return self.given_voice[index]
 
     def _voices_of_bar(
-        self, bar: PlannedBar, ring: int, follow: Choice | None, given: Sequence[int] | None = None
+        self,
+        bar: PlannedBar,
+        ring: int,
+        follow: Choice | None,
+        given: Sequence[int] | None = None,
+        closes: bool = False,
     ) -> Steps:
         """Read the voices of a bar, the first voice's token being read already; `follow` comes after the last one
-        (None: what follows a bar), and `given` is what the first one sings.
+        (None: what follows a bar), `given` is what the first one sings, and `closes` tells whether the piece ends here.
         """
         token = self._voices[0]
         for index, voice in enumerate(self._voices):
@@ -380,93 +394,73 @@ class Grammar:
             if index == 0 and given is not None and after is not None:
                 token = yield from self._given_voice(given, after)
             else:
-                token = yield from self._voice(bar, voice, ring, after)
-        for sounding in self._sounding.values():
-            for pitch in list(sounding):
-                sounding[pitch] -= bar.length
-                if sounding[pitch] <= 0:
-                    del sounding[pitch]
+                last = self._last_note(bar, voice) if closes else None
+                token = yield from self._voice(bar, voice, ring, after, last)
+        self._sounding.end_bar(bar.length)
         return token
+
+    def _last_note(self, bar: PlannedBar, voice: int) -> LastNote | None:
+        """What a voice that is a line may end on, if this is the last bar."""
+        if voice not in LINES:
+            return None
+        beats = (bar.offset, *beats_after(bar.offset, bar.offset + bar.length, bar.beat_length))
+        is_bass = len(self._voices) > 1 and voice == max(self._voices)
+        return last_note(bar.header, beats, bar.offset + bar.length, is_bass)
 
     def _given_voice(self, tokens: Sequence[int], follow: Choice) -> Steps:
         for token in tokens:
             yield only(token)
         return (yield follow)
 
-    def _voice(self, bar: PlannedBar, voice: int, ring: int, follow: Choice | None) -> Steps:
-        sounding, end = self._sounding[voice], bar.offset + bar.length
+    def _voice(
+        self, bar: PlannedBar, voice: int, ring: int, follow: Choice | None, final: LastNote | None = None
+    ) -> Steps:
+        """`final`: what the voice's last note may be, if it ends the piece here."""
+        sounding, end = self._sounding.of[voice], bar.offset + bar.length
         position = bar.offset - 1
 
         def onward(lowest: int | None = None) -> Choice:
-            onset, free = position - bar.offset, self._first_free(voice)
+            onset, free = position - bar.offset, self._sounding.first_free(voice, self.is_strict)
             notes = () if lowest is None or free > onset else self._pitches(voice, lowest, onset)
             first = max(position + 1, bar.offset + free)
-            after = self._after_bar(self._is_ringing(bar.length)) if follow is None else follow
-            return (*notes, values("RelPos", 0, range(first, end)), *after)
+            after = self._after_bar(self._sounding.is_ringing(bar.length)) if follow is None else follow
+            if final is None or not self.is_strict:
+                return (*notes, values("RelPos", 0, range(first, end)), *after)
+            further = final.onsets(first)
+            held = [(position, pitch, sounds - onset) for pitch, sounds in sounding.items() if sounds > onset]
+            is_met = any(final.is_met(*note) for note in held) or not further
+            return (*notes, further, *(after if is_met else ()))
 
         token = yield onward()
         while token in REL_POS:
             position = token - REL_POS.start
             onset = position - bar.offset
             pitches = self._pitches(voice, 0, onset)
+            if final is not None and self.is_strict:
+                pitches = final.pitches(position, pitches)
             token = yield (DYNAMICS, *pitches)
             if token in DYNAMICS:
                 token = yield pitches
             while token in NOTE_ON:
                 pitch, sounds, limit = token - NOTE_ON.start, 0, ring - onset
-                token = yield (values("Duration", 1, range(1, limit + 1)),)
+                self._last_pitch = pitch
+                if final is None or not self.is_strict:
+                    token = yield (values("Duration", 1, range(1, limit + 1)),)
+                else:
+                    token = yield final.durations(position, pitch, limit)
                 while token in DURATION:
                     last = token - DURATION.start + 1
                     sounds += last
                     sounding[pitch] = onset + sounds
-                    self._note_how_many(voice, onset)
+                    self._sounding.note_how_many(voice, onset, self.is_strict)
                     more = range(1, limit - sounds + 1) if last == MAX_DURATION else range(0)
                     token = yield (values("Duration", 1, more), VELOCITY, *onward(pitch + 1))
                 if token in VELOCITY:
                     token = yield onward(pitch + 1)
         return token
 
-    def _range(self, voice: int) -> tuple[int, int]:
-        """Lowest and highest pitch that may come next: when composing, the voice's range, in the key of the tokens."""
-        if not self.is_strict:
-            return 0, 127
-        lowest, highest = VOICE_RANGES.get(TOKENS[voice][1], DEFAULT_VOICE_RANGE)
-        return lowest - self.pitch_shift, highest - self.pitch_shift
-
-    def _note_how_many(self, voice: int, onset: int) -> None:
-        """Note how many notes sound together in a voice of the given music."""
-        if not self.is_strict:
-            together = sum(end > onset for end in self._sounding[voice].values())
-            self._given_at_once[voice] = max(self._given_at_once[voice], together)
-
-    def _first_free(self, voice: int) -> int:
-        """Ticks from the bar's start to the point from which the voice has room for a note."""
-        most = len(NOTE_ON)
-        if self.is_strict:
-            most = 1 if voice in _LINES else min(self._given_at_once[voice], _MOST_AT_ONCE)
-        ends = sorted(self._sounding[voice].values(), reverse=True)
-        return ends[most - 1] if len(ends) >= most else 0
-
     def _pitches(self, voice: int, lowest: int, onset: int) -> Choice:
-        """Pitches from `lowest` up, within the voice's range, that do not sound in this voice at `onset`."""
-        bottom, highest = self._range(voice)
-        lowest = max(lowest, bottom)
-        held = sorted(pitch for pitch, end in self._sounding[voice].items() if end > onset)
-        ranges = []
-        for pitch in held:
-            if lowest <= pitch <= highest:
-                ranges.append(values("Note-On", 0, range(lowest, pitch)))
-                lowest = pitch + 1
-        return (*ranges, values("Note-On", 0, range(lowest, highest + 1)))
-
-
-@cache
-def _chord_tones(chord: int) -> Choice:
-    """`<Bass=>` of each tone of a chord above its root."""
-    label = TOKENS[chord][1]
-    root = root_of(label)
-    above = {(tone - root) % 12 for tone in pitch_classes(label)} - {0} if root is not None else set()
-    return only(*(BASS.start + tone - 1 for tone in sorted(above)))
+        return self._sounding.pitches(voice, lowest, onset, self.pitch_shift if self.is_strict else None)
 
 
 def _describe(choice: Choice) -> str:

@@ -97,6 +97,11 @@ class Structure:
         return (MAX_BARS if self.total is None else self.total) - self._counted
 
     @property
+    def is_at_last_bar(self) -> bool:
+        """Whether one more bar is to be counted, of a number that was asked for."""
+        return self.total is not None and self._remaining == 1
+
+    @property
     def _may_close(self) -> bool:
         """Whether composed music may end a repeat here: only a lone melody's first one may begin without a sign."""
         return self._repeat_open or not (self.has_parts or self._was_closed)

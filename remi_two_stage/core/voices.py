@@ -34,7 +34,14 @@ VOICE_TITLES = {
 Clef = Literal["treble", "treble-8", "alto", "bass"]
 """As ABC calls it; the notes under "treble-8" are written an octave above where they sound."""
 
-_CLEFS: dict[str, Clef] = {"T": "treble-8", "T2": "treble-8", "B": "bass", "B2": "bass", "Viola": "alto", "Cello": "bass"}
+_CLEFS: dict[str, Clef] = {
+    "T": "treble-8",
+    "T2": "treble-8",
+    "B": "bass",
+    "B2": "bass",
+    "Viola": "alto",
+    "Cello": "bass",
+}
 _BASS_CLEF_BELOW = 57  # mean pitch
 
 

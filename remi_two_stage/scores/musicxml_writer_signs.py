@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
 
-from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, chord_name, split_label
+from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, split_label
 from ..core.notation import SIGNS_BEFORE, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at

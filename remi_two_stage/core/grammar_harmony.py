@@ -1,0 +1,112 @@
+"""The harmony that composed music is held to: basses that are chord tones, and how a piece ends.
+
+A plan that is composed ends on the triad of its tonic in root position. The voices end on the last chord that the plan
+has, whatever that is, since a person may have typed it: the lowest of several on its bass, the others on a tone of its
+triad (Kostka and Payne, Tonal Harmony, chapter 7). A note may be a voice's last one if it is struck on a beat, after
+the chord has begun, and held for a beat at least, or to the end of the bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from .chords import QUALITIES, make_label, pitch_classes, split_label
+from .grammar_structure import Choice, only
+from .vocabulary import IDS, TOKENS, token_id
+
+_CHORD, _BASS, _REL_POS, _NOTE_ON, _DURATION = (
+    IDS[name] for name in ("Chord", "Bass", "RelPos", "Note-On", "Duration")
+)
+_TRIAD_TONES = 3
+
+
+_MINOR_MODES = ("min", "dor", "phr", "loc")
+
+
+@cache
+def basses_of(chord: int) -> Choice:
+    """`<Bass=>` of each tone above its root of a chord, a `<Chord_>` token."""
+    label = TOKENS[chord][1]
+    parts = split_label(label)
+    above = {(tone - parts[0]) % 12 for tone in pitch_classes(label)} - {0} if parts else set()
+    return only(*(_BASS.start + tone - 1 for tone in sorted(above)))
+
+
+@cache
+def closing_chords(key: int) -> Choice:
+    """The chords on which music ends in a key, a `<key=>` token on C: the tonic's triad, in minor modes the major one too
+    (a Picardy third).
+    """
+    qualities = ("min", "maj") if TOKENS[key][1][-3:] in _MINOR_MODES else ("maj",)
+    return only(*(token_id("Chord", make_label(0, quality)) for quality in qualities))
+
+
+@dataclass(frozen=True, slots=True)
+class LastNote:
+    """What the last note of a voice may be; positions are metrical ticks in the last bar.
+
+    Attributes:
+        pitch_classes: In the key of the tokens.
+        beats: Where it may be struck.
+        end: Of the bar.
+        least: Ticks that it lasts, if the bar has as many left.
+    """
+
+    pitch_classes: frozenset[int]
+    beats: tuple[int, ...]
+    end: int
+    least: int
+
+    def is_met(self, position: int, pitch: int, duration: int) -> bool:
+        """Whether a note may be the last one."""
+        return self._may_begin(position, pitch) and duration >= min(self.least, self.end - position)
+
+    def _may_begin(self, position: int, pitch: int) -> bool:
+        return position in self.beats and pitch % 12 in self.pitch_classes
+
+    def onsets(self, first: int) -> range:
+        """`<RelPos=>` of a further note from a position on."""
+        return range(_REL_POS.start + first, _REL_POS.start + max(first, self.beats[-1] + 1))
+
+    def pitches(self, position: int, choice: Choice) -> Choice:
+        """Those of a choice of `<Note-On=>` that leave a way to the end; all where none does."""
+        if position < self.beats[-1]:
+            return choice
+        kept = [token for ids in choice for token in ids if (token - _NOTE_ON.start) % 12 in self.pitch_classes]
+        return only(*kept) if kept else choice
+
+    def durations(self, position: int, pitch: int, limit: int) -> Choice:
+        """`<Duration=>` of a note, up to a limit in ticks: room is left for a last note after it, or it may be that."""
+        left = max(self.beats[-1] - position, 0)
+        shorter, longer = range(1, min(left, limit) + 1), range(min(self.least, self.end - position), limit + 1)
+        if not self._may_begin(position, pitch):
+            longer = range(0) if left else range(1, limit + 1)
+        return tuple(
+            range(_DURATION.start + ticks.start - 1, min(_DURATION.start + ticks.stop - 1, _DURATION.stop))
+            for ticks in (shorter, longer)
+            if ticks
+        )
+
+
+def last_note(header: Sequence[int], beats: Sequence[int], end: int, is_bass: bool) -> LastNote | None:
+    """What ends a voice in a last bar; None where the plan has no known chord there.
+
+    Args:
+        header: Token ids of the bar's header.
+        beats: Metrical positions of its beats.
+        end: Metrical position of its end.
+        is_bass: Whether the voice is the lowest of several.
+    """
+    at = max(index for index, token in enumerate(header) if token in _CHORD)
+    label = TOKENS[header[at]][1]
+    parts = split_label(label)
+    if parts is None:
+        return None
+    begins = header[at - 1] - _REL_POS.start if header[at - 1] in _REL_POS else beats[0]
+    struck = tuple(beat for beat in beats if beat >= begins) or (beats[-1],)
+    bass = header[at + 1] - _BASS.start + 1 if header[at + 1 :] and header[at + 1] in _BASS else 0
+    intervals = (bass,) if is_bass else QUALITIES[parts[1]].intervals[:_TRIAD_TONES]
+    tones = frozenset((parts[0] + interval) % 12 for interval in intervals)
+    return LastNote(tones, struck, end, (beats[1] if len(beats) > 1 else end) - beats[0])
