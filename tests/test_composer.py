@@ -72,11 +72,11 @@ def test_typed_names_stand_over_the_notes_as_they_were_typed(composer: Composer)
     ]  # fmt: skip
 
 
-def test_basses_that_a_score_writes_do_not_stand_over_new_notes(composer: Composer) -> None:
+def test_chords_stand_over_new_notes_as_the_plan_writes_them(composer: Composer) -> None:
     (bar,) = Plan.parse("I").skeleton.bars
-    chords = (Chord(0, "I", ChordSymbol(0, "maj", 4)), Chord(48, "V7", ChordSymbol(1, "9")))
+    chords = (Chord(0, "I", ChordSymbol(0, "maj", 4), 4), Chord(48, "V7", ChordSymbol(1, "11")))
     piece = composer.realize(Plan(Piece(("M",), (replace(bar, chords=chords),))), seed=1)
-    assert [chord.name(piece.key, piece.key) for chord in piece.bars[0].chords] == ["C", "G9"]
+    assert [chord.name(piece.key, piece.key) for chord in piece.bars[0].chords] == ["Cmaj/E", "G11"]
 
 
 def test_a_voice_with_a_name_opens_every_repeat_with_a_sign(composer: Composer) -> None:

@@ -118,7 +118,7 @@ class Composer:
     def plan(
         self,
         style: str | None = None,
-        key: str | Key = "C",
+        key: str | Key | None = None,
         *,
         meter: str | Meter | None = None,
         bars: int = 16,
@@ -158,7 +158,7 @@ class Composer:
         plan: Plan | str,
         *,
         style: str | None = None,
-        key: str | Key = "C",
+        key: str | Key | None = None,
         meter: str | Meter | None = None,
         tempo: float | None = None,
         voices: Sequence[str] | None = None,
@@ -200,7 +200,7 @@ class Composer:
     def compose(
         self,
         style: str | None = None,
-        key: str | Key = "C",
+        key: str | Key | None = None,
         *,
         meter: str | Meter | None = None,
         bars: int = 16,

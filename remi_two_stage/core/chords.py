@@ -6,8 +6,8 @@ Conventions
   `iiø7`, `IVmaj7`. `N` is "no chord", `unk` "not known".
 - A name is what stands over a staff: `D`, `Em7`, `F#dim`. Names depend on keys, labels do not: a label counts from the
   tonic of the piece's first key, and its name is spelled in the key of the bar in which it stands.
-- A label says nothing of the bass. That is counted in semitones above the root (`Chord.bass`), written as a name after a
-  slash (`Am7/E`), in numerals as a figure (`I6`, `V65`) or, where it is no chord tone, by its degree (`I/2`).
+- A label says nothing of the bass. That is counted in semitones above the root (`Chord.bass`), written as a name after
+  a slash (`Am7/E`), in numerals as a figure (`I6`, `V65`) or, where it is no chord tone, by its degree (`I/2`).
 """
 
 from __future__ import annotations
@@ -148,12 +148,6 @@ def split_label(label: str) -> tuple[int, str] | None:
     return _PARTS[label]
 
 
-def root_of(label: str) -> int | None:
-    """Semitones from the tonic to the root of a label; None for `N` and `unk`."""
-    parts = split_label(label)
-    return None if parts is None else parts[0]
-
-
 def pitch_classes(label: str, tonic: int = 0) -> frozenset[int]:
     """Pitch classes (0 to 11) of a label when the tonic is pitch class `tonic`; empty for `N` and `unk`."""
     parts = split_label(label)
@@ -269,8 +263,10 @@ def _without_extensions(suffix: str) -> str | None:
 
 
 def parse_roman(text: str) -> tuple[str, int]:
-    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `I6`, `V65`, `I/2`, `N`); gives its label, and its bass
-    in semitones above the root.
+    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `I6`, `V65`, `I/2`, `N`).
+
+    Returns:
+        Its label, and its bass in semitones above the root.
 
     Raises:
         ChordError: no Roman numeral, or no such figure or degree.
@@ -296,7 +292,7 @@ def parse_roman(text: str) -> tuple[str, int]:
 
 
 def roman_text(label: str, bass: int = 0) -> str:
-    """A label with its bass as `parse_roman` reads it: `V7` over its third is `V65`, `I` over the second degree `I/2`."""
+    """A label with its bass as `parse_roman` reads it: `V7` over its third is `V65`, `I` over its second `I/2`."""
     parts = split_label(label)
     if parts is None or not bass:
         return label

@@ -1,8 +1,9 @@
 """`Piece` to tokens and back.
 
-`encode` writes a piece in C as a "full" sequence; `decode` reads any kind. What tokens cannot say is changed
-by `fit` first, which counts every change: `decode(encode(piece))` is the same music as `piece.in_part_order().in_c()`
-wherever nothing was counted. A bar without a known chord begins with `<Chord_unk>`, which decodes to no chord again.
+`encode` writes a piece in C as a "full" sequence; `decode` reads any kind. What tokens cannot say is changed by
+`fitting.fit` first, which counts every change: `decode(encode(piece))` is the same music as
+`piece.in_part_order().in_c()` wherever nothing was counted. A bar without a known chord begins with `<Chord_unk>`,
+which decodes to no chord again.
 
 Within the package tokens are ids (`encode_ids`, `decode_ids`). For those who read them, `encode`, `decode` and
 `extract_chord_sequence` do the same by name.
@@ -11,17 +12,17 @@ Within the package tokens are ids (`encode_ids`, `decode_ids`). For those who re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import chain, pairwise, zip_longest
+from itertools import chain
 from typing import ClassVar
 
 from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
+from .fitting import fit, nearest
 from .grammar import check_grammar, form_of
-from .grammar_structure import BAR_START, ENDING_END, PHRASE_START, REPEAT_END, REPEAT_START, ring_limits
-from .notation import NOTATION_LOSSES
+from .grammar_structure import BAR_START, ENDING_END, PHRASE_START, REPEAT_END, REPEAT_START
 from .piece import Bar, Chord, Note, Piece
 from .sequences import first_bar, plan_sequence
 from .signatures import Key, Meter
@@ -29,7 +30,6 @@ from .vocabulary import (
     AFTER,
     BOS,
     DETAIL,
-    DYNAMICS,
     EOS,
     FREE_METER,
     IDS,
@@ -41,14 +41,12 @@ from .vocabulary import (
     TOKENS,
     TONICS,
     UNKNOWN_STYLE,
-    VELOCITIES,
     VOICES,
     token_id,
     token_names,
 )
 from .voices import MELODY, QUARTET, SINGERS
 
-_MAX_ENDING = 9
 # Looked up for every note, in a tuple faster than in a range.
 _REL_POS, _NOTE_ON, _DURATION = (tuple(IDS[family]) for family in ("RelPos", "Note-On", "Duration"))
 _token = cache(token_id)
@@ -140,9 +138,10 @@ def globals_tokens(
         RequestError: the vocabulary has no token for the metre, the key or a voice.
     """
     if unknown := [voice for voice in voices if voice not in VOICES]:
+        known = ", ".join((MELODY, *SINGERS, *QUARTET))
         raise RequestError(
-            f"there is no voice {unknown[0]!r}; there are {', '.join((MELODY, *SINGERS, *QUARTET))} and 12 others, V1 to "
-            f"V12: leave some of the {len(voices)} voices out"
+            f"there is no voice {unknown[0]!r}; there are {known} and 12 others, V1 to V12: leave some of the "
+            f"{len(voices)} voices out"
         )
     tokens = [BOS]
     if style is not None:
@@ -151,7 +150,7 @@ def globals_tokens(
     if tonic is not None:
         tokens.append(_token("Tonic", TONICS[tonic]))
     if tempo is not None:
-        tokens.append(_token("Tempo", _nearest(TEMPOS, tempo)))
+        tokens.append(_token("Tempo", nearest(TEMPOS, tempo)))
     if bars is not None and 1 <= bars <= MAX_BARS:
         tokens.append(_token("Bars", bars))
     return [*tokens, *(_token("voice", voice) for voice in voices)]
@@ -211,144 +210,6 @@ def _notes(notes: Iterable[Note], offset: int) -> list[int]:
         if note.velocity is not None:
             tokens.append(_token("Velocity", note.velocity))
     return tokens
-
-
-def fit(piece: Piece) -> tuple[Piece, Counter[str]]:
-    """The nearest piece that tokens can say, and what was changed, by reason.
-
-    Changed are notes that ring past the end of a repeat, an ending or the piece (cut there), notes struck while they
-    sound in the same voice (the earlier one is cut), unisons in one voice (the longer stays), notes and chords that
-    start after their bar's end (left out), chords at one place (the last stays), endings beyond the ninth, endings left
-    open (closed), and plays of a repeat beyond the second (left out). What the piece's reader lost counts too.
-    Velocities, dynamics and tempos go to their bins, and an order of parts or a jump is written out, uncounted.
-    """
-    losses: Counter[str] = Counter({reason: count for reason, count in piece.losses if reason not in NOTATION_LOSSES})
-    piece = piece.in_part_order()
-    bars = _fit_structure(piece.bars, losses)
-    rings = _ring_limits(bars)
-    voices = [_fit_voice(bars, voice, rings, losses) for voice in range(len(piece.voices))]
-    fitted = tuple(
-        [
-            bar if notes == bar.notes else bar.with_music(bar.key, notes, bar.chords)
-            for bar, notes in zip(bars, zip(*voices, strict=True), strict=True)
-        ]
-    )
-    return replace(piece, bars=fitted), +losses
-
-
-def _fit_structure(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:
-    fitted, is_open = [], False
-    for bar, following in zip_longest(bars, bars[1:]):
-        endings = _fit_endings(bar, losses) if bar.endings else ()
-        is_open = is_open or bool(endings)
-        must_close = is_open and (following is None or following.repeat_start or bool(following.endings))
-        if must_close and not bar.ending_end:
-            losses["an ending left open"] += 1
-        ending_end = is_open and (bar.ending_end or must_close)
-        is_open = is_open and not ending_end
-        is_pickup = bar.is_pickup and bar.meter is not None and bar.length < bar.meter.bar_length
-        if bar.plays != 2:
-            losses["a third or later play of a repeat"] += bar.plays - 2
-        chords = _fit_chords(bar, losses)
-        wanted = endings, ending_end, is_pickup, chords, 2
-        if wanted != (bar.endings, bar.ending_end, bar.is_pickup, bar.chords, bar.plays):
-            bar = replace(bar, endings=endings, ending_end=ending_end, is_pickup=is_pickup, chords=chords, plays=2)
-        fitted.append(bar)
-    return fitted
-
-
-def _fit_endings(bar: Bar, losses: Counter[str]) -> tuple[int, ...]:
-    endings = sorted({number for number in bar.endings if 1 <= number <= _MAX_ENDING})
-    losses["an ending beyond the ninth"] += len(set(bar.endings)) - len(endings)
-    return tuple(endings)
-
-
-def _fit_chords(bar: Bar, losses: Counter[str]) -> tuple[Chord, ...]:
-    """Chords in order, one an onset (the last written), none after the bar's end."""
-    known = [chord for chord in bar.chords if chord.label != UNKNOWN_CHORD]
-    at_onset = {chord.onset: chord for chord in known if chord.onset < bar.length}
-    if len(known) > len(at_onset):
-        losses["a chord at another's place or after its bar's end"] += len(known) - len(at_onset)
-    return tuple(sorted(at_onset.values())) if len(at_onset) > 1 else tuple(at_onset.values())
-
-
-def _ring_limits(bars: Sequence[Bar]) -> list[int]:
-    ends = [
-        bar.repeat_end or bar.ending_end or following.repeat_start or bool(following.endings)
-        for bar, following in pairwise(bars)
-    ]
-    return ring_limits([bar.length for bar in bars], [*ends, True])
-
-
-def _fit_voice(bars: Sequence[Bar], voice: int, rings: Sequence[int], losses: Counter[str]) -> list[tuple[Note, ...]]:
-    """One voice's notes, bar by bar, such that no pitch is struck while it sounds and none rings too far."""
-    fitted: list[tuple[Note, ...] | list[Note]] = []
-    last: dict[int, tuple[list[Note], int, int]] = {}
-    start = silent_from = 0
-    for bar, ring in zip(bars, rings, strict=True):
-        if _is_line(bar.notes[voice], silent_from - start, bar.length):
-            fitted.append(bar.notes[voice])
-            start += bar.length
-            continue
-        sung: list[Note] = []
-        for note in sorted(bar.notes[voice], key=lambda note: (note.onset, note.pitch)):
-            if note.onset >= bar.length:
-                losses["a note that starts after its bar's end"] += 1
-                continue
-            if note.duration > ring - note.onset:
-                losses["a note that rings past a repeat, an ending or the piece"] += 1
-                note = replace(note, duration=ring - note.onset)
-            silent_from = max(silent_from, start + note.onset + note.duration)
-            if not _cut_sounding(last.get(note.pitch), start + note.onset, note, losses):
-                last[note.pitch] = (sung, len(sung), start)
-                sung.append(note)
-        fitted.append(sung)
-        start += bar.length
-    return [notes if isinstance(notes, tuple) else tuple(_in_bins(notes)) for notes in fitted]
-
-
-def _is_line(notes: Sequence[Note], silent_from: int, length: int) -> bool:
-    """Whether notes without velocities and dynamics follow one another between two ticks of a bar: nothing to fit."""
-    for note in notes:
-        if note.onset < silent_from or note.velocity is not None or note.dynamics is not None:
-            return False
-        silent_from = note.onset + note.duration
-    return silent_from <= length
-
-
-def _cut_sounding(earlier: tuple[list[Note], int, int] | None, onset: int, note: Note, losses: Counter[str]) -> bool:
-    """Cut the earlier note of the same pitch where `note` is struck; whether the earlier one, a unison, stands for
-    both.
-    """
-    if earlier is None:
-        return False
-    sung, index, start = earlier
-    held = sung[index]
-    sounds = onset - start - held.onset
-    if sounds >= held.duration:
-        return False
-    if sounds == 0:
-        losses["a unison in one voice"] += 1
-        sung[index] = replace(held, duration=max(held.duration, note.duration))
-        return True
-    losses["a note struck while it sounds"] += 1
-    sung[index] = replace(held, duration=sounds)
-    return False
-
-
-def _in_bins(notes: Sequence[Note]) -> Iterator[Note]:
-    """Velocities in their bins, and the dynamics of an onset on all its notes."""
-    if all(note.velocity is None and note.dynamics is None for note in notes):
-        yield from notes
-        return
-    marks = {note.onset: note.dynamics for note in reversed(notes) if note.dynamics in DYNAMICS}
-    for note in notes:
-        velocity = None if note.velocity is None else _nearest(VELOCITIES, note.velocity)
-        yield replace(note, velocity=velocity, dynamics=marks.get(note.onset))
-
-
-def _nearest(bins: range, value: float) -> int:
-    return min(bins, key=lambda candidate: abs(candidate - value))
 
 
 def decode(tokens: Iterable[str]) -> Piece:
@@ -499,7 +360,8 @@ class _PieceBuilder:
         self.sung[-1][-1] = replace(self.sung[-1][-1], velocity=int(value))
 
     _READERS: ClassVar[dict[str, Callable[[_PieceBuilder, str], None]]] = {
-        "Style": _style, "time": _time, "key": _key, "Tonic": _tonic, "Tempo": _tempo, "Bars": _bars, "structure": _structure,
-        "Ending": _ending, "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord, "Bass": _bass, "voice": _voice,
-        "RelPos": _rel_pos, "Dynamics": _dynamics, "Note-On": _note_on, "Duration": _duration, "Velocity": _velocity,
+        "Style": _style, "time": _time, "key": _key, "Tonic": _tonic, "Tempo": _tempo, "Bars": _bars,
+        "structure": _structure, "Ending": _ending, "PickUp": _pick_up, "BarLen": _bar_len, "Chord": _chord,
+        "Bass": _bass, "voice": _voice, "RelPos": _rel_pos, "Dynamics": _dynamics, "Note-On": _note_on,
+        "Duration": _duration, "Velocity": _velocity,
     }  # fmt: skip

@@ -36,8 +36,8 @@ def basses_of(chord: int) -> Choice:
 
 @cache
 def closing_chords(key: int) -> Choice:
-    """The chords on which music ends in a key, a `<key=>` token on C: the tonic's triad, in minor modes the major one too
-    (a Picardy third).
+    """The chords on which music ends in a key, a `<key=>` token on C: the tonic's triad, in minor modes the major one
+    too (a Picardy third).
     """
     qualities = ("min", "maj") if TOKENS[key][1][-3:] in _MINOR_MODES else ("maj",)
     return only(*(token_id("Chord", make_label(0, quality)) for quality in qualities))

@@ -2,9 +2,9 @@
 
 Text kind: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
 chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
-it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`); `%` repeats the bar before. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of
-an eighth note; the bar before it is shorter by it, and so are those that lead back to the one at the start of a part,
-and the last bar.
+it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`); `%` repeats the bar before. `|: :| [1 [2
+|1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of an eighth note;
+the bar before it is shorter by it, and so are those that lead back to the one at the start of a part, and the last bar.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """
@@ -17,11 +17,20 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import zip_longest
 
-from .chords import UNKNOWN_CHORD, chord_name, named_chord, parse_name, parse_roman, roman_text
+from .chords import (
+    UNKNOWN_CHORD,
+    chord_name,
+    make_label,
+    named_chord,
+    parse_name,
+    parse_roman,
+    roman_text,
+    split_label,
+)
 from .errors import ChordError
 from .piece import Bar, Chord, Piece, bar_numbers
 from .playing_order import last_of_ending
-from .signatures import TICKS_PER_WHOLE, Key, Meter
+from .signatures import TICKS_PER_WHOLE, Key, Meter, name_at
 from .text import counted
 
 _SIGNS = re.compile(r"\|:|:\|:|::|:\||\|\]|\|\||\||\[[1-9](?:,[1-9])*|[()]|[^\s|()\[\]:]+|\S")
@@ -29,6 +38,12 @@ _BAR_LINES = ("|:", ":|:", "::", ":|", "|]", "||", "|")
 _UNKNOWN = "?"
 _REPEATED = "%"
 _PHRASE_BARS = 4
+_CHORDS_OF_KEYS = {
+    "maj": ("I", "ii", "iii", "IV", "V", "vi", "viio"),
+    "min": ("i", "iio", "bIII", "iv", "V", "v", "bVI", "bVII", "viio"),
+}
+"""Mode -> the chords that belong to a key, the tonic's first (Kostka and Payne, Tonal Harmony, chapter 4)."""
+_DOMINANT, _DOMINANT_QUALITIES = 7, ("7", "9", "7b9", "13", "7sus4", "aug7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,37 @@ class Plan:
         read = named_chord(name, home)
         is_same = read is not None and (read.label, read.bass) == (chord.label, chord.bass)
         return name if is_same else chord_name(chord.label, home, key, chord.bass)
+
+
+def key_of_names(text: str) -> Key:
+    """The major or minor key that fits the chord names of a plan best; C where it has none.
+
+    A chord that belongs to the key counts once, a dominant seventh on its fifth degree twice, the tonic's chord once more
+    at the beginning and twice more at the end.
+    """
+    known = (named_chord(item, Key()) for item in re.findall(r"[A-G][^\s|()\[\]:]*", text))
+    chords = [(chord.label, chord.symbol.root) for chord in known if chord is not None and chord.symbol is not None]
+    if not chords:
+        return Key()
+    keys = [Key(name_at(root), mode) for root in dict.fromkeys(root for _, root in chords) for mode in _CHORDS_OF_KEYS]
+    return max(keys, key=lambda key: _fit([_seen_from(label, key) for label, _ in chords], _CHORDS_OF_KEYS[key.mode]))
+
+
+def _seen_from(label: str, key: Key) -> str:
+    """A label counted from C as it is counted from another key's tonic, without its seventh but in a dominant one."""
+    parts = split_label(label)
+    if parts is None:
+        return label
+    root, quality = (parts[0] - key.pitch_class) % 12, parts[1]
+    if root == _DOMINANT and quality in _DOMINANT_QUALITIES:
+        return "V7"
+    return make_label(root, "min" if quality.startswith("min") else "dim" if "dim" in quality else "maj")
+
+
+def _fit(labels: Sequence[str], of_key: Sequence[str]) -> int:
+    tonic = of_key[0]
+    belonging = sum((label in of_key) + 2 * (label == "V7") for label in labels)
+    return belonging + (labels[0] == tonic) + 2 * (labels[-1] == tonic)
 
 
 def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .codec import globals_tokens
 from .errors import RequestError
-from .plan import Plan
+from .plan import Plan, key_of_names
 from .signatures import Key, Meter
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
 from .voices import FOUR_PARTS, MELODY
@@ -41,8 +41,9 @@ def usual_tempo(style: str | None) -> float | None:
 class Request:
     """What a plan is to be like; each field's help is in its metadata.
 
-    None leaves style and tempo open. A metre of None is the usual one of the style, and voices of None are S, A, T, B
-    for hymns and chorales, else a melody alone.
+    None leaves style and tempo open. A metre of None is the usual one of the style, a key of None that of a typed plan's
+    chord names, or else C; voices of None are S, A, T, B for hymns and chorales, else a melody alone. A voice that is
+    named again is the second of its kind: S, S, A, A is S, S2, A, A2.
 
     Raises:
         RequestError: a value that does not exist or is out of range.
@@ -51,7 +52,10 @@ class Request:
     style: str | None = field(
         default=None, metadata={"help": "such as jig, reel, waltz, hymn, chorale", "completions": STYLES}
     )
-    key: str | Key = field(default="C", metadata={"help": "tonic and mode, such as D, Am, Gmix"})
+    key: str | Key | None = field(
+        default=None,
+        metadata={"help": "tonic and mode, such as D, Am, Gmix  [default: that of typed chord names, else C]"},
+    )
     meter: str | Meter | None = field(
         default=None, metadata={"help": "such as 6/8, 4/4, C|  [default: the style's own]"}
     )
@@ -71,14 +75,14 @@ class Request:
                 f"cannot write at {self.tempo!r} quarter notes a minute; ask for {TEMPOS[0]} to {TEMPOS[-1]}"
             )
         check_bars(self.bars, MAX_BARS)
-        object.__setattr__(self, "key", _key(self.key))
+        object.__setattr__(self, "key", None if self.key is None else _key(self.key))
         object.__setattr__(self, "meter", _meter(self.meter, self.style))
         object.__setattr__(self, "voices", _voices(self.voices, self.style))
 
     @property
     def tonality(self) -> Key:
-        """The key, read."""
-        return _key(self.key)
+        """The key, read; C where none is given."""
+        return Key() if self.key is None else _key(self.key)
 
     def globals(self) -> list[int]:
         """Token ids of what the planner is given, in C."""
@@ -95,7 +99,8 @@ class Request:
             ChordError: the text is no plan, or its repeats and endings cannot be followed.
         """
         meter = _meter(self.meter, self.style)
-        plan = Plan.parse(chords, self.tonality, meter, tuple(self.voices or ()), self.style, self.tempo)
+        key = key_of_names(chords) if self.key is None else self.tonality
+        plan = Plan.parse(chords, key, meter, tuple(self.voices or ()), self.style, self.tempo)
         plan.check_repeats()
         return plan
 
@@ -119,6 +124,7 @@ def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if voices is None:
         return FOUR_PARTS if style in FOUR_PART_STYLES else (MELODY,)
     named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
+    named = tuple(f"{name}2" if name in named[:index] else name for index, name in enumerate(named))
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(
             f"cannot write for the voices {voices!r}; give a list that names each once, from {', '.join(VOICES)}"

@@ -46,6 +46,8 @@ _BASS_CLEF_BELOW = 57  # mean pitch
 
 
 def clef_of(voice: str, pitches: Collection[int]) -> Clef:
-    """The clef of a voice: a tenor's, a bass's, a viola's and a cello's own, however high they are; else by the mean of all its pitches."""
+    """The clef of a voice: that of singers and players who have one of their own, however high they are; else by the
+    mean of all its pitches.
+    """
     is_low = sum(pitches) < _BASS_CLEF_BELOW * len(pitches)
     return _CLEFS.get(voice, "bass" if is_low else "treble")

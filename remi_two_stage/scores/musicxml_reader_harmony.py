@@ -79,7 +79,7 @@ def _root(element: Element, transposition: Transposition, key: Key) -> int | Non
             return key.fifths + _DEGREES[int(degree) - 1] + 7 * alteration
         return None
     try:
-        parts = split_label(parse_roman((element.findtext("function") or "").strip()))
+        parts = split_label(parse_roman((element.findtext("function") or "").strip())[0])
     except ChordError:
         return None
     return None if parts is None else key.fifths + (7 * parts[0] + 5) % 12 - 5

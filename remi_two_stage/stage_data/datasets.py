@@ -46,9 +46,9 @@ class StageDataset(Dataset[Item]):
 
     Args:
         tunes: Token ids of each tune as a "full" sequence.
-        omit_globals: Probability, for each of `<Style=>`, `<Tonic=>`, `<Tempo=>` and `<Bars=>` by itself, that an item lacks it,
-            so that a request may leave it open. The same seed, epoch and index lack the same ones in
-            all datasets.
+        omit_globals: Probability, for each of `<Style=>`, `<Tonic=>`, `<Tempo=>` and `<Bars=>` by itself, that an item
+            lacks it, so that a request may leave it open. The same seed, epoch and index lack the same ones in all
+            datasets.
         seed: Determines every random choice, together with the index and the epoch.
 
     Attributes:
