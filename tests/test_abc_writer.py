@@ -236,7 +236,7 @@ class TestNames:
         assert body(without_names(text, "Bb")) == text
 
     def test_a_chord_is_written_as_its_source_writes_it(self) -> None:
-        chord = Chord(0, "V7", ChordSymbol(1, "13", 6))
+        chord = Chord(0, "V13", ChordSymbol(1, "13", 6), 11)
         assert body(one_bar(Note(0, 67, 96), chords=(chord,))) == '"G13/F#"G8 |]'
 
     @pytest.mark.parametrize("symbol", [ChordSymbol(1, "7(alteré)"), ChordSymbol(-14, "7")])

@@ -115,8 +115,8 @@ def test_the_file_alone_gives_the_same_ids_without_our_class(tokenizer: REMIABCT
 def test_a_music21_score_becomes_its_whole_sequence(tokenizer: REMIABCTokenizer) -> None:
     chorale = music21.corpus.parse("bach/bwv66.6")
     tokens = tokenizer.tokenize(chorale)
-    assert tokens[:5] == ["<BOS>", "<time=4/4>", "<key=Cmin>", "<Tempo=100>", "<Bars=9>"]
-    assert tokens[5:9] == ["<voice=S>", "<voice=A>", "<voice=T>", "<voice=B>"]
+    assert tokens[:6] == ["<BOS>", "<time=4/4>", "<key=Cmin>", "<Tonic=F#>", "<Tempo=100>", "<Bars=9>"]
+    assert tokens[6:10] == ["<voice=S>", "<voice=A>", "<voice=T>", "<voice=B>"]
     assert tokenizer.encode(chorale) == [TOKEN_IDS[name] for name in tokens]
 
 

@@ -194,8 +194,8 @@ class Plan:
 def key_of_names(text: str) -> Key:
     """The major or minor key that fits the chord names of a plan best; C where it has none.
 
-    A chord that belongs to the key counts once, a dominant seventh on its fifth degree twice, the tonic's chord once more
-    at the beginning and twice more at the end.
+    A chord that belongs to the key counts once, a dominant seventh on its fifth degree twice, the tonic's chord once
+    more at the beginning and twice more at the end.
     """
     known = (named_chord(item, Key()) for item in re.findall(r"[A-G][^\s|()\[\]:]*", text))
     chords = [(chord.label, chord.symbol.root) for chord in known if chord is not None and chord.symbol is not None]

@@ -41,8 +41,8 @@ def usual_tempo(style: str | None) -> float | None:
 class Request:
     """What a plan is to be like; each field's help is in its metadata.
 
-    None leaves style and tempo open. A metre of None is the usual one of the style, a key of None that of a typed plan's
-    chord names, or else C; voices of None are S, A, T, B for hymns and chorales, else a melody alone. A voice that is
+    None leaves style and tempo open. A metre of None is the usual one of the style, a key of None that of the names in
+    a typed plan, or else C; voices of None are S, A, T, B for hymns and chorales, else a melody alone. A voice that is
     named again is the second of its kind: S, S, A, A is S, S2, A, A2.
 
     Raises:
