@@ -12,6 +12,8 @@ from typing import Literal
 
 MELODY = "M"
 FOUR_PARTS = ("S", "A", "T", "B")
+SINGERS = (*FOUR_PARTS, "S2", "A2", "T2", "B2")
+QUARTET = ("Violin1", "Violin2", "Viola", "Cello")
 VOICE_TITLES = {
     MELODY: ("Melody", "M."),
     "S": ("Soprano", "S."),
