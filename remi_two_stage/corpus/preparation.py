@@ -42,9 +42,7 @@ _WAITING = 2
 """Shards queued for each process, so that none is idle and the whole list is not copied into the queue."""
 
 
-def load_corpus(
-    source: str | Path, processes: int | None = None, progress: bool = True, augment: str = ""
-) -> Corpus:
+def load_corpus(source: str | Path, processes: int | None = None, progress: bool = True, augment: str = "") -> Corpus:
     """Open a prepared corpus, preparing it in the cache if necessary.
 
     Args:

@@ -78,9 +78,7 @@ def _singers(piece: Piece) -> list[int]:
         return []
     singers = [voice for voice, is_sung in enumerate(has_lyrics) if is_sung]
     return singers or [
-        voice
-        for voice, name in enumerate(names)
-        if not accompanies[voice] and _SINGERS.search(name) is not None
+        voice for voice, name in enumerate(names) if not accompanies[voice] and _SINGERS.search(name) is not None
     ]
 
 
@@ -139,5 +137,9 @@ def _as_pickup(bar: Bar) -> Bar:
         return bar
     notes = tuple(tuple(replace(note, onset=note.onset - start) for note in sung) for sung in bar.notes)
     sounding = [chord for chord in bar.chords if chord.onset <= start]
-    chords = [replace(chord, onset=max(0, chord.onset - start)) for chord in (*sounding[-1:], *bar.chords[len(sounding) :])]
-    return replace(bar, length=bar.length - start, is_pickup=True, notes=notes, chords=tuple(chords), notation=(), tempos=())
+    chords = [
+        replace(chord, onset=max(0, chord.onset - start)) for chord in (*sounding[-1:], *bar.chords[len(sounding) :])
+    ]
+    return replace(
+        bar, length=bar.length - start, is_pickup=True, notes=notes, chords=tuple(chords), notation=(), tempos=()
+    )

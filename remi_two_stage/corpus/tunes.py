@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..analysis.harmony import label_chords
+from ..analysis.styles import infer_style
 from ..core.abc_writer import write_abc
 from ..core.codec import encode_with_losses
 from ..core.errors import AbcSyntaxError, RemiError
@@ -151,9 +152,11 @@ def _rows(
 
 
 def _in_style(piece: Piece, file: CorpusFile) -> Piece:
-    """A piece with the style that its voices say if its source names none."""
-    styles = {FOUR_PARTS: file.four_part_style, QUARTET: "quartet"}
-    return piece if piece.style is not None else replace(piece, style=styles.get(piece.voices))
+    """A piece with the style that its voices, or else title, section, metre and rhythm say if its source names none."""
+    if piece.style is not None:
+        return piece
+    styles: dict[tuple[str, ...], str | None] = {FOUR_PARTS: file.four_part_style, QUARTET: "quartet"}
+    return replace(piece, style=styles.get(piece.voices) or infer_style(piece, file.section))
 
 
 def _pieces(tune_range: TuneRange) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:

@@ -36,6 +36,7 @@ from ..core.sequences import (
 )
 from ..core.vocabulary import BOS, EOS, IDS, PAD
 from .cutting import crop_to_length
+from .places import places
 from .planner_chords import with_plan
 
 Item = dict[str, torch.Tensor]
@@ -92,7 +93,7 @@ class StageDataset(Dataset[Item]):
         draw = random.Random(f"{self._seed} {self._epoch} {index}")
         omitted = {token for family in _OMITTED if draw.random() < self._omit_globals for token in IDS[family]}
         place, kind = self._items[index]
-        sequence, kind = self._sequence(self._tokens(self._tune_at(place, self._epoch)), kind, draw)
+        sequence, kind = self._sequence(self._tokens(self._places[place].shown_in(self._epoch, self._seed)), kind, draw)
         ids = [token for token in sequence if token not in omitted]
         return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, kind))}
 
@@ -103,15 +104,7 @@ class StageDataset(Dataset[Item]):
 
     def shown_in(self, epoch: int) -> list[int]:
         """The indices of the tunes that are shown in an epoch, rising."""
-        return sorted({self._tune_at(place, epoch) for place in range(len(self._places))})
-
-    def _tune_at(self, place: int, epoch: int) -> int:
-        """The tune whose turn it is: each of a place's tunes has one in every round, in the order of that round."""
-        tunes = self._places[place]
-        if len(tunes) == 1:
-            return tunes[0]
-        turn, position = divmod(epoch, len(tunes))
-        return random.Random(f"{self._seed} {place} {turn}").sample(tunes, len(tunes))[position]
+        return sorted({place.shown_in(epoch, self._seed) for place in self._places})
 
     @property
     def tunes(self) -> Sequence[Sequence[int]]:
@@ -122,7 +115,7 @@ class StageDataset(Dataset[Item]):
         return self._tunes[tune]
 
     def _length(self, place: int, kind: SequenceKind) -> int:
-        return max(len(SEQUENCE_OF[kind](self._tokens(tune))) for tune in self._places[place])
+        return max(len(SEQUENCE_OF[kind](self._tokens(tune))) for tune in self._places[place].tunes)
 
     def _sequence(
         self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
@@ -135,8 +128,8 @@ class BarChordDataset(StageDataset):
     """For the planner: globals, then every bar's header and footer (a "plan" sequence).
 
     Args:
-        from_melody: Share of the places whose tunes stand here a second time, as the plan for one of their voices, which is
-            given (a "melody" sequence); the voice is drawn anew in each epoch.
+        from_melody: Share of the places whose tunes stand here a second time, as the plan for one of their voices,
+            which is given (a "melody" sequence); the voice is drawn anew in each epoch.
     """
 
     kind = "plan"
@@ -221,32 +214,6 @@ class SingleStageDataset(StageDataset):
     """
 
     kind = "full"
-
-
-def places(lengths: Sequence[int], weights: Sequence[float] | None = None) -> list[tuple[int, ...]]:
-    """The places of an epoch: for each, the tunes (indices of `lengths`) that take turns in it.
-
-    A tune of weight 2 has two places to itself, and tunes of weight 0.25 share one among four. Those that share are
-    neighbours in length, so that little room is lost.
-
-    Args:
-        weights: The weight of each tune; None: all 1.
-    """
-    if weights is None:
-        return [(tune,) for tune in range(len(lengths))]
-    own = [(tune,) for tune, weight in enumerate(weights) for _ in range(int(weight))]
-    sharing: dict[float, list[int]] = {}
-    for tune, weight in enumerate(weights):
-        if weight % 1:
-            sharing.setdefault(weight % 1, []).append(tune)
-    return own + [shared for part, tunes in sharing.items() for shared in _shared_places(lengths, tunes, part)]
-
-
-def _shared_places(lengths: Sequence[int], tunes: Sequence[int], part: float) -> Iterator[tuple[int, ...]]:
-    by_length = sorted(tunes, key=lambda tune: lengths[tune])
-    number = max(1, round(part * len(tunes)))
-    for place in range(number):
-        yield tuple(by_length[place * len(tunes) // number : (place + 1) * len(tunes) // number])
 
 
 _OMITTED = ("Style", "Tempo", "Bars")

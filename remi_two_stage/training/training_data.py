@@ -1,4 +1,4 @@
-"""The tunes that a run learns from and is measured on: corpora with splits, corpora and another to measure on, or streams."""
+"""The tunes that a run learns from and is measured on: corpora with splits, such and one to measure on, or streams."""
 
 from __future__ import annotations
 
