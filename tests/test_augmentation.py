@@ -4,7 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 from remi_two_stage.analysis.harmony import label_chords
-from remi_two_stage.corpus.augmentation import AUGMENTATIONS, crop_phrases, unfold
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.corpus.augmentation import AUGMENTATIONS, crop_phrases, tonic, unfold
 from remi_two_stage.scores.abc_reader import read_abc
 
 
@@ -34,3 +35,34 @@ def test_a_part_that_stands_alone_has_four_bars_at_least() -> None:
     parts = [crop_phrases(piece, str(number)) for number in range(30)]
     assert {len(part.bars) for part in parts} == {4}
     assert {part.bars[0].notes for part in parts} == {piece.bars[0].notes, piece.bars[2].notes}
+
+
+def test_a_tune_on_another_tonic_is_the_same_in_c_and_stays_in_its_register(tune_books: dict[str, list[Path]]) -> None:
+    made = Counter[int]()
+    octaves = Counter[int]()
+    for path in tune_books["ryansMammoth"][:120]:
+        for piece in read_abc(path):
+            if (variant := tonic(piece, path.name)) is None:
+                continue
+            made[variant.key.pitch_class] += 1
+            assert abs(variant.key.signature) <= 7
+            pitches = [[note.pitch for bar in version.bars for note in bar.notes[0]] for version in (piece, variant)]
+            assert 57 <= min(pitches[1]) <= max(pitches[1]) <= 83
+            moved = {new - old for new, old in zip(pitches_in_c(variant), pitches_in_c(piece), strict=True)}
+            assert len(moved) == 1
+            octaves[moved.pop()] += 1
+            assert tonic(piece, path.name) == variant
+    assert set(made) == {1, 3, 5, 6, 8, 10, 11}
+    assert set(octaves) <= {-12, 0, 12}
+    assert octaves[0] > 50
+
+
+def pitches_in_c(piece: Piece) -> list[int]:
+    return [note.pitch for bar in piece.in_c().bars for note in bar.notes[0]]
+
+
+def test_what_fits_no_other_tonic_is_left(tune_books: dict[str, list[Path]]) -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nA,Ceb|\n")
+    assert tonic(piece, "") is None
+    (wide,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nDGgg|\n")
+    assert tonic(wide, "") is not None

@@ -10,8 +10,8 @@ from remi_two_stage.core.chords import (
     make_label,
     parse_name,
     parse_roman,
-    roman_text,
     pitch_classes,
+    roman_text,
     split_label,
     tone_fifths,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tunes import kesh_jig
 
-from remi_two_stage.composing.checkpoint import EMBEDDED, RECORD, corpus_of, training_record
+from remi_two_stage.composing.checkpoint import EMBEDDED, RECORD, corpora_of, training_record
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.errors import CheckpointError, CorpusError
 from remi_two_stage.core.piece import Piece
@@ -107,12 +107,12 @@ def test_a_warning_names_the_tune_and_what_is_usual(tune_books: dict[str, list[P
 
 
 def test_the_corpus_of_a_model_is_in_its_record(tmp_path: Path) -> None:
-    assert corpus_of(training_record(tmp_path)) is None
+    assert corpora_of(training_record(tmp_path)) == []
     record = {"command": "remi-two-stage train --corpus 'my tunes' --output x", "corpus": {"name": "my tunes"}}
     (tmp_path / RECORD).write_text(json.dumps(record), encoding="utf-8")
-    assert corpus_of(training_record(tmp_path)) == "my tunes"
+    assert corpora_of(training_record(tmp_path)) == [{"name": "my tunes"}]
     assert "`--corpus my tunes`, a collection" in model_card("someone/model", "1.0", record=record).text
-    assert corpus_of(training_record(EMBEDDED)) == "music21"
+    assert [corpus["name"] for corpus in corpora_of(training_record(EMBEDDED))] == ["music21"]
     with pytest.raises(CorpusError, match="my tunes"):
         CopyingCheck.for_model(tmp_path)
     (tmp_path / RECORD).write_text("[]", encoding="utf-8")

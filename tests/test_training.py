@@ -95,9 +95,9 @@ def test_a_single_stage_is_trained_for_comparison_and_composes_by_itself(plan: T
 def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: TrainingPlan) -> None:
     folder = TwoStageTrainer(plan).train()
     record = json.loads((folder / "training.json").read_text())
-    assert record["command"].startswith(f"remi-two-stage train --corpus {plan.corpus} --output {plan.output} ")
+    assert record["command"].startswith(f"remi-two-stage train --corpus {plan.corpus[0]} --output {plan.output} ")
     assert record["seed"] == plan.seed
-    assert record["corpus"]["name"] == plan.corpus
+    assert record["corpus"]["name"] == plan.corpus[0]
     assert record["corpus"]["tunes"] == 24 == sum(record["split"]["tunes"].values())
     model = TwoStageModel.from_pretrained(folder).eval()
     for stage, part in (("planner", model.planner), ("detail", model.detail)):

@@ -5,4 +5,5 @@ chord_inference.py       the model that hears chords in notes
 chord_parameters.py      its numbers, written by benchmarks/estimate_harmony.py
 key_estimation.py        the key of music that states none
 phrases.py               where phrases begin
+styles.py                the style of tunes that state none
 """

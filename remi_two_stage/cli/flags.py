@@ -2,7 +2,7 @@
 
 A field's metadata has its `help`, its `choices` if only these are valid, its `completions`, which the shell offers, and
 its `flag` if that is not the field's name with hyphens. A field of type bool is a switch; a list of names is typed with
-commas.
+commas; the flag of a field that may be a tuple may be given several times.
 """
 
 from __future__ import annotations
@@ -160,6 +160,7 @@ def _flag(
         flag_of(option),
         option.name,
         is_flag=value_type is bool or None,
+        multiple=any(typing.get_origin(kind) is tuple for kind in typing.get_args(hint)),
         show_default=has_default and default not in (None, "") and value_type is not bool,
         help=in_flags(help or option.metadata["help"], flags),
         **_reading_of(value_type, option.metadata),

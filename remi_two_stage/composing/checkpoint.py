@@ -227,10 +227,13 @@ def training_record(folder: str | Path) -> dict[str, Any] | None:
     return record
 
 
-def corpus_of(record: Mapping[str, Any] | None) -> str | None:
-    """The corpus that a model was trained on, as given to `train`; None if its record does not name one."""
-    corpus = (record or {}).get("corpus")
-    return corpus.get("name") if isinstance(corpus, Mapping) else None
+def corpora_of(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """What a model's record says of each corpus that it was trained on: its "name" as given to `train`, its "weight"
+    and its counts; empty if it names none.
+    """
+    corpora = (record or {}).get("corpus")
+    found = corpora if isinstance(corpora, list) else [corpora]
+    return [corpus for corpus in found if isinstance(corpus, Mapping) and "name" in corpus]
 
 
 def _why_not_loaded(source: str, is_folder: bool, error: Exception) -> str:

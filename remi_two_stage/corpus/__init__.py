@@ -3,6 +3,7 @@
 arguments.py             the options of preparing a corpus
 files.py                 the files of a corpus: folders, globs, archives
 tunes.py                 files -> labelled, encoded tunes, the rows
+songs.py                 singers without their accompaniment
 augmentation.py          variants of the training tunes
 splits.py                train, validation and test, by melody
 shards.py                the parts of the work, each written whole or not at all

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import glob
+import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from ..core.errors import RequestError
 from .augmentation import AUGMENTATIONS, check_augmentations
 
 SPLITS = ("train", "validation", "test")
+
+
+class WeightedCorpus(NamedTuple):
+    """A corpus to learn from, and how often its tunes are shown in an epoch."""
+
+    source: str
+    weight: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "hymns.abc.gz" or "hymns.abc.gz=2"; a path that exists is one, whatever is in its name.
+
+        Raises:
+            RequestError: a weight that is not above 0.
+        """
+        source, _, number = text.rpartition("=")
+        path = os.path.expanduser(text)
+        if not source or os.path.exists(path) or glob.glob(path):
+            return cls(text)
+        try:
+            weight = float(number)
+        except ValueError:
+            return cls(text)
+        if not 0 < weight < math.inf:
+            raise RequestError(f"the weight of the corpus {source!r} is {number}; give a number above 0")
+        return cls(source, weight)
 
 
 @dataclass(frozen=True)

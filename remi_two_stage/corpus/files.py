@@ -30,6 +30,8 @@ ARCHIVE = ".zip"
 ABC = (".abc", ".abc.gz")
 ENDINGS = (*READABLE, ARCHIVE)
 _TUNE_BOOKS = ("oneills1850", "ryansMammoth", "airdsAirs")
+_ONEILLS_SECTIONS = {701: "jig", 1116: "slip-jig", 1176: "reel", 1556: "hornpipe", 1781: None}
+"""Number of the first tune of each section of dances in O'Neill's book, from which the names of its files count."""
 _GZIP_SIGNATURE = b"\x1f\x8b"
 _MOST_EXPANSION = 100
 _BOMB, _FIX_OF_BOMB = "unpacks to more than a hundred times its size", "unpack it yourself if you trust it"
@@ -68,6 +70,7 @@ class CorpusFile:
         modified: Time of the last change, in nanoseconds since 1970.
         four_part_style: Style given to its four-part pieces that state none; None for no style.
         four_parts_only: Whether pieces without exactly four parts are skipped.
+        section: Style of the dances that the file holds by its book's headings; None if it is no such section.
     """
 
     path: Path
@@ -77,6 +80,7 @@ class CorpusFile:
     modified: int = 0
     four_part_style: str | None = "hymn"
     four_parts_only: bool = False
+    section: str | None = None
 
     @property
     def ending(self) -> str:
@@ -86,7 +90,7 @@ class CorpusFile:
     @property
     def identity(self) -> str:
         """A text that changes when the file or the way it is read changes, but not when it is moved."""
-        return repr((self.name, self.size, self.modified, self.four_part_style, self.four_parts_only))
+        return repr((self.name, self.size, self.modified, self.four_part_style, self.four_parts_only, self.section))
 
     @property
     def most_bytes(self) -> int:
@@ -214,8 +218,16 @@ def _music21_files() -> list[CorpusFile]:
         file = CorpusFile(path, f"{path.parent.name}/{path.name}", size=status.st_size, modified=status.st_mtime_ns)
         is_chorale = path.suffix == ".mxl"
         style = "chorale" if is_chorale else None
-        files.append(replace(file, four_part_style=style, four_parts_only=is_chorale))
+        files.append(replace(file, four_part_style=style, four_parts_only=is_chorale, section=_section(path)))
     return files
+
+
+def _section(path: Path) -> str | None:
+    """The style of the section of O'Neill's book that a file belongs to."""
+    if path.parent.name != _TUNE_BOOKS[0]:
+        return None
+    first = int(path.name.partition("-")[0])
+    return next((style for start, style in reversed(_ONEILLS_SECTIONS.items()) if start <= first), None)
 
 
 def members(archive: CorpusFile) -> Iterator[CorpusFile | Rejection]:

@@ -42,18 +42,22 @@ _WAITING = 2
 """Shards queued for each process, so that none is idle and the whole list is not copied into the queue."""
 
 
-def load_corpus(source: str | Path, processes: int | None = None, progress: bool = True) -> Corpus:
+def load_corpus(source: str | Path, processes: int | None = None, progress: bool = True, augment: str = "") -> Corpus:
     """Open a prepared corpus, preparing it in the cache if necessary.
 
     Args:
         source: A folder that `prepare_corpus` wrote, or a corpus as in `Preparation.corpus`.
+        augment: As in `Preparation.augment`.
 
     Raises:
         CorpusError: the corpus does not exist, or no tune in it can be used.
+        RequestError: variants are asked for of a corpus that is prepared already.
     """
     if (Path(source) / SUMMARY).is_file() and (Path(source) / DATA).is_dir():
+        if augment:
+            raise RequestError(f"`augment` is {augment!r}, but {str(source)!r} is prepared; prepare it with `augment`")
         return Corpus.open(source)
-    return prepare_corpus(Preparation(str(source), processes=processes), progress)
+    return prepare_corpus(Preparation(str(source), processes=processes, augment=augment), progress)
 
 
 def prepare_corpus(preparation: Preparation, progress: bool = True) -> Corpus:

@@ -13,16 +13,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..analysis.harmony import label_chords
+from ..analysis.styles import infer_style
 from ..core.abc_writer import write_abc
 from ..core.codec import encode_with_losses
 from ..core.errors import AbcSyntaxError, RemiError
 from ..core.piece import Piece
 from ..core.plan import Plan
-from ..core.voices import FOUR_PARTS
+from ..core.voices import FOUR_PARTS, QUARTET
 from ..score_files import read_score
 from ..scores.abc_reader import decode_abc, each_tune
 from .augmentation import AUGMENTATIONS
 from .files import ABC, CorpusFile, Rejection, content
+from .songs import sung_part
 
 _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9][0-9.,/]*")
 
@@ -137,6 +139,8 @@ def _rows(
         return
     try:
         labelled = label_chords(piece)
+        if (sung := sung_part(labelled)) is not None:
+            labelled, abc = sung, None
         yield CorpusTune.from_piece(labelled, id, abc)
     except Exception as error:  # a bug that one tune in a million triggers must not cost the others
         yield rejection(id, piece.title, error)
@@ -148,8 +152,11 @@ def _rows(
 
 
 def _in_style(piece: Piece, file: CorpusFile) -> Piece:
-    is_without = piece.voices == FOUR_PARTS and piece.style is None
-    return replace(piece, style=file.four_part_style) if is_without else piece
+    """A piece with the style that its voices, or else title, section, metre and rhythm say if its source names none."""
+    if piece.style is not None:
+        return piece
+    styles: dict[tuple[str, ...], str | None] = {FOUR_PARTS: file.four_part_style, QUARTET: "quartet"}
+    return replace(piece, style=styles.get(piece.voices) or infer_style(piece, file.section))
 
 
 def _pieces(tune_range: TuneRange) -> Iterator[tuple[int, str, Piece | RemiError, str | None]]:

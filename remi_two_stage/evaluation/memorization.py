@@ -15,12 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..composing.checkpoint import EMBEDDED, RECORD, corpus_of, training_record
+from ..composing.checkpoint import EMBEDDED, RECORD, corpora_of, training_record
 from ..core.codec import encode_ids
 from ..core.errors import CorpusError
 from ..core.grammar_structure import BAR_START
@@ -121,9 +122,9 @@ class MemorizationIndex:
         self._sorted: dict[int, tuple[NDArray[np.uint64], NDArray[np.int64]]] = {}
 
     @classmethod
-    def of(cls, corpus: Corpus) -> MemorizationIndex:
-        """Of the training split of a corpus."""
-        rows = corpus.train.rows(["id", "title", "tokens"])
+    def of(cls, *corpora: Corpus) -> MemorizationIndex:
+        """Of the training splits of corpora."""
+        rows = chain.from_iterable(corpus.train.rows(["id", "title", "tokens"]) for corpus in corpora)
         return cls((row["title"] or row["id"], row["tokens"]) for row in rows)
 
     def longest_run(self, piece: Piece) -> SharedRun:
@@ -185,10 +186,10 @@ class MemorizationIndex:
         return self._titles[int(np.searchsorted(self._ends, place, side="right"))]
 
 
-def corpus_of_model(model_folder: str | Path) -> Corpus | None:
-    """The corpus that a model learnt from, prepared; None where it is unknown or not on this machine."""
-    name = corpus_of(training_record(model_folder))
-    return load_corpus(name) if name is not None and (name == MUSIC21 or Path(name).exists()) else None
+def corpora_of_model(model_folder: str | Path) -> list[Corpus]:
+    """The corpora that a model learnt from, prepared; without those that are not on this machine."""
+    names = [str(corpus["name"]) for corpus in corpora_of(training_record(model_folder))]
+    return [load_corpus(name) for name in names if name == MUSIC21 or Path(name).exists()]
 
 
 def high_percentile(runs: Iterable[SharedRun]) -> int:
@@ -198,33 +199,34 @@ def high_percentile(runs: Iterable[SharedRun]) -> int:
 
 
 class CopyingCheck:
-    """Tells whether pieces copy more of a corpus than its own held-out tunes do.
+    """Tells whether pieces copy more of corpora than their own held-out tunes do.
 
     Attributes:
-        corpus_name: What the corpus was asked for as.
-        most_notes: What 95 % of the validation split do not exceed.
+        corpus_name: What the corpora were asked for as.
+        most_notes: What 95 % of the validation splits do not exceed.
     """
 
-    def __init__(self, corpus: Corpus) -> None:
-        self.corpus_name = corpus.name
-        self._index = MemorizationIndex.of(corpus)
-        self.most_notes = high_percentile(map(self._index.longest_run_of, corpus.validation.tokens()))
+    def __init__(self, *corpora: Corpus) -> None:
+        self.corpus_name = ", ".join(corpus.name for corpus in corpora)
+        self._index = MemorizationIndex.of(*corpora)
+        held_out = chain.from_iterable(corpus.validation.tokens() for corpus in corpora)
+        self.most_notes = high_percentile(map(self._index.longest_run_of, held_out))
 
     @classmethod
     def for_model(cls, model_folder: str | Path | None) -> CopyingCheck:
-        """Against the corpus that a model learnt from; None is the checkpoint in the package.
+        """Against what is here of the corpora that a model learnt from; None is the checkpoint in the package.
 
         Raises:
-            CorpusError: that corpus is unknown or not on this machine.
+            CorpusError: its corpora are unknown, or none is on this machine.
         """
         folder = EMBEDDED if model_folder is None else model_folder
-        if (corpus := corpus_of_model(folder)) is None:
-            name = corpus_of(training_record(folder))
+        if not (corpora := corpora_of_model(folder)):
+            names = ", ".join(str(corpus["name"]) for corpus in corpora_of(training_record(folder)))
             raise CorpusError(
                 f"copying cannot be checked: the corpus that {str(folder)!r} learnt from "
-                f"({name or f'which {RECORD} does not name'}) is not here"
+                f"({names or f'which {RECORD} does not name'}) is not here"
             )
-        return cls(corpus)
+        return cls(*corpora)
 
     def warning(self, piece: Piece) -> str | None:
         """What to tell the user about a piece; None where it copies no more than real tunes do."""

@@ -37,7 +37,7 @@ from . import phrasing
 from .adherence import adherence
 from .arguments import EVERY_SPLIT, Evaluation
 from .likelihood import compare_likelihood
-from .memorization import MemorizationIndex, SharedRun, corpus_of_model, high_percentile
+from .memorization import MemorizationIndex, SharedRun, corpora_of_model, high_percentile
 from .statistics import STATISTICS, empty_bars, overlaps, silent_time, spread
 from .token_losses import Likelihood, likelihood
 from .validity import TokenErrors, bar_errors, token_errors
@@ -78,7 +78,7 @@ def evaluate(asked: Evaluation) -> Report:
     composer = Composer.from_pretrained(asked.model)
     folder = Path(EMBEDDED if asked.model is None else asked.model)
     tunes = _held_out(asked)
-    corpus = corpus_of_model(folder) if asked.pieces else None
+    corpora = corpora_of_model(folder) if asked.pieces else []
     real = [decode_ids(tune.tokens) for tune in tunes]
     sections: dict[str, Any] = {
         "model": str(asked.model or "the checkpoint in the package"),
@@ -90,7 +90,7 @@ def evaluate(asked: Evaluation) -> Report:
         stages = {stage: {"tokens": table.tokens[stage]} | losses for stage, losses in table.losses.items()}
         sections[f"n-grams, nats per token, {table.split} split"] = stages
     if asked.pieces:
-        sections |= _generated(composer, tunes, real, corpus, asked)
+        sections |= _generated(composer, tunes, real, corpora, asked)
     return Report(sections)
 
 
@@ -131,7 +131,7 @@ def _likelihood(model: TwoStageModel, tunes: Sequence[CorpusTune]) -> dict[str, 
 
 
 def _generated(
-    composer: Composer, tunes: Sequence[CorpusTune], real: Sequence[Piece], corpus: Corpus | None, asked: Evaluation
+    composer: Composer, tunes: Sequence[CorpusTune], real: Sequence[Piece], corpora: Sequence[Corpus], asked: Evaluation
 ) -> dict[str, Any]:
     """The sections on composed pieces."""
     step = max(1, math.ceil(len(tunes) / asked.pieces))
@@ -152,8 +152,8 @@ def _generated(
     }
     if len(real) > 1:
         sections["overlap"] = {name: area.to_dict() for name, area in overlaps(pieces, real).items()}
-    if corpus is not None:
-        sections["copying"] = _copying(MemorizationIndex.of(corpus), pieces, tunes)
+    if corpora:
+        sections["copying"] = _copying(MemorizationIndex.of(*corpora), pieces, tunes)
     return sections
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
 
-from ..composing.checkpoint import corpus_of
+from ..composing.checkpoint import corpora_of
 
 TAGS = ("music", "symbolic-music", "music-generation", "abc-notation", "remi", "two-stage")
 STAGES = {"planner": "the planner, over chords and bars", "detail": "the detail generator, over notes"}
@@ -137,7 +137,8 @@ def metrics_of_record(record: Mapping[str, Any]) -> list[EvalResult]:
     """Held-out losses from `training.json`, over the test split."""
     losses = record.get("held_out_loss", {})
     found = {stage: losses[stage]["test"] for stage in STAGES if isinstance(losses.get(stage), Mapping)}
-    return metrics_of(found, corpus_of(record) or "the training corpus", "test")
+    names = ", ".join(str(corpus["name"]) for corpus in corpora_of(record))
+    return metrics_of(found, names or "the training corpus", "test")
 
 
 def metrics_of(losses: Mapping[str, float], corpus: str, split: str) -> list[EvalResult]:
@@ -195,20 +196,28 @@ def model_card(
 
 
 def _training_data(record: Mapping[str, Any]) -> str:
-    corpus = corpus_of(record)
-    if corpus is None:
+    corpora = corpora_of(record)
+    if not corpora:
         return "Not recorded."
-    what = _TRAINING_DATA.get(corpus, "a collection whose licence was not recorded: whoever pushed this is to name it.")
-    counts = record.get("corpus", {})
-    split = record.get("split", {}).get("tunes", {})
-    lines = [f"`--corpus {corpus}`, {what}"]
-    if counts and split:
+    lines = [_corpus_line(corpus) for corpus in corpora]
+    if split := record.get("split", {}).get("tunes", {}):
         parts = ", ".join(f"{name} {tunes:,}" for name, tunes in split.items())
-        lines.append(
-            f"{counts.get('tunes', 0):,} tunes, {counts.get('bars', 0):,} bars; {counts.get('lossy', 0)} lossy, "
-            f"{counts.get('rejected', 0)} rejected. Split by melody: {parts}. Made by `{record['command']}`."
-        )
+        lines.append(f"Split by melody: {parts}. Made by `{record['command']}`.")
     return "\n\n".join(lines)
+
+
+def _corpus_line(corpus: Mapping[str, Any]) -> str:
+    """What a card says of a corpus: what it is, its counts, and how often it was seen."""
+    name = corpus["name"]
+    what = _TRAINING_DATA.get(name, "a collection whose licence was not recorded: whoever pushed this is to name it.")
+    line = f"`--corpus {name}`, {what}"
+    if "tunes" in corpus:
+        line += (
+            f" {corpus['tunes']:,} tunes, {corpus.get('bars', 0):,} bars; {corpus.get('lossy', 0)} lossy, "
+            f"{corpus.get('rejected', 0)} rejected."
+        )
+    weight = corpus.get("weight", 1)
+    return line if weight == 1 else f"{line} Each tune was shown {weight:g} times an epoch."
 
 
 def _shown(metrics: Sequence[EvalResult]) -> str:

@@ -8,17 +8,27 @@ from itertools import pairwise
 
 from ..core.notation import Instrument
 from ..core.vocabulary import VOICE_RANGES
-from ..core.voices import FOUR_PARTS, MELODY, VOICE_TITLES
+from ..core.voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
 VOICE_NAME = re.compile(r"M|[SATB]2?|Violin[12]|Viola|Cello|V[1-9]\d?")
 _VOICE_OF_TITLE = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
+_QUARTET_NAMES = tuple(
+    re.compile(name, re.IGNORECASE)
+    for name in (
+        r"(1\.|1st|first|1er)? *(violin[oe]?|violon)s?( *(1|I|primo))?\.?",
+        r"(2\.|2nd|second|2e)? *(violin[oe]?|violon)s?( *(2|II|secondo))?\.?",
+        r"viola|bratsche|alto",
+        r"(violon)?cell[oi]|violoncell(e|es|i)?",
+    )
+)
+"""What scores in several languages call the players of `QUARTET`."""
 _LEAST_IN_RANGE = 0.9
 """Share of its notes that a choir's voice has within its range; real ones go beyond it now and then."""
 
 
 def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple[str, ...]:
-    """Names for voices: their own where `Piece` uses such names or writes them in full, else M for one alone, S A T B
-    for a choir's four voices from high to low, and V1 and so on for others.
+    """Names for voices: their own where `Piece` uses such names or writes them in full, else M for one alone, those of
+    a string quartet for its players, S A T B for a choir's four voices from high to low, and V1 and so on for others.
 
     Args:
         names: What the source calls them, in score order.
@@ -27,6 +37,8 @@ def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple
     names = [_VOICE_OF_TITLE.get(name, name) for name in names]
     if len(set(names)) == len(names) and all(VOICE_NAME.fullmatch(name) for name in names):
         return tuple(names)
+    if len(names) == len(QUARTET) and all(map(re.Pattern.fullmatch, _QUARTET_NAMES, names)):
+        return QUARTET
     if len(names) == len(FOUR_PARTS) and _are_four_parts(pitches):
         return FOUR_PARTS
     return (MELODY,) if len(names) == 1 else tuple(f"V{number}" for number in range(1, len(names) + 1))

@@ -6,13 +6,15 @@ Conventions
 - An item is {"input_ids", "labels"}, int64 [L]. Labels are the input ids where a token is *sampled*
   (`sequences.sampled_tokens`; decoding copies the others), and -100 elsewhere. They are not shifted: models do that.
 - A packed row also has "position_ids", which restart at 0 with each piece so that the models keep the pieces apart.
+- A tune's weight is how often it is shown in an epoch. Items have their places in rows for the whole training, so tunes
+  of a fractional weight take turns in one place (`places`), with others that are about as long.
 """
 
 from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, ClassVar
 
@@ -36,6 +38,7 @@ from ..core.sequences import (
 )
 from ..core.vocabulary import BOS, EOS, IDS, PAD
 from .cutting import crop_to_length
+from .places import places
 from .planner_chords import with_plan
 
 Item = dict[str, torch.Tensor]
@@ -46,6 +49,7 @@ class StageDataset(Dataset[Item]):
 
     Args:
         tunes: Token ids of each tune as a "full" sequence.
+        weights: Times that each tune is shown in an epoch, once by default.
         omit_globals: Probability, for each of `<Style=>`, `<Tonic=>`, `<Tempo=>` and `<Bars=>` by itself, that an item
             lacks it, so that a request may leave it open. The same seed, epoch and index lack the same ones in all
             datasets.
@@ -62,7 +66,13 @@ class StageDataset(Dataset[Item]):
 
     kind: ClassVar[SequenceKind]
 
-    def __init__(self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        tunes: Iterable[Sequence[int]],
+        omit_globals: float = 0.0,
+        seed: int = 0,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         _check_probability("omit_globals", omit_globals)
         self._omit_globals = omit_globals
         self._seed = seed
@@ -70,7 +80,8 @@ class StageDataset(Dataset[Item]):
         self._tunes = [_token_ids(tune) for tune in tunes]
         for tune in self._tunes:
             check_grammar(tune, "full")
-        self._items: list[tuple[int, SequenceKind]] = [(index, self.kind) for index in range(len(self._tunes))]
+        self._places = places([*map(len, self._tunes)], weights)
+        self._items: list[tuple[int, SequenceKind]] = [(place, self.kind) for place in range(len(self._places))]
         self.lengths = [self._length(*item) for item in self._items]
 
     def set_epoch(self, epoch: int) -> None:
@@ -83,15 +94,19 @@ class StageDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         draw = random.Random(f"{self._seed} {self._epoch} {index}")
         omitted = {token for family in _OMITTED if draw.random() < self._omit_globals for token in IDS[family]}
-        tune, kind = self._items[index]
-        sequence, kind = self._sequence(self._tokens(tune), kind, draw)
+        place, kind = self._items[index]
+        sequence, kind = self._sequence(self._tokens(self._places[place].shown_in(self._epoch, self._seed)), kind, draw)
         ids = [token for token in sequence if token not in omitted]
         return {"input_ids": torch.tensor(ids), "labels": torch.tensor(labels_of(ids, kind))}
 
     @property
-    def tune_of(self) -> list[int]:
-        """The index of the tune that each item is made of."""
-        return [tune for tune, _ in self._items]
+    def place_of(self) -> list[int]:
+        """The place of the tunes that each item is made of; the first items are one for each place."""
+        return [place for place, _ in self._items]
+
+    def shown_in(self, epoch: int) -> list[int]:
+        """The indices of the tunes that are shown in an epoch, rising."""
+        return sorted({place.shown_in(epoch, self._seed) for place in self._places})
 
     @property
     def tunes(self) -> Sequence[Sequence[int]]:
@@ -101,8 +116,8 @@ class StageDataset(Dataset[Item]):
     def _tokens(self, tune: int) -> Sequence[int]:
         return self._tunes[tune]
 
-    def _length(self, tune: int, kind: SequenceKind) -> int:
-        return len(SEQUENCE_OF[kind](self._tokens(tune)))
+    def _length(self, place: int, kind: SequenceKind) -> int:
+        return max(len(SEQUENCE_OF[kind](self._tokens(tune))) for tune in self._places[place].tunes)
 
     def _sequence(
         self, tokens: Sequence[int], kind: SequenceKind, draw: random.Random
@@ -115,20 +130,25 @@ class BarChordDataset(StageDataset):
     """For the planner: globals, then every bar's header and footer (a "plan" sequence).
 
     Args:
-        from_melody: Share of the tunes that stand here a second time, as the plan for one of their voices, which is
-            given (a "melody" sequence); the voice is drawn anew in each epoch.
+        from_melody: Share of the places whose tunes stand here a second time, as the plan for one of their voices,
+            which is given (a "melody" sequence); the voice is drawn anew in each epoch.
     """
 
     kind = "plan"
 
     def __init__(
-        self, tunes: Iterable[Sequence[int]], omit_globals: float = 0.0, seed: int = 0, from_melody: float = 0.0
+        self,
+        tunes: Iterable[Sequence[int]],
+        omit_globals: float = 0.0,
+        seed: int = 0,
+        from_melody: float = 0.0,
+        weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(tunes, omit_globals, seed)
+        super().__init__(tunes, omit_globals, seed, weights)
         _check_probability("from_melody", from_melody)
         draw = random.Random(seed)
         melodies: list[tuple[int, SequenceKind]] = [
-            (tune, "melody") for tune in range(len(self._tunes)) if draw.random() < from_melody
+            (place, "melody") for place in range(len(self._places)) if draw.random() < from_melody
         ]
         self._items += melodies
         self.lengths += [self._length(*item) for item in melodies]
@@ -161,9 +181,10 @@ class FullDetailDataset(StageDataset):
         seed: int = 0,
         infilling: float = 0.0,
         voice_orders: float = 0.0,
+        weights: Sequence[float] | None = None,
     ) -> None:
         self._plans: Mapping[int, Sequence[int]] = {}
-        super().__init__(tunes, omit_globals, seed)
+        super().__init__(tunes, omit_globals, seed, weights)
         _check_probability("infilling", infilling)
         _check_probability("voice_orders", voice_orders)
         self._infilling = infilling
@@ -346,8 +367,8 @@ class JointRows(Dataset[Item]):
         self._rows = PackedRows(details, row_length)
         self._plans = plans
         self._plans_of: dict[int, list[int]] = {}
-        for index, tune in enumerate(plans.tune_of if plans else ()):
-            self._plans_of.setdefault(tune, []).append(index)
+        for index, place in enumerate(plans.place_of if plans else ()):
+            self._plans_of.setdefault(place, []).append(index)
 
     def set_epoch(self, epoch: int) -> None:
         """Pass the epoch on to both datasets."""
@@ -364,8 +385,7 @@ class JointRows(Dataset[Item]):
             return row
         plan = NO_ROW
         if index is not None:
-            tunes = self._rows.rows[index]
-            plan = joined(self._plans[item] for tune in tunes for item in self._plans_of[tune])
+            plan = joined(self._plans[item] for place in self._rows.rows[index] for item in self._plans_of[place])
         return row | {PLAN + name: tensor for name, tensor in plan.items()}
 
 
@@ -383,16 +403,22 @@ of two.
 
 
 def stage_dataset(
-    dataset: type[StageDataset], tunes: Iterable[Sequence[int]], max_length: int, **options: Any
+    dataset: type[StageDataset],
+    tunes: Iterable[Sequence[int]],
+    max_length: int,
+    weights: Iterable[float] | None = None,
+    **options: Any,
 ) -> StageDataset:
     """The dataset of a stage over some tunes, cut where their sequences are longer than `max_length` tokens.
 
     Args:
         dataset: The stage's dataset.
         tunes: Token ids of each tune as a "full" sequence.
+        weights: Times that each tune is shown in an epoch, once by default.
         options: Further arguments of the dataset; without any, nothing is random.
     """
-    return dataset(_cut(tunes, _LONGEST_KINDS[dataset.kind], max_length), **options)
+    cut, weight_of = _cut(tunes, _LONGEST_KINDS[dataset.kind], max_length, weights)
+    return dataset(cut, weights=weight_of, **options)
 
 
 def joint_rows(
@@ -400,17 +426,28 @@ def joint_rows(
     max_length: int,
     plan_options: dict[str, Any] | None,
     detail_options: dict[str, Any],
+    weights: Iterable[float] | None = None,
 ) -> JointRows:
     """The rows of both stages over some tunes, cut by the detail generator's sequences.
 
     Args:
         plan_options: Arguments of `BarChordDataset`; None if the planner learns nothing.
         detail_options: Arguments of `FullDetailDataset`.
+        weights: Times that each tune is shown in an epoch, once by default.
     """
-    cut = list(_cut(tunes, "detail", max_length))
-    plans = None if plan_options is None else BarChordDataset(cut, **plan_options)
-    return JointRows(plans, FullDetailDataset(cut, **detail_options), max_length)
+    cut, weight_of = _cut(tunes, "detail", max_length, weights)
+    plans = None if plan_options is None else BarChordDataset(cut, weights=weight_of, **plan_options)
+    return JointRows(plans, FullDetailDataset(cut, weights=weight_of, **detail_options), max_length)
 
 
-def _cut(tunes: Iterable[Sequence[int]], kind: SequenceKind, max_length: int) -> Iterator[list[int]]:
-    return (part for tune in tunes for part in crop_to_length(tune, kind, max_length))
+def _cut(
+    tunes: Iterable[Sequence[int]], kind: SequenceKind, max_length: int, weights: Iterable[float] | None
+) -> tuple[list[array[int]], list[float] | None]:
+    """The parts of all tunes, and their weights."""
+    cut: list[array[int]] = []
+    weight_of: list[float] = []
+    for tune, weight in zip(tunes, repeat(1.0) if weights is None else weights, strict=weights is not None):
+        parts = crop_to_length(tune, kind, max_length)
+        cut += map(_token_ids, parts)
+        weight_of += [weight] * len(parts)
+    return cut, None if weights is None else weight_of

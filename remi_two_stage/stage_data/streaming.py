@@ -35,11 +35,14 @@ MakeDataset = Callable[[Sequence[Sequence[int]], int], StageDataset]
 
 
 class RowGroup(NamedTuple):
-    """A run of tunes in a Parquet file."""
+    """A run of tunes in a Parquet file, and how often they are read in an epoch; of a fraction of a time it is drawn in
+    each epoch whether they are.
+    """
 
     address: str
     number: int
     tunes: int
+    weight: float = 1.0
 
 
 class TuneStream:
@@ -48,12 +51,14 @@ class TuneStream:
     Args:
         corpus: Folder or address of a corpus that `prepare` wrote or `push_to_hub` published.
         split: "train", "validation" or "test".
+        weight: Times that its tunes are read in an epoch.
 
     Raises:
         CorpusError: there are no such files.
     """
 
-    def __init__(self, corpus: str, split: str) -> None:
+    def __init__(self, corpus: str, split: str, weight: float = 1.0) -> None:
+        self._weight = weight
         try:
             files, folder = fsspec.core.url_to_fs(corpus)
             paths = sorted(files.glob(f"{folder}/data/{split}-*.parquet"))
@@ -72,7 +77,7 @@ class TuneStream:
             with readable(address), fsspec.open(address) as file:
                 metadata = pq.read_metadata(file)
             rows = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-            groups += [RowGroup(address, number, tunes) for number, tunes in enumerate(rows)]
+            groups += [RowGroup(address, number, tunes, self._weight) for number, tunes in enumerate(rows)]
         return groups
 
 
@@ -138,8 +143,9 @@ class StreamedRows(IterableDataset[Item]):
                         yield item | {"place": torch.tensor([reader, epoch, block, row])}
 
     def _blocks(self, epoch: int, share: int, shares: int) -> Iterator[list[RowGroup]]:
-        order = [*self._groups]
-        Random(f"{self._seed} {epoch}").shuffle(order)
+        draw = Random(f"{self._seed} {epoch}")
+        order = [group for group in self._groups for _ in range(_times(group.weight, draw))]
+        draw.shuffle(order)
         block: list[RowGroup] = []
         for group in order[share::shares]:
             block.append(group)
@@ -156,3 +162,9 @@ class StreamedRows(IterableDataset[Item]):
         order: list[Any] = list(range(len(rows)))
         draw.shuffle(order)
         yield from (rows[index] for index in order[seen:])
+
+
+def _times(weight: float, draw: Random) -> int:
+    """How often a row group is read in an epoch."""
+    whole, part = divmod(weight, 1)
+    return int(whole) + bool(part and draw.random() < part)

@@ -7,11 +7,12 @@ import math
 import shlex
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from ..core.attention_kinds import ATTENTION_KINDS, DEFAULT_ATTENTION
 from ..core.errors import RequestError
 from ..core.text import flag_of
+from ..corpus.arguments import Preparation, WeightedCorpus
 
 Stage = Literal["planner", "detail", "joint", "single"]
 STAGES: tuple[Stage, ...] = ("planner", "detail")
@@ -55,7 +56,12 @@ class TrainingPlan:
         RequestError: a value out of range, or two that exclude each other.
     """
 
-    corpus: str = field(metadata={"help": "music21, files as prepare takes them, or what it wrote"})
+    corpus: str | tuple[str, ...] = field(
+        metadata={
+            "help": "music21, files as prepare takes them, or what it wrote; =2 after it shows its tunes twice in an "
+            "epoch, =0.5 half of them, others each time; may be given several times"
+        }
+    )
     output: Path = field(metadata={"help": "folder for the model; the run's checkpoints go to run/ in it"})
     stage: str = _option(
         "all",
@@ -70,7 +76,10 @@ class TrainingPlan:
         flag="--from",
     )
     validation: str | None = _option(
-        None, "corpus to measure on after each epoch, all of `corpus` being learnt; else a part of `corpus` is held out"
+        None, "corpus to measure on after each epoch, all of `corpus` being learnt; else a part of each is held out"
+    )
+    augment: str = _option(
+        "", "variants of the tunes to learn beside them, unless they are prepared already; as in prepare"
     )
     model_size: str = _option("tiny", "size of both stages, as in hub_configs", tuple(PLANNER_SIZES))
     planner_size: str | None = _option(None, "size of the planner, if not `model_size`", tuple(PLANNER_SIZES))
@@ -140,6 +149,10 @@ class TrainingPlan:
     processes: int | None = _option(None, "processes that read the corpus; one a processor if not given")
 
     def __post_init__(self) -> None:
+        named = (self.corpus,) if isinstance(self.corpus, str) else tuple(self.corpus)
+        object.__setattr__(self, "corpus", named)
+        if not named or not all(isinstance(name, str) and name for name in named):
+            raise RequestError(f"`corpus` is {named!r}; name at least one corpus, each as a text")
         for option in fields(self):
             value, choices = getattr(self, option.name), option.metadata.get("choices")
             if value is None:
@@ -156,6 +169,8 @@ class TrainingPlan:
         self._require("dropout", 0 <= self.dropout < 1, "from 0 to below 1")
         self._require("loaders", self.loaders >= 0, "0 or more")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
+        for name in self.corpus:
+            Preparation(name, augment=self.augment)  # which checks it
         self._check_together()
 
     def _require(self, name: str, is_right: bool, allowed: str) -> None:
@@ -171,6 +186,8 @@ class TrainingPlan:
             raise RequestError(
                 f"`start_from` {self.start_from} has its sizes; leave out `model_size` and the stages' sizes"
             )
+        if self.augment and self.reading == "stream":
+            raise RequestError(f"`augment` is {self.augment!r} and `reading` stream; prepare the corpus with `augment`")
         if (self.reading == "stream") != (self.steps is not None):
             raise RequestError(
                 f"`reading` is {self.reading} and `steps` {self.steps}; a stream needs steps, nothing else takes them"
@@ -191,13 +208,24 @@ class TrainingPlan:
             raise RequestError(f"a training run has no {', '.join(unknown)}; it has {', '.join(hints)}")
         if isinstance(values.get("output"), str):
             values["output"] = Path(values["output"])
+        if isinstance(values.get("corpus"), list):
+            values["corpus"] = tuple(values["corpus"])
         for name, value in values.items():
-            kinds = get_args(hints[name]) or (hints[name],)
+            kinds = tuple(get_origin(kind) or kind for kind in get_args(hints[name]) or (hints[name],))
             if not isinstance(value, (*kinds, int) if float in kinds else kinds):
                 raise RequestError(f"`{name}` is {value!r}; it must be of type {hints[name]}")
         if missing := [f"`{name}`" for name in ("corpus", "output") if name not in values]:
             raise RequestError(f"{' and '.join(missing)} must be given, directly or in a `config` file")
         return cls(**values)
+
+    @property
+    def corpora(self) -> tuple[WeightedCorpus, ...]:
+        """The corpora to learn from, with their weights.
+
+        Raises:
+            RequestError: a weight that is not above 0.
+        """
+        return tuple(map(WeightedCorpus.parse, self.corpus))
 
     @property
     def run_folder(self) -> Path:
@@ -257,7 +285,11 @@ class TrainingPlan:
     def command(self) -> str:
         """The equivalent command line, without the options that have their defaults."""
         given = [option for option in fields(self) if getattr(self, option.name) != option.default]
-        flags = [f"{flag_of(option)} {shlex.quote(str(getattr(self, option.name)))}" for option in given]
+        flags = [
+            f"{flag_of(option)} {shlex.quote(str(value))}"
+            for option in given
+            for value in (self.corpus if option.name == "corpus" else [getattr(self, option.name)])
+        ]
         return " ".join(["remi-two-stage train", *flags])
 
 

@@ -63,7 +63,7 @@ class PlanSource(TrainerCallback):
         """The plans of all tunes that are drawn for an epoch, by their indices."""
         share, tunes = self._arguments.predicted_share_in(epoch), self._pieces.tunes
         drawn, seeds = [], []
-        for index in range(len(tunes)):
+        for index in self._pieces.shown_in(epoch):
             draw = Random(f"{self._arguments.seed} {epoch} {index}")
             if draw.random() < share:
                 drawn.append(index)

@@ -58,7 +58,8 @@ def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
         known = arguments.run_folder / "corpus"
         if known.exists() and known.read_text(encoding="utf-8") != fingerprint:
             raise CheckpointError(
-                f"{arguments.output} holds a run that began before {arguments.corpus} changed; name another `output`"
+                f"{arguments.output} holds a run that began before {' or '.join(arguments.corpus)} changed; "
+                "name another `output`"
             )
         return
     try:

@@ -179,7 +179,7 @@ class TwoStageTrainer:
         record: dict[str, Any] = {
             "command": arguments.command(),
             "seed": arguments.seed,
-            "corpus": {"name": str(arguments.corpus), **training_data.counts},
+            "corpus": training_data.counts[0] if len(training_data.counts) == 1 else training_data.counts,
             "split": {"fingerprint": training_data.fingerprint, "tunes": sizes},
             "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
             "held_out_loss": {"unit": "nats a token, over the tokens that decoding samples", **losses},

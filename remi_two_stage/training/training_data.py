@@ -1,4 +1,4 @@
-"""The tunes that a run learns from and is measured on: one corpus with splits, two corpora, or a stream."""
+"""The tunes that a run learns from and is measured on: corpora with splits, such and one to measure on, or streams."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from itertools import islice
-from typing import Any
+from itertools import chain, islice, repeat
+from typing import Any, NamedTuple
 
 from accelerate import PartialState
 
 from ..core.errors import CorpusError
-from ..corpus.arguments import SPLITS
+from ..corpus.arguments import SPLITS, WeightedCorpus
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import Corpus, Tunes
 from ..stage_data.datasets import (
@@ -40,47 +40,59 @@ TokenIds = Iterable[list[int]]
 TrainingRows = PackedRows | JointRows | StreamedRows
 
 
+class WeightedTunes(NamedTuple):
+    """The tunes to learn of one corpus, and how often they are shown in an epoch."""
+
+    tunes: Tunes
+    weight: float
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """The tunes of a run.
 
     Attributes:
-        train: Tunes to learn, or the row groups of a stream.
+        train: Tunes to learn, corpus by corpus, or the row groups of streams.
         held_out: Split -> tunes to measure on; "validation" is measured after each epoch.
         fingerprint: Of which music is where.
-        counts: For the record of the run.
+        counts: Of each corpus, for the record of the run.
         report: For the terminal.
     """
 
-    train: Tunes | list[RowGroup]
+    train: list[WeightedTunes] | list[RowGroup]
     held_out: Mapping[str, Tunes | list[list[int]]]
     fingerprint: str
-    counts: dict[str, Any]
+    counts: list[dict[str, Any]]
     report: str
 
     @property
     def training_tunes(self) -> int:
         """How many tunes there are to learn."""
-        return sum(group.tunes for group in self.train) if isinstance(self.train, list) else len(self.train)
+        return sum(part.tunes if isinstance(part, RowGroup) else len(part.tunes) for part in self.train)
 
     def training_rows(self, stage: Stage, arguments: TrainingPlan) -> TrainingRows:
         """What a stage learns from."""
         options = _random_options(arguments)
-        if isinstance(self.train, list):
+        if arguments.reading == "stream":
             process = PartialState()
             make = partial(_block, stage, arguments.max_length, options[stage])
             return StreamedRows(
-                self.train,
+                [group for group in self.train if isinstance(group, RowGroup)],
                 make,
                 arguments.max_length,
                 process.process_index,
                 process.num_processes,
                 seed=arguments.seed,
             )
+        corpora = [part for part in self.train if isinstance(part, WeightedTunes)]
+        tokens = chain.from_iterable(tunes.tokens() for tunes, _ in corpora)
+        weights = None
+        if any(weight != 1 for _, weight in corpora):
+            weights = chain.from_iterable(repeat(weight, len(tunes)) for tunes, weight in corpora)
         if stage == "joint":
             of_planner = options["planner"] if arguments.joint_planner == "trained" else None
-            return joint_rows(self.train.tokens(), arguments.max_length, of_planner, options["detail"])
-        return stage_rows(stage, self.train.tokens(), arguments.max_length, **options[stage])
+            return joint_rows(tokens, arguments.max_length, of_planner, options["detail"], weights)
+        return stage_rows(stage, tokens, arguments.max_length, weights=weights, **options[stage])
 
     def held_out_tokens(self, split: str) -> TokenIds:
         """Token ids of each tune of a split."""
@@ -118,43 +130,67 @@ def find_training_data(arguments: TrainingPlan) -> TrainingData:
     """The tunes that the arguments name.
 
     Raises:
-        CorpusError: there is no such corpus, or it is too small to hold a part out.
+        CorpusError: there is no such corpus, or the corpora are too small to hold a part out.
+        RequestError: the weight of a corpus is not above 0, or variants are asked for of a prepared one.
     """
     if arguments.reading == "stream":
         return _stream(arguments)
-    corpus = load_corpus(arguments.corpus, arguments.processes)
+    sources = arguments.corpora
+    corpora = [load_corpus(source, arguments.processes, augment=arguments.augment) for source, _ in sources]
+    counts = [_counts(corpus, source) for corpus, source in zip(corpora, sources, strict=True)]
+    fingerprints = [corpus.fingerprint for corpus in corpora]
+    reports = [corpus.report() for corpus in corpora]
     if arguments.validation is None:
-        corpus.require_held_out()
-        held_out = {name: corpus.split(name) for name in SPLITS[1:]}
-        return TrainingData(corpus.train, held_out, corpus.fingerprint, _counts(corpus), corpus.report())
-    other = load_corpus(arguments.validation, arguments.processes)
-    return TrainingData(
-        _all_tunes(corpus),
-        {"validation": _all_tunes(other)},
-        f"{corpus.fingerprint} {other.fingerprint}",
-        _counts(corpus) | {"validation": _counts(other)},
-        f"{corpus.report()}\nto be measured on:\n{other.report()}",
-    )
+        _require_held_out(corpora)
+        train = [corpus.train for corpus in corpora]
+        held_out = {name: _joined(corpora, [name]) for name in SPLITS[1:]}
+    else:
+        other = load_corpus(arguments.validation, arguments.processes)
+        train = [_joined([corpus], SPLITS) for corpus in corpora]
+        held_out = {"validation": _joined([other], SPLITS)}
+        counts[0]["validation"] = other.summary.counts()
+        fingerprints.append(other.fingerprint)
+        reports += ["to be measured on:", other.report()]
+    weighted = [WeightedTunes(tunes, source.weight) for tunes, source in zip(train, sources, strict=True)]
+    return TrainingData(weighted, held_out, " ".join(fingerprints), counts, "\n".join(reports))
 
 
-def _all_tunes(corpus: Corpus) -> Tunes:
-    return Tunes([path for name in SPLITS for path in corpus.split(name).paths])
+def _require_held_out(corpora: list[Corpus]) -> None:
+    """Check that there are tunes for validation and for test, of several corpora in any.
+
+    Raises:
+        CorpusError: there are too few melodies.
+    """
+    if not all(any(corpus.sizes()[name] for corpus in corpora) for name in SPLITS[1:]):
+        corpora[0].require_held_out()
 
 
-def _counts(corpus: Corpus) -> dict[str, Any]:
+def _joined(corpora: Iterable[Corpus], splits: Iterable[str]) -> Tunes:
+    return Tunes([path for corpus in corpora for name in splits for path in corpus.split(name).paths])
+
+
+def _counts(corpus: Corpus, source: WeightedCorpus) -> dict[str, Any]:
+    """What the record of the run says of a corpus."""
     summary = corpus.summary
-    return summary.counts() | {"losses": dict(summary.losses), "rejections": dict(summary.rejected)}
+    reasons = {"losses": dict(summary.losses), "rejections": dict(summary.rejected)}
+    return {"name": source.source, "weight": source.weight} | summary.counts() | reasons
 
 
 def _stream(arguments: TrainingPlan) -> TrainingData:
-    train = TuneStream(arguments.corpus, "train").groups()
-    groups = TuneStream(arguments.validation or arguments.corpus, "validation").groups()
+    train: list[RowGroup] = []
+    groups: list[RowGroup] = []
+    counts: list[dict[str, Any]] = []
+    for source, weight in arguments.corpora:
+        found = TuneStream(source, "train", weight).groups()
+        counts.append({"name": source, "weight": weight, "tunes": sum(group.tunes for group in found)})
+        train += found
+    for source in [arguments.validation] if arguments.validation else [name for name, _ in arguments.corpora]:
+        groups += TuneStream(source, "validation").groups()
     held_out = list(islice((tune for group in groups for tune in read_tunes(group)), _MOST_HELD_OUT))
+    names = ", ".join(arguments.corpus)
     if not held_out:
-        raise CorpusError(f"{arguments.corpus} has no tunes for validation; prepare it from more than two melodies")
+        raise CorpusError(f"{names} has no tunes for validation; prepare it from more than two melodies")
     tunes = sum(group.tunes for group in train)
-    report = (
-        f"{arguments.corpus}\ntunes     {tunes:,} to stream in {len(train):,} row groups, {len(held_out):,} held out"
-    )
+    report = f"{names}\ntunes     {tunes:,} to stream in {len(train):,} row groups, {len(held_out):,} held out"
     fingerprint = blake2b(repr((train, groups)).encode(), digest_size=16).hexdigest()
-    return TrainingData(train, {"validation": held_out}, fingerprint, {"tunes": tunes}, report)
+    return TrainingData(train, {"validation": held_out}, fingerprint, counts, report)
