@@ -107,6 +107,18 @@ def test_long_tunes_are_cut_into_parts_that_fit(longest_airs: list[Piece]) -> No
     assert 0.9 * whole <= cut <= whole
 
 
+def test_a_phrase_that_is_too_long_is_cut_between_bars(longest_airs: list[Piece]) -> None:
+    piece = max(longest_airs, key=lambda piece: len(piece.bars))
+    bars = [replace(bar, phrase_start=index == 0) for index, bar in enumerate(piece.bars)]
+    tokens = tune_of(replace(piece, bars=tuple(bars))).tokens
+    parts = crop_to_length(tokens, "detail", 400)
+    dataset = FullDetailDataset(parts)
+    assert max(dataset.lengths) <= 400
+    assert min(dataset.lengths[:-1]) > 300
+    whole, cut = (sum(TOKENS[token][0] == "Note-On" for token in ids) for ids in (tokens, chain(*parts)))
+    assert whole == cut
+
+
 def test_a_tune_that_fits_stays_as_it_is(tunes: list[CorpusTune]) -> None:
     tokens = tunes[0].tokens
     assert crop_to_length(tokens, "plan", 4096) == [list(tokens)]
