@@ -33,7 +33,7 @@ class RelativeTransformerConfig(Architecture, PreTrainedConfig):
     eos_token_id: int | list[int] | None = 3
 
     def __post_init__(self, **kwargs: Any) -> None:
-        self.resolve_periods()
+        self.resolve_defaults()
         super().__post_init__(**kwargs)
 
 
