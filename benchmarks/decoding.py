@@ -160,7 +160,7 @@ def bound(stage: DetailGeneratorModel, batch: int, tokens: int, speed: float, in
     config = stage.config
     weights = sum(weight.numel() for layer in stage.model.layers for weight in layer.parameters())
     read = weights * (1 if int8 else 4) + 4 * stage.lm_head.weight.numel()
-    kept = 2 * config.num_hidden_layers * config.hidden_size * 4 * tokens / 2
+    kept = 2 * config.num_hidden_layers * config.key_value_heads * config.head_dim * 4 * tokens / 2
     return batch * speed / (read + batch * kept)
 
 

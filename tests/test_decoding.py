@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 import torch
+from tiny_models import GROUPED
 from torch import nn
 from torch.nn.functional import log_softmax
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
@@ -53,13 +54,14 @@ def randomised(stage: nn.Module) -> nn.Module:
     return stage.eval()
 
 
-def new_stage(kind: str) -> DetailGeneratorModel:
-    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**SIZES, max_rel_dist=60, relative_attention=kind)))
+def new_stage(kind: str, key_value_heads: int | None = None) -> DetailGeneratorModel:
+    fields = {"max_rel_dist": 60, "relative_attention": kind, "num_key_value_heads": key_value_heads}
+    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**SIZES, **fields)))
 
 
-@pytest.fixture(params=ATTENTION_KINDS)
+@pytest.fixture(params=[*((kind, None) for kind in ATTENTION_KINDS), *GROUPED], ids=str)
 def stage(request: pytest.FixtureRequest) -> DetailGeneratorModel:
-    return new_stage(request.param)
+    return new_stage(*request.param)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import TINY
+from tiny_models import GROUPED, TINY
 
 from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.composing.composer import Composer
@@ -159,10 +159,15 @@ def test_configs_that_are_none_are_refused(folder: Path, text: str) -> None:
         Composer.from_pretrained(folder)
 
 
-@pytest.mark.parametrize("kind", ATTENTION_KINDS)
-def test_composing_looks_for_the_weights_that_the_model_has(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "heads"), [*((kind, None) for kind in ATTENTION_KINDS), *GROUPED])
+def test_composing_looks_for_the_weights_that_the_model_has(kind: str, heads: int | None) -> None:
     config = DetailGeneratorConfig(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, relative_attention=kind
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=heads,
+        relative_attention=kind,
     )
     model = DetailGeneratorModel(config)
     has = {name: tuple(weight.shape) for name, weight in model.named_parameters(remove_duplicate=False)}

@@ -9,10 +9,11 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
-from tiny_models import TINY
+from tiny_models import GROUPED, TINY
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel, StaticCache
 from tunes import kesh_jig
 
+from remi_two_stage.core.architecture import DetailArchitecture
 from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
@@ -40,9 +41,11 @@ def randomised(model: PreTrainedModel) -> PreTrainedModel:
     return model.eval()
 
 
-@pytest.fixture(params=ATTENTION_KINDS)
+@pytest.fixture(params=[*((kind, None) for kind in ATTENTION_KINDS), *GROUPED], ids=str)
 def detail(request: pytest.FixtureRequest) -> DetailGeneratorModel:
-    return randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY, relative_attention=request.param)))
+    kind, heads = request.param
+    config = DetailGeneratorConfig(**TINY, relative_attention=kind, num_key_value_heads=heads)
+    return randomised(DetailGeneratorModel(config))
 
 
 @pytest.fixture
@@ -58,6 +61,12 @@ def close(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float = 1e-5) -> 
     ("config", "fields", "message"),
     [
         (BarPlannerConfig, {"hidden_size": 65}, r"hidden_size \(65\) is not a multiple of num_attention_heads \(8\)"),
+        (
+            BarPlannerConfig,
+            {"num_key_value_heads": 3},
+            r"num_attention_heads \(8\) is not a multiple of num_key_value_heads \(3\)",
+        ),
+        (BarPlannerConfig, {"num_key_value_heads": 0}, "num_key_value_heads is 0; it must be at least 1"),
         (DetailGeneratorConfig, {"max_rel_dist": 0}, "max_rel_dist is 0; it must be at least 1"),
         (DetailGeneratorConfig, {"hidden_dropout": 1.5}, "hidden_dropout is 1.5; it must be at least 0 and below 1"),
         (BarPlannerConfig, {"num_hidden_layers": "six"}, "num_hidden_layers"),
@@ -104,6 +113,36 @@ def test_base_sizes_are_those_documented() -> None:
         model = TwoStageModel(TwoStageConfig())
     sizes = [stage.num_parameters(exclude_embeddings=True) for stage in (model.planner, model.detail)]
     assert [round(size / 1e6) for size in sizes] == [19, 151]
+
+
+@pytest.mark.parametrize("kind", ATTENTION_KINDS)
+@pytest.mark.parametrize("key_value_heads", [1, 2])
+def test_grouped_heads_are_heads_with_the_same_keys_and_values(kind: str, key_value_heads: int) -> None:
+    config = DetailGeneratorConfig(**TINY, relative_attention=kind, num_key_value_heads=key_value_heads)
+    grouped = randomised(DetailGeneratorModel(config))
+    plain = DetailGeneratorModel(DetailGeneratorConfig(**TINY, relative_attention=kind)).eval()
+    weights = grouped.state_dict()
+    for name, weight in weights.items():
+        if name.endswith("qkv_proj.weight"):
+            query, key, value = weight.unflatten(0, (-1, 8)).split([4, key_value_heads, key_value_heads])
+            assert weight.shape == (32 + 2 * 8 * key_value_heads, 32)
+            repeated = [states.repeat_interleave(4 // key_value_heads, 0) for states in (key, value)]
+            weights[name] = torch.cat([query, *repeated]).flatten(0, 1)
+    plain.load_state_dict(weights)
+    expected = plain(DETAIL).logits
+    for implementation in ("sdpa", "eager"):
+        grouped.set_attn_implementation(implementation)
+        close(grouped(DETAIL).logits, expected)
+    cache = grouped(DETAIL, use_cache=True).past_key_values
+    assert cache.layers[0].values.shape[1] == key_value_heads
+
+
+def test_configs_that_name_no_heads_of_keys_have_as_many_as_of_queries() -> None:
+    assert DetailGeneratorConfig(**TINY).num_key_value_heads == 4
+    assert DetailArchitecture.of_dict(TINY, "a folder").num_key_value_heads == 4
+    assert DetailArchitecture.of_dict(TINY | {"num_key_value_heads": 2}, "a folder").num_key_value_heads == 2
+    with pytest.raises(CheckpointError, match="the config in a folder has num_key_value_heads '2'; save"):
+        DetailArchitecture.of_dict(TINY | {"num_key_value_heads": "2"}, "a folder")
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])

@@ -7,3 +7,5 @@ TINY = {
     "num_attention_heads": 4,
     "max_rel_dist": 60,
 }
+GROUPED = (("table+fourier", 2), ("rope+fourier", 2), ("rotary", 2), ("table", 1))
+"""Kinds of attention with fewer heads of keys and values than of queries: together, all that grouping touches."""

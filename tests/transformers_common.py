@@ -69,6 +69,7 @@ SIZES = {
     "intermediate_size": 37,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
+    "num_key_value_heads": 2,
     "max_rel_dist": 20,
 }
 

@@ -17,7 +17,7 @@ MODEL_TYPE = "remi_two_stage"
 VOCABULARY_SIZE = len(token_names())
 _LARGEST = {
     "vocab_size": 1 << 20, "hidden_size": 1 << 16, "intermediate_size": 1 << 18, "num_hidden_layers": 1000,
-    "num_attention_heads": 1000, "max_rel_dist": 1 << 20,
+    "num_attention_heads": 1000, "num_key_value_heads": 1000, "max_rel_dist": 1 << 20,
 }  # fmt: skip
 """A config may come from a stranger: building a million layers takes hours, even without their weights."""
 
@@ -43,7 +43,9 @@ class Architecture:
         hidden_size: Width of the residual stream.
         intermediate_size: Width of the feed-forward layer.
         num_hidden_layers: Decoder layers.
-        num_attention_heads: Heads; each is `hidden_size / num_attention_heads` wide.
+        num_attention_heads: Heads of queries; each is `hidden_size / num_attention_heads` wide.
+        num_key_value_heads: Heads of keys and values, as wide; each serves as many consecutive heads of queries
+            (Ainslie et al. 2023, "GQA"). `num_attention_heads` when None.
         relative_attention: The kind of relative attention, one of `ATTENTION_KINDS`.
         max_rel_dist: Token distances with a learned bias of their own in `table`; those further away share the last
             one.
@@ -72,6 +74,7 @@ class Architecture:
     intermediate_size: int = 2048
     num_hidden_layers: int = 6
     num_attention_heads: int = 8
+    num_key_value_heads: int | None = None
     relative_attention: str = DEFAULT_ATTENTION
     max_rel_dist: int = 2048
     fourier_periods: dict[str, list[int]] | None = None
@@ -99,15 +102,17 @@ class Architecture:
         known = {field.name: field.default for field in fields(cls)}
         given = {"vocabulary_version": 1} | {name: value for name, value in stored.items() if name in known}
         for name, value in given.items():
-            if not isinstance(value, _types_like(known[name])):
+            if not isinstance(value, _types_of(name, known[name])):
                 raise CheckpointError(f"the config in {source} has {name} {value!r}; save the model again")
         architecture = cls(**given)
-        architecture.resolve_periods()
+        architecture.resolve_defaults()
         architecture.check()
         return architecture
 
-    def resolve_periods(self) -> None:
-        """Fill in the periods of the kind of attention, and the ids of bars, where none are given."""
+    def resolve_defaults(self) -> None:
+        """Fill in what is None: the heads of keys and values, the kind's periods, the ids of bars."""
+        if self.num_key_value_heads is None:
+            self.num_key_value_heads = self.num_attention_heads
         kind = self.relative_attention
         self.fourier_periods = _in_order(self.fourier_periods or fourier_periods(kind))
         self.rotary_periods = _in_order(self.rotary_periods or rotary_periods(kind, self.head_dim))
@@ -119,8 +124,13 @@ class Architecture:
         """Width of one attention head."""
         return self.hidden_size // max(1, self.num_attention_heads)
 
+    @property
+    def key_value_heads(self) -> int:
+        """Heads of keys and values."""
+        return self.num_key_value_heads or self.num_attention_heads
+
     def validate_architecture(self) -> None:
-        """Reject sizes out of range, and a width that is no multiple of the number of heads."""
+        """Reject sizes out of range, a width that is no multiple of the heads, and heads that form no equal groups."""
         for name, largest in _LARGEST.items():
             if not 1 <= getattr(self, name) <= largest:
                 raise RequestError(f"{name} is {getattr(self, name)}; it must be at least 1 and at most {largest}")
@@ -128,6 +138,11 @@ class Architecture:
             raise RequestError(
                 f"hidden_size ({self.hidden_size}) is not a multiple of num_attention_heads "
                 f"({self.num_attention_heads}); change one of them"
+            )
+        if self.num_attention_heads % self.key_value_heads:
+            raise RequestError(
+                f"num_attention_heads ({self.num_attention_heads}) is not a multiple of num_key_value_heads "
+                f"({self.num_key_value_heads}); change one of them"
             )
 
     def validate_vocabulary_version(self) -> None:
@@ -223,8 +238,10 @@ def _in_order(periods: Periods | None) -> Periods | None:
     return {coordinate: list(periods[coordinate]) for coordinate in sorted(periods)} if periods else None
 
 
-def _types_like(default: Any) -> tuple[type, ...]:
+def _types_of(name: str, default: Any) -> tuple[type, ...]:
     """Types that a field with this default may have in a stored config."""
+    if name == "num_key_value_heads":
+        return (int, type(None))
     if default is None:
         return (dict, type(None))
     return (int, float) if isinstance(default, float) else (type(default),)

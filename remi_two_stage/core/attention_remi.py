@@ -12,7 +12,10 @@
     table+fourier, rope+fourier, rotary+fourier     both
 
 Conventions
-- Shapes: B batch, H heads, D head width, L tokens, Q query tokens, K key tokens (cached ones too), P Fourier pairs.
+- Shapes: B batch, H heads, G heads of keys and values, D head width, L tokens, Q query tokens, K key tokens (cached
+  ones too), P Fourier pairs.
+- Each head of keys and values serves H / G consecutive heads of queries (Ainslie et al. 2023, "GQA"); the biases are
+  those of the heads of queries.
 - i and j count slots of the row, with padding. Only differences matter, and within one sequence the difference of two
   slots is the difference of two positions; so left padding, packing and a cache need no position ids to be right.
 - A coordinate t is the token's slot, its bar, or its musical time in ticks (`coordinates_remi.py`).
@@ -28,6 +31,7 @@ table (`blockwise_remi.py`), and memory grows with L instead of L squared.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -136,16 +140,22 @@ class FourierBias(nn.Module):
 
 
 class RelativeAttention(nn.Module):
-    """Causal multi-head self-attention that knows distances in the way its config asks for."""
+    """Causal multi-head self-attention that knows distances in the way its config asks for.
+
+    Attributes:
+        num_key_value_groups: Heads of queries for each head of keys and values, as transformers' functions read it.
+    """
 
     def __init__(self, config: PreTrainedConfig, layer_idx: int) -> None:
         super().__init__()
         self.config = config
         self.layer_idx = layer_idx
-        self.head_dim = config.hidden_size // config.num_attention_heads
+        self.head_dim = config.head_dim
         self.scaling = self.head_dim**-0.5
         self.is_causal = True
-        self.qkv_proj = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=False)
+        self.heads = (config.num_attention_heads, config.key_value_heads, config.key_value_heads)
+        self.num_key_value_groups = config.num_attention_heads // config.key_value_heads
+        self.qkv_proj = nn.Linear(config.hidden_size, sum(self.heads) * self.head_dim, bias=False)
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
         kind, heads = config.relative_attention, config.num_attention_heads
         self.position_bias = RelativePositionBias(heads, config.max_rel_dist) if "table" in kind else None
@@ -160,8 +170,8 @@ class RelativeAttention(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """[B, Q, hidden] -> ([B, Q, hidden], attention weights [B, H, Q, K] from `eager`, else None)."""
         batch, length, width = hidden_states.shape
-        heads = self.qkv_proj(hidden_states).view(batch, length, 3, -1, self.head_dim).permute(2, 0, 3, 1, 4)
-        query, key, value = heads.unbind(0)
+        heads = self.qkv_proj(hidden_states).view(batch, length, -1, self.head_dim).transpose(1, 2)
+        query, key, value = heads.split(self.heads, dim=1)
         if context.rotation is not None:
             query, key = rotate(query, *context.rotation), rotate(key, *context.rotation)
         if self.fourier_bias is not None and context.fourier is not None:
@@ -183,6 +193,7 @@ class RelativeAttention(nn.Module):
         if self.position_bias is None:
             attended = span_attention(query, key, value, spans, self.scaling)
         else:
+            key, value = (states.repeat_interleave(self.num_key_value_groups, dim=1) for states in (key, value))
             attended = blockwise_attention(query, key, value, self.position_bias.table, spans, self.scaling)
         return attended.transpose(1, 2)
 
@@ -326,7 +337,10 @@ def eager_attention(
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The definition, step by step: [B, H, Q, D] -> ([B, Q, H, D], weights [B, H, Q, K]); oracle of the other forms."""
+    """The definition, step by step: queries [B, H, Q, D], keys and values [B, G, K, D] -> ([B, Q, H, D], weights
+    [B, H, Q, K]); oracle of the other forms.
+    """
+    key, value = (states.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for states in (key, value))
     scores = query @ key.transpose(2, 3) * scaling
     for term in (position_bias, attention_mask):
         if term is not None:
@@ -339,22 +353,20 @@ def eager_attention(
 def span_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: tuple[Span, ...], scaling: float
 ) -> torch.Tensor:
-    """Plain causal attention within `spans`, elsewhere 0: queries and keys [B, H, L, D], values [B, H, L, D'] ->
-    [B, H, L, D'], D' being at most D.
+    """Plain causal attention within `spans`, elsewhere 0: queries [B, H, L, D], keys [B, G, L, D], values
+    [B, G, L, D'] -> [B, H, L, D'], D' being at most D.
     """
     length, width = value.shape[2:]
     value = F.pad(value, (0, query.shape[3] - width))  # the fused kernel wants one width for all
+    attend = partial(F.scaled_dot_product_attention, is_causal=True, scale=scaling, enable_gqa=True)
     if spans == ((slice(None), 0, length),):
-        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)[..., :width]
+        return attend(query, key, value)[..., :width]
     rows = []
     for row, states in enumerate(zip(query, key, value, strict=True)):
         sizes, are_real = _pieces([span[1:] for span in spans if span[0].start == row], length)
         pieces = zip(*(state.split(sizes, dim=1) for state in states), are_real, strict=True)
         attended = [
-            F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, scale=scaling)[0]
-            if is_real
-            else torch.zeros_like(v)
-            for q, k, v, is_real in pieces
+            attend(q[None], k[None], v[None])[0] if is_real else torch.zeros_like(q) for q, k, v, is_real in pieces
         ]
         rows.append(torch.cat(attended, dim=1))
     return torch.stack(rows)[..., :width]

@@ -38,7 +38,7 @@ class RelativeTransformerConfig(Architecture, PreTrainedConfig):
         return super().from_dict({"vocabulary_version": 1} | config_dict, **kwargs)
 
     def __post_init__(self, **kwargs: Any) -> None:
-        self.resolve_periods()
+        self.resolve_defaults()
         super().__post_init__(**kwargs)
 
 

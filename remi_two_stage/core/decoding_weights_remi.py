@@ -99,7 +99,7 @@ def weight_shapes(config: Architecture) -> dict[str, tuple[int, ...]]:
     width, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
     pairs = sum(map(len, (config.fourier_periods or {}).values()))
     layer: dict[str, tuple[int, ...]] = {
-        "attention.qkv_proj.weight": (3 * width, width),
+        "attention.qkv_proj.weight": (width + 2 * config.key_value_heads * config.head_dim, width),
         "attention.o_proj.weight": (width, width),
         "feed_forward.up_proj.weight": (inner, width),
         "feed_forward.down_proj.weight": (width, inner),
