@@ -10,7 +10,7 @@ from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.modeling_remi import TwoStageModel
 
 FOLDER = Path(__file__).parents[1] / "hub_configs"
-SIZES = {"tiny": (0.2, 2.4), "small": (4.7, 25.2), "base": (18.9, 151.0)}
+SIZES = {"tiny": (0.5, 2.8), "small": (4.1, 22.0), "base": (16.5, 132.2)}
 
 
 def test_committed_configs_are_those_of_the_script() -> None:

@@ -194,10 +194,9 @@ def test_the_learning_rate_rises_for_three_hundredths_of_the_steps_and_falls_as_
     (share, *others) = trainer.lr_scheduler.lr_lambdas
     rates = [share(step) for step in range(steps + 1)]
     warm = math.ceil(0.03 * steps)
-    assert rates[: warm + 1] == [step / warm for step in range(warm + 1)]
-    assert rates[warm:] == pytest.approx(
-        [(1 + math.cos(math.pi * step / (steps - warm))) / 2 for step in range(steps - warm + 1)]
-    )
+    assert rates[:warm] == [(step + 1) / warm for step in range(warm)], "the first step learns too"
+    cosine = [(1 + math.cos(math.pi * (step + 1) / (steps - warm))) / 2 for step in range(steps - warm)]
+    assert rates[warm:steps] == pytest.approx([0.01 + 0.99 * rate for rate in cosine])
     assert all(other(steps // 2) == rates[steps // 2] for other in others)
     assert trainer.args.max_grad_norm == 1
 

@@ -25,15 +25,33 @@ EMBEDDED_MODEL = "embedded"
 """What `start_from` calls the checkpoint in the package."""
 
 PLANNER_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 3},
-    "small": {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 6, "num_attention_heads": 4},
-    "base": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 8},
-}
+    "tiny": {
+        "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 1,
+    },
+    "small": {
+        "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 6, "num_attention_heads": 4,
+        "num_key_value_heads": 1,
+    },
+    "base": {
+        "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+    },
+}  # fmt: skip
 DETAIL_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"hidden_size": 224, "intermediate_size": 896, "num_hidden_layers": 4, "num_attention_heads": 7},
-    "small": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8},
-    "base": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 16},
-}
+    "tiny": {
+        "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 4, "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+    },
+    "small": {
+        "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8,
+        "num_key_value_heads": 2,
+    },
+    "base": {
+        "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 16,
+        "num_key_value_heads": 4,
+    },
+}  # fmt: skip
 """Sizes by name, as fields of the stages' configs; `tiny` is the embedded checkpoint's."""
 LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
 """Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
@@ -110,10 +128,13 @@ class TrainingPlan:
         2048, "tokens in a row; pieces are packed into rows, longer ones are cut at phrase starts"
     )
     dropout: float = _option(0.0, "dropout after the embedding and in each layer, from 0 to below 1")
+    averaging: float = _option(
+        0.999, "what is left in a step of the averaged weights, which are measured and saved; 0 saves those that learn"
+    )
     omit_globals: float = _option(0.1, "probability that a piece is shown without its style, tempo or number of bars")
     from_melody: float = _option(0.25, "share of the tunes that the planner also sees with a voice given")
     infilling: float = _option(0.25, "probability that the detail generator sees later bars first")
-    voice_orders: float = _option(0.25, "probability that another voice than the first stands first")
+    voice_orders: float = _option(0.25, "probability that voices stand in another order than they are composed in")
     plan_source: str = _option(
         "gold",
         "whose chords the detail generator reads: gold, the tunes' own; predicted, those that the planner writes for "
@@ -167,6 +188,7 @@ class TrainingPlan:
                 self._require(option.name, 0 <= value <= 1, "from 0 to 1")
         self._require("max_length", self.max_length >= 64, "64 or more")
         self._require("dropout", 0 <= self.dropout < 1, "from 0 to below 1")
+        self._require("averaging", 0 <= self.averaging < 1, "from 0 to below 1")
         self._require("loaders", self.loaders >= 0, "0 or more")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295")
         for name in self.corpus:

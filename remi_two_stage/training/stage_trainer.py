@@ -1,6 +1,7 @@
 """One stage trained by `transformers.Trainer`: its recipe, and how a run stops and resumes.
 
-Muon and AdamW (`optimizer.py`), a warm-up of 3 % and then a cosine, gradients clipped to norm 1. The loss is the mean
+Muon and AdamW (`optimizer.py`), a warm-up of 3 % and then a cosine, gradients clipped to norm 1; what is measured and
+saved are averaged weights (`averaging.py`). The loss is the mean
 over all labelled tokens of a step, however they are spread over rows, processes and accumulated batches; of both stages
 together, the sum of their means.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ from ..stage_data.batch_sampler import SharedBatches
 from ..stage_data.datasets import IGNORED, PLAN, Item, collate_joint
 from ..stage_data.streaming import StreamedRows
 from .arguments import Stage, TrainingPlan
+from .averaging import Averaging
 from .callbacks import Checkpoints, EarlyStopping, Epochs, Interruption, ProgressBar, agreement
 from .optimizer import MuonWithAdamW
 from .run_folder import keep_only, last_checkpoint, read_from, written_to
 
 _EVALUATIONS_OF_A_STREAM = 10
 _PLAN_ITEMS = "plan_items"
+_LOWEST_RATE = 0.01
+"""The last step's learning rate, as a share of the highest."""
 
 
 class StageTrainer(Trainer):
@@ -38,13 +42,17 @@ class StageTrainer(Trainer):
 
     Args:
         planner_rate: In joint training, the planner's highest learning rate; None where it does not learn.
+        averaging: The decay of the averaged weights in a step; 0 for none.
     """
 
     control: TrainerControl
     optimizer: torch.optim.Optimizer | None
 
-    def __init__(self, stage: Stage, planner_rate: float | None = None, **kwargs: Any) -> None:
+    def __init__(self, stage: Stage, planner_rate: float | None = None, averaging: float = 0.0, **kwargs: Any) -> None:
         super().__init__(data_collator=collate_joint, **kwargs)
+        self._averaging = Averaging(averaging) if averaging else None
+        if self._averaging is not None:
+            self.add_callback(self._averaging)
         self.stage = stage
         self._planner_rate = planner_rate
         # Both stages together never keep a cache, and one alone would.
@@ -115,9 +123,10 @@ class StageTrainer(Trainer):
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
         self.model_wrapped.eval()
         sums: dict[str, torch.Tensor] = {}
-        for batch in self._loader(rows, batch_sampler=self._batches(rows, None)):
-            for stage, found in self._sums(self._prepare_inputs(batch)).items():
-                sums[stage] = sums.get(stage, 0) + found
+        with self._averaged():
+            for batch in self._loader(rows, batch_sampler=self._batches(rows, None)):
+                for stage, found in self._sums(self._prepare_inputs(batch)).items():
+                    sums[stage] = sums.get(stage, 0) + found
         self.model_wrapped.train()
         metrics: dict[str, float] = {}
         for stage, total in sums.items():
@@ -150,11 +159,16 @@ class StageTrainer(Trainer):
         return self.optimizer
 
     def save_weights(self, folder: str) -> None:
-        """Write the model alone; called by all processes, over which its weights may be spread."""
-        weights = self.accelerator.get_state_dict(self.model_wrapped)
-        model: Any = self.accelerator.unwrap_model(self.model_wrapped)
-        if self.args.should_save:
-            model.save_pretrained(folder, state_dict=weights)
+        """Write the model alone, with averaged weights; called by all processes, over which they may be spread."""
+        with self._averaged():
+            weights = self.accelerator.get_state_dict(self.model_wrapped)
+            model: Any = self.accelerator.unwrap_model(self.model_wrapped)
+            if self.args.should_save:
+                model.save_pretrained(folder, state_dict=weights)
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """While inside, the model has its averaged weights, if there are any."""
+        return nullcontext() if self._averaging is None else self._averaging.shown(self.model)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write a checkpoint, mark it when all processes have written theirs, and remove the older ones after that."""
@@ -163,6 +177,8 @@ class StageTrainer(Trainer):
             super()._save_checkpoint(model, trial)
             if isinstance(self.train_dataset, StreamedRows):
                 (folder / self._stream_file()).write_text(json.dumps(self._places), encoding="utf-8")
+            if self._averaging is not None:
+                self._averaging.save(folder, self.args.process_index, self.args.world_size)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 keep_only(folder)
@@ -173,11 +189,13 @@ class StageTrainer(Trainer):
         return f"stream-{args.process_index}-of-{args.world_size}-{args.dataloader_num_workers}.json"
 
     def go_on(self, checkpoint: Path) -> None:
-        """Resume the stream where the run stopped.
+        """Resume the averaged weights, and the stream, where the run stopped.
 
         Raises:
             CheckpointError: it was read by other processes.
         """
+        if self._averaging is not None:
+            self._averaging.load(checkpoint, self.args.process_index, self.args.world_size, self.args.device)
         if not isinstance(self.train_dataset, StreamedRows):
             return
         path = checkpoint / self._stream_file()
@@ -220,6 +238,7 @@ def train_stage(
         planner_rate=arguments.learning_rate_of("planner")
         if stage == "joint" and arguments.joint_planner == "trained"
         else None,
+        averaging=arguments.averaging,
         callbacks=[Epochs(), *callbacks, progress, checkpoints, interruption],
     )
     if arguments.most_epochs_without_gain is not None:
@@ -271,7 +290,9 @@ def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> T
         per_device_train_batch_size=arguments.batch_size,
         per_device_eval_batch_size=arguments.batch_size,
         gradient_accumulation_steps=arguments.accumulation,
-        lr_scheduler_type="cosine",
+        # Unlike "cosine", this one learns in the first step too.
+        lr_scheduler_type="cosine_warmup_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": _LOWEST_RATE},
         warmup_steps=0.03,
         max_grad_norm=1.0,
         logging_steps=10,
