@@ -8,9 +8,13 @@ a plan that is still being read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from .notation import JUMPS
+
+_MOST_PLAYS = 64
+"""Of a section, on average; beyond, nobody plays the piece."""
 
 
 class EndingSigns(Protocol):
@@ -117,6 +121,12 @@ def order_of_repeats(bars: Sequence[PlayedSigns], most: int) -> Iterator[int]:
         if last_pass:
             start, playing = index + 1, 1
         index += 1
+
+
+def repeat_targets(bars: Sequence[PlayedSigns]) -> set[int]:
+    """Indices of the bars to which repeats go back, but for the first bar, which every player knows."""
+    order = list(order_of_repeats(bars, _MOST_PLAYS * len(bars)))
+    return {after for index, after in pairwise(order) if 0 < after <= index}
 
 
 def _passes(bars: Sequence[PlayedSigns]) -> list[int]:

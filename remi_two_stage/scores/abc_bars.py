@@ -31,6 +31,7 @@ from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote
 from .abc_voice import Voice
+from .repeats import with_repeat_starts
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
@@ -125,7 +126,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
             tempos,
         ) in columns
     )
-    return Bars(bars, sum(between_ticks), unknown_symbols)
+    return Bars(tuple(with_repeat_starts(bars)), sum(between_ticks), unknown_symbols)
 
 
 def _to_ticks(units: int) -> int:

@@ -24,6 +24,7 @@ from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .music21_losses import losses_of
 from .musicxml_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
+from .repeats import with_repeat_starts
 from .voices import voice_names
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
@@ -65,7 +66,7 @@ def from_music21(score: Any) -> Piece:
             [str(getattr(part, "partName", None) or part.id) for part in parts],
             [[note.pitch for bar in of_part for note in bar] for of_part in notes],
         ),
-        bars=tuple(mark_phrases(bars, begins, are_fermatas)),
+        bars=tuple(mark_phrases(with_repeat_starts(bars), begins, are_fermatas)),
         title=_title_of(score),
         tempo=_tempo_of(score),
         losses=tuple(sorted(losses.items())),

@@ -23,6 +23,7 @@ from ..core.playing_order import last_of_ending
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_reader_document import is_whole
 from .musicxml_reader_part import Measure, Signature
+from .repeats import with_repeat_starts
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
 _MOST_PLAYS, _MOST_BEATS = 9, 12
@@ -57,14 +58,14 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
         is_short = meter is not None and length < meter.bar_length
         is_pickup = is_short and _is_pickup(column, bars, length, lengths[index + 1 : index + 2], is_own)
         bars.append(Bar(meter, Key(name_at(signature.sharps - MODES[mode]), mode), length, (), is_pickup=is_pickup))
-    bars = _with_repeats(bars, columns, is_own, losses)
+    bars = _with_repeats(bars, columns, losses)
     bars = _with_endings(bars, columns, is_own)
     if not is_own:
         bars = _without_idle_brackets(bars, losses)
     bars = _with_jumps(bars, columns, losses)
     if not is_own:
         bars = _all_played(bars, losses)
-    return bars, [signature.mode is not None for signature in signatures]
+    return with_repeat_starts(bars), [signature.mode is not None for signature in signatures]
 
 
 # --- lengths, metres, keys
@@ -159,7 +160,7 @@ def _is_pickup(column: Column, before: Sequence[Bar], length: int, after: Sequen
 # --- repeats, endings, jumps
 
 
-def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> list[Bar]:
+def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[str]) -> list[Bar]:
     starts, ends = set(), dict[int, int]()
     for index, column in enumerate(columns):
         if any(direction.begins_repeat for measure in column if measure for direction in measure.directions):
@@ -169,8 +170,7 @@ def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool, 
             is_left = barline.get("location") == "left"
             for repeat in barline.iterfind("repeat"):
                 if repeat.get("direction") == "forward":
-                    if not (is_own and barline.find("bar-style") is None):
-                        starts.add(index if is_left else index + 1)
+                    starts.add(index if is_left else index + 1)
                 else:
                     times = (repeat.get("times") or "2").strip()
                     plays = min(int(times), _MOST_PLAYS) if is_whole(times) else 2

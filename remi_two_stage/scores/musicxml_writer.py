@@ -15,12 +15,11 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 from ..core.abc_spelling import BarNames, names_of
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
-from ..core.playing_order import last_of_ending, order_of_repeats
+from ..core.playing_order import last_of_ending, repeat_targets
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES, clef_of
 from . import musicxml_writer_signs as signs
@@ -42,7 +41,6 @@ _CONTAINER_CONTENT = (
     "</rootfiles></container>\n"
 ).encode()
 _UNIX = 3
-_MOST_PLAYS = 10
 _OTHER_CREATOR = re.compile(r"([a-z]{3,30}): (\S.*)")
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
@@ -137,7 +135,7 @@ def _score_part(voice: str, instrument: Instrument, usual: Instrument) -> str:
 def _part(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int]) -> str:
     writer = VoiceWriter(piece, voice, names)
     closed = _closed_endings(piece.bars)
-    targets = _targets(piece.bars)
+    targets = repeat_targets(piece.bars)
     measures = [f'<part id="{piece.voices[voice]}">\n']
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         name = f"{number}X" if bar.is_pickup and number else str(number)
@@ -195,9 +193,3 @@ def _time(meter: Meter | None) -> str:
 def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
     """The passes of the ending that stops after each bar where one does, by the bar's index."""
     return {last_of_ending(bars, index): bar.endings for index, bar in enumerate(bars) if bar.endings}
-
-
-def _targets(bars: Sequence[Bar]) -> set[int]:
-    """The bars to which playing goes back, but for the first, which every player knows."""
-    order = list(order_of_repeats(bars, _MOST_PLAYS * len(bars)))
-    return {after for index, after in pairwise(order) if 0 < after <= index}

@@ -181,12 +181,11 @@ def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
 
 
 def left_barline(bar: Bar, is_target: bool) -> str:
-    """The barline before a bar: the begin of a repeat or an ending. A forward repeat that the source left out, because
-    players know it, has no `<bar-style>`.
-    """
-    style = "<bar-style>heavy-light</bar-style>" if bar.repeat_start else ""
+    """The barline before a bar: the begin of an ending, or of a repeat, which `is_target` says that it is."""
+    begins_repeat = bar.repeat_start or is_target
+    style = "<bar-style>heavy-light</bar-style>" if begins_repeat else ""
     ending = f'<ending number="{", ".join(map(str, bar.endings))}" type="start"/>' if bar.endings else ""
-    repeat = '<repeat direction="forward"/>' if bar.repeat_start or is_target else ""
+    repeat = '<repeat direction="forward"/>' if begins_repeat else ""
     inside = style + ending + repeat
     return f'<barline location="left">{inside}</barline>\n' if inside else ""
 
