@@ -2,9 +2,12 @@
 
     python benchmarks/harmony.py FILE.abc [FILE.abc ...]
 
-The files hold melodies with chord symbols, such as Nottingham's valid.abc and test.abc. Counted are the bars that begin
-with a written chord; right is who finds its root and triad quality with all symbols hidden (sevenths and other
-additions do not count). The key is known to all, as the files say it. A way that finds no chord is wrong.
+The files hold melodies, such as Nottingham's valid.abc and test.abc, which have chord symbols. Counted are the bars
+that begin with a written chord; right is who finds its root and triad quality with all symbols hidden (sevenths and
+other additions do not count). The key is known to all, as the files say it. A way that finds no chord is wrong.
+
+Then it is counted how often `label_chords` changes the chord in a bar, and how the tunes close, with all symbols
+hidden, beside the symbols where there are any. Tunes without symbols are counted too.
 
 `chorder` is compared when it is installed (`pip install chorder`; it needs miditoolkit and nothing that conflicts with
 this package), twice: as it is meant, on the whole tune in MIDI, beat by beat, with the beats counted from the first
@@ -19,12 +22,14 @@ import argparse
 import importlib.util
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from remi_two_stage.analysis.chord_inference import MELODY_TRIADS, Triad, infer_chords
+from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.chords import QUALITIES, split_label
 from remi_two_stage.core.piece import Bar, Piece
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER
@@ -67,6 +72,90 @@ def share_found(triads: Iterable[tuple[Triad | None, Triad | None]]) -> tuple[fl
     """Share of the known triads that are found, and the number of those known, of pairs (known, found)."""
     is_found = [known == found for known, found in triads if known is not None]
     return sum(is_found) / len(is_found), len(is_found)
+
+
+def written_changes(piece: Piece) -> Iterator[tuple[Triad | None, Triad | None]]:
+    """The written triads of bars that have two or more, the first at the bar's start, each with the one heard there."""
+    for bar, heard in zip(piece.bars, label_chords(without_symbols(piece)).bars, strict=True):
+        if len(bar.chords) > 1 and bar.chords[0].onset == 0:
+            for chord in bar.chords:
+                here = [guess for guess in heard.chords if guess.onset <= chord.onset]
+                yield triad_of(chord.label), triad_of(here[-1].label)
+
+
+def without_symbols(piece: Piece) -> Piece:
+    """The piece with all chord symbols hidden."""
+    return replace(piece, bars=tuple(replace(bar, chords=()) for bar in piece.bars))
+
+
+@dataclass
+class Shares:
+    """What chords do in tunes: counts.
+
+    Attributes:
+        bars: Full bars, and those of them with two chords or more.
+        chords: Chords, and tonic triads among them.
+        tonic_endings: Tunes whose last note is the tonic, and those of them whose last chord is the tonic's.
+        dominant_endings: Of these in major and minor, those that end V-I; and the same of other modes and bVII or v.
+    """
+
+    bars: Counter[bool] = field(default_factory=Counter)
+    chords: Counter[bool] = field(default_factory=Counter)
+    tonic_endings: Counter[bool] = field(default_factory=Counter)
+    dominant_endings: Counter[bool] = field(default_factory=Counter)
+    modal_endings: Counter[bool] = field(default_factory=Counter)
+
+    def add(self, piece: Piece) -> None:
+        """Count a piece, with its chords."""
+        full = [bar for bar in piece.bars if not bar.is_pickup]
+        self.bars.update(len(bar.chords) > 1 for bar in full)
+        triads = [triad_of(chord.label) for bar in piece.bars for chord in bar.chords]
+        self.chords.update(triad in _TONICS for triad in triads)
+        notes = piece.note_list()
+        if not notes or not triads or (notes[-1][-1] - piece.key.pitch_class) % 12:
+            return
+        self.tonic_endings.update([triads[-1] in _TONICS])
+        before = next((triad for triad in reversed(triads) if triad not in _TONICS), None)
+        if piece.key.mode in ("maj", "min"):
+            self.dominant_endings.update([triads[-1] in _TONICS and before == (7, "maj")])
+        else:
+            self.modal_endings.update([triads[-1] in _TONICS and before in _MODAL_DOMINANTS])
+
+    def __str__(self) -> str:
+        named = {
+            "bars with two chords": self.bars,
+            "of chords I or i": self.chords,
+            "tunes ending on the tonic with its chord": self.tonic_endings,
+            "of these in major or minor V-I": self.dominant_endings,
+            "in other modes bVII, v or V before it": self.modal_endings,
+        }
+        return ", ".join(
+            f"{name} {counts[True] / max(1, counts.total()):.1%} of {counts.total()}" for name, counts in named.items()
+        )
+
+
+_TONICS = ((0, "maj"), (0, "min"))
+_MODAL_DOMINANTS = ((10, "maj"), (7, "min"), (7, "maj"))
+
+
+def show_melodies(pieces: Sequence[Piece]) -> None:
+    """Print how often chords are right where the pieces have symbols, and what chords do, with all symbols hidden."""
+    if any(bar.chords for piece in pieces for bar in piece.bars):
+        share, bars = accuracy(inferred, pieces)
+        print(f"  {share:.1%} of {bars} bars that begin with a written chord")
+        share, changes = share_found(pair for piece in pieces for pair in written_changes(piece))
+        print(f"  {share:.1%} of {changes} chords in bars with two or more written ones")
+        with_symbols = [piece for piece in pieces if any(bar.chords for bar in piece.bars)]
+        print(f"  written: {shares_of(map(label_chords, with_symbols))}")
+    print(f"  heard: {shares_of(label_chords(without_symbols(piece)) for piece in pieces)}")
+
+
+def shares_of(pieces: Iterable[Piece]) -> Shares:
+    """The counts of some pieces, each with its chords."""
+    shares = Shares()
+    for piece in pieces:
+        shares.add(piece)
+    return shares
 
 
 # --- the ways
@@ -179,8 +268,11 @@ WAYS: dict[str, Way] = {
 def main() -> None:
     """Compare the ways on the files named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path, help="ABC files of melodies with chord symbols")
+    parser.add_argument("files", nargs="+", type=Path, help="ABC files of melodies")
     pieces = [piece for file in parser.parse_args().files for piece in read_abc(file, errors="collect")]
+    show_melodies(pieces)
+    if not any(bar.chords for piece in pieces for bar in piece.bars):
+        return
     for name, way in WAYS.items():
         if name.startswith("chorder") and importlib.util.find_spec("chorder") is None:
             print(f"{name:26} not installed: pip install chorder")

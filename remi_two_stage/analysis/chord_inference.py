@@ -3,9 +3,11 @@
 Conventions
 - Roots and pitch classes count from the tonic of the piece's first bar.
 - The most probable sequence of triads (Viterbi) under a linear-chain conditional random field (Lafferty, McCallum and
-  Pereira, 2001) whose few parameters depend on the intervals between notes, roots and neighbouring roots, not on single
-  chords. There are two: `melody()` has a triad a bar, `voices()` one a beat. `benchmarks/estimate_harmony.py` estimates
-  both and writes `chord_parameters.py`. Sevenths are added by rule.
+  Pereira, 2001). There are two: `melody()` has a triad for every half or third of a bar, and a bar keeps one chord
+  unless two are more probable; `voices()` has one for every beat. What speaks for a chord depends on the intervals
+  between notes and root, and in melodies a little on the chord itself; how likely it follows another depends in
+  melodies on the mode and on whether a barline lies between. `benchmarks/estimate_harmony.py` estimates both and writes
+  `chord_parameters.py`. Sevenths are added by rule.
 """
 
 from __future__ import annotations
@@ -32,14 +34,25 @@ MELODY_TRIADS: tuple[Triad, ...] = (
 )  # fmt: skip
 VOICES_TRIADS: tuple[Triad, ...] = tuple((root, quality) for quality in ("maj", "min", "dim") for root in range(12))
 
-MELODY_FEATURES = ("first half", "second half", "downbeat", "last note", "next downbeat")
-"""What is known of a bar's pitch classes: shares of the sounding time in its halves, and single notes."""
+MELODY_FEATURES = (
+    "sounding", "sounding, later", "rest of the bar", "rest of the bar, later", "first note", "first note, later",
+    "last note", "last note, later", "next first note", "next first note, later", "next downbeat", "note before",
+)  # fmt: skip
+"""What is known of a segment's pitch classes and those around it: shares of the sounding time, and single notes. Those
+marked "later" are of the segments after the first one of a bar.
+"""
 VOICES_FEATURES = ("sounding", "bass", "struck")
 """What is known of a beat's pitch classes: shares of the sounding time, of the bass, of the notes that begin it."""
 
-MELODY_PLACES = ("bar 1", "bar 2", "bar 3", "bar 4", "last but one", "last")
-"""Places of a bar in its section, whose bars count in fours; a pick-up is bar 4, since it leads to bar 1."""
+_BAR_PLACES = ("bar 1", "bar 2", "bar 3", "bar 4", "last but one", "last")
+MELODY_PLACES = (*_BAR_PLACES, *(f"{place}, later" for place in _BAR_PLACES))
+"""Places of a segment: of its bar in the section, whose bars count in fours (a pick-up is bar 4, since it leads to
+bar 1), and whether it is the bar's first.
+"""
+MELODY_STEPS = ("over a barline", "in a bar", "in the last bar")
+"""Steps into a segment from the one before it."""
 VOICES_PLACES = ("any",)
+VOICES_STEPS = ("any",)
 
 _INTERVALS = {"maj": (0, 4, 7), "min": (0, 3, 7), "dim": (0, 3, 6)}
 _MODAL_PENALTY = 1.5
@@ -64,13 +77,26 @@ Evidence = tuple[int, int, int]
 
 
 class ChordSegment(NamedTuple):
-    """A stretch of a bar that has one chord: the bar's index, onset and end in it, index of a place, and evidence."""
+    """A stretch of a bar that has one chord: the bar's index, onset and end in it, indices of a place and of the step
+    into it, and evidence.
+    """
 
     bar: int
     onset: int
     end: int
     place: int
+    step: int
     evidence: list[Evidence]
+
+
+class _Step(NamedTuple):
+    """What a step adds to the totals: a row for each triad that is left, the same by the triad that is reached, and how
+    much a triad that is behind can win back from one that is ahead, as the most and triad by triad.
+    """
+
+    leaving: list[int]
+    arriving: list[tuple[int, ...]]
+    recovery: list[tuple[int, list[int]]]
 
 
 class ChordModel:
@@ -78,40 +104,44 @@ class ChordModel:
 
     Args:
         triads: The chords to choose from; of equally good ones the first is chosen.
-        tones: Triad quality -> [feature][semitones of a note above the root].
-        steps: Quality of a triad -> quality of the next one -> [semitones from root to root].
+        tones: For each triad [feature][semitones of a note above the root].
+        steps: "maj" or "min" -> [step][triad][next triad].
         priors: "maj" or "min" -> [place][triad].
     """
 
     def __init__(
         self,
         triads: Sequence[Triad],
-        tones: Mapping[str, Sequence[Sequence[float]]],
-        steps: Mapping[str, Mapping[str, Sequence[float]]],
+        tones: Sequence[Sequence[Sequence[float]]],
+        steps: Mapping[str, Sequence[Sequence[Sequence[float]]]],
         priors: Mapping[str, Sequence[Sequence[float]]],
     ) -> None:
         self.triads = tuple(triads)
         self._rows = rows = PackedNumbers(len(triads))
-        features = range(len(next(iter(tones.values()))))
         self._emission = [
             [
-                rows.pack(_exact((tones[quality][feature][(heard - root) % 12] for root, quality in triads), 100))
+                rows.pack(_exact((of[feature][(heard - root) % 12] for (root, _), of in of_triads), 100))
                 for heard in range(12)
             ]
-            for feature in features
+            for of_triads in [list(zip(triads, tones, strict=True))]
+            for feature in range(len(tones[0]))
         ]
-        leaving = [
-            _exact((steps[before][after][(to - root) % 12] for to, after in triads), _POINT) for root, before in triads
-        ]
-        self._leaving = [rows.pack(row) + _ABOVE_ZERO * rows.ones for row in leaving]
-        self._arriving = list(zip(*leaving, strict=True))
-        recovery = [[max(map(sub, lost, won)) for lost in leaving] for won in leaving]
-        self._recovery = [(max(row), row) for row in recovery]
+        compiled = {family: [self._step(table) for table in tables] for family, tables in steps.items()}
+        self._steps = {mode: compiled[_family(mode)] for mode in MODES}
         self._priors = {mode: self._prior(mode, priors) for mode in MODES}
+
+    def _step(self, table: Sequence[Sequence[float]]) -> _Step:
+        leaving = [_exact(row, _POINT) for row in table]
+        recovery = [[max(map(sub, lost, won)) for lost in leaving] for won in leaving]
+        return _Step(
+            [self._rows.pack(row) + _ABOVE_ZERO * self._rows.ones for row in leaving],
+            list(zip(*leaving, strict=True)),
+            [(max(row), row) for row in recovery],
+        )
 
     def _prior(self, mode: str, priors: Mapping[str, Sequence[Sequence[float]]]) -> list[int]:
         """A row for each place; modes other than major and minor borrow from the nearer one."""
-        family = "maj" if mode in ("maj", "lyd", "mix") else "min"
+        family = _family(mode)
         penalties = [
             _MODAL_PENALTY * (_foreign_tones(triad, mode) - _foreign_tones(triad, family)) for triad in self.triads
         ]
@@ -122,45 +152,57 @@ class ChordModel:
 
     def best_path(self, segments: Sequence[ChordSegment], mode: str, following: Triad | None = None) -> list[Triad]:
         """The sequence of triads with the highest sum of scores and transitions (Viterbi)."""
-        priors = self._priors[mode]
+        priors, steps = self._priors[mode], self._steps[mode]
         contenders: dict[int, int] = {}
         reached = []
-        for segment in segments:
-            contenders = self._contenders(self._totals(contenders, priors[segment.place], segment.evidence))
+        onward = [*(steps[segment.step] for segment in segments[1:]), steps[0]]
+        leaving: Sequence[int] = ()
+        for segment, step in zip(segments, onward, strict=True):
+            totals = self._totals(contenders, leaving, priors[segment.place], segment.evidence)
+            contenders = _contenders(totals, step.recovery)
             reached.append(contenders)
+            leaving = step.leaving
         path = [self.triads.index(following)] if following in self.triads else []
-        for contenders in reversed(reached):
+        for contenders, step in zip(reversed(reached), reversed(onward), strict=True):
             if path:
-                arriving = self._arriving[path[-1]]
+                arriving = step.arriving[path[-1]]
                 contenders = {state: behind + arriving[state] for state, behind in contenders.items()}
             path.append(max(contenders, key=contenders.__getitem__))
         return [self.triads[state] for state in path[::-1][: len(segments)]]
 
-    def _totals(self, before: Mapping[int, int], prior: int, evidence: Iterable[Evidence]) -> Sequence[int]:
+    def _totals(
+        self, before: Mapping[int, int], leaving: Sequence[int], prior: int, evidence: Iterable[Evidence]
+    ) -> Sequence[int]:
         """Each triad's total in a segment on the best way through the triads before it."""
         row = prior
         for feature, heard, weight in evidence:
             row += weight * self._emission[feature][heard]
         if before:
-            ways = [self._leaving[state] + behind * self._rows.ones for state, behind in before.items()]
+            ways = [leaving[state] + behind * self._rows.ones for state, behind in before.items()]
             row += reduce(self._rows.larger, ways)
         return self._rows.unpack(row)
 
-    def _contenders(self, totals: Sequence[int]) -> dict[int, int]:
-        """How far behind the leading triad each triad is that may yet win, whatever triad comes next."""
-        highest = max(totals)
-        most, recovery = self._recovery[totals.index(highest)]
-        least = highest - most
-        return {
-            state: total - highest
-            for state, total in enumerate(totals)
-            if total >= least and total + recovery[state] >= highest
-        }
+
+def _contenders(totals: Sequence[int], recovery: Sequence[tuple[int, Sequence[int]]]) -> dict[int, int]:
+    """How far behind the leading triad each triad is that may yet win, whatever triad comes next."""
+    highest = max(totals)
+    most, of_triad = recovery[totals.index(highest)]
+    least = highest - most
+    return {
+        state: total - highest
+        for state, total in enumerate(totals)
+        if total >= least and total + of_triad[state] >= highest
+    }
 
 
 def _exact(scores: Iterable[float], unit: int) -> list[int]:
     """Scores of two digits after the point, as whole numbers of a hundredth of the unit."""
     return [round(100 * score) * (unit // 100) for score in scores]
+
+
+def _family(mode: str) -> str:
+    """The one of major and minor whose parameters a mode takes; modes have none of their own."""
+    return "maj" if mode in ("maj", "lyd", "mix") else "min"
 
 
 def _foreign_tones(triad: Triad, mode: str) -> int:
@@ -171,14 +213,19 @@ def _foreign_tones(triad: Triad, mode: str) -> int:
 
 @cache
 def melody() -> ChordModel:
-    """The model of melodies: a triad a bar."""
+    """The model of melodies: a triad for every half or third of a bar."""
     return ChordModel(MELODY_TRIADS, table.MELODY_TONES, table.MELODY_STEPS, table.MELODY_PRIORS)
 
 
 @cache
 def voices() -> ChordModel:
     """The model of several voices: a triad a beat."""
-    return ChordModel(VOICES_TRIADS, table.VOICES_TONES, table.VOICES_STEPS, table.VOICES_PRIORS)
+    tones = [table.VOICES_TONES[quality] for _, quality in VOICES_TRIADS]
+    steps = [
+        [table.VOICES_STEPS[before][after][(to - root) % 12] for to, after in VOICES_TRIADS]
+        for root, before in VOICES_TRIADS
+    ]
+    return ChordModel(VOICES_TRIADS, tones, {family: [steps] for family in table.VOICES_PRIORS}, table.VOICES_PRIORS)
 
 
 def infer_chords(piece: Piece, count: int | None = None, following: str | None = None) -> list[tuple[Chord, ...]]:
@@ -198,7 +245,7 @@ def infer_chords(piece: Piece, count: int | None = None, following: str | None =
     else:
         segments = melody_segments(piece, count)
         path = melody().best_path(segments, piece.key.mode, after)
-        labels = [_with_usual_seventh(here, later) for here, later in pairwise([*path, after or path[-1]])]
+        labels = _with_usual_sevenths(segments, path, after)
     chords: list[list[Chord]] = [[] for _ in range(count)]
     for segment, label in zip(segments, labels, strict=True):
         chords[segment.bar].append(Chord(segment.onset, label))
@@ -212,6 +259,17 @@ def _is_dense(piece: Piece) -> bool:
     return len(piece.voices) > 1 or any(
         len({note.onset for note in bar.notes[0]}) < len(bar.notes[0]) for bar in piece.bars
     )
+
+
+def _with_usual_sevenths(segments: Sequence[ChordSegment], path: Sequence[Triad], following: Triad | None) -> list[str]:
+    """Labels of a melody's triads; a triad that is held in a bar has one label."""
+    labels: list[str] = []
+    later, bar = following or path[-1], -1
+    for segment, triad in zip(reversed(segments), reversed(path), strict=True):
+        is_held = segment.bar == bar and triad == later
+        labels.append(labels[-1] if is_held else _with_usual_seventh(triad, later))
+        later, bar = triad, segment.bar
+    return labels[::-1]
 
 
 @cache
@@ -240,22 +298,84 @@ def _with_sounding_sevenths(segments: Sequence[ChordSegment], path: Sequence[Tri
 # --- melodies
 
 
+class _Stretch(NamedTuple):
+    """What is heard in a segment: pitch classes with the ticks that they sound, that of a note which begins with the
+    segment, and that of the last note to begin in it.
+    """
+
+    sounding: list[tuple[int, int]]
+    first: int | None
+    last: int | None
+
+
 def melody_segments(piece: Piece, count: int) -> list[ChordSegment]:
-    """The first `count` bars with what their notes say; of notes struck together the lowest counts."""
+    """The parts of the first `count` bars with what their notes say; of notes struck together the lowest counts."""
     tonic = piece.key.pitch_class
-    heard = [_heard(bar) for bar in piece.bars[: count + 1]]
-    downbeats = [(notes[0].pitch - tonic) % 12 if notes and not notes[0].onset else None for notes in (*heard, ())]
+    limits = [_limits(bar) for bar in piece.bars[: count + 1]]
+    heard = [_stretches(_heard(bar), at, tonic) for bar, at in zip(piece.bars, limits, strict=False)]
+    downbeats = [*(of_bar[0].first for of_bar in heard), None]
     segments = []
-    for index, (bar, notes, place) in enumerate(zip(piece.bars[:count], heard, _places(piece.bars), strict=False)):
-        evidence = _shares(bar, notes, tonic)
-        if (downbeat := downbeats[index]) is not None:
-            evidence.append((2, downbeat, FULL_WEIGHT))
-        if notes:
-            evidence.append((3, (_last(notes).pitch - tonic) % 12, FULL_WEIGHT))
-        if (downbeat := downbeats[index + 1]) is not None:
-            evidence.append((4, downbeat, FULL_WEIGHT))
-        segments.append(ChordSegment(index, 0, bar.length, place, evidence))
+    before: int | None = None
+    for index, place in zip(range(count), _places(piece.bars), strict=False):
+        of_bar = heard[index]
+        ahead = [*(stretch.first for stretch in of_bar[1:]), downbeats[index + 1]]
+        for part, stretch in enumerate(of_bar):
+            downbeat = None if part == len(of_bar) - 1 else downbeats[index + 1]
+            evidence = _evidence(of_bar, part, ahead[part], downbeat, before)
+            onset, end = limits[index][part : part + 2]
+            is_later, is_last = part > 0, place == len(_BAR_PLACES) - 1
+            place_in_bar = place + len(_BAR_PLACES) * is_later
+            segments.append(ChordSegment(index, onset, end, place_in_bar, is_later * (1 + is_last), evidence))
+            before = before if stretch.last is None else stretch.last
     return segments
+
+
+def _evidence(
+    stretches: Sequence[_Stretch], part: int, ahead: int | None, downbeat: int | None, before: int | None
+) -> list[Evidence]:
+    """Evidence for one of a bar's segments, in the order of `MELODY_FEATURES`."""
+    is_later = part > 0
+    here = stretches[part]
+    evidence = _shares(here.sounding, int(is_later))
+    if len(stretches) > 1:
+        rest = [sound for place, other in enumerate(stretches) if place != part for sound in other.sounding]
+        evidence += _shares(rest, 2 + is_later)
+    notes = ((4 + is_later, here.first), (6 + is_later, here.last), (8 + is_later, ahead), (10, downbeat), (11, before))
+    return evidence + [(feature, heard, FULL_WEIGHT) for feature, heard in notes if heard is not None]
+
+
+def _shares(sounding: Sequence[tuple[int, int]], feature: int) -> list[Evidence]:
+    unit = FULL_WEIGHT // (sum([ticks for _, ticks in sounding]) or 1)
+    return [(feature, heard, unit * ticks) for heard, ticks in sounding]
+
+
+_THIRDS = ((9, 8), (3, 2))
+"""Metres whose bars have three segments."""
+
+
+def _limits(bar: Bar) -> tuple[int, ...]:
+    """Ticks at which the segments of a bar begin, and its end: halves of even metres, thirds of 9/8 and 3/2. Bars in
+    3/4 and uneven metres, where hardly ever a chord changes within, are one segment, and so are pick-ups.
+    """
+    if bar.meter is None or bar.is_pickup:
+        return (0, bar.length)
+    is_in_three = (bar.meter.numerator, bar.meter.denominator) in _THIRDS
+    parts = 3 if is_in_three else 2 if bar.meter.numerator % 2 == 0 else 1
+    length = bar.meter.bar_length // parts
+    return (0, *(start for start in range(length, length * parts, length) if start < bar.length), bar.length)
+
+
+def _stretches(notes: Sequence[Note], limits: Sequence[int], tonic: int) -> list[_Stretch]:
+    stretches = []
+    spans = [(note.onset, note.onset + note.duration, (note.pitch - tonic) % 12) for note in notes]
+    for start, end in pairwise(limits):
+        sounding = [(heard, min(off, end) - max(on, start)) for on, off, heard in spans if on < end and off > start]
+        begun = [(on, heard) for on, _, heard in spans if start <= on < end]
+        latest = begun[-1][0] if begun else start
+        last = next((heard for on, heard in begun if on == latest), None)
+        first = begun[0][1] if begun and begun[0][0] == start else None
+        stretches.append(_Stretch(sounding, first, last))
+    return stretches
 
 
 def _heard(bar: Bar) -> Sequence[Note]:
@@ -265,16 +385,8 @@ def _heard(bar: Bar) -> Sequence[Note]:
     return sorted((note for sung in bar.notes for note in sung), key=lambda note: (note.onset, note.pitch))
 
 
-def _last(notes: Sequence[Note]) -> Note:
-    """The lowest of the notes that begin last."""
-    last = len(notes) - 1
-    while last and notes[last - 1].onset == notes[last].onset:
-        last -= 1
-    return notes[last]
-
-
 def _places(bars: Sequence[Bar]) -> Iterator[int]:
-    """For each bar the index into `MELODY_PLACES`; phrases and repeats begin sections."""
+    """For each bar the index into `_BAR_PLACES`; phrases and repeats begin sections."""
     number, last = 0, len(bars) - 1
     closes = [bar.repeat_end or bar.ending_end or index == last for index, bar in enumerate(bars)]
     for index, bar in enumerate(bars):
@@ -285,24 +397,6 @@ def _places(bars: Sequence[Bar]) -> Iterator[int]:
         else:
             yield 5 if closes[index] else 4 if closes[index + 1] else number % 4
             number += 1
-
-
-def _shares(bar: Bar, notes: Sequence[Note], tonic: int) -> list[Evidence]:
-    """Each note's share in the time sounded, in the half where it sounds; a bar in three has no second half."""
-    is_triple = bar.meter is not None and bar.meter.numerator in (3, 9)
-    middle = bar.length if is_triple else bar.length // 2
-    unit = FULL_WEIGHT // (sum([note.duration for note in notes]) or 1)
-    shares = []
-    for note in notes:
-        heard = (note.pitch - tonic) % 12
-        early = middle - note.onset
-        if early >= note.duration:
-            shares.append((0, heard, unit * note.duration))
-        elif early <= 0:
-            shares.append((1, heard, unit * note.duration))
-        else:
-            shares += ((0, heard, unit * early), (1, heard, unit * (note.duration - early)))
-    return shares
 
 
 # --- several voices
@@ -321,7 +415,7 @@ def voices_segments(piece: Piece, count: int) -> list[ChordSegment]:
             for of_beat in heard[max(0, bisect_right(limits, note[0]) - 1) : bisect_left(limits, note[1])]:
                 of_beat.append(note)
         for (onset, end), of_beat in zip(pairwise(limits), heard, strict=True):
-            segments.append(ChordSegment(index, onset, end, 0, _beat_evidence(of_beat, onset, end, tonic)))
+            segments.append(ChordSegment(index, onset, end, 0, 0, _beat_evidence(of_beat, onset, end, tonic)))
         ringing = [(on - bar.length, off - bar.length, pitch) for on, off, pitch in ringing if off > bar.length]
     return segments
 

@@ -23,17 +23,17 @@ Chords = tuple[Chord, ...]
 """The chords of a bar, the first one at its start."""
 
 
-def label_chords(piece: Piece, harmonic_rhythm: HarmonicRhythm = "bar") -> Piece:
+def label_chords(piece: Piece, harmonic_rhythm: HarmonicRhythm = "beat") -> Piece:
     """This piece with a chord for every bar, the first one at the bar's start.
 
     Chord symbols are kept where the piece has any: a bar without one continues the chord before it, bars before the
-    first one are inferred. A piece without symbols is inferred from its notes: melodies bar by bar, several voices beat
-    by beat.
+    first one are inferred. A piece without symbols is inferred from its notes: melodies with one chord a bar, or two or
+    three where melody, metre and cadence ask for it, several voices beat by beat.
 
     Args:
         piece: Any piece; chords `unk` count as missing.
-        harmonic_rhythm: `source` keeps every chord at its position, `bar` the one that sounds longest in the bar (ties
-            to the first), `beat` the one that sounds longest in each beat.
+        harmonic_rhythm: `source` keeps every chord at its position, `beat` the one that sounds longest in each beat
+            (ties to the first), which is all that a plan can say, `bar` the one that sounds longest in the bar.
 
     Raises:
         RequestError: no such harmonic rhythm.
@@ -66,12 +66,16 @@ def _complete(piece: Piece) -> list[Chords]:
 
 def _continued(chords: list[Chords]) -> list[Chords]:
     """Let the last chord of a bar hold in the next one, up to that bar's first chord."""
-    current: str | None = None
+    current: Chord | None = None
     for index, found in enumerate(chords):
         if current is not None and (not found or found[0].onset > 0):
-            chords[index] = found = (Chord(0, current), *found)
-        current = found[-1].label if found else current
+            chords[index] = found = (_at(0, current), *found)
+        current = found[-1] if found else current
     return chords
+
+
+def _at(onset: int, chord: Chord) -> Chord:
+    return chord if chord.onset == onset else replace(chord, onset=onset)
 
 
 def _changes(bar: Bar, chords: Sequence[Chord]) -> Chords:
@@ -79,30 +83,33 @@ def _changes(bar: Bar, chords: Sequence[Chord]) -> Chords:
     at = {chord.onset: chord for chord in chords if chord.onset < bar.length or not chord.onset}
     kept: list[Chord] = []
     for chord in at.values():
-        if not kept or chord.label != kept[-1].label:
+        if not kept or chord != _at(chord.onset, kept[-1]):
             kept.append(chord)
     return tuple(kept)
 
 
-def longest_chord(bar: Bar, chords: Chords) -> Chords:
-    """The one of a bar's chords that sounds longest, from the bar's start; ties to the first."""
-    return chords if len(chords) == 1 else (Chord(0, _longest_label(chords, 0, bar.length)),)
+def _longest_chord(bar: Bar, chords: Chords) -> Chords:
+    return chords if len(chords) == 1 else (_longest(chords, 0, bar.length),)
 
 
-def _longest_label(chords: Chords, start: int, end: int) -> str:
-    """Label of the chord that sounds longest between two ticks of a bar; ties to the first."""
-    sounding: dict[str, int] = {}
+def _longest(chords: Chords, start: int, end: int) -> Chord:
+    """The chord that sounds longest between two ticks of a bar, from the first of them on; ties to the first."""
+    sounding: dict[Chord, int] = {}
     limits = [*(chord.onset for chord in chords), max(end, chords[-1].onset)]
     for chord, (onset, stop) in zip(chords, pairwise(limits), strict=True):
         duration = min(stop, end) - max(onset, start)
         if duration > 0 or not sounding:
-            sounding[chord.label] = sounding.get(chord.label, 0) + max(0, duration)
+            here = _at(start, chord)
+            sounding[here] = sounding.get(here, 0) + max(0, duration)
     return max(sounding, key=sounding.__getitem__)
 
 
-def _by_beat(bar: Bar, chords: Chords) -> Chords:
+def chords_on_beats(bar: Bar, chords: Chords) -> Chords:
+    """For each beat the one of a bar's chords that sounds longest in it (ties to the first), without repetitions."""
+    if len(chords) == 1:
+        return chords
     limits = pairwise([*bar.beats, bar.length])
-    return _changes(bar, [Chord(start, _longest_label(chords, start, end)) for start, end in limits])
+    return _changes(bar, [_longest(chords, start, end) for start, end in limits])
 
 
-_RHYTHMS = {"source": _changes, "bar": longest_chord, "beat": _by_beat}
+_RHYTHMS = {"source": _changes, "bar": _longest_chord, "beat": chords_on_beats}

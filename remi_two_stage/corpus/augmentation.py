@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ..analysis.harmony import longest_chord
+from ..analysis.harmony import chords_on_beats
 from ..core.errors import RequestError
 from ..core.excerpt import crop, phrase_cuts
 from ..core.piece import Bar, Note, Piece
@@ -127,7 +127,7 @@ def _joined(first: Bar, second: Bar) -> Bar:
     )
     bar = replace(first, length=shift + second.length, notes=notes)
     chords = (*first.chords, *(replace(chord, onset=chord.onset + shift) for chord in second.chords))
-    return replace(bar, chords=longest_chord(bar, chords))
+    return replace(bar, chords=chords_on_beats(bar, chords))
 
 
 def crop_phrases(piece: Piece, id: str) -> Piece | None:

@@ -69,7 +69,7 @@ def _of_piece(piece: Piece) -> Adherence:
     strong = [pitch in chord for bar in piece.bars for pitch, chord in _strong_notes(bar, piece.key.pitch_class)]
     silent = replace(piece, bars=tuple(replace(bar, chords=()) for bar in piece.bars))
     heard = label_chords(silent, "source")
-    longest = zip(label_chords(piece).bars, label_chords(heard).bars, strict=True)
+    longest = zip(label_chords(piece, "bar").bars, label_chords(heard, "bar").bars, strict=True)
     compared = list(zip(piece.bars, heard.bars, longest, strict=True))
     known = [
         (_triads(bar), _triads(guess), _triads(planned) == _triads(main))
