@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from itertools import groupby, pairwise
 from operator import sub
-from struct import Struct
 from typing import NamedTuple
 
-from ..core.chords import make_label, split_label
+from ..core.chords import QUALITIES, make_label, split_label
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import MODES
 from . import chord_parameters as table
+from .packed_numbers import PackedNumbers
 
 Triad = tuple[int, str]
 """(semitones from the tonic to the root, key of `chords.QUALITIES`)."""
@@ -43,6 +43,7 @@ marked "later" are of the segments after the first one of a bar.
 """
 VOICES_FEATURES = ("sounding", "bass", "struck")
 """What is known of a beat's pitch classes: shares of the sounding time, of the bass, of the notes that begin it."""
+_BASS_FEATURE = VOICES_FEATURES.index("bass")
 
 _BAR_PLACES = ("bar 1", "bar 2", "bar 3", "bar 4", "last but one", "last")
 MELODY_PLACES = (*_BAR_PLACES, *(f"{place}, later" for place in _BAR_PLACES))
@@ -229,7 +230,8 @@ def voices() -> ChordModel:
 
 
 def infer_chords(piece: Piece, count: int | None = None, following: str | None = None) -> list[tuple[Chord, ...]]:
-    """The most probable chords of each bar, the first at its start, from the notes alone.
+    """The most probable chords of each bar, the first at its start, from the notes alone; of several voices with their
+    basses.
 
     Args:
         piece: Any piece; its own chords are not looked at.
@@ -242,13 +244,15 @@ def infer_chords(piece: Piece, count: int | None = None, following: str | None =
         segments = voices_segments(piece, count)
         path = voices().best_path(segments, piece.key.mode, after)
         labels = _with_sounding_sevenths(segments, path)
+        basses = _sounding_basses(segments, labels)
     else:
         segments = melody_segments(piece, count)
         path = melody().best_path(segments, piece.key.mode, after)
         labels = _with_usual_sevenths(segments, path, after)
+        basses = [0] * len(labels)
     chords: list[list[Chord]] = [[] for _ in range(count)]
-    for segment, label in zip(segments, labels, strict=True):
-        chords[segment.bar].append(Chord(segment.onset, label))
+    for segment, label, bass in zip(segments, labels, basses, strict=True):
+        chords[segment.bar].append(Chord(segment.onset, label, bass=bass))
     return [tuple(of_bar) for of_bar in chords]
 
 
@@ -293,6 +297,32 @@ def _with_sounding_sevenths(segments: Sequence[ChordSegment], path: Sequence[Tri
         )
         labels += [make_label(root, _WITH_SEVENTH[quality] if has_seventh else quality)] * len(same)
     return labels
+
+
+def _sounding_basses(segments: Sequence[ChordSegment], labels: Sequence[str]) -> list[int]:
+    """The bass of each chord in semitones above its root: the chord tone that sounds longest as the lowest note. Where a
+    beat has none, its chord keeps the bass that it had in the beat before, or else its root.
+    """
+    basses: list[int] = []
+    before: tuple[int, str] | None = None
+    for segment, label in zip(segments, labels, strict=True):
+        (root, quality), tones = _split(label)
+        shares = {
+            (heard - root) % 12: weight for feature, heard, weight in segment.evidence if feature == _BASS_FEATURE
+        }
+        sounding = [tone for tone in tones if tone in shares]
+        held = basses[-1] if before == (segment.bar, label) else 0
+        basses.append(max(sounding, key=shares.__getitem__) if sounding else held)
+        before = (segment.bar, label)
+    return basses
+
+
+@cache
+def _split(label: str) -> tuple[Triad, tuple[int, ...]]:
+    """A label's triad, and its tones in semitones above the root."""
+    triad = split_label(label)
+    assert triad is not None  # what is inferred has a root
+    return triad, QUALITIES[triad[1]].intervals
 
 
 # --- melodies
@@ -442,34 +472,3 @@ def _beat_evidence(heard: Sequence[tuple[int, int, int]], start: int, end: int, 
 
 def _add(amounts: dict[int, int], pitch: int, amount: int) -> None:
     amounts[pitch % 12] = amounts.get(pitch % 12, 0) + amount
-
-
-_LANE = 64
-
-
-class PackedNumbers:
-    """What adding and multiplying cannot do with packed rows of `count` numbers.
-
-    Attributes:
-        ones: The row whose numbers are all 1; a multiple of it moves all numbers of a row.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.ones = self.pack([1] * count)
-        self._top_bits = self.ones << _LANE - 1
-        self._lanes = Struct(f"<{count}Q")
-
-    @staticmethod
-    def pack(numbers: Iterable[int]) -> int:
-        """The row of these numbers; a negative one borrows from the next lane, and a sum gives that back."""
-        return sum(number << _LANE * lane for lane, number in enumerate(numbers))
-
-    def unpack(self, row: int) -> tuple[int, ...]:
-        """The numbers of a row."""
-        return self._lanes.unpack(row.to_bytes(self._lanes.size, "little"))
-
-    def larger(self, row: int, other: int) -> int:
-        """The larger number of each lane (Warren, Hacker's Delight, 2013, chapter 2, on many lanes at once)."""
-        not_smaller = ((row | self._top_bits) - other) & self._top_bits
-        kept = not_smaller - (not_smaller >> _LANE - 1)
-        return other ^ (row ^ other) & kept

@@ -18,7 +18,7 @@ from itertools import groupby
 
 from ..core.excerpt import moved_chords
 from ..core.notation import Instrument, Lyric
-from ..core.piece import Bar, Piece
+from ..core.piece import Bar, Chord, Piece
 from ..core.playing_order import are_in_endings
 from ..core.voices import MELODY
 from ..scores.voices import voice_names
@@ -48,7 +48,7 @@ def sung_part(piece: Piece) -> Piece | None:
     if not kept:
         return None
     shift = piece.key.pitch_class - kept[0].key.pitch_class
-    kept = [replace(bar, chords=moved_chords(bar.chords, shift)) for bar in kept]
+    kept = [replace(bar, chords=_without_basses(moved_chords(bar.chords, shift))) for bar in kept]
     instruments = tuple(piece.instruments[voice] for voice in singers) if piece.instruments else ()
     return replace(
         piece,
@@ -58,6 +58,13 @@ def sung_part(piece: Piece) -> Piece | None:
         instruments=instruments,
         source=None,
     )
+
+
+def _without_basses(chords: Sequence[Chord]) -> tuple[Chord, ...]:
+    """Chords whose basses were the accompaniment's; each once while it lasts."""
+    rooted = [replace(chord, bass=0) if chord.symbol is None else chord for chord in chords]
+    changes = zip([None, *rooted], rooted, strict=False)
+    return tuple(chord for before, chord in changes if before is None or before.label != chord.label)
 
 
 def _singers(piece: Piece) -> list[int]:
