@@ -15,12 +15,12 @@ from remi_two_stage.analysis.chord_inference import (
     MELODY_TRIADS,
     ChordModel,
     ChordSegment,
-    PackedNumbers,
     Triad,
     melody,
     melody_segments,
 )
 from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.analysis.packed_numbers import PackedNumbers
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece

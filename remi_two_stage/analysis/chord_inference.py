@@ -300,13 +300,13 @@ def _with_sounding_sevenths(segments: Sequence[ChordSegment], path: Sequence[Tri
 
 
 def _sounding_basses(segments: Sequence[ChordSegment], labels: Sequence[str]) -> list[int]:
-    """The bass of each chord in semitones above its root: the chord tone that sounds longest as the lowest note. Where a
-    beat has none, its chord keeps the bass that it had in the beat before, or else its root.
+    """The bass of each chord in semitones above its root: the chord tone that sounds longest as the lowest note. Where
+    a beat has none, its chord keeps the bass that it had in the beat before, or else its root.
     """
     basses: list[int] = []
     before: tuple[int, str] | None = None
     for segment, label in zip(segments, labels, strict=True):
-        (root, quality), tones = _split(label)
+        root, tones = _root_and_tones(label)
         shares = {
             (heard - root) % 12: weight for feature, heard, weight in segment.evidence if feature == _BASS_FEATURE
         }
@@ -318,11 +318,11 @@ def _sounding_basses(segments: Sequence[ChordSegment], labels: Sequence[str]) ->
 
 
 @cache
-def _split(label: str) -> tuple[Triad, tuple[int, ...]]:
-    """A label's triad, and its tones in semitones above the root."""
-    triad = split_label(label)
-    assert triad is not None  # what is inferred has a root
-    return triad, QUALITIES[triad[1]].intervals
+def _root_and_tones(label: str) -> tuple[int, tuple[int, ...]]:
+    """A label's root in semitones above the tonic, and its tones above the root."""
+    parts = split_label(label)
+    assert parts is not None  # what is inferred has a root
+    return parts[0], QUALITIES[parts[1]].intervals
 
 
 # --- melodies
