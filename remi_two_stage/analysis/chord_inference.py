@@ -206,6 +206,9 @@ def _family(mode: str) -> str:
 
 
 def _foreign_tones(triad: Triad, mode: str) -> int:
+    """How many of a triad's notes the mode lacks; only minor has a raised leading note."""
+    if mode == "min" and triad == (7, "maj"):
+        return 0
     scale = {7 * (MODES[mode] - 1 + step) % 12 for step in range(7)}
     root, quality = triad
     return sum((root + interval) % 12 not in scale for interval in _INTERVALS[quality])
