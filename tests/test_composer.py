@@ -19,11 +19,12 @@ from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.notation import ChordSymbol
 from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
-from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, token_names
 
 
 @pytest.fixture(scope="module")

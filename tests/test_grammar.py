@@ -11,8 +11,9 @@ from tunes import kesh_jig
 from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids
 from remi_two_stage.core.errors import GrammarError
 from remi_two_stage.core.grammar import Grammar, SequenceKind, check_grammar, form_of
+from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, up_to_detail
-from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, TONICS, VOICE_RANGES, token_names
+from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, TONICS, token_names
 from remi_two_stage.scores.abc_reader import read_abc
 
 METERS = [meter for meter in FAMILIES["time"] if meter != "none"]

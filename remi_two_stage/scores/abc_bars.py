@@ -29,7 +29,7 @@ from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text
 from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
 from .abc_signs import WrittenText
-from .abc_state import Boundary, SungNote
+from .abc_state import Boundary, SungNote, maker_of
 from .abc_voice import Voice
 from .repeats import with_repeat_starts
 
@@ -41,6 +41,7 @@ _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _NamedChord = tuple[str, ChordSymbol | None, int]
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
+_bar = maker_of(Bar)
 
 
 class Bars(NamedTuple):
@@ -65,7 +66,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     """
     boundaries = _common_boundaries(voices)
     times = [boundary.time for boundary in boundaries]
-    lengths = [_to_ticks(right - left) or 1 for left, right in pairwise(times)]
+    lengths = [(right - left + _HALF_TICK) // UNITS_PER_TICK or 1 for left, right in pairwise(times)]
     repeat_ends = [boundary.plays > 0 for boundary in boundaries[1:]]
     ending_starts = [bool(boundary.endings) for boundary in boundaries[:-1]]
     ending_ends = _ending_ends(boundaries)
@@ -92,8 +93,8 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         _tempos_by_bar(tempos, times, lengths) if tempos else repeat(()),
         strict=False,  # the last boundary begins no bar
     )
-    bars = tuple(
-        Bar(  # by position: there are many, and names take a third of the time
+    bars = [
+        _bar(
             left.meter,
             left.key,
             length,
@@ -125,7 +126,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
             notation,
             tempos,
         ) in columns
-    )
+    ]
     return Bars(tuple(with_repeat_starts(bars)), sum(between_ticks), unknown_symbols)
 
 
@@ -185,7 +186,8 @@ def _notes_by_bar(
                 release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
                 note, is_between_ticks = _note(start - left, pitch, UNITS_PER_TICK * release)
             sung.append(note)
-            between_ticks += is_between_ticks
+            if is_between_ticks:
+                between_ticks += 1
     except ScoreError as error:
         raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
     return [
@@ -261,6 +263,8 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
     """Whether an ending stops after each bar: at a repeat, a double bar, the next ending or the end (section 4.9)."""
     ends = [False] * (len(boundaries) - 1)
     is_open = bool(boundaries[0].endings)
+    if not any([boundary.endings for boundary in boundaries]):
+        return ends
     for index, boundary in enumerate(boundaries[1:]):
         closes = (
             boundary.endings or boundary.plays or boundary.repeat_start or boundary.is_double or index + 1 == len(ends)

@@ -72,7 +72,10 @@ _PATTERNS = {
 }
 """What a token may look like, by its form; the first kind that fits is the token's."""
 
-TOKENS = re.compile(rf"[ \t]*+({'|'.join(_PATTERNS.values())})")
+_COMMON = rf"{_PLAIN_NOTE}\)*+|\|(?![|:\[\]0-9])"
+"""Most tokens: notes without accidentals and simple bar lines, which are found sooner if they are looked for first."""
+
+TOKENS = re.compile(rf"[ \t]*+({_COMMON}|{'|'.join(_PATTERNS.values())})")
 """`TOKENS.findall(line)` gives the texts of a line's tokens in their order."""
 
 _TOKEN = re.compile("|".join(rf"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()))

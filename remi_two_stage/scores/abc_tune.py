@@ -154,7 +154,7 @@ class Tune:
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
             elif not is_text:
-                self._line(number, _without_comment(line))
+                self._line(number, _without_comment(line) if "%" in line else line)
         self._music(number, "")
         return self._piece()
 
@@ -166,7 +166,7 @@ class Tune:
         self._losses[reason] = self._losses.get(reason, 0) + count
 
     def _line(self, number: int, line: str) -> None:
-        field = _FIELD.match(line)
+        field = _FIELD.match(line) if line[1:2] == ":" else None
         try:
             if field is not None:
                 self._field(line[0], field[2])
@@ -230,7 +230,7 @@ class Tune:
         if before:
             before += "" if _CLOSES_CHORD.match(line) else _NO_TOKEN
             line, self._open_chord = before + line, ""
-        elif "[" in line and (chord := OPEN_CHORD_AT_END.search(line)):
+        elif "[" in line and line.rfind("[") > line.rfind("]") and (chord := OPEN_CHORD_AT_END.search(line)):
             line, self._open_chord = line[: chord.start()], chord[0]
         voice = self._current_voice()
         if voice.lyrics is not None:
@@ -474,7 +474,7 @@ def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     if all(VOICE_NAME.fullmatch(name) for name in ids):
         return voices, ids
     sounding = [voice for voice in voices if voice.notes] or voices[:1]
-    pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding]
+    pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding] if len(sounding) > 1 else []
     return sounding, voice_names([voice.name for voice in sounding], pitches)
 
 

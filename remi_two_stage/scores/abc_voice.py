@@ -91,7 +91,7 @@ class Voice:
         self._last_event: Event | None = None  # that of the bars before
         self._broken: BrokenNotes | None = None
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
-        self._awaits_note = self.lyrics is not None  # a tuplet, a broken rhythm, signs or words
+        self._awaits_note = False  # whether a tuplet, a broken rhythm or signs do
         self._pitched = self.notes
         self._staff = Staff()
         self._channel = 0
@@ -219,18 +219,21 @@ class Voice:
         layer, start, closes_tuplet = self._layer, self.time, False
         if self._awaits_note:
             start, end, closes_tuplet, length = self._span(numerator, denominator)
-            self._strike(start, takes_syllable=True)
+            self._strike(start)
         else:
             length = self.unit_length * numerator // denominator
             end = start + length
+        if self.lyrics is not None and not self._layer_number:
+            self.lyrics.onsets.append(start)
         self.time = end
-        if alteration is None and not layer.ties:  # most notes, so they are spared the call
+        ties = layer.ties
+        if alteration is None and not ties:  # most notes, so they are spared the call
             sung = [start, layer.scale[step] + self.transposition + self.midi_transposition, end, step]
             self.notes.append(sung)
         else:
             sung = self._sound(note, start, end)
         self._event = start, (sung,), closes_tuplet, length
-        if is_tied or layer.ties:
+        if is_tied or ties:
             self._keep_ties(start, (sung,) if is_tied else ())
 
     def signed_note(self, signed: SignedNote) -> None:
@@ -243,8 +246,9 @@ class Voice:
         start = self._event[0]  # type: ignore[index]  # for there is a note now
         if signs:
             self.notation.place(signs, start, self._layer_number)
-        for _ in range(slur_ends):
+        while slur_ends:
             self.notation.end_slur(self._layer_number, start)
+            slur_ends -= 1
 
     def chord(self, chord: WrittenChord) -> None:
         """Notes between brackets; the first one's length is the chord's (section 4.17)."""
@@ -261,7 +265,9 @@ class Voice:
             start + (end - start) * note.numerator * first.denominator // (note.denominator * first.numerator)
             for note in chord.notes
         ]
-        self._strike(start, takes_syllable=True)
+        self._strike(start)
+        if self.lyrics is not None and not self._layer_number:
+            self.lyrics.onsets.append(start)
         struck = [self._sound(note, start, end) for note, end in zip(chord.notes, ends, strict=True)]
         self.time = end
         self._event = start, struck, closes_tuplet, length
@@ -272,14 +278,14 @@ class Voice:
         """A rest, visible or not."""
         start, self.time, closes_tuplet, plain_length = self._span(*length)
         self._event = start, (), closes_tuplet, plain_length
-        self._strike(start, takes_syllable=False)
+        self._strike(start)
         self._keep_ties(start, ())
 
     def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
         self._keep_ties(self.time, ())
-        self._strike(self.time, takes_syllable=False)
+        self._strike(self.time)
         self._last_event = self.time, (), False, length
         for number in range(bars):
             if number:
@@ -437,13 +443,12 @@ class Voice:
         if tied or self._layer.ties:
             self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
 
-    def _strike(self, start: int, takes_syllable: bool) -> None:
+    def _strike(self, start: int) -> None:
         """Give a note or a rest what has waited for it."""
-        self.notation.place(self.pending, start, self._layer_number)
-        self.pending.clear()
-        if self.lyrics is not None and takes_syllable and not self._layer_number:
-            self.lyrics.onsets.append(start)
-        self._awaits_note = self._tuplet is not None or self.lyrics is not None
+        if self.pending:
+            self.notation.place(self.pending, start, self._layer_number)
+            self.pending.clear()
+        self._awaits_note = self._tuplet is not None
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
