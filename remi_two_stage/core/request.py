@@ -127,7 +127,7 @@ def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     named = tuple(f"{name}2" if name in named[:index] else name for index, name in enumerate(named))
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(
-            f"cannot write for the voices {voices!r}; give a list that names each once, from {', '.join(VOICES)}"
+            f"cannot write for the voices {voices!r}; give a list that names each once, a second one twice, from {', '.join(VOICES)}"
         )
     return named
 
