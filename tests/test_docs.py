@@ -32,6 +32,20 @@ L:1/4
 K:G
 "G"GABc|"D7"d2A2|"G"BGBd|"G"g4|]
 """
+HYMN = """X:1
+T:Four bars
+M:4/4
+L:1/2
+K:G
+V:S
+V:A
+V:T
+V:B
+[V:S] G A | B A | A2- | A B |]
+[V:A] D D | D E | D2 | D D |]
+[V:T] B, C | D C | A,2 | A, G, |]
+[V:B] G, F, | G, A, | D,2 | F, G, |]
+"""
 
 
 @pytest.mark.parametrize("name", SCRIPT["PAGES"])
@@ -45,6 +59,7 @@ def _desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("tune.abc").write_text(TUNE_BOOK, encoding="utf-8")
     write_score(read_score("tune.abc")[0], "melody.mid")
+    Path("hymn.abc").write_text(HYMN, encoding="utf-8")
 
 
 @pytest.mark.usefixtures("_desk")

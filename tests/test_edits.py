@@ -12,7 +12,7 @@ import torch
 from tiny_models import TINY
 
 from remi_two_stage.composing.composer import Composer
-from remi_two_stage.composing.tasks import Extension, Rewriting, with_chords
+from remi_two_stage.composing.tasks import Extension, Rewriting, placed, voice_for, with_chords
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, encode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
@@ -191,12 +191,54 @@ def test_the_melody_takes_the_first_voice_that_can_sing_it(composer: Composer) -
         ("G,8 a'8", r"; give fewer octaves$"),
     ],
 )
-def test_a_melody_that_nobody_sings_is_refused_with_what_would_help(
-    composer: Composer, notes: str, way_out: str
-) -> None:
+def test_no_voice_sings_a_melody_beyond_its_range(notes: str, way_out: str) -> None:
     (melody,) = read_abc(f"X:1\nT:High\nM:2/4\nL:1/16\nK:C\n{notes}|]")
     with pytest.raises(RequestError, match=way_out):
+        voice_for(melody, ("S", "A", "T", "B"))
+
+
+@pytest.mark.parametrize(
+    ("notes", "voice", "semitones"),
+    [
+        ("c8 c'8", "S", 0),
+        ("G,8 b8", "A", -4),
+        ("c8 ^c'8", "S", -1),
+        ("c8 f'8", "S", -5),
+        ("D,,8 C,,8", "B", 0),
+        ("B,,,,8 C,,8", "B", 10),
+    ],
+)
+def test_a_melody_moves_by_as_little_as_brings_it_into_a_range(notes: str, voice: str, semitones: int) -> None:
+    (melody,) = read_abc(f"X:1\nT:High\nM:2/4\nL:1/16\nK:C\n{notes}|]")
+    assert placed(melody, ("S", "A", "T", "B")) == (voice, semitones)
+    assert voice_for(melody.transpose(semitones), (voice,)) == voice
+
+
+def test_a_melody_too_high_for_its_singers_is_harmonised_in_another_key(composer: Composer) -> None:
+    (high,) = read_abc("X:1\nT:High\nM:3/4\nL:1/4\nK:Eb\nedc|e'dB|e3|]")
+    full = composer.harmonize(high, "Eb | Bb7 | Eb", voices=("S", "B"), seed=1)
+    assert full.key == Key("C")
+    assert [note[3] for note in full.note_list() if note[0] == "S"] == [note[3] - 3 for note in high.note_list()]
+    assert [bar.chords[0].label for bar in full.bars] == ["I", "V7", "I"]
+
+
+def test_a_melody_too_wide_for_its_singers_is_refused(composer: Composer) -> None:
+    (melody,) = read_abc("X:1\nT:High\nM:2/4\nL:1/16\nK:C\nG,8 a'8|]")
+    with pytest.raises(RequestError, match=r"'High' goes from G3 to A6, .*; give fewer octaves$"):
         composer.harmonize(melody, voices=("S", "A", "T", "B"))
+
+
+def test_voices_sing_the_melodys_words_where_they_have_its_syllables(composer: Composer) -> None:
+    (hymn,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nGABc|d2d2|cBAA|G4|]\nw:a b c d e f g h i j k")
+    full = composer.harmonize(hymn, "G | D | Am D | G", style="chorale", seed=1)
+    sung = 0
+    for bar, given in zip(full.bars, hymn.bars, strict=True):
+        assert bar.notation[0] == given.notation[0]
+        syllables = {word.onset for word in given.notation[0]}
+        for notes, words in zip(bar.notes[1:], bar.notation[1:], strict=True):
+            assert words == (given.notation[0] if syllables <= {note.onset for note in notes} else ())
+            sung += len(words)
+    assert sung > 0
 
 
 def test_without_named_voices_a_melody_that_nobody_sings_stays_a_part_of_its_own(composer: Composer) -> None:

@@ -14,7 +14,7 @@ import pytest
 from remi_two_stage.cli import application, main
 from remi_two_stage.cli.compose import ModelChoice
 from remi_two_stage.cli.demo import PageRequest
-from remi_two_stage.cli.files import Destination, Source
+from remi_two_stage.cli.files import Destination, Source, Transposition
 from remi_two_stage.cli.output import Reporting
 from remi_two_stage.composing.arguments import EXTENDED_BY, FirstRequest
 from remi_two_stage.composing.composer import Composer
@@ -33,8 +33,9 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "extend": (Source, ModelChoice, Sampling, Destination, Reporting),
     "rewrite": (Source, ModelChoice, Sampling, Destination, Reporting),
     "harmonize": (Source, ModelChoice, Sampling, Destination, Reporting),
-    "show": (Source, Reporting),
-    "render": (Source, Reporting),
+    "show": (Source, Transposition, Reporting),
+    "render": (Source, Transposition, Reporting),
+    "check": (Reporting,),
     "tokens": (Reporting,),
     "completion": (),
     "demo": (PageRequest, Reporting),

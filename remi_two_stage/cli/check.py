@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @command(
     "check",
     ("remi-two-stage check hymn.abc", "Parallels, crossings and other faults of a hymn"),
-    ("remi-two-stage check book.musicxml --json", "The same for a program, with the source of each rule"),
+    ("remi-two-stage check hymn.abc --json", "The same for a program, with the source of each rule"),
 )
 @click.argument("score", metavar="FILE")
 @with_flags(reporting=Reporting)

@@ -11,6 +11,7 @@ from ..composing.arguments import EXTENDED_BY
 from ..core.errors import RequestError
 from ..core.request import Request
 from ..core.sampling import Sampling
+from ..core.text import counted
 from ..core.voices import FOUR_PARTS
 from .compose import ModelChoice
 from .files import Destination, Source
@@ -117,9 +118,11 @@ def harmonize(
 ) -> None:
     """Add chords and voices to a melody, which stays note for note.
 
+    A melody outside the range of all the named voices moves to another key, by as little as brings it into a range.
+
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
-    from ..composing.tasks import voice_for
+    from ..composing.tasks import placed
 
     piece = source.read(score)
     destination.check(reporting)
@@ -130,7 +133,15 @@ def harmonize(
         )
     destination.write([(harmonized, seed)], reporting)
     highest = (voices or FOUR_PARTS)[0]
-    if (part := voice_for(piece, harmonized.voices)) != highest:
+    part, semitones = placed(piece, harmonized.voices)
+    if semitones:
+        way = f"{counted(abs(semitones), 'semitone')} {'up' if semitones > 0 else 'down'}"
+        reporting.remark(
+            f"the melody is outside the range of every voice: it moves {way}, to {harmonized.key.spoken}, and becomes "
+            f"{part}",
+            destination.is_stream,
+        )
+    elif part != highest:
         reporting.remark(f"the melody is outside the range of {highest}: it becomes {part}", destination.is_stream)
 
 

@@ -12,6 +12,7 @@ from ..core.abc_writer import write_abc
 from ..core.errors import RequestError, ScoreError
 from ..core.piece import Piece
 from ..core.plan import Plan
+from ..core.signatures import Key
 from ..core.text import counted
 from .flags import option
 from .output import Reporting
@@ -41,6 +42,34 @@ class Source:
         if not 1 <= self.tune <= len(pieces):
             raise RequestError(f"there is no tune {self.tune} in {score!r}; it has {len(pieces)}")
         return pieces[self.tune - 1]
+
+
+@dataclass(frozen=True)
+class Transposition:
+    """Where a tune is moved."""
+
+    key: str | None = option(None, "move to this key by the shorter way, such as D or Bb  [default: the tune's own]")
+    transpose: int = option(0, "move by this many semitones, down if below 0")
+
+    def of(self, piece: Piece) -> Piece:
+        """The piece, moved.
+
+        Raises:
+            RequestError: both ways are named, the key does not exist, or it is in another mode.
+            ScoreError: a note would leave MIDI's range.
+        """
+        if self.key is None:
+            return piece.transpose(self.transpose) if self.transpose else piece
+        if self.transpose:
+            raise RequestError(f"`key` is {self.key!r} and `transpose` {self.transpose}; give one of them")
+        wanted = Key.parse(self.key)
+        if wanted.mode != piece.key.mode and len(self.key.strip()) > len(wanted.tonic):
+            raise RequestError(
+                f"the tune is in {piece.key.spoken} and cannot move to {wanted.spoken}, which is another mode; "
+                f"name the tonic alone, {wanted.tonic}"
+            )
+        moved = piece.transpose((wanted.pitch_class - piece.key.pitch_class + 5) % 12 - 5)
+        return moved if moved.key.tonic == wanted.tonic else moved.in_key(wanted.tonic)
 
 
 def read_tunes(score: str) -> list[Piece]:

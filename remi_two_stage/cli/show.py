@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ..core.errors import RequestError
-from .files import Source, piece_data, read_tunes
+from .files import Source, Transposition, piece_data, read_tunes
 from .flags import command, with_flags
 from .output import Reporting
 
@@ -21,8 +21,8 @@ PICTURES = (".svg", ".png", ".pdf")
     ("remi-two-stage show - --json < melody.mid", "All data of a melody, for a program"),
 )
 @click.argument("score", metavar="FILE")
-@with_flags(source=Source, reporting=Reporting)
-def show(score: str, source: Source, reporting: Reporting) -> None:
+@with_flags(source=Source, transposition=Transposition, reporting=Reporting)
+def show(score: str, source: Source, transposition: Transposition, reporting: Reporting) -> None:
     """Print a tune: title, key, metre, and chords over bars.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
@@ -30,7 +30,7 @@ def show(score: str, source: Source, reporting: Reporting) -> None:
     from ..rendering.score_text import score_text
 
     pieces = read_tunes(score)
-    piece = source.pick(pieces, score)
+    piece = transposition.of(source.pick(pieces, score))
     reporting.result(score_text(piece), piece_data(piece))
     if len(pieces) > 1:
         reporting.remark(f"tune {source.tune} of {len(pieces)}; --tune shows another", to_stderr=True)
@@ -39,6 +39,7 @@ def show(score: str, source: Source, reporting: Reporting) -> None:
 @command(
     "render",
     ("remi-two-stage render tune.abc tune.pdf", "The engraved score, ready to print"),
+    ("remi-two-stage render tune.abc tune.pdf --key G", "The same in G"),
     ("remi-two-stage render tune.abc roll.svg --piano-roll", "Notes as a piano roll over their chords"),
     ("remi-two-stage render tune.abc tune.wav --with-chords", "A tune to listen to, with soft chords beneath"),
 )
@@ -46,8 +47,16 @@ def show(score: str, source: Source, reporting: Reporting) -> None:
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--piano-roll", is_flag=True, help="draw a piano roll instead of an engraved score")
 @click.option("--with-chords", is_flag=True, help="play the chords softly beneath")
-@with_flags(source=Source, reporting=Reporting)
-def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source: Source, reporting: Reporting) -> None:
+@with_flags(source=Source, transposition=Transposition, reporting=Reporting)
+def render(
+    score: str,
+    output: Path,
+    piano_roll: bool,
+    with_chords: bool,
+    source: Source,
+    transposition: Transposition,
+    reporting: Reporting,
+) -> None:
     """Engrave, draw or play a tune, or convert it to another format.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. OUTPUT is an .svg, .png, .pdf, .wav,
@@ -66,7 +75,7 @@ def render(score: str, output: Path, piano_roll: bool, with_chords: bool, source
             else f"--piano-roll draws {', '.join(PICTURES)}"
         )
         raise RequestError(f"{wrong}; name another file, or leave the option out")
-    piece = source.read(score)
+    piece = transposition.of(source.read(score))
     if piano_roll:
         content = drawn(piece).in_format(ending)
     else:

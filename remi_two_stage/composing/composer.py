@@ -329,7 +329,7 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> Piece:
-        """Add chords and voices to a melody, which stays note for note.
+        """Add chords and voices to a melody, which stays note for note, or moves as a whole.
 
         Args:
             melody: A piece; if it has several voices, the first is the melody.
@@ -337,13 +337,14 @@ class Composer:
                 melody alone; "planned" for chords that the planner writes; None for the melody's own chord symbols
                 if it has any, otherwise as "planned".
             style: One of `vocabulary.STYLES`; None is the melody's own.
-            voices: Names of the voices, high to low. The melody becomes the first voice whose range contains it. None
-                is S, A, T, B, or M, A, T, B if the melody is outside the range of every singer.
+            voices: Names of the voices, high to low. The melody becomes the first voice whose range contains it; if
+                there is none, it moves to another key, by the fewest semitones that bring it into a range. None is S,
+                A, T, B, or M, A, T, B if the melody is outside the range of every singer.
 
         Raises:
             ChordError: the text is not a plan.
-            RequestError: the melody is outside the range of every voice, the plan has a different number of bars, or
-                the style or a voice does not exist.
+            RequestError: the melody is wider than the range of every voice or more than an octave away from it, the
+                plan has a different number of bars, or the style or a voice does not exist.
             EncodingError: the melody has a metre or a bar length that is not in the vocabulary.
         """
         harmonized = self.harmonize_batch(

@@ -19,7 +19,8 @@ from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
-from ..core.piece import Bar, Chord, Piece, bar_numbers
+from ..core.notation import Lyric
+from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
 from ..core.plan import Plan
 from ..core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES
 from ..core.request import usual_tempo
@@ -35,11 +36,14 @@ from ..core.sequences import (
     voices_of,
     writing_order,
 )
-from ..core.signatures import TICKS_PER_WHOLE, Meter
+from ..core.signatures import TICKS_PER_WHOLE, Key, Meter
 from ..core.text import counted
 from ..core.vocabulary import DETAIL, MAX_BARS, token_id
 from ..core.voices import FOUR_PARTS, MELODY
 from ..scores.voices import usual_instruments
+
+_FURTHEST_MOVE = 12
+"""Semitones by which a melody is moved into the range of its singers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class Rewriting:
         """
         if chords is not None:
             old = piece.bars[first : last + 1]
-            given = _chords_for(old, chords, piece)
+            given = _chords_for(old, chords, piece.key)
             new = (replace(bar, chords=chord) for bar, chord in zip(old, given, strict=True))
             piece = replace(piece, bars=(*piece.bars[:first], *new, *piece.bars[last + 1 :]))
         cuts = [*boundaries(piece.bars), len(piece.bars)]
@@ -166,24 +170,30 @@ class Harmonization:
         melody: A piece with one voice, under the name that it has in the result.
         voices: The names of all voices, in score order.
         style: The style in the prompts; the piece keeps its own.
+        given_key: The key in which the melody was given, for chords that are typed by name.
     """
 
     melody: Piece
     voices: tuple[str, ...]
     style: str | None
+    given_key: Key
 
     @classmethod
     def of(cls, piece: Piece, voices: Sequence[str], style: str | None) -> Harmonization:
-        """Take the first voice of a piece, named as the first of `voices` whose range contains it.
+        """Take the first voice of a piece, named as the first of `voices` whose range contains it, or else moved by the
+        fewest semitones into the range of one.
 
         Raises:
-            RequestError: no voice has the range.
+            RequestError: no voice has the range, wherever it is moved.
         """
-        voice = voice_for(piece, voices)
+        given_key = piece.key
+        voice, semitones = placed(piece, voices)
+        if semitones:
+            piece = piece.transpose(semitones)
         bars = tuple(replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in piece.bars)
         melody = replace(piece, voices=(voice,), bars=bars, instruments=piece.instruments[:1])
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
-        return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked)
+        return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked, given_key)
 
     @property
     def has_chords(self) -> bool:
@@ -221,7 +231,7 @@ class Harmonization:
         if plan == "inferred":
             bare = replace(self.melody, bars=tuple(replace(bar, chords=()) for bar in bars))
             return self.over(bar.chords for bar in label_chords(bare).bars)
-        return self.over(_chords_for(bars, plan, self.melody))
+        return self.over(_chords_for(bars, plan, self.given_key))
 
     def over(self, chords: Iterable[tuple[Chord, ...]]) -> Harmonization:
         """This harmonization with the given chords, bar by bar."""
@@ -237,15 +247,18 @@ class Harmonization:
         return Prompt("detail", ids, len(bars), sung)
 
     def result(self, tokens: Sequence[int]) -> Piece:
-        """The unchanged melody with its chords and the new voices."""
+        """The unchanged melody with its chords and the new voices, which sing its words where they can."""
         written = decode_ids(tokens).in_voice_order(self.voices).from_c(self.melody.keys)
         given = self.melody.voices[0]
 
         def sung(bar: Bar, new: Bar) -> Bar:
             pairs = zip(self.voices, new.notes, strict=True)
-            voices = (bar.notes[0] if voice == given else notes for voice, notes in pairs)
-            notation = tuple(bar.notation[0] if voice == given else () for voice in self.voices) if bar.notation else ()
-            return replace(bar, notes=tuple(voices), notation=notation)
+            voices = tuple(bar.notes[0] if voice == given else notes for voice, notes in pairs)
+            notation = (
+                bar.notation[0] if voice == given else _sung_words(bar, notes)
+                for voice, notes in zip(self.voices, voices, strict=True)
+            )
+            return replace(bar, notes=voices, notation=tuple(notation) if bar.notation else ())
 
         bars = (sung(bar, new) for bar, new in zip(self.melody.bars, written.bars, strict=True))
         named = self.melody.instruments
@@ -254,8 +267,14 @@ class Harmonization:
         return replace(self.melody, voices=self.voices, bars=tuple(bars), instruments=instruments)
 
 
-def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tuple[Chord, ...]]:
-    """The chords of a plan for some bars of a piece, relative to the piece's tonic.
+def _sung_words(melody: Bar, notes: Sequence[Note]) -> tuple[Lyric, ...]:
+    """The words of a bar of the melody for a voice that begins a note on each syllable; none for another."""
+    words = tuple(record for record in chain.from_iterable(melody.notation[:1]) if isinstance(record, Lyric))
+    return words if {word.onset for word in words} <= {note.onset for note in notes} else ()
+
+
+def _chords_for(bars: Sequence[Bar], plan: Plan | str, key: Key) -> list[tuple[Chord, ...]]:
+    """The chords of a plan for some bars of a piece in a key, relative to its tonic.
 
     If the plan has no pick-ups, its bars are the full bars, and a pick-up takes the chord of the bar that it leads to.
 
@@ -264,8 +283,8 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, piece: Piece) -> list[tup
         RequestError: the plan has a different number of bars, or a chord that begins after its bar has ended.
     """
     if isinstance(plan, str):
-        plan = Plan.parse(plan, piece.key, bars[0].meter or Meter())
-    shift = plan.skeleton.key.pitch_class - piece.key.pitch_class
+        plan = Plan.parse(plan, key, bars[0].meter or Meter())
+    shift = plan.skeleton.key.pitch_class - key.pitch_class
     chords = [moved_chords(bar.chords, shift) for bar in plan.skeleton.bars]
     if len(chords) != len(bars):
         if len(chords) != _count(bars):
@@ -342,14 +361,31 @@ def four_parts_around(melody: Piece) -> tuple[str, ...]:
     return FOUR_PARTS
 
 
+def placed(melody: Piece, voices: Sequence[str]) -> tuple[str, int]:
+    """The voice that a melody becomes, and by how many semitones it is moved for that: the first of `voices` whose
+    range contains it, or else the one whose range is nearest.
+
+    Raises:
+        RequestError: no range is wide enough and within an octave.
+    """
+    lowest, highest = _range_of(melody)
+    ranges = [(voice, *VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE)) for voice in voices]
+    moves = [
+        (voice, max(low - lowest, 0) or min(high - highest, 0))
+        for voice, low, high in ranges
+        if high - low >= highest - lowest
+    ]
+    voice, move = min(moves, key=lambda found: abs(found[1]), default=("", _FURTHEST_MOVE + 1))
+    return (voice, move) if abs(move) <= _FURTHEST_MOVE else (voice_for(melody, voices), 0)
+
+
 def voice_for(melody: Piece, voices: Sequence[str]) -> str:
     """The first of `voices` whose range contains the first voice of a piece.
 
     Raises:
         RequestError: no voice has the range; the message suggests a fix.
     """
-    pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES[MELODY][0]]
-    lowest, highest = min(pitches), max(pitches)
+    lowest, highest = _range_of(melody)
     ranges = {voice: VOICE_RANGES.get(voice, DEFAULT_VOICE_RANGE) for voice in voices}
     for voice, (low, high) in ranges.items():
         if low <= lowest and highest <= high:
@@ -359,6 +395,12 @@ def voice_for(melody: Piece, voices: Sequence[str]) -> str:
         f"the melody {melody.title!r} goes from {_pitch_name(lowest)} to {_pitch_name(highest)}, which no voice sings "
         f"({known}); {_ways_out(lowest, highest, ranges)}"
     )
+
+
+def _range_of(melody: Piece) -> tuple[int, int]:
+    """Lowest and highest pitch of the first voice."""
+    pitches = [note.pitch for bar in melody.bars for note in bar.notes[0]] or [VOICE_RANGES[MELODY][0]]
+    return min(pitches), max(pitches)
 
 
 def _ways_out(lowest: int, highest: int, ranges: Mapping[str, tuple[int, int]]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ..composing.arguments import EXTENDED_BY, FirstRequest
-from ..composing.tasks import voice_for
+from ..composing.tasks import placed
 from ..core.errors import RemiError, RequestError
 from ..core.request import Request
 from ..core.signatures import MODES, Key
@@ -266,8 +266,9 @@ class Page:
         harmonised = self.actions.harmonize(work, texts, call.report)
         assert work.piece is not None
         assert harmonised.piece is not None
-        part = _PARTS[voice_for(work.piece, harmonised.piece.voices)]
-        return harmonised, f"Three voices are new; the tune is {part}."
+        part, semitones = placed(work.piece, harmonised.piece.voices)
+        moved = f", moved to {harmonised.piece.key.spoken}" if semitones else ""
+        return harmonised, f"Three voices are new; the tune is {_PARTS[part]}{moved}."
 
     def _undo(self, _call: Call, work: Work) -> Outcome:
         work = self.actions.undo(work)

@@ -18,6 +18,8 @@ from ..core.text import counted
 
 _CHORD = re.compile(r'"([^"]*)"')
 _REMARK = re.compile(r"\[r:[^\]]*\] ?")
+_FIELD = re.compile("([IKLMNPQRTUVWmrsw]):")
+"""A line of a tune's body that holds no music; those letters are no notes."""
 
 
 def score_text(piece: Piece) -> str:
@@ -49,8 +51,14 @@ def _music(piece: Piece) -> Iterator[str]:
     labels = piece.voices if len(piece.voices) > 1 else ("",)
     width = max(len(str(piece.bar_count)), *map(len, labels))
     numbers = [piece.bar_numbers[first] + piece.bars[first].is_pickup for first, _ in systems(piece.bars)]
-    for index, line in enumerate(lines):
-        system, voice = divmod(index, len(labels))
+    sung = 0
+    for line in lines:
+        if field := _FIELD.match(line):
+            if field[1] == "w":
+                yield f"{'':{width}}  {line[2:].strip()}"
+            continue
+        system, voice = divmod(sung, len(labels))
+        sung += 1
         music = _REMARK.sub("", line.removeprefix(f"[V:{piece.voices[voice]}] "))
         if voice == 0:
             number = str(numbers[system])
