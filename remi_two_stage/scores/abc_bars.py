@@ -167,25 +167,28 @@ def _notes_by_bar(
     starts, kept = list(accumulate(lengths, initial=0)), _KEPT
     bars: list[list[Note]] = [[] for _ in lengths]
     unordered = set()
-    between_ticks = bar = left = right = latest = following = 0
+    between_ticks = bar = left = right = following = 0
+    latest = -1  # no bar has begun
     try:
         for start, pitch, end, _ in notes:
-            if not left <= start < right:
-                bar = bisect_right(times, start) - 1
-                left, right, sung = times[bar], times[bar + 1], bars[bar]
-                latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
-                following = right if sung else left
-            if start < following:
-                unordered.add(bar)
-            following = start + UNITS_PER_TICK
-            if start > latest:
-                start = latest
-            if end <= right:
-                note, is_between_ticks = kept[start - left, pitch, end - left]
+            if following <= start <= latest and end <= right:  # most notes
+                following = start + UNITS_PER_TICK
             else:
-                last = bisect_left(times, end) - 1
-                release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
-                note, is_between_ticks = kept[start - left, pitch, UNITS_PER_TICK * release]
+                if not left <= start < right:
+                    bar = bisect_right(times, start) - 1
+                    left, right, sung = times[bar], times[bar + 1], bars[bar]
+                    latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
+                    following = right if sung else left
+                if start < following:
+                    unordered.add(bar)
+                following = start + UNITS_PER_TICK
+                if start > latest:
+                    start = latest
+                if end > right:
+                    last = bisect_left(times, end) - 1
+                    release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
+                    end = left + UNITS_PER_TICK * release
+            note, is_between_ticks = kept[start - left, pitch, end - left]
             sung.append(note)
             if is_between_ticks:
                 between_ticks += 1

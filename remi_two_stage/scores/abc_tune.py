@@ -156,7 +156,8 @@ class Tune:
                 self._directive(line[2:])
             elif not is_text:
                 self._line(number, _without_comment(line) if "%" in line else line)
-        self._music(number, "")
+        if self._current_voice().pending or self._open_chord:
+            self._music(number, "")
         return self._piece()
 
     @cached_property
