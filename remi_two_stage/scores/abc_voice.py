@@ -444,7 +444,7 @@ class Voice:
         if self.pending:
             self.notation.place(self.pending, start, self._layer_number)
             self.pending.clear()
-        self._awaits_note = self._tuplet is not None
+        self._awaits_note = bool(self._tuplet or (self.lyrics and self._broken))  # which a rest of whole bars leaves
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
