@@ -160,7 +160,10 @@ class TwoStageTrainer:
         else:
             planner, detail = (_MODELS[stage].from_pretrained(self._weights_of(stage)) for stage in STAGES)
             model = TwoStageModel.from_stages(planner, detail)
-        model.config.planner_config.styles = styles
+        known: list[str] | None = model.config.planner_config.styles if self.arguments.start_from is not None else []
+        model.config.planner_config.styles = None
+        if known is not None and styles is not None:
+            model.config.planner_config.styles = list(dict.fromkeys((*known, *styles)))
         dtype = getattr(torch, self.arguments.dtype)
         for config in (model.config.planner_config, model.config.detail_config):
             config.dtype = dtype

@@ -37,7 +37,8 @@ _DATASETS: dict[Stage, type[StageDataset]] = {
     "single": SingleStageDataset,
 }
 _LEAST_OF_A_STYLE = 20
-"""Tunes of a style that are enough to ask for it by name."""
+_LEAST_SHARE_OF_A_STYLE = 0.05
+"""Tunes of a style that are enough to ask for it by name, and their share in a small corpus."""
 _MOST_HELD_OUT = 2_000
 """Tunes of a stream's validation split that are held in memory."""
 
@@ -87,7 +88,8 @@ class TrainingData:
         styles: Counter[str] = Counter()
         for counts in self.counts:
             styles.update({name: count for name, count in counts["styles"].items() if name in STYLES})
-        return [style for style, count in styles.most_common() if count >= _LEAST_OF_A_STYLE]
+        least = min(_LEAST_OF_A_STYLE, _LEAST_SHARE_OF_A_STYLE * sum(counts["tunes"] for counts in self.counts))
+        return [style for style, count in styles.most_common() if count >= least]
 
     def training_rows(self, stage: Stage, arguments: TrainingPlan) -> TrainingRows:
         """What a stage learns from."""
