@@ -42,13 +42,12 @@ from remi_two_stage import (
     write_score,
 )
 from remi_two_stage.core.codec import decode_ids
+from remi_two_stage.core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES
 from remi_two_stage.core.vocabulary import (
-    DEFAULT_VOICE_RANGE,
     FAMILIES,
     FREE_METER,
     MAX_BARS,
     STYLES,
-    VOICE_RANGES,
     VOICES,
 )
 from remi_two_stage.corpus.preparation import load_corpus

@@ -61,9 +61,11 @@ class Following(Sampling):
     indices: Iterator[Iterator[int]] = field(kw_only=True)
     by_row: dict[int, Iterator[int]] = field(default_factory=dict)
 
-    def choose(self, scores: Sequence[float], random: Random) -> tuple[int, float]:
+    def choose(
+        self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None
+    ) -> tuple[int, float]:
         """The next given token of the row whose random stream this is."""
-        _, log_probability = super().choose(scores, random)
+        _, log_probability = super().choose(scores, random, costs)
         if id(random) not in self.by_row:
             self.by_row[id(random)] = next(self.indices)
         return next(self.by_row[id(random)]), log_probability

@@ -25,7 +25,10 @@ def test_written_out_a_bar_is_joined_where_a_repeat_has_split_it_and_nowhere_els
     (split,) = read_abc(header + '|:"C"G|"F"ABcd|"C"edc:|"G"g|"C"c4|')
     written = unfold(split, "")
     assert [bar.length for bar in written.bars] == [24, 96, 96, 96, 96, 96]
-    assert [[(chord.onset, chord.label) for chord in bar.chords] for bar in written.bars[2:5:2]] == [[(0, "I")]] * 2
+    assert [[(chord.onset, chord.label) for chord in bar.chords] for bar in written.bars[2:5:2]] == [
+        [(0, "I")],
+        [(0, "I"), (72, "V")],
+    ]
     (whole,) = read_abc(header + "|:G|ABcd|edcB:|c4|")
     assert [bar.length for bar in unfold(whole, "").bars] == [24, 96, 96, 24, 96, 96, 96]
 

@@ -150,7 +150,8 @@ def test_figures_and_degrees_say_the_bass(numeral: str, name: str) -> None:
 
 
 def test_the_tones_of_every_quality_are_those_that_music21_hears_in_its_name() -> None:
-    names = "C Cm Cdim C+ C7 Cmaj7 Cm7 Cø7 Co7 CmM7 C7+ C6 Cm6 Csus Csus2 C7sus4 Cpower C9 C7b9 C7add13 Cadd9 CM9 Cm9".split()
+    names = "C Cm Cdim C+ C7 Cmaj7 Cm7 Cø7 Co7 CmM7 C7+ C6 Cm6 Csus Csus2 C7sus4 Cpower".split()
+    names += "C9 C7b9 C7add13 Cadd9 CM9 Cm9".split()
     for label, name in zip(CHORD_LABELS[: len(names)], names, strict=True):
         assert pitch_classes(label) == {pitch.pitchClass for pitch in ChordSymbol(name).pitches}, name
 

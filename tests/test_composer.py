@@ -19,11 +19,12 @@ from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.notation import ChordSymbol
 from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
-from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, VOICE_RANGES, token_names
+from remi_two_stage.core.vocabulary import PAD, TOKEN_IDS, token_names
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +139,11 @@ def test_progress_counts_the_bars_of_both_stages(composer: Composer) -> None:
         ({"bars": 0}, "cannot write 0 bars; ask for 1 to 64"),
         ({"bars": 10_000}, "cannot write 10000 bars"),
         ({"tempo": 5}, "cannot write at 5 quarter notes a minute; ask for 30 to 300"),
-        ({"voices": ["S", "S"]}, r"cannot write for the voices \['S', 'S'\]"),
+        ({"voices": ["S", "S", "S"]}, r"cannot write for the voices \['S', 'S', 'S'\]"),
         ({"seed": -1}, "the seed -1 is out of range"),
         ({"seed": 1.9}, "the seed 1.9 is out of range"),
         ({"bars": "x"}, "cannot write 'x' bars"),
-        ({"key": None}, "there is no key None"),
+        ({"key": 5}, "there is no key 5"),
         ({"meter": 6}, "there is no metre 6"),
         ({"tempo": "fast"}, "cannot write at 'fast' quarter notes"),
         ({"voices": "SATB"}, "cannot write for the voices 'SATB'; give a list"),

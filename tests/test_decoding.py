@@ -25,10 +25,11 @@ from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.prompt_lookup import PromptLookup
+from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
-from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, VOICE_RANGES, token_names
+from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, token_names
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 GREEDY = Sampling(greedy=True)

@@ -21,9 +21,9 @@ from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.signatures import Key
-from remi_two_stage.core.vocabulary import VOICE_RANGES
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 

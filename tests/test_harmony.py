@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import groupby, pairwise, product
 from pathlib import Path
 
 import music21
@@ -16,6 +16,7 @@ from remi_two_stage.analysis.chord_inference import (
     ChordModel,
     ChordSegment,
     Triad,
+    infer_chords,
     melody,
     melody_segments,
 )
@@ -72,12 +73,24 @@ def test_symbols_are_kept_at_the_harmonic_rhythm(harmonic_rhythm: str, expected:
 
 def test_the_longest_chord_of_a_bar_may_be_a_later_one() -> None:
     (piece,) = read_abc('X:1\nM:3/4\nL:1/4\nK:C\n"C"c"G"GB|"F"f"C"e"F"f|')
-    assert labels(label_chords(piece)) == ["V", "IV"]
+    assert labels(label_chords(piece, "bar")) == ["V", "IV"]
 
 
 def test_symbols_between_beats_go_to_the_beat_that_they_fill() -> None:
     (piece,) = read_abc('X:1\nM:2/4\nL:1/16\nK:C\n"C"c3"G"BG4|"F"f"C"e7|')
     assert labels(label_chords(piece, "beat")) == ["I 24:V", "I"]
+
+
+def test_symbols_on_beats_stay_where_they_are_by_default() -> None:
+    (piece,) = read_abc(SYMBOLS)
+    assert label_chords(piece) == label_chords(piece, "beat")
+    assert labels(label_chords(piece))[1:] == ["I", "IV 72:V7", "I 48:ii 72:V7", "V7", "vi 48:II7"]
+
+
+def test_a_symbol_that_holds_over_a_barline_is_still_written_as_it_was() -> None:
+    (piece,) = read_abc('X:1\nM:2/4\nL:1/4\nK:C\n"Dbmaj7"_de|f"G"g|c2|]')
+    held = label_chords(piece).bars[1].chords
+    assert [(chord.onset, chord.name(Key(), Key())) for chord in held] == [(0, "Dbmaj7"), (24, "G")]
 
 
 def test_bars_before_the_first_symbol_are_inferred() -> None:
@@ -108,7 +121,50 @@ def test_a_jig_gets_the_chords_that_are_played_to_it() -> None:
 def test_a_dominant_that_resolves_bears_a_seventh_and_another_none() -> None:
     found = labels(label_chords(kesh_jig(with_chords=False)))
     assert found[1:3] == ["V7", "I"]
-    assert found[6:] == ["I", "V"]
+    assert found[6:] == ["I", "V7 36:I"]
+    (half_close,) = read_abc("X:1\nM:4/4\nL:1/8\nK:G\n|:GABG d2BG|cBAG A2D2:|")
+    assert labels(label_chords(half_close)) == ["I", "IV 48:V"]
+
+
+def test_a_dominant_held_in_its_bar_has_one_label() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/8\nK:G\nGBdB GBdB|A2F2 D2F2|A2F2 A2c2|B2G2 G4|]")
+    assert labels(label_chords(piece)) == ["I", "V", "V7", "I"]
+    (chords,) = {tuple(chord.label for chord in bar) for bar in infer_chords(piece)[2:3]}
+    assert chords == ("V7", "V7")
+
+
+@pytest.mark.parametrize(
+    ("meter", "music", "expected"),
+    [
+        ("4/4", "d2fd A2FA|d2fd e2ce|d2fd A2FA|ABce d4|]", ["I", "I 48:V7", "I", "V7 48:I"]),
+        ("2/4", "fa fd|ge ce|fa fd|A/B/c d2|]", ["I", "ii 24:V7", "I", "V7 24:I"]),
+        ("6/8", "def fed|gfe fed|def fed|ABc d3|]", ["I", "IV 36:I", "I", "V7 36:I"]),
+        ("9/8", "dfa afd gbg|faf ece d3|]", ["I 72:IV", "I 36:V7 72:I"]),
+        ("3/4", "d2f2a2|g2b2d'2|e2c2A2|d6|]", ["I", "IV", "V7", "I"]),
+    ],
+)
+def test_a_melody_closes_with_two_chords_in_its_last_bar(meter: str, music: str, expected: list[str]) -> None:
+    """In 3/4 a bar has one chord, as nearly always in chord symbols by hand."""
+    (piece,) = read_abc(f"X:1\nM:{meter}\nL:1/8\nK:D\n{music}")
+    assert labels(label_chords(piece)) == expected
+
+
+@pytest.mark.parametrize("book", ["oneills1850", "ryansMammoth"])
+def test_real_jigs_and_reels_close_on_their_tonic(book: str, tune_books: dict[str, list[Path]]) -> None:
+    tunes = [piece for path in tune_books[book] for piece in read_abc(path, errors="collect")]
+    two = bars = 0
+    closes = []
+    for piece in (piece for piece in tunes if piece.style in ("jig", "reel")):
+        found = [bar.chords for bar in label_chords(piece).bars if not bar.is_pickup]
+        two, bars = two + sum(len(chords) > 1 for chords in found), bars + len(found)
+        if (piece.note_list()[-1][-1] - piece.key.pitch_class) % 12 == 0 and piece.key.mode in ("maj", "min"):
+            triads = [_triad(chord.label) for chords in found for chord in chords]
+            closes.append([triad for triad, _ in groupby(triads)][-2:])
+    tonics = ((0, "maj"), (0, "min"))
+    assert len(closes) > 350
+    assert sum(close[-1] in tonics for close in closes) / len(closes) >= 0.95
+    assert sum(close[0] == (7, "maj") and close[-1] in tonics for close in closes) / len(closes) >= 0.6
+    assert 0.2 <= two / bars <= 0.45
 
 
 @pytest.mark.parametrize(("alto", "label"), [("G4", "V"), ("G15/4F/4", "V"), ("G7/2F/2", "V7"), ("G2F2", "V7")])
@@ -129,8 +185,10 @@ def test_inference_does_not_depend_on_the_key() -> None:
 def test_modes_have_their_own_chords() -> None:
     (dorian,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Ador\nA2AB c2e2|G2GA B2d2|A2AB c2e2|G2B2 A4|]")
     assert labels(label_chords(dorian))[:3] == ["i", "bVII", "i"]
+    assert labels(label_chords(dorian))[3] == "v 48:i"
     (mixolydian,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Dmix\nd2fd A2FA|c2ec G2EG|d2fd A2FA|c2e2 d4|]")
     assert labels(label_chords(mixolydian))[:3] == ["I", "bVII", "I"]
+    assert labels(label_chords(mixolydian))[3] == "bVII 48:I"
 
 
 def test_a_modes_own_sixth_and_seventh_are_in_its_chords(tune_books: dict[str, list[Path]]) -> None:
@@ -175,9 +233,10 @@ def test_rows_are_added_weighed_and_compared_number_by_number() -> None:
 def test_of_equal_triads_the_first_is_chosen() -> None:
     triads = [(7, "maj"), (0, "maj"), (5, "maj")]
     priors = {"maj": [[0.1] * 3], "min": [[0.1] * 3]}
-    indifferent = ChordModel(triads, {"maj": [[0.0] * 12]}, {"maj": {"maj": [0.0] * 12}}, priors)
+    steps = {"maj": [[[0.0] * 3] * 3], "min": [[[0.0] * 3] * 3]}
+    indifferent = ChordModel(triads, [[[0.0] * 12]] * 3, steps, priors)
     heard = [(0, pitch_class, FULL_WEIGHT // 3) for pitch_class in (0, 5, 7)]
-    assert indifferent.best_path([ChordSegment(bar, 0, 96, 0, heard) for bar in range(3)], "maj") == [(7, "maj")] * 3
+    assert indifferent.best_path([ChordSegment(bar, 0, 96, 0, 0, heard) for bar in range(3)], "maj") == [(7, "maj")] * 3
 
 
 def test_notes_longer_than_any_bar_do_not_disturb_the_sums() -> None:
@@ -187,7 +246,8 @@ def test_notes_longer_than_any_bar_do_not_disturb_the_sums() -> None:
 
 def test_the_best_path_is_the_best_of_all_paths() -> None:
     segments = melody_segments(kesh_jig(), 8)
-    for start in range(6):
+    assert {segment.step for segment in segments} == {0, 1, 2}
+    for start in range(len(segments) - 2):
         window = segments[start : start + 3]
         expected = max(product(MELODY_TRIADS, repeat=3), key=lambda path: _score(path, window))
         assert melody().best_path(window, "maj") == list(expected)
@@ -196,12 +256,13 @@ def test_the_best_path_is_the_best_of_all_paths() -> None:
 def _score(path: Sequence[Triad], segments: Sequence[ChordSegment]) -> float:
     """What the parameters say of a sequence of triads in a major key."""
     score = 0.0
-    for (root, quality), segment in zip(path, segments, strict=True):
-        score += table.MELODY_PRIORS["maj"][segment.place][MELODY_TRIADS.index((root, quality))]
+    states = [MELODY_TRIADS.index(triad) for triad in path]
+    for state, (root, _), segment in zip(states, path, segments, strict=True):
+        score += table.MELODY_PRIORS["maj"][segment.place][state]
         for feature, heard, weight in segment.evidence:
-            score += weight / FULL_WEIGHT * table.MELODY_TONES[quality][feature][(heard - root) % 12]
-    for (root, quality), (following, its_quality) in pairwise(path):
-        score += table.MELODY_STEPS[quality][its_quality][(following - root) % 12]
+            score += weight / FULL_WEIGHT * table.MELODY_TONES[state][feature][(heard - root) % 12]
+    for (state, following), segment in zip(pairwise(states), segments[1:], strict=True):
+        score += table.MELODY_STEPS["maj"][segment.step][state][following]
     return score
 
 
@@ -220,7 +281,7 @@ def test_most_hidden_symbols_are_found(extra_corpora: Path) -> None:
                     right += _triad(bar.chords[0].label) == _triad(guess.chords[0].label)
                     total += 1
     assert total > 1_800
-    assert right / total > 0.72
+    assert right / total > 0.75
 
 
 def _triad(label: str) -> tuple[int, str] | None:

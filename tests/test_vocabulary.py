@@ -34,8 +34,8 @@ def test_styles_are_the_last_block_with_free_slots() -> None:
 def test_ids_do_not_move() -> None:
     """Saved checkpoints break when these change; a new vocabulary needs a new checkpoint in the same commit."""
     landmarks = (
-        "<PAD>", "<time=4/4>", "<key=Cmaj>", "<Tonic=C>", "<BarStart>", "<Chord_I>", "<Bass=1>", "<voice=M>", "<RelPos=0>",
-        "<Note-On=60>",
+        "<PAD>", "<time=4/4>", "<key=Cmaj>", "<Tonic=C>", "<BarStart>", "<Chord_I>", "<Bass=1>", "<voice=M>",
+        "<RelPos=0>", "<Note-On=60>",
     )  # fmt: skip
     assert [TOKEN_IDS[name] for name in landmarks] == [0, 20, 108, 206, 314, 1091, 1369, 1380, 1405, 1945]
     assert (TOKEN_IDS["<Style=jig>"], len(token_names())) == (2132, 2196)

@@ -207,6 +207,9 @@ def _family(mode: str) -> str:
 
 
 def _foreign_tones(triad: Triad, mode: str) -> int:
+    """How many of a triad's notes the mode lacks; only minor has a raised leading note."""
+    if mode == "min" and triad == (7, "maj"):
+        return 0
     scale = {7 * (MODES[mode] - 1 + step) % 12 for step in range(7)}
     root, quality = triad
     return sum((root + interval) % 12 not in scale for interval in _INTERVALS[quality])
@@ -399,12 +402,15 @@ def _stretches(notes: Sequence[Note], limits: Sequence[int], tonic: int) -> list
     stretches = []
     spans = [(note.onset, note.onset + note.duration, (note.pitch - tonic) % 12) for note in notes]
     for start, end in pairwise(limits):
-        sounding = [(heard, min(off, end) - max(on, start)) for on, off, heard in spans if on < end and off > start]
+        sounding: dict[int, int] = {}
+        for on, off, heard in spans:
+            if on < end and off > start:
+                sounding[heard] = sounding.get(heard, 0) + min(off, end) - max(on, start)
         begun = [(on, heard) for on, _, heard in spans if start <= on < end]
         latest = begun[-1][0] if begun else start
         last = next((heard for on, heard in begun if on == latest), None)
         first = begun[0][1] if begun and begun[0][0] == start else None
-        stretches.append(_Stretch(sounding, first, last))
+        stretches.append(_Stretch(list(sounding.items()), first, last))
     return stretches
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
 from ..core.decoding_remi import BarCallback
@@ -70,6 +70,13 @@ class Composer:
             self._weights = self._weights if self._int8 else None
         assert self._model is not None
         return self._model
+
+    @property
+    def styles(self) -> tuple[str, ...] | None:
+        """Names of the styles that the model has learnt; None if that is not known."""
+        planner: Any = (self._weights or self.model).planner
+        learnt = planner.config.styles
+        return None if learnt is None else tuple(learnt)
 
     @classmethod
     def from_pretrained(
@@ -149,6 +156,8 @@ class Composer:
         progress: Progress | None = None,
     ) -> list[Plan]:
         """Write a chord plan for each request."""
+        for request in requests:
+            request.check_style(self.styles)
         prompts = [plan_prompt(request) for request in requests]
         written = self._write("planner", prompts, seed, sampling, progress)
         return [plan_of(request, tokens) for request, tokens in zip(requests, written, strict=True)]
@@ -178,7 +187,9 @@ class Composer:
             EncodingError: the plan has a metre, a bar length or a voice that is not in the vocabulary.
         """
         if isinstance(plan, str):
-            plan = Request(style, key, meter, tempo=tempo, voices=voices).typed(plan)
+            request = Request(style, key, meter, tempo=tempo, voices=voices)
+            request.check_style(self.styles)
+            plan = request.typed(plan)
         return self.realize_batch([plan], seed=seed, sampling=sampling, progress=progress)[0]
 
     def realize_batch(
@@ -352,7 +363,9 @@ class Composer:
         progress: Progress | None = None,
     ) -> list[Piece]:
         """Add chords and voices to each melody."""
-        wanted = Request(style, voices=FOUR_PARTS if voices is None else voices).voices or ()
+        request = Request(style, voices=FOUR_PARTS if voices is None else voices)
+        request.check_style(self.styles)
+        wanted = request.voices or ()
         parts = [
             Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style)
             for piece in map(check_piece, melodies)

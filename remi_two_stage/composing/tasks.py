@@ -21,6 +21,7 @@ from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
 from ..core.piece import Bar, Chord, Piece, bar_numbers
 from ..core.plan import Plan
+from ..core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES
 from ..core.request import usual_tempo
 from ..core.sequences import (
     Prompt,
@@ -36,7 +37,7 @@ from ..core.sequences import (
 )
 from ..core.signatures import TICKS_PER_WHOLE, Meter
 from ..core.text import counted
-from ..core.vocabulary import DEFAULT_VOICE_RANGE, DETAIL, MAX_BARS, VOICE_RANGES, token_id
+from ..core.vocabulary import DETAIL, MAX_BARS, token_id
 from ..core.voices import FOUR_PARTS, MELODY
 from ..scores.voices import usual_instruments
 

@@ -166,9 +166,14 @@ def _flattest_in(key: Key) -> int:
     return key.signature - _FLATS.get(key.mode, 3)
 
 
+def names_in_signature(key: Key) -> range:
+    """The places on the line of fifths of the key signature's seven names."""
+    return range(key.signature - 1, key.signature + 6)
+
+
 def is_in_signature(fifths: int, key: Key) -> bool:
     """Whether the name at a place on the line of fifths is one of the key signature's seven."""
-    return key.signature - 1 <= fifths <= key.signature + 5
+    return fifths in names_in_signature(key)
 
 
 def is_name_of(fifths: int, pitch: int) -> bool:

@@ -210,9 +210,15 @@ class Architecture:
 
 @dataclass(kw_only=True)
 class PlannerArchitecture(Architecture):
-    """The planner: a decoder over bar headers with their chords."""
+    """The planner: a decoder over bar headers with their chords.
+
+    Attributes:
+        styles: Names of the styles that there were enough training tunes of; None if that is not known.
+    """
 
     base_config_key: ClassVar[str] = "planner_config"
+
+    styles: list[str] | None = None
 
 
 @dataclass(kw_only=True)
@@ -243,5 +249,5 @@ def _types_of(name: str, default: Any) -> tuple[type, ...]:
     if name == "num_key_value_heads":
         return (int, type(None))
     if default is None:
-        return (dict, type(None))
+        return (dict, list, type(None))
     return (int, float) if isinstance(default, float) else (type(default),)

@@ -11,7 +11,7 @@ Conventions
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that a request's music is that of `generate()` after `torch.manual_seed(seed)`.
 - Likelihoods are of the model locked to the grammar: natural logarithms of probabilities over the allowed tokens, at
-  temperature 1, before top_k and top_p. Forced tokens have probability 1.
+  temperature 1, before counterpoint, top_k and top_p. Forced tokens have probability 1.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 
+from .counterpoint import leading_after
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
 from .decoding_weights_remi import StageWeights
 from .grammar import Grammar, SequenceKind
@@ -173,6 +174,7 @@ class _Row:
         self._given = len(self._ids)
         self._end = None if longest is None else self._given + longest
         self._report = report
+        self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
         self._lookup = PromptLookup()
         self._guess: list[int] = []
         self._bars = self._choices = 0
@@ -206,7 +208,8 @@ class _Row:
         """Take a token by the hidden state [hidden] of the one before."""
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
-        index, log_probability = self._sampling.choose(scores, self._random)
+        costs = None if self._leading is None else self._leading.costs(choice)
+        index, log_probability = self._sampling.choose(scores, self._random, costs)
         self._log_likelihood += log_probability
         self._choices += 1
         self._take(_id_at(choice, index))
@@ -223,6 +226,8 @@ class _Row:
     def _take(self, token: int) -> None:
         self._ids.append(token)
         self._grammar.advance(token)
+        if self._leading is not None:
+            self._leading.advance(token)
         if token == BAR_START and self._report is not None:
             self._bars += 1
             self._report(self._bars)

@@ -10,8 +10,10 @@ read from `generation_config.json`. `grammar` is one more of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -27,6 +29,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from .counterpoint import Counterpoint, VoiceLeading, leading_after
 from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
 from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError
@@ -41,16 +44,20 @@ own.
 
 _WARPERS = {TemperatureLogitsWarper: "temperature", TopKLogitsWarper: "top_k", TopPLogitsWarper: "top_p"}
 """What `Sampling` does, in the order in which it and transformers do it."""
-_SHARED_SETTINGS = frozenset({"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams", "grammar"})
+_SHARED_SETTINGS = frozenset(
+    {"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams", "grammar", "counterpoint"}
+)
 
 
 class GrammarLogitsProcessor(LogitsProcessor):
-    """Gives every token that the grammar does not allow next the score minus infinity.
+    """Gives every token that the grammar does not allow next the score minus infinity, and takes from the scores of
+    notes what they cost by the rules of counterpoint.
 
     Args:
         kinds: For each prompt, the kind that its sequence has.
         prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's
             strict rules.
+        counterpoint: How the rules of counterpoint weigh; what a note costs is taken from its score.
 
     Attributes:
         forbidden: Of the last step, what may not come next, [B * beams, V].
@@ -60,10 +67,13 @@ class GrammarLogitsProcessor(LogitsProcessor):
         GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
     """
 
-    def __init__(self, kinds: Sequence[SequenceKind], prompts: torch.Tensor) -> None:
+    def __init__(
+        self, kinds: Sequence[SequenceKind], prompts: torch.Tensor, counterpoint: Counterpoint = "soft"
+    ) -> None:
         self.kinds = kinds
+        self.counterpoint = counterpoint
         self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
-        self._rows: dict[int, tuple[list[int], Grammar | None]] = {}
+        self._rows: dict[int, _Followed | None] = {}
         self.forbidden = torch.zeros(0, dtype=torch.bool)
         self.ended: list[int] = []
         for prompt, ids in enumerate(self._prompts):
@@ -72,41 +82,71 @@ class GrammarLogitsProcessor(LogitsProcessor):
             self._read(prompt, ids)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
-        infinity.
+        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores less what notes cost, with what may not
+        come next at minus infinity.
         """
         copies = len(input_ids) // len(self._prompts)
         rows = list(map(_unpadded, input_ids.tolist()))
-        self._rows = {row: (ids, self._follow(row, row // copies, ids)) for row, ids in enumerate(rows)}
+        self._rows = {row: self._follow(row, row // copies, ids) for row, ids in enumerate(rows)}
         self.forbidden = torch.ones_like(scores, dtype=torch.bool)
         self.ended = []
-        for row, (_, grammar) in self._rows.items():
-            if grammar is not None and grammar.is_finished:
+        scores = scores.clone()
+        for row, followed in self._rows.items():
+            if followed is None:
+                continue
+            if followed.grammar.is_finished:
                 self.ended.append(row)
-            for allowed in grammar.allowed if grammar is not None else ():
+            for allowed in followed.grammar.allowed:
                 self.forbidden[row, allowed.start : allowed.stop] = False
+            for ids, costs in followed.costs():
+                scores[row, ids.start : ids.stop] -= torch.tensor(costs, dtype=scores.dtype, device=scores.device)
         self.forbidden[self.ended, EOS] = False
         return scores.masked_fill(self.forbidden, -torch.inf)
 
-    def _follow(self, row: int, prompt: int, ids: list[int]) -> Grammar | None:
-        """The grammar after `ids`; None on a beam of score minus infinity, which stands where choices were too few."""
-        seen, grammar = self._rows.get(row, ([], None))
+    def _follow(self, row: int, prompt: int, ids: list[int]) -> _Followed | None:
+        """A row after `ids`; None on a beam of score minus infinity, which stands where choices were too few."""
+        followed = self._rows.get(row)
         try:
-            if grammar is None or ids[: len(seen)] != seen:
+            if followed is None or ids[: len(followed.ids)] != followed.ids:
                 return self._read(prompt, ids)
-            for token in () if grammar.is_finished else ids[len(seen) :]:
-                grammar.advance(token)
+            for token in () if followed.grammar.is_finished else ids[len(followed.ids) :]:
+                followed.advance(token)
+            followed.ids = ids
         except GrammarError:
             return None
-        return grammar
+        return followed
 
-    def _read(self, prompt: int, ids: list[int]) -> Grammar:
-        grammar = Grammar(self.kinds[prompt], len(self._prompts[prompt]))
+    def _read(self, prompt: int, ids: list[int]) -> _Followed:
+        kind = self.kinds[prompt]
+        grammar = Grammar(kind, len(self._prompts[prompt]))
+        followed = _Followed(ids, grammar, leading_after(self.counterpoint, kind, ()))
         for token in ids:
             if grammar.is_finished and token in (PAD, EOS):
                 break
-            grammar.advance(token)
-        return grammar
+            followed.advance(token)
+        return followed
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A row as it has been read."""
+
+    ids: list[int]
+    grammar: Grammar
+    leading: VoiceLeading | None
+
+    def advance(self, token: int) -> None:
+        self.grammar.advance(token)
+        if self.leading is not None:
+            self.leading.advance(token)
+
+    def costs(self) -> Iterator[tuple[range, list[float]]]:
+        """What the tokens of each range cost that may come next; nothing where no note is chosen."""
+        choice = [ids for ids in self.grammar.allowed if ids]
+        costs = self.leading.costs(choice) if self.leading is not None else None
+        left = iter(costs or ())
+        for ids in choice if costs is not None else ():
+            yield ids, list(islice(left, len(ids)))
 
 
 class GrammarHoldsLogitsProcessor(LogitsProcessor):
@@ -156,10 +196,11 @@ def _unpadded(ids: list[int]) -> list[int]:
 class GrammarGenerationMixin(GenerationMixin):
     """transformers' `generate()`, locked to the grammar unless the setting `grammar` is False.
 
-    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. A setting is added, of the call
-    or of a generation config:
+    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. Two settings are added, of the
+    call or of a generation config:
 
-        grammar      whether to hold to the grammar; True where nothing is said
+        grammar       whether to hold to the grammar; True where nothing is said
+        counterpoint  "strict", "soft" or "off", as in `Sampling`; "soft" where nothing is said
 
     A prompt that is not the beginning of a sequence of this stage raises a `GrammarError` that names the position.
     Without a limit, a sequence continues to the end that the grammar gives it.
@@ -179,12 +220,13 @@ class GrammarGenerationMixin(GenerationMixin):
         self,
         generation_config: GenerationConfig | None,
         grammar: bool | None = None,
+        counterpoint: Counterpoint | None = None,
         **kwargs: Any,
     ) -> tuple[GenerationConfig, dict[str, Any]]:
         config, model_kwargs = super()._prepare_generation_config(generation_config, **kwargs)
-        if grammar is not None:
-            config.update(grammar=grammar, allow_custom_entries=True)
-        config.update(grammar=True, defaults_only=True, allow_custom_entries=True)
+        said = {"grammar": grammar, "counterpoint": counterpoint}
+        config.update(**{name: value for name, value in said.items() if value is not None}, allow_custom_entries=True)
+        config.update(grammar=True, counterpoint="soft", defaults_only=True, allow_custom_entries=True)
         given = {name for name, value in model_kwargs.items() if value is not None}
         # Later on, what the call gives to forward() cannot be told from what transformers adds.
         config._gives_ids_alone = given <= {"input_ids", "attention_mask"}
@@ -216,7 +258,7 @@ class GrammarGenerationMixin(GenerationMixin):
         if encoder_input_ids is None or not generation_config.grammar:  # continuous batching has no prompts
             return super()._get_logits_processor(logits_processor=logits_processor, **arguments)
         kinds = [self.kind_of_prompt(ids) for ids in encoder_input_ids.tolist()]
-        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids)
+        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids, generation_config.counterpoint)
         custom = LogitsProcessorList([grammar, *(logits_processor or ())])
         processors = super()._get_logits_processor(logits_processor=custom, **arguments)
         processors.append(GrammarHoldsLogitsProcessor(grammar, generation_config.num_beams))
@@ -263,7 +305,7 @@ def _known_sampling(processors: LogitsProcessorList, config: GenerationConfig) -
     if (first, last) != (GrammarLogitsProcessor, GrammarHoldsLogitsProcessor):
         return None
     if not config.do_sample:
-        return None if kinds else Sampling(greedy=True)
+        return None if kinds else Sampling(greedy=True, counterpoint=config.counterpoint)
     if kinds != [kind for kind in _WARPERS if kind in kinds]:
         return None
     settings: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
@@ -271,7 +313,7 @@ def _known_sampling(processors: LogitsProcessorList, config: GenerationConfig) -
         settings[_WARPERS[kind]] = value = getattr(warper, _WARPERS[kind])
         if vars(warper) != vars(kind(value)):  # one of the call's own, made in another way
             return None
-    return Sampling(**settings)
+    return Sampling(**settings, counterpoint=config.counterpoint)
 
 
 def _ends_as_known(criteria: Sequence[Any]) -> bool:
@@ -351,8 +393,8 @@ class TwoStageGenerationMixin:
             attention_mask: As in transformers; it follows from the padding and may be left out.
             num_return_sequences: Plans for each prompt, with the notes over each.
             generation_config: Settings for both stages; a limit on the length is one of each stage.
-            **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams, grammar; for both stages. What is None
-                is left to the stages.
+            **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams, grammar, counterpoint; for both stages.
+                What is None is left to the stages.
 
         Returns:
             "detail" sequences [B * num_return_sequences, L'], padded on both sides; each holds its plan and notes.

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from .grammar_structure import Choice, values
-from .vocabulary import DEFAULT_VOICE_RANGE, TOKENS, VOICE_RANGES, token_id
+from .ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES
+from .vocabulary import TOKENS, token_id
 from .voices import MELODY, QUARTET, SINGERS
 
 LINES = frozenset(token_id("voice", name) for name in (MELODY, *SINGERS, *QUARTET))

@@ -173,6 +173,8 @@ def bars_before(begins_ending: Sequence[bool], ends_ending: Sequence[bool]) -> l
         begins_ending: Whether each bar begins an ending.
         ends_ending: Whether the open ending stops after each bar.
     """
+    if not any(begins_ending):
+        return list(range(-1, len(begins_ending) - 1))
     before = []
     entrance = -1
     for index, begins in enumerate(begins_ending):

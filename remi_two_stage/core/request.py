@@ -6,7 +6,7 @@ counted as a musician does (`Piece.bar_count`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,21 @@ class Request:
             self.voices or (), home, meter, self.style, self.tempo, self.bars, self.tonality.pitch_class
         )
 
+    def check_style(self, learnt: Collection[str] | None) -> None:
+        """Refuse a style that a model has not learnt.
+
+        Args:
+            learnt: Names of those that it has; None if that is not known.
+
+        Raises:
+            RequestError: it is not among them; the message names those that are.
+        """
+        if learnt is not None and self.style is not None and self.style not in learnt:
+            raise RequestError(
+                f"the model has learnt too few tunes of the style {self.style!r}; ask for one of {', '.join(learnt)}, "
+                "or leave the style out"
+            )
+
     def typed(self, chords: str) -> Plan:
         """A plan that a person typed, in this key, metre, style and tempo, for these voices.
 
@@ -127,7 +142,8 @@ def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     named = tuple(f"{name}2" if name in named[:index] else name for index, name in enumerate(named))
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(
-            f"cannot write for the voices {voices!r}; give a list that names each once, from {', '.join(VOICES)}"
+            f"cannot write for the voices {voices!r}; give a list that names each once, a second one twice, from "
+            f"{', '.join(VOICES)}"
         )
     return named
 

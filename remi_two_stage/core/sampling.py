@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import exp, log
 from random import Random
 
+from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
 
 
@@ -30,6 +31,13 @@ class Sampling:
         metadata={"help": "sample from the likeliest tokens that together have this share of the probability"},
     )
     greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
+    counterpoint: Counterpoint = field(
+        default="soft",
+        metadata={
+            "help": "how the rules of counterpoint and the usual ranges of voices weigh against the model",
+            "choices": COUNTERPOINTS,
+        },
+    )
     candidates: int = field(
         default=1, metadata={"help": "how many are written for each piece, 1 to 64; the likeliest is kept"}
     )
@@ -42,17 +50,32 @@ class Sampling:
                 f"no sampling with temperature {self.temperature}, `top_k` {self.top_k}, `top_p` {self.top_p}; "
                 "temperature is 0.01 to 100, `top_k` 0 (off) or a whole number above, `top_p` above 0 and at most 1"
             )
+        if self.counterpoint not in COUNTERPOINTS:
+            raise RequestError(
+                f"there is no counterpoint {self.counterpoint!r}; choose one of {', '.join(COUNTERPOINTS)}"
+            )
         if not isinstance(self.candidates, int) or not 1 <= self.candidates <= 64:
             raise RequestError(f"cannot choose among {self.candidates!r} candidates; ask for 1 to 64")
         if self.greedy and self.candidates > 1:
             raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
 
-    def choose(self, scores: Sequence[float], random: Random) -> tuple[int, float]:
-        """Choose one of the scores, which are unnormalised log-probabilities; returns its index and log-probability."""
+    def choose(
+        self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None
+    ) -> tuple[int, float]:
+        """Choose one of the scores, which are unnormalised log-probabilities, less what each costs.
+
+        Returns:
+            Its index, and its log-probability without the costs.
+        """
         top = max(scores)
         weights = [exp(score - top) for score in scores]
         total = log(sum(weights))
-        index = scores.index(top) if self.greedy else self._sample(scores, weights, top, random)
+        left = scores
+        if costs is not None:
+            left = [score - cost for score, cost in zip(scores, costs, strict=True)]
+            best = max(left)
+            weights = [exp(score - best) for score in left]
+        index = left.index(max(left)) if self.greedy else self._sample(left, weights, max(left), random)
         return index, scores[index] - top - total
 
     def _sample(self, scores: Sequence[float], weights: list[float], top: float, random: Random) -> int:

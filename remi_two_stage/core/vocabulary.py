@@ -40,15 +40,6 @@ scores, from high to low.
 """
 TONICS = tuple(name_at((7 * tonic + 5) % 12 - 5) for tonic in range(12))
 """Names of the twelve pitch classes as tonics, from C up."""
-VOICE_RANGES = {
-    "M": (55, 88), "S": (57, 84), "A": (50, 79), "T": (43, 74), "B": (33, 67),
-    "S2": (55, 82), "A2": (48, 77), "T2": (41, 72), "B2": (31, 64),
-    "Violin1": (55, 103), "Violin2": (55, 98), "Viola": (48, 91), "Cello": (36, 81),
-}  # fmt: skip
-"""Lowest and highest MIDI number at sounding pitch that a generated voice may use; other voices:
-`DEFAULT_VOICE_RANGE`.
-"""
-DEFAULT_VOICE_RANGE = (33, 91)
 
 PAD, UNK, BOS, EOS, DETAIL, CONTEXT, AFTER = range(7)
 

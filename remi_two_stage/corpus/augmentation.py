@@ -17,21 +17,14 @@ from ..analysis.harmony import chords_on_beats
 from ..core.errors import RequestError
 from ..core.excerpt import crop, phrase_cuts
 from ..core.piece import Bar, Note, Piece
+from ..core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES, usual_range
 from ..core.signatures import fifths_of
-from ..core.vocabulary import DEFAULT_VOICE_RANGE, VOICE_RANGES
 from ..core.voices import MELODY
 from .songs import SONG
 
 _OCTAVE = 12
-_USUAL_RANGES = {
-    MELODY: (57, 83), SONG: (57, 81), "S": (60, 79), "A": (55, 74), "T": (48, 69), "B": (36, 62),
-    "Violin1": (55, 101), "Violin2": (55, 96), "Viola": (48, 82), "Cello": (36, 80),
-}  # fmt: skip
-"""Lowest and highest MIDI number at sounding pitch to which 95 % of the pieces keep in each voice, counted in music21's
-books and chorales, in hymns and in OpenScore's songs (their melody: "song") and quartets.
-"""
 _USUAL_MEANS = {MELODY: 72.4, SONG: 69.8, "S": 69.6, "Violin1": 75.0}
-"""Mean pitch of the first voice in the same pieces."""
+"""Mean pitch of the first voice in music21's books and chorales, in hymns, and in OpenScore's songs and quartets."""
 _SPREAD = 2.5
 """Standard deviation of the mean pitches of tunes, in semitones."""
 _RARE_TONICS = {7 * fifths_of(name) % _OCTAVE for name in ("Db", "Eb", "F", "F#", "Ab", "Bb", "B")}
@@ -55,7 +48,8 @@ def tonic(piece: Piece, id: str) -> Piece | None:
     The interval is drawn so that the first voice lies as high as real ones do: their mean pitches are spread by
     `_SPREAD` semitones around the usual one.
     """
-    usual = _USUAL_MEANS.get(_player(piece, piece.voices[0]))
+    voice = piece.voices[0]
+    usual = _USUAL_MEANS.get(SONG if voice == MELODY and piece.style == SONG else voice)
     pitches = [note.pitch for bar in piece.bars for note in bar.notes[0]]
     if usual is None or not pitches:
         return None
@@ -71,14 +65,9 @@ def tonic(piece: Piece, id: str) -> Piece | None:
     return piece.transpose(random.Random(id).choices(shifts, weights)[0])
 
 
-def _player(piece: Piece, voice: str) -> str:
-    """Whose range is a voice's: its own, but a singer's if it is the melody of a song."""
-    return SONG if voice == MELODY and piece.style == SONG else voice
-
-
 def _is_usual(piece: Piece, shift: int) -> bool:
     """Whether all voices are in their usual ranges when moved so far."""
-    ranges = [_USUAL_RANGES.get(_player(piece, voice), DEFAULT_VOICE_RANGE) for voice in piece.voices]
+    ranges = [usual_range(voice, piece.style) for voice in piece.voices]
     return all(
         low <= note.pitch + shift <= high
         for bar in piece.bars

@@ -29,7 +29,7 @@ from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text
 from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
 from .abc_signs import WrittenText
-from .abc_state import Boundary, SungNote
+from .abc_state import Boundary, SungNote, maker_of
 from .abc_voice import Voice
 from .repeats import with_repeat_starts
 
@@ -41,6 +41,8 @@ _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _NamedChord = tuple[str, ChordSymbol | None, int]
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
+_MOST_NOTES_KEPT = 65_536
+_bar = maker_of(Bar)
 
 
 class Bars(NamedTuple):
@@ -65,7 +67,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     """
     boundaries = _common_boundaries(voices)
     times = [boundary.time for boundary in boundaries]
-    lengths = [_to_ticks(right - left) or 1 for left, right in pairwise(times)]
+    lengths = [(right - left + _HALF_TICK) // UNITS_PER_TICK or 1 for left, right in pairwise(times)]
     repeat_ends = [boundary.plays > 0 for boundary in boundaries[1:]]
     ending_starts = [bool(boundary.endings) for boundary in boundaries[:-1]]
     ending_ends = _ending_ends(boundaries)
@@ -92,8 +94,8 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         _tempos_by_bar(tempos, times, lengths) if tempos else repeat(()),
         strict=False,  # the last boundary begins no bar
     )
-    bars = tuple(
-        Bar(  # by position: there are many, and names take a third of the time
+    bars = [
+        _bar(
             left.meter,
             left.key,
             length,
@@ -125,7 +127,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
             notation,
             tempos,
         ) in columns
-    )
+    ]
     return Bars(tuple(with_repeat_starts(bars)), sum(between_ticks), unknown_symbols)
 
 
@@ -141,7 +143,7 @@ def _common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
     by_time = {boundary.time: boundary for boundary in base.boundaries}
     for voice in voices:
         for boundary in voice.boundaries if voice is not base else ():
-            if common := by_time.get(boundary.time):
+            if (common := by_time.get(boundary.time)) and boundary.has_signs:
                 _merge(common, boundary)
     return base.boundaries
 
@@ -162,30 +164,34 @@ def _notes_by_bar(
     notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]
 ) -> tuple[list[tuple[Note, ...]], int]:
     """The notes of each bar in order, and how many begin or end between two ticks."""
-    starts = list(accumulate(lengths, initial=0))
+    starts, kept = list(accumulate(lengths, initial=0)), _KEPT
     bars: list[list[Note]] = [[] for _ in lengths]
     unordered = set()
-    between_ticks = bar = left = right = latest = following = 0
+    between_ticks = bar = left = right = following = 0
+    latest = -1  # no bar has begun
     try:
         for start, pitch, end, _ in notes:
-            if not left <= start < right:
-                bar = bisect_right(times, start) - 1
-                left, right, sung = times[bar], times[bar + 1], bars[bar]
-                latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
-                following = right if sung else left
-            if start < following:
-                unordered.add(bar)
-            following = start + UNITS_PER_TICK
-            if start > latest:
-                start = latest
-            if end <= right:
-                note, is_between_ticks = _note(start - left, pitch, end - left)
+            if following <= start <= latest and end <= right:  # most notes
+                following = start + UNITS_PER_TICK
             else:
-                last = bisect_left(times, end) - 1
-                release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
-                note, is_between_ticks = _note(start - left, pitch, UNITS_PER_TICK * release)
+                if not left <= start < right:
+                    bar = bisect_right(times, start) - 1
+                    left, right, sung = times[bar], times[bar + 1], bars[bar]
+                    latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
+                    following = right if sung else left
+                if start < following:
+                    unordered.add(bar)
+                following = start + UNITS_PER_TICK
+                if start > latest:
+                    start = latest
+                if end > right:
+                    last = bisect_left(times, end) - 1
+                    release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
+                    end = left + UNITS_PER_TICK * release
+            note, is_between_ticks = kept[start - left, pitch, end - left]
             sung.append(note)
-            between_ticks += is_between_ticks
+            if is_between_ticks:
+                between_ticks += 1
     except ScoreError as error:
         raise AbcSyntaxError(error.message).at(bar=bar + 1) from None
     return [
@@ -193,15 +199,24 @@ def _notes_by_bar(
     ], between_ticks
 
 
-@lru_cache(maxsize=65_536)
-def _note(start: int, pitch: int, end: int) -> tuple[Note, bool]:
-    """A note by its times in units after its bar's start, and whether one of them lies between two ticks.
+class _KeptNotes(dict[tuple[int, int, int], tuple[Note, bool]]):
+    """Notes by start, pitch and end, in units after their bar's start, and whether one of these lies between two ticks.
 
-    Notes never change, so tunes may share them.
+    Notes never change, so tunes may share them; this finds them more quickly than an `lru_cache`.
     """
-    onset = _to_ticks(start)
-    is_between_ticks = start % UNITS_PER_TICK > 0 or end % UNITS_PER_TICK > 0
-    return Note(onset, pitch, max(1, _to_ticks(end) - onset)), is_between_ticks
+
+    def __missing__(self, times: tuple[int, int, int]) -> tuple[Note, bool]:
+        start, pitch, end = times
+        onset = _to_ticks(start)
+        is_between_ticks = start % UNITS_PER_TICK > 0 or end % UNITS_PER_TICK > 0
+        made = Note(onset, pitch, max(1, _to_ticks(end) - onset)), is_between_ticks
+        if len(self) >= _MOST_NOTES_KEPT:
+            self.clear()
+        self[times] = made
+        return made
+
+
+_KEPT = _KeptNotes()
 
 
 def _tempos_by_bar(
@@ -261,6 +276,8 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
     """Whether an ending stops after each bar: at a repeat, a double bar, the next ending or the end (section 4.9)."""
     ends = [False] * (len(boundaries) - 1)
     is_open = bool(boundaries[0].endings)
+    if not any([boundary.endings for boundary in boundaries]):
+        return ends
     for index, boundary in enumerate(boundaries[1:]):
         closes = (
             boundary.endings or boundary.plays or boundary.repeat_start or boundary.is_double or index + 1 == len(ends)

@@ -19,7 +19,7 @@ from .abc_fields import decode_text
 from .abc_notation import LYRIC, TimedRecord
 from .abc_state import Boundary
 
-_SYLLABLE = re.compile(r"([*_|-])|((?:\\u[0-9A-Fa-f]{4}|\\[^ \t]|[^ \t*_|\\-])+)(-?)")
+_SYLLABLE = re.compile(r"([*_|-])|((?:[^ \t*_|\\-]++|\\u[0-9A-Fa-f]{4}|\\[^ \t])+)(-?)")
 _TIME = attrgetter("time")
 _JOINT = 2
 
@@ -56,44 +56,41 @@ class VoiceLyrics:
             self._next, self._position = 0, None
         text = text.rstrip()
         self._goes_on = text.endswith("\\") and not text.endswith("\\\\")
+        onsets, verse, following = self.onsets, self._verse, self._next
         for sign, word, hyphen in _SYLLABLE.findall(text.removesuffix("\\") if self._goes_on else text):
             if sign == "|":
-                self._skip_bar(boundaries)
-            elif self._next == len(self.onsets):
+                following = self._after_bar(following, boundaries)
+            elif following == len(onsets):
                 self.lost += bool(word)
-            elif word:
-                self._take(_text(word), hyphen, records)
             else:
-                self._take_sign(sign, records)
+                self._position = onset = onsets[following]
+                following += 1
+                if not word:
+                    self._take_sign(sign, onset, records)
+                elif written := word if word.isalnum() else _text(word):
+                    self._last[verse] = last = [written, verse, hyphen]
+                    records.append((onset, LYRIC, verse, last))
+        self._next = following
 
-    def _skip_bar(self, boundaries: Sequence[Boundary]) -> None:
+    def _after_bar(self, following: int, boundaries: Sequence[Boundary]) -> int:
+        """Index of the next note after the bar line that ends the bar of the last syllable."""
         if self._position is None:
-            return
-        following = bisect_right(boundaries, self._position, key=_TIME)
-        if following == len(boundaries):
-            self._next = len(self.onsets)
-            return
-        self._position = boundaries[following].time
-        while self._next < len(self.onsets) and self.onsets[self._next] < self._position:
-            self._next += 1
+            return following
+        index = bisect_right(boundaries, self._position, key=_TIME)
+        if index == len(boundaries):
+            return len(self.onsets)
+        self._position = boundaries[index].time
+        while following < len(self.onsets) and self.onsets[following] < self._position:
+            following += 1
+        return following
 
-    def _take(self, text: str, hyphen: str, records: list[TimedRecord]) -> None:
-        """Give the next note a syllable."""
-        self._position = self.onsets[self._next]
-        self._next += 1
-        if text:
-            self._last[self._verse] = [text, self._verse, hyphen]
-            records.append((self._position, LYRIC, self._verse, self._last[self._verse]))
-
-    def _take_sign(self, sign: str, records: list[TimedRecord]) -> None:
-        """Give the next note what stands in the place of a syllable."""
-        self._position = self.onsets[self._next]
-        self._next += 1
+    def _take_sign(self, sign: str, onset: int, records: list[TimedRecord]) -> None:
+        """Give a note what stands in the place of a syllable."""
         last = self._last.get(self._verse)
         if last is not None and sign != "*":
             last[_JOINT] = last[_JOINT] or sign
             if sign == "_":
-                records.append((self._position, LYRIC, self._verse, ["", self._verse, "_"]))
+                records.append((onset, LYRIC, self._verse, ["", self._verse, "_"]))
 
 
 @lru_cache(maxsize=4096)

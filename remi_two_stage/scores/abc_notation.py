@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.abc_notation import MARK_NAME
-from ..core.abc_spelling import is_in_signature, is_name_of
+from ..core.abc_spelling import is_name_of, names_in_signature
 from ..core.notation import (
     HAIRPINS,
     JUMPS,
@@ -37,7 +37,7 @@ from ..core.notation import (
 from ..core.signatures import Key, fifths_of
 from .abc_fields import LETTERS, UNITS_PER_TICK
 from .abc_signs import WrittenText
-from .abc_state import SungNote
+from .abc_state import SungNote, maker_of
 from .abc_tokens import NATURALS, STEPS_PER_OCTAVE, WrittenGrace, WrittenNote
 
 TEXT, MARK, GRACE, SLUR_KIND, HAIRPIN, SPELLING, LYRIC = range(7)
@@ -63,6 +63,7 @@ _SPANS = (SLUR_KIND, HAIRPIN)
 _FIFTHS_OF_STEPS = tuple(map(fifths_of, LETTERS))
 _HALF_TICK = UNITS_PER_TICK // 2
 
+_lyric, _grace = maker_of(Lyric), maker_of(Grace)
 _mark = lru_cache(maxsize=4096)(Mark)
 _span = lru_cache(maxsize=4096)(Span)
 
@@ -92,7 +93,10 @@ class VoiceNotation:
         for sign in signs:
             if sign.__class__ is str:
                 if sign == "(":
-                    self._begin_slur(layer, time)
+                    if len(self._slurs) < _MOST_SLURS:
+                        self._slurs.append((layer, time))
+                    else:
+                        self.lose("a slur without an end")
                 elif sign not in _ACTIVE_SIGNS:
                     records.append((time, MARK, len(records), sign))
                 else:
@@ -103,17 +107,14 @@ class VoiceNotation:
             else:
                 records.append((time, TEXT, len(records), sign))
 
-    def _begin_slur(self, layer: int, time: int) -> None:
-        if len(self._slurs) < _MOST_SLURS:
-            self._slurs.append((layer, time))
-        else:
-            self.lose("a slur without an end")
-
     def end_slur(self, layer: int, last: int | None) -> None:
         """A slur ends at the last note, which begins at `last`."""
-        if last is not None and self._slurs and self._slurs[-1][0] == layer and self._slurs[-1][1] < last:
-            self.records.append((self._slurs.pop()[1], SLUR_KIND, -last, SLUR))  # most slurs
-            return
+        if last is not None and self._slurs:
+            begun_in, start = self._slurs[-1]
+            if begun_in == layer and start < last:  # most slurs
+                del self._slurs[-1]
+                self.records.append((start, SLUR_KIND, -last, SLUR))
+                return
         for slur in reversed(self._slurs):
             begun_in, start = slur
             if begun_in == layer and last is not None and (start < last or slur == self._graced):
@@ -139,9 +140,9 @@ class VoiceNotation:
         self.records[index] = time, kind, rank, replace(grace, is_slurred=True)
         self._graced = None
 
-    def fermatas(self) -> Iterator[int]:
+    def fermatas(self) -> list[int]:
         """When the notes and rests begin that have a fermata."""
-        return (time for time, kind, _, said in self.records if kind == MARK and said in _FERMATAS)
+        return [time for time, kind, _, said in self.records if kind == MARK and said in _FERMATAS]
 
     def end_bar(self, time: int, last: int | None) -> None:
         """What waits before a bar line goes to the last note of its bar, as far as it does not belong to the next."""
@@ -217,6 +218,7 @@ def names_in_bar(
             yield onset, SPELLING, pitch, written_name(step, pitch, transposition)
 
 
+@lru_cache(maxsize=4096)
 def written_name(step: int, pitch: int, transposition: int) -> int:
     """The place of a note's written name on the line of fifths, moved as far as its pitch is."""
     moved = 7 * transposition % 12
@@ -236,32 +238,52 @@ def notation_by_bar(
         keys: Of the bars.
     """
     voices = [_voice_by_bar(sorted(of_voice), times, lengths, keys) for of_voice in records]
+    bars: list[tuple[tuple[Notation, ...], ...]] = [()] * len(lengths)
     if len(voices) == 1:
-        return [(tuple(found),) if found else () for found in voices[0]]
-    return [tuple(map(tuple, found)) if any(found) else () for found in zip(*voices, strict=True)]
+        for bar, alone in voices[0].items():
+            bars[bar] = (tuple(alone),) if alone else ()
+        return bars
+    for bar in set().union(*voices):
+        found = [tuple(by_bar.get(bar, ())) for by_bar in voices]
+        if any(found):
+            bars[bar] = tuple(found)
+    return bars
 
 
 def _voice_by_bar(
     records: Sequence[TimedRecord], times: Sequence[int], lengths: Sequence[int], keys: Sequence[Key]
-) -> list[list[Notation]]:
-    bars: list[list[Notation]] = [[] for _ in lengths]
-    bar = left = right = 0
+) -> dict[int, list[Notation]]:
+    """The notation of those bars that have any."""
+    bars: dict[int, list[Notation]] = {}
+    bar = left = right = length = 0
+    key, names = keys[0], names_in_signature(keys[0])
     for time, kind, rank, said in records:
         if not left <= time < right:
             bar = _bar_at(time, times)
-            left, right = times[bar], times[bar + 1]
-        onset = _onset(time - left, lengths[bar])
-        if kind == MARK:
-            bars[bar].append(_mark(onset, said))
+            left, right, length = times[bar], times[bar + 1], lengths[bar]
+            found = bars.setdefault(bar, [])
+        onset = (time - left + _HALF_TICK) // UNITS_PER_TICK
+        if onset >= length:
+            onset = length - 1
+        if kind == LYRIC:
+            text, verse, joint = said
+            found.append(_lyric(onset, text, verse, joint))
+        elif kind == MARK:
+            found.append(_mark(onset, said))
         elif kind in _SPANS:
             end = bar if -rank < right else _bar_at(-rank, times)
-            bars[bar].append(_span(onset, said, end - bar, _onset(-rank - times[end], lengths[end])))
-        elif kind != SPELLING:
-            bars[bar].append(_record(kind, onset, said))
-        elif is_name_of(said, rank) and not is_in_signature(said, keys[bar]):
-            spelling = Spelling(onset, rank, said)
-            if spelling not in bars[bar]:  # two layers may strike the same note
-                bars[bar].append(spelling)
+            found.append(_span(onset, said, end - bar, _onset(-rank - times[end], lengths[end])))
+        elif kind == TEXT:
+            found.append(Text(onset, *said))
+        elif kind == GRACE:
+            found.append(_grace(onset, said.notes, said.is_slashed, said.is_slurred))
+        else:
+            if keys[bar] is not key:
+                key, names = keys[bar], names_in_signature(keys[bar])
+            if said not in names and is_name_of(said, rank):
+                spelling = Spelling(onset, rank, said)
+                if spelling not in found:  # two layers may strike the same note
+                    found.append(spelling)
     return bars
 
 
@@ -274,12 +296,6 @@ def _onset(time: int, length: int) -> int:
     """A time after a bar's start in ticks, before its end."""
     onset = (time + _HALF_TICK) // UNITS_PER_TICK
     return onset if onset < length else length - 1
-
-
-def _record(kind: int, onset: int, said: Any) -> Notation:
-    if kind == LYRIC:
-        return Lyric(onset, *said)
-    return Text(onset, *said) if kind == TEXT else replace(said, onset=onset)
 
 
 def jumps_by_bar(jumps: Sequence[tuple[int, str]], times: Sequence[int]) -> list[tuple[str, ...]]:

@@ -5,14 +5,16 @@ Times are in units (`abc_fields.UNITS_PER_TICK` to a tick) from the start of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, make_dataclass
 from operator import itemgetter
+from typing import TypeVar
 
 from ..core.signatures import Key, Meter
 from .abc_fields import COMMAS, KeySignature
 from .abc_tokens import BrokenRhythm
 
+_Record = TypeVar("_Record")
 SungNote = list[int]
 """A note on the time line of its voice: [start, pitch, end, step], the step as last written."""
 
@@ -43,6 +45,11 @@ class Boundary:
     is_section: bool = False
     splits_bar: bool = False
     pickup_remark: bool | None = None
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether anything but the metre and the key is said here."""
+        return bool(self.splits_bar or self.is_section or self.part or self.pickup_remark is not None)
 
 
 Event = tuple[int, Sequence[SungNote], bool, int]
@@ -103,3 +110,20 @@ class BrokenNotes:
     ends: list[int]
     struck: Sequence[SungNote]
     symbols: int
+
+    def take_back(self) -> None:
+        """Let the first note end where it did before."""
+        for sung, end in zip(self.struck, self.ends, strict=True):
+            sung[END] = end
+
+
+def maker_of(kind: type[_Record]) -> Callable[..., _Record]:
+    """What makes a frozen dataclass of all its fields by position, unchecked, in a third of the time of its `__init__`,
+    which goes through `object.__setattr__` for each field: here they are set while the record is not frozen yet.
+    """
+
+    def freeze(record: _Record) -> None:
+        record.__class__ = kind
+
+    columns = [(each.name, each.type) for each in fields(kind)]  # type: ignore[arg-type]
+    return make_dataclass(kind.__name__, columns, slots=True, namespace={"__post_init__": freeze})

@@ -56,6 +56,7 @@ _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSUZ")
 _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
 _LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
 _NO_TOKEN = "$"
+_NOTHING_SAID = Staff()
 _MOST_VOICES = 99
 _MOST_FIELDS_OF_FILE = 1_000
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
@@ -154,8 +155,9 @@ class Tune:
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
             elif not is_text:
-                self._line(number, _without_comment(line))
-        self._music(number, "")
+                self._line(number, _without_comment(line) if "%" in line else line)
+        if self._current_voice().pending or self._open_chord:
+            self._music(number, "")
         return self._piece()
 
     @cached_property
@@ -166,7 +168,7 @@ class Tune:
         self._losses[reason] = self._losses.get(reason, 0) + count
 
     def _line(self, number: int, line: str) -> None:
-        field = _FIELD.match(line)
+        field = _FIELD.match(line) if line[1:2] == ":" else None
         try:
             if field is not None:
                 self._field(line[0], field[2])
@@ -230,7 +232,7 @@ class Tune:
         if before:
             before += "" if _CLOSES_CHORD.match(line) else _NO_TOKEN
             line, self._open_chord = before + line, ""
-        elif "[" in line and (chord := OPEN_CHORD_AT_END.search(line)):
+        elif "[" in line and line.rfind("[") > line.rfind("]") and (chord := OPEN_CHORD_AT_END.search(line)):
             line, self._open_chord = line[: chord.start()], chord[0]
         voice = self._current_voice()
         if voice.lyrics is not None:
@@ -363,8 +365,8 @@ class Tune:
             raise AbcSyntaxError(
                 f"voice {name!r} is one more than {_MOST_VOICES}, the most that can be read; split the tune"
             )
-        staff = parse_staff(properties[0]) if properties else Staff()
-        self._staffs[name] = staff.over(self._staffs.get(name, Staff()))
+        staff = parse_staff(properties[0]) if properties else _NOTHING_SAID
+        self._staffs[name] = staff.over(self._staffs.get(name, _NOTHING_SAID))
         if properties and (names := parse_voice_names(properties[0])) != Instrument():
             self._names[name] = names
         if self._is_in_body:
@@ -474,7 +476,7 @@ def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     if all(VOICE_NAME.fullmatch(name) for name in ids):
         return voices, ids
     sounding = [voice for voice in voices if voice.notes] or voices[:1]
-    pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding]
+    pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding] if len(sounding) > 1 else []
     return sounding, voice_names([voice.name for voice in sounding], pitches)
 
 

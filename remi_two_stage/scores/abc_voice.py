@@ -55,9 +55,9 @@ class Voice:
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
-        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_staff", "_tuplet", "_usual_scale",
-        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
-        "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
+        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_scale_of_key", "_staff", "_tuplet",
+        "_usual_scale", "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name",
+        "notation", "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
         "unit_length",
     )  # fmt: skip
 
@@ -79,11 +79,11 @@ class Voice:
         self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
+        self._scale_of_key = usual_scale(self.key)
         self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
         self.pending = self.notation.pending
         self._layers = [Layer(self._scale)]
-        self._layer = self._layers[0]
-        self._layer_number = 0
+        self._layer, self._layer_number = self._layers[0], 0
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
         self._is_double_repeat = False  # whether the last bar line was "::"
@@ -91,10 +91,9 @@ class Voice:
         self._last_event: Event | None = None  # that of the bars before
         self._broken: BrokenNotes | None = None
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
-        self._awaits_note = self.lyrics is not None  # a tuplet, a broken rhythm, signs or words
+        self._awaits_note = False  # whether a tuplet, a broken rhythm or signs do
         self._pitched = self.notes
-        self._staff = Staff()
-        self._channel = 0
+        self._staff, self._channel = Staff(), 0
         self.set_staff(staff.over(settings.signature.staff))
 
     @property
@@ -140,7 +139,7 @@ class Voice:
 
     def _set_usual_scale(self) -> None:
         is_usual = self.is_at_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
-        self._usual_scale = usual_scale(self.key) if is_usual else None
+        self._usual_scale = self._scale_of_key if is_usual else None
 
     def set_channel(self, channel: int) -> None:
         """Change MIDI's channel from here on."""
@@ -152,7 +151,7 @@ class Voice:
         self.set_staff(signature.staff)
         if signature.key is None:
             return
-        self.key = signature.key
+        self.key, self._scale_of_key = signature.key, usual_scale(signature.key)
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
         self._set_usual_scale()
@@ -219,18 +218,21 @@ class Voice:
         layer, start, closes_tuplet = self._layer, self.time, False
         if self._awaits_note:
             start, end, closes_tuplet, length = self._span(numerator, denominator)
-            self._strike(start, takes_syllable=True)
+            self._strike(start)
         else:
             length = self.unit_length * numerator // denominator
             end = start + length
+        if self.lyrics is not None and not self._layer_number:
+            self.lyrics.onsets.append(start)
         self.time = end
-        if alteration is None and not layer.ties:  # most notes, so they are spared the call
+        ties = layer.ties
+        if alteration is None and not ties:  # most notes, so they are spared the call
             sung = [start, layer.scale[step] + self.transposition + self.midi_transposition, end, step]
             self.notes.append(sung)
         else:
             sung = self._sound(note, start, end)
         self._event = start, (sung,), closes_tuplet, length
-        if is_tied or layer.ties:
+        if is_tied or ties:
             self._keep_ties(start, (sung,) if is_tied else ())
 
     def signed_note(self, signed: SignedNote) -> None:
@@ -243,8 +245,9 @@ class Voice:
         start = self._event[0]  # type: ignore[index]  # for there is a note now
         if signs:
             self.notation.place(signs, start, self._layer_number)
-        for _ in range(slur_ends):
+        while slur_ends:
             self.notation.end_slur(self._layer_number, start)
+            slur_ends -= 1
 
     def chord(self, chord: WrittenChord) -> None:
         """Notes between brackets; the first one's length is the chord's (section 4.17)."""
@@ -261,7 +264,9 @@ class Voice:
             start + (end - start) * note.numerator * first.denominator // (note.denominator * first.numerator)
             for note in chord.notes
         ]
-        self._strike(start, takes_syllable=True)
+        self._strike(start)
+        if self.lyrics is not None and not self._layer_number:
+            self.lyrics.onsets.append(start)
         struck = [self._sound(note, start, end) for note, end in zip(chord.notes, ends, strict=True)]
         self.time = end
         self._event = start, struck, closes_tuplet, length
@@ -272,14 +277,14 @@ class Voice:
         """A rest, visible or not."""
         start, self.time, closes_tuplet, plain_length = self._span(*length)
         self._event = start, (), closes_tuplet, plain_length
-        self._strike(start, takes_syllable=False)
+        self._strike(start)
         self._keep_ties(start, ())
 
     def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
         self._keep_ties(self.time, ())
-        self._strike(self.time, takes_syllable=False)
+        self._strike(self.time)
         self._last_event = self.time, (), False, length
         for number in range(bars):
             if number:
@@ -358,7 +363,10 @@ class Voice:
             self._main_end = self.time if self._main_end is None else self._main_end
             self.time = self.boundaries[-1].time if self._overlay_start is None else self._overlay_start
             self._layer_number += 1
-            self._add_layer()
+            if self._layer_number > _MOST_OVERLAYS:
+                raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
+            if self._layer_number == len(self._layers):
+                self._layers.append(Layer(self._scale))
         self._layer = self._layers[self._layer_number]
 
     def bar(self, sign: BarLine) -> None:
@@ -383,12 +391,6 @@ class Voice:
     def ignore(self, nothing: None) -> None:
         """A sign that is not closed at the end of its line hides nothing."""
 
-    def _add_layer(self) -> None:
-        if self._layer_number > _MOST_OVERLAYS:
-            raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
-        if self._layer_number == len(self._layers):
-            self._layers.append(Layer(self._scale))
-
     def _sound(self, note: WrittenNote, start: int, end: int) -> SungNote:
         """Strike a note, or hold the one that is tied to it."""
         step, alteration, *_ = note
@@ -404,8 +406,8 @@ class Voice:
 
     def _keep_names(self) -> None:
         """Keep the names of this bar's notes, which the key might call otherwise."""
-        start = self.boundaries[-1].time
-        self.notation.records += names_in_bar(self.notes, start, self._transposition, self._usual_scale)
+        names = names_in_bar(self.notes, self.boundaries[-1].time, self._transposition, self._usual_scale)
+        self.notation.records += names
         if self._usual_scale is None:
             self._set_usual_scale()
 
@@ -437,13 +439,12 @@ class Voice:
         if tied or self._layer.ties:
             self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
 
-    def _strike(self, start: int, takes_syllable: bool) -> None:
+    def _strike(self, start: int) -> None:
         """Give a note or a rest what has waited for it."""
-        self.notation.place(self.pending, start, self._layer_number)
-        self.pending.clear()
-        if self.lyrics is not None and takes_syllable and not self._layer_number:
-            self.lyrics.onsets.append(start)
-        self._awaits_note = self._tuplet is not None or self.lyrics is not None
+        if self.pending:
+            self.notation.place(self.pending, start, self._layer_number)
+            self.pending.clear()
+        self._awaits_note = bool(self._tuplet or (self.lyrics and self._broken))  # which a rest of whole bars leaves
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
@@ -461,8 +462,7 @@ class Voice:
         self._broken = None
         if length == broken.length:
             return length * broken.rhythm.after // broken.rhythm.denominator
-        for sung, end in zip(broken.struck, broken.ends, strict=True):
-            sung[END] = end
+        broken.take_back()
         self.symbols[broken.symbols :] = [(broken.time, name) for _, name in self.symbols[broken.symbols :]]
         self.time = broken.time
         return length

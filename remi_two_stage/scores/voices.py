@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ..core.notation import Instrument
-from ..core.vocabulary import VOICE_RANGES
+from ..core.ranges import VOICE_RANGES
 from ..core.voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
 VOICE_NAME = re.compile(r"M|[SATB]2?|Violin[12]|Viola|Cello|V[1-9]\d?")

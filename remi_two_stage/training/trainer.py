@@ -93,7 +93,7 @@ class TwoStageTrainer:
             return self._finished(arguments.stages()[-1])
         if process.is_main_process:
             with written_to(arguments.output):
-                self._save_model()
+                self._save_model(training_data.learnt_styles())
                 self._save_record(training_data)
         process.wait_for_everyone()
         return arguments.output
@@ -152,7 +152,7 @@ class TwoStageTrainer:
         planner: BarPlannerModel = BarPlannerModel.from_pretrained(source, dtype=torch.float32)
         return planner.to(PartialState().device)
 
-    def _save_model(self) -> None:
+    def _save_model(self, styles: list[str] | None) -> None:
         register_auto_classes()
         register_tokenizer()
         if self.arguments.stage == "joint":
@@ -160,6 +160,7 @@ class TwoStageTrainer:
         else:
             planner, detail = (_MODELS[stage].from_pretrained(self._weights_of(stage)) for stage in STAGES)
             model = TwoStageModel.from_stages(planner, detail)
+        model.config.planner_config.styles = styles
         dtype = getattr(torch, self.arguments.dtype)
         for config in (model.config.planner_config, model.config.detail_config):
             config.dtype = dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from accelerate import PartialState
 
 from ..core.errors import CorpusError
+from ..core.vocabulary import STYLES
 from ..corpus.arguments import SPLITS, WeightedCorpus
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import Corpus, Tunes
@@ -34,6 +36,8 @@ _DATASETS: dict[Stage, type[StageDataset]] = {
     "detail": FullDetailDataset,
     "single": SingleStageDataset,
 }
+_LEAST_OF_A_STYLE = 20
+"""Tunes of a style that are enough to ask for it by name."""
 _MOST_HELD_OUT = 2_000
 """Tunes of a stream's validation split that are held in memory."""
 
@@ -75,6 +79,15 @@ class TrainingData:
     def training_tunes(self) -> int:
         """How many tunes there are to learn."""
         return sum(part.tunes if isinstance(part, RowGroup) else len(part.tunes) for part in self.train)
+
+    def learnt_styles(self) -> list[str] | None:
+        """The styles of which there are enough tunes, the commonest first; None if that is not counted."""
+        if not all("styles" in counts for counts in self.counts):
+            return None
+        styles: Counter[str] = Counter()
+        for counts in self.counts:
+            styles.update({name: count for name, count in counts["styles"].items() if name in STYLES})
+        return [style for style, count in styles.most_common() if count >= _LEAST_OF_A_STYLE]
 
     def training_rows(self, stage: Stage, arguments: TrainingPlan) -> TrainingRows:
         """What a stage learns from."""
@@ -233,7 +246,8 @@ def _counts(corpus: Corpus, source: WeightedCorpus) -> dict[str, Any]:
     """What the record of the run says of a corpus."""
     summary = corpus.summary
     reasons = {"losses": dict(summary.losses), "rejections": dict(summary.rejected)}
-    return {"name": source.source, "weight": source.weight} | summary.counts() | reasons
+    named = {"name": source.source, "weight": source.weight, "styles": dict(summary.styles.most_common())}
+    return named | summary.counts() | reasons
 
 
 def _stream(arguments: TrainingPlan) -> TrainingData:

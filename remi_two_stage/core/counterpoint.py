@@ -1,0 +1,264 @@
+"""Counterpoint: rules for voices that sound together, and what breaking one costs while notes are chosen.
+
+The rules are those of harmony books (Kostka and Payne, Tonal Harmony, chapters 5 and 6; Aldwell and Schachter, Harmony
+and Voice Leading, chapters 5 and 6), where their reasons are:
+
+    parallels   two voices move in one direction from a perfect fifth or octave to another, or from a unison to one
+    crossing    a voice lies below the next lower one
+    overlap     a voice moves beyond the note that its neighbour leaves
+    spacing     soprano and alto, or alto and tenor, are more than an octave apart
+    range       a note lies outside the usual range of its singer, or of the instrument that a style is played on
+    doubling    the leading note of a dominant is in two voices
+    leading     the leading note does not rise as the tonic follows
+    bass        the lowest voice begins a chord on another note than the chord's bass
+    third       a chord in all voices lacks its third
+
+A note is judged against the voices that are written already: those of the bars before, and in its own bar those that
+stand earlier in the order in which voices are composed. Costs are in nats, subtracted from the model's scores; what is
+said of likelihoods stays the model's own. Pitches are those of the tokens, in C; times are ticks from the start.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from .architecture import default_bar_tokens
+from .attention_coordinates import BarCursor
+from .chords import QUALITIES, split_label
+from .ranges import usual_range
+from .signatures import TICKS_PER_QUARTER, shift_from_c
+from .vocabulary import IDS, TOKENS
+from .voices import SINGERS
+
+Counterpoint = Literal["strict", "soft", "off"]
+COUNTERPOINTS: tuple[Counterpoint, ...] = get_args(Counterpoint)
+
+_CHORD, _BASS, _VOICE, _STYLE, _TONIC = (IDS[family] for family in ("Chord", "Bass", "voice", "Style", "Tonic"))
+_REL_POS, _NOTE_ON, _DURATION = (IDS[family] for family in ("RelPos", "Note-On", "Duration"))
+_OCTAVE, _FIFTH = 12, 7
+_LEADING_NOTE = 11
+_DOMINANT_ROOTS = (7, 11)
+_LONGEST_GAP = TICKS_PER_QUARTER
+"""Ticks of silence after which a note no longer leads into the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What breaking each rule costs, in nats; `spacing` and `range` for each semitone beyond, up to `most`."""
+
+    parallels: float
+    crossing: float
+    overlap: float
+    spacing: float
+    range: float
+    doubling: float
+    leading: float
+    bass: float
+    third: float
+    most: float
+
+
+COSTS: dict[Counterpoint, Costs] = {
+    "soft": Costs(8.0, 3.0, 0.7, 1.0, 1.2, 2.5, 1.5, 1.5, 2.0, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 30.0),
+}
+"""By setting; "off" has none."""
+
+
+def is_parallel(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether two voices, the pitches of which are given, move in one direction and stay a perfect fifth or an octave
+    apart, octaves between them not counted.
+    """
+    moves = after[0] - before[0], after[1] - before[1]
+    intervals = abs(before[0] - before[1]) % _OCTAVE, abs(after[0] - after[1]) % _OCTAVE
+    return moves[0] * moves[1] > 0 and intervals[0] == intervals[1] and intervals[0] in (0, _FIFTH)
+
+
+@dataclass(slots=True)
+class _Part:
+    """What a voice sings: onset, end and pitch of each note, by onset."""
+
+    onsets: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    pitches: list[int] = field(default_factory=list)
+
+    def add(self, onset: int, pitch: int) -> None:
+        """A note begins; of several at one onset the last one written, the highest, counts."""
+        at = bisect_left(self.onsets, onset)
+        if at < len(self.onsets) and self.onsets[at] == onset:
+            self.pitches[at] = pitch
+            return
+        self.onsets.insert(at, onset)
+        self.ends.insert(at, onset)
+        self.pitches.insert(at, pitch)
+
+    def sounding(self, time: int) -> int | None:
+        """The pitch that sounds at a time."""
+        at = bisect_right(self.onsets, time) - 1
+        return self.pitches[at] if at >= 0 and self.ends[at] > time else None
+
+    def left(self, time: int) -> int | None:
+        """The pitch that a voice leaves which moves at a time."""
+        at = bisect_left(self.onsets, time) - 1
+        return self.pitches[at] if at >= 0 and self.ends[at] > time - _LONGEST_GAP else None
+
+    def moves(self, time: int) -> bool:
+        """Whether a note begins at a time."""
+        at = bisect_left(self.onsets, time)
+        return at < len(self.onsets) and self.onsets[at] == time
+
+
+class VoiceLeading:
+    """Follows a sequence token by token, and tells what each next note would cost.
+
+    Args:
+        counterpoint: "soft" or "strict".
+    """
+
+    def __init__(self, counterpoint: Counterpoint) -> None:
+        self._costs = COSTS[counterpoint]
+        self._cursor = BarCursor(default_bar_tokens())
+        self._parts: dict[int, _Part] = {}
+        self._voice = self._time = self._shift = 0
+        self._style: str | None = None
+        self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
+        self._has_begun = False
+
+    def advance(self, token: int) -> None:
+        """Read a token."""
+        _, time = self._cursor.read(token)
+        if token in _VOICE:
+            self._voice, self._time = token, time
+            self._parts.setdefault(token, _Part())
+        elif token in _REL_POS:
+            self._time = time
+        elif token in _NOTE_ON:
+            self._parts[self._voice].add(self._time, token - _NOTE_ON.start)
+        elif token in _DURATION:
+            part = self._parts[self._voice]
+            part.ends[bisect_left(part.onsets, self._time)] += token - _DURATION.start + 1
+        elif token in _CHORD:
+            self._chords.append((time, token, 0))
+        elif token in _BASS:
+            begun, chord, _ = self._chords[-1]
+            self._chords[-1] = begun, chord, token - _BASS.start + 1
+        elif token in _TONIC:
+            self._shift = shift_from_c(token - _TONIC.start)
+        elif token in _STYLE:
+            self._style = TOKENS[token][1]
+
+    def costs(self, choice: Sequence[range]) -> list[float] | None:
+        """What each token of a choice costs, one range after the other; None where no note is chosen."""
+        if not any(ids.start in _NOTE_ON for ids in choice if ids):
+            return None
+        rules = self._rules()
+        return [rules(token - _NOTE_ON.start) if token in _NOTE_ON else 0.0 for ids in choice for token in ids]
+
+    def _chord_at(self, time: int) -> tuple[int, int, int] | None:
+        """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
+        return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
+
+    def _rules(self) -> _Judge:
+        singers = [voice for voice in self._parts if TOKENS[voice][1] in SINGERS]
+        order = sorted(singers) if self._voice in singers and len(singers) > 1 else [self._voice]
+        return _Judge(self, order)
+
+
+def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | None:
+    """What follows a sequence of a kind after a prompt; None where no notes are written, or without counterpoint."""
+    if counterpoint == "off" or kind in ("plan", "melody"):
+        return None
+    leading = VoiceLeading(counterpoint)
+    for token in ids:
+        leading.advance(token)
+    return leading
+
+
+class _Judge:
+    """What a note of one voice costs at one time, by its pitch.
+
+    Args:
+        order: The `<voice=>` tokens of the voices that are judged together, from high to low.
+    """
+
+    def __init__(self, leading: VoiceLeading, order: Sequence[int]) -> None:
+        self._costs = leading._costs
+        time, voice, parts = leading._time, leading._voice, leading._parts
+        at = order.index(voice)
+        self._range = tuple(limit - leading._shift for limit in usual_range(TOKENS[voice][1], leading._style))
+        self._left = parts[voice].left(time)
+        others = [(place, parts[other]) for place, other in enumerate(order) if other != voice]
+        self._moving = [
+            (old, new)
+            for _, part in others
+            if part.moves(time) and (old := part.left(time)) is not None and (new := part.sounding(time)) is not None
+        ]
+        sounding = {place: part.sounding(time) for place, part in others}
+        self._above = [pitch for place, pitch in sounding.items() if place < at and pitch is not None]
+        self._below = [pitch for place, pitch in sounding.items() if place > at and pitch is not None]
+        self._left_above = parts[order[at - 1]].left(time) if at else None
+        self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
+        self._upper = sounding.get(at - 1) if 0 < at <= 2 else None
+        self._lower = sounding.get(at + 1) if at + 1 <= 2 and at + 1 < len(order) - 1 else None
+        self._set_harmony(leading, time, len(order) > 1 and at == len(order) - 1)
+        heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
+        is_last = len(order) > 2 and None not in sounding.values()
+        third = _third_of(leading._chord_at(time))
+        self._third = third if is_last and third not in heard else None
+        self._has_leading_note = _LEADING_NOTE in heard
+
+    def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
+        """What the chords here and before say."""
+        here = leading._chord_at(time)
+        before = None if here is None else leading._chord_at(here[0] - 1)
+        parts = _root_of(here)
+        self._is_dominant = parts in _DOMINANT_ROOTS
+        was_dominant = _root_of(before) in _DOMINANT_ROOTS
+        self._must_rise = (
+            was_dominant and parts == 0 and self._left is not None and self._left % _OCTAVE == _LEADING_NOTE
+        )
+        begins = here is not None and here[0] == time
+        self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
+
+    def __call__(self, pitch: int) -> float:
+        """The cost of a pitch, in nats."""
+        costs = self._costs
+        cost = self._beyond(pitch, *self._range) * costs.range
+        if self._left is not None and pitch != self._left:
+            cost += costs.parallels * any(is_parallel((self._left, old), (pitch, new)) for old, new in self._moving)
+        cost += costs.crossing * (
+            sum(pitch > other for other in self._above) + sum(pitch < other for other in self._below)
+        )
+        cost += costs.overlap * (self._left_above is not None and pitch > self._left_above)
+        cost += costs.overlap * (self._left_below is not None and pitch < self._left_below)
+        for neighbour in (self._upper, self._lower):
+            if neighbour is not None:
+                cost += costs.spacing * max(0, abs(pitch - neighbour) - _OCTAVE)
+        if self._is_dominant and self._has_leading_note and pitch % _OCTAVE == _LEADING_NOTE:
+            cost += costs.doubling
+        if self._must_rise and self._left is not None and pitch != self._left + 1:
+            cost += costs.leading
+        if self._bass is not None and pitch % _OCTAVE != self._bass:
+            cost += costs.bass
+        if self._third is not None and pitch % _OCTAVE != self._third:
+            cost += costs.third
+        return cost
+
+    def _beyond(self, pitch: int, low: int, high: int) -> float:
+        beyond = max(low - pitch, pitch - high, 0)
+        return min(beyond, self._costs.most / self._costs.range)
+
+
+def _root_of(chord: tuple[int, int, int] | None) -> int | None:
+    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
+    return None if parts is None else parts[0]
+
+
+def _third_of(chord: tuple[int, int, int] | None) -> int | None:
+    """Pitch class of a chord's third; None where it has none."""
+    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
+    third = None if parts is None else QUALITIES[parts[1]].intervals[1]
+    return (parts[0] + third) % _OCTAVE if parts is not None and third in (3, 4) else None
