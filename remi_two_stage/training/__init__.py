@@ -5,7 +5,6 @@ training_data.py         the tunes that it learns from and is measured on
 trainer.py               TwoStageTrainer: from a corpus to a model folder
 stage_trainer.py         one stage: its Trainer, how it stops and resumes
 optimizer.py             Muon and AdamW
-averaging.py             averaged weights, which are measured and saved
 plan_source.py           the planner's chords in place of the tunes' own
 callbacks.py             epochs, progress bars, timed checkpoints, early stopping
 run_folder.py            what a run keeps on disk
