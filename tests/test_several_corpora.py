@@ -281,7 +281,7 @@ def test_one_command_trains_on_several_corpora_a_model_that_composes_and_lists_t
     record = json.loads((tmp_path / "model" / "training.json").read_text())
     assert [(one["name"], one["weight"]) for one in record["corpus"]] == [(str(reels), 1), (str(jigs), 0.5)]
     assert all(one["tunes"] > 10 < one["bars"] for one in record["corpus"])
-    tune = Composer.from_pretrained(tmp_path / "model").compose("reel", "D", bars=8, seed=0)
+    tune = Composer.from_pretrained(tmp_path / "model").compose(key="D", bars=8, seed=0)
     assert tune.bar_count == 8
     (written,) = read_abc(write_abc(tune))
     assert written.note_list() == tune.note_list() != []
