@@ -96,38 +96,14 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     )
     bars = [
         _bar(
-            left.meter,
-            left.key,
-            length,
-            notes,
-            chords,
-            is_pickup,
-            phrase_start,
-            left.repeat_start,
-            left.endings,
-            ending_end,
-            repeat_end,
-            right.plays or 2,
-            left.part,
-            jumps,
-            notation,
-            tempos,
+            left.meter, left.key, length, notes, chords, is_pickup, phrase_start, left.repeat_start, left.endings,
+            ending_end, repeat_end, right.plays or 2, left.part, jumps, notation, tempos,
         )
         for (
-            left,
-            right,
-            length,
-            notes,
-            chords,
-            is_pickup,
-            phrase_start,
-            ending_end,
-            repeat_end,
-            jumps,
-            notation,
+            left, right, length, notes, chords, is_pickup, phrase_start, ending_end, repeat_end, jumps, notation,
             tempos,
         ) in columns
-    ]
+    ]  # fmt: skip
     return Bars(tuple(with_repeat_starts(bars)), sum(between_ticks), unknown_symbols)
 
 

@@ -82,14 +82,14 @@ class TrainingData:
         return sum(part.tunes if isinstance(part, RowGroup) else len(part.tunes) for part in self.train)
 
     def learnt_styles(self) -> list[str] | None:
-        """The styles of which there are enough tunes, the commonest first; None if that is not counted."""
+        """The styles of which there are enough tunes, the commonest first; None if there are none, or none is counted."""
         if not all("styles" in counts for counts in self.counts):
             return None
         styles: Counter[str] = Counter()
         for counts in self.counts:
             styles.update({name: count for name, count in counts["styles"].items() if name in STYLES})
         least = min(_LEAST_OF_A_STYLE, _LEAST_SHARE_OF_A_STYLE * sum(counts["tunes"] for counts in self.counts))
-        return [style for style, count in styles.most_common() if count >= least]
+        return [style for style, count in styles.most_common() if count >= least] or None
 
     def training_rows(self, stage: Stage, arguments: TrainingPlan) -> TrainingRows:
         """What a stage learns from."""
