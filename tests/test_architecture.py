@@ -65,6 +65,7 @@ CORE_LAYERS = (
         "grammar",
         "sequences",
         "codec",
+        "reward",
         "abc_notation",
         "abc_spelling",
         "abc_values",

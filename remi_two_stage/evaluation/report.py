@@ -157,7 +157,7 @@ def _generated(
         sections["overlap"] = {name: area.to_dict() for name, area in overlaps(pieces, real).items()}
     sounding = [piece.in_original_key() for piece in real]
     sections |= compare(pieces, sounding)
-    if harmonized := compare_harmony(composer, sounding, len(pieces), asked.seed):
+    if harmonized := compare_harmony(composer, list(filter(_can_be_asked_for, sounding)), len(pieces), asked.seed):
         sections["harmonizing"] = harmonized
     if corpora:
         sections["copying"] = _copying(MemorizationIndex.of(*corpora), pieces, tunes)
