@@ -15,7 +15,7 @@ import click
 
 from ..core.errors import RemiError
 from ..version import __version__
-from . import compose, demo, edit, show, train
+from . import check, compose, demo, edit, show, train
 from .flags import CONTEXT, in_flags
 from .output import let_consoles_lack_letters
 
@@ -49,7 +49,7 @@ def application() -> None:
     """Compose music in two stages: a chord plan, then the notes."""
 
 
-for _command in (*compose.COMMANDS, *edit.COMMANDS, *show.COMMANDS, *demo.COMMANDS, *train.COMMANDS):
+for _command in (*compose.COMMANDS, *edit.COMMANDS, *show.COMMANDS, *check.COMMANDS, *demo.COMMANDS, *train.COMMANDS):
     application.add_command(_command)
 
 
