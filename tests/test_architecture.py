@@ -55,6 +55,7 @@ CORE_LAYERS = (
     },
     {
         "excerpt",
+        "features",
         "plan",
         "grammar_structure",
         "grammar_harmony",

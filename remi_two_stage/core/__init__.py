@@ -14,6 +14,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     ranges.py                        how high and low voices are written
     excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic
     chords.py                        chord labels (Roman numerals) and chord names
+    features.py                      what can be counted in a piece: repetition, rhythm, ends, notes over chords
     plan.py                          Plan: the chords of every bar, as text and back
     request.py                       what a user may ask for, checked
     sampling.py                      how a token is sampled, and which candidate is kept
