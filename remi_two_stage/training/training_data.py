@@ -82,7 +82,7 @@ class TrainingData:
         return sum(part.tunes if isinstance(part, RowGroup) else len(part.tunes) for part in self.train)
 
     def learnt_styles(self) -> list[str] | None:
-        """The styles of which there are enough tunes, the commonest first; None if there are none or none is counted."""
+        """The styles of which there are enough tunes, the commonest first; None if there are none."""
         if not all("styles" in counts for counts in self.counts):
             return None
         styles: Counter[str] = Counter()
