@@ -75,7 +75,7 @@ def test_composed_pieces_are_compared_with_the_tunes_and_have_no_errors(reels: P
     assert 0 <= sections["adherence"]["generated"]["f1"] <= 1
     tunes = sections["tunes"]
     assert {"above B5", "spread of mean pitch", "last note tonic", "share of I", "bars heard before"} <= set(tunes)
-    assert (tunes["last note tonic"]["pieces"], tunes["last note tonic"]["real pieces"]) == (2, 4)
+    assert (tunes["last note tonic"]["pieces"], tunes["last note tonic"]["real_pieces"]) == (2, 4)
     assert "four voices" not in sections
     assert "harmonizing" not in sections
 
@@ -88,7 +88,7 @@ def test_composed_chorales_and_harmonised_melodies_are_marked_beside_bach(music2
     model = shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("training.json"))
     report = evaluate(Evaluation(bach, model, tunes=2, pieces=2, seed=1))
     rows = report.sections["four voices"]
-    assert rows["parallels"]["pieces"] == rows["parallels"]["real pieces"] == 2
+    assert rows["parallels"]["pieces"] == rows["parallels"]["real_pieces"] == 2
     assert rows["parallels"]["real"] < 2
     harmonized = report.sections["harmonizing"]
     assert list(harmonized) == ["root", "bass", "beats without chord", "parallels"]

@@ -76,13 +76,13 @@ def _rows(measures: Mapping[str, Measure[T]], composed: Iterable[T], real: Itera
 def _row(measure: Measure[Any], composed: Estimate, real: Estimate | None = None) -> dict[str, Any]:
     return {
         "generated": composed.value,
-        "generated error": composed.standard_error,
+        "generated_error": composed.standard_error,
         "pieces": composed.pieces,
         "real": None if real is None else real.value,
-        "real error": None if real is None else real.standard_error,
-        "real pieces": None if real is None else real.pieces,
+        "real_error": None if real is None else real.standard_error,
+        "real_pieces": None if real is None else real.pieces,
         "usual": measure.usual,
-        "what, and where the usual figure is from": f"{measure.definition} ({measure.source})",
+        "definition": f"{measure.definition}; usual: {measure.source}",
     }
 
 

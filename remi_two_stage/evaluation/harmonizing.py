@@ -60,10 +60,10 @@ def _agreement(heard: Callable[[Piece], Iterable[int | None]]) -> Callable[[Harm
 
 AGREEMENT = {
     "root": Measure(
-        _agreement(_roots), "beats with the root of the book's own harmony", None, "no two harmonise alike"
+        _agreement(_roots), "beats with the root of the book's own harmony", None, "none, since good harmonies differ"
     ),
     "bass": Measure(
-        _agreement(_basses), "beats with the bass of the book's own harmony", None, "no two harmonise alike"
+        _agreement(_basses), "beats with the bass of the book's own harmony", None, "none, since good harmonies differ"
     ),
 }
 """Of a harmonised melody beside its own harmony."""
