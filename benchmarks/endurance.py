@@ -21,7 +21,7 @@ import torch
 from remi_two_stage import Composer, Piece, Plan, RemiError, Request, Sampling, read_abc, write_abc
 
 SERVED = ("compose", "batch", "typed", "extend", "rewrite", "harmonize")
-STYLES = (None, "jig", "reel", "waltz", "hornpipe", "hymn", "chorale", "polka")
+STYLES = (None, "jig", "reel", "song", "hornpipe", "hymn", "chorale", "march")
 KEYS = ("C", "D", "G", "A", "Em", "Bb", "F#m", "Ador", "Gmix", "Eb")
 PLANS = ("D | G A7 | D | A7 D", "|: I | IV V7 | I | V7 I :|", "(V 1/8) | I | ii V7 | I |")
 WARM_UP = 100

@@ -16,8 +16,8 @@ import torch
 from remi_two_stage import Composer, Piece, Plan, Request, ScoreFormatError, write_abc, write_score
 
 REQUESTS = (
-    Request("jig", "D"), Request("reel", "G"), Request("waltz", "G"), Request("hornpipe", "A"),
-    Request("hymn", "F"), Request("chorale", "C"), Request("slip-jig", "Em"), Request("polka", "D"),
+    Request("jig", "D"), Request("reel", "G"), Request("strathspey", "G"), Request("hornpipe", "A"),
+    Request("hymn", "F"), Request("chorale", "C"), Request("slip-jig", "Em"), Request("song", "D"),
     Request("march", "Bb"), Request("air", "Am"), Request("reel", "Ador"), Request("chorale", "Gm"),
 )  # fmt: skip
 """One for each seed from 1 on; 16 bars each."""

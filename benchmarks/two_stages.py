@@ -35,6 +35,7 @@ from transformers import set_seed
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.codec import decode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
+from remi_two_stage.core.features import repeated_bars
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.request import Request
@@ -44,7 +45,7 @@ from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Tunes
 from remi_two_stage.evaluation.adherence import adherence
-from remi_two_stage.evaluation.phrasing import cadences, repeated_bars
+from remi_two_stage.evaluation.phrasing import cadences
 from remi_two_stage.evaluation.statistics import spread
 from remi_two_stage.evaluation.token_losses import token_losses
 from remi_two_stage.stage_data.datasets import (

@@ -55,6 +55,7 @@ CORE_LAYERS = (
     },
     {
         "excerpt",
+        "features",
         "plan",
         "grammar_structure",
         "grammar_harmony",
@@ -64,6 +65,7 @@ CORE_LAYERS = (
         "grammar",
         "sequences",
         "codec",
+        "reward",
         "abc_notation",
         "abc_spelling",
         "abc_values",

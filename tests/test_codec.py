@@ -1,5 +1,6 @@
 """Real tunes through tokens and back; what tokens cannot say is counted."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import (
     decode,
     decode_ids,
@@ -93,6 +95,24 @@ def test_the_plan_is_the_tokens_without_the_notes() -> None:
             "<PhraseStart> <RepeatStart> <BarStart> <Chord_I> <BarStart> <Chord_V7> <RepeatEnd> <EOS>"
         ).split()
     )
+
+
+@pytest.mark.parametrize("key", ["C", "D", "F#m", "Bbdor", "Ebm", "Abmix"])
+def test_tokens_in_c_say_where_their_tonic_sounds(key: str) -> None:
+    (piece,) = read_abc(f'X:1\nM:6/8\nL:1/8\nK:{key}\n|:G3 A3|"^slow"B2c d3:|')
+    tokens = encode(piece)
+    assert tokens[2] == f"<key=C{Key.parse(key).mode}>"
+    again = decode(tokens)
+    assert again.note_list() == piece.in_c().note_list()
+    assert again.in_original_key().note_list() == piece.note_list()
+    assert encode(again) == tokens
+
+
+def test_basses_of_chords_are_tokens_of_their_own() -> None:
+    (piece,) = read_abc('X:1\nM:2/4\nL:1/4\nK:D\n"D/F#"F "G"G|"A7/G"E "D/E"D|')
+    assert "<Chord_I> <Bass=4> <RelPos=24> <Chord_IV> <BarStart>" in " ".join(extract_chord_sequence(encode(piece)))
+    written = write_abc(decode(encode(piece)).from_c(piece.keys))
+    assert re.findall('"([^"]*)"', written) == ["D/F#", "G", "A7/G", "D/E"]
 
 
 def test_plan_and_detail_sequences_of_real_tunes_are_grammatical(tune_books: dict[str, list[Path]]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from tiny_models import TINY
 from transformers import GenerationConfig
+from tunes import kesh_jig
 
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.abc_writer import write_abc
@@ -55,6 +57,22 @@ def test_a_composition_is_what_was_asked_for(
     for voice, _, _, pitch in piece.note_list():
         assert VOICE_RANGES[voice][0] <= pitch <= VOICE_RANGES[voice][1]
     assert decode(encode(piece)).note_list() == piece.in_c().note_list()
+
+
+def test_a_style_that_was_not_learnt_is_refused_by_name(composer: Composer) -> None:
+    model = deepcopy(composer.model)
+    model.planner.config.styles = ["jig", "hymn"]
+    learnt = Composer(model)
+    assert learnt.styles == ("jig", "hymn")
+    assert learnt.plan("hymn", bars=2, seed=1).bar_count == 2
+    message = "has learnt too few tunes of the style 'polka'; ask for one of jig, hymn, or leave the style out"
+    for ask in (
+        lambda: learnt.compose("polka", bars=2),
+        lambda: learnt.realize("I | V", style="polka"),
+        lambda: learnt.harmonize(kesh_jig(), style="polka"),
+    ):
+        with pytest.raises(RequestError, match=message):
+            ask()
 
 
 def test_the_notes_are_written_over_the_plan_to_the_letter(composer: Composer) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from tunes import kesh_jig
 
+from remi_two_stage.core.chords import pitch_classes, split_label
 from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids
 from remi_two_stage.core.errors import GrammarError
 from remi_two_stage.core.grammar import Grammar, SequenceKind, check_grammar, form_of
+from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, up_to_detail
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.core.vocabulary import DETAIL, FAMILIES, TOKEN_IDS, TONICS, token_names
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -104,6 +107,40 @@ def test_what_is_composed_before_given_bars_does_not_ring_into_them(seed: int) -
     assert [bar.notes for bar in piece.bars[4:]] == [bar.notes for bar in jig.in_c().bars[4:]]
     before = [note for note in piece.note_list() if note[1] < 4 * 3]
     assert all(onset + duration <= 4 * 3 for _, onset, duration, _ in before)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_composed_piece_ends_on_the_tonic_on_a_beat_and_held(seed: int) -> None:
+    """Whatever the weights say: the plan closes on the tonic's triad, the bass on its root, each voice on a tone."""
+    voices = ("S", "A", "T", "B") if seed % 2 else ("M",)
+    plan, _ = random_plan(seed, voices)
+    closing = decode_ids(plan).bars[-1].chords[-1]
+    assert (closing.label in ("I", "i"), closing.bass) == (True, 0)
+    piece = decode_ids(compose_at_random("detail", [*plan[:-1], DETAIL], random.Random(seed)))
+    bar = piece.bars[-1]
+    for voice, sung in zip(voices, bar.notes, strict=True):
+        last = sung[-1]
+        allowed = {0} if voice == "B" else {0, 3, 4, 7}
+        assert last.pitch % 12 in allowed
+        assert last.onset in bar.beats
+        assert last.duration >= min(bar.beat_length, bar.length - last.onset)
+
+
+def test_what_was_typed_decides_on_what_the_voices_end() -> None:
+    plan = Plan.parse("I | V7", Key("C"), Meter(3, 4), voices=("S", "B"))
+    prompt = up_to_detail(detail_sequence(encode_ids(plan.skeleton)))
+    for seed in range(20):
+        upper, lower = decode_ids(compose_at_random("detail", prompt, random.Random(seed))).bars[-1].notes
+        assert upper[-1].pitch % 12 in {7, 11, 2}
+        assert lower[-1].pitch % 12 == 7
+
+
+def test_basses_of_composed_chords_are_chord_tones() -> None:
+    for seed in range(40):
+        for bar in decode_ids(random_plan(seed)[0]).bars:
+            for chord in bar.chords:
+                root = (split_label(chord.label) or (0,))[0]
+                assert not chord.bass or (root + chord.bass) % 12 in pitch_classes(chord.label)
 
 
 def test_forced_tokens_are_the_headers_and_the_first_voice() -> None:

@@ -11,7 +11,7 @@ from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import ChordError
 from remi_two_stage.core.notation import ChordSymbol
 from remi_two_stage.core.piece import Chord, Piece
-from remi_two_stage.core.plan import Plan
+from remi_two_stage.core.plan import Plan, key_of_names
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
@@ -207,6 +207,32 @@ def test_phrases_are_four_bars_and_none_begins_with_a_pick_up_that_no_sign_stand
 def test_an_ending_stops_before_a_repeat_begins_on_the_next_line() -> None:
     bars = Plan.parse("|: I | [1 V :|\n[2 I |\n|: IV | V :|").skeleton.bars
     assert [bar.ending_end for bar in bars] == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("chords", "key"),
+    [
+        ("D | G | A7 | D", "D"),
+        ("Am | E7 | Am", "Am"),
+        ("Em D | C B7 | Em", "Em"),
+        ("|: Bb | F7/A | Cm | F7 | Bb :|", "Bb"),
+        ("F | Gm7 | C9 | F", "F"),
+        ("C | F | G7 | Am", "C"),
+        ("I | IV | V", "C"),
+    ],
+)
+def test_the_key_of_a_typed_plan_is_that_of_its_chord_names(chords: str, key: str) -> None:
+    assert key_of_names(chords) == Key.parse(key)
+    plan = Request("reel").typed(chords)
+    assert plan.skeleton.key == Key.parse(key)
+    assert Request("reel", key="G").typed(chords).skeleton.key == Key("G")
+
+
+def test_a_bar_may_be_repeated_and_a_bass_typed() -> None:
+    plan = Plan.parse("D/F# G | % | A7sus4 NC | Dadd9", Key("D"))
+    assert plan.text(names=True) == "D/F# G | D/F# G | A7sus4 N.C. | Dadd9 |"
+    assert plan.text() == "I6 IV | I6 IV | V7sus4 N | Iadd9 |"
+    assert Plan.parse(plan.text(), Key("D")) == plan
 
 
 def test_endings_may_be_written_with_a_bar_line_as_in_abc() -> None:

@@ -73,6 +73,28 @@ def test_composed_pieces_are_compared_with_the_tunes_and_have_no_errors(reels: P
     assert 0 < sections["statistics"]["pitch-class entropy"]["generated"] < math.log2(12)
     assert set(sections["overlap"]) == {"pitch", "duration"}
     assert 0 <= sections["adherence"]["generated"]["f1"] <= 1
+    tunes = sections["tunes"]
+    assert {"above B5", "spread of mean pitch", "last note tonic", "share of I", "bars heard before"} <= set(tunes)
+    assert (tunes["last note tonic"]["pieces"], tunes["last note tonic"]["real_pieces"]) == (2, 4)
+    assert "four voices" not in sections
+    assert "harmonizing" not in sections
+
+
+def test_composed_chorales_and_harmonised_melodies_are_marked_beside_bach(music21_corpus: Path, tmp_path: Path) -> None:
+    bach = tmp_path / "bach"
+    bach.mkdir()
+    for number in (253, 269):
+        shutil.copy(music21_corpus / "bach" / f"bwv{number}.mxl", bach)
+    model = shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("training.json"))
+    report = evaluate(Evaluation(bach, model, tunes=2, pieces=2, seed=1))
+    rows = report.sections["four voices"]
+    assert rows["parallels"]["pieces"] == rows["parallels"]["real_pieces"] == 2
+    assert rows["parallels"]["real"] < 2
+    harmonized = report.sections["harmonizing"]
+    assert list(harmonized) == ["root", "bass", "beats without chord", "parallels"]
+    assert 0 < harmonized["root"]["generated"] < 1
+    assert harmonized["parallels"]["real"] == rows["parallels"]["real"]
+    assert "113 JSB chorales" in str(report)
 
 
 def test_what_cannot_be_measured_says_so(reels: Path) -> None:

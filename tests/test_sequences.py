@@ -25,6 +25,7 @@ from remi_two_stage.core.sequences import (
     detail_sequence,
     first_bar,
     in_voice_order,
+    in_writing_order,
     infilling_sequence,
     labels_of,
     melody_sequence,
@@ -32,8 +33,9 @@ from remi_two_stage.core.sequences import (
     sampled_tokens,
     split_bars,
     voices_of,
+    writing_order,
 )
-from remi_two_stage.core.vocabulary import AFTER, DETAIL, IDS, token_id
+from remi_two_stage.core.vocabulary import AFTER, DETAIL, IDS, TOKENS, token_id
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -184,6 +186,20 @@ def test_voices_in_another_order_are_the_same_music(scores: list[list[int]]) -> 
     assert in_voice_order(turned, voices("SATB")) == chorale
     with pytest.raises(RequestError, match="the voices are S, A, T, B, not S, B; name each of them once"):
         in_voice_order(chorale, voices("SB"))
+
+
+def test_outer_voices_are_written_first_and_a_given_one_before_them(scores: list[list[int]]) -> None:
+    def order(*names: str, given: str | None = None) -> list[str]:
+        chosen = None if given is None else token_id("voice", given)
+        return [TOKENS[voice][1] for voice in writing_order(voices(names), chosen)]
+
+    assert order("S", "A", "T", "B") == ["S", "B", "A", "T"]
+    assert order("S", "A", "T", "B", given="A") == ["A", "S", "B", "T"]
+    assert order("Violin1", "Violin2", "Viola", "Cello") == ["Violin1", "Cello", "Violin2", "Viola"]
+    assert order("M") == ["M"]
+    for tokens in scores:
+        written = decode_ids(in_writing_order(tokens))
+        assert written.in_voice_order(decode_ids(tokens).voices) == decode_ids(tokens)
 
 
 def test_a_plan_goes_on_from_wherever_a_real_one_stops(scores: list[list[int]]) -> None:

@@ -14,15 +14,19 @@ import torch
 from tiny_runs import copy_tunes, finish, weights
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from remi_two_stage.core.errors import RequestError
+from remi_two_stage.composing.composer import Composer
+from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.corpus.arguments import WeightedCorpus
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Corpus
 from remi_two_stage.hub.card import model_card
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.stage_data.datasets import FullDetailDataset, JointRows, PackedRows
 from remi_two_stage.stage_data.places import Place, places
 from remi_two_stage.stage_data.streaming import StreamedRows
 from remi_two_stage.training.arguments import TrainingPlan
+from remi_two_stage.training.run_folder import keep_or_compare
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import new_model
 from remi_two_stage.training.training_data import find_training_data
@@ -132,6 +136,67 @@ def test_other_tunes_are_measured_once_whatever_the_weights(plan: TrainingPlan, 
     assert [(corpus["name"], corpus["weight"]) for corpus in data.counts] == [(str(reels), 2), (str(jigs), 0.5)]
 
 
+@pytest.mark.parametrize("split", ["validation", "test", "train"])
+def test_a_corpus_counts_in_what_is_measured_as_much_as_in_an_epoch(
+    split: str, plan: TrainingPlan, reels: Path, jigs: Path
+) -> None:
+    def measured(corpus: tuple[str, ...], seed: int = 0) -> Counter[tuple[int, ...]]:
+        given = replace(plan, corpus=corpus, seed=seed)
+        rows = find_training_data(given).held_out_rows("planner", split, given)
+        assert isinstance(rows, PackedRows)
+        return shown(rows, 0)
+
+    each = [measured((str(source),)) for source in (reels, jigs)]
+    weighted = measured((f"{reels}=2", f"{jigs}=0.5"))
+    assert all(weighted[tune] == 2 * times for tune, times in each[0].items())
+    rest = weighted - each[0] - each[0]
+    assert rest.total() == math.ceil(each[1].total() / 2)
+    assert set(rest) <= set(each[1])
+    assert weighted == measured((f"{reels}=2", f"{jigs}=0.5"))
+    assert (each[0] == measured((str(reels),), seed=1)) == (split != "train"), (
+        "which tunes are learnt, the seed chooses"
+    )
+
+
+def test_the_training_tunes_that_are_measured_are_as_many_as_the_held_out_ones_and_no_variants(
+    plan: TrainingPlan, reels: Path, jigs: Path
+) -> None:
+    plan = replace(plan, corpus=(str(reels), str(jigs)), augment="tonic")
+    data = find_training_data(plan)
+    learnt, _ = data.measured_tunes("train", plan)
+    assert len(learnt) == len(data.held_out["validation"])
+    originals = [tokens for source in (reels, jigs) for tokens in load_corpus(source).train.tokens()]
+    assert all(tune in originals for tune in learnt)
+    elsewhere = replace(plan, validation=str(jigs))
+    learnt, weights = find_training_data(elsewhere).measured_tunes("train", elsewhere)
+    assert len(learnt) == pytest.approx(sum(load_corpus(jigs).sizes().values()), abs=2)
+    assert set(weights) == {1}
+
+
+def test_a_stream_is_measured_on_tunes_that_it_reads(plan: TrainingPlan, reels: Path) -> None:
+    corpus = load_corpus(reels)
+    streaming = replace(plan, corpus=(f"{corpus.folder}=2",), reading="stream", steps=5)
+    learnt, weights = find_training_data(streaming).measured_tunes("train", streaming)
+    assert len(learnt) == len(corpus.validation)
+    assert all(tune in list(corpus.train.tokens()) for tune in learnt)
+    assert set(weights) == {2}
+
+
+def test_other_weights_are_another_run(plan: TrainingPlan, reels: Path, jigs: Path) -> None:
+    def start(*corpus: str) -> None:
+        given = replace(plan, corpus=corpus)
+        keep_or_compare(given, find_training_data(given).fingerprint)
+
+    start(f"{reels}=2", str(jigs))
+    start(f"{reels}=2.0", f"{jigs}=1")
+    with pytest.raises(
+        CheckpointError, match=r"other arguments \(`corpus` \S+=2 \S+, now \S+=2 \S+=0.5\); give the same ones"
+    ):
+        start(f"{reels}=2", f"{jigs}=0.5")
+    with pytest.raises(CheckpointError, match=r"other arguments \(`corpus` \S+=2 \S+, now \S+=2\); give the same ones"):
+        start(f"{reels}=2")
+
+
 def test_both_stages_together_see_the_same_tunes(plan: TrainingPlan) -> None:
     plan = replace(plan, stage="joint", max_length=1024, infilling=0.0, voice_orders=0.0)
     rows = find_training_data(plan).training_rows("joint", plan)
@@ -206,7 +271,9 @@ def test_a_stopped_run_goes_on_exactly(plan: TrainingPlan, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_the_command_line_takes_corpora_and_the_record_lists_them(reels: Path, jigs: Path, tmp_path: Path) -> None:
+def test_one_command_trains_on_several_corpora_a_model_that_composes_and_lists_them(
+    reels: Path, jigs: Path, tmp_path: Path
+) -> None:
     flags = ["--corpus", reels, "--corpus", f"{jigs}=0.5", "--planner-epochs", 1, "--detail-epochs", 1]
     code, text = finish(*flags, "--max-length", 1024, "--augment", "tonic", "--output", tmp_path / "model")
     assert code == 0, text
@@ -214,6 +281,10 @@ def test_the_command_line_takes_corpora_and_the_record_lists_them(reels: Path, j
     record = json.loads((tmp_path / "model" / "training.json").read_text())
     assert [(one["name"], one["weight"]) for one in record["corpus"]] == [(str(reels), 1), (str(jigs), 0.5)]
     assert all(one["tunes"] > 10 < one["bars"] for one in record["corpus"])
+    tune = Composer.from_pretrained(tmp_path / "model").compose(key="D", bars=8, seed=0)
+    assert tune.bar_count == 8
+    (written,) = read_abc(write_abc(tune))
+    assert written.note_list() == tune.note_list() != []
     card = model_card("someone/model", "1.0", record=record).text
     assert f"`--corpus {jigs}`, a collection" in card
     assert "Each tune was shown 0.5 times an epoch." in card

@@ -9,8 +9,9 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.features import repeated_bars
 from remi_two_stage.core.piece import Note, Piece
-from remi_two_stage.evaluation.phrasing import cadences, closes, phrases, repeated_bars, repeated_phrases
+from remi_two_stage.evaluation.phrasing import cadences, closes, phrases, repeated_phrases
 from remi_two_stage.evaluation.statistics import (
     STATISTICS,
     groove_consistency,

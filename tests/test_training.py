@@ -2,9 +2,11 @@
 
 import json
 import math
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,16 +14,17 @@ from full_disk import largest_file
 from safetensors.torch import load_file
 from test_loading import Evil
 from tiny_runs import copy_tunes
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
 from remi_two_stage.evaluation.likelihood import mean_loss
-from remi_two_stage.stage_data.datasets import Item, PackedRows, collate
+from remi_two_stage.stage_data.datasets import Item, PackedRows, collate, collate_joint
+from remi_two_stage.stage_data.streaming import StreamedRows
 from remi_two_stage.training.arguments import Stage, TrainingPlan
-from remi_two_stage.training.run_folder import last_checkpoint
+from remi_two_stage.training.run_folder import keep_or_compare, last_checkpoint
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
 from remi_two_stage.training.training_data import find_training_data
@@ -104,6 +107,23 @@ def test_the_record_says_how_the_saved_model_was_made_and_how_good_it_is(plan: T
         assert record["held_out_loss"][stage]["validation"] == round(mean_loss(part, rows_of(stage, plan)[1]), 4)
 
 
+def test_an_epoch_ends_with_the_loss_on_training_tunes_beside_the_held_out_one(
+    plan: TrainingPlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = replace(plan, dropout=0.2)
+    folder = TwoStageTrainer(plan).train()
+    record, shown = json.loads((folder / "training.json").read_text()), capsys.readouterr().out
+    model = TwoStageModel.from_pretrained(folder).eval()
+    data = find_training_data(plan)
+    for stage, part, epoch in (("planner", model.planner, 4), ("detail", model.detail, 1)):
+        learnt = data.held_out_rows(stage, "train", plan)
+        assert isinstance(learnt, PackedRows)
+        assert record["train_loss"][stage] == round(mean_loss(part, learnt), 4)
+        held_out = record["held_out_loss"][stage]["validation"]
+        assert f"{stage}, epoch {epoch}: held-out loss {held_out:.4f}, perplexity" in shown
+        assert f"; train loss {record['train_loss'][stage]:.4f}\n" in shown
+
+
 @pytest.mark.parametrize("stage", ["planner", "detail"])
 def test_every_parameter_changes_and_the_held_out_loss_falls(stage: Stage, plan: TrainingPlan) -> None:
     train, valid = rows_of(stage, plan)
@@ -112,6 +132,85 @@ def test_every_parameter_changes_and_the_held_out_loss_falls(stage: Stage, plan:
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         assert not torch.equal(old, new), name
     assert mean_loss(after, valid) < mean_loss(before, valid)
+
+
+class Recorded(TrainerCallback):
+    """Computes the average of the weights after each step, from the beginning."""
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+        self.averages: list[dict[str, torch.Tensor]] = []
+        self.last: dict[str, torch.Tensor] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        self.averages = [{name: weight.detach().clone() for name, weight in model.named_parameters()}]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        decay = min(self._decay, (1 + state.global_step) / (10 + state.global_step))
+        before, self.last = self.averages[-1], {n: p.detach().clone() for n, p in model.named_parameters()}
+        self.averages.append({name: decay * before[name] + (1 - decay) * new for name, new in self.last.items()})
+
+
+def near(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> bool:
+    """Whether these are the weights, tied ones among them stored once or twice."""
+    return all(torch.allclose(found[name], weight, atol=1e-6) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("stage", "change"),
+    [
+        ("planner", {}),
+        ("planner", {"start_from": "first", "planner_learning_rate": 0.01}),
+        ("joint", {"joint_planner": "frozen", "planner_epochs": None, "detail_epochs": 3}),
+    ],
+)
+def test_what_is_measured_and_saved_is_the_average_of_the_weights(
+    stage: Stage, change: dict[str, Any], plan: TrainingPlan, tmp_path: Path
+) -> None:
+    if "start_from" in change:
+        change = change | {"start_from": str(tmp_path / "first")}
+        new_model(stage, replace(plan, seed=5)).save_pretrained(tmp_path / "first")
+    plan = replace(plan, stage=stage, averaging=0.6, **change)
+    data, recorded = find_training_data(plan), Recorded(0.6)
+    train, valid = data.training_rows(stage, plan), data.held_out_rows(stage, "validation", plan)
+    begun = new_model(stage, plan)
+    assert not isinstance(train, StreamedRows)
+    trainer = train_stage(stage, plan, begun, train, valid, [recorded])
+    trainer.save_weights(str(tmp_path / "saved"))
+    saved = load_file(tmp_path / "saved" / "model.safetensors")
+    assert near(saved, recorded.averages[-1])
+    assert not near(saved, recorded.last)
+    assert near(recorded.averages[0], dict(new_model(stage, plan).named_parameters()))
+    assert all(map(torch.equal, recorded.last.values(), (p.detach() for p in begun.parameters()))), "training goes on"
+    measured = [logs["eval_loss"] for logs in trainer.state.log_history if "eval_loss" in logs]
+    begun.load_state_dict(recorded.averages[-1], strict=False)
+    begun.eval()
+    losses = [begun(**collate_joint([valid[row]])) for row in range(len(valid))]
+    weights = [int((valid[row]["labels"][1:] != -100).sum()) for row in range(len(valid))]
+    mean = sum(out.loss.item() * weight for out, weight in zip(losses, weights, strict=True)) / sum(weights)
+    assert measured[-1] == pytest.approx(mean, abs=1e-5)
+
+
+def test_without_averaging_the_last_weights_are_saved(plan: TrainingPlan, tmp_path: Path) -> None:
+    plan, recorded = replace(plan, averaging=0.0), Recorded(0.6)
+    train, valid = rows_of("planner", plan)
+    trainer = train_stage("planner", plan, new_model("planner", plan), train, valid, [recorded])
+    trainer.save_weights(str(tmp_path / "saved"))
+    saved = load_file(tmp_path / "saved" / "model.safetensors")
+    assert all(torch.equal(saved[name], weight) for name, weight in recorded.last.items())
+    (checkpoint,) = (plan.run_folder / "planner").glob("checkpoint-*")
+    assert not (checkpoint / "average.safetensors").exists()
+
+
+def test_the_best_weights_are_averages_too(plan: TrainingPlan) -> None:
+    plan = replace(plan, planner_epochs=30, planner_learning_rate=0.3, patience=2, averaging=0.6, batch_size=64)
+    train, valid = rows_of("planner", plan)
+    recorded = Recorded(0.6)
+    train_stage("planner", plan, new_model("planner", plan), train, valid, [recorded])
+    kept = plan.run_folder / "planner" / "best"
+    epoch = json.loads((kept / "held_out.json").read_text())["epoch"]
+    assert epoch + 3 == len(recorded.averages), "one step an epoch"
+    assert near(load_file(kept / "model.safetensors"), recorded.averages[epoch])
 
 
 def losses_of_steps(model: torch.nn.Module, batches: list[Item]) -> list[float]:
@@ -215,7 +314,9 @@ def test_the_loss_of_both_stages_is_the_sum_of_their_means_over_tokens(plan: Tra
     assert measured["eval_loss"] == measured["eval_planner_loss"] + measured["eval_detail_loss"]
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors", "average.safetensors"]
+)
 def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_named(name: str, plan: TrainingPlan, tmp_path: Path) -> None:
     plan = replace(plan, planner_epochs=6, max_length=512)
     train, valid = rows_of("planner", plan)
@@ -233,6 +334,34 @@ def test_a_finished_run_is_not_trained_again(plan: TrainingPlan) -> None:
     written = weights.stat().st_mtime_ns
     assert TwoStageTrainer(plan).train() == plan.output
     assert weights.stat().st_mtime_ns == written
+
+
+def test_a_finished_stage_keeps_its_losses_and_nothing_to_resume_from(plan: TrainingPlan) -> None:
+    TwoStageTrainer(replace(plan, stage="planner", patience=3)).train()
+    folder = plan.run_folder / "planner"
+    assert {path.name for path in folder.iterdir() if not path.name.startswith("checkpoint-")} == {"finished"}
+    (kept,) = folder.glob("checkpoint-*/*")
+    assert any("eval_loss" in logs for logs in json.loads(kept.read_text())["log_history"])
+
+
+def test_a_run_goes_on_where_it_was_copied_with_a_corpus_that_lies_elsewhere(
+    unbroken: tuple[TrainingPlan, BarPlannerModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(unbroken[0], stage="planner")
+    expected = load_file(TwoStageTrainer(plan).train() / "model.safetensors")
+    begun = replace(plan, output=tmp_path / "begun")
+    train, valid = rows_of("planner", begun)
+    keep_or_compare(begun, find_training_data(begun).fingerprint)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        trained("planner", begun, InterruptedRows(train.pieces, plan.max_length), valid)
+    shutil.move(begun.output, tmp_path / "elsewhere" / "model")
+    shutil.copytree(plan.corpus[0], tmp_path / "elsewhere" / "tunes")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere" / "cache"))
+    moved = replace(plan, corpus=str(tmp_path / "elsewhere" / "tunes"), output=tmp_path / "elsewhere" / "model")
+    (checkpoint,) = (moved.run_folder / "planner").glob("checkpoint-*")
+    found = load_file(TwoStageTrainer(moved).train() / "model.safetensors")
+    assert not checkpoint.exists(), "it went on"
+    assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 
 
 def test_one_stage_can_be_trained_at_a_time(plan: TrainingPlan) -> None:

@@ -77,3 +77,79 @@ def test_two_processes_have_the_losses_of_one(tunes: Path, tmp_path: Path) -> No
         expected, found = losses(one, stage), losses(two, stage)
         assert len(expected) >= 2
         assert found == [pytest.approx(logs, abs=1e-4) for logs in expected]
+
+
+SPREAD_WEIGHTS = f"""
+import sys
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
+import torch
+from torch.distributed.fsdp import fully_shard
+from remi_two_stage.core.configuration_remi import BarPlannerConfig
+from remi_two_stage.core.modeling_remi import BarPlannerModel
+from remi_two_stage.training.averaging import Averaging
+
+torch.distributed.init_process_group("gloo")
+mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (2,))
+torch.manual_seed(0)
+whole = BarPlannerModel(BarPlannerConfig(**{TINY}))
+spread = deepcopy(whole)
+for module in spread.modules():
+    if type(module).__name__ == "RelativeDecoderLayer":
+        fully_shard(module, mesh=mesh)
+fully_shard(spread, mesh=mesh)
+ids, folder = torch.arange(5, 45)[None], Path(sys.argv[1])
+
+
+def loss_of(model):
+    return model(input_ids=ids, labels=ids, use_cache=False).loss
+
+
+def measured(model, averaging):
+    with torch.no_grad(), averaging.shown(model):
+        return loss_of(model).item()
+
+
+def learn(model, averaging, steps):
+    losses = []
+    for step in steps:
+        loss = loss_of(model)
+        loss.backward()
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.sub_(weight.grad, alpha=0.1)
+                weight.grad = None
+        averaging.on_step_end(None, SimpleNamespace(global_step=step), None, model=model)
+        losses += [loss.item(), measured(model, averaging)]
+    return losses
+
+
+def begun(model, source=None):
+    averaging = Averaging(0.9)
+    if source is not None:
+        averaging.load(source)
+    averaging.on_train_begin(None, None, None, model=model)
+    return averaging
+
+
+averages = [begun(model) for model in (whole, spread)]
+learnt = [learn(model, average, range(1, 4)) for model, average in zip((whole, spread), averages)]
+torch.testing.assert_close(*learnt)
+assert learnt[1][-1] != learnt[1][-2]
+averages[1].save(folder, torch.distributed.get_rank() == 0)
+torch.distributed.barrier()
+for model in (whole, spread):
+    assert abs(measured(model, begun(model, folder)) - learnt[0][-1]) < 1e-5
+assert [path.name for path in folder.iterdir()] == ["average.safetensors"]
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_weights_that_are_spread_over_processes_have_the_average_of_whole_ones(tmp_path: Path) -> None:
+    program, checkpoint = tmp_path / "program.py", tmp_path / "checkpoint"
+    program.write_text(SPREAD_WEIGHTS)
+    checkpoint.mkdir()
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    run = subprocess.run([*launch, str(program), str(checkpoint)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr

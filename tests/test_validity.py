@@ -6,6 +6,7 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.core.codec import encode_ids, ids_of
+from remi_two_stage.core.piece import Chord
 from remi_two_stage.core.signatures import Meter
 from remi_two_stage.evaluation.validity import TokenErrors, bar_errors, token_errors
 
@@ -18,6 +19,13 @@ def test_a_real_tune_has_no_errors() -> None:
     jig = kesh_jig()
     assert counts(token_errors(encode_ids(jig))) == (0, 0, 0)
     assert set(bar_errors([(jig, Meter(6, 8), 8)]).rates().values()) == {0.0}
+
+
+def test_the_tonic_and_the_bass_of_a_chord_are_no_errors() -> None:
+    jig = kesh_jig().transpose(7)
+    tokens = encode_ids(replace(jig, bars=tuple(replace(bar, chords=(Chord(0, "I", bass=4),)) for bar in jig.bars)))
+    assert set(ids_of(["<Tonic=D>", "<Bass=4>"])) <= set(tokens)
+    assert counts(token_errors(tokens)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ class CheckedScore:
 
 def check_score(piece: Piece) -> CheckedScore:
     """Check the voice-leading of a score; one with fewer than two voices that sound has nothing to check."""
-    sung = [(voice, part) for voice, part in zip(piece.voices, _parts_of(piece), strict=True) if part]
+    sung = [(voice, part) for voice, part in zip(piece.voices, parts_of(piece), strict=True) if part]
     if len(sung) < 2:
         return CheckedScore((), 0, {})
     voices, parts = [voice for voice, _ in sung], [part for _, part in sung]
@@ -114,7 +114,7 @@ def check_score(piece: Piece) -> CheckedScore:
     return CheckedScore(tuple(_Marking(piece, voices, parts, away).faults()), counts["changes"], rates)
 
 
-def _parts_of(piece: Piece) -> list[list[tuple[int, int, int]]]:
+def parts_of(piece: Piece) -> list[list[tuple[int, int, int]]]:
     """What each voice sings, in ticks from the start, bars read once as written."""
     starts = accumulate((bar.length for bar in piece.bars), initial=0)
     parts: list[list[tuple[int, int, int]]] = [[] for _ in piece.voices]

@@ -98,7 +98,7 @@ def _warn_of_copying(written: Sequence[tuple[Piece, int]], model: str | None, re
 
 @command(
     "plan",
-    ("remi-two-stage plan --style waltz --key G --bars 8", "The chords of a waltz"),
+    ("remi-two-stage plan --style hornpipe --key G --bars 8", "The chords of a hornpipe"),
     (
         "remi-two-stage plan --key D --quiet | remi-two-stage realize - --key D",
         "Chords first, then the notes over them",

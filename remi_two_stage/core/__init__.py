@@ -11,15 +11,22 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     notation.py                      what is written beside the notes: lyrics, slurs, ornaments, dynamics, names
     playing_order.py                 where endings end, what leads into a bar, and in what order bars are played
     voices.py                        names and clefs of voices
+    ranges.py                        how high and low voices are written
     excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic
     chords.py                        chord labels (Roman numerals) and chord names
+    features.py                      what can be counted in a piece: repetition, rhythm, ends, notes over chords
+    reward.py                        how well a piece is made, in parts that a musician would name
     plan.py                          Plan: the chords of every bar, as text and back
     request.py                       what a user may ask for, checked
     sampling.py                      how a token is sampled, and which candidate is kept
     vocabulary.py                    token names and ids
     grammar.py                       which token may follow
     grammar_structure.py             which bars, repeats, endings and pick-ups may follow
+    grammar_harmony.py               basses that are chord tones, and how a piece ends
+    grammar_voices.py                what sounds in each voice, and which notes there is room for
+    counterpoint.py                  rules for voices that sound together, and what breaking one costs
     codec.py                         Piece <-> tokens
+    fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
     abc_writer.py                    Piece -> ABC
     abc_notation.py                  notation in ABC: signs before and after notes, lines of words

@@ -11,7 +11,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     doubling    the leading note of a dominant is in two voices
     leading     the leading note does not rise as the tonic follows
     bass        the lowest voice begins a chord on another note than the chord's bass
-    third       a chord in all voices lacks its third
+    third       a chord in all voices lacks its third; that of the last bar least of all
 
 A note is judged against the voices that are written already: those of the bars before, and in its own bar those that
 stand earlier in the order in which voices are composed. Costs are in nats, subtracted from the model's scores; what is
@@ -30,7 +30,7 @@ from .attention_coordinates import BarCursor
 from .chords import QUALITIES, split_label
 from .ranges import usual_range
 from .signatures import TICKS_PER_QUARTER, shift_from_c
-from .vocabulary import IDS, TOKENS
+from .vocabulary import DETAIL, IDS, TOKENS
 from .voices import SINGERS
 
 Counterpoint = Literal["strict", "soft", "off"]
@@ -62,7 +62,7 @@ class Costs:
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(8.0, 3.0, 0.7, 1.0, 1.2, 2.5, 1.5, 1.5, 2.0, 8.0),
+    "soft": Costs(8.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 8.0),
     "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 30.0),
 }
 """By setting; "off" has none."""
@@ -100,6 +100,12 @@ class _Part:
         at = bisect_right(self.onsets, time) - 1
         return self.pitches[at] if at >= 0 and self.ends[at] > time else None
 
+    def until(self, time: int, end: int) -> list[int]:
+        """The pitches that sound from a time on, those included that begin before `end`."""
+        first = max(bisect_right(self.onsets, time) - 1, 0)
+        last = bisect_left(self.onsets, end)
+        return [self.pitches[at] for at in range(first, last) if self.ends[at] > time]
+
     def left(self, time: int) -> int | None:
         """The pitch that a voice leaves which moves at a time."""
         at = bisect_left(self.onsets, time) - 1
@@ -125,11 +131,14 @@ class VoiceLeading:
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
-        self._has_begun = False
+        self._bar = self._last_bar = 0
 
     def advance(self, token: int) -> None:
         """Read a token."""
-        _, time = self._cursor.read(token)
+        bar, time = self._cursor.read(token)
+        if token == DETAIL:
+            self._last_bar = self._bar
+        self._bar = bar
         if token in _VOICE:
             self._voice, self._time = token, time
             self._parts.setdefault(token, _Part())
@@ -197,8 +206,10 @@ class _Judge:
             if part.moves(time) and (old := part.left(time)) is not None and (new := part.sounding(time)) is not None
         ]
         sounding = {place: part.sounding(time) for place, part in others}
-        self._above = [pitch for place, pitch in sounding.items() if place < at and pitch is not None]
-        self._below = [pitch for place, pitch in sounding.items() if place > at and pitch is not None]
+        # A note is often held while others move on: what they sing within a beat counts.
+        within = {place: part.until(time, time + TICKS_PER_QUARTER) for place, part in others}
+        self._above = [min(pitches) for place, pitches in within.items() if place < at and pitches]
+        self._below = [max(pitches) for place, pitches in within.items() if place > at and pitches]
         self._left_above = parts[order[at - 1]].left(time) if at else None
         self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
         self._upper = sounding.get(at - 1) if 0 < at <= 2 else None
@@ -208,6 +219,7 @@ class _Judge:
         is_last = len(order) > 2 and None not in sounding.values()
         third = _third_of(leading._chord_at(time))
         self._third = third if is_last and third not in heard else None
+        self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
         self._has_leading_note = _LEADING_NOTE in heard
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
@@ -244,7 +256,7 @@ class _Judge:
         if self._bass is not None and pitch % _OCTAVE != self._bass:
             cost += costs.bass
         if self._third is not None and pitch % _OCTAVE != self._third:
-            cost += costs.third
+            cost += self._third_cost
         return cost
 
     def _beyond(self, pitch: int, low: int, high: int) -> float:

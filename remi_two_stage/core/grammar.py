@@ -353,8 +353,11 @@ class Grammar:
         self._sounding = SoundingNotes(self._voices)
         lengths = [bar.length for bar in self.plan]
         ends = [bool(bar.footer) or following.begins_section for bar, following in pairwise(self.plan)] + [True]
-        # What is composed does not ring into bars that have their notes already.
-        given, composed = ring_limits(lengths, ends), ring_limits(lengths[:planned], [*ends[: planned - 1], True])
+        # What is composed rings neither into bars that have their notes already nor into the last one, which closes.
+        closing = [*ends[: planned - 1], True]
+        if self.kind == "detail":
+            closing[-2:-1] = [True] * (planned > 1)
+        given, composed = ring_limits(lengths, ends), ring_limits(lengths[:planned], closing)
         following = [bar.header[0] for bar in self.plan[1:planned]] + [EOS]
         yield only(self.plan[0].header[0])
         for index, next_token in enumerate(following):

@@ -203,12 +203,14 @@ class Piece:
                 f"a piece needs bars and differently named voices; "
                 f"got {len(self.bars)} bars and the voices {self.voices}"
             )
-        if unknown := set(self.part_order) - {bar.part for bar in self.bars if bar.part}:
+        parts = {bar.part for bar in self.bars if bar.part} if self.part_order else set()
+        if unknown := set(self.part_order) - parts:
             raise ScoreError(
                 f"the order of parts names {sorted(unknown)}, which no bar begins; label bars with Bar.part"
             )
+        voice_count = len(self.voices)
         for index, bar in enumerate(self.bars):
-            if len(bar.notes) != len(self.voices):
+            if len(bar.notes) != voice_count:
                 raise ScoreError(
                     f"bar {self.bar_numbers[index]} holds {len(bar.notes)} voices, the piece {len(self.voices)}; "
                     "give each voice its tuple of notes"

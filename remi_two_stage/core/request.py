@@ -50,7 +50,7 @@ class Request:
     """
 
     style: str | None = field(
-        default=None, metadata={"help": "such as jig, reel, waltz, hymn, chorale", "completions": STYLES}
+        default=None, metadata={"help": "such as jig, reel, hornpipe, hymn, chorale", "completions": STYLES}
     )
     key: str | Key | None = field(
         default=None,

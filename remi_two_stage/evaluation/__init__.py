@@ -7,7 +7,15 @@ token_losses.py          what each token costs a model
 ngrams.py                the n-gram models
 adherence.py             how closely notes follow their chords
 statistics.py            entropy, consistency, silence, overlap with real music
-phrasing.py              what comes back, and how phrases end
+comparison.py            composed beside real music, row by row
+estimates.py             figures of a set of pieces, with their standard errors
+register.py              how high and low tunes lie
+cadences.py              how pieces and plans end, and what plans are made of
+repetition.py            how much comes back in a tune
+voice_leading.py         four voices as a teacher of harmony would mark them
+harmonizing.py           harmonised melodies beside their own harmony
+classifier.py            how easily composed pieces are told from real ones
+phrasing.py              phrases that come back, and how phrases end
 validity.py              bars and tokens that are wrong
 memorization.py          the longest run of notes that the training tunes have too
 counts.py                how counts add up

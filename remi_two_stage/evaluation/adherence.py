@@ -15,11 +15,12 @@ somebody wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..analysis.harmony import label_chords
 from ..core.chords import pitch_classes, split_label
+from ..core.features import strong_notes
 from ..core.piece import Bar, Piece
 from .counts import Counts
 
@@ -66,7 +67,7 @@ def adherence(pieces: Iterable[Piece]) -> Adherence:
 
 
 def _of_piece(piece: Piece) -> Adherence:
-    strong = [pitch in chord for bar in piece.bars for pitch, chord in _strong_notes(bar, piece.key.pitch_class)]
+    strong = list(strong_notes(piece))
     silent = replace(piece, bars=tuple(replace(bar, chords=()) for bar in piece.bars))
     heard = label_chords(silent, "source")
     longest = zip(label_chords(piece, "bar").bars, label_chords(heard, "bar").bars, strict=True)
@@ -85,23 +86,6 @@ def _precision_recall_f1(planned: Triads, heard: Triads) -> tuple[float, float, 
     common = len(planned & heard)
     precision, recall = common / max(1, len(heard)), common / len(planned)
     return precision, recall, 2 * precision * recall / (precision + recall) if common else 0.0
-
-
-def strong_beats(bar: Bar) -> tuple[int, ...]:
-    """Ticks from the bar's start to its strong beats."""
-    if bar.meter is None or bar.is_pickup:
-        return ()
-    half = bar.meter.bar_length // 2
-    return (0, half) if half in bar.beats else (0,)
-
-
-def _strong_notes(bar: Bar, tonic: int) -> Iterator[tuple[int, frozenset[int]]]:
-    """Pitch class of every note on a strong beat, with those of the chord there."""
-    for beat in strong_beats(bar):
-        labels = [chord.label for chord in bar.chords if chord.onset <= beat]
-        tones = pitch_classes(labels[-1], tonic) if labels and split_label(labels[-1]) else frozenset()
-        if tones:
-            yield from ((note.pitch % 12, tones) for voice in bar.notes for note in voice if note.onset == beat)
 
 
 def _triads(bar: Bar) -> Triads:

@@ -1,8 +1,6 @@
 """The larger shape of a piece: what is repeated, and how phrases end.
 
 Definitions
-- A bar comes back when an earlier bar has the same notes (onsets, pitches, durations in all voices), rests alone not
-  counted.
 - A phrase goes from one phrase start to the next (`Bar.phrase_start`, else every fourth full bar). It comes back when
   at least half of its bars are those of an earlier phrase at the same place in it.
 - A phrase ends in a cadence when the chord at its end has its root on the tonic or the dominant (an authentic or
@@ -19,31 +17,16 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from ..core.chords import pitch_classes, split_label
+from ..core.features import BarNotes, contents
 from ..core.piece import Bar, Piece
 
 _TONIC, _DOMINANT = 0, 7
 _USUAL_PHRASE = 4
 
-BarNotes = tuple[tuple[tuple[int, int, int], ...], ...]
-
-
-def repeated_bars(piece: Piece) -> float:
-    """Share of the sounding bars that came before, from 0 to 1."""
-    seen: set[BarNotes] = set()
-    found = counted = 0
-    for bar in piece.bars:
-        if bar.is_pickup or not any(bar.notes):
-            continue
-        notes = _contents(bar)
-        counted += 1
-        found += notes in seen
-        seen.add(notes)
-    return found / counted if counted else math.nan
-
 
 def repeated_phrases(piece: Piece) -> float:
     """Share of the phrases after the first that come back, from 0 to 1."""
-    shapes = [[_contents(bar) for bar in phrase if not bar.is_pickup] for phrase in phrases(piece)]
+    shapes = [[contents(bar) for bar in phrase if not bar.is_pickup] for phrase in phrases(piece)]
     shapes = [shape for shape in shapes if shape]
     found = [any(_alike(shape, earlier) for earlier in shapes[:index]) for index, shape in enumerate(shapes)]
     return sum(found[1:]) / len(found[1:]) if len(found) > 1 else math.nan
@@ -69,10 +52,6 @@ def phrases(piece: Piece) -> list[tuple[Bar, ...]]:
         first = int(piece.bars[0].is_pickup)
         starts = list(range(first + _USUAL_PHRASE, len(piece.bars), _USUAL_PHRASE))
     return [piece.bars[start:stop] for start, stop in pairwise([0, *starts, len(piece.bars)])]
-
-
-def _contents(bar: Bar) -> BarNotes:
-    return tuple(tuple((note.onset, note.pitch, note.duration) for note in voice) for voice in bar.notes)
 
 
 def _alike(phrase: Sequence[BarNotes], earlier: Sequence[BarNotes]) -> bool:

@@ -5,7 +5,8 @@ Conventions
 - For each held-out tune, a piece with the same style, key, metre, tempo, bars and voices is composed; tunes that cannot
   be requested (free metre, more than 64 bars) are skipped.
 - Definitions are in the modules that compute: `token_losses.py`, `likelihood.py`, `adherence.py`, `validity.py`,
-  `statistics.py`, `phrasing.py` and `memorization.py`.
+  `statistics.py`, `phrasing.py`, `memorization.py` and, for the rows of `comparison.py`, `register.py`, `cadences.py`,
+  `repetition.py`, `voice_leading.py`, `harmonizing.py` and `classifier.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..composing.checkpoint import EMBEDDED
 from ..composing.composer import Composer
 from ..core.codec import decode_ids, encode_with_losses
 from ..core.errors import CorpusError
+from ..core.features import repeated_bars
 from ..core.grammar import SequenceKind
 from ..core.modeling_remi import TwoStageModel
 from ..core.piece import Piece
@@ -36,6 +38,7 @@ from ..corpus.tunes import CorpusTune
 from . import phrasing
 from .adherence import adherence
 from .arguments import EVERY_SPLIT, Evaluation
+from .comparison import compare, compare_harmony
 from .likelihood import compare_likelihood
 from .memorization import MemorizationIndex, SharedRun, corpora_of_model, high_percentile
 from .statistics import STATISTICS, empty_bars, overlaps, silent_time, spread
@@ -45,7 +48,7 @@ from .validity import TokenErrors, bar_errors, token_errors
 _NOTE_ON = IDS["Note-On"]
 _STAGES: dict[str, SequenceKind] = {"planner": "plan", "detail": "detail"}
 _COMPARED = STATISTICS | {
-    "repeated bars": phrasing.repeated_bars,
+    "repeated bars": repeated_bars,
     "repeated phrases": phrasing.repeated_phrases,
     "cadences at phrase ends": phrasing.cadences,
     "closing on the tonic": phrasing.closes,
@@ -152,6 +155,10 @@ def _generated(
     }
     if len(real) > 1:
         sections["overlap"] = {name: area.to_dict() for name, area in overlaps(pieces, real).items()}
+    sounding = [piece.in_original_key() for piece in real]
+    sections |= compare(pieces, sounding)
+    if harmonized := compare_harmony(composer, list(filter(_can_be_asked_for, sounding)), len(pieces), asked.seed):
+        sections["harmonizing"] = harmonized
     if corpora:
         sections["copying"] = _copying(MemorizationIndex.of(*corpora), pieces, tunes)
     return sections
@@ -204,17 +211,23 @@ def _lines(sections: dict[str, Any]) -> Iterable[str]:
         yield f"\n{title}" + (f": {single}" if single else "")
         width = max(map(len, [*rows, " " * 26]))
         columns: tuple[str, ...] = ()
+        widths: list[int] = []
         for name, row in rows.items():
             if tuple(row) != columns:
                 columns = tuple(row)
-                heads = (_cell(column.replace("_", " "), row[column]) for column in columns)
-                yield f"  {'':{width}}" + "".join(heads)
-            yield f"  {name:{width}}" + "".join(_cell(_number(value), value) for value in row.values())
+                widths = [max(12, len(column) + 2) for column in columns]
+                yield _line("", width, [column.replace("_", " ") for column in columns], row, widths)
+            yield _line(name, width, list(map(_number, row.values())), row, widths)
 
 
-def _cell(text: str, value: Any) -> str:
+def _line(name: str, width: int, texts: Sequence[str], row: dict[str, Any], widths: Sequence[int]) -> str:
+    cells = zip(texts, row.values(), widths, strict=True)
+    return f"  {name:{width}}" + "".join(_cell(text, value, cell) for text, value, cell in cells)
+
+
+def _cell(text: str, value: Any, width: int) -> str:
     """Words stand on the left of their column, numbers on the right."""
-    return f"  {text}" if isinstance(value, str) else f"{text:>22}"
+    return f"  {text}" if isinstance(value, str) else f"{text:>{width}}"
 
 
 def _number(value: Any) -> str:

@@ -22,6 +22,7 @@ _BAR_END = ("EndingEnd", "RepeatEnd", *_BARS, "EOS")
 _FOLLOWING = {
     "BOS": ("Style", "time"),
     "Style": ("time",),
+    "Tonic": ("Tempo", "Bars", "voice"),
     "Tempo": ("Bars", "voice"),
     "Bars": ("voice",),
     "PhraseStart": ("RepeatStart", "Ending", "time", "key", "BarStart"),
@@ -30,7 +31,8 @@ _FOLLOWING = {
     "BarStart": ("PickUp", "BarLen", "Chord"),
     "PickUp": ("Chord",),
     "BarLen": ("Chord",),
-    "Chord": ("RelPos", "voice"),
+    "Chord": ("Bass", "RelPos", "voice"),
+    "Bass": ("RelPos", "voice"),
     "voice": ("RelPos", "voice", *_BAR_END),
     "Dynamics": ("Note-On",),
     "Note-On": ("Duration",),
@@ -102,7 +104,7 @@ class _Checker:
         if before == "time":
             return kind == "key" or (not self.in_globals and kind == "BarStart")
         if before == "key":
-            return kind in (("Tempo", "Bars", "voice") if self.in_globals else ("BarStart",))
+            return kind in (("Tonic", "Tempo", "Bars", "voice") if self.in_globals else ("BarStart",))
         if before == "RelPos":
             return kind == "Chord" if self.in_header else kind in ("Dynamics", "Note-On")
         if before == "voice" and self.in_globals:

@@ -9,6 +9,7 @@ abc_voice.py                  one voice on its time line: ties, tuplets, acciden
 abc_state.py                  what a voice keeps while it is read
 abc_notation.py               what stands beside the notes, and the order of jumps
 abc_lyrics.py                 words beneath lines of music
+repeats.py                    where repeats begin whose start is left out
 abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros
 midi_reader.py                MIDI files -> Piece

@@ -41,6 +41,7 @@ _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _NamedChord = tuple[str, ChordSymbol | None, int]
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
+_MOST_NOTES_KEPT = 65_536
 _bar = maker_of(Bar)
 
 
@@ -95,38 +96,14 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     )
     bars = [
         _bar(
-            left.meter,
-            left.key,
-            length,
-            notes,
-            chords,
-            is_pickup,
-            phrase_start,
-            left.repeat_start,
-            left.endings,
-            ending_end,
-            repeat_end,
-            right.plays or 2,
-            left.part,
-            jumps,
-            notation,
-            tempos,
+            left.meter, left.key, length, notes, chords, is_pickup, phrase_start, left.repeat_start, left.endings,
+            ending_end, repeat_end, right.plays or 2, left.part, jumps, notation, tempos,
         )
         for (
-            left,
-            right,
-            length,
-            notes,
-            chords,
-            is_pickup,
-            phrase_start,
-            ending_end,
-            repeat_end,
-            jumps,
-            notation,
+            left, right, length, notes, chords, is_pickup, phrase_start, ending_end, repeat_end, jumps, notation,
             tempos,
         ) in columns
-    ]
+    ]  # fmt: skip
     return Bars(tuple(with_repeat_starts(bars)), sum(between_ticks), unknown_symbols)
 
 
@@ -142,7 +119,7 @@ def _common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
     by_time = {boundary.time: boundary for boundary in base.boundaries}
     for voice in voices:
         for boundary in voice.boundaries if voice is not base else ():
-            if common := by_time.get(boundary.time):
+            if (common := by_time.get(boundary.time)) and boundary.has_signs:
                 _merge(common, boundary)
     return base.boundaries
 
@@ -163,28 +140,31 @@ def _notes_by_bar(
     notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]
 ) -> tuple[list[tuple[Note, ...]], int]:
     """The notes of each bar in order, and how many begin or end between two ticks."""
-    starts = list(accumulate(lengths, initial=0))
+    starts, kept = list(accumulate(lengths, initial=0)), _KEPT
     bars: list[list[Note]] = [[] for _ in lengths]
     unordered = set()
-    between_ticks = bar = left = right = latest = following = 0
+    between_ticks = bar = left = right = following = 0
+    latest = -1  # no bar has begun
     try:
         for start, pitch, end, _ in notes:
-            if not left <= start < right:
-                bar = bisect_right(times, start) - 1
-                left, right, sung = times[bar], times[bar + 1], bars[bar]
-                latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
-                following = right if sung else left
-            if start < following:
-                unordered.add(bar)
-            following = start + UNITS_PER_TICK
-            if start > latest:
-                start = latest
-            if end <= right:
-                note, is_between_ticks = _note(start - left, pitch, end - left)
+            if following <= start <= latest and end <= right:  # most notes
+                following = start + UNITS_PER_TICK
             else:
-                last = bisect_left(times, end) - 1
-                release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
-                note, is_between_ticks = _note(start - left, pitch, UNITS_PER_TICK * release)
+                if not left <= start < right:
+                    bar = bisect_right(times, start) - 1
+                    left, right, sung = times[bar], times[bar + 1], bars[bar]
+                    latest = left + UNITS_PER_TICK * lengths[bar] - _HALF_TICK - 1  # what is rounded to the last tick
+                    following = right if sung else left
+                if start < following:
+                    unordered.add(bar)
+                following = start + UNITS_PER_TICK
+                if start > latest:
+                    start = latest
+                if end > right:
+                    last = bisect_left(times, end) - 1
+                    release = starts[last] - starts[bar] + min(_to_ticks(end - times[last]), lengths[last])
+                    end = left + UNITS_PER_TICK * release
+            note, is_between_ticks = kept[start - left, pitch, end - left]
             sung.append(note)
             if is_between_ticks:
                 between_ticks += 1
@@ -195,15 +175,24 @@ def _notes_by_bar(
     ], between_ticks
 
 
-@lru_cache(maxsize=65_536)
-def _note(start: int, pitch: int, end: int) -> tuple[Note, bool]:
-    """A note by its times in units after its bar's start, and whether one of them lies between two ticks.
+class _KeptNotes(dict[tuple[int, int, int], tuple[Note, bool]]):
+    """Notes by start, pitch and end, in units after their bar's start, and whether one of these lies between two ticks.
 
-    Notes never change, so tunes may share them.
+    Notes never change, so tunes may share them; this finds them more quickly than an `lru_cache`.
     """
-    onset = _to_ticks(start)
-    is_between_ticks = start % UNITS_PER_TICK > 0 or end % UNITS_PER_TICK > 0
-    return Note(onset, pitch, max(1, _to_ticks(end) - onset)), is_between_ticks
+
+    def __missing__(self, times: tuple[int, int, int]) -> tuple[Note, bool]:
+        start, pitch, end = times
+        onset = _to_ticks(start)
+        is_between_ticks = start % UNITS_PER_TICK > 0 or end % UNITS_PER_TICK > 0
+        made = Note(onset, pitch, max(1, _to_ticks(end) - onset)), is_between_ticks
+        if len(self) >= _MOST_NOTES_KEPT:
+            self.clear()
+        self[times] = made
+        return made
+
+
+_KEPT = _KeptNotes()
 
 
 def _tempos_by_bar(

@@ -95,6 +95,8 @@ class Staff(NamedTuple):
 
     def over(self, earlier: Staff) -> Staff:
         """What holds where this is said after `earlier`."""
+        if self.clef is None and self.transposition is None:
+            return earlier
         transposition = earlier.transposition if self.transposition is None else self.transposition
         return Staff(self.clef or earlier.clef, transposition)
 
@@ -203,6 +205,7 @@ def _fifths(pitch: str) -> int:
     return fifths_of(pitch.lstrip("^_=").rstrip(",'").upper()) + 7 * ALTERATIONS[pitch.rstrip("ABCDEFGabcdefg,'")]
 
 
+@lru_cache(maxsize=1024)
 def parse_staff(text: str) -> Staff:
     """The clef in `K:` or `V:`, and the semitones from written to sounding pitch that `octave=` and `transpose=` there
     say (section 4.6), or `shift=`, `sound=` and `instrument=` (ABC draft 2.2).

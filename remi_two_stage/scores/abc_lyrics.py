@@ -67,7 +67,7 @@ class VoiceLyrics:
                 following += 1
                 if not word:
                     self._take_sign(sign, onset, records)
-                elif written := _text(word):
+                elif written := word if word.isalnum() else _text(word):
                     self._last[verse] = last = [written, verse, hyphen]
                     records.append((onset, LYRIC, verse, last))
         self._next = following

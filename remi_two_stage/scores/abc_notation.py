@@ -239,6 +239,10 @@ def notation_by_bar(
     """
     voices = [_voice_by_bar(sorted(of_voice), times, lengths, keys) for of_voice in records]
     bars: list[tuple[tuple[Notation, ...], ...]] = [()] * len(lengths)
+    if len(voices) == 1:
+        for bar, alone in voices[0].items():
+            bars[bar] = (tuple(alone),) if alone else ()
+        return bars
     for bar in set().union(*voices):
         found = [tuple(by_bar.get(bar, ())) for by_bar in voices]
         if any(found):

@@ -46,6 +46,11 @@ class Boundary:
     splits_bar: bool = False
     pickup_remark: bool | None = None
 
+    @property
+    def has_signs(self) -> bool:
+        """Whether anything but the metre and the key is said here."""
+        return bool(self.splits_bar or self.is_section or self.part or self.pickup_remark is not None)
+
 
 Event = tuple[int, Sequence[SungNote], bool, int]
 """A note, chord or rest: when it begins, its notes, whether it closes a tuplet, its length without broken rhythm."""
@@ -106,10 +111,15 @@ class BrokenNotes:
     struck: Sequence[SungNote]
     symbols: int
 
+    def take_back(self) -> None:
+        """Let the first note end where it did before."""
+        for sung, end in zip(self.struck, self.ends, strict=True):
+            sung[END] = end
+
 
 def maker_of(kind: type[_Record]) -> Callable[..., _Record]:
-    """What makes a frozen dataclass of all its fields by position, unchecked, in a third of the time of its own
-    `__init__`, which goes through `object.__setattr__` for each: the fields are set while they are not frozen yet.
+    """What makes a frozen dataclass of all its fields by position, unchecked, in a third of the time of its `__init__`,
+    which goes through `object.__setattr__` for each field: here they are set while the record is not frozen yet.
     """
 
     def freeze(record: _Record) -> None:

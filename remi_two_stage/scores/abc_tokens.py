@@ -31,6 +31,7 @@ _LONGEST_NOTE = 1_024
 """In unit note lengths."""
 _LONGEST_BROKEN_SIGN = 3
 _LONGEST_LINE_KEPT = 2_000
+_MOST_TOKENS_KEPT = 16_384
 
 _LENGTH = r"[0-9/]*+"
 _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
@@ -73,7 +74,7 @@ _PATTERNS = {
 """What a token may look like, by its form; the first kind that fits is the token's."""
 
 _COMMON = rf"{_PLAIN_NOTE}\)*+|\|(?![|:\[\]0-9])"
-"""Most tokens: notes without accidentals and simple bar lines, which are found sooner if they are looked for first."""
+"""Most tokens: notes without accidentals and simple bar lines, found sooner when they are looked for first."""
 
 TOKENS = re.compile(rf"[ \t]*+({_COMMON}|{'|'.join(_PATTERNS.values())})")
 """`TOKENS.findall(line)` gives the texts of a line's tokens in their order."""
@@ -434,12 +435,25 @@ def read_tokens(line: str, texts: Iterable[str]) -> Iterator[tuple[str, Any]]:
         AbcSyntaxError: on the way, at a length, an octave or a number of notes beyond all music, or a sign that is not
             closed.
     """
-    return map(_read_token if len(line) <= _LONGEST_LINE_KEPT else _read_token.__wrapped__, texts)
+    return map(_KEPT.__getitem__ if len(line) <= _LONGEST_LINE_KEPT else _read_token, texts)
 
 
-@lru_cache(maxsize=16_384)
 def _read_token(text: str) -> tuple[str, Any]:
     kind = _TOKEN.fullmatch(text).lastgroup or ""  # type: ignore[union-attr]
     if kind == "note" and text[-1] == ")":
         kind = "signed_note"
     return kind, _READERS[kind](text)
+
+
+class _KeptTokens(dict[str, tuple[str, Any]]):
+    """Texts of tokens -> what they say, read when they are first asked for; asked more quickly than an `lru_cache`."""
+
+    def __missing__(self, text: str) -> tuple[str, Any]:
+        read = _read_token(text)
+        if len(self) >= _MOST_TOKENS_KEPT:
+            self.clear()
+        self[text] = read
+        return read
+
+
+_KEPT = _KeptTokens()

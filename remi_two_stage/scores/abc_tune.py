@@ -56,6 +56,7 @@ _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSUZ")
 _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
 _LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
 _NO_TOKEN = "$"
+_NOTHING_SAID = Staff()
 _MOST_VOICES = 99
 _MOST_FIELDS_OF_FILE = 1_000
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
@@ -155,7 +156,8 @@ class Tune:
                 self._directive(line[2:])
             elif not is_text:
                 self._line(number, _without_comment(line) if "%" in line else line)
-        self._music(number, "")
+        if self._current_voice().pending or self._open_chord:
+            self._music(number, "")
         return self._piece()
 
     @cached_property
@@ -363,8 +365,8 @@ class Tune:
             raise AbcSyntaxError(
                 f"voice {name!r} is one more than {_MOST_VOICES}, the most that can be read; split the tune"
             )
-        staff = parse_staff(properties[0]) if properties else Staff()
-        self._staffs[name] = staff.over(self._staffs.get(name, Staff()))
+        staff = parse_staff(properties[0]) if properties else _NOTHING_SAID
+        self._staffs[name] = staff.over(self._staffs.get(name, _NOTHING_SAID))
         if properties and (names := parse_voice_names(properties[0])) != Instrument():
             self._names[name] = names
         if self._is_in_body:

@@ -55,9 +55,9 @@ class Voice:
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
-        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_staff", "_tuplet", "_usual_scale",
-        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
-        "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
+        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_scale_of_key", "_staff", "_tuplet",
+        "_usual_scale", "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name",
+        "notation", "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
         "unit_length",
     )  # fmt: skip
 
@@ -79,11 +79,11 @@ class Voice:
         self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
         self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
+        self._scale_of_key = usual_scale(self.key)
         self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
         self.pending = self.notation.pending
         self._layers = [Layer(self._scale)]
-        self._layer = self._layers[0]
-        self._layer_number = 0
+        self._layer, self._layer_number = self._layers[0], 0
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
         self._is_double_repeat = False  # whether the last bar line was "::"
@@ -93,8 +93,7 @@ class Voice:
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
         self._awaits_note = False  # whether a tuplet, a broken rhythm or signs do
         self._pitched = self.notes
-        self._staff = Staff()
-        self._channel = 0
+        self._staff, self._channel = Staff(), 0
         self.set_staff(staff.over(settings.signature.staff))
 
     @property
@@ -140,7 +139,7 @@ class Voice:
 
     def _set_usual_scale(self) -> None:
         is_usual = self.is_at_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
-        self._usual_scale = usual_scale(self.key) if is_usual else None
+        self._usual_scale = self._scale_of_key if is_usual else None
 
     def set_channel(self, channel: int) -> None:
         """Change MIDI's channel from here on."""
@@ -152,7 +151,7 @@ class Voice:
         self.set_staff(signature.staff)
         if signature.key is None:
             return
-        self.key = signature.key
+        self.key, self._scale_of_key = signature.key, usual_scale(signature.key)
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
         self._set_usual_scale()
@@ -364,7 +363,10 @@ class Voice:
             self._main_end = self.time if self._main_end is None else self._main_end
             self.time = self.boundaries[-1].time if self._overlay_start is None else self._overlay_start
             self._layer_number += 1
-            self._add_layer()
+            if self._layer_number > _MOST_OVERLAYS:
+                raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
+            if self._layer_number == len(self._layers):
+                self._layers.append(Layer(self._scale))
         self._layer = self._layers[self._layer_number]
 
     def bar(self, sign: BarLine) -> None:
@@ -389,12 +391,6 @@ class Voice:
     def ignore(self, nothing: None) -> None:
         """A sign that is not closed at the end of its line hides nothing."""
 
-    def _add_layer(self) -> None:
-        if self._layer_number > _MOST_OVERLAYS:
-            raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
-        if self._layer_number == len(self._layers):
-            self._layers.append(Layer(self._scale))
-
     def _sound(self, note: WrittenNote, start: int, end: int) -> SungNote:
         """Strike a note, or hold the one that is tied to it."""
         step, alteration, *_ = note
@@ -410,8 +406,8 @@ class Voice:
 
     def _keep_names(self) -> None:
         """Keep the names of this bar's notes, which the key might call otherwise."""
-        start = self.boundaries[-1].time
-        self.notation.records += names_in_bar(self.notes, start, self._transposition, self._usual_scale)
+        names = names_in_bar(self.notes, self.boundaries[-1].time, self._transposition, self._usual_scale)
+        self.notation.records += names
         if self._usual_scale is None:
             self._set_usual_scale()
 
@@ -448,7 +444,7 @@ class Voice:
         if self.pending:
             self.notation.place(self.pending, start, self._layer_number)
             self.pending.clear()
-        self._awaits_note = self._tuplet is not None
+        self._awaits_note = bool(self._tuplet or (self.lyrics and self._broken))  # which a rest of whole bars leaves
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
@@ -466,8 +462,7 @@ class Voice:
         self._broken = None
         if length == broken.length:
             return length * broken.rhythm.after // broken.rhythm.denominator
-        for sung, end in zip(broken.struck, broken.ends, strict=True):
-            sung[END] = end
+        broken.take_back()
         self.symbols[broken.symbols :] = [(broken.time, name) for _, name in self.symbols[broken.symbols :]]
         self.time = broken.time
         return length

@@ -94,7 +94,9 @@ class TrainingPlan:
         flag="--from",
     )
     validation: str | None = _option(
-        None, "corpus to measure on after each epoch, all of `corpus` being learnt; else a part of each is held out"
+        None,
+        "corpus to measure on after each epoch, all of `corpus` being learnt; else a part of each is held out, which "
+        "counts as often as its tunes are shown",
     )
     augment: str = _option(
         "", "variants of the tunes to learn beside them, unless they are prepared already; as in prepare"

@@ -13,11 +13,15 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+_FILE = "average.safetensors"
 
 
 class Averaging(TrainerCallback):
-    """Keeps the average beside the weights that learn; each process that of the weights, or parts, which it has.
+    """Keeps the average beside the weights that learn; of weights that are spread over processes, each keeps its part.
 
     Args:
         decay: What is left of the average in a step, below 1.
@@ -30,8 +34,9 @@ class Averaging(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
-        """Begin with the weights, unless the run is resumed."""
-        self._average = self._average or {name: weight.clone() for name, weight in _learning(model).items()}
+        """Begin with the weights, or where the resumed run was."""
+        weights = _learning(model)
+        self._average = {name: _copied(self._average.get(name, weight), weight) for name, weight in weights.items()}
 
     @torch.no_grad()
     def on_step_end(
@@ -40,7 +45,8 @@ class Averaging(TrainerCallback):
         """Take in the weights after a step."""
         decay = min(self._decay, (1 + state.global_step) / (10 + state.global_step))
         weights = _learning(model)
-        torch._foreach_lerp_([self._average[name] for name in weights], [*weights.values()], 1 - decay)
+        averages = [_part(self._average[name]) for name in weights]
+        torch._foreach_lerp_(averages, [*map(_part, weights.values())], 1 - decay)
 
     @contextmanager
     def shown(self, model: Any) -> Iterator[None]:
@@ -53,27 +59,48 @@ class Averaging(TrainerCallback):
 
     @torch.no_grad()
     def _exchange(self, model: Any) -> None:
+        # FSDP2 keeps some weights gathered after a forward pass, which would not see that their parts change.
+        for module in model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
         for name, weight in _learning(model).items():
             if name in self._average:
-                kept = weight.clone()
-                weight.copy_(self._average[name])
-                self._average[name].copy_(kept)
+                part, average = _part(weight), _part(self._average[name])
+                kept = part.clone()
+                part.copy_(average)
+                average.copy_(kept)
 
-    def save(self, folder: Path, process: int, processes: int) -> None:
-        """Write the average into a checkpoint."""
-        save_file(self._average, folder / _file_name(process, processes))
+    def save(self, folder: Path, is_writer: bool) -> None:
+        """Write the average into a checkpoint, whole, for any number of processes to go on with.
 
-    def load(self, folder: Path, process: int, processes: int, device: torch.device) -> None:
-        """Read it from a checkpoint; one without an average, or of other processes, begins with its weights."""
-        path = folder / _file_name(process, processes)
-        self._average = load_file(path, device=str(device)) if path.exists() else {}
+        Args:
+            is_writer: Whether this process is the one that writes; all of them call.
+        """
+        whole = {name: _whole(average) for name, average in self._average.items()}
+        if is_writer:
+            save_file(whole, folder / _FILE)
+
+    def load(self, folder: Path) -> None:
+        """Read it from a checkpoint; one without an average begins with its weights."""
+        self._average = load_file(folder / _FILE) if (folder / _FILE).exists() else {}
 
 
 def _learning(model: Any) -> dict[str, torch.Tensor]:
-    """The weights that learn, or of those spread over processes the parts that this one has."""
-    named = {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
-    return {name: weight.to_local() if hasattr(weight, "to_local") else weight for name, weight in named.items()}
+    """The weights that learn."""
+    return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def _file_name(process: int, processes: int) -> str:
-    return f"average-{process}-of-{processes}.safetensors"
+def _part(weight: torch.Tensor) -> torch.Tensor:
+    """What this process has of a weight."""
+    return weight.to_local() if isinstance(weight, DTensor) else weight
+
+
+def _whole(weight: torch.Tensor) -> torch.Tensor:
+    return weight.full_tensor().cpu() if isinstance(weight, DTensor) else weight
+
+
+def _copied(value: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """A copy of a value where a weight is: on its device, and spread over processes as it is."""
+    if isinstance(weight, DTensor) and not isinstance(value, DTensor):
+        return distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
+    return value.to(weight.device, copy=True)

@@ -87,9 +87,11 @@ class ProgressBar(TrainerCallback):
             if name.endswith("_accuracy"):
                 stage = name.removeprefix("eval_").removesuffix("_accuracy")
                 loss, accuracy = logs[f"eval_{stage}_loss"], logs[name]
+                learnt = logs.get(f"eval_{stage}_train_loss")
                 self.bar.write(
                     f"{stage}, epoch {state.epoch or 0:.4g}: held-out loss {loss:.4f}, perplexity "
                     f"{math.exp(loss):.3f}, token accuracy {accuracy:.2%}"
+                    + (f"; train loss {learnt:.4f}" if learnt is not None else "")
                 )
 
     def close(self) -> None:

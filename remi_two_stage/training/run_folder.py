@@ -3,7 +3,7 @@
     arguments.json                 the resolved arguments; a --config file for the next run
     STAGE/checkpoint-STEP/         a state of the run; it is valid once it contains the file `whole`
     STAGE/best/                    the weights with the lowest held-out loss, when a run may stop early
-    STAGE/finished/                the trained stage
+    STAGE/finished/                the trained stage; of its checkpoint, only the record of its losses is left then
     STAGE/plans/                   the chords that the planner wrote for an epoch
 
 A file or folder gets its name only when it is complete; what it replaces is removed after that.
@@ -27,6 +27,7 @@ from ..core.errors import CheckpointError, RequestError
 from .arguments import TrainingPlan
 
 _WHOLE = "whole"
+_LOSSES = "trainer_state.json"
 _MAY_CHANGE = ("output", "stage", "processes", "loaders", "device", "save_minutes", "report_to")
 """Fields that a second start of the same run may give otherwise, since they change no result."""
 
@@ -44,19 +45,10 @@ def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
     path = arguments.run_folder / "arguments.json"
     ours = arguments.resolved()
     if path.exists():
-        theirs = TrainingPlan.of(path, output=arguments.output).resolved()
-        changed = [
-            f"`{name}` {theirs[name]}, now {ours[name]}"
-            for name in ours
-            if name not in _MAY_CHANGE and ours[name] != theirs[name]
-        ]
-        if changed:
-            raise CheckpointError(
-                f"{arguments.output} holds a run with other arguments ({'; '.join(changed)}); "
-                "give the same ones to go on with it, or another `output`"
-            )
         known = arguments.run_folder / "corpus"
-        if known.exists() and known.read_text(encoding="utf-8") != fingerprint:
+        is_same_music = not known.exists() or known.read_text(encoding="utf-8") == fingerprint
+        _compare(TrainingPlan.of(path, output=arguments.output), arguments, is_same_music)
+        if not is_same_music:
             raise CheckpointError(
                 f"{arguments.output} holds a run that began before {' or '.join(arguments.corpus)} changed; "
                 "name another `output`"
@@ -70,6 +62,35 @@ def keep_or_compare(arguments: TrainingPlan, fingerprint: str) -> None:
         raise RequestError(
             f"nothing can be written to {str(arguments.output)!r}: {error.strerror}; give another `output`"
         ) from None
+
+
+def _compare(theirs: TrainingPlan, ours: TrainingPlan, is_same_music: bool) -> None:
+    """Check that a run has the same arguments as before.
+
+    Raises:
+        CheckpointError: it has not; corpora that hold the same music may have moved.
+    """
+    then, now = theirs.resolved(), ours.resolved()
+    changed = [name for name in now if name not in _MAY_CHANGE and then[name] != now[name]]
+    if is_same_music:
+        if _weights(theirs) == _weights(ours):
+            changed = [name for name in changed if name != "corpus"]
+        if theirs.validation and ours.validation:
+            changed = [name for name in changed if name != "validation"]
+    if changed:
+        listed = "; ".join(f"`{name}` {_shown(then[name])}, now {_shown(now[name])}" for name in changed)
+        raise CheckpointError(
+            f"{ours.output} holds a run with other arguments ({listed}); give the same ones to go on with it, or "
+            "another `output`"
+        )
+
+
+def _weights(arguments: TrainingPlan) -> list[float]:
+    return [corpus.weight for corpus in arguments.corpora]
+
+
+def _shown(value: Any) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def save_whole(save: Callable[[str], Any], folder: Path, is_writer: bool = True) -> None:
@@ -140,6 +161,18 @@ def keep_only(checkpoint: Path) -> None:
         if path != checkpoint:
             (path / _WHOLE).unlink(missing_ok=True)
             shutil.rmtree(path)
+
+
+def keep_losses_alone(stage_folder: Path) -> None:
+    """Remove what a finished stage would be resumed from, and leave the losses of its steps."""
+    for checkpoint in stage_folder.glob("checkpoint-*"):
+        (checkpoint / _WHOLE).unlink(missing_ok=True)
+        for path in checkpoint.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOSSES:
+                path.unlink()
+    shutil.rmtree(stage_folder / "best", ignore_errors=True)
 
 
 def _step(checkpoint: Path) -> int:

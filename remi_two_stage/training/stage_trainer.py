@@ -43,13 +43,22 @@ class StageTrainer(Trainer):
     Args:
         planner_rate: In joint training, the planner's highest learning rate; None where it does not learn.
         averaging: The decay of the averaged weights in a step; 0 for none.
+        learnt: Rows of tunes that are learnt, measured beside the held-out ones.
     """
 
     control: TrainerControl
     optimizer: torch.optim.Optimizer | None
 
-    def __init__(self, stage: Stage, planner_rate: float | None = None, averaging: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        planner_rate: float | None = None,
+        averaging: float = 0.0,
+        learnt: Dataset[Item] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(data_collator=collate_joint, **kwargs)
+        self._learnt = learnt
         self._averaging = Averaging(averaging) if averaging else None
         if self._averaging is not None:
             self.add_callback(self._averaging)
@@ -119,8 +128,24 @@ class StageTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Loss and token accuracy of each stage over all held-out tokens, whatever the processes and batches."""
-        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        """Loss and token accuracy of each stage over all held-out tokens, whatever the processes and batches, and the
+        loss over those of the learnt rows, if there are any.
+        """
+        metrics: dict[str, float] = {}
+        measured = self._measured(self.eval_dataset if eval_dataset is None else eval_dataset)
+        for stage, held_out in measured.items():
+            metrics[f"{metric_key_prefix}_{stage}_loss"] = held_out.loss
+            metrics[f"{metric_key_prefix}_{stage}_accuracy"] = held_out.accuracy
+        metrics[f"{metric_key_prefix}_loss"] = sum(held_out.loss for held_out in measured.values())
+        if eval_dataset is None and self._learnt is not None:
+            for stage, learnt in self._measured(self._learnt).items():
+                metrics[f"{metric_key_prefix}_{stage}_train_loss"] = learnt.loss
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _measured(self, rows: Any) -> dict[str, HeldOut]:
+        """What each stage reaches on rows, without dropout and with averaged weights."""
         self.model_wrapped.eval()
         sums: dict[str, torch.Tensor] = {}
         with self._averaged():
@@ -128,15 +153,7 @@ class StageTrainer(Trainer):
                 for stage, found in self._sums(self._prepare_inputs(batch)).items():
                     sums[stage] = sums.get(stage, 0) + found
         self.model_wrapped.train()
-        metrics: dict[str, float] = {}
-        for stage, total in sums.items():
-            held_out = HeldOut.of(self.accelerator.reduce(total, "sum"))
-            metrics[f"{metric_key_prefix}_{stage}_loss"] = held_out.loss
-            metrics[f"{metric_key_prefix}_{stage}_accuracy"] = held_out.accuracy
-        metrics[f"{metric_key_prefix}_loss"] = sum(value for name, value in metrics.items() if name.endswith("_loss"))
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
+        return {stage: HeldOut.of(self.accelerator.reduce(total, "sum")) for stage, total in sums.items()}
 
     def _sums(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         given = {name: tensor for name, tensor in batch.items() if not name.endswith("labels")}
@@ -178,7 +195,7 @@ class StageTrainer(Trainer):
             if isinstance(self.train_dataset, StreamedRows):
                 (folder / self._stream_file()).write_text(json.dumps(self._places), encoding="utf-8")
             if self._averaging is not None:
-                self._averaging.save(folder, self.args.process_index, self.args.world_size)
+                self._averaging.save(folder, self.args.should_save)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 keep_only(folder)
@@ -195,7 +212,7 @@ class StageTrainer(Trainer):
             CheckpointError: it was read by other processes.
         """
         if self._averaging is not None:
-            self._averaging.load(checkpoint, self.args.process_index, self.args.world_size, self.args.device)
+            self._averaging.load(checkpoint)
         if not isinstance(self.train_dataset, StreamedRows):
             return
         path = checkpoint / self._stream_file()
@@ -215,8 +232,12 @@ def train_stage(
     train: Dataset[Item],
     valid: Dataset[Item],
     callbacks: Sequence[TrainerCallback] = (),
+    learnt: Dataset[Item] | None = None,
 ) -> StageTrainer:
     """Train one stage, resuming from its last checkpoint in the run folder if there is one.
+
+    Args:
+        learnt: Rows of the training tunes to measure beside the held-out ones.
 
     Returns:
         The trainer with the trained model, unless early stopping kept better weights in `best/`.
@@ -239,6 +260,7 @@ def train_stage(
         if stage == "joint" and arguments.joint_planner == "trained"
         else None,
         averaging=arguments.averaging,
+        learnt=learnt,
         callbacks=[Epochs(), *callbacks, progress, checkpoints, interruption],
     )
     if arguments.most_epochs_without_gain is not None:
@@ -246,9 +268,9 @@ def train_stage(
         trainer.add_callback(best)
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(folder)
-    if checkpoint is not None:
-        trainer.go_on(checkpoint)
     with interruption.heeded(), closing(progress), read_from(checkpoint):
+        if checkpoint is not None:
+            trainer.go_on(checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if interruption.was_heeded:
         raise KeyboardInterrupt(f"stopped after step {trainer.state.global_step}; the same command goes on from there")

@@ -31,7 +31,7 @@ from ..evaluation.likelihood import mean_loss
 from ..stage_data.datasets import FullDetailDataset
 from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stage, TrainingPlan
 from .plan_source import PlanSource, whole_planner
-from .run_folder import keep_or_compare, save_whole, written_to
+from .run_folder import keep_losses_alone, keep_or_compare, save_whole, written_to
 from .stage_trainer import train_stage
 from .training_data import TrainingData, find_training_data, stage_rows
 
@@ -85,6 +85,8 @@ class TwoStageTrainer:
         for stage in arguments.stages():
             if not self._finished(stage).exists():
                 self._train_stage(stage, training_data)
+            if process.is_main_process:
+                keep_losses_alone(arguments.run_folder / stage)
         if arguments.stage == "single":
             return self._finished("single")
         if arguments.stage != "joint" and not all(self._weights_of(stage) for stage in STAGES):
@@ -106,7 +108,13 @@ class TwoStageTrainer:
             ask = partial(whole_planner, model) if stage == "joint" else self._planner_to_ask
             callbacks = [PlanSource(arguments, ask, pieces, arguments.run_folder / stage / "plans")]
         trainer = train_stage(
-            stage, arguments, model, rows, training_data.held_out_rows(stage, "validation", arguments), callbacks
+            stage,
+            arguments,
+            model,
+            rows,
+            training_data.held_out_rows(stage, "validation", arguments),
+            callbacks,
+            training_data.held_out_rows(stage, "train", arguments),
         )
         best = arguments.run_folder / stage / "best"
         save = trainer.save_weights
@@ -152,7 +160,10 @@ class TwoStageTrainer:
         else:
             planner, detail = (_MODELS[stage].from_pretrained(self._weights_of(stage)) for stage in STAGES)
             model = TwoStageModel.from_stages(planner, detail)
-        model.config.planner_config.styles = styles
+        known: list[str] | None = model.config.planner_config.styles if self.arguments.start_from is not None else []
+        model.config.planner_config.styles = None
+        if known is not None and styles is not None:
+            model.config.planner_config.styles = list(dict.fromkeys((*known, *styles)))
         dtype = getattr(torch, self.arguments.dtype)
         for config in (model.config.planner_config, model.config.detail_config):
             config.dtype = dtype
@@ -168,15 +179,13 @@ class TwoStageTrainer:
         sizes = {"train": training_data.training_tunes} | {
             name: len(tunes) for name, tunes in training_data.held_out.items()
         }
-        losses = {
-            name: {
-                split: round(
-                    mean_loss(stage, stage_rows(name, training_data.held_out_tokens(split), arguments.max_length)), 4
-                )
-                for split in training_data.held_out
-            }
-            for name, stage in stages.items()
-        }
+        losses: dict[str, dict[str, float]] = {name: {} for name in STAGES}
+        for split in ("train", *training_data.held_out):
+            tunes, weights = training_data.measured_tunes(split, arguments)
+            for name, stage in stages.items():
+                rows = stage_rows(name, tunes, arguments.max_length, weights=weights)
+                losses[name][split] = round(mean_loss(stage, rows), 4)
+        learnt = {name: found.pop("train") for name, found in losses.items()}
         record: dict[str, Any] = {
             "command": arguments.command(),
             "seed": arguments.seed,
@@ -184,11 +193,12 @@ class TwoStageTrainer:
             "split": {"fingerprint": training_data.fingerprint, "tunes": sizes},
             "parameters": {name: stage.num_parameters() for name, stage in stages.items()},
             "held_out_loss": {"unit": "nats a token, over the tokens that decoding samples", **losses},
+            "train_loss": learnt,
         }
         write_whole(arguments.output / RECORD, json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")
         for name in STAGES:
             split, loss = list(losses[name].items())[-1]
-            print(f"{name}: loss on the {split} tunes {loss:.4f} nats a token")
+            print(f"{name}: loss on the {split} tunes {loss:.4f} nats a token, on training tunes {learnt[name]:.4f}")
 
 
 @contextmanager

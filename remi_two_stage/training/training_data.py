@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from itertools import chain, islice, repeat
+from random import Random
 from typing import Any, NamedTuple
 
 from accelerate import PartialState
@@ -36,7 +37,8 @@ _DATASETS: dict[Stage, type[StageDataset]] = {
     "single": SingleStageDataset,
 }
 _LEAST_OF_A_STYLE = 20
-"""Tunes of a style that are enough to ask for it by name."""
+_LEAST_SHARE_OF_A_STYLE = 0.05
+"""Tunes of a style that are enough to ask for it by name, and their share in a small corpus."""
 _MOST_HELD_OUT = 2_000
 """Tunes of a stream's validation split that are held in memory."""
 
@@ -58,6 +60,9 @@ class TrainingData:
     Attributes:
         train: Tunes to learn, corpus by corpus, or the row groups of streams.
         held_out: Split -> tunes to measure on; "validation" is measured after each epoch.
+        held_out_weights: Split -> how often each of them counts: as often as tunes of its corpus are shown in an epoch.
+        learnt_sizes: How many of the tunes to learn are measured beside those for validation: of each corpus as many as
+            it has there; of streams, in all.
         fingerprint: Of which music is where.
         counts: Of each corpus, for the record of the run.
         report: For the terminal.
@@ -65,6 +70,8 @@ class TrainingData:
 
     train: list[WeightedTunes] | list[RowGroup]
     held_out: Mapping[str, Tunes | list[list[int]]]
+    held_out_weights: Mapping[str, Sequence[float]]
+    learnt_sizes: Sequence[int]
     fingerprint: str
     counts: list[dict[str, Any]]
     report: str
@@ -75,13 +82,14 @@ class TrainingData:
         return sum(part.tunes if isinstance(part, RowGroup) else len(part.tunes) for part in self.train)
 
     def learnt_styles(self) -> list[str] | None:
-        """The styles of which there are enough tunes, the commonest first; None if that is not counted."""
+        """The styles of which there are enough tunes, the commonest first; None if there are none."""
         if not all("styles" in counts for counts in self.counts):
             return None
         styles: Counter[str] = Counter()
         for counts in self.counts:
             styles.update({name: count for name, count in counts["styles"].items() if name in STYLES})
-        return [style for style, count in styles.most_common() if count >= _LEAST_OF_A_STYLE]
+        least = min(_LEAST_OF_A_STYLE, _LEAST_SHARE_OF_A_STYLE * sum(counts["tunes"] for counts in self.counts))
+        return [style for style, count in styles.most_common() if count >= least] or None
 
     def training_rows(self, stage: Stage, arguments: TrainingPlan) -> TrainingRows:
         """What a stage learns from."""
@@ -112,12 +120,53 @@ class TrainingData:
         tunes = self.held_out[split]
         return tunes.tokens() if isinstance(tunes, Tunes) else tunes
 
+    def measured_tunes(self, split: str, arguments: TrainingPlan) -> tuple[list[list[int]], list[float]]:
+        """Token ids of the tunes that a split is measured on, and how often each counts.
+
+        Of "train" they are a part, which the seed chooses, as long as those for validation.
+        """
+        if split != "train":
+            return list(self.held_out_tokens(split)), [*self.held_out_weights[split]]
+        weighted: list[tuple[list[int], float]] = []
+        if arguments.reading == "stream":
+            groups = [part for part in self.train if isinstance(part, RowGroup)]
+            Random(arguments.seed).shuffle(groups)
+            streamed = ((tokens, group.weight) for group in groups for tokens in read_tunes(group))
+            weighted += islice(streamed, *self.learnt_sizes)
+        else:
+            corpora = [part for part in self.train if isinstance(part, WeightedTunes)]
+            for (tunes, weight), number in zip(corpora, self.learnt_sizes, strict=True):
+                weighted += zip(_sample(tunes, number, arguments.seed), repeat(weight))
+        return [tokens for tokens, _ in weighted], [weight for _, weight in weighted]
+
     def held_out_rows(self, stage: Stage, split: str, arguments: TrainingPlan) -> PackedRows | JointRows:
-        """What a stage is measured on; nothing in it is random."""
-        tokens = self.held_out_tokens(split)
+        """What a stage is measured on, or of the split "train", what tells how much better it knows what it learns;
+        nothing in it is random.
+
+        A corpus counts as much as in training: its tunes stand here as often as in an epoch, of a fractional weight
+        always the same part of them.
+        """
+        tokens, weights = self.measured_tunes(split, arguments)
         if stage == "joint":
-            return joint_rows(tokens, arguments.max_length, {} if arguments.joint_planner == "trained" else None, {})
-        return stage_rows(stage, tokens, arguments.max_length)
+            of_planner: dict[str, Any] | None = {} if arguments.joint_planner == "trained" else None
+            return joint_rows(tokens, arguments.max_length, of_planner, {}, weights)
+        return stage_rows(stage, tokens, arguments.max_length, weights=weights)
+
+
+def _sample(tunes: Tunes, number: int, seed: int) -> Iterable[list[int]]:
+    """Token ids of some tunes, at most of all; none is a variant, since no held-out tune is one."""
+    originals = [index for index, row in enumerate(tunes.rows(["augmentation"])) if not row["augmentation"]]
+    chosen = set(Random(seed).sample(originals, min(number, len(originals))))
+    return (tokens for index, tokens in enumerate(tunes.tokens()) if index in chosen)
+
+
+def _measured_rows(
+    stage: Stage, tokens: TokenIds, weights: Sequence[float], arguments: TrainingPlan
+) -> PackedRows | JointRows:
+    if stage == "joint":
+        of_planner: dict[str, Any] | None = {} if arguments.joint_planner == "trained" else None
+        return joint_rows(tokens, arguments.max_length, of_planner, {}, weights)
+    return stage_rows(stage, tokens, arguments.max_length, weights=weights)
 
 
 def stage_rows(stage: Stage, tunes: TokenIds, max_length: int, **options: Any) -> PackedRows:
@@ -157,15 +206,28 @@ def find_training_data(arguments: TrainingPlan) -> TrainingData:
         _require_held_out(corpora)
         train = [corpus.train for corpus in corpora]
         held_out = {name: _joined(corpora, [name]) for name in SPLITS[1:]}
+        weights = {
+            name: [source.weight for corpus, source in zip(corpora, sources, strict=True) for _ in corpus.split(name)]
+            for name in held_out
+        }
+        learnt_sizes = [len(corpus.validation) for corpus in corpora]
     else:
         other = load_corpus(arguments.validation, arguments.processes)
         train = [_joined([corpus], SPLITS) for corpus in corpora]
         held_out = {"validation": _joined([other], SPLITS)}
+        weights = {"validation": [1.0] * len(held_out["validation"])}
+        learnt_sizes = _shares(len(held_out["validation"]), [*map(len, train)])
         counts[0]["validation"] = other.summary.counts()
         fingerprints.append(other.fingerprint)
         reports += ["to be measured on:", other.report()]
     weighted = [WeightedTunes(tunes, source.weight) for tunes, source in zip(train, sources, strict=True)]
-    return TrainingData(weighted, held_out, " ".join(fingerprints), counts, "\n".join(reports))
+    fingerprint, report = " ".join(fingerprints), "\n".join(reports)
+    return TrainingData(weighted, held_out, weights, learnt_sizes, fingerprint, counts, report)
+
+
+def _shares(number: int, sizes: Sequence[int]) -> list[int]:
+    """A number of tunes shared out by the sizes of corpora, of each one at least."""
+    return [max(1, round(number * size / sum(sizes))) for size in sizes]
 
 
 def _require_held_out(corpora: list[Corpus]) -> None:
@@ -192,19 +254,32 @@ def _counts(corpus: Corpus, source: WeightedCorpus) -> dict[str, Any]:
 
 def _stream(arguments: TrainingPlan) -> TrainingData:
     train: list[RowGroup] = []
-    groups: list[RowGroup] = []
     counts: list[dict[str, Any]] = []
     for source, weight in arguments.corpora:
         found = TuneStream(source, "train", weight).groups()
         counts.append({"name": source, "weight": weight, "tunes": sum(group.tunes for group in found)})
         train += found
-    for source in [arguments.validation] if arguments.validation else [name for name, _ in arguments.corpora]:
-        groups += TuneStream(source, "validation").groups()
-    held_out = list(islice((tune for group in groups for tune in read_tunes(group)), _MOST_HELD_OUT))
+    measured = [WeightedCorpus(arguments.validation)] if arguments.validation else arguments.corpora
+    groups = [group for source, weight in measured for group in TuneStream(source, "validation", weight).groups()]
+    streamed = ((tune, group.weight) for group in groups for tune in read_tunes(group))
+    held_out = list(islice(streamed, _MOST_HELD_OUT))
     names = ", ".join(arguments.corpus)
     if not held_out:
         raise CorpusError(f"{names} has no tunes for validation; prepare it from more than two melodies")
     tunes = sum(group.tunes for group in train)
     report = f"{names}\ntunes     {tunes:,} to stream in {len(train):,} row groups, {len(held_out):,} held out"
-    fingerprint = blake2b(repr((train, groups)).encode(), digest_size=16).hexdigest()
-    return TrainingData(train, {"validation": held_out}, fingerprint, counts, report)
+    return TrainingData(
+        train,
+        {"validation": [tune for tune, _ in held_out]},
+        {"validation": [weight for _, weight in held_out]},
+        [len(held_out)],
+        _fingerprint_of([*train, *groups]),
+        counts,
+        report,
+    )
+
+
+def _fingerprint_of(groups: Iterable[RowGroup]) -> str:
+    """A digest that stays the same where the files are moved."""
+    named = [(group.address.rpartition("/")[2], group.number, group.tunes, group.weight) for group in groups]
+    return blake2b(repr(named).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,133 @@
+"""What real music measures: usual figures of `evaluate`'s rows, and the tables `ENDS` and `USUAL` of core/reward.py.
+
+    python benchmarks/real_music.py [music21 FILE_OR_FOLDER ...]
+
+Each corpus is counted by itself: music21 (O'Neill, Ryan, Aird and Bach's chorales), files as `prepare` takes them, or
+what it wrote. Tunes count once, without their variants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean, pstdev
+from typing import TypeVar
+
+from remi_two_stage import Piece
+from remi_two_stage.core.codec import decode_ids
+from remi_two_stage.core.features import (
+    commonest_rhythm,
+    most_of_one_bar,
+    note_lengths,
+    pitches,
+    repeated_bars,
+)
+from remi_two_stage.core.reward import (
+    MANY_TIMES,
+    chord_tones,
+    endings,
+    ends_over_tonic,
+    leading_cost,
+)
+from remi_two_stage.corpus.preparation import load_corpus
+from remi_two_stage.evaluation.cadences import CADENCES
+from remi_two_stage.evaluation.estimates import Measure
+from remi_two_stage.evaluation.register import REGISTER
+from remi_two_stage.evaluation.repetition import REPETITION
+from remi_two_stage.evaluation.voice_leading import FOUR_VOICES, Chorale, has_four_voices
+
+T = TypeVar("T")
+
+FEWEST = 30
+"""Pieces of a style that has a row of its own."""
+MOST_PARALLELS = 0.05
+"""Per change of sound; where there are more, voices sing in unison."""
+NORMALS: dict[str, Callable[[Piece], float]] = {
+    "mean_pitch": lambda piece: fmean(pitches(piece)),
+    "chord_tones": chord_tones,
+    "repeated_bars": repeated_bars,
+    "commonest_rhythm": commonest_rhythm,
+    "note_lengths": note_lengths,
+}
+
+
+def pieces_of(source: str) -> list[Piece]:
+    """All original tunes of a corpus, at sounding pitch."""
+    tunes = (tune for tune in load_corpus(source).tunes if not tune.augmentation)
+    pieces = (decode_ids(tune.tokens).in_original_key() for tune in tunes)
+    return [piece for piece in pieces if pitches(piece)]
+
+
+def print_rows(measures: dict[str, Measure[T]], counted: Iterable[T]) -> None:
+    """A line for each measure that says something."""
+    counted = list(counted)
+    for name, measure in measures.items():
+        found = measure.estimate(counted)
+        if found.pieces:
+            print(f"  {name:28}{found.value:9.3f} +- {found.standard_error:.3f}  of {found.pieces}")
+
+
+def share(found: Iterable[bool]) -> str:
+    """A share as Python writes it, with half a piece of either kind added, so that it is never 0 or 1."""
+    counted = list(found)
+    return f"{(sum(counted) + 0.5) / (len(counted) + 1):.3f}"
+
+
+def ends_of(pieces: Sequence[Piece]) -> str:
+    """How pieces end, as Python writes it."""
+    found = list(map(endings, pieces))
+    on_tonic = [(on_beat, held) for tonic, on_beat, held in found if tonic]
+    shares = [share(tonic for tonic, *_ in found), *(share(column) for column in zip(*on_tonic, strict=True))]
+    return f"Ends({', '.join([*shares, share(map(ends_over_tonic, pieces))])})"
+
+
+def usual_of(pieces: Sequence[Piece]) -> str:
+    """The row of a kind of pieces, as Python writes it."""
+    normals = {**NORMALS, "leading": leading_cost} if has_four_voices(pieces[0]) else NORMALS
+    figures = [share(most_of_one_bar(piece) >= MANY_TIMES for piece in pieces)]
+    for figure in normals.values():
+        values = [value for value in map(figure, pieces) if not math.isnan(value)]
+        figures.append(f"Normal({fmean(values):.3f}, {pstdev(values):.3f})")
+    return f"Usual({', '.join(figures)})"
+
+
+def is_plain(chorale: Chorale) -> bool:
+    """Whether a piece is heard in the key that it states, and is not sung in unison."""
+    faults = chorale.faults
+    parallels = faults["parallel_fifths"] + faults["parallel_octaves"]
+    return chorale.tonic == chorale.piece.key.pitch_class and parallels <= MOST_PARALLELS * faults["changes"]
+
+
+def print_usual(tunes: Sequence[Piece], chorales: Sequence[Piece]) -> None:
+    """The rows of the tables."""
+    styles: dict[str, list[Piece]] = defaultdict(list)
+    for piece in (*tunes, *chorales):
+        if piece.style is not None:
+            styles[piece.style].append(piece)
+    kinds = {"tune": tunes, "chorale": chorales}
+    for kind, pieces in kinds.items():
+        if len(pieces) >= FEWEST:
+            print(f'    "{kind}": {ends_of(pieces)},  # {len(pieces)}')
+    for kind, pieces in (kinds | dict(sorted(styles.items()))).items():
+        if len(pieces) >= FEWEST:
+            print(f'    "{kind}": {usual_of(pieces)},  # {len(pieces)}')
+
+
+def main() -> None:
+    """Count and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="*", default=["music21"])
+    for source in parser.parse_args().sources:
+        pieces = pieces_of(source)
+        tunes = [piece for piece in pieces if len(piece.voices) == 1]
+        chorales = list(filter(has_four_voices, pieces))
+        print(f"{source}: {len(tunes)} tunes, {len(chorales)} pieces in four voices")
+        print_rows(REGISTER | CADENCES | REPETITION, tunes)
+        print_rows(FOUR_VOICES, map(Chorale.real, chorales))
+        print_usual(tunes, [chorale.piece for chorale in map(Chorale.real, chorales) if is_plain(chorale)])
+
+
+if __name__ == "__main__":
+    main()

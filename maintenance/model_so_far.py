@@ -1,0 +1,93 @@
+"""Makes a model of a run that is still going, or of two, one a stage: the averaged weights of their last checkpoints.
+
+    python maintenance/model_so_far.py my-planner my-detail my-model
+
+The runs are of prepared corpora, whose folders give them their names in the model's training.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from remi_two_stage.composing.checkpoint import RECORD
+from remi_two_stage.core.modeling_remi import (
+    BarPlannerModel,
+    DetailGeneratorModel,
+    TwoStageModel,
+    register_auto_classes,
+)
+from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
+from remi_two_stage.core.tokenization_remi import register_auto_classes as register_tokenizer
+from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.training.arguments import STAGES, Stage, TrainingPlan
+from remi_two_stage.training.run_folder import last_checkpoint
+from remi_two_stage.training.training_data import find_training_data, stage_rows
+
+_MODELS: dict[Stage, Any] = {"planner": BarPlannerModel, "detail": DetailGeneratorModel}
+
+
+def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:
+    """A stage with averaged weights, and what its record says of it."""
+    checkpoint = last_checkpoint(run / "run" / stage)
+    if checkpoint is None:
+        raise SystemExit(f"{run} has no checkpoint of the stage {stage} yet; wait for the first one")
+    model = _MODELS[stage].from_pretrained(checkpoint, dtype=torch.float32)
+    average = load_file(next(checkpoint.glob("average*.safetensors")))
+    for name, weight in model.named_parameters():
+        weight.data.copy_(average[name])
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    record = {"epochs": round(state["epoch"], 2), "of_epochs": state["num_train_epochs"], "steps": state["global_step"]}
+    return model, record | {"parameters": model.num_parameters()}
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("planner", type=Path, help="output folder of the planner's run")
+    parser.add_argument("detail", type=Path, help="output folder of the detail generator's run; may be the same")
+    parser.add_argument("output", type=Path, help="folder for the model")
+    options = parser.parse_args()
+    register_auto_classes()
+    register_tokenizer()
+    stages: dict[Stage, Any] = {}
+    trained: dict[str, dict[str, Any]] = {}
+    for stage, run in zip(STAGES, (options.planner, options.detail), strict=True):
+        stages[stage], trained[stage] = stage_so_far(run, stage)
+    arguments = TrainingPlan.of(options.detail / "run" / "arguments.json")
+    data = find_training_data(arguments)
+    losses = {
+        stage: {
+            split: round(mean_loss(model.eval(), stage_rows(stage, data.held_out_tokens(split), 2048)), 4)
+            for split in data.held_out
+        }
+        for stage, model in stages.items()
+    }
+    model = TwoStageModel.from_stages(stages["planner"], stages["detail"])
+    model.config.planner_config.styles = data.learnt_styles()
+    for config in (model.config.planner_config, model.config.detail_config):
+        config.dtype = torch.bfloat16
+        vars(config).pop("_name_or_path", None)
+    model.to(torch.bfloat16).save_pretrained(options.output)
+    REMIABCTokenizer().save_pretrained(options.output)
+    record: dict[str, Any] = {
+        "corpus": [counts | {"name": Path(counts["name"]).name} for counts in data.counts],
+        "split": {
+            "fingerprint": data.fingerprint,
+            "tunes": {"train": data.training_tunes} | {name: len(tunes) for name, tunes in data.held_out.items()},
+        },
+        "trained_so_far": trained,
+        "parameters": {stage: record.pop("parameters") for stage, record in trained.items()},
+        "held_out_loss": {"unit": "nats a token, over the tokens that decoding samples", **losses},
+    }
+    (options.output / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps({"held-out loss": losses, "trained so far": trained}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What can be counted in a piece by reading it: repetition, rhythm, register, ends, notes over their chords.
+
+Conventions
+- What a repeat sign repeats counts once, as written.
+- Bars that count are those that sound, without pick-ups.
+- Two bars are equal if they have the same onsets, pitches and durations in all voices; they have the same rhythm if
+  onsets and durations are the same.
+- Pitches are those of the piece as it is: at sounding pitch in its own keys (`Piece.in_original_key`).
+- The melody is the first voice. A share of nothing is nan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .chords import pitch_classes, split_label
+from .piece import Bar, Note, Piece
+
+BarNotes = tuple[tuple[tuple[int, int, int], ...], ...]
+"""Onset, pitch and duration of every note of every voice."""
+
+
+def counted_bars(piece: Piece) -> list[Bar]:
+    """The bars that count."""
+    return [bar for bar in piece.bars if not bar.is_pickup and any(bar.notes)]
+
+
+def contents(bar: Bar) -> BarNotes:
+    """The notes of a bar; equal for equal bars."""
+    return tuple(tuple((note.onset, note.pitch, note.duration) for note in voice) for voice in bar.notes)
+
+
+def rhythm(bar: Bar) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Onset and duration of every note of every voice."""
+    return tuple(tuple((note.onset, note.duration) for note in voice) for voice in bar.notes)
+
+
+def repeated_bars(piece: Piece) -> float:
+    """Share of the bars that were heard before, from 0 to 1."""
+    bars = [contents(bar) for bar in counted_bars(piece)]
+    return 1 - len(set(bars)) / len(bars) if bars else math.nan
+
+
+def commonest_rhythm(piece: Piece) -> float:
+    """Share of the bars that have the commonest rhythm, from 0 to 1."""
+    bars = counted_bars(piece)
+    return max(Counter(map(rhythm, bars)).values()) / len(bars) if bars else math.nan
+
+
+def most_of_one_bar(piece: Piece) -> int:
+    """How often the bar comes that comes most often; 0 where nothing sounds."""
+    return max(Counter(map(contents, counted_bars(piece))).values(), default=0)
+
+
+def note_lengths(piece: Piece) -> int:
+    """How many different durations there are."""
+    return len({note.duration for bar in piece.bars for voice in bar.notes for note in voice})
+
+
+def pitches(piece: Piece, voice: int = 0) -> list[int]:
+    """The pitches of a voice in their order, by default of the melody."""
+    return [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+
+
+def last_note(piece: Piece) -> tuple[Bar, Note] | None:
+    """The melody's last note and its bar; None where it has none."""
+    return next(((bar, bar.notes[0][-1]) for bar in reversed(piece.bars) if bar.notes[0]), None)
+
+
+def last_label(piece: Piece) -> str | None:
+    """The label of the last chord; None where the piece has none."""
+    return next((bar.chords[-1].label for bar in reversed(piece.bars) if bar.chords), None)
+
+
+def strong_beats(bar: Bar) -> tuple[int, ...]:
+    """Ticks from the bar's start to its strong beats: the first one, and where the beats can be halved, the first of
+    the second half. Bars without a metre and pick-ups have none.
+    """
+    if bar.meter is None or bar.is_pickup:
+        return ()
+    half = bar.meter.bar_length // 2
+    return (0, half) if half in bar.beats else (0,)
+
+
+def strong_notes(piece: Piece) -> Iterator[bool]:
+    """For every note struck on a strong beat over a known chord, whether it belongs to the chord."""
+    tonic = piece.key.pitch_class
+    for bar in piece.bars:
+        for beat in strong_beats(bar):
+            labels = [chord.label for chord in bar.chords if chord.onset <= beat]
+            tones = pitch_classes(labels[-1], tonic) if labels and split_label(labels[-1]) else frozenset()
+            if tones:
+                yield from (note.pitch % 12 in tones for voice in bar.notes for note in voice if note.onset == beat)
+
+
+def alone(piece: Piece, voices: Sequence[int]) -> Piece:
+    """This piece with some of its voices, by their indices."""
+    bars = tuple(replace(bar, notes=tuple(bar.notes[voice] for voice in voices), notation=()) for bar in piece.bars)
+    return replace(piece, voices=tuple(piece.voices[voice] for voice in voices), bars=bars, instruments=(), source=None)

@@ -1,0 +1,279 @@
+"""How well a piece is made, as a musician would say it, in parts that add up: what candidates are chosen by.
+
+    ends        the last note is the tonic, on a beat and held, and the last chord is the tonic's
+    register    every voice stays in its usual range (ranges.py), and a tune lies about as high as tunes of its style
+    leading     what the rules of counterpoint cost a note (counterpoint.py), where several voices sing
+    chords      notes on strong beats belong to their chords
+    repetition  bars come back, and rhythms vary, about as much as in tunes of the style
+
+Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
+low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
+deviations away loses 2. Where it can only be too bad, what is better than the mean costs nothing. Of what a piece has
+or lacks, it is the log-odds in real music. No figure counts for more than `MOST`, so that one fault does not outweigh
+all the rest. Pieces of one kind compare, tunes with chorales do not.
+
+`ENDS` and `USUAL` are counted by `python benchmarks/real_music.py music21`, the row of hymns by the same on the Open
+Hymnal's training hymns. A chorale counts where it is heard in the key that its book states, and not where it is sung in
+unison. Chords of tunes are those that analysis/harmony.py hears in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict, astuple, dataclass
+from statistics import fmean
+
+from .chords import split_label
+from .codec import encode_ids
+from .counterpoint import VoiceLeading
+from .features import (
+    commonest_rhythm,
+    last_label,
+    last_note,
+    most_of_one_bar,
+    note_lengths,
+    pitches,
+    repeated_bars,
+    strong_notes,
+)
+from .piece import Piece
+from .ranges import usual_range
+from .vocabulary import IDS
+from .voices import MELODY
+
+MOST = 8.0
+"""The most that a single figure costs, in nats: that of four deviations."""
+MANY_TIMES = 5
+"""One bar should come less often."""
+_NOTE_ON = IDS["Note-On"]
+_OCTAVE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Mean and standard deviation of a figure over real pieces."""
+
+    mean: float
+    deviation: float
+
+    def likelihood(self, value: float, too_high: bool = True, too_low: bool = True) -> float:
+        """Log-likelihood of a value beside that of the mean; 0 where it is not known, or off on a side that is fine."""
+        away = (value - self.mean) / self.deviation
+        if math.isnan(away) or (away > 0 and not too_high) or (away < 0 and not too_low):
+            return 0.0
+        return max(-MOST, -0.5 * away**2)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How real pieces end, as shares of them.
+
+    Attributes:
+        tonic: Those whose last note is the tonic.
+        on_beat: Of these, those whose last note begins on a beat.
+        held: Of these, those whose last note is as long as a beat, or longer than most notes of the piece.
+        last_chord: Those whose last chord is on the tonic.
+    """
+
+    tonic: float
+    on_beat: float
+    held: float
+    last_chord: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Figures of real pieces of a kind.
+
+    Attributes:
+        many_times: Share of those in which one bar comes `MANY_TIMES` or more.
+        mean_pitch: MIDI number of the first voice, every note once.
+        chord_tones: Share of the notes on strong beats that belong to their chord.
+        repeated_bars: Share of the bars that were heard before.
+        commonest_rhythm: Share of the bars that have the commonest rhythm.
+        note_lengths: How many durations there are.
+        leading: What counterpoint costs a note, in nats; None for one voice.
+    """
+
+    many_times: float
+    mean_pitch: Normal
+    chord_tones: Normal
+    repeated_bars: Normal
+    commonest_rhythm: Normal
+    note_lengths: Normal
+    leading: Normal | None = None
+
+
+# fmt: off
+ENDS = {
+    "tune": Ends(0.822, 0.873, 0.894, 0.866),
+    "chorale": Ends(0.916, 0.998, 0.998, 0.923),
+}
+"""Of all tunes and of all chorales. Some styles go round and end nowhere; a piece that is played alone should end."""
+USUAL = {
+    "tune": Usual(
+        0.028, Normal(72.434, 2.220), Normal(0.915, 0.074), Normal(0.271, 0.142),
+        Normal(0.445, 0.189), Normal(3.712, 1.406),
+    ),
+    "chorale": Usual(
+        0.002, Normal(70.804, 1.781), Normal(0.944, 0.034), Normal(0.028, 0.075),
+        Normal(0.128, 0.057), Normal(5.372, 1.194), Normal(0.174, 0.072),
+    ),
+    "air": Usual(
+        0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131),
+        Normal(0.304, 0.140), Normal(5.203, 1.218),
+    ),
+    "clog": Usual(
+        0.013, Normal(73.603, 2.452), Normal(0.938, 0.056), Normal(0.275, 0.105),
+        Normal(0.590, 0.175), Normal(4.351, 1.071),
+    ),
+    "hornpipe": Usual(
+        0.006, Normal(72.491, 1.964), Normal(0.907, 0.069), Normal(0.264, 0.119),
+        Normal(0.550, 0.181), Normal(3.268, 1.192),
+    ),
+    "hymn": Usual(
+        0.010, Normal(68.542, 1.124), Normal(0.956, 0.041), Normal(0.139, 0.148),
+        Normal(0.339, 0.153), Normal(4.580, 1.272), Normal(0.101, 0.079),
+    ),
+    "jig": Usual(
+        0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123),
+        Normal(0.543, 0.176), Normal(3.204, 0.957),
+    ),
+    "march": Usual(
+        0.056, Normal(73.210, 2.361), Normal(0.935, 0.059), Normal(0.226, 0.155),
+        Normal(0.340, 0.161), Normal(4.494, 1.311),
+    ),
+    "reel": Usual(
+        0.023, Normal(72.866, 1.975), Normal(0.873, 0.082), Normal(0.301, 0.136),
+        Normal(0.482, 0.164), Normal(3.041, 1.093),
+    ),
+    "slip-jig": Usual(
+        0.022, Normal(71.961, 2.140), Normal(0.966, 0.065), Normal(0.277, 0.155),
+        Normal(0.445, 0.150), Normal(2.705, 0.913),
+    ),
+    "strathspey": Usual(
+        0.005, Normal(73.333, 2.263), Normal(0.906, 0.078), Normal(0.244, 0.158),
+        Normal(0.285, 0.108), Normal(3.859, 0.842),
+    ),
+}
+"""Of all tunes, of all chorales, and of the styles of which there are enough."""
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """The parts, in nats, 0 at best."""
+
+    ends: float
+    register: float
+    leading: float
+    chords: float
+    repetition: float
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return sum(asdict(self).values())
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {value:.1f}" for name, value in asdict(self).items())
+        return f"{self.total:.1f} ({parts})"
+
+
+def reward(piece: Piece, style: str | None = None) -> Reward:
+    """How well a piece with its chords is made.
+
+    Args:
+        style: What it was asked for as; None is its own style.
+
+    Raises:
+        EncodingError: the piece has several voices, and the vocabulary cannot say it.
+    """
+    piece = piece.in_original_key()
+    style = style or piece.style
+    usual = usual_for(piece, style)
+    return Reward(
+        _ends(piece, ENDS["tune" if len(piece.voices) == 1 else "chorale"]),
+        _register(piece, usual, style),
+        usual.leading.likelihood(leading_cost(piece), too_low=False) if usual.leading else 0.0,
+        usual.chord_tones.likelihood(chord_tones(piece), too_high=False),
+        _repetition(piece, usual),
+    )
+
+
+def usual_for(piece: Piece, style: str | None) -> Usual:
+    """What is usual in a piece: that of its style, else of all tunes, or of all chorales where voices are several."""
+    kind = "tune" if len(piece.voices) == 1 else "chorale"
+    usual = USUAL.get(style or kind, USUAL[kind])
+    return usual if (usual.leading is None) == (kind == "tune") else USUAL[kind]
+
+
+def endings(piece: Piece) -> tuple[bool, bool, bool]:
+    """Whether the last note is the tonic, begins on a beat, and is held."""
+    last = last_note(piece)
+    if last is None:
+        return False, False, False
+    bar, note = last
+    durations = Counter(each.duration for other in piece.bars for each in other.notes[0])
+    held = note.duration >= bar.beat_length or note.duration > durations.most_common(1)[0][0]
+    return note.pitch % _OCTAVE == piece.key.pitch_class, note.onset in bar.beats, held
+
+
+def ends_over_tonic(piece: Piece) -> bool:
+    """Whether the last chord is on the tonic."""
+    label = last_label(piece)
+    parts = None if label is None else split_label(label)
+    return parts is not None and parts[0] == 0
+
+
+def chord_tones(piece: Piece) -> float:
+    """Share of the notes on strong beats that belong to their chord; nan without any."""
+    found = list(strong_notes(piece))
+    return sum(found) / len(found) if found else math.nan
+
+
+def leading_cost(piece: Piece) -> float:
+    """What counterpoint costs a note of a piece, in nats; nan without notes."""
+    leading, cost, notes = VoiceLeading("soft"), 0.0, 0
+    for token in encode_ids(piece):
+        if token in _NOTE_ON:
+            (found,) = leading.costs([range(token, token + 1)]) or [0.0]
+            cost += found
+            notes += 1
+        leading.advance(token)
+    return cost / notes if notes else math.nan
+
+
+def _ends(piece: Piece, usual: Ends) -> float:
+    has = (*endings(piece), ends_over_tonic(piece))
+    return sum(_lacking(share) for found, share in zip(has, astuple(usual), strict=True) if not found)
+
+
+def _lacking(share: float) -> float:
+    """Log-odds of lacking what a share of real pieces, most of them, has."""
+    return max(-MOST, math.log((1 - share) / share))
+
+
+def _register(piece: Piece, usual: Usual, style: str | None) -> float:
+    total = 0.0
+    for index, voice in enumerate(piece.voices):
+        sung = pitches(piece, index)
+        if sung:
+            low, high = usual_range(voice, style)
+            beyond = max(low - min(sung), max(sung) - high, 0)
+            total += Normal(0, usual.mean_pitch.deviation).likelihood(beyond)
+    melody = pitches(piece)
+    if piece.voices == (MELODY,) and melody:
+        total += usual.mean_pitch.likelihood(fmean(melody))
+    return total
+
+
+def _repetition(piece: Piece, usual: Usual) -> float:
+    figures = (
+        usual.repeated_bars.likelihood(repeated_bars(piece)),
+        usual.commonest_rhythm.likelihood(commonest_rhythm(piece)),
+        usual.note_lengths.likelihood(note_lengths(piece)),
+    )
+    too_often = most_of_one_bar(piece) >= MANY_TIMES
+    return sum(figures) + (_lacking(1 - usual.many_times) if too_often else 0.0)

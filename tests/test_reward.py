@@ -1,0 +1,97 @@
+"""The reward: real tunes earn it, and lose it by what a musician would call worse."""
+
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from tunes import kesh_jig
+
+from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.piece import Chord, Note, Piece
+from remi_two_stage.core.reward import ENDS, MOST, USUAL, leading_cost, reward
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
+
+
+def with_last_bar(piece: Piece, notes: list[Note], chord: str = "I") -> Piece:
+    """A tune that ends differently."""
+    last = replace(piece.bars[-1], notes=(tuple(notes),), chords=(Chord(0, chord),))
+    return replace(piece, bars=(*piece.bars[:-1], last))
+
+
+@pytest.fixture(scope="module")
+def chorale(music21_corpus: Path) -> Piece:
+    (piece,) = read_score(music21_corpus / "bach" / "bwv269.mxl")
+    return label_chords(piece)
+
+
+def test_a_tune_ends_on_its_tonic_on_a_beat_and_held_over_the_tonic_chord() -> None:
+    good = with_last_bar(kesh_jig(), [Note(0, 69, 24), Note(24, 66, 12), Note(36, 67, 36)])
+    assert reward(good).ends == 0
+    on_fifth = with_last_bar(kesh_jig(), [Note(0, 69, 24), Note(24, 66, 12), Note(36, 62, 36)])
+    off_beat = with_last_bar(kesh_jig(), [Note(0, 69, 36), Note(36, 66, 12), Note(48, 67, 24)])
+    short = with_last_bar(kesh_jig(), [Note(0, 69, 24), Note(24, 66, 12), Note(36, 67, 12)])
+    over_dominant = with_last_bar(kesh_jig(), list(good.bars[-1].notes[0]), "V")
+    worse = [reward(piece).ends for piece in (on_fifth, off_beat, short, over_dominant)]
+    assert worse == pytest.approx([-1.53, -1.93, -2.13, -1.87], abs=0.01)
+
+
+def test_what_leaves_the_range_of_the_style_loses_register() -> None:
+    assert reward(kesh_jig()).register > -0.3
+    assert reward(kesh_jig().transpose(12)).register < -10
+    assert reward(kesh_jig().transpose(5)).register < reward(kesh_jig()).register
+
+
+def test_a_tune_counts_at_sounding_pitch_whatever_key_it_is_kept_in() -> None:
+    assert reward(kesh_jig().in_c()) == reward(kesh_jig())
+
+
+def test_a_tune_that_says_one_bar_eight_times_loses_repetition() -> None:
+    jig = kesh_jig()
+    monotonous = replace(jig, bars=tuple(replace(bar, notes=jig.bars[0].notes) for bar in jig.bars))
+    assert reward(jig).repetition > -4
+    assert reward(monotonous).repetition < -15
+
+
+def test_notes_foreign_to_their_chords_lose_chords() -> None:
+    jig = kesh_jig()
+    clashing = replace(jig, bars=tuple(replace(bar, chords=(Chord(0, "#IV"),)) for bar in jig.bars))
+    assert reward(clashing).chords == -MOST
+    assert reward(jig).chords > -4
+
+
+def test_voices_in_parallel_lose_leading_and_those_of_bach_do_not(chorale: Piece) -> None:
+    assert reward(chorale).leading > -0.5
+    organum = replace(chorale, bars=tuple(replace(bar, notes=_in_fifths(bar.notes)) for bar in chorale.bars))
+    assert leading_cost(organum) > 2 > leading_cost(chorale)
+    assert reward(organum).leading == -MOST
+    assert reward(kesh_jig()).leading == 0
+
+
+def _in_fifths(notes: tuple[tuple[Note, ...], ...]) -> tuple[tuple[Note, ...], ...]:
+    """Every voice a fifth or an octave below the first."""
+    return tuple(tuple(replace(note, pitch=note.pitch - below) for note in notes[0]) for below in (0, 7, 12, 19))
+
+
+def test_real_tunes_of_a_style_earn_what_is_usual(tune_books: dict[str, list[Path]]) -> None:
+    tunes = [piece for path in tune_books["ryansMammoth"][:24] for piece in read_abc(path, errors="collect")]
+    rewards = [reward(label_chords(piece), "reel") for piece in tunes]
+    assert -6 < fmean(each.total for each in rewards) < -2
+    silly = [replace(piece, bars=piece.bars[:1] * 12) for piece in tunes]
+    assert fmean(reward(piece, "reel").total for piece in silly) < -12
+
+
+def test_the_parts_add_up_and_are_shown() -> None:
+    found = reward(kesh_jig())
+    assert found.total == pytest.approx(found.ends + found.register + found.leading + found.chords + found.repetition)
+    assert str(found).startswith(f"{found.total:.1f} (ends ")
+    assert found.total <= 0
+
+
+def test_figures_of_real_music_are_shares_and_spreads() -> None:
+    for kind, ends in ENDS.items():
+        assert 0.5 < min(ends.tonic, ends.on_beat, ends.held, ends.last_chord) < 1, kind
+    for kind, usual in USUAL.items():
+        assert 0 < usual.many_times < 0.5, kind
+        assert all(normal.deviation > 0 for normal in (usual.mean_pitch, usual.chord_tones, usual.note_lengths)), kind
