@@ -325,6 +325,76 @@ def test_show_names_the_voices_of_a_hymn(tmp_path: Path, capsys: pytest.CaptureF
     )
 
 
+def test_show_prints_the_words_under_their_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "song.abc"
+    path.write_text("X:1\nM:2/4\nL:1/4\nK:C\ncd|e2|]\nw:al-le-lu\nw:two three four\n")
+    assert main(["show", str(path)]) == 0
+    assert capsys.readouterr().out.endswith("1  c2 d2 | e4 |]\n   al-le-lu\n   two three four\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "first"),
+    [
+        (["--key", "F#"], "F# minor", 66),
+        (["--key", "Ebm"], "Eb minor", 63),
+        (["--key", "Bb"], "Bb minor", 70),
+        (["--transpose", "-5"], "B minor", 59),
+    ],
+)
+def test_a_tune_is_shown_and_rendered_in_another_key(options: list[str], key: str, first: int, tmp_path: Path) -> None:
+    path, moved = tmp_path / "tune.abc", tmp_path / "moved.abc"
+    path.write_text('X:1\nM:2/4\nL:1/4\nK:Em\n"Em"EG|"Am"A2|]\n')
+    assert main(["render", str(path), str(moved), *options]) == 0
+    (piece,) = read_score(moved)
+    assert piece.key.spoken == key
+    assert [note[3] - first for note in piece.note_list()] == [0, 3, 5]
+    assert [bar.chords[0].label for bar in piece.bars] == ["i", "iv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--key", "Dmaj"], "is in E minor and cannot move to D major, .* another mode; name the tonic alone, D"),
+        (["--key", "D", "--transpose", "2"], "--key is 'D' and --transpose 2; give one of them"),
+        (["--key", "H"], "there is no key 'H'"),
+    ],
+)
+def test_a_tune_moves_to_one_key_in_its_mode(
+    options: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tune.abc"
+    path.write_text("X:1\nM:2/4\nL:1/4\nK:Em\nEG|A2|]\n")
+    assert main(["show", str(path), *options]) == 2
+    assert re.search(reason, capsys.readouterr().err)
+
+
+def test_check_names_each_fault_of_each_tune(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "T:Bad\nM:4/4\nL:1/2\nK:C\nV:S\nV:B\n[V:S] c | (c/d/) e | c2 |]\n[V:B] C, | C,/D,/ G,, | C,2 |]\n"
+    path = tmp_path / "hymns.abc"
+    path.write_text(f"X:1\n{bad}\nX:2\nT:Alone\nM:4/4\nL:1/2\nK:C\ncd|c2|]\n")
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Bad",
+        "  bar 1, beat 2: parallel octaves: soprano and bass",
+        "  3 changes of sound; in 100 of them: parallel octaves 33.3",
+        "Alone",
+        "  no two voices sound together",
+    ]
+    assert main(["check", str(path), "--json"]) == 0
+    checked, alone = json.loads(capsys.readouterr().out)["tunes"]
+    assert (checked["faults"][0]["rule"], checked["faults"][0]["voices"]) == ("parallel_octaves", ["S", "B"])
+    assert alone["faults"] == []
+
+
+def test_harmonize_says_where_it_moves_a_melody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "high.abc"
+    path.write_text("X:1\nT:High\nM:3/4\nL:1/4\nK:Eb\nedc|e'dB|e3|]\n")
+    options = ["--voices", "S,B", "--seed", "1", "--output", str(tmp_path / "out")]
+    assert main(["harmonize", str(path), *options]) == 0
+    moved = "the melody is outside the range of every voice: it moves 3 semitones down, to C major, and becomes S"
+    assert moved in capsys.readouterr().out
+
+
 def test_the_shell_completes_commands_flags_and_styles() -> None:
     def completed(*words: str) -> list[str]:
         completion = ShellComplete(application, {}, "remi-two-stage", "_REMI_TWO_STAGE_COMPLETE")

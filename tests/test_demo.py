@@ -250,6 +250,8 @@ def test_a_melody_is_opened_and_harmonised_and_a_broken_file_refused(open_page: 
     status(page, "Three voices are new; the tune is the soprano")
     (harmonised,) = read_score(download(page, "MusicXML", tmp_path))
     assert len(harmonised.voices) == 4
+    page.get_by_text("Check voice-leading").click()
+    expect(page.locator("#score .faults p")).to_contain_text("changes of sound; in 100 of them")
     assert (
         page.locator("script, img").evaluate_all("all => all.filter((node) => node.closest('#score, #status')).length")
         == 0

@@ -346,6 +346,21 @@ def test_hostile_texts_stay_texts(actions: Actions, composed: Work) -> None:
         assert not tags & {"script", "img", "foreignObject"}
 
 
+def test_the_voice_leading_of_several_voices_is_checked(actions: Actions, composed: Work, tmp_path: Path) -> None:
+    alone = views.score(composed, [SOUND])
+    assert alone is not None
+    assert alone["check"] is None
+    path = tmp_path / "bad.abc"
+    path.write_text("X:1\nM:4/4\nL:1/2\nK:C\nV:S\nV:B\n[V:S] c d | c2 |]\n[V:B] C, D, | C,2 |]\n")
+    work, _ = actions.open(Work(), path)
+    shown = views.score(work, [SOUND])
+    assert shown is not None
+    assert shown["check"]["faults"] == [
+        {"bar": 1, "text": "bar 1, beat 3: parallel octaves: soprano and bass"},
+        {"bar": 2, "text": "bar 2, beat 1: parallel octaves: soprano and bass"},
+    ]
+
+
 def test_a_score_is_engraved_in_any_thread(composed: Work) -> None:
     engraved: list[str] = []
 

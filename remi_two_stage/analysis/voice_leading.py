@@ -12,7 +12,8 @@
     unresolved_leading_note   in V, V7 or a part of them it does not rise to the tonic, as the tonic triad, or a part of
                 it that holds the tonic, follows
     final_bass  the last note of the bass is not the tonic
-    final_chord the last slice is not the tonic triad, major or minor, with or without its fifth
+    final_chord the last slice is not the tonic triad, major or minor, with or without its fifth; two
+                voices need no third
 
 Conventions
 - A part is what one voice sings, as (onset, end, MIDI pitch) of its notes; onsets and ends have any one unit.
@@ -181,7 +182,8 @@ def faults_of_end(parts: Sequence[Part], last: Slice, tonic: int) -> Iterator[Fa
     if max(parts[bass])[2] % OCTAVE != tonic:
         yield Fault("final_bass", (bass,))
     sounding = _degrees(last, tonic)
-    if not {0} < sounding <= TONIC_TRIADS or len(sounding & _THIRDS) != 1:
+    thirds = sounding & _THIRDS
+    if not {0} <= sounding <= TONIC_TRIADS or len(thirds) > 1 or (len(parts) > 2 and not thirds):
         yield Fault("final_chord", tuple(range(len(parts))))
 
 

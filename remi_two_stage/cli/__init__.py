@@ -5,6 +5,7 @@ application.py           the main command, its error messages and exit codes
 compose.py               compose, plan, realize
 edit.py                  extend, rewrite, harmonize
 show.py                  show, render, tokens, completion
+check.py                 check
 train.py                 prepare, train, evaluate, push
 demo.py                  demo
 files.py                 reading and writing tunes: files, folders, standard streams

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from ..analysis.score_checking import check_score
 from ..core.piece import Bar, Piece
 from ..core.text import counted
 from ..rendering.engraving import engrave
@@ -87,7 +88,9 @@ def _signs(bar: Bar) -> dict[str, Any]:
 
 
 def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
-    """The tune, engraved in two widths, with player, files and link; None if there is no tune."""
+    """The tune, engraved in two widths, with player, files and link, and what is wrong with its voice-leading if it has
+    several voices; None if there is no tune.
+    """
     piece = work.piece
     if piece is None:
         return None
@@ -100,6 +103,16 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
         "audio": next(file.data() for file in files if file.path.suffix == SOUND),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],
         "query": work.link.query() if work.link else "",
+        "check": _check(piece) if len(piece.voices) > 1 else None,
+    }
+
+
+def _check(piece: Piece) -> dict[str, Any]:
+    """The faults of the voice-leading, each with the bar that it marks, and their figures."""
+    checked = check_score(piece)
+    return {
+        "summary": checked.summary,
+        "faults": [{"bar": max(fault.bar, 1), "text": f"{fault.place}: {fault.text}"} for fault in checked.faults],
     }
 
 

@@ -5,6 +5,7 @@ root.className = "score-view";
 let measures = [];
 let marked = null; // [first, last], numbers of bars
 let shownWidth = "";
+let isChecking = false; // whether the list of faults is open
 
 function child(parent, tag, attributes = {}, text = "") {
   const node = parent.appendChild(document.createElement(tag));
@@ -34,7 +35,7 @@ function show() {
   marked = null;
   measures = [];
   if (isEmpty) return;
-  root.append(player(value), child(root, "div", { class: "paper" }), links(value));
+  root.append(player(value), child(root, "div", { class: "paper" }), ...faults(value), links(value));
   draw();
 }
 
@@ -46,6 +47,23 @@ function player(value) {
   audio.addEventListener("timeupdate", () => follow(audio));
   audio.addEventListener("ended", () => follow(audio));
   return box;
+}
+
+// A list that opens; a click on a fault marks its bar.
+function faults({ check }) {
+  if (!check) return [];
+  const box = document.createElement("details");
+  box.className = "faults";
+  box.open = isChecking;
+  box.addEventListener("toggle", () => (isChecking = box.open));
+  child(box, "summary", {}, "Check voice-leading");
+  child(box, "p", { class: "note" }, check.summary);
+  const list = child(box, "ol");
+  for (const { bar, text } of check.faults) {
+    const fault = child(child(list, "li"), "button", { type: "button" }, text);
+    fault.addEventListener("click", () => mark([bar, bar]));
+  }
+  return [box];
 }
 
 function links(value) {
@@ -95,7 +113,11 @@ function draw() {
 function choose(number) {
   if (number < 1) return;
   const isOne = marked && marked[0] === marked[1] && marked[0] !== number;
-  marked = isOne ? [Math.min(marked[0], number), Math.max(marked[0], number)] : [number, number];
+  mark(isOne ? [Math.min(marked[0], number), Math.max(marked[0], number)] : [number, number]);
+}
+
+function mark(bars) {
+  marked = bars;
   paint();
   props.value = { ...props.value, first: marked[0], last: marked[1] };
   trigger("select");
