@@ -1,6 +1,7 @@
 """Voice-leading: each rule marks what a harmony book marks, and lets pass what Bach wrote."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -236,3 +237,28 @@ def test_the_same_chorales_all_in_parallel_motion_break_them_in_every_change() -
     moves = sum(before[2] != after[2] for before, after in pairwise(soprano))
     assert counts["parallel_octaves"] == 3 * moves
     assert counts["parallel_fifths"] == 2 * moves
+
+
+def test_a_piece_ends_at_its_fine_and_voices_without_a_title_keep_their_names() -> None:
+    (piece,) = read_abc(
+        "X:1\nM:4/4\nL:1/2\nK:C\nV:V1\nV:V2\nV:V3\n"
+        "[V:V1] e d | !fine! c2 | B B | B2 |]\n[V:V2] c B | G2 | G G | D2 |]\n[V:V3] C, G, | C,2 | D, G, | G,2 |]\n"
+    )
+    assert "fine" in piece.bars[1].jumps
+    endings = [(fault.bar, fault.rule) for fault in check_score(piece).faults if fault.rule.startswith("final")]
+    assert endings == [(2, "final_chord")]
+    without = replace(piece, bars=tuple(replace(bar, jumps=()) for bar in piece.bars))
+    assert (4, "final_bass") in [(fault.bar, fault.rule) for fault in check_score(without).faults]
+    crossed = read_abc("X:1\nM:4/4\nL:1/1\nK:C\nV:V1\nV:V2\n[V:V1] c | C |]\n[V:V2] C, | E |]\n")[0]
+    assert "crossed voices: V1 and V2" in [fault.text for fault in check_score(crossed).faults]
+
+
+def test_beats_are_told_in_the_metre() -> None:
+    (jig,) = read_abc("X:1\nM:6/8\nL:1/8\nK:C\nV:S\nV:B\n[V:S] c | c3 cde | c6 |]\n[V:B] C | C3 CDE | C6 |]\n")
+    assert [fault.place for fault in check_score(jig).faults if fault.rule == "parallel_octaves"] == [
+        "bar 1, beat 2 1/3",
+        "bar 1, beat 2 2/3",
+        "bar 2, beat 1",
+    ]
+    (pickup,) = read_abc("X:1\nM:3/4\nL:1/8\nK:C\nV:S\nV:B\n[V:S] cd | c6 |]\n[V:B] C,D, | C,6 |]\n")
+    assert check_score(pickup).faults[0].place == "pick-up to bar 1, beat 3 1/2"

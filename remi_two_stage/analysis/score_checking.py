@@ -1,8 +1,9 @@
 """Where a score breaks the rules of `voice_leading.py`: bar, beat and voices.
 
-Bars follow one another as written, but none follows an ending into the next one. What lasts over several slices (a
-crossing, a spacing, a note out of range) is a fault where it begins. The tonic is that of the key in force; of a piece
-in major or minor that closes in the relative key, as many hymns do whose book states a signature alone, it is that one.
+Bars follow one another as written, but none follows an ending into the next one; a piece ends where its "fine" stands.
+What lasts over several slices (a crossing, a spacing, a note out of range) is a fault where it begins. The tonic is
+that of the key in force; of a piece in major or minor that closes in the relative key, as many hymns do whose book
+states a signature alone, it is the tonic of that one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import accumulate
 from ..core.piece import Piece
 from ..core.signatures import name_at
 from ..core.text import counted
-from ..core.voices import MELODY, VOICE_TITLES
+from ..core.voices import VOICE_TITLES
 from .key_estimation import estimate_key
 from .voice_leading import (
     OCTAVE,
@@ -144,6 +145,7 @@ class _Marking:
 
     def faults(self) -> Iterator[MarkedFault]:
         slices = slices_of(self._parts)
+        last = self._last([time for time, _ in slices])
         before: tuple[int, Slice] | None = None
         for time, notes in slices:
             found = list(faults_of_slice(notes, self._voices, self._tonic(time)))
@@ -156,9 +158,15 @@ class _Marking:
             for fault in found:
                 yield self._marked(fault, time, notes)
             before = time, notes
-        last_time, last = slices[-1]
-        for fault in faults_of_end(self._parts, last, self._tonic(last_time)):
-            yield self._marked(fault, last_time, last)
+            if time == last:
+                until = [[note for note in part if note[0] <= time] for part in self._parts]
+                for fault in faults_of_end(until, notes, self._tonic(time)):
+                    yield self._marked(fault, time, notes)
+
+    def _last(self, times: Sequence[int]) -> int:
+        """The last time at which the sound changes before the music ends, at a "fine" or after the last bar."""
+        fine = next((index for index, bar in enumerate(self._piece.bars) if "fine" in bar.jumps), len(self._starts) - 1)
+        return max((time for time in times if self._bar(time) <= fine), default=times[-1])
 
     def _bar(self, time: int) -> int:
         """Index of the bar at a time."""
@@ -196,5 +204,6 @@ def _note_name(pitch: int, tonic: int) -> str:
 
 
 def _spoken(voices: Sequence[str]) -> str:
-    names = ["melody" if voice == MELODY else VOICE_TITLES.get(voice, (voice,))[0].lower() for voice in voices]
+    titles = [VOICE_TITLES[voice][0] if voice in VOICE_TITLES else voice for voice in voices]
+    names = [f"{title[0].lower()}{title[1:]}" if title not in voices else title for title in titles]
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
