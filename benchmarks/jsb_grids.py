@@ -33,9 +33,9 @@ from remi_two_stage.core.codec import encode_with_losses
 from remi_two_stage.core.errors import EncodingError, RequestError, ScoreFormatError
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Bar, Note, Piece
-from remi_two_stage.core.sequences import SEQUENCE_OF, in_voice_order, plan_sequence
+from remi_two_stage.core.sequences import detail_sequence, in_voice_order, plan_sequence
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER, Key, Meter
-from remi_two_stage.core.vocabulary import token_id
+from remi_two_stage.core.vocabulary import IDS, token_id
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.evaluation.counts import Counts
 from remi_two_stage.evaluation.token_losses import Likelihood, likelihood
@@ -192,7 +192,8 @@ def read_pieces(grid: Grid, reading: GridReading) -> list[Piece]:
 
 
 def piece_tokens(piece: Piece, reading: GridReading) -> list[int]:
-    """Token ids of a grid's piece as a "full" sequence, in C and in the reading's order of voices; transposed back,
+    """Token ids of a grid's piece as a "full" sequence, in C and in the reading's order of voices, without the basses
+    of chords and the tonic that sounds, which these models do not know; transposed back,
     `grid_of_piece(decode_ids(tokens))` is the grid.
 
     Raises:
@@ -201,6 +202,7 @@ def piece_tokens(piece: Piece, reading: GridReading) -> list[int]:
     tokens, losses = encode_with_losses(piece)
     if losses:
         raise EncodingError(f"the grid cannot be said in tokens without loss: {dict(losses)}; check its steps")
+    tokens = [token for token in tokens if token not in IDS["Tonic"] and token not in IDS["Bass"]]
     return in_voice_order(tokens, [token_id("voice", voice) for voice in reading.voices])
 
 
@@ -278,5 +280,5 @@ def _of_tokens(model: TwoStageModel, tokens: Sequence[int]) -> tuple[Likelihood,
     """What both stages pay for a piece."""
     return (
         likelihood(model.planner, plan_sequence(tokens), "plan"),
-        likelihood(model.detail, SEQUENCE_OF["detail"](tokens), "detail"),
+        likelihood(model.detail, detail_sequence(tokens), "detail"),
     )

@@ -26,7 +26,7 @@ from remi_two_stage.core.modeling_remi import (
     register_auto_classes,
 )
 from remi_two_stage.core.sequences import detail_sequence, plan_sequence
-from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.core.vocabulary import TOKEN_IDS, VOCABULARY_VERSION
 
 TOKENS = encode_ids(kesh_jig())
 PLAN = torch.tensor([plan_sequence(TOKENS)])
@@ -138,11 +138,12 @@ def test_grouped_heads_are_heads_with_the_same_keys_and_values(kind: str, key_va
 
 
 def test_configs_that_name_no_heads_of_keys_have_as_many_as_of_queries() -> None:
+    stored = TINY | {"vocabulary_version": VOCABULARY_VERSION}
     assert DetailGeneratorConfig(**TINY).num_key_value_heads == 4
-    assert DetailArchitecture.of_dict(TINY, "a folder").num_key_value_heads == 4
-    assert DetailArchitecture.of_dict(TINY | {"num_key_value_heads": 2}, "a folder").num_key_value_heads == 2
+    assert DetailArchitecture.of_dict(stored, "a folder").num_key_value_heads == 4
+    assert DetailArchitecture.of_dict(stored | {"num_key_value_heads": 2}, "a folder").num_key_value_heads == 2
     with pytest.raises(CheckpointError, match="the config in a folder has num_key_value_heads '2'; save"):
-        DetailArchitecture.of_dict(TINY | {"num_key_value_heads": "2"}, "a folder")
+        DetailArchitecture.of_dict(stored | {"num_key_value_heads": "2"}, "a folder")
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])

@@ -277,7 +277,9 @@ def test_a_piano_roll_has_a_colour_a_voice_and_the_plan_under_it() -> None:
     svg = piano_roll(piece).svg()
     texts = ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
     assert all(colour in svg for colour in ("#0072b2", "#d55e00", "#009e73", "#cc79a7"))
-    assert texts.count("D7") == sum(chord.label == "V7" for bar in piece.bars for chord in bar.chords)
+    dominants = [chord for bar in piece.bars for chord in bar.chords if chord.label == "V7"]
+    assert texts.count("D7") == sum(not chord.bass for chord in dominants)
+    assert texts.count("D7/F#") == sum(chord.bass == 4 for chord in dominants)
     assert [text for text in texts if text.isdecimal()] == [str(number) for number in range(1, piece.bar_count + 1)]
 
 

@@ -7,6 +7,7 @@ Conventions
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -108,8 +109,12 @@ def chords_on_beats(bar: Bar, chords: Chords) -> Chords:
     """For each beat the one of a bar's chords that sounds longest in it (ties to the first), without repetitions."""
     if len(chords) == 1:
         return chords
-    limits = pairwise([*bar.beats, bar.length])
-    return _changes(bar, [_longest(chords, start, end) for start, end in limits])
+    onsets = [chord.onset for chord in chords]
+    found = []
+    for start, end in pairwise([*bar.beats, bar.length]):
+        first = max(0, bisect_right(onsets, start) - 1)
+        found.append(_longest(chords[first : max(first + 1, bisect_left(onsets, end))], start, end))
+    return _changes(bar, found)
 
 
 _RHYTHMS = {"source": _changes, "bar": _longest_chord, "beat": chords_on_beats}

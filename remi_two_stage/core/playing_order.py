@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .notation import JUMPS
 
-_MOST_PLAYS = 64
+_MOST_PLAYS = 10
 """Of a section, on average; beyond, nobody plays the piece."""
 
 
