@@ -39,7 +39,7 @@ def test_both_stages_from_scratch_on_a_folder(tunes: Path, tmp_path: Path) -> No
     epochs = ("--planner-epochs", "1", "--detail-epochs", "1")
     run(sys.executable, EXAMPLES / "train_on_folder.py", tunes, tmp_path / "model", *epochs)
     assert read_abc(tmp_path / "model" / "first.abc")[0].bar_count == 8
-    assert TwoStageModel.from_pretrained(tmp_path / "model").planner.config.hidden_size == 96
+    assert TwoStageModel.from_pretrained(tmp_path / "model").planner.config.hidden_size == 128
 
 
 def test_the_embedded_checkpoint_learns_a_few_tunes(tunes: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from typing import Literal, get_args
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, split_label
+from .grammar_voices import place_in_score
 from .ranges import usual_range
 from .signatures import TICKS_PER_QUARTER, shift_from_c
 from .vocabulary import DETAIL, IDS, TOKENS
@@ -172,7 +173,7 @@ class VoiceLeading:
 
     def _rules(self) -> _Judge:
         singers = [voice for voice in self._parts if TOKENS[voice][1] in SINGERS]
-        order = sorted(singers) if self._voice in singers and len(singers) > 1 else [self._voice]
+        order = sorted(singers, key=place_in_score) if self._voice in singers and len(singers) > 1 else [self._voice]
         return _Judge(self, order)
 
 

@@ -47,7 +47,7 @@ from .grammar_structure import (
     ring_limits,
     values,
 )
-from .grammar_voices import LINES, SoundingNotes
+from .grammar_voices import LINES, SoundingNotes, place_in_score
 from .piece import beats_after
 from .signatures import MODES, shift_from_c
 from .vocabulary import (
@@ -407,7 +407,7 @@ class Grammar:
         if voice not in LINES:
             return None
         beats = (bar.offset, *beats_after(bar.offset, bar.offset + bar.length, bar.beat_length))
-        is_bass = len(self._voices) > 1 and voice == max(self._voices)
+        is_bass = len(self._voices) > 1 and voice == max(self._voices, key=place_in_score)
         return last_note(bar.header, beats, bar.offset + bar.length, is_bass)
 
     def _given_voice(self, tokens: Sequence[int], follow: Choice) -> Steps:

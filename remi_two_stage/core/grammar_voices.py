@@ -8,12 +8,20 @@ from collections.abc import Iterable
 from .grammar_structure import Choice, values
 from .ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES
 from .vocabulary import TOKENS, token_id
-from .voices import MELODY, QUARTET, SINGERS
+from .voices import HIGH_TO_LOW
 
-LINES = frozenset(token_id("voice", name) for name in (MELODY, *SINGERS, *QUARTET))
+LINES = frozenset(token_id("voice", name) for name in HIGH_TO_LOW)
 """Voices that, when composed, have one note at a time; others have as many as in the music that is given."""
 _MOST_AT_ONCE = 10
 """Notes that any voice, when composed, has at most at a time: as many as two hands have fingers."""
+
+
+_PLACES = {token_id("voice", name): place for place, name in enumerate(HIGH_TO_LOW)}
+
+
+def place_in_score(voice: int) -> int:
+    """Where a `<voice=>` token stands in a score, counted from the top."""
+    return _PLACES.get(voice, voice)
 
 
 class SoundingNotes:

@@ -14,6 +14,8 @@ MELODY = "M"
 FOUR_PARTS = ("S", "A", "T", "B")
 SINGERS = (*FOUR_PARTS, "S2", "A2", "T2", "B2")
 QUARTET = ("Violin1", "Violin2", "Viola", "Cello")
+HIGH_TO_LOW = (MELODY, "S", "S2", "A", "A2", "T", "T2", "B", "B2", *QUARTET)
+"""Voices that sing or play one note at a time, as they stand in a score."""
 VOICE_TITLES = {
     MELODY: ("Melody", "M."),
     "S": ("Soprano", "S."),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -140,7 +140,8 @@ def _generated(
     step = max(1, math.ceil(len(tunes) / asked.pieces))
     pairs = [(tune, piece) for tune, piece in zip(tunes, real, strict=True)][::step]
     pairs = [(tune, piece) for tune, piece in pairs if _can_be_asked_for(piece)]
-    requests = [_like(tune, piece) for tune, piece in pairs]
+    learnt = STYLES if composer.styles is None else composer.styles
+    requests = [_like(tune, piece, learnt) for tune, piece in pairs]
     pieces = composer.compose_batch(requests, seed=asked.seed)
     if not pieces:
         return {}
@@ -168,9 +169,9 @@ def _can_be_asked_for(piece: Piece) -> bool:
     return piece.meter is not None and 1 <= piece.bar_count <= MAX_BARS
 
 
-def _like(tune: CorpusTune, piece: Piece) -> Request:
-    """A request for a piece like a tune."""
-    style = tune.style if tune.style in STYLES else None
+def _like(tune: CorpusTune, piece: Piece, learnt: Collection[str]) -> Request:
+    """A request for a piece like a tune, in its style if that is among those that the model has learnt."""
+    style = tune.style if tune.style in learnt else None
     return Request(style, tune.key, piece.meter, piece.bar_count, piece.tempo, piece.voices)
 
 
