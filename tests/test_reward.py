@@ -69,6 +69,16 @@ def test_voices_in_parallel_lose_leading_and_those_of_bach_do_not(chorale: Piece
     assert reward(kesh_jig()).leading == 0
 
 
+def test_what_counterpoint_costs_bach_is_what_is_said_to_be_usual(music21_corpus: Path) -> None:
+    """Fails where the costs of counterpoint change and the figures of real music are not counted again."""
+    usual = USUAL["chorale"].leading
+    assert usual is not None
+    paths = sorted((music21_corpus / "bach").glob("bwv2[67]*.mxl"))
+    chorales = [label_chords(piece) for path in paths for piece in read_score(path) if len(piece.voices) == 4]
+    costs = [leading_cost(piece) for piece in chorales]
+    assert abs(fmean(costs) - usual.mean) < 4 * usual.deviation / len(costs) ** 0.5
+
+
 def _in_fifths(notes: tuple[tuple[Note, ...], ...]) -> tuple[tuple[Note, ...], ...]:
     """Every voice a fifth or an octave below the first."""
     return tuple(tuple(replace(note, pitch=note.pitch - below) for note in notes[0]) for below in (0, 7, 12, 19))

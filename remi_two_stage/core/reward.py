@@ -118,7 +118,7 @@ USUAL = {
     ),
     "chorale": Usual(
         0.002, Normal(70.804, 1.781), Normal(0.944, 0.034), Normal(0.028, 0.075),
-        Normal(0.128, 0.057), Normal(5.372, 1.194), Normal(0.174, 0.072),
+        Normal(0.128, 0.057), Normal(5.372, 1.194), Normal(0.292, 0.125),
     ),
     "air": Usual(
         0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131),
@@ -134,7 +134,7 @@ USUAL = {
     ),
     "hymn": Usual(
         0.010, Normal(68.542, 1.124), Normal(0.956, 0.041), Normal(0.139, 0.148),
-        Normal(0.339, 0.153), Normal(4.580, 1.272), Normal(0.101, 0.079),
+        Normal(0.339, 0.153), Normal(4.580, 1.272), Normal(0.169, 0.135),
     ),
     "jig": Usual(
         0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123),
