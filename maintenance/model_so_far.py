@@ -25,11 +25,18 @@ from remi_two_stage.core.modeling_remi import (
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
 from remi_two_stage.core.tokenization_remi import register_auto_classes as register_tokenizer
 from remi_two_stage.evaluation.likelihood import mean_loss
+from remi_two_stage.stage_data.datasets import PackedRows
 from remi_two_stage.training.arguments import STAGES, Stage, TrainingPlan
 from remi_two_stage.training.run_folder import last_checkpoint
-from remi_two_stage.training.training_data import find_training_data, stage_rows
+from remi_two_stage.training.training_data import TrainingRows, find_training_data
 
 _MODELS: dict[Stage, Any] = {"planner": BarPlannerModel, "detail": DetailGeneratorModel}
+
+
+def held_out_loss(model: Any, rows: TrainingRows) -> float:
+    """Nats a token, of one stage."""
+    assert isinstance(rows, PackedRows)  # both at once are measured elsewhere
+    return round(mean_loss(model.eval(), rows), 4)
 
 
 def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:
@@ -62,10 +69,7 @@ def main() -> None:
     arguments = TrainingPlan.of(options.detail / "run" / "arguments.json")
     data = find_training_data(arguments)
     losses = {
-        stage: {
-            split: round(mean_loss(model.eval(), stage_rows(stage, data.held_out_tokens(split), 2048)), 4)
-            for split in data.held_out
-        }
+        stage: {split: held_out_loss(model, data.held_out_rows(stage, split, arguments)) for split in data.held_out}
         for stage, model in stages.items()
     }
     model = TwoStageModel.from_stages(stages["planner"], stages["detail"])
