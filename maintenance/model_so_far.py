@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def held_out_loss(model: Any, rows: TrainingRows) -> float:
     """Nats a token, of one stage."""
     assert isinstance(rows, PackedRows)  # both at once are measured elsewhere
     return round(mean_loss(model.eval(), rows), 4)
+
+
+def command_of(run: Path) -> str:
+    """The command of a run, without the folders of its machine."""
+    arguments = TrainingPlan.of(run / "run" / "arguments.json")
+    named = tuple(f"{Path(source).name}={weight:g}" for source, weight in arguments.corpora)
+    return replace(arguments, corpus=named, output=Path(arguments.output.name)).command()
 
 
 def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:
@@ -80,6 +88,7 @@ def main() -> None:
     model.to(torch.bfloat16).save_pretrained(options.output)
     REMIABCTokenizer().save_pretrained(options.output)
     record: dict[str, Any] = {
+        "command": "; ".join(command_of(run) for run in dict.fromkeys((options.planner, options.detail))),
         "corpus": [counts | {"name": Path(counts["name"]).name} for counts in data.counts],
         "split": {
             "fingerprint": data.fingerprint,
