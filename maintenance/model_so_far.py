@@ -40,6 +40,12 @@ def held_out_loss(model: Any, rows: TrainingRows) -> float:
     return round(mean_loss(model.eval(), rows), 4)
 
 
+def described(counts: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
+    """What the record says of a corpus, under the name of its folder."""
+    name = Path(counts["name"]).name
+    return counts | {"name": name} | ({"description": descriptions[name]} if name in descriptions else {})
+
+
 def command_of(run: Path) -> str:
     """The command of a run, without the folders of its machine."""
     arguments = TrainingPlan.of(run / "run" / "arguments.json")
@@ -67,6 +73,14 @@ def main() -> None:
     parser.add_argument("planner", type=Path, help="output folder of the planner's run")
     parser.add_argument("detail", type=Path, help="output folder of the detail generator's run; may be the same")
     parser.add_argument("output", type=Path, help="folder for the model")
+    parser.add_argument(
+        "--describe",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "TEXT"),
+        help="what the card says of a corpus: what it is, and its licence",
+    )
     options = parser.parse_args()
     register_auto_classes()
     register_tokenizer()
@@ -89,7 +103,7 @@ def main() -> None:
     REMIABCTokenizer().save_pretrained(options.output)
     record: dict[str, Any] = {
         "command": "; ".join(command_of(run) for run in dict.fromkeys((options.planner, options.detail))),
-        "corpus": [counts | {"name": Path(counts["name"]).name} for counts in data.counts],
+        "corpus": [described(counts, dict(options.describe)) for counts in data.counts],
         "split": {
             "fingerprint": data.fingerprint,
             "tunes": {"train": data.training_tunes} | {name: len(tunes) for name, tunes in data.held_out.items()},

@@ -209,7 +209,8 @@ def _training_data(record: Mapping[str, Any]) -> str:
 def _corpus_line(corpus: Mapping[str, Any]) -> str:
     """What a card says of a corpus: what it is, its counts, and how often it was seen."""
     name = corpus["name"]
-    what = _TRAINING_DATA.get(name, "a collection whose licence was not recorded: whoever pushed this is to name it.")
+    unknown = "a collection whose licence was not recorded: whoever pushed this is to name it."
+    what = corpus.get("description") or _TRAINING_DATA.get(name, unknown)
     line = f"`--corpus {name}`, {what}"
     if "tunes" in corpus:
         line += (
