@@ -112,7 +112,8 @@ def test_the_corpus_of_a_model_is_in_its_record(tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text(json.dumps(record), encoding="utf-8")
     assert corpora_of(training_record(tmp_path)) == [{"name": "my tunes"}]
     assert "`--corpus my tunes`, a collection" in model_card("someone/model", "1.0", record=record).text
-    assert [corpus["name"] for corpus in corpora_of(training_record(EMBEDDED))] == ["music21"]
+    learnt = [corpus["name"] for corpus in corpora_of(training_record(EMBEDDED))]
+    assert learnt == ["music21", "hymns", "lieder", "quartets"]
     with pytest.raises(CorpusError, match="my tunes"):
         CopyingCheck.for_model(tmp_path)
     (tmp_path / RECORD).write_text("[]", encoding="utf-8")

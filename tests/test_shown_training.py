@@ -6,6 +6,7 @@ A test has no hour, so the folders that they name hold a few tunes, `music21` a 
 import re
 import shlex
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from shown import ROOT, commands
@@ -20,6 +21,7 @@ from remi_two_stage.training import arguments
 pytestmark = pytest.mark.slow
 
 FOLDERS = {"path/to/my/tunes": 10, "path/to/tunes": 10, "ten-tunes": 3, "five-others": 2}
+ARCHIVES = ("corpora/hymns.zip", "corpora/lieder.zip", "corpora/quartets.zip")
 MODELS = ("my-model", "my-small-model", "my-other-model", "my-tuned-model", "my-mixed-model")
 
 
@@ -29,6 +31,11 @@ def _workshop(tune_books: dict[str, list[Path]], tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     for folder, count in FOLDERS.items():
         copy_tunes(tune_books["ryansMammoth"][:count], Path(folder))
+    Path("corpora").mkdir()
+    for number, name in enumerate(ARCHIVES, 1):
+        with ZipFile(name, "w") as archive:
+            for path in tune_books["ryansMammoth"][10 * number : 10 * number + 10]:
+                archive.write(path, path.name)
     a_few = [file for file in files._music21_files() if file.size < 700][::100]
     monkeypatch.setattr(files, "_music21_files", lambda: a_few)
     for size in ("tiny", "small"):
