@@ -60,7 +60,16 @@ def train(config: Path | None, given: dict[str, Any], reporting: Reporting) -> N
 
     with _remarks_apart(reporting):
         folder = TwoStageTrainer(plan).train()
+    _leave_other_processes()
     reporting.result(f"wrote {folder}", {"model": str(folder)})
+
+
+def _leave_other_processes() -> None:
+    """End what processes of one run talk through; one that exits while it is at work may be aborted."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @contextmanager
