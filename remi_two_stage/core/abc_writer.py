@@ -299,7 +299,11 @@ class _VoiceWriter:
         self._voice = voice
         self._bar_lines = bar_lines
         self._layers = self._in_layers()
-        self._times = [[LayerTimes((note.start, note.end) for note in layer) for layer in bar] for bar in self._layers]
+        self._times = {
+            index: [LayerTimes((note.start, note.end) for note in layer) for layer in layers]
+            for index, layers in enumerate(self._layers)
+            if len(layers) > 1
+        }
         if not self._has_notes_under_words():
             self._layers = [[list(chain.from_iterable(layers))] for layers in self._layers]
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)

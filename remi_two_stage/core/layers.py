@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from .piece import Note
@@ -56,6 +56,12 @@ class Layers:
             notes: That begin in it.
             apart: Onset in the bar -> into how many layers at least its notes go, as far as there are notes.
         """
+        notes = tuple(notes)
+        if len(self._ends) == 1 and self._ends[0] <= start and _are_one_after_another(notes):  # most bars
+            for note in notes:
+                self._ends[0] = self._pitch_ends[0][note.pitch] = min(start + note.onset + note.duration, self._total)
+                yield LayeredNote(0, start + note.onset, self._ends[0], note.pitch)
+            return
         together: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
         copies: Counter[tuple[int, int, int]] = Counter()
         for note in notes:
@@ -110,6 +116,10 @@ class LayerTimes:
         """Whether a note begins at a time or is held there."""
         index = bisect_right(self._starts, time)
         return index > 0 and self._ends[index - 1] > time
+
+
+def _are_one_after_another(notes: Sequence[Note]) -> bool:
+    return all(before.onset + before.duration <= after.onset for before, after in pairwise(notes))
 
 
 def _take_apart(together: dict[tuple[int, int, int], list[int]], onset: int, count: int) -> None:
