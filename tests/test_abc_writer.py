@@ -14,11 +14,12 @@ from tunes import kesh_jig
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreError
-from remi_two_stage.core.notation import ChordSymbol, Spelling
+from remi_two_stage.core.layers import MOST_OVERLAYS
+from remi_two_stage.core.notation import ChordSymbol, Lyric, Spelling
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.repeats import with_repeat_starts
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.repeats import with_repeat_starts
 
 KEYS = [Key("C"), Key("F#"), Key("Gb"), Key("A", "min"), Key("Ab", "min"), Key("D", "dor"), Key("B", "loc"), Key("C#")]
 METERS = [None, Meter(4, 4), Meter(6, 8), Meter(3, 4), Meter(7, 8), Meter(2, 2), Meter(5, 16), Meter(9, 8), Meter(3, 2)]
@@ -72,7 +73,7 @@ class TestEngraving:
             ("A>Bc<d e2 f/>g/a |]", "4/4"),
             ("(3ABc (3:2:2c2 d (3e/f/g/ a z3 |]", "4/4"),
             ("C8- | C4 [CEG]4 |]", "4/4"),
-            ("[C-E]2 [CF]2 z4 |]", "4/4"),
+            ("E2 F2 z4 & C4 x4 |]", "4/4"),
             ("C4- C D3 | G7 A |]", "4/4"),
             ("AB/c/d efg |]", "6/8"),
             ("ABc | d/e/fg |]", "3/8"),
@@ -247,6 +248,81 @@ class TestNames:
         assert_reads_back(piece)
 
 
+class TestLayers:
+    """Notes of one voice that overlap."""
+
+    @pytest.mark.parametrize(
+        ("text", "written"),
+        [
+            ("[C-E]2 [CF]2 z4 |]", "E2 F2 z4 & C4 x4 |]"),
+            ("e8 & C2 D2 E2 F2 | e4 d4 & G2 F2 E2 D2 |]", "e8 & C2 D2 E2 F2 | e4 d4 & G2 F2 E2 D2 |]"),
+            ("C2 D2 E2 F2 & e8- | z8 & e8 |]", "e8- & C2 D2 E2 F2 | e8 |]"),
+            ("e8 & C4 D4- | e8 & D8 |]", "e8 & C4 D4- | e8 & D8 |]"),
+            ("z8 & C8 & z4 E4- | z8 & z8 & E4 z4 |]", "C8 & x4 E4- | z8 & E4 x4 |]"),
+            ("C8 & E8 & G8 & c8 |]", "[CEGc]8 |]"),
+            ('"C"e8 & C4 "F"F4 |]', '"C"e8 & C4 "F"F4 |]'),
+            ("(3efg e2 z4 & C8 |]", "(3efg e2 z4 & C8 |]"),
+        ],
+    )
+    def test_are_overlays_one_with_all_rests(self, text: str, written: str) -> None:
+        assert rewritten(text) == written
+        assert rewritten(written) == written
+
+    def test_equal_notes_are_no_doubled_heads(self) -> None:
+        piece = one_bar(*[Note(0, pitch, 96) for pitch in (60, 60, 64, 64)])
+        assert body(piece) == "[CE]8 & [CE]8 |]"
+        assert_reads_back(piece)
+
+    def test_more_than_can_be_read_share_the_last_one(self) -> None:
+        piece = one_bar(*[Note(onset, 60, 40) for onset in range(30)])
+        assert body(piece).count("&") == MOST_OVERLAYS
+        assert_reads_back(piece)
+
+    def test_an_accidental_is_written_if_another_layer_has_the_note_otherwise(self) -> None:
+        text = "^f4 f4 & F2 =F2 A2 B2 | ^c8 & E4 ^C4 |]"
+        assert rewritten(text) == "^f4 ^f4 & =F2 =F2 A2 B2 | ^c8 & E4 ^C4 |]"
+
+    def test_a_key_change_holds_for_all(self) -> None:
+        text = "c8 & F4 G4 | [K:D] c8 & F4 G4 |]"
+        assert rewritten(text) == text
+        (piece,) = read_abc(f"X:1\nM:4/4\nL:1/8\nK:C\n{text}\n")
+        assert [note.pitch for note in piece.bars[1].notes[0]] == [66, 73, 67]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "e8 & (C2 D2) .E2 TF2 |]",
+            "(e4 d4) & G2 F2 (E2 D2 | c8 & G8) |]",
+            "e8 & C2 (D4 E2- | d4 c4 & E8) |]",
+            "!crescendo(!e4 !crescendo)!e4 & C2 D2 E2 F2 |]",
+            "{g}e8 & C4 {d}D4 |]",
+        ],
+    )
+    def test_notation_comes_back(self, text: str) -> None:
+        (piece,) = read_abc(f"X:1\nM:4/4\nL:1/8\nK:C\n{text}\n")
+        (again,) = read_abc(write_abc(piece))
+        assert again == piece
+        assert [[*map(set, bar.notation)] for bar in again.bars] == [[*map(set, bar.notation)] for bar in piece.bars]
+        assert again.losses == ()
+
+    def test_every_syllable_has_its_note(self) -> None:
+        lyrics = tuple(Lyric(onset, text) for onset, text in ((0, "one"), (24, "two"), (48, "three")))
+        notes = (Note(0, 60, 24), Note(0, 72, 48), Note(24, 60, 72))
+        for sung in (lyrics, lyrics[:2]):
+            (again,) = read_abc(write_abc(one_bar(*notes, notation=(sung,))))
+            assert again.bars[0].notes[0] == notes
+            assert again.bars[0].notation == (sung,)
+
+    def test_the_seams_of_a_choir_have_changes_at_the_end_of_a_line(self) -> None:
+        bar = chorale().bars[0]
+        later = replace(bar, key=Key("D"), meter=Meter(4, 8))
+        hymn = replace(chorale(), bars=(*(bar,) * 4, replace(later, repeat_start=True, part="B"), later))
+        text = body(hymn)
+        assert text.splitlines()[0] == "[V:S] c4 | c4 | c4 | c4 | [M:4/8] [K:D]"
+        assert text.splitlines()[4] == "[V:S] |: [P:B] =c4 | =c4 |]"
+        assert_reads_back(hymn)
+
+
 class TestRoundTrip:
     @pytest.mark.parametrize("tick", range(1, 24))
     def test_any_tick(self, tick: int) -> None:
@@ -282,6 +358,12 @@ class TestRoundTrip:
 
     def test_unknown_chords_are_left_out(self) -> None:
         assert '"' not in write_abc(one_bar(Note(0, 60, 96), chords=(Chord(0, UNKNOWN_CHORD),)))
+
+    def test_a_repeat_starts_wherever_playing_goes_back_to(self) -> None:
+        bars = [one_bar(Note(0, pitch, 96), repeat_end=pitch in (62, 65)).bars[0] for pitch in (60, 62, 64, 65)]
+        piece = Piece(("M",), tuple(bars))
+        assert body(piece) == "C8 | D8 :: E8 | F8 :|"
+        assert read_abc(write_abc(piece))[0].playing_order() == piece.playing_order()
 
     def test_a_repeat_that_begins_at_a_second_ending(self) -> None:
         bars = one_bar(Note(0, 60, 96), endings=(2,), ending_end=True, repeat_start=True, repeat_end=True).bars
@@ -369,6 +451,19 @@ class TestAbc2midi:
     @needs_abc2midi
     def test_reads_a_tenor_where_it_sounds(self, tmp_path: Path) -> None:
         assert agrees(chorale(), write_abc(chorale()), tmp_path)
+
+    @needs_abc2midi
+    @pytest.mark.parametrize("text", ["e8 & C2 ^D2 =D2 F2- | e8- & F8 | e4 f4 & ^F8 & A,8- | z8 & A,4 ^A,4 |]"])
+    def test_reads_layers_alike(self, text: str, tmp_path: Path) -> None:
+        (piece,) = read_abc(f"X:1\nM:4/4\nL:1/8\nK:G\n{text}\n")
+        assert agrees(piece, write_abc(piece), tmp_path)
+
+    @needs_abc2midi
+    @pytest.mark.parametrize(("name", "count"), [("hymns/test.abc.gz", 20), ("nottingham/test.abc", 40)])
+    def test_reads_real_music_alike(self, name: str, count: int, extra_corpora: Path, tmp_path: Path) -> None:
+        pieces = read_abc(extra_corpora / name)
+        for piece in pieces[:: max(1, len(pieces) // count)][:count]:
+            assert agrees(piece, write_abc(piece), tmp_path), piece.title
 
     @needs_abc2midi
     @pytest.mark.parametrize("seed", range(5))

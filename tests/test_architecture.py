@@ -69,6 +69,8 @@ CORE_LAYERS = (
         "abc_notation",
         "abc_spelling",
         "abc_values",
+        "layers",
+        "repeats",
         "abc_writer",
         "sampling",
         "request",

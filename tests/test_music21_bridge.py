@@ -18,13 +18,13 @@ from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.repeats import with_repeat_starts
 from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
 from remi_two_stage.scores.music21_losses import kern_losses
 from remi_two_stage.scores.musicxml_writer_rhythm import values_of
-from remi_two_stage.scores.repeats import with_repeat_starts
 
 KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
 

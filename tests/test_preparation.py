@@ -390,6 +390,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(book: Path, tmp_path: Path) -> No
     [
         ("core/codec.py", "onset = -1", "onset = -2", True),
         ("core/abc_writer.py", "_BARS_PER_LINE = 4", "_BARS_PER_LINE = 5", True),
+        ("core/layers.py", "MOST_LAYERS = 4", "MOST_LAYERS = 5", True),
         ("scores/abc_bars.py", "length >= full", "length > full", True),
         ("analysis/phrases.py", "_BARS_A_PHRASE = 4", "_BARS_A_PHRASE = 2", True),
         ("corpus/augmentation.py", "_LEAST_BARS = 4", "_LEAST_BARS = 8", True),
@@ -397,7 +398,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(book: Path, tmp_path: Path) -> No
         ("scores/abc_bars.py", '"""From the time lines', '"""Out of the time lines', False),
         ("rendering/sound.py", "_PEAK = 0.8", "_PEAK = 0.9", False),
         ("score_files.py", "_LONGEST_NAME = 80", "_LONGEST_NAME = 60", False),
-        ("scores/musicxml_writer_rhythm.py", "MOST_LAYERS = 4", "MOST_LAYERS = 5", False),
+        ("scores/musicxml_writer_rhythm.py", '"64th": 4', '"64th": 5', False),
         ("core/decoding_remi.py", "1", "2", False),
         ("demo/limits.py", "1", "2", False),
         ("cli/files.py", 'Path("out")', 'Path("in")', False),

@@ -28,6 +28,8 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
+    repeats.py                       where repeats begin whose start is left out
+    layers.py                        notes of one voice that overlap, sorted into layers
     abc_writer.py                    Piece -> ABC
     abc_notation.py                  notation in ABC: signs before and after notes, lines of words
     abc_spelling.py                  how notes are spelled, and accidentals in ABC

@@ -4,13 +4,15 @@ and the lines of words beneath.
 Conventions
 - A sign stands where its record says, on a note, a rest, or the later part of a tied note, which is cut there.
 - Words of users are written so that none of their characters ends a string, a field or a syllable.
+- In a voice of several layers a sign stands in the first that has a note there, a slur in one that has both its notes;
+  words, tempos and hairpins stand in the first layer of all, where readers look for them.
 - Slurs that cross each other otherwise than end to begin are read as nested: ABC has no other way to write them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -117,40 +119,51 @@ class _Place:
         return ")" * (self.ended_slurs + sum(grace.is_slurred for grace in self.graces))
 
 
-class WrittenNotation:
-    """What is written beside the notes of one voice, by bar and onset; the first voice has the tempos too."""
+LayersAt = Callable[[int, int], tuple[Sequence[int], Sequence[int]]]
+"""(index of a bar, onset) -> the layers in which a note begins there, and those in which one sounds."""
 
-    def __init__(self, bars: Sequence[Bar], voice: int) -> None:
+
+class WrittenNotation:
+    """What is written beside the notes of one voice, by bar, layer and onset; the first voice has the tempos too."""
+
+    def __init__(self, bars: Sequence[Bar], voice: int, layers_at: LayersAt) -> None:
         self._bars = bars
-        self._places: dict[int, dict[int, _Place]] = {}
+        self._layers_at = layers_at
+        self._places: dict[tuple[int, int], dict[int, _Place]] = {}
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 self._add(index, record)
             for mark in bar.tempos if voice == 0 else ():
                 if index or mark.onset:  # those at the start are the header's
                     text = tempo_mark_text(mark, bar.beat_length)
-                    self._place(index, mark.onset).tempos.append(f"[Q:{text}]")
+                    self._place(index, mark.onset, 0).tempos.append(f"[Q:{text}]")
         self.has_lyrics = any(place.lyrics for places in self._places.values() for place in places.values())
 
-    def places(self, index: int) -> dict[int, _Place]:
-        """What stands in a bar, by onset."""
-        return self._places.get(index, {})
+    def places(self, index: int, layer: int) -> dict[int, _Place]:
+        """What stands in a layer of a bar, by onset."""
+        return self._places.get((index, layer), {})
+
+    def layer_at(self, index: int, onset: int) -> int:
+        """The layer for a sign: the first in which a note begins there, or else in which one sounds."""
+        begun, sounding = self._layers_at(index, onset)
+        return next(iter((*begun, *sounding)), 0)
 
     def lyric_lines(self, notes: Sequence[tuple[int, int]]) -> list[str]:
         """The words beneath a line whose notes begin or go on in these bars at these onsets."""
         empty: dict[int, _Place] = {}
-        places = [self._places.get(index, empty).get(onset) for index, onset in notes]
+        places = [self._places.get((index, 0), empty).get(onset) for index, onset in notes]
         return lyric_lines([place.lyrics if place else () for place in places])
 
-    def _place(self, index: int, onset: int) -> _Place:
+    def _place(self, index: int, onset: int, layer: int | None = None) -> _Place:
         onset = max(0, min(onset, self._bars[index].length - 1))
-        return self._places.setdefault(index, {}).setdefault(onset, _Place())
+        layer = self.layer_at(index, onset) if layer is None else layer
+        return self._places.setdefault((index, layer), {}).setdefault(onset, _Place())
 
     def _add(self, index: int, record: Notation) -> None:
         if isinstance(record, Span):
             self._add_span(index, record)
         elif isinstance(record, Lyric):
-            self._place(index, record.onset).lyrics.append(record)
+            self._place(index, record.onset, 0).lyrics.append(record)
         elif isinstance(record, Grace):
             self._place(index, record.onset).graces.append(record)
         elif isinstance(record, Text) and record.text.strip():
@@ -164,7 +177,8 @@ class WrittenNotation:
         last = index + span.bars
         if last >= len(self._bars) or (span.bars, span.end) < (0, span.onset):
             return
-        first, end = self._place(index, span.onset), self._place(last, span.end)
+        layer = self._layer_of_slur(index, span) if span.name == SLUR else 0
+        first, end = self._place(index, span.onset, layer), self._place(last, span.end, layer)
         if span.name != SLUR:
             first.marks.insert(0, f"!{span.name}(!")
             if first is end:
@@ -174,3 +188,11 @@ class WrittenNotation:
         elif first is not end:
             first.slurs += 1
             end.ended_slurs += 1
+
+    def _layer_of_slur(self, index: int, slur: Span) -> int:
+        """The first layer in which notes begin at both its ends, or else in which some sound there."""
+        ends = self._layers_at(index, slur.onset), self._layers_at(index + slur.bars, slur.end)
+        for at_start, at_end in zip(*ends, strict=True):
+            if common := [layer for layer in at_start if layer in at_end]:
+                return common[0]
+        return 0

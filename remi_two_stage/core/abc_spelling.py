@@ -11,7 +11,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -201,14 +201,21 @@ class Accidentals:
         self._in_octave: dict[tuple[str, int], int] = {}
         self._in_all: dict[str, int] = {}
         self._in_graces: dict[str, int] = {}
+        self._beside: Mapping[str, Collection[int]] = {}
 
-    def start_bar(self, key: Key) -> None:
-        """Forget the last bar's accidentals."""
+    def start_layer(self, key: Key, beside: Mapping[str, Collection[int]]) -> None:
+        """Forget the accidentals of the last bar, or of the layer before in this bar.
+
+        Args:
+            key: Of the bar.
+            beside: How each letter is altered in the other layers of the bar, whose accidentals some take for this one.
+        """
         altered = [name_at(fifths) for fifths in range(key.signature - 1, key.signature + 6)]
         self._signature = {name[0]: name.count("#") - name.count("b") for name in altered}
         self._in_octave.clear()
         self._in_all.clear()
         self._in_graces.clear()
+        self._beside = beside
 
     def sign(self, note: Sounding, tied: Sequence[Sounding]) -> str:
         """The accidental of a note, empty where none is needed; `tied` are the notes that are tied on to here."""
@@ -217,6 +224,7 @@ class Accidentals:
             self._in_octave.get((letter, octave), self._signature[letter]),
             self._in_all.get(letter, self._signature[letter]),
             *([self._in_graces[letter]] if letter in self._in_graces else []),
+            *self._beside.get(letter, ()),
             *(other.alteration for other in tied if (other.letter, other.octave) == (letter, octave)),
         }
         if readings == {alteration}:
@@ -231,6 +239,7 @@ class Accidentals:
             self._in_octave.get((letter, octave), self._signature[letter]),
             self._in_all.get(letter, self._signature[letter]),
             self._in_graces.get(letter, alteration),
+            *self._beside.get(letter, ()),
         }
         if readings == {alteration}:
             return ""

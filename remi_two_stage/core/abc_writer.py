@@ -1,8 +1,11 @@
 """`Piece` to ABC, as a person would engrave it (ABC standard 2.1); `read_abc(write_abc(piece))` is the same music.
 
 Conventions
-- A voice is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
+- Notes that overlap go to layers (`layers.Layers`), which are overlays (`&`) with invisible rests beneath the first.
+- A layer is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
   between two cuts is a rest, a note or a chord, and a note that continues is tied.
+- In several voices a change of metre or key ends the line before it, as a courtesy; `|:` stands wherever playing goes
+  back to but the first bar.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 - Under the clef treble-8 notes are written an octave above where they sound (section 4.6).
 """
@@ -11,19 +14,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from .abc_notation import WrittenNotation, instrument_text, jumps_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .notation import Grace, GraceNote, Instrument
-from .piece import Bar, Chord, Note, Piece
+from .layers import Layers, LayerTimes
+from .notation import Grace, GraceNote, Instrument, Lyric
+from .piece import Bar, Chord, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
+from .repeats import with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY, Clef, clef_of
 
@@ -63,8 +69,9 @@ def write_abc(piece: Piece) -> str:
         ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
     _check(piece)
+    piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
     lines = _header(piece)
-    bar_lines = _BarLines(piece.bars)
+    bar_lines = _BarLines(piece.bars, has_courtesy=len(piece.voices) > 1)
     voices = [_VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
@@ -198,24 +205,38 @@ def _plays(bars: Sequence[Bar]) -> list[int]:
 
 
 class _BarLines:
-    """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice."""
+    """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice.
 
-    def __init__(self, bars: Sequence[Bar]) -> None:
+    Args:
+        has_courtesy: Whether changes of metre and key stand at the end of a line and not at the start of the next.
+    """
+
+    def __init__(self, bars: Sequence[Bar], has_courtesy: bool) -> None:
         self._bars = bars
+        self._has_courtesy = has_courtesy
         self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
         self._plays = _plays(bars)
         self._is_in_ending = are_in_endings(bars)
 
-    def opening(self, index: int) -> str:
+    def line_start(self, index: int) -> str:
         """What stands before a bar at the start of a line."""
+        return self._opening(index, has_changes=not self._has_courtesy)
+
+    def line_end(self, index: int) -> str:
+        """What stands after a bar at the end of a line."""
+        follows = self._has_courtesy and index + 1 < len(self._bars)
+        return " ".join([self._closing(index), *(self._changes(index + 1) if follows else ())])
+
+    def _opening(self, index: int, has_changes: bool = True) -> str:
         bar = self._bars[index]
         signs = ["|" + ":" * (self._plays[index] - 1)] if bar.repeat_start else []
         if bar.endings:
             signs.append("[" + ",".join(map(str, bar.endings)))
-        return " ".join([*signs, *self._marks(index)])
+        label = [f"[P:{re.sub(_NOT_IN_LABELS, '', bar.part)}]"] if bar.part else []
+        changes = self._changes(index) if has_changes else ()
+        return " ".join([*signs, *label, *changes, *self._remarks(index)])
 
-    def closing(self, index: int) -> str:
-        """What stands after a bar at the end of a line."""
+    def _closing(self, index: int) -> str:
         bar = self._bars[index]
         if bar.repeat_end:
             return ":" * (bar.plays - 1) + "|"
@@ -230,7 +251,7 @@ class _BarLines:
 
     def joining(self, index: int) -> str:
         """What stands between a bar and the next on the same line."""
-        close, opening = self.closing(index), self.opening(index + 1)
+        close, opening = self._closing(index), self._opening(index + 1)
         is_later_ending = min(self._bars[index + 1].endings, default=1) > 1  # which would belong to what "::" repeats
         if opening.startswith("|:") and not (is_later_ending and close.startswith(":")):
             opening = (close[:-1] if close.startswith(":") else "|") + opening[1:]
@@ -251,14 +272,16 @@ class _BarLines:
         full = bar.meter.bar_length if bar.meter else 0
         return self._before[index] < 0 or completes_bar(bar.length, full, before.length, before.is_pickup)
 
-    def _marks(self, index: int) -> Iterator[str]:
+    def _changes(self, index: int) -> Iterator[str]:
+        """Changes of metre and key at the start of a bar."""
         bar, last = self._bars[index], self._bars[max(0, index - 1)]
-        if bar.part:
-            yield f"[P:{re.sub(_NOT_IN_LABELS, '', bar.part)}]"
         if bar.meter != last.meter:
             yield f"[M:{_meter_text(bar.meter)}]"
         if bar.key != last.key:
             yield f"[K:{_key_text(bar.key)}]"
+
+    def _remarks(self, index: int) -> Iterator[str]:
+        bar = self._bars[index]
         if bar.meter and bar.length < bar.meter.bar_length:
             is_signed = index == 0 or self._has_sign(index - 1) or self._splits_bar(index - 1)
             if bar.is_pickup != (is_signed and self._completes_bar(index)):
@@ -275,39 +298,95 @@ class _VoiceWriter:
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._voice = voice
         self._bar_lines = bar_lines
-        self._notation = WrittenNotation(piece.bars, voice)
+        self._layers = self._in_layers()
+        self._times = {
+            index: [LayerTimes((note.start, note.end) for note in layer) for layer in layers]
+            for index, layers in enumerate(self._layers)
+            if len(layers) > 1
+        }
+        if not self._has_notes_under_words():
+            self._layers = [[list(chain.from_iterable(layers))] for layers in self._layers]
+        self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
-        self._sounding: list[Sounding] = []
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
         self._noted.clear()
-        parts = [self._bar_lines.opening(first)]
+        parts = [self._bar_lines.line_start(first)]
         for index in range(first, last):
             parts.append(self._bar(index))
-            parts.append(self._bar_lines.joining(index) if index + 1 < last else self._bar_lines.closing(index))
+            parts.append(self._bar_lines.joining(index) if index + 1 < last else self._bar_lines.line_end(index))
         return " ".join(filter(None, parts))
 
     def lyric_lines(self) -> list[str]:
         """The words beneath the last line."""
         return self._notation.lyric_lines(self._noted) if self._notation.has_lyrics else []
 
+    def _in_layers(self) -> list[list[list[Sounding]]]:
+        """The notes that sound in each bar, those held from before too, by layer."""
+        layers = Layers(self._starts[-1])
+        found: list[list[list[Sounding]]] = []
+        held: list[tuple[int, Sounding]] = []
+        for index, bar in enumerate(self._bars):
+            start = self._starts[index]
+            notes = held + [
+                (layer, Sounding(onset, end, pitch, *self._spelled(onset - start, pitch, index)))
+                for layer, onset, end, pitch in layers.of_bar(start, bar.notes[self._voice])
+            ]
+            found.append([[] for _ in range(1 + max((layer for layer, _ in notes), default=0))])
+            for layer, note in notes:
+                found[-1][layer].append(note)
+            held = [(layer, note) for layer, note in notes if note.end > self._starts[index + 1]]
+        return found
+
+    def _has_notes_under_words(self) -> bool:
+        """Whether the first layer, which alone has words, has a note for each syllable."""
+        return all(
+            next(iter(self._layers_at(index, record.onset)[1]), 0) == 0
+            for index, bar in enumerate(self._bars)
+            for record in (bar.notation[self._voice] if bar.notation else ())
+            if isinstance(record, Lyric)
+        )
+
+    def _layers_at(self, index: int, onset: int) -> tuple[Sequence[int], Sequence[int]]:
+        """The layers in which a note begins at an onset of a bar, and those in which one sounds."""
+        if len(self._layers[index]) == 1:
+            return (0,), (0,)
+        time, layers = self._starts[index] + onset, self._times[index]
+        begun = [number for number, times in enumerate(layers) if times.begins_at(time)]
+        return begun, [number for number, times in enumerate(layers) if times.sounds_at(time)]
+
+    def _altered(self, index: int, layer: int) -> dict[str, set[int]]:
+        """How each letter is altered in a layer of a bar, in its grace notes too."""
+        key = self._bars[index].key
+        spelled = [(note.letter, note.alteration) for note in self._layers[index][layer]]
+        for place in self._notation.places(index, layer).values():
+            notes = (note for grace in place.graces for together in grace.notes for note in together)
+            spelled += [(letter, alteration) for letter, _, alteration in (_spelled_grace(note, key) for note in notes)]
+        altered: dict[str, set[int]] = {}
+        for letter, alteration in spelled:
+            altered.setdefault(letter, set()).add(alteration)
+        return altered
+
     def _bar(self, index: int) -> str:
-        bar = self._bars[index]
+        bar, layers = self._bars[index], self._layers[index]
+        altered = [self._altered(index, number) for number in range(len(layers))] if len(layers) > 1 else [{}]
+        texts = []
+        for number in range(len(layers)):
+            self._accidentals.start_layer(bar.key, _merged(altered[:number] + altered[number + 1 :]))
+            texts.append(self._layer(index, number))
+        return self._with_jumps(" & ".join(texts), bar)
+
+    def _layer(self, index: int, number: int) -> str:
+        bar, notes = self._bars[index], self._layers[index][number]
         start, end = self._starts[index], self._starts[index + 1]
-        self._accidentals.start_bar(bar.key)
-        onsets = [note.onset for note in bar.notes[self._voice]]
-        notes = self._sounding + [
-            Sounding(start + note.onset, start + note.onset + note.duration, note.pitch, *self._spelled(note, index))
-            for note in bar.notes[self._voice]
-        ]
-        symbols = self._symbols(bar)
-        places = self._notation.places(index)
-        cuts = {0, bar.length, *onsets, *symbols, *places, *(note.end - start for note in notes if note.end < end)}
-        values = note_values(sorted(cuts), bar)
+        symbols = self._symbols(index, number)
+        places = self._notation.places(index, number)
+        edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
+        values = note_values(sorted({0, bar.length, *symbols, *places, *edges}), bar)
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_low_to_high):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
@@ -319,10 +398,10 @@ class _VoiceWriter:
             before, after = "", ""
             if place := places.get(value.start):
                 before, after = place.before(self._graces(place.graces, bar.key)), place.after
-            text += [value.tuplet, symbols.get(value.start, ""), before, self._sound(value, start), after, value.broken]
-        self._sounding = [note for note in notes if note.end > end]
-        self._noted += [(index, value.start) for value in values if value.notes]
-        return self._with_jumps("".join(text), bar)
+            sound = self._sound(value, start, "x" if number else "z")
+            text += [value.tuplet, symbols.get(value.start, ""), before, sound, after, value.broken]
+        self._noted += [(index, value.start) for value in values if value.notes and not number]
+        return "".join(text)
 
     def _with_jumps(self, text: str, bar: Bar) -> str:
         if self._voice or not bar.jumps:
@@ -330,14 +409,18 @@ class _VoiceWriter:
         after = jumps_text(bar.jumps, are_before=False)
         return jumps_text(bar.jumps, are_before=True) + text + (f" {after}" if after else "")
 
-    def _spelled(self, note: Note, index: int) -> tuple[str, int, int]:
-        fifths = self._names[index].get((note.onset, note.pitch))
-        if fifths is None or not is_name_of(fifths, note.pitch):
-            fifths = fifths_in(note.pitch, self._bars[index].key)
-        return spelled_as(note.pitch, fifths)
+    def _spelled(self, onset: int, pitch: int, index: int) -> tuple[str, int, int]:
+        fifths = self._names[index].get((onset, pitch))
+        if fifths is None or not is_name_of(fifths, pitch):
+            fifths = fifths_in(pitch, self._bars[index].key)
+        return spelled_as(pitch, fifths)
 
-    def _symbols(self, bar: Bar) -> dict[int, str]:
-        names = {chord.onset: _symbol(chord, self._key, bar.key) for chord in bar.chords if self._voice == 0}
+    def _symbols(self, index: int, layer: int) -> dict[int, str]:
+        if self._voice:
+            return {}
+        bar = self._bars[index]
+        own = [chord for chord in bar.chords if self._notation.layer_at(index, chord.onset) == layer]
+        names = {chord.onset: _symbol(chord, self._key, bar.key) for chord in own}
         return {onset: f'"{name}"' for onset, name in names.items() if name}
 
     def _graces(self, graces: Sequence[Grace], key: Key) -> str:
@@ -350,18 +433,17 @@ class _VoiceWriter:
         return text
 
     def _grace_note(self, note: GraceNote, key: Key) -> str:
-        fifths = note.fifths if is_name_of(note.fifths, note.pitch) else fifths_in(note.pitch, key)
-        letter, octave, alteration = spelled_as(note.pitch, fifths)
+        letter, octave, alteration = _spelled_grace(note, key)
         accidental = self._accidentals.sign_in_grace(letter, octave, alteration)
         return self._pitch_text(accidental, letter, octave) + _length_text(Fraction(note.duration, self._unit))
 
-    def _sound(self, value: WrittenValue, bar_start: int) -> str:
+    def _sound(self, value: WrittenValue, bar_start: int, rest: str) -> str:
         """A rest, a note or a chord for what sounds during a value."""
         tied = [note for note in value.notes if note.start < bar_start + value.start]
         heads = [self._head(note, tied) + "-" * (note.end > bar_start + value.end) for note in value.notes]
         length = _length_text(value.written / self._unit)
         if not heads:
-            return "z" + length
+            return rest + length
         if len(heads) > 1:
             return f"[{''.join(heads)}]{length}"
         head = heads[0].rstrip("-")
@@ -385,8 +467,21 @@ def _symbol(chord: Chord, home: Key, key: Key) -> str:
     return name if is_same else chord_name(chord.label, home, key, chord.bass)
 
 
-def _low_to_high(note: Sounding) -> tuple[int, int]:
-    return note.pitch, note.start
+def _spelled_grace(note: GraceNote, key: Key) -> tuple[str, int, int]:
+    fifths = note.fifths if is_name_of(note.fifths, note.pitch) else fifths_in(note.pitch, key)
+    return spelled_as(note.pitch, fifths)
+
+
+def _merged(altered: Iterable[dict[str, set[int]]]) -> dict[str, set[int]]:
+    merged: dict[str, set[int]] = {}
+    for layer in altered:
+        for letter, alterations in layer.items():
+            merged.setdefault(letter, set()).update(alterations)
+    return merged
+
+
+def _low_to_high(note: Sounding) -> tuple[int, int, int]:
+    return note.pitch, note.start, note.end
 
 
 def _length_text(length: Fraction) -> str:

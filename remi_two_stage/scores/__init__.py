@@ -9,7 +9,6 @@ abc_voice.py                  one voice on its time line: ties, tuplets, acciden
 abc_state.py                  what a voice keeps while it is read
 abc_notation.py               what stands beside the notes, and the order of jumps
 abc_lyrics.py                 words beneath lines of music
-repeats.py                    where repeats begin whose start is left out
 abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros
 midi_reader.py                MIDI files -> Piece
@@ -26,7 +25,7 @@ musicxml_reader_harmony.py    chord symbols
 musicxml_reader_bars.py       measures of all parts -> bars, repeats, endings
 musicxml_writer.py            Piece -> MusicXML
 musicxml_writer_measure.py    the notes of a bar
-musicxml_writer_rhythm.py     layers, and note values with their tuplets and beams
+musicxml_writer_rhythm.py     note values with their tuplets and beams
 musicxml_writer_signs.py      chord symbols, tempos, words, marks, barlines
 musicxml_names.py             what things are called in MusicXML
 music21_bridge.py             music21 scores <-> Piece

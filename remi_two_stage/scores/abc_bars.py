@@ -24,6 +24,7 @@ from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.notation import ChordSymbol, TempoMark
 from ..core.piece import Bar, Chord, Note
 from ..core.playing_order import bars_before, completes_bar
+from ..core.repeats import with_repeat_starts
 from ..core.signatures import Key
 from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text
@@ -31,7 +32,6 @@ from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote, maker_of
 from .abc_voice import Voice
-from .repeats import with_repeat_starts
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")

@@ -20,6 +20,7 @@ from typing import Any
 
 from ..core.abc_writer import MOST_BARS
 from ..core.errors import AbcSyntaxError
+from ..core.layers import MOST_OVERLAYS
 from ..core.signatures import TICKS_PER_WHOLE, Key, Meter
 from .abc_fields import UNITS_PER_TICK, KeySignature, Staff, parse_accidental
 from .abc_lyrics import VoiceLyrics
@@ -40,7 +41,6 @@ from .abc_tokens import (
     usual_scale,
 )
 
-_MOST_OVERLAYS = 16
 _MOST_PLAYS = 9
 _PERCUSSION_CHANNEL = 10
 _SEMITONES_PER_OCTAVE = 12
@@ -156,11 +156,10 @@ class Voice:
             self.boundaries[-1].key = self.key
         self._set_usual_scale()
         old_scale, self._scale = self._scale, scale_of(signature.alterations)
-        if self._layer.scale is not old_scale:  # accidentals of this bar stay
-            steps = zip(self._scale, old_scale, self._layer.scale, strict=True)
-            self._layer.scale = [new if current == old else current for new, old, current in steps]
-        else:
-            self._layer.scale = self._scale
+        for layer in self._layers if self.is_at_bar_start else (self._layer,):
+            steps = zip(self._scale, old_scale, layer.scale, strict=True)  # accidentals of this bar stay
+            kept = [new if current == old else current for new, old, current in steps]
+            layer.scale = self._scale if layer.scale is old_scale else kept
 
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
@@ -363,8 +362,8 @@ class Voice:
             self._main_end = self.time if self._main_end is None else self._main_end
             self.time = self.boundaries[-1].time if self._overlay_start is None else self._overlay_start
             self._layer_number += 1
-            if self._layer_number > _MOST_OVERLAYS:
-                raise AbcSyntaxError(f"a bar has more than {_MOST_OVERLAYS} overlays; write further voices with V:")
+            if self._layer_number > MOST_OVERLAYS:
+                raise AbcSyntaxError(f"a bar has more than {MOST_OVERLAYS} overlays; write further voices with V:")
             if self._layer_number == len(self._layers):
                 self._layers.append(Layer(self._scale))
         self._layer = self._layers[self._layer_number]

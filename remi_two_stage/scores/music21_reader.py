@@ -21,10 +21,10 @@ from ..analysis.phrases import mark_phrases
 from ..core.chords import NO_CHORD, make_label, parse_name
 from ..core.errors import ChordError, RequestError, ScoreFormatError
 from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
+from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .music21_losses import losses_of
 from .musicxml_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
-from .repeats import with_repeat_starts
 from .voices import voice_names
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER

@@ -20,10 +20,10 @@ from ..core.errors import ScoreFormatError
 from ..core.notation import JUMPS, SIGNS_BEFORE
 from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending
+from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_reader_document import is_whole
 from .musicxml_reader_part import Measure, Signature
-from .repeats import with_repeat_starts
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
 _MOST_PLAYS, _MOST_BEATS = 9, 12

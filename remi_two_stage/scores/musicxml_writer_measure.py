@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
+from ..core.layers import Layers
 from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
-from .musicxml_writer_rhythm import Layers, Value, type_of, values_of
+from .musicxml_writer_rhythm import Value, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _LOWEST_OCTAVE = 1
@@ -71,7 +72,7 @@ class VoiceWriter:
         self._names = names
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
-        self._layers = Layers()
+        self._layers = Layers(self._total)
         self._held: list[tuple[int, _Sung]] = []
         self._open_words: set[int] = set()
         self._ends: defaultdict[int, list[_SpanEnd]] = defaultdict(list)  # by the index of the bar
@@ -101,17 +102,9 @@ class VoiceWriter:
 
     def _new_notes(self, bar: Bar, names: BarNames, records: Iterable[object]) -> Iterator[tuple[int, _Sung]]:
         """The notes that begin in a bar, with their layers."""
-        together: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
-        for note in bar.notes[self._voice]:
-            end = min(self._start + note.onset + note.duration, self._total)
-            copies = next(copy for copy in range(128) if note.pitch not in together.get((note.onset, end, copy), ()))
-            together[note.onset, end, copies].append(note.pitch)
-        _split_for_graces(together, records)
-        for (onset, end, _), pitches in sorted(together.items(), key=lambda group: (group[0][0], -max(group[1]))):
-            start = self._start + onset
-            layer = self._layers.layer_of(start, end, pitches)
-            for pitch in sorted(pitches):
-                yield layer, _sung(start, end, pitch, bar.key, names.get((onset, pitch)))
+        graces = Counter(record.onset for record in records if isinstance(record, Grace))
+        for layer, start, end, pitch in self._layers.of_bar(self._start, bar.notes[self._voice], graces):
+            yield layer, _sung(start, end, pitch, bar.key, names.get((start - self._start, pitch)))
 
     def _open_spans(self, index: int, records: Iterable[object]) -> list[tuple[Span, int]]:
         """The slurs and hairpins that begin in bar `index`, with their numbers, but for those that lead nowhere."""
@@ -302,20 +295,6 @@ def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start:
         for layer, further in zip(others, at.further, strict=False):
             placed.setdefault(layer, {})[onset] = further
     return placed
-
-
-def _split_for_graces(together: dict[tuple[int, int, int], list[int]], records: Iterable[object]) -> None:
-    """Take chords apart before which several groups of grace notes stand, so that each has notes of its own."""
-    for onset, count in Counter(record.onset for record in records if isinstance(record, Grace)).items():
-        groups = [key for key in together if key[0] == onset]
-        for copy in range(len(groups), count):
-            largest = max(groups, key=lambda key: len(together[key]), default=None)
-            if largest is None or len(together[largest]) == 1:
-                break
-            highest = max(together[largest])
-            together[largest].remove(highest)
-            groups.append((onset, largest[1], 128 + copy))
-            together[groups[-1]] = [highest]
 
 
 def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:

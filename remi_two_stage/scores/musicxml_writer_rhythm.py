@@ -1,9 +1,8 @@
-"""How a stretch of music in a bar is written in MusicXML: layers, and note values with their dots, tuplets and beams.
+"""How a stretch of music in a bar is written in MusicXML: note values with their dots, tuplets and beams.
 
 Conventions
 - Times are ticks from the start of the bar; MusicXML's `<divisions>` are ticks too.
 - The note values are those of ABC (`core.abc_values`), one rule for every format.
-- Notes that begin and end together are a chord; others that overlap go to layers of their own, MusicXML's `<voice>`s.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ from ..core.signatures import TICKS_PER_QUARTER, Key, Meter
 
 TICKS_A_DIVISION = TICKS_PER_QUARTER
 """`<divisions>`: those of a quarter note."""
-MOST_LAYERS = 4
-"""What MuseScore keeps of a staff; beyond, notes are cut where others begin or end and tied."""
 
 _BEAMS = {"eighth": 1, "16th": 2, "32nd": 3, "64th": 4}
 PLAIN_VALUES = {value.ticks: value for value in NOTE_VALUES if not value.is_triplet}
@@ -118,32 +115,3 @@ def _beam(counts: Sequence[int], joined: Sequence[bool], index: int, level: int)
     hook = "backward hook" if from_before else "forward hook"
     word = "continue" if before and after else "end" if before else "begin" if after else hook
     return f'<beam number="{level}">{word}</beam>'
-
-
-class Layers:
-    """Sorts the notes of a voice, bar after bar, into layers; times count from the piece's start."""
-
-    def __init__(self) -> None:
-        self._ends: list[int] = []
-        self._pitch_ends: list[dict[int, int]] = []
-
-    def layer_of(self, onset: int, end: int, pitches: Sequence[int]) -> int:
-        """The layer of the notes that begin and end together: the first that is free, or, where there are many, the
-        first that holds none of their pitches.
-        """
-        free = next((index for index, busy in enumerate(self._ends) if busy <= onset), len(self._ends))
-        if free >= MOST_LAYERS:
-            free = next(
-                (
-                    index
-                    for index, held in enumerate(self._pitch_ends)
-                    if all(held.get(pitch, 0) <= onset for pitch in pitches)
-                ),
-                len(self._ends),
-            )
-        if free == len(self._ends):
-            self._ends.append(0)
-            self._pitch_ends.append({})
-        self._ends[free] = max(self._ends[free], end)
-        self._pitch_ends[free].update(dict.fromkeys(pitches, end))
-        return free

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..core.piece import Bar
-from ..core.playing_order import repeat_targets
+from .piece import Bar
+from .playing_order import repeat_targets
 
 
 def with_repeat_starts(bars: Sequence[Bar]) -> list[Bar]:
