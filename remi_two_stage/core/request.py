@@ -6,6 +6,7 @@ counted as a musician does (`Piece.bar_count`).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,18 +94,15 @@ class Request:
         )
 
     def check_style(self, learnt: Collection[str] | None) -> None:
-        """Refuse a style that a model has not learnt.
+        """Warn of a style that a model has not learnt: it knows no more of it than its metre and tempo.
 
         Args:
             learnt: Names of those that it has; None if that is not known.
-
-        Raises:
-            RequestError: it is not among them; the message names those that are.
         """
         if learnt is not None and self.style is not None and self.style not in learnt:
-            raise RequestError(
-                f"the model has learnt too few tunes of the style {self.style!r}; ask for one of {', '.join(learnt)}, "
-                "or leave the style out"
+            warnings.warn(
+                f"the model has learnt too few tunes of the style {self.style!r}; it knows {', '.join(learnt)}",
+                stacklevel=3,
             )
 
     def typed(self, chords: str) -> Plan:
