@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from click.shell_completion import ShellComplete
 
 from remi_two_stage.cli import application, main
 from remi_two_stage.cli.flags import Command
+from remi_two_stage.core.errors import UnlearntStyleWarning
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score
@@ -419,3 +421,13 @@ def test_a_mistake_of_ours_is_owned_with_exit_code_1(
     *trace, line = capsys.readouterr().err.splitlines()
     assert trace[0].startswith("Traceback")
     assert line == "remi-two-stage: this is a bug in the program (AttributeError); please report it"
+
+
+def test_a_style_that_was_hardly_learnt_is_composed_and_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UnlearntStyleWarning)
+        assert main(["compose", "--style", "polka", "--bars", "2", "--seed", "1", "--output", "-", "--quiet"]) == 0
+    shown = capsys.readouterr()
+    assert "R:polka" in shown.out
+    assert shown.err.startswith("remi-two-stage: warning: the model has learnt too few tunes of the style 'polka'")
+    assert shown.err.count("\n") == 1

@@ -15,11 +15,10 @@ from remi_two_stage.analysis.voice_leading import (
     count_faults,
     faults_of_change,
     faults_of_slice,
-    singer,
     slices_of,
 )
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.voices import FOUR_PARTS
+from remi_two_stage.core.voices import FOUR_PARTS, singer
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 

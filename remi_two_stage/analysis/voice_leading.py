@@ -30,8 +30,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from ..core.counterpoint import is_parallel
-from ..core.voices import FOUR_PARTS, SINGERS
+from ..core.counterpoint import are_spaced, is_parallel
+from ..core.ranges import CHOIR_RANGES
+from ..core.voices import FOUR_PARTS, singer
 
 OCTAVE, FIFTH = 12, 7
 LEADING_NOTE = 11
@@ -39,8 +40,6 @@ LEADING_NOTE = 11
 DOMINANT, TONIC_TRIADS = frozenset({7, 11, 2, 5}), frozenset({0, 3, 4, 7})
 """Semitones above the tonic of what V7 holds, and the tonic triad, major or minor."""
 _THIRDS = frozenset({3, 4})
-CHOIR_RANGES = {"S": (60, 81), "A": (53, 76), "T": (47, 69), "B": (38, 64)}
-"""Lowest and highest MIDI number that is usual for a singer."""
 
 Part = Sequence[tuple[int, int, int]]
 Slice = tuple[int | None, ...]
@@ -77,16 +76,6 @@ class Fault:
 
     rule: str
     voices: tuple[int, ...]
-
-
-def singer(voice: str) -> str | None:
-    """Which of S, A, T, B a voice is, also one of a divided choir, such as "S2"; None if it is none."""
-    return voice[0] if voice in SINGERS else None
-
-
-def are_spaced(upper: str, lower: str) -> bool:
-    """Whether neighbouring voices keep within an octave of each other."""
-    return all(singer(voice) not in (None, "B") for voice in (upper, lower))
 
 
 def parallel(before: tuple[int, int], after: tuple[int, int]) -> str | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from ..core.errors import RemiError
+from ..core.errors import RemiError, UnlearntStyleWarning
 from ..version import __version__
 from . import check, compose, demo, edit, show, train
 from .flags import CONTEXT, in_flags
@@ -57,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     let_consoles_lack_letters()
     try:
-        return application.main(arguments, NAME, standalone_mode=False) or 0
+        with _own_warnings_in_a_line():
+            return application.main(arguments, NAME, standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
@@ -73,6 +76,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         traceback.print_exc()
         return _failed(f"{NAME}: this is a bug in the program ({type(error).__name__}); please report it", 1)
+
+
+@contextmanager
+def _own_warnings_in_a_line() -> Iterator[None]:
+    """Show our warnings as our errors are, without the place in the code."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, UnlearntStyleWarning):
+                print(f"{NAME}: warning: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _failed(message: str, code: int) -> int:

@@ -157,7 +157,7 @@ class Composer:
     ) -> list[Plan]:
         """Write a chord plan for each request."""
         for request in requests:
-            request.check_style(self.styles)
+            request.warn_of_style(self.styles)
         prompts = [plan_prompt(request) for request in requests]
         written = self._write("planner", prompts, seed, sampling, progress)
         return [plan_of(request, tokens) for request, tokens in zip(requests, written, strict=True)]
@@ -188,7 +188,7 @@ class Composer:
         """
         if isinstance(plan, str):
             request = Request(style, key, meter, tempo=tempo, voices=voices)
-            request.check_style(self.styles)
+            request.warn_of_style(self.styles)
             plan = request.typed(plan)
         return self.realize_batch([plan], seed=seed, sampling=sampling, progress=progress)[0]
 
@@ -365,7 +365,7 @@ class Composer:
     ) -> list[Piece]:
         """Add chords and voices to each melody."""
         request = Request(style, voices=FOUR_PARTS if voices is None else voices)
-        request.check_style(self.styles)
+        request.warn_of_style(self.styles)
         wanted = request.voices or ()
         parts = [
             Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style)

@@ -6,7 +6,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     parallels   two voices move in one direction from a perfect fifth or octave to another, or from a unison to one
     crossing    a voice lies below the next lower one
     overlap     a voice moves beyond the note that its neighbour leaves
-    spacing     soprano and alto, or alto and tenor, are more than an octave apart
+    spacing     neighbours among sopranos, altos and tenors are more than an octave apart
     range       a note lies outside the usual range of its singer, or of the instrument that a style is played on
     doubling    the leading note of a dominant is in two voices
     leading     the leading note does not rise as the tonic follows
@@ -32,7 +32,7 @@ from .grammar_voices import place_in_score
 from .ranges import usual_range
 from .signatures import TICKS_PER_QUARTER, shift_from_c
 from .vocabulary import DETAIL, IDS, TOKENS
-from .voices import SINGERS
+from .voices import SINGERS, singer
 
 Counterpoint = Literal["strict", "soft", "off"]
 COUNTERPOINTS: tuple[Counterpoint, ...] = get_args(Counterpoint)
@@ -76,6 +76,11 @@ def is_parallel(before: tuple[int, int], after: tuple[int, int]) -> bool:
     moves = after[0] - before[0], after[1] - before[1]
     intervals = abs(before[0] - before[1]) % _OCTAVE, abs(after[0] - after[1]) % _OCTAVE
     return moves[0] * moves[1] > 0 and intervals[0] == intervals[1] and intervals[0] in (0, _FIFTH)
+
+
+def are_spaced(upper: str, lower: str) -> bool:
+    """Whether neighbouring voices keep within an octave of each other."""
+    return all(singer(voice) not in (None, "B") for voice in (upper, lower))
 
 
 @dataclass(slots=True)
@@ -213,8 +218,12 @@ class _Judge:
         self._below = [max(pitches) for place, pitches in within.items() if place > at and pitches]
         self._left_above = parts[order[at - 1]].left(time) if at else None
         self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
-        self._upper = sounding.get(at - 1) if 0 < at <= 2 else None
-        self._lower = sounding.get(at + 1) if at + 1 <= 2 and at + 1 < len(order) - 1 else None
+        names = [TOKENS[other][1] for other in order]
+        self._neighbours = [
+            pitch
+            for place in (at - 1, at + 1)
+            if (pitch := sounding.get(place)) is not None and are_spaced(names[place], names[at])
+        ]
         self._set_harmony(leading, time, len(order) > 1 and at == len(order) - 1)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
@@ -247,9 +256,8 @@ class _Judge:
         )
         cost += costs.overlap * (self._left_above is not None and pitch > self._left_above)
         cost += costs.overlap * (self._left_below is not None and pitch < self._left_below)
-        for neighbour in (self._upper, self._lower):
-            if neighbour is not None:
-                cost += costs.spacing * max(0, abs(pitch - neighbour) - _OCTAVE)
+        for neighbour in self._neighbours:
+            cost += costs.spacing * max(0, abs(pitch - neighbour) - _OCTAVE)
         if self._is_dominant and self._has_leading_note and pitch % _OCTAVE == _LEADING_NOTE:
             cost += costs.doubling
         if self._must_rise and self._left is not None and pitch != self._left + 1:

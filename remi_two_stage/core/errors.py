@@ -115,3 +115,7 @@ class CorpusError(RemiError):
 
 class MissingExtraError(RemiError, ImportError):
     """A feature needs a package of an extra that is not installed; the message has the command that installs it."""
+
+
+class UnlearntStyleWarning(UserWarning):
+    """A style is asked for of which the model has learnt too few tunes."""

@@ -93,7 +93,7 @@ class MusicGenerationPipeline(Pipeline):
     def _forward(self, input_tensors: dict[str, Any], plan: str | None = None, **writing: Any) -> dict[str, Any]:
         requests: list[Request] = input_tensors["requests"]
         for request in requests:
-            request.check_style(self.model.planner.config.styles)
+            request.warn_of_style(self.model.planner.config.styles)
         if plan is None:
             planned = write(self.model.planner, [plan_prompt(request) for request in requests], **writing)
             plans = [plan_of(request, tokens) for request, tokens in zip(requests, planned, strict=True)]

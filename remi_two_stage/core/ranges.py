@@ -17,6 +17,8 @@ USUAL_RANGES = {
 """Lowest and highest note to which 95 % of the pieces keep in each voice, counted in music21's books and chorales, in
 hymns and in OpenScore's songs and quartets.
 """
+CHOIR_RANGES = {"S": (60, 81), "A": (53, 76), "T": (47, 69), "B": (38, 64)}
+"""Lowest and highest note that a teacher lets a singer have."""
 _RANGES_OF_STYLES = {
     "jig": (60, 83), "slip-jig": (60, 83), "slide": (60, 83), "reel": (58, 83), "hornpipe": (57, 84), "clog": (57, 86),
     "highland-fling": (56, 85), "strathspey": (57, 86), "air": (57, 83), "song": (57, 81),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .codec import globals_tokens
-from .errors import RequestError
+from .errors import RequestError, UnlearntStyleWarning
 from .plan import Plan, key_of_names
 from .signatures import Key, Meter
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
@@ -93,7 +93,7 @@ class Request:
             self.voices or (), home, meter, self.style, self.tempo, self.bars, self.tonality.pitch_class
         )
 
-    def check_style(self, learnt: Collection[str] | None) -> None:
+    def warn_of_style(self, learnt: Collection[str] | None) -> None:
         """Warn of a style that a model has not learnt: it knows no more of it than its metre and tempo.
 
         Args:
@@ -102,6 +102,7 @@ class Request:
         if learnt is not None and self.style is not None and self.style not in learnt:
             warnings.warn(
                 f"the model has learnt too few tunes of the style {self.style!r}; it knows {', '.join(learnt)}",
+                UnlearntStyleWarning,
                 stacklevel=3,
             )
 

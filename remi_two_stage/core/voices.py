@@ -53,3 +53,8 @@ def clef_of(voice: str, pitches: Collection[int]) -> Clef:
     """
     is_low = sum(pitches) < _BASS_CLEF_BELOW * len(pitches)
     return _CLEFS.get(voice, "bass" if is_low else "treble")
+
+
+def singer(voice: str) -> str | None:
+    """Which of S, A, T, B a voice is, also one of a divided choir, such as "S2"; None if it is none."""
+    return voice[0] if voice in SINGERS else None

@@ -24,34 +24,20 @@ PLAN_SOURCES = ("gold", "predicted", "mixed")
 EMBEDDED_MODEL = "embedded"
 """What `start_from` calls the checkpoint in the package."""
 
-PLANNER_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 3, "num_attention_heads": 4,
-        "num_key_value_heads": 1,
-    },
-    "small": {
-        "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 6, "num_attention_heads": 4,
-        "num_key_value_heads": 1,
-    },
-    "base": {
-        "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 8,
-        "num_key_value_heads": 2,
-    },
-}  # fmt: skip
-DETAIL_SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {
-        "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 4, "num_attention_heads": 8,
-        "num_key_value_heads": 2,
-    },
-    "small": {
-        "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8,
-        "num_key_value_heads": 2,
-    },
-    "base": {
-        "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 12, "num_attention_heads": 16,
-        "num_key_value_heads": 4,
-    },
-}  # fmt: skip
+
+def _size(hidden_size: int, layers: int, heads: int) -> dict[str, Any]:
+    """Fields of a config: a feed-forward layer four times as wide, a quarter of the heads for keys and values."""
+    return {
+        "hidden_size": hidden_size,
+        "intermediate_size": 4 * hidden_size,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads // 4,
+    }
+
+
+PLANNER_SIZES = {"tiny": _size(128, 3, 4), "small": _size(256, 6, 4), "base": _size(512, 6, 8)}
+DETAIL_SIZES = {"tiny": _size(256, 4, 8), "small": _size(512, 8, 8), "base": _size(1024, 12, 16)}
 """Sizes by name, as fields of the stages' configs; `tiny` is the embedded checkpoint's."""
 LEARNING_RATES = {"tiny": 2e-3, "small": 1e-3, "base": 3e-4}
 """Highest learning rate of each size, unless told otherwise; wider models need lower ones."""
