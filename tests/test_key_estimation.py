@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from remi_two_stage.analysis.key_estimation import estimate_key
+from remi_two_stage.analysis.key_estimation import estimate_key, in_heard_key
 from remi_two_stage.core.piece import Bar
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score
@@ -63,3 +63,33 @@ def test_most_tunes_of_a_book_are_found(tune_books: dict[str, list[Path]]) -> No
     found = [estimate_key(piece.bars) == piece.key for piece in known]
     assert len(found) > 50
     assert sum(found) / len(found) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "heard"),
+    [
+        ("bwv65.2", Key("C"), Key("A", "min")),  # the relative minor key of the one that is stated
+        ("bwv40.3", Key("D", "min"), Key("G", "min")),  # one flat, as Dorian tunes were written
+        ("bwv10.7", Key("G", "min"), Key("G", "min")),
+    ],
+)
+def test_a_chorale_is_in_the_key_that_is_heard_whatever_its_signature(
+    music21_corpus: Path, name: str, stated: Key, heard: Key
+) -> None:
+    (chorale,) = read_score(music21_corpus / "bach" / f"{name}.mxl")
+    assert chorale.key == stated
+    assert in_heard_key(chorale).key == heard
+    assert in_heard_key(chorale).note_list() == chorale.note_list()
+
+
+def test_chords_have_other_degrees_in_the_key_that_is_heard() -> None:
+    (song,) = read_abc('X:1\nM:4/4\nL:1/4\nV:1\nV:2\nK:G\n[V:1] "Em"EGBG|"B7"F^DB,2|"Em"E4|]\n[V:2] E,4|B,4|E,4|]')
+    minor = in_heard_key(song)
+    assert minor.key == Key("E", "min")
+    assert [chord.label for bar in song.bars for chord in bar.chords] == ["vi", "III7", "vi"]
+    assert [chord.label for bar in minor.bars for chord in bar.chords] == ["i", "V7", "i"]
+
+
+def test_a_melody_alone_keeps_its_key() -> None:
+    (tune,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nEGBG|F^DB,2|E4|]")
+    assert in_heard_key(tune) is tune

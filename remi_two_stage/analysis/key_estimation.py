@@ -6,12 +6,13 @@ The tonic and mode whose profile correlates best with the sounding time of the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby
 from statistics import correlation
 
-from ..core.piece import Bar
+from ..core.chords import make_label, split_label
+from ..core.piece import Bar, Piece
 from ..core.signatures import Key, name_at
 
 _PROFILES = {
@@ -25,7 +26,7 @@ _KEYS = [
 ]
 
 
-def estimate_key(bars: Iterable[Bar], signature: int | None = None) -> Key:
+def estimate_key(bars: Sequence[Bar], signature: int | None = None) -> Key:
     """The most likely major or minor key; with a signature (sharps, negative: flats) only those two keys compete.
 
     Without any note it is C major, or the signature's major key.
@@ -34,23 +35,55 @@ def estimate_key(bars: Iterable[Bar], signature: int | None = None) -> Key:
     if not keys:
         keys = [Key(name_at(signature or 0)), Key(name_at((signature or 0) + 3), "min")]
     weights = [0] * 12
-    last_bass: int | None = None
     for bar in bars:
-        notes = [note for sung in bar.notes for note in sung]
-        for note in notes:
+        for note in chain.from_iterable(bar.notes):
             weights[note.pitch % 12] += note.duration
-        if notes:
-            latest_end = max(note.onset + note.duration for note in notes)
-            last_bass = min(note.pitch for note in notes if note.onset + note.duration == latest_end) % 12
     if len(set(weights)) == 1:
         return Key() if signature is None else keys[0]
+
+    bass = last_bass(bars)
 
     def fit(key: Key) -> float:
         tonic = key.pitch_class
         match = correlation(weights[tonic:] + weights[:tonic], _PROFILES[key.mode])
-        return match + _WEIGHT_OF_LAST_BASS * (tonic == last_bass)
+        return match + _WEIGHT_OF_LAST_BASS * (tonic == bass)
 
     return max(keys, key=fit)
+
+
+def in_heard_key(piece: Piece) -> Piece:
+    """A piece in several voices in the key in which it is heard, where its source states another one.
+
+    Hymn books often state the relative major of a minor key, and chorales have the signatures of modes. Only the key of
+    the last bass note is taken for the one that is heard, and only of pieces that state a single key.
+    """
+    stated, tonic = {bar.key for bar in piece.bars}, last_bass(piece.bars)
+    if len(piece.voices) == 1 or len(stated) > 1 or tonic == piece.key.pitch_class:
+        return piece
+    heard = estimate_key(piece.bars)
+    if heard.pitch_class != tonic:
+        return piece
+    return replace(piece, bars=tuple(_restated(bar, heard) for bar in piece.bars))
+
+
+def _restated(bar: Bar, key: Key) -> Bar:
+    """A bar under another key: the same notes and the same chords, which have other degrees."""
+    away = bar.key.pitch_class - key.pitch_class
+    chords = []
+    for chord in bar.chords:
+        parts = split_label(chord.label)
+        chords.append(chord if parts is None else replace(chord, label=make_label((parts[0] + away) % 12, parts[1])))
+    return replace(bar, key=key, chords=tuple(chords))
+
+
+def last_bass(bars: Sequence[Bar]) -> int | None:
+    """Pitch class of the lowest note of those that end last; None without notes."""
+    for bar in reversed(bars):
+        notes = [note for sung in bar.notes for note in sung]
+        if notes:
+            latest_end = max(note.onset + note.duration for note in notes)
+            return min(note.pitch for note in notes if note.onset + note.duration == latest_end) % 12
+    return None
 
 
 def with_modes(bars: Sequence[Bar], is_written: Sequence[bool]) -> list[Bar]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..analysis.harmony import label_chords
+from ..analysis.key_estimation import in_heard_key
 from ..analysis.styles import infer_style
 from ..core.abc_writer import write_abc
 from ..core.codec import encode_with_losses
@@ -38,10 +39,10 @@ class CorpusTune:
             name of its augmentation at the end.
         title: Title; empty if unknown.
         style: Style; None if unknown.
-        key: Key of the source; the tokens are in C.
+        key: Key in which the source is heard, which is mostly the one that it states; the tokens are in C.
         meter: Metre of the first bar.
         bars: Number of bars, without pick-ups.
-        abc: The tune as a self-contained ABC text; the source's own text if the source is ABC.
+        abc: The tune as a self-contained ABC text; the source's own text if the source is ABC in this key.
         tokens: Token ids of the "full" sequence.
         plan: Chords of every bar as text that `Plan.parse` reads.
         lossy: What the tokens cannot represent, as (reason, number of occurrences).
@@ -138,7 +139,8 @@ def _rows(
         yield Rejection(id, piece.title, "not in four parts", f"the voices are {', '.join(piece.voices)}")
         return
     try:
-        labelled = label_chords(piece)
+        heard = in_heard_key(piece)
+        labelled, abc = label_chords(heard), abc if heard is piece else None
         if (sung := sung_part(labelled)) is not None:
             labelled, abc = sung, None
         yield CorpusTune.from_piece(labelled, id, abc)
