@@ -269,7 +269,7 @@ class Composer:
     ) -> list[Piece]:
         """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
-        extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
+        extensions = [Extension.of(check_piece(piece).in_part_order(), bars) for piece in pieces]
         prompts = [extension.for_planner() for extension in extensions]
         plans = self._write("planner", prompts, seed, sampling, progress)
         prompts = [extension.for_detail(plan) for extension, plan in zip(extensions, plans, strict=True)]
