@@ -1,7 +1,8 @@
 """What is written beside the notes of bars that get new notes: what stays, and how much goes.
 
 Conventions
-- Syllables stay in their bar, as far as it has notes for them; further notes are sung on its last one.
+- Syllables stay in their bar, as far as it has notes for them, or go over to the next that gets new notes; notes that
+  are left are sung on the last one.
 - What tells players how the music goes on (dynamics, words) stays at the note before it, and a slur or a hairpin from
   or to another bar at the nearest note, so that nothing changes in that bar. All else goes with the notes that it
   belonged to: ornaments, articulation, fermatas, grace notes, slurs within.
@@ -13,12 +14,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from ..core.notation import DYNAMICS, Grace, Lyric, Mark, Notation, Span, Spelling, Text
 from ..core.piece import Bar, Note, Piece
 
 _REASONS: dict[type[Notation], str] = {
     Mark: "a sign in a rewritten bar",
+    Text: "a sign in a rewritten bar",
     Grace: "grace notes in a rewritten bar",
     Span: "a slur or a hairpin in a rewritten bar",
     Lyric: "a syllable in a rewritten bar",
@@ -34,41 +37,51 @@ def with_new_notes(piece: Piece, first: int, notes: Sequence[tuple[tuple[Note, .
         bars[index] = replace(bars[index], notes=sung)
     for voice in range(len(piece.voices)):
         _move_spans(bars, voice, written)
+        waiting: dict[int, list[Lyric]] = {}
         for index in written:
             if bars[index].notation:
-                _keep_in_bar(bars, index, voice, written, lost)
-    losses = Counter(dict(piece.losses))
-    losses.update(lost)
+                _keep_in_bar(bars, index, voice, written, waiting, lost)
+        lost[_REASONS[Lyric]] += sum(map(len, waiting.values()))
+    losses = Counter(dict(piece.losses)) + lost
     return replace(piece, bars=tuple(bars), losses=tuple(losses.items()))
 
 
-def _keep_in_bar(bars: list[Bar], index: int, voice: int, written: range, lost: Counter[str]) -> None:
-    """Let go what a bar with new notes cannot keep in a voice."""
+def _keep_in_bar(
+    bars: list[Bar], index: int, voice: int, written: range, waiting: dict[int, list[Lyric]], lost: Counter[str]
+) -> None:
+    """Let go what a bar with new notes cannot keep in a voice; syllables that wait, by verse, come first."""
     records = bars[index].notation[voice]
     onsets = sorted({note.onset for note in bars[index].notes[voice]})
     kept: list[Notation] = []
     for record in records:
-        if isinstance(record, Text) or (isinstance(record, Mark) and record.name in DYNAMICS):
+        if _says_how_to_go_on(record):
             kept.append(replace(record, onset=max((onset for onset in onsets if onset <= record.onset), default=0)))
         elif isinstance(record, Span) and index + record.bars not in written:
             kept.append(record)
         elif not isinstance(record, (Lyric, Spelling)):
             lost[_REASONS[type(record)]] += 1
-    kept += _sung([record for record in records if isinstance(record, Lyric)], onsets, lost)
+    lyrics = [record for record in records if isinstance(record, Lyric)]
+    for verse in sorted({lyric.verse for lyric in lyrics}):
+        kept += _sung([lyric for lyric in lyrics if lyric.verse == verse], onsets, waiting.setdefault(verse, []))
     _set_notation(bars, index, voice, kept)
 
 
-def _sung(lyrics: Sequence[Lyric], onsets: Sequence[int], lost: Counter[str]) -> Iterable[Lyric]:
-    """The syllables of a bar on its new notes, verse by verse."""
-    for verse in sorted({lyric.verse for lyric in lyrics}):
-        own = [lyric for lyric in lyrics if lyric.verse == verse]
-        words = [lyric for lyric in own if lyric.text]
-        is_held_over = not own[0].text and len(onsets) > len(words)  # the bar begins within a syllable
-        places = onsets[is_held_over:]
-        yield from (replace(word, onset=onset) for word, onset in zip(words, places, strict=False))
-        lost[_REASONS[Lyric]] += max(0, len(words) - len(places))
-        held = [*onsets[:is_held_over], *(places[len(words) :] if words else ())]
-        yield from (Lyric(onset, "", verse, "_") for onset in held)
+def _says_how_to_go_on(record: Notation) -> TypeGuard[Mark | Text]:
+    """Whether a record is a dynamic or words, and no fingering in their place."""
+    if isinstance(record, Text):
+        return len(record.text) > 1 and not record.text.isdigit()
+    return isinstance(record, Mark) and record.name in DYNAMICS
+
+
+def _sung(lyrics: Sequence[Lyric], onsets: Sequence[int], waiting: list[Lyric]) -> Iterable[Lyric]:
+    """The syllables of a verse on the new notes of a bar; those for which there is none wait for the next."""
+    words = [*waiting, *(lyric for lyric in lyrics if lyric.text)]
+    is_held_over = not lyrics[0].text and len(onsets) > len(words)  # the bar begins within a syllable
+    places = onsets[is_held_over:]
+    waiting[:] = words[len(places) :]
+    held = [*onsets[:is_held_over], *(places[len(words) :] if words else ())]
+    yield from (Lyric(onset, "", lyrics[0].verse, "_") for onset in held)
+    yield from (replace(word, onset=onset) for word, onset in zip(words, places, strict=False))
 
 
 def _move_spans(bars: list[Bar], voice: int, written: range) -> None:
