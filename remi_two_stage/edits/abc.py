@@ -23,7 +23,7 @@ from ..core.piece import Bar, Piece
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
-from .abc_habits import Habits
+from .abc_habits import SOUNDING, Habits
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
@@ -165,7 +165,7 @@ class _Splice:
             runs = _runs(tokens[index])
             cuts = self._cuts(index, runs)
             self._rewrite_bar(runs, writer.bar(index, cuts))
-            self._rewrite_words(name, index, writer, cuts)
+            self._rewrite_words(name, index, writer, runs, cuts)
 
     def _manner(self, name: str, has_symbols: bool) -> Manner:
         settings: dict[int, Setting] = {}
@@ -192,6 +192,8 @@ class _Splice:
         number = self._before.bar_numbers[index]
         bars = self._tune.bars_of(name, index)
         tokens = [token for bar in bars for token in self._tokens[name, bar] if token.kind not in _FRAME]
+        if not bars:  # a bar line is missing in this voice
+            tokens = self._between(name, *self._tune.times[index : index + 2])
         while tokens and _belongs_to_next(tokens[-1]):
             tokens.pop()
         while tokens and _belongs_to_last(tokens[0]):
@@ -201,6 +203,12 @@ class _Splice:
         if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
             raise NotAnEditError(f"bar {number} of voice {name} is written together with its neighbours")
         return tokens
+
+    def _between(self, name: str, start: int, end: int) -> list[Token]:
+        """The tokens of a voice from the first that sounds at a time to the last that does before another time."""
+        own = [token for token in self._tune.tokens if token.voice == name and token.kind not in _FRAME]
+        sounding = [place for place, token in enumerate(own) if token.kind in SOUNDING and start <= token.time < end]
+        return own[sounding[0] : sounding[-1] + 1] if sounding else []
 
     def _cuts(self, index: int, runs: Sequence[Sequence[Token]]) -> list[int]:
         """The onsets of a bar at which it goes on in another line."""
@@ -220,7 +228,9 @@ class _Splice:
             text = text_of.pop(run[0].line, "")
             self._edits[run[0].line].append((run[0].start, run[-1].end, text))
 
-    def _rewrite_words(self, name: str, index: int, writer: FileVoiceWriter, cuts: Sequence[int]) -> None:
+    def _rewrite_words(
+        self, name: str, index: int, writer: FileVoiceWriter, runs: Sequence[Sequence[Token]], cuts: Sequence[int]
+    ) -> None:
         """Write the words beneath a bar that was just written."""
         start, end = self._tune.times[index : index + 2]
         own = [each for each in self._tune.syllables if each.voice == name and each.onset is not None]
@@ -233,6 +243,18 @@ class _Splice:
                 goes_on = any(each.line == line and each.start > there[-1].start for each in own)
                 text = " ".join(new) if goes_on else " ".join(new).rstrip("* ")
                 self._replace_words(line, there, text)
+        for part, run in enumerate(run for run in runs if cuts or run is runs[0]):
+            if not any(token.kind in SOUNDING and token.kind != "rest" for token in run):
+                count = sum(bisect_right(cuts, onset) == part for onset, _ in writer.words(index, 1))
+                self._skip_words(name, run[0].line, end, count)
+
+    def _skip_words(self, name: str, line: int, time: int, count: int) -> None:
+        """Leave notes without words that stand in a line before a time, where there were only rests."""
+        notes = {token.time for token in self._tune.tokens if token.line == line and token.kind in SOUNDING}
+        later = [each for each in self._tune.syllables if each.voice == name and (each.onset or 0) >= time]
+        for _, group in groupby((each for each in later if each.onset in notes), key=lambda each: each.line):
+            first = next(group)
+            self._edits[first.line].append((first.start, first.start, "* " * count))
 
     def _replace_words(self, line: int, there: Sequence[Syllable], text: str) -> None:
         if not self._habits.splits_words:

@@ -12,7 +12,8 @@ from typing import Literal
 from ..core.piece import Bar
 from .abc_places import PlacedTune, Token
 
-_SOUNDING = ("note", "signed_note", "chord", "rest")
+SOUNDING = ("note", "signed_note", "chord", "old_chord", "rest")
+"""Kinds of tokens that take time, but for rests of whole bars."""
 _HALF = re.compile(r"/2(?![0-9])")
 _SLASH = re.compile(r"(?<![{/])/(?![0-9/])")
 _BARS_PER_LINE = 4
@@ -47,7 +48,7 @@ class Habits:
     @classmethod
     def of(cls, tune: PlacedTune, lines: Sequence[str], bars: Sequence[Bar]) -> Habits:
         """Those of a tune, given the lines of its file."""
-        sounding = [token for token in tune.tokens if token.kind in _SOUNDING]
+        sounding = [token for token in tune.tokens if token.kind in SOUNDING]
         texts = [token.text for token in sounding]
         before, after = _beside_bar_lines(tune.tokens, lines)
         words = [lines[index] for index in sorted({syllable.line for syllable in tune.syllables})]
