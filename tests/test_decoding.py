@@ -113,7 +113,6 @@ def test_likelihoods_and_choices_are_those_of_the_model_within_the_grammar(stage
         log_likelihood, choices = read_again(stage, start, row)
         assert row.choices == choices
         assert row.log_likelihood == pytest.approx(log_likelihood, rel=1e-5)
-        assert row.mean_log_likelihood == pytest.approx(log_likelihood / choices, rel=1e-5)
 
 
 def test_a_row_is_the_same_alone_and_in_any_company(stage: DetailGeneratorModel) -> None:

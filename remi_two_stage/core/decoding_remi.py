@@ -75,11 +75,6 @@ class Written:
     log_likelihood: float
     choices: int
 
-    @property
-    def mean_log_likelihood(self) -> float:
-        """Of a choice; 0 if there was none."""
-        return self.log_likelihood / max(self.choices, 1)
-
 
 def read_prompt(kind: SequenceKind, ids: Sequence[int], given_voice: Sequence[Sequence[int]] | None = None) -> Grammar:
     """The grammar after a prompt; what follows is held to its strict rules. Arguments are those of `Grammar`.

@@ -15,8 +15,8 @@ from .errors import RequestError
 class Sampling:
     """How tokens are sampled, and which of several candidates is kept; each field's help is in its metadata.
 
-    `greedy` ignores the fields above it. Of several candidates for a piece, the one whose sampled tokens have the
-    highest mean log-likelihood under the model is returned.
+    `greedy` ignores the fields above it. Of several candidates for a piece, the one with the highest reward
+    (`reward.py`) is returned.
 
     Raises:
         RequestError: a value out of range.
@@ -39,7 +39,7 @@ class Sampling:
         },
     )
     candidates: int = field(
-        default=1, metadata={"help": "how many are written for each piece, 1 to 64; the likeliest is kept"}
+        default=1, metadata={"help": "how many are written for each piece, 1 to 64; the best made one is kept"}
     )
 
     def __post_init__(self) -> None:
