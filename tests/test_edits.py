@@ -233,6 +233,15 @@ def test_a_minor_melody_under_its_relative_majors_name_is_harmonised_in_minor() 
     assert full.bars[-1].notes[-1][-1].pitch % 12 == 4
 
 
+def test_a_melody_without_a_metre_ends_in_a_bar_longer_than_any_duration(composer: Composer) -> None:
+    (hymn,) = read_abc("X:1\nM:none\nL:1/8\nK:F\nF2G2A2G2|A2G2F8|]")
+    full = composer.harmonize(hymn, seed=1)
+    assert full.bars[-1].length == 144
+    assert [bar.notes[0] for bar in full.bars] == [bar.notes[0] for bar in hymn.bars]
+    for seed in range(5):
+        composer.realize(Plan.of(full), seed=seed)
+
+
 def test_a_melody_too_high_for_its_singers_is_harmonised_in_another_key(composer: Composer) -> None:
     (high,) = read_abc("X:1\nT:High\nM:3/4\nL:1/4\nK:Eb\nedc|e'dB|e3|]")
     full = composer.harmonize(high, "Eb | Bb7 | Eb", voices=("S", "B"), seed=1)

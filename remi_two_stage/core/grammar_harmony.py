@@ -14,7 +14,7 @@ from functools import cache
 
 from .chords import QUALITIES, make_label, pitch_classes, split_label
 from .grammar_structure import Choice, only
-from .vocabulary import IDS, TOKENS, token_id
+from .vocabulary import IDS, MAX_DURATION, TOKENS, token_id
 
 _CHORD, _BASS, _REL_POS, _NOTE_ON, _DURATION = (
     IDS[name] for name in ("Chord", "Bass", "RelPos", "Note-On", "Duration")
@@ -109,4 +109,5 @@ def last_note(header: Sequence[int], beats: Sequence[int], end: int, is_bass: bo
     bass = header[at + 1] - _BASS.start + 1 if header[at + 1 :] and header[at + 1] in _BASS else 0
     intervals = (bass,) if is_bass else QUALITIES[parts[1]].intervals[:_TRIAD_TONES]
     tones = frozenset((parts[0] + interval) % 12 for interval in intervals)
-    return LastNote(tones, struck, end, (beats[1] if len(beats) > 1 else end) - beats[0])
+    beat = (beats[1] if len(beats) > 1 else end) - beats[0]
+    return LastNote(tones, struck, end, min(beat, MAX_DURATION))
