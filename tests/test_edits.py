@@ -237,6 +237,7 @@ def test_a_melody_without_a_metre_ends_in_a_bar_longer_than_any_duration(compose
     (hymn,) = read_abc("X:1\nM:none\nL:1/8\nK:F\nF2G2A2G2|A2G2F8|]")
     full = composer.harmonize(hymn, seed=1)
     assert full.bars[-1].length == 144
+    assert [voice[-1].onset + voice[-1].duration for voice in full.bars[-1].notes] == [144] * 4
     assert [bar.notes[0] for bar in full.bars] == [bar.notes[0] for bar in hymn.bars]
     for seed in range(5):
         composer.realize(Plan.of(full), seed=seed)
