@@ -23,6 +23,7 @@ from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
+from remi_two_stage.core.reward import harmony, reward
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
@@ -131,6 +132,21 @@ def test_tempo_title_and_metadata_of_a_plan_stay(composer: Composer) -> None:
     skeleton = replace(Plan.parse("I | V | I", tempo=127).skeleton, title="Mine", metadata=(("C", "me"),))
     piece = composer.realize(Plan(skeleton), seed=1)
     assert (piece.tempo, piece.title, piece.metadata) == (127, "Mine", (("C", "me"),))
+
+
+def test_of_several_candidates_the_best_made_is_kept(composer: Composer) -> None:
+    """The first candidate is what the seed gives alone."""
+    request, of_six = Request("reel", "G", bars=4), Sampling(candidates=6)
+    alone = [reward(piece).total for piece in composer.compose_batch([request] * 4, seed=5)]
+    best = [reward(piece).total for piece in composer.compose_batch([request] * 4, seed=5, sampling=of_six)]
+    assert all(kept >= one for kept, one in zip(best, alone, strict=True))
+    assert sum(best) > sum(alone) + 1
+    plan = composer.plan("reel", "G", bars=4, seed=5)
+    over_it = composer.realize(plan, seed=5, sampling=of_six)
+    assert Plan.of(over_it).text() == plan.text()
+    assert reward(over_it).total >= reward(composer.realize(plan, seed=5)).total
+    plans = [composer.plan("reel", "G", bars=4, seed=5, sampling=Sampling(candidates=count)) for count in (1, 6)]
+    assert harmony(plans[1].skeleton) > harmony(plans[0].skeleton)
 
 
 def test_greedy_needs_no_seed(composer: Composer) -> None:

@@ -12,15 +12,17 @@ import torch
 from tiny_models import TINY
 
 from remi_two_stage.composing.composer import Composer
+from remi_two_stage.composing.consensus import agreed
 from remi_two_stage.composing.tasks import Extension, Rewriting, placed, voice_for, with_chords
 from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.codec import decode, encode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.notation import Lyric, Mark, Span
-from remi_two_stage.core.piece import Note, Piece
+from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
@@ -214,6 +216,33 @@ def test_a_melody_moves_by_as_little_as_brings_it_into_a_range(notes: str, voice
     (melody,) = read_abc(f"X:1\nT:High\nM:2/4\nL:1/16\nK:C\n{notes}|]")
     assert placed(melody, ("S", "A", "T", "B")) == (voice, semitones)
     assert voice_for(melody.transpose(semitones), (voice,)) == voice
+
+
+def test_of_harmonies_those_chords_are_kept_that_most_agree_on() -> None:
+    bars = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|]")[0].bars
+    tonic, dominant, first_inversion = (Chord(0, "I"),), (Chord(0, "V"),), (Chord(0, "I", bass=4),)
+    half = (Chord(0, "I"), Chord(48, "V"))
+    assert agreed([[tonic, dominant], [half, dominant], [half, tonic]], bars) == [half, dominant]
+    assert agreed([[dominant, half], [tonic, tonic], [tonic, dominant]], bars) == [tonic, half]
+    assert agreed([[first_inversion, tonic], [tonic, tonic], [first_inversion, tonic]], bars)[0] == first_inversion
+
+
+def test_a_minor_melody_under_its_relative_majors_name_is_harmonised_in_minor() -> None:
+    (melody,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nEBBA|GFED|EFGA|B4|BBBA|GFED|EFGF|E4|]")
+    full = Composer.from_pretrained().harmonize(melody, style="hymn", seed=1)
+    assert full.key == Key("E", "min")
+    assert split_label(full.bars[-1].chords[-1].label)[0] == 0
+    assert full.bars[-1].notes[-1][-1].pitch % 12 == 4
+
+
+def test_a_melody_without_a_metre_ends_in_a_bar_longer_than_any_duration(composer: Composer) -> None:
+    (hymn,) = read_abc("X:1\nM:none\nL:1/8\nK:F\nF2G2A2G2|A2G2F8|]")
+    full = composer.harmonize(hymn, seed=1)
+    assert full.bars[-1].length == 144
+    assert [voice[-1].onset + voice[-1].duration for voice in full.bars[-1].notes] == [144] * 4
+    assert [bar.notes[0] for bar in full.bars] == [bar.notes[0] for bar in hymn.bars]
+    for seed in range(5):
+        composer.realize(Plan.of(full), seed=seed)
 
 
 def test_a_melody_too_high_for_its_singers_is_harmonised_in_another_key(composer: Composer) -> None:

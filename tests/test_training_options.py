@@ -236,7 +236,9 @@ def test_a_device_that_is_not_there_is_refused(plan: TrainingPlan) -> None:
 
 def test_training_in_bfloat16_reports_to_tensorboard(plan: TrainingPlan) -> None:
     pytest.importorskip("tensorboard")
-    TwoStageTrainer(replace(plan, stage="planner", precision="bfloat16", report_to="tensorboard")).train()
+    TwoStageTrainer(
+        replace(plan, stage="planner", device="auto", precision="bfloat16", report_to="tensorboard")
+    ).train()
     assert list((plan.run_folder / "planner").glob("**/events.out.tfevents.*"))
 
 

@@ -47,7 +47,7 @@ def extend(
     composer, seed = chosen.composer()
     with reporting.progress() as progress:
         piece = composer.extend(piece, bars, seed=seed, sampling=sampling, progress=progress)
-    destination.write([(piece, seed)], reporting)
+    destination.write([(piece, seed)], reporting, sampling.candidates)
 
 
 @command(
@@ -82,7 +82,7 @@ def rewrite(
     with reporting.progress() as progress:
         asked = int(numbers[1]), int(numbers[2] or numbers[1])
         piece = composer.rewrite(piece, asked, chords=chords, seed=seed, sampling=sampling, progress=progress)
-    destination.write([(piece, seed)], reporting)
+    destination.write([(piece, seed)], reporting, sampling.candidates)
 
 
 @command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..core.abc_writer import write_abc
 from ..core.errors import RequestError, ScoreError
 from ..core.piece import Piece
 from ..core.plan import Plan
+from ..core.reward import reward
 from ..core.signatures import Key
 from ..core.text import counted
 from .flags import option
@@ -140,8 +141,9 @@ class Destination:
         if len(self.endings) > 1 or (count > 1 and self.endings != (".abc",)):
             raise RequestError("standard output holds tunes as ABC, or one tune in one format; name a folder instead")
 
-    def write(self, tunes: Sequence[tuple[Piece, int]], reporting: Reporting) -> None:
-        """Write each piece, given with its seed, and report the files.
+    def write(self, tunes: Sequence[tuple[Piece, int]], reporting: Reporting, candidates: int = 1) -> None:
+        """Write each piece, given with its seed, and report the files, and the reward by which it was chosen if it is
+        the best of several candidates.
 
         Raises:
             RequestError: the folder cannot be created.
@@ -150,13 +152,16 @@ class Destination:
         written = []
         for number, (piece, seed) in enumerate(tunes, 1):
             reporting.remark(plan_text(Plan.of(piece), seed), to_stderr=self.is_stream)
+            if candidates > 1:
+                reporting.remark(f"reward {reward(piece)}, the best of {candidates}", to_stderr=self.is_stream)
             if self.is_stream:
                 self._write_to_stream(piece, number)
                 continue
             paths = self._write_to_files(piece, seed)
             for path in paths:
                 reporting.remark(f"wrote {path}")
-            written.append(piece_data(piece) | {"seed": seed, "files": [str(path) for path in paths]})
+            chosen_by = {"reward": asdict(reward(piece))} if candidates > 1 else {}
+            written.append(piece_data(piece) | {"seed": seed} | chosen_by | {"files": [str(path) for path in paths]})
         if reporting.json:
             reporting.result("", {"pieces": written})
 

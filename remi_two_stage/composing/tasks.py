@@ -42,6 +42,7 @@ from ..core.vocabulary import DETAIL, MAX_BARS, token_id
 from ..core.voices import FOUR_PARTS, MELODY
 from ..edits.notation import with_new_notes
 from ..scores.voices import usual_instruments
+from .consensus import agreed
 
 _FURTHEST_MOVE = 12
 """Semitones by which a melody is moved into the range of its singers."""
@@ -213,9 +214,10 @@ class Harmonization:
         )
         return Prompt("melody", ids, len(self.melody.bars))
 
-    def planned(self, tokens: Sequence[int]) -> Harmonization:
-        """This harmonization with the chords of the planner's sequence."""
-        return self.over(bar.chords for bar in decode_ids(tokens).bars)
+    def planned(self, sequences: Sequence[Sequence[int]]) -> Harmonization:
+        """This harmonization with the chords that the planner's sequences agree on."""
+        harmonies = [[bar.chords for bar in decode_ids(tokens).bars] for tokens in sequences]
+        return self.over(agreed(harmonies, self.melody.bars))
 
     def over_given(self, plan: Plan | str | None) -> Harmonization:
         """This harmonization with the chords of a plan, those inferred from the melody ("inferred"), or its own (None).

@@ -21,8 +21,9 @@ said of likelihoods stays the model's own. Pitches are those of the tokens, in C
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, get_args
 
 from .architecture import default_bar_tokens
@@ -170,16 +171,43 @@ class VoiceLeading:
         if not any(ids.start in _NOTE_ON for ids in choice if ids):
             return None
         rules = self._rules()
-        return [rules(token - _NOTE_ON.start) if token in _NOTE_ON else 0.0 for ids in choice for token in ids]
+        costs: list[float] = []
+        for ids in choice:
+            is_note = ids and ids.start in _NOTE_ON
+            costs += rules(ids.start - _NOTE_ON.start, ids.stop - _NOTE_ON.start) if is_note else [0.0] * len(ids)
+        return costs
 
     def _chord_at(self, time: int) -> tuple[int, int, int] | None:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
         return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
 
-    def _rules(self) -> _Judge:
+    def _rules(self) -> Callable[[int, int], list[float]]:
+        """What the pitches from one to another, which is left out, cost now."""
         singers = [voice for voice in self._parts if TOKENS[voice][1] in SINGERS]
-        order = sorted(singers, key=place_in_score) if self._voice in singers and len(singers) > 1 else [self._voice]
-        return _Judge(self, order)
+        if self._voice not in singers or len(singers) == 1:
+            return self._alone
+        return _Judge(self, sorted(singers, key=place_in_score)).costs
+
+    def _alone(self, first: int, stop: int) -> list[float]:
+        """Of a voice with no others beside it, its range and where its leading note goes is all there is to say."""
+        costs = self._in_range()[first:stop]
+        left = self._parts[self._voice].left(self._time)
+        if left is None or not self._must_rise(left):
+            return costs
+        return [
+            cost if pitch == left + 1 else cost + self._costs.leading for pitch, cost in enumerate(costs, start=first)
+        ]
+
+    def _in_range(self) -> list[float]:
+        """What each MIDI number costs by its distance from the voice's usual range."""
+        low, high = usual_range(TOKENS[self._voice][1], self._style)
+        return _costs_of_range(low - self._shift, high - self._shift, self._costs)
+
+    def _must_rise(self, left: int) -> bool:
+        """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
+        if left % _OCTAVE != _LEADING_NOTE or _root_of(here := self._chord_at(self._time)) != 0 or here is None:
+            return False
+        return _root_of(self._chord_at(here[0] - 1)) in _DOMINANT_ROOTS
 
 
 def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | None:
@@ -203,7 +231,7 @@ class _Judge:
         self._costs = leading._costs
         time, voice, parts = leading._time, leading._voice, leading._parts
         at = order.index(voice)
-        self._range = tuple(limit - leading._shift for limit in usual_range(TOKENS[voice][1], leading._style))
+        self._in_range = leading._in_range()
         self._left = parts[voice].left(time)
         others = [(place, parts[other]) for place, other in enumerate(order) if other != voice]
         self._moving = [
@@ -224,7 +252,8 @@ class _Judge:
             for place in (at - 1, at + 1)
             if (pitch := sounding.get(place)) is not None and are_spaced(names[place], names[at])
         ]
-        self._set_harmony(leading, time, len(order) > 1 and at == len(order) - 1)
+        self._set_harmony(leading, time, at == len(order) - 1)
+        self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
         third = _third_of(leading._chord_at(time))
@@ -233,22 +262,20 @@ class _Judge:
         self._has_leading_note = _LEADING_NOTE in heard
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
-        """What the chords here and before say."""
+        """What the chord here says."""
         here = leading._chord_at(time)
-        before = None if here is None else leading._chord_at(here[0] - 1)
         parts = _root_of(here)
         self._is_dominant = parts in _DOMINANT_ROOTS
-        was_dominant = _root_of(before) in _DOMINANT_ROOTS
-        self._must_rise = (
-            was_dominant and parts == 0 and self._left is not None and self._left % _OCTAVE == _LEADING_NOTE
-        )
         begins = here is not None and here[0] == time
         self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
 
-    def __call__(self, pitch: int) -> float:
-        """The cost of a pitch, in nats."""
+    def costs(self, first: int, stop: int) -> list[float]:
+        """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
+        return [self._cost(pitch) for pitch in range(first, stop)]
+
+    def _cost(self, pitch: int) -> float:
         costs = self._costs
-        cost = self._beyond(pitch, *self._range) * costs.range
+        cost = self._in_range[pitch]
         if self._left is not None and pitch != self._left:
             cost += costs.parallels * any(is_parallel((self._left, old), (pitch, new)) for old, new in self._moving)
         cost += costs.crossing * (
@@ -268,9 +295,11 @@ class _Judge:
             cost += self._third_cost
         return cost
 
-    def _beyond(self, pitch: int, low: int, high: int) -> float:
-        beyond = max(low - pitch, pitch - high, 0)
-        return min(beyond, self._costs.most / self._costs.range)
+
+@cache
+def _costs_of_range(low: int, high: int, costs: Costs) -> list[float]:
+    beyond = [max(low - pitch, pitch - high, 0) for pitch in range(len(_NOTE_ON))]
+    return [min(semitones * costs.range, costs.most) for semitones in beyond]
 
 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:

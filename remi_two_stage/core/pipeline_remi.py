@@ -18,7 +18,7 @@ from transformers import AutoModel, Pipeline
 
 from .abc_writer import write_abc
 from .codec import names_of
-from .composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
+from .composing_remi import CandidateWriter, Composed
 from .errors import RequestError
 from .request import Request
 from .sampling import Sampling
@@ -90,22 +90,24 @@ class MusicGenerationPipeline(Pipeline):
         """Requests stay as they are; the stages' prompts are made of them and of plans."""
         return input_
 
-    def _forward(self, input_tensors: dict[str, Any], plan: str | None = None, **writing: Any) -> dict[str, Any]:
+    def _forward(
+        self, input_tensors: dict[str, Any], plan: str | None, seed: int | None, sampling: Sampling
+    ) -> dict[str, Any]:
         requests: list[Request] = input_tensors["requests"]
         for request in requests:
             request.warn_of_style(self.model.planner.config.styles)
+        writer = CandidateWriter(self.model, seed, sampling)
         if plan is None:
-            planned = write(self.model.planner, [plan_prompt(request) for request in requests], **writing)
-            plans = [plan_of(request, tokens) for request, tokens in zip(requests, planned, strict=True)]
-        else:
-            plans = [request.typed(plan) for request in requests]
-        return {"plans": plans, "tokens": write(self.model.detail, [notes_prompt(each) for each in plans], **writing)}
+            return {"composed": writer.realize(writer.plans(requests))}
+        typed = [request.typed(plan) for request in requests]
+        return {"composed": writer.realize([[each] * sampling.candidates for each in typed])}
 
     def postprocess(self, model_outputs: dict[str, Any], **_: Any) -> list[Composition]:
         """Plans and token ids -> compositions."""
+        composed: list[Composed] = model_outputs["composed"]
         return [
-            {"tokens": names_of(tokens), "plan": plan.text(names=True), "abc": write_abc(piece_over(plan, tokens))}
-            for plan, tokens in zip(model_outputs["plans"], model_outputs["tokens"], strict=True)
+            {"tokens": names_of(ids), "plan": plan.text(names=True), "abc": write_abc(piece)}
+            for piece, plan, ids in composed
         ]
 
 

@@ -30,7 +30,7 @@ from transformers.dynamic_module_utils import custom_object_save
 
 from ..composing.checkpoint import RECORD, REPOSITORY_NAME, load_model, training_record
 from ..core.abc_writer import write_abc
-from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
+from ..core.composing_remi import CandidateWriter
 from ..core.errors import CheckpointError, HubError, RemiError, RequestError
 from ..core.modeling_remi import TwoStageModel, register_auto_classes
 from ..core.pipeline_remi import TASK, MusicGenerationPipeline
@@ -216,8 +216,8 @@ def _example(model: TwoStageModel) -> Example:
     try:
         model.eval()
         request = Request(**_SHOWN)
-        plan = plan_of(request, write(model.planner, [plan_prompt(request)], _SHOWN_SEED)[0])
-        piece = piece_over(plan, write(model.detail, [notes_prompt(plan)], _SHOWN_SEED)[0])
+        writer = CandidateWriter(model, _SHOWN_SEED)
+        ((piece, plan, _),) = writer.realize(writer.plans([request]))
     finally:
         model.train(is_training)
     keywords = ", ".join(f"{name}={value!r}" for name, value in {**_SHOWN, "seed": _SHOWN_SEED}.items())
