@@ -56,6 +56,12 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
     raise NotAnEditError(f"its text cannot be edited: {why}")
 
 
+def tune_alone(content: bytes, number: int) -> bytes:
+    """A tune of an ABC file as one that can be read alone, in UTF-8; `number` counts from 1."""
+    tune = [*tunes_in(list(AbcFile.parse(content).lines), PlacedTune)][number - 1]
+    return (tune.text.rstrip("\n") + "\n").encode()
+
+
 def _found(lines: Sequence[str], piece: Piece, number: int | None) -> tuple[int, PlacedTune]:
     """The tune of a file that is a piece, and how many stand before it."""
     tunes = [*enumerate(tunes_in(list(lines), PlacedTune))]
