@@ -191,11 +191,13 @@ class Source:
         content: Its bytes; of a compressed file, those of the score within.
         bars: For each part of the file, where each of its measures begins and ends in `content`, in bytes.
         voices: The index of its part for each voice of the piece.
+        staves: The number of its staff in that part.
     """
 
     content: bytes
     bars: tuple[tuple[tuple[int, int], ...], ...]
     voices: tuple[int, ...]
+    staves: tuple[int, ...] = ()
 
 
 def moved(notation: Iterable[Notation], fifths: int, semitones: int) -> tuple[Notation, ...]:
