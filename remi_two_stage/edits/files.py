@@ -12,11 +12,11 @@ from pathlib import Path
 from ..atomic_files import write_whole
 from ..core.errors import ScoreError
 from ..core.piece import Piece
-from . import abc
+from . import abc, musicxml
 from .changes import Change, NotAnEditError
 
 _Splice = Callable[[bytes, Piece, Piece, Change], bytes]
-_SPLICES: dict[str, _Splice] = {}
+_SPLICES: dict[str, _Splice] = dict.fromkeys((".musicxml", ".xml", ".mxl"), musicxml.splice)
 _ABC = (".abc", ".abc.gz")
 EDITABLE = (*_ABC, *_SPLICES)
 """Endings of the files that an edit can be written into."""
