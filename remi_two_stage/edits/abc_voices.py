@@ -30,8 +30,8 @@ def with_voices(
     names = _names(after, kept, melody if is_named else None)
     clefs = [clef_of(name, _pitches(after, voice)) for voice, name in enumerate(after.voices)]
     _write_header(file, tune, after, names, clefs, kept, is_named)
-    if not is_named:
-        first = min(token.line for token in tune.tokens)
+    first = min(token.line for token in tune.tokens)
+    if min(tune.voice_lines, default=first + 1) > first:  # else its music would be the last voice's of the header
         file.insert_after(first - 1, [f"V:{names[kept]}"])
     new = []
     for voice in change.voices_added:

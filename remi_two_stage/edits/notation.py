@@ -79,9 +79,11 @@ def _sung(lyrics: Sequence[Lyric], onsets: Sequence[int], waiting: list[Lyric]) 
     is_held_over = not lyrics[0].text and len(onsets) > len(words)  # the bar begins within a syllable
     places = onsets[is_held_over:]
     waiting[:] = words[len(places) :]
-    held = [*onsets[:is_held_over], *(places[len(words) :] if words else ())]
-    yield from (Lyric(onset, "", lyrics[0].verse, "_") for onset in held)
-    yield from (replace(word, onset=onset) for word, onset in zip(words, places, strict=False))
+    left = places[len(words) :] if words else []
+    yield from (Lyric(onset, "", lyrics[0].verse, "_") for onset in (*onsets[:is_held_over], *left))
+    for number, (word, onset) in enumerate(zip(words, places, strict=False), 1):
+        is_held = number == len(words) and left
+        yield replace(word, onset=onset, joint="-" if word.joint == "-" else "_" if is_held else "")
 
 
 def _move_spans(bars: list[Bar], voice: int, written: range) -> None:
