@@ -91,7 +91,9 @@ def _check(edited: bytes, after: Piece, change: Change) -> None:
         raise NotAnEditError("its measures or parts depend on others that were to be rewritten")
     for number, is_read, wanted in zip(after.bar_numbers, found.bars, after.bars, strict=True):
         if _sung(is_read) != _sung(wanted):
-            raise NotAnEditError(f"bar {number} depends on others that were to be rewritten, or cannot be written there")
+            raise NotAnEditError(
+                f"bar {number} depends on others that were to be rewritten, or cannot be written there"
+            )
 
 
 def _sung(bar: Bar) -> Sequence[object]:

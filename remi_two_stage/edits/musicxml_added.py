@@ -23,15 +23,16 @@ _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 
 
 def add_parts(text: FileText, melody: SourcePart, edit: Edit) -> None:
-    """Have the parts of the added voices put before and after that of the melody, in the order of the piece's voices."""
+    """Put the parts of the added voices before and after that of the melody, in the order of the piece's voices."""
     part_id = melody.node.attributes.get("id", "")
     listed = [part for group in text.root.each("part-list") for part in group.each("score-part")]
     entry = next((part for part in listed if part.attributes.get("id") == part_id), None)
     if entry is None:
         raise NotAnEditError(f"its list of parts does not name the part {part_id!r}")
-    ids = _new_ids(text, [part.attributes.get("id", "") for part in listed], part_id, edit)
+    is_own = SOFTWARE in [text.text_of(node) for node in text.root.below("software")]
+    ids = _new_ids(edit, [part.attributes.get("id", "") for part in listed], part_id, is_own)
     usual = usual_instruments(edit.after.voices)
-    instruments = edit.after.instruments or [Instrument()] * len(edit.after.voices)
+    instruments = edit.after.instruments or ([Instrument()] * len(usual) if is_own else usual)
     for voice, name in zip(edit.change.voices_added, ids, strict=True):
         in_list = ElementTree.fromstring(score_part_xml(name, instruments[voice], usual[voice]))
         part = ElementTree.fromstring(part_xml(_alone(edit.after, voice), 0, edit.names[voice]))
@@ -41,7 +42,8 @@ def add_parts(text: FileText, melody: SourcePart, edit: Edit) -> None:
         is_above = voice < edit.change.voices[0]
         for node, element in ((entry, in_list), (melody.node, part)):
             place = text.lead(node) if is_above else node.end
-            text.replace(place, place, as_text(element, text.indent(node.start), text.unit))
+            content = as_text(element, text.indent(node.start), text.unit, text.are_nested)
+            text.replace(place, place, content)
 
 
 def _alone(piece: Piece, voice: int) -> Piece:
@@ -49,9 +51,7 @@ def _alone(piece: Piece, voice: int) -> Piece:
     bars = []
     for bar in piece.bars:
         notation = (bar.notation[voice],) if bar.notation else ()
-        bars.append(
-            replace(bar, notes=(bar.notes[voice],), notation=notation, chords=(), tempos=(), jumps=(), part="")
-        )
+        bars.append(replace(bar, notes=(bar.notes[voice],), notation=notation, chords=(), tempos=(), jumps=(), part=""))
     return Piece((piece.voices[voice],), tuple(bars))
 
 
@@ -63,11 +63,10 @@ def _name_measure(measure: Element, own: Node) -> None:
             measure.set(name, own.attributes[name])
 
 
-def _new_ids(text: FileText, taken: Sequence[str], melody: str, edit: Edit) -> list[str]:
+def _new_ids(edit: Edit, taken: Sequence[str], melody: str, is_own: bool) -> list[str]:
     """Ids of new parts, numbered as the melody's is; in a file of our own, names of voices, as which it reads them."""
     voices = [edit.after.voices[voice] for voice in edit.change.voices_added]
-    software = [text.text_of(node) for node in text.root.below("software")]
-    if SOFTWARE in software and not set(voices) & set(taken):
+    if is_own and not set(voices) & set(taken):
         return voices
     numbered = _NUMBERED.fullmatch(melody)
     stem, number = (numbered[1], int(numbered[2])) if numbered else ("P", 0)

@@ -99,10 +99,14 @@ class MeasureEdit:
         return [attributes]
 
     def _put(self, place: int, elements: Iterable[Element]) -> None:
-        self._text.replace(place, place, b"".join(as_text(element, self._line, self._unit) for element in elements))
+        self._text.replace(
+            place,
+            place,
+            b"".join(as_text(element, self._line, self._unit, self._text.are_nested) for element in elements),
+        )
 
     def _put_at_end(self, elements: Iterable[Element]) -> None:
-        content = b"".join(as_text(element, self._line, self._unit) for element in elements)
+        content = b"".join(as_text(element, self._line, self._unit, self._text.are_nested) for element in elements)
         self._text.put_last(self._measure.node, content)
 
 

@@ -20,7 +20,16 @@ from .changes import Change, Segment, segments
 from .musicxml_measure import MeasureEdit
 from .musicxml_part import Placed, SourceMeasure, SourcePart
 from .musicxml_spans import settle_spans
-from .musicxml_staff import Timed, as_text, fitting_divisions, in_divisions, music_of, put_on_staff, without, written_measures
+from .musicxml_staff import (
+    Timed,
+    as_text,
+    fitting_divisions,
+    in_divisions,
+    music_of,
+    put_on_staff,
+    without,
+    written_measures,
+)
 from .musicxml_text import FileText, Node
 
 _WITH_NOTES = ("note", "backup", "forward", "figured-bass")
@@ -175,10 +184,11 @@ class PartEdit:
 
     def _notes(self, measure: SourceMeasure, staff: int, pitch: int, kind: str, time: int) -> Iterator[Node]:
         for placed in measure.placed:
-            is_there = (placed.onset if kind == "stop" else placed.end) == time and placed.staff == staff
-            if placed.node.tag == "note" and is_there:
-                if self._part.sounding(placed, measure.transposition(staff)) == pitch:
-                    yield placed.node
+            at = placed.onset if kind == "stop" else placed.end
+            if (placed.node.tag, placed.staff, at) == ("note", staff, time) and (
+                self._part.sounding(placed, measure.transposition(staff)) == pitch
+            ):
+                yield placed.node
 
     def _end_rests(self) -> None:
         """Take out the signs of a rest over several measures that are now written anew."""
@@ -200,7 +210,13 @@ class PartEdit:
         sharps = {index: measure.sharps for index, measure in enumerate(self._part.measures)}
         by_transposition = {
             transposition: written_measures(
-                self._edit.after, staff.after, self._edit.names[staff.after], notation, with_chords, transposition, sharps
+                self._edit.after,
+                staff.after,
+                self._edit.names[staff.after],
+                notation,
+                with_chords,
+                transposition,
+                sharps,
             )
             for transposition in dict.fromkeys(places)
         }
@@ -242,7 +258,7 @@ class PartEdit:
         for index in self._edit.appended:
             measure = Element("measure", {"number": str(first + index - len(self._edit.before.bars) + 1)})
             measure.extend(self._appended(index, written, nowhere))
-            added += as_text(measure, line, self._text.unit)
+            added += as_text(measure, line, self._text.unit, self._text.are_nested)
         self._text.replace(last.node.end, last.node.end, added)
 
     def _appended(self, index: int, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> Iterator[Element]:
@@ -278,5 +294,7 @@ def _is_only_cut(old: Iterable[Segment], new: Iterable[Segment]) -> bool:
     """Whether the same sounds, but not held over barlines where it was."""
     old, new = list(old), list(new)
     return [each[:3] for each in old] == [each[:3] for each in new] and all(
-        was >= now for before, after in zip(old, new, strict=True) for was, now in zip(before[3:], after[3:], strict=True)
+        was >= now
+        for before, after in zip(old, new, strict=True)
+        for was, now in zip(before[3:], after[3:], strict=True)
     )

@@ -105,27 +105,39 @@ def settle_spans(
     nowhere: list[Element] = []
     for staff, measures in written.items():
         spans = list(paired(ends_in_written(measures, staff)))
-        inside = [span for span in spans if {end.measure for end in span} <= set(new)]
-        highest = lowest
-        for begin, end in inside:
-            number = lowest + int(begin.number)
-            highest = max(highest, number)
-            for each in (begin, end):
-                each.sign.set("number", str(min(number, _HIGHEST_NUMBER)))
-        lowest = highest
+        lowest = _number_above(lowest, [span for span in spans if {end.measure for end in span} <= set(new)])
         crossing = [span for span in spans if len({end.measure in new for end in span}) == 2]
-        for ends in around:
-            outer, _ = sorted(ends, key=lambda end: end.measure in new)
-            if ends[0].measure in new or ends[1].measure in new:
-                if outer.staff == staff or (outer.staff not in written and staff == min(written)):
-                    found = _same_span(outer, crossing, new)
-                    if found is None:
-                        cut.append(outer.sign)
-                    else:
-                        crossing.remove(found)
-                        _inner(found, new).sign.set("number", outer.number)
+        for outer in _outer_ends(around, new):
+            if outer.staff != staff and (outer.staff in written or staff != min(written)):
+                continue
+            found = _same_span(outer, crossing, new)
+            if found is None:
+                cut.append(outer.sign)
+            else:
+                crossing.remove(found)
+                _inner(found, new).sign.set("number", outer.number)
         nowhere += [_inner(span, new).sign for span in crossing]
     return cut, nowhere
+
+
+def _number_above(lowest: int, spans: Iterable[tuple[SpanEnd[Element], SpanEnd[Element]]]) -> int:
+    """Give spans numbers above one that is taken; returns the highest that is taken then."""
+    highest = lowest
+    for ends in spans:
+        number = min(lowest + int(ends[0].number), _HIGHEST_NUMBER)
+        highest = max(highest, number)
+        for end in ends:
+            end.sign.set("number", str(number))
+    return highest
+
+
+def _outer_ends(spans: Iterable[tuple[SpanEnd[Node], SpanEnd[Node]]], new: Collection[int]) -> Iterator[SpanEnd[Node]]:
+    """The ends in measures that stay of the spans that have their other end in a new one."""
+    for begin, end in spans:
+        if begin.measure in new:
+            yield end
+        elif end.measure in new:
+            yield begin
 
 
 def _same_span(

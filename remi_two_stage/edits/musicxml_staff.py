@@ -7,7 +7,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -23,10 +23,12 @@ from ..scores.musicxml_reader_document import Time
 from ..scores.musicxml_writer import part_xml
 
 _MUSIC = ("note", "backup", "forward", "direction", "harmony")
+_HOLD_LINES = ("part", "measure")
 _BEFORE_STAFF = {
     "note": ("beam", "notations", "lyric"), "direction": ("sound",), "harmony": (), "forward": (),
 }  # fmt: skip
 """What follows `<staff>` in an element, where it does not come last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -55,7 +57,9 @@ def written_measures(
         beside = notation.get(index, bar.notation[voice] if bar.notation else ())
         chords = bar.chords if index in with_chords else ()
         bars.append(
-            replace(bar, notes=(bar.notes[voice],), notation=(tuple(beside),), chords=chords, tempos=(), jumps=(), part="")
+            replace(
+                bar, notes=(bar.notes[voice],), notation=(tuple(beside),), chords=chords, tempos=(), jumps=(), part=""
+            )
         )
     alone = Piece((piece.voices[voice],), tuple(bars))
     if fifths or semitones:
@@ -134,14 +138,19 @@ def in_divisions(element: Element, divisions: Time) -> None:
             child.text = str(count) if count.denominator == 1 else f"{float(count):.6f}"
 
 
-def as_text(element: Element, line: bytes, unit: bytes) -> bytes:
-    """An element after the line end and indent `line`, what is within it further in by `unit`; all in one line if
-    `line` is empty.
+def as_text(element: Element, line: bytes, unit: bytes, are_nested: bool = True) -> bytes:
+    """An element after the line end and indent `line`, and what is within it further in by `unit`.
+
+    Args:
+        line: Empty where all is in one line.
+        are_nested: Whether what is within notes and other elements of a measure begins lines of its own.
     """
     attributes = "".join(f" {name}={quoteattr(value)}" for name, value in element.attrib.items())
     begin = f"<{element.tag}{attributes}"
     if len(element):
-        within = b"".join(as_text(child, line and line + unit, unit) for child in element)
-        return line + f"{begin}>".encode() + within + line + f"</{element.tag}>".encode()
+        is_nested = line and (are_nested or element.tag in _HOLD_LINES)
+        further, after = (line + unit, line) if is_nested else (b"", b"")
+        within = b"".join(as_text(child, further, unit, are_nested) for child in element)
+        return line + f"{begin}>".encode() + within + after + f"</{element.tag}>".encode()
     text = (element.text or "").strip()
     return line + (f"{begin}>{escape(text)}</{element.tag}>" if text else f"{begin}/>").encode()

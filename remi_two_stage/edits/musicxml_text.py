@@ -75,7 +75,7 @@ class FileText:
         self.root = self._parsed()
 
     def _encodings(self, text: bytes) -> Iterator[str]:
-        """The encodings in which a text may be: what its first bytes say, what it states, and what it may be instead."""
+        """Encodings in which a text may be: what its first bytes say, what it states, what it may be instead."""
         if self._mark:
             yield _MARKS[self._mark]
         yield from (name for sign, name in _UNMARKED.items() if text.startswith(sign))
@@ -103,6 +103,12 @@ class FileText:
         outer = self.indent(part.start)
         inner = self.indent(part.children[0].start) if part.children else b""
         return inner[len(outer) :] if outer and inner.startswith(outer) else b""
+
+    @cached_property
+    def are_nested(self) -> bool:
+        """Whether what is within notes begins lines of its own."""
+        note = next(self.root.below("note"), None)
+        return note is None or not note.children or bool(self.indent(note.children[0].start))
 
     def line_within(self, node: Node) -> bytes:
         """The line end and the spaces before what is within an element."""
@@ -182,7 +188,7 @@ class FileText:
 
 
 _TAG = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
-_EMPTIED = ("notations", "direction", "direction-type", "measure-style", "attributes")
+_EMPTIED = ("notations", "direction", "direction-type", "measure-style", "attributes", "barline")
 _SAY_NOTHING = ("offset", "footnote", "level", "voice", "staff")
 """Elements that go when all in them goes, and what does not count there."""
 
@@ -199,4 +205,3 @@ def _unescaped(text: str) -> str:
     for name, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
         text = text.replace(name, sign)
     return text
-
