@@ -12,11 +12,14 @@ from pathlib import Path
 from ..atomic_files import write_whole
 from ..core.errors import ScoreError
 from ..core.piece import Piece
-from . import abc, musicxml
+from . import abc, midi, musicxml
 from .changes import Change, NotAnEditError
 
 _Splice = Callable[[bytes, Piece, Piece, Change], bytes]
-_SPLICES: dict[str, _Splice] = dict.fromkeys((".musicxml", ".xml", ".mxl"), musicxml.splice)
+_SPLICES: dict[str, _Splice] = {
+    **dict.fromkeys((".musicxml", ".xml", ".mxl"), musicxml.splice),
+    **dict.fromkeys((".mid", ".midi"), midi.splice),
+}
 _ABC = (".abc", ".abc.gz")
 EDITABLE = (*_ABC, *_SPLICES)
 """Endings of the files that an edit can be written into."""
