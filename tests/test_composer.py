@@ -23,7 +23,7 @@ from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.reward import harmony, reward
+from remi_two_stage.core.reward import closes_on_tonic, harmony, reward
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
@@ -147,6 +147,11 @@ def test_of_several_candidates_the_best_made_is_kept(composer: Composer) -> None
     assert reward(over_it).total >= reward(composer.realize(plan, seed=5)).total
     plans = [composer.plan("reel", "G", bars=4, seed=5, sampling=Sampling(candidates=count)) for count in (1, 6)]
     assert harmony(plans[1].skeleton) > harmony(plans[0].skeleton)
+
+
+def test_plans_for_several_voices_close_with_the_dominants_root_in_the_bass() -> None:
+    plans = Composer.from_pretrained().plan_batch([Request("chorale", "G", bars=8)] * 12, seed=1)
+    assert sum(closes_on_tonic(plan.skeleton) is True for plan in plans) >= 9
 
 
 def test_greedy_needs_no_seed(composer: Composer) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..analysis.key_estimation import in_heard_key
-from ..core.composing_remi import CandidateWriter, Progress, best
+from ..core.composing_remi import CandidateWriter, Progress, best, harmony_of
 from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import Request, check_bars
-from ..core.reward import harmony, reward
+from ..core.reward import reward
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.signatures import Key, Meter
 from ..core.vocabulary import MAX_BARS
@@ -158,7 +158,7 @@ class Composer:
         """Write a chord plan for each request."""
         self._warn_of_styles(requests)
         plans = self._writer(seed, sampling, progress).plans(requests)
-        return [best(several, lambda plan: harmony(plan.skeleton)) for several in plans]
+        return [best(several, harmony_of) for several in plans]
 
     def realize(
         self,
