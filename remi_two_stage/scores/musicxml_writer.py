@@ -43,6 +43,8 @@ _CONTAINER_CONTENT = (
 ).encode()
 _UNIX = 3
 _OTHER_CREATOR = re.compile(r"([a-z]{3,30}): (\S.*)")
+_LONGEST_OPEN_ENDING = 4
+"""Bars of the last ending of a piece, where it is longer than the one before."""
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
@@ -198,5 +200,17 @@ def _time(meter: Meter | None) -> str:
 
 
 def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
-    """The passes of the ending that stops after each bar where one does, by the bar's index."""
-    return {last_of_ending(bars, index): bar.endings for index, bar in enumerate(bars) if bar.endings}
+    """The passes of the ending that stops after each bar where one does, by the bar's index. A long one that nothing
+    closes before the piece ends is shown as long as the ending before it.
+    """
+    closed: dict[int, tuple[int, ...]] = {}
+    before = 0
+    for index, bar in enumerate(bars):
+        if bar.endings:
+            last = last_of_ending(bars, index)
+            length = last + 1 - index
+            if last + 1 == len(bars) and before and length > max(before, _LONGEST_OPEN_ENDING):
+                last = index + before - 1
+            closed[last] = bar.endings
+            before = length
+    return closed
