@@ -72,6 +72,7 @@ CORE_LAYERS = (
         "layers",
         "repeats",
         "abc_writer",
+        "instruments",
         "sampling",
         "request",
         "architecture",

@@ -11,6 +11,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     notation.py                      what is written beside the notes: lyrics, slurs, ornaments, dynamics, names
     playing_order.py                 where endings end, what leads into a bar, and in what order bars are played
     voices.py                        names and clefs of voices
+    instruments.py                   who may be asked to play a piece, and which staves belong together
     ranges.py                        how high and low voices are written
     excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic
     chords.py                        chord labels (Roman numerals) and chord names
