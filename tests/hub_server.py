@@ -225,8 +225,13 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = self.server.large[value["oid"]]
             elif change["key"] == "deletedFile":
                 del files[value["path"]]
+        is_proposed = "create_pr=1" in urlsplit(self.path).query
+        if is_proposed:
+            revision = f"refs/pr/{sum(branch.startswith('refs/pr/') for branch in repository.branches) + 1}"
         name = repository.commit(revision, files)
-        return 200, {"commitUrl": f"{self.server.url}/{id}/commit/{name}", "commitOid": name, "success": True}
+        shown = {"commitUrl": f"{self.server.url}/{id}/commit/{name}", "commitOid": name, "success": True}
+        proposal = {"pullRequestUrl": f"{self.server.url}/{id}/discussions/{revision.rpartition('/')[2]}"}
+        return 200, shown | (proposal if is_proposed else {})
 
     def _info(self, kind: str, id: str, revision: str = "main") -> tuple[int, Any, dict[str, str]]:
         repository = self.server.repositories.get((kind, id))
