@@ -25,6 +25,7 @@ CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 LAYERS = (
     {"version", "atomic_files"},
     {"core"},
+    {"pretrained"},
     {"scores", "analysis"},
     {"rendering"},
     {"score_files"},
@@ -84,6 +85,7 @@ CORE_LAYERS = (
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1]
 UPWARD_BY_STRING = {
+    (Path("core/tokenization_remi.py"), "remi_two_stage.scores.abc_reader"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.scores.music21_bridge"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.analysis.harmony"),
 }

@@ -53,6 +53,7 @@ from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import SequenceKind
+from .pipeline_remi import register_pipeline
 from .repository_remi import SavedWithCode, TwoStageSaving
 from .vocabulary import AFTER, CONTEXT
 
@@ -450,6 +451,7 @@ _AUTO: dict[str, Any] = {
 def register_auto_classes() -> None:
     """Make the models known to transformers' Auto classes, and travel with their code when saved."""
     register_auto_configs()
+    register_pipeline()
     for kinds in SavedWithCode.auto_classes.values():
         for auto, kind in kinds.items():
             _AUTO[auto].register(kind.config_class, kind, exist_ok=True)

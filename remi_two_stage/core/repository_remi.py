@@ -73,6 +73,7 @@ class TwoStageSaving:
     detail: Any
     _get_files_timestamps: Callable[..., dict[str, float]]
     _upload_modified_files: Callable[..., Any]
+    settings_of: Callable[[Any], Any]
 
     def save_pretrained(
         self,
@@ -130,8 +131,9 @@ class TwoStageSaving:
         config |= {name: whole[name] for name in ("dtype", "quantization_config") if name in whole}
         config |= {"architectures": [type(stage).__name__], "auto_map": auto_map(stage.config)}
         _write_json(folder / "config.json", config)
-        stage.generation_config._from_model_config = False
-        stage.generation_config.save_pretrained(folder)
+        settings = self.settings_of(stage)
+        settings._from_model_config = False
+        settings.save_pretrained(folder)
 
 
 def divide_weights(folder: Path, max_shard_size: int | str, variant: str | None = None) -> None:
