@@ -60,8 +60,6 @@ class TestAStageOfItsOwn:
         loaded = AutoModelForCausalLM.from_pretrained(folder, subfolder=stage)
         assert torch.equal(loaded(IDS).logits, getattr(model, stage)(IDS).logits)
         assert (loaded.name_or_path, loaded.config.name_or_path) == (str(folder), str(folder))
-            "cpu"
-        }
         assert loaded.generation_config.top_k == (7 if stage == "detail" else None)
         tokenizer = AutoTokenizer.from_pretrained(folder, subfolder=stage)
         assert type(tokenizer) is REMIABCTokenizer
