@@ -66,7 +66,7 @@ except ValueError as error:
     refusal = str(error)
 try:
     tokenizer(music["abc"])
-except ValueError as error:
+except Exception as error:
     no_reader = str(error)
 
 print(

@@ -109,7 +109,7 @@ def test_without_the_package_music_is_refused_and_not_unknown(
     tokenizer: REMIABCTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "remi_two_stage.scores.abc_reader", None)
-    message = "ABC needs the module 'remi_two_stage.scores.abc_reader'; pip install 'remi-two-stage'"
+    message = "ABC needs the module 'remi_two_stage'; pip install 'remi-two-stage'"
     for read in (tokenizer, tokenizer.encode, tokenizer.tokenize):
         with pytest.raises(ScoreFormatError, match=message):
             read(KESH_ABC)

@@ -136,7 +136,8 @@ def _as_piece(music: Any) -> Piece:
             return importlib.import_module("remi_two_stage.scores.music21_bridge").from_music21(music)
     except ImportError as error:
         kind = "ABC" if isinstance(music, str) else "a music21 score"
-        raise ScoreFormatError(f"{kind} needs the module {error.name!r}; pip install 'remi-two-stage'") from error
+        package = (error.name or "").partition(".")[0]
+        raise ScoreFormatError(f"{kind} needs the module {package!r}; pip install 'remi-two-stage'") from error
     raise RequestError(f"cannot tokenize a {type(music).__name__}; give token text, ABC, a Piece or a music21 Score")
 
 
