@@ -223,7 +223,10 @@ def test_a_missing_model_is_named(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("model.safetensors", b"\x00" * 40), ("config.json", b'{"model_type": "remi_two_stage", "planner_config": 7}')],
+    [
+        ("detail/model.safetensors", b"\x00" * 40),
+        ("config.json", b'{"model_type": "remi_two_stage", "planner_config": 7}'),
+    ],
 )
 def test_a_damaged_model_is_named(composer: Composer, file: str, content: bytes, tmp_path: Path) -> None:
     composer.model.save_pretrained(tmp_path)
@@ -284,7 +287,8 @@ def test_a_limit_on_the_length_is_kept(composer: Composer) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_new_tokens": 5}, "max_new_tokens cannot be set for both stages together"),
+        ({"max_new_tokens": 5}, "a plan stops before <EOS>; let the planner write it to its end"),
+        ({"past_key_values": 5, "depth": 1}, "both stages together has no argument depth, past_key_values; leave it"),
     ],
 )
 def test_settings_that_cannot_hold_are_refused(composer: Composer, settings: dict[str, object], message: str) -> None:

@@ -102,25 +102,28 @@ class Composer:
         revision: str | None = None,
         token: str | None = None,
         metrics: Sequence[EvalResult] = (),
+        **commit: Any,
     ) -> str:
         """Push the model, tokenizer, pipeline, example and card in one commit; a second push uploads only changes.
 
         Args:
-            repository: Name as user/name; created if it does not exist.
+            repository: Name as user/name, or a name alone for one of your own; created if it does not exist.
             private: Whether the repository is hidden from others; None is the Hub's own default.
             revision: A branch, created if it does not exist; None is the main branch.
             token: Access token of your Hub account; None is the one from `hf auth login`.
             metrics: Held-out losses for the card, as `LikelihoodTable.metrics` returns them.
+            **commit: commit_message, commit_description, create_pr, max_shard_size, tags, as in transformers.
 
         Returns:
-            URL of the commit.
+            URL of the commit, or of the pull request.
 
         Raises:
             HubError: the Hub cannot be reached or refuses; what is visible there is unchanged.
         """
         from ..hub.push import push_model  # not at the top: it imports datasets
 
-        return push_model(self.model, repository, private=private, revision=revision, token=token, metrics=metrics)
+        where: dict[str, Any] = {"private": private, "revision": revision, "token": token}
+        return push_model(self.model, repository, **where, metrics=metrics, **commit)
 
     def plan(
         self,
