@@ -110,7 +110,7 @@ class TwoStageConfig(PreTrainedConfig):
 
     @custom_pipelines.setter
     def custom_pipelines(self, stored: dict[str, Any]) -> None:
-        vars(self)["custom_pipelines"] = stored
+        self.__dict__["custom_pipelines"] = stored
 
     def validate_vocabulary(self) -> None:
         """Reject stages that do not share a vocabulary; `@strict` calls this."""

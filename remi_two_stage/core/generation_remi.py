@@ -415,7 +415,7 @@ class TwoStageGenerationMixin:
         GenerationMixin.adjust_generation_fn(self, generation_config, *args, subfolder=subfolder, **kwargs)
         for name, stage in (("planner", self.planner), ("detail", self.detail)):
             with suppress(OSError):  # there is no such folder
-                stage.adjust_generation_fn(None, *args, subfolder=posixpath.join(subfolder, name), **kwargs)
+                stage.adjust_generation_fn(None, *args, **kwargs | {"subfolder": posixpath.join(subfolder, name)})
             stage.generation_config = self.settings_of(stage)
 
     def settings_of(self, stage: GrammarGenerationMixin) -> GenerationConfig:
