@@ -1,8 +1,9 @@
 """The structure that keeps the package readable and its core loadable from the Hub, checked on the source text.
 
-Imports, those inside functions and by string too, run one way: core <- scores, analysis <- rendering <- corpus, hub <-
-composing <- stage_data <- training, evaluation <- cli, demo, and inside core as in `CORE_LAYERS`. Units of one layer
-may use each other as long as no circle arises. The package's root only maps names to modules and is outside the order.
+Imports, those inside functions and by string too, run one way: core <- scores, analysis <- edits <- rendering <-
+corpus, hub <- composing <- stage_data <- training, evaluation <- cli, demo, and inside core as in `CORE_LAYERS`. Units
+of one layer may use each other as long as no circle arises. The package's root only maps names to modules and is
+outside the order.
 """
 
 import ast
@@ -27,6 +28,7 @@ LAYERS = (
     {"core"},
     {"pretrained"},
     {"scores", "analysis"},
+    {"edits"},
     {"rendering"},
     {"score_files"},
     {"corpus", "composing/checkpoint"},
@@ -94,7 +96,7 @@ UPWARD_BY_STRING = {
 TORCH_FREE = [
     module
     for module in MODULES
-    if module.parts[0] in {"scores", "analysis", "rendering"}
+    if module.parts[0] in {"scores", "analysis", "edits", "rendering"}
     or (module in CORE_MODULES and module.stem in TORCH_FREE_CORE)
 ]
 BRINGS_TORCH = {"torch", "transformers", "accelerate"}

@@ -270,7 +270,7 @@ class Composer:
     ) -> list[Piece]:
         """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
-        extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
+        extensions = [Extension.of(check_piece(piece).in_part_order(), bars) for piece in pieces]
         writer = self._writer(seed, sampling, progress)
         plans = writer.write("planner", [writer.several(extension.for_planner()) for extension in extensions])
         prompts = [
