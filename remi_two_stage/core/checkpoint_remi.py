@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedConfig
 from transformers.utils import cached_file
 
-from .checkpoint_files_remi import compare_shapes, shapes_in_files, weight_files
+from .checkpoint_files_remi import Shapes, compare_shapes, shapes_in_files, weight_files
 
 _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
@@ -60,11 +60,31 @@ def check_weights(model_class: Any, source: Any, kwargs: Mapping[str, Any]) -> N
     stored = stored_shapes(source, kwargs)
     if stored is None:
         return
+    config = _config_for(model_class, source, kwargs)
     with torch.device("meta"):
-        model = model_class(_config_for(model_class, source, kwargs))
+        model = model_class(config)
     wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    if getattr(config, "quantization_config", None) is not None:
+        stored = _unquantized(stored, wanted)
     are_shapes_compared = not kwargs.get("ignore_mismatched_sizes")
     compare_shapes(source, model_class.__name__, stored, wanted, set(model.all_tied_weights_keys), are_shapes_compared)
+
+
+def _unquantized(stored: Shapes, wanted: Shapes) -> Shapes:
+    """The shapes in a quantised checkpoint as they were before. Each quantiser has its own names and shapes for what it
+    makes of a weight, all below the name of the weight's module; any of them stand for all weights of that module.
+    """
+    modules = {name.rpartition(".")[0] for name in wanted}
+    owners = {name: next((module for module in _parents(name) if module in modules), None) for name in stored}
+    found = set(owners.values())
+    known = {name: shape for name, shape in wanted.items() if name.rpartition(".")[0] in found}
+    return known | {name: stored[name] for name, owner in owners.items() if owner is None}
+
+
+def _parents(name: str) -> list[str]:
+    """The modules that a weight of this name may belong to, the nearest first."""
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
 
 
 def _config_for(model_class: Any, source: Any, kwargs: Mapping[str, Any]) -> PreTrainedConfig:
