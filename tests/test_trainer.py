@@ -71,11 +71,16 @@ def test_label_smoothing_of_both_is_that_of_the_notes_and_says_so(both: TwoStage
 def test_the_plain_collator_says_that_the_planner_learns_nothing(both: TwoStageModel, tmp_path: Path) -> None:
     before = {name: weight.clone() for name, weight in both.named_parameters()}
     with pytest.warns(
-        IdlePlannerWarning, match="the planner learns nothing: plan_labels is not given; train each stage"
+        IdlePlannerWarning, match="the planner learns nothing: plan_input_ids is not given; train each stage"
     ):
         trainer(both, tmp_path).train()
     changed = {name.partition(".")[0] for name, weight in both.named_parameters() if not weight.equal(before[name])}
     assert changed == {"detail"}
+
+
+def test_a_plan_without_labels_is_said(both: TwoStageModel) -> None:
+    with pytest.warns(IdlePlannerWarning, match="the planner learns nothing: plan_labels is not given"):
+        both.train()(plan_input_ids=PLAN, input_ids=PLAN, labels=PLAN)
 
 
 def test_nothing_is_said_of_a_planner_that_learns_or_is_not_to(both: TwoStageModel) -> None:
@@ -84,6 +89,7 @@ def test_nothing_is_said_of_a_planner_that_learns_or_is_not_to(both: TwoStageMod
         warnings.simplefilter("error")
         both(plan_input_ids=PLAN, plan_labels=PLAN, input_ids=PLAN, labels=PLAN)
         both(plan_input_ids=PLAN, plan_labels=PLAN)
+        both(plan_input_ids=PLAN, input_ids=PLAN)  # a loss of both logits
         both.planner.requires_grad_(False)
         both(input_ids=PLAN, labels=PLAN)
         both.eval().planner.requires_grad_(True)

@@ -157,6 +157,8 @@ class RelativeAttention(nn.Module):
             attended, weights = self._attend_with_mask(query, key, value, table, amplitudes, context, **kwargs)
         else:
             attended, weights = self._attend_in_spans(query, key, value, table, context.spans), None
+        if torch.compiler.is_exporting():  # ONNX's form of attention leaves other strides than the exported one
+            attended = attended.clone(memory_format=torch.contiguous_format)
         return self.o_proj(attended.reshape(batch, length, width)), weights
 
     reproduced_forward = forward

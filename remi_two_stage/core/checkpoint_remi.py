@@ -64,10 +64,10 @@ def check_weights(model_class: Any, source: Any, kwargs: Mapping[str, Any]) -> N
     with torch.device("meta"):
         model = model_class(config)
     wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    if getattr(config, "quantization_config", None) is not None:
-        stored = _unquantized(stored, wanted)
+    is_quantized = getattr(config, "quantization_config", None) is not None
+    found = _unquantized(stored, wanted) if is_quantized else stored
     are_shapes_compared = not kwargs.get("ignore_mismatched_sizes")
-    compare_shapes(source, model_class.__name__, stored, wanted, set(model.all_tied_weights_keys), are_shapes_compared)
+    compare_shapes(source, model_class.__name__, found, wanted, set(model.all_tied_weights_keys), are_shapes_compared)
 
 
 def _unquantized(stored: Shapes, wanted: Shapes) -> Shapes:

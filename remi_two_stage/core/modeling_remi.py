@@ -194,7 +194,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
         embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        read_ids = input_ids
+        read_ids: torch.Tensor | None = input_ids
         if input_ids is None and coordinate_ids is not None:
             read_ids = F.pad(coordinate_ids, (embeddings.shape[1] - coordinate_ids.shape[1], 0))
         if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
@@ -406,7 +406,7 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
         if plan_input_ids is None and input_ids is None:
             raise RequestError("forward got neither plan_input_ids nor input_ids; give one of them or both")
         if self.training and input_ids is not None:
-            self._warn_of_idle_planner(has_labels=labels is not None, has_plan=plan_labels is not None)
+            self._warn_of_idle_planner(plan_input_ids, plan_labels, labels)
         plan = detail = None
         if plan_input_ids is not None:
             asked = {name: kwargs[name] for name in ("output_attentions", "output_hidden_states") if name in kwargs}
@@ -432,11 +432,17 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
             attentions=detail.attentions,
         )
 
-    def _warn_of_idle_planner(self, has_labels: bool, has_plan: bool) -> None:
-        """Trainer takes `labels` away for label smoothing, and makes a loss of the detail generator's logits."""
-        if (has_labels and has_plan) or not any(weight.requires_grad for weight in self.planner.parameters()):
+    def _warn_of_idle_planner(self, *given: torch.Tensor | None) -> None:
+        """Whoever gives no labels makes a loss of the logits: Trainer, which takes `labels` away for label smoothing,
+        one of the detail generator's alone.
+        """
+        has_plan, has_plan_labels, has_labels = (tensor is not None for tensor in given)
+        is_planner_trained = any(weight.requires_grad for weight in self.planner.parameters())
+        if not is_planner_trained or (has_plan and has_plan_labels == has_labels):
             return
-        lacking = "labels is not given (label smoothing takes it)" if has_plan else "plan_labels is not given"
+        lacking = "labels is not given (label smoothing takes it)"
+        if not has_plan_labels:
+            lacking = f"{'plan_labels' if has_plan else 'plan_input_ids'} is not given"
         warnings.warn(
             f"the planner learns nothing: {lacking}; train each stage by itself, or give plan_input_ids, plan_labels, "
             "input_ids and labels and leave label smoothing out",
