@@ -80,7 +80,7 @@ CORE_LAYERS = (
         "request",
         "architecture",
     },
-    {"checkpoint_files_remi", "attention_rotation_remi"},
+    {"checkpoint_files_remi", "attention_rotation_remi", "requirements_remi"},
     {"decoding_weights_remi", "decoding_backbone_remi", "decoding_remi", "composing_remi"},
     {"configuration_remi", "checkpoint_remi", "tokenization_remi", "pipeline_remi", "repository_remi"},
     {"attention_remi", "attention_blockwise_remi", "attention_coordinates_remi"},

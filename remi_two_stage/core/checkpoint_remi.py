@@ -16,6 +16,7 @@ from transformers.utils import cached_file
 from .architecture import MODEL_TYPE
 from .checkpoint_files_remi import (
     STAGES,
+    Shapes,
     check_model_type,
     compare_shapes,
     refuse_pickles,
@@ -85,8 +86,6 @@ class CheckedLoading:
                 raise CheckpointError(_why_without_weights(source, kwargs))
             return
         config, _ = PreTrainedConfig.get_config_dict(source, **hub_arguments(kwargs))
-        if config.get("quantization_config"):
-            return  # names and shapes are the quantizer's, which compares them itself
         kinds = {kind.__name__: kind for kind in _kinds_of(CheckedLoading)}
         kind: Any = next((kinds[name] for name in config.get("architectures") or () if name in kinds), cls)
         with torch.device("meta"):
@@ -95,7 +94,8 @@ class CheckedLoading:
         prefix = prefix if any(name.startswith(prefix) for name in shapes) else ""
         wanted = {prefix + name: tuple(weight.shape) for name, weight in model.state_dict().items()}
         tied = {prefix + name for name in model.all_tied_weights_keys}
-        compare_shapes(source, kind.__name__, shapes, wanted, tied, not kwargs.get("ignore_mismatched_sizes"))
+        found = _unquantized(shapes, wanted) if config.get("quantization_config") else shapes
+        compare_shapes(source, kind.__name__, found, wanted, tied, not kwargs.get("ignore_mismatched_sizes"))
 
 
 def _kinds_of(kind: Any) -> Iterator[Any]:
@@ -148,3 +148,20 @@ def stored_shapes(source: Any, kwargs: Mapping[str, Any]) -> dict[str, tuple[int
 
     files = weight_files(source, find, kwargs.get("variant"))
     return None if files is None else shapes_in_files(files)
+
+
+def _unquantized(stored: Shapes, wanted: Shapes) -> Shapes:
+    """The shapes in a quantised checkpoint as they were before. Each quantiser has its own names and shapes for what it
+    makes of a weight, all below the name of the weight's module; any of them stand for all weights of that module.
+    """
+    modules = {name.rpartition(".")[0] for name in wanted}
+    owners = {name: next((module for module in _parents(name) if module in modules), None) for name in stored}
+    found = set(owners.values())
+    known = {name: shape for name, shape in wanted.items() if name.rpartition(".")[0] in found}
+    return known | {name: stored[name] for name, owner in owners.items() if owner is None}
+
+
+def _parents(name: str) -> list[str]:
+    """The modules that a weight of this name may belong to, the nearest first."""
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]

@@ -16,6 +16,7 @@ Conventions
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -34,6 +35,7 @@ from transformers import (
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
@@ -50,7 +52,7 @@ from .attention_remi import (
 from .checkpoint_remi import CheckedLoading
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
-from .errors import RequestError
+from .errors import IdlePlannerWarning, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import SequenceKind
 from .pipeline_remi import register_pipeline
@@ -157,6 +159,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         past_key_values: Cache | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
         use_cache: bool | None = None,
+        coordinate_ids: torch.LongTensor | None = None,
         **kwargs: Any,
     ) -> BaseModelOutputWithPast:
         """[B, L] token ids, or [B, L, hidden] embeddings in their place -> hidden states [B, L, hidden].
@@ -165,24 +168,29 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
             attention_mask: [B, tokens so far], 1 for real tokens; None when all are.
             position_ids: [B, L]; read for packing alone (see the module's conventions).
             past_key_values: Keys and values of the tokens so far; grows by L.
+            coordinate_ids: [B, up to L], read for bars and musical time where `inputs_embeds` are given: the ids that
+                the last embeddings stand for, `<PAD>` where they stand for none. Embeddings before them stand for none.
 
         Raises:
-            RequestError: both or neither of ids and embeddings were given, or embeddings where attention has to read
-                bars off the ids.
+            RequestError: both or neither of ids and embeddings were given, or embeddings without `coordinate_ids` where
+                attention measures distances in bars or musical time.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
-        if input_ids is None and self.bar_reader is not None:
-            raise RequestError(
-                f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} reads bars and "
-                "time off the ids; give input_ids"
-            )
         embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        read_ids: torch.Tensor | None = input_ids
+        if input_ids is None and coordinate_ids is not None:
+            read_ids = F.pad(coordinate_ids, (embeddings.shape[1] - coordinate_ids.shape[1], 0))
         if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
             past_key_values = DynamicCache(config=self.config)
         coordinates = None
         if self.bar_reader is not None:
-            coordinates = self.bar_reader(input_ids, attention_mask, position_ids, past_key_values)
+            if read_ids is None:
+                raise RequestError(
+                    f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} measures in "
+                    "bars and time; give coordinate_ids, the ids that the embeddings stand for"
+                )
+            coordinates = self.bar_reader(read_ids, attention_mask, position_ids, past_key_values)
         context = attention_context(
             self.config, embeddings, attention_mask, position_ids, past_key_values, self.training, coordinates
         )
@@ -262,12 +270,14 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
         labels: torch.LongTensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
+        coordinate_ids: torch.LongTensor | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """[B, L] token ids -> logits [B, L, V], and with `labels` [B, L] the mean loss in nats a token.
 
         Args:
             logits_to_keep: Only the last so many positions, or those with these indices; 0 is all.
+            coordinate_ids: As in the backbone, for prompts that are learnt as `inputs_embeds`.
             **kwargs: `num_items_in_batch` divides the summed loss in place of this batch's own count of labels.
         """
         outputs = self.model(
@@ -277,6 +287,7 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
+            coordinate_ids=coordinate_ids,
             **kwargs,
         )
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
@@ -378,9 +389,14 @@ class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin
             **kwargs: For the detail generator, but that `output_attentions` and `output_hidden_states` hold for both.
                 `num_items_in_batch` counts `labels` over all accumulated batches; the planner's mean is weighted by
                 this batch's share of them, so that the steps add up.
+
+        Warns:
+            IdlePlannerWarning: In training, the loss is one of the detail generator alone.
         """
         if plan_input_ids is None and input_ids is None:
             raise RequestError("forward got neither plan_input_ids nor input_ids; give one of them or both")
+        if self.training and input_ids is not None:
+            self._warn_of_idle_planner(plan_input_ids, plan_labels, labels)
         plan = detail = None
         if plan_input_ids is not None:
             asked = {name: kwargs[name] for name in ("output_attentions", "output_hidden_states") if name in kwargs}
@@ -404,6 +420,24 @@ class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin
             hidden_states=detail.hidden_states,
             plan_attentions=plan.attentions,
             attentions=detail.attentions,
+        )
+
+    def _warn_of_idle_planner(self, *given: torch.Tensor | None) -> None:
+        """Whoever gives no labels makes a loss of the logits: Trainer, which takes `labels` away for label smoothing,
+        one of the detail generator's alone.
+        """
+        has_plan, has_plan_labels, has_labels = (tensor is not None for tensor in given)
+        is_planner_trained = any(weight.requires_grad for weight in self.planner.parameters())
+        if not is_planner_trained or (has_plan and has_plan_labels == has_labels):
+            return
+        lacking = "labels is not given (label smoothing takes it)"
+        if not has_plan_labels:
+            lacking = f"{'plan_labels' if has_plan else 'plan_input_ids'} is not given"
+        warnings.warn(
+            f"the planner learns nothing: {lacking}; train each stage by itself, or give plan_input_ids, plan_labels, "
+            "input_ids and labels and leave label smoothing out",
+            IdlePlannerWarning,
+            stacklevel=3,
         )
 
     @property
@@ -446,6 +480,10 @@ SavedWithCode.auto_classes = {
 _AUTO: dict[str, Any] = {
     auto.__name__: auto for auto in (AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification)
 }
+# By these names Trainer knows that the labels are to be shifted, which it does itself for label smoothing.
+MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.update(
+    {model.config_class.model_type: model.__name__ for model in (BarPlannerModel, DetailGeneratorModel, TwoStageModel)}
+)
 
 
 def register_auto_classes() -> None:

@@ -17,6 +17,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
+from .requirements_remi import OLDEST_TRANSFORMERS  # noqa: F401 (raises where transformers is too old)
+
+# isort: split
+
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import AutoTokenizer, BatchEncoding, TokenizersBackend
