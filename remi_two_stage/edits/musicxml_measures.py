@@ -30,7 +30,7 @@ from .musicxml_staff import (
     without,
     written_measures,
 )
-from .musicxml_text import FileText, Node
+from .musicxml_text import FileText
 
 _WITH_NOTES = ("note", "backup", "forward", "figured-bass")
 """What goes with the old notes of a measure."""
@@ -89,7 +89,7 @@ class PartEdit:
             music = [*self._music(index, written, nowhere)]
             MeasureEdit(self._text, measure, kept[index], music, length).write()
         for index in self._differences.keys() - self._new:
-            self._cut_ties(index)
+            self._cut(index)
         if new:
             self._end_rests()
         if self._edit.appended:
@@ -113,7 +113,7 @@ class PartEdit:
         """The measures that are written anew."""
         new = set(self._new_chords) if self._writes_chords else set()
         for index, staves in self._differences.items():
-            if not all(_is_only_cut(old, stands) for _, old, stands in staves):
+            if any(_cut_over_barlines(old, stands) is None for _, old, stands in staves):
                 new.add(index)
         return new
 
@@ -168,27 +168,52 @@ class PartEdit:
         notation = self._edit.after.bars[index].notation
         return self._notation.setdefault((index, staff.number), list(notation[staff.after]) if notation else [])
 
-    def _cut_ties(self, index: int) -> None:
-        """Take out the ties of notes that are no longer held from the measure before, or into the next."""
+    def _cut(self, index: int) -> None:
+        """Take out what is no longer held from the measure before, or into the next: ties, or the whole held note."""
         measure = self._part.measures[index]
         for staff, old, new in self._differences[index]:
-            for (onset, end, pitch, *was), (*_, is_held, goes_on) in zip(old, new, strict=True):
-                for kind, is_cut, place in (
-                    ("stop", was[0] and not is_held, onset),
-                    ("start", was[1] and not goes_on, end),
-                ):
-                    notes = self._notes(measure, staff, pitch, kind, place) if is_cut else ()
-                    for tie in [tie for note in notes for tag in ("tie", "tied") for tie in note.below(tag)]:
-                        if tie.attributes.get("type") == kind:
-                            self._text.remove(tie)
+            silent, pairs = _cut_over_barlines(old, new) or ([], [])
+            notes = [placed for placed in measure.placed if placed.node.tag == "note" and placed.staff == staff]
+            for was, now in pairs:
+                self._cut_tie(self._of_segment(measure, notes, was), "stop" if was[3] > now[3] else "", 0)
+                self._cut_tie(self._of_segment(measure, notes, was), "start" if was[4] > now[4] else "", -1)
+            for segment in silent:
+                for placed in self._of_segment(measure, notes, segment):
+                    self._silence(measure, placed)
 
-    def _notes(self, measure: SourceMeasure, staff: int, pitch: int, kind: str, time: int) -> Iterator[Node]:
-        for placed in measure.placed:
-            at = placed.onset if kind == "stop" else placed.end
-            if (placed.node.tag, placed.staff, at) == ("note", staff, time) and (
-                self._part.sounding(placed, measure.transposition(staff)) == pitch
-            ):
-                yield placed.node
+    def _of_segment(self, measure: SourceMeasure, notes: Iterable[Placed], segment: Segment) -> list[Placed]:
+        """The notes, one tied to the other, that are a segment."""
+        onset, end, pitch, *_ = segment
+        return [
+            placed
+            for placed in notes
+            if onset <= placed.onset < placed.end <= end
+            and self._part.sounding(placed, measure.transposition(placed.staff)) == pitch
+        ]
+
+    def _cut_tie(self, notes: Sequence[Placed], kind: str, which: int) -> None:
+        """Take the tie of a kind out of the first or the last of tied notes; of no kind: none."""
+        for placed in notes[which:][:1]:
+            for tie in [tie for tag in ("tie", "tied") for tie in placed.node.below(tag)]:
+                if tie.attributes.get("type") == kind:
+                    self._text.remove(tie)
+
+    def _silence(self, measure: SourceMeasure, placed: Placed) -> None:
+        """Have a note be a rest, or, where others are struck with it, be gone."""
+        following = measure.placed[measure.placed.index(placed) + 1 :][:1]
+        chord = next((child for after in following for child in after.node.each("chord")), None)
+        if placed.node.first("chord") or chord:
+            self._text.remove(placed.node)
+            if chord and not placed.node.first("chord"):
+                self._text.remove(chord)
+            return
+        for child in placed.node.children[:]:
+            if child.tag == "pitch":
+                self._text.replace(child.start, child.end, b"<rest/>")
+            elif child.tag in ("tie", "accidental", "stem", "notehead", "beam"):
+                self._text.remove(child)
+        for tied in list(placed.node.below("tied")):
+            self._text.remove(tied)
 
     def _end_rests(self) -> None:
         """Take out the signs of a rest over several measures that are now written anew."""
@@ -290,11 +315,19 @@ def _counted_in(divisions: object) -> Element:
     return attributes
 
 
-def _is_only_cut(old: Iterable[Segment], new: Iterable[Segment]) -> bool:
-    """Whether the same sounds, but not held over barlines where it was."""
-    old, new = list(old), list(new)
-    return [each[:3] for each in old] == [each[:3] for each in new] and all(
-        was >= now
-        for before, after in zip(old, new, strict=True)
-        for was, now in zip(before[3:], after[3:], strict=True)
-    )
+def _cut_over_barlines(
+    old: Iterable[Segment], new: Sequence[Segment]
+) -> tuple[list[Segment], list[tuple[Segment, Segment]]] | None:
+    """What of a measure is silent now that was held from the one before, and pairs of what stays, which may be held no
+    longer over a barline; None if there is another difference.
+    """
+    left = Counter(segment[:3] for segment in new)
+    silent: list[Segment] = []
+    staying: list[Segment] = []
+    for segment in old:
+        is_left = left[segment[:3]] > 0
+        left[segment[:3]] -= is_left
+        (staying if is_left else silent).append(segment)
+    pairs = list(zip(staying, new, strict=False))
+    is_cut = len(staying) == len(new) and all(was[3] >= now[3] and was[4] >= now[4] for was, now in pairs)
+    return (silent, pairs) if is_cut and all(segment[3] for segment in silent) else None
