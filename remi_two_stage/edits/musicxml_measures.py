@@ -30,7 +30,7 @@ from .musicxml_staff import (
     without,
     written_measures,
 )
-from .musicxml_text import FileText
+from .musicxml_text import FileText, Node
 
 _WITH_NOTES = ("note", "backup", "forward", "figured-bass")
 """What goes with the old notes of a measure."""
@@ -75,6 +75,7 @@ class PartEdit:
         self._writes_chords = writes_chords
         self._notation: dict[tuple[int, int], list[Notation]] = {}
         self._layers = part.layer_names()
+        self._is_staved = part.is_staved
 
     def write(self) -> None:
         """Have the changed measures replaced, and those that follow added."""
@@ -177,9 +178,9 @@ class PartEdit:
             for was, now in pairs:
                 self._cut_tie(self._of_segment(measure, notes, was), "stop" if was[3] > now[3] else "", 0)
                 self._cut_tie(self._of_segment(measure, notes, was), "start" if was[4] > now[4] else "", -1)
-            for segment in silent:
-                for placed in self._of_segment(measure, notes, segment):
-                    self._silence(measure, placed)
+            gone = [placed for segment in silent for placed in self._of_segment(measure, notes, segment)]
+            for chord in _chords(notes):
+                self._silence([placed.node for placed in chord], [placed.node for placed in chord if placed in gone])
 
     def _of_segment(self, measure: SourceMeasure, notes: Iterable[Placed], segment: Segment) -> list[Placed]:
         """The notes, one tied to the other, that are a segment."""
@@ -198,22 +199,21 @@ class PartEdit:
                 if tie.attributes.get("type") == kind:
                     self._text.remove(tie)
 
-    def _silence(self, measure: SourceMeasure, placed: Placed) -> None:
-        """Have a note be a rest, or, where others are struck with it, be gone."""
-        following = measure.placed[measure.placed.index(placed) + 1 :][:1]
-        chord = next((child for after in following for child in after.node.each("chord")), None)
-        if placed.node.first("chord") or chord:
-            self._text.remove(placed.node)
-            if chord and not placed.node.first("chord"):
-                self._text.remove(chord)
-            return
-        for child in placed.node.children[:]:
-            if child.tag == "pitch":
-                self._text.replace(child.start, child.end, b"<rest/>")
-            elif child.tag in ("tie", "accidental", "stem", "notehead", "beam"):
-                self._text.remove(child)
-        for tied in list(placed.node.below("tied")):
-            self._text.remove(tied)
+    def _silence(self, chord: Sequence[Node], gone: Sequence[Node]) -> None:
+        """Take notes out of a chord; the last one that goes leaves a rest."""
+        staying = [note for note in chord if note not in gone]
+        for note in gone if staying else gone[1:]:
+            self._text.remove(note)
+        if staying and chord[0] in gone:
+            self._text.remove(next(staying[0].each("chord")))
+        if gone and not staying:
+            for child in chord[0].children:
+                if child.tag == "pitch":
+                    self._text.replace(child.start, child.end, b"<rest/>")
+                elif child.tag in ("tie", "accidental", "stem", "notehead", "beam"):
+                    self._text.remove(child)
+            for tied in list(chord[0].below("tied")):
+                self._text.remove(tied)
 
     def _end_rests(self) -> None:
         """Take out the signs of a rest over several measures that are now written anew."""
@@ -264,11 +264,10 @@ class PartEdit:
         """Have an element stand on a staff, in layers that are called as the part calls them."""
         layers = self._layers.setdefault(staff, [])
         wanted = int(element.findtext("voice") or 1)
-        used = {name for names in self._layers.values() for name in names}
-        free = (str(number) for number in range(1, 1000) if str(number) not in used)
         while len(layers) < wanted:
-            layers.append(next(free))
-        put_on_staff(element, layers, staff if self._part.is_staved else None)
+            used = {name for names in self._layers.values() for name in names}
+            layers.append(next(str(number) for number in range(1, len(used) + 2) if str(number) not in used))
+        put_on_staff(element, layers, staff if self._is_staved else None)
 
     def _append(self, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> None:
         """Add the bars that follow, after the part's last measure, whose final barline goes to the new last one."""
@@ -315,6 +314,17 @@ def _counted_in(divisions: object) -> Element:
     return attributes
 
 
+def _chords(notes: Iterable[Placed]) -> list[list[Placed]]:
+    """Notes that are struck together, the first of each with what `<chord/>` joins to it."""
+    found: list[list[Placed]] = []
+    for placed in notes:
+        if placed.node.first("chord") and found:
+            found[-1].append(placed)
+        else:
+            found.append([placed])
+    return found
+
+
 def _cut_over_barlines(
     old: Iterable[Segment], new: Sequence[Segment]
 ) -> tuple[list[Segment], list[tuple[Segment, Segment]]] | None:
@@ -330,4 +340,11 @@ def _cut_over_barlines(
         (staying if is_left else silent).append(segment)
     pairs = list(zip(staying, new, strict=False))
     is_cut = len(staying) == len(new) and all(was[3] >= now[3] and was[4] >= now[4] for was, now in pairs)
-    return (silent, pairs) if is_cut and all(segment[3] for segment in silent) else None
+    changed = [*silent, *(was for was, now in pairs if was != now)]
+    is_clear = all(sum(_overlap(segment, other) for other in [*silent, *staying]) == 1 for segment in changed)
+    return (silent, pairs) if is_cut and is_clear and all(segment[3] for segment in silent) else None
+
+
+def _overlap(one: Segment, other: Segment) -> bool:
+    """Whether two notes of one pitch sound at once."""
+    return one[2] == other[2] and one[0] < other[1] and other[0] < one[1]
