@@ -32,6 +32,20 @@ expect, Browser, Page = sync_api.expect, sync_api.Browser, sync_api.Page
 
 pytestmark = pytest.mark.slow
 
+AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
+"""As `npm install axe-core` leaves it in this folder."""
+STARTS = """
+    window.starts = [];
+    for (const Source of [AudioBufferSourceNode, OscillatorNode]) {
+        const { start } = Source.prototype;
+        Source.prototype.start = function (at, ...rest) {
+            starts.push({ kind: Source.name, now: performance.now(), at, clock: this.context.currentTime });
+            return start.call(this, at, ...rest);
+        };
+    }
+    addEventListener("click", () => (window.pressed = performance.now()), true);
+"""
+"""Notes what is handed to the sound card."""
 LONGEST_WAIT = 120_000  # milliseconds, on a busy machine
 PHONE = {"width": 360, "height": 740}
 OpenPage = Callable[..., "Page"]
@@ -74,11 +88,12 @@ def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
     """Opens the page as a new visitor; the page may not complain on its console, nor ask any other machine."""
     contexts, complaints = [], []
 
-    def opened(query: str = "", **options: object) -> Page:
+    def opened(query: str = "", script: str = "", **options: object) -> Page:
         context = browser.new_context(accept_downloads=True, **options)
         context.set_default_timeout(LONGEST_WAIT)
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(script)
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda shown: (complaints.append(f"dialog {shown.message}"), shown.dismiss()))
@@ -180,23 +195,158 @@ def test_what_is_left_open_is_drawn_anew_and_what_cannot_be_read_is_said(open_pa
     expect(page.locator("#status .status")).not_to_have_text(first, timeout=LONGEST_WAIT)
     press(page, "Rewrite")
     status(page, "No bars are marked; click on them in the score")
+    page.get_by_label("From bar", exact=True).fill("1")
+    status(page, r"2 bars in D major, 6/8, seed \d+")
 
 
-def test_the_player_sounds(open_page: OpenPage) -> None:
+def test_fields_stay_as_they_were_left_and_the_style_decides_anew(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, bars=2)
+    for style, meter, voices in (("jig", "6/8", 1), ("hymn", "4/4", 4)):
+        page.get_by_label("Style", exact=True).fill(style)
+        page.keyboard.press("Enter")
+        press(page, "Compose")
+        status(page, f"2 bars in D major, {meter}, seed 1")
+        expect(page.locator("#score .measure").first.locator(".staff")).to_have_count(voices)
+        for field in ("Metre", "Voices"):
+            expect(page.get_by_label(field, exact=True)).to_have_value("usual")
+
+
+def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page)
+    press(page, "Compose")
+    button = page.get_by_role("button", name="Compose", exact=True)
+    expect(button).to_have_attribute("aria-busy", "true")
+    status(page, "seed 1")
+    expect(button).not_to_have_attribute("aria-busy", "true")
+
+
+def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:
+    page = open_page()
+    tunes = "".join(
+        f"X:{number}\nT:Tune {number}\nM:2/4\nL:1/4\nK:{key}\nGA|G2|]\n\n" for number, key in ((1, "G"), (2, "D"))
+    )
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "mail.txt", "mimeType": "text/plain", "buffer": tunes.encode()}
+    )
+    status(page, "The file has 2 tunes: choose one")
+    page.get_by_label("Which tune of the file").click()
+    page.get_by_role("option", name="2. Tune 2").click()
+    status(page, "Tune 2: 2 bars in D major")
+    press(page, "Undo")
+    status(page, "Tune 1: 2 bars in G major")
+
+
+def test_a_list_closes_when_tab_leaves_it(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Key", exact=True).click()
+    expect(page.get_by_role("option", name="G major", exact=True)).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_label("Style", exact=True)).to_be_focused()
+    expect(page.get_by_role("option", name="G major", exact=True)).to_have_count(0)
+
+
+def test_what_is_downloaded_sounds(open_page: OpenPage) -> None:
     page = open_page()
     compose(page)
     loudest, seconds = page.evaluate(
         """async () => {
-            const audio = document.querySelector("#score audio");
-            const content = await (await fetch(audio.src)).arrayBuffer();
+            const { href } = document.querySelector("#score a[download$='.wav']");
+            const content = await (await fetch(href)).arrayBuffer();
             const sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(content);
             return [sound.getChannelData(0).reduce((most, x) => Math.max(most, Math.abs(x)), 0), sound.duration];
         }"""
     )
     assert loudest > 0.3
     assert seconds > 8 * 3 * 0.5 - 1
-    page.locator("#score audio").evaluate("async (audio) => { audio.muted = true; await audio.play(); }")
-    expect(page.locator("#score .measure.sounding").first).to_be_attached()
+
+
+def play(page: Page) -> None:
+    press(page, "Play")
+    expect(page.locator("#score .note.sounding").first).to_be_attached()
+
+
+def test_play_sounds_at_once_and_the_cursor_goes_from_note_to_note(open_page: OpenPage) -> None:
+    page = open_page(script=STARTS)
+    compose(page)
+    page.wait_for_function("performance.getEntriesByName(location.origin + '/instruments/piano.ogg').length")
+    play(page)
+    expect(page.locator("#score .measure.sounding")).to_have_count(1)
+    pressed, first = page.evaluate("[pressed, starts[0]]")
+    assert first["now"] - pressed + 1000 * (first["at"] - first["clock"]) < 200
+    page.wait_for_function("new Set(starts.map(({ at }) => at)).size > 6")
+    assert page.evaluate("starts.every(({ at }, i) => i === 0 || at >= starts[i - 1].at)")
+    heard = page.locator("#score .note.sounding").first.get_attribute("aria-label")
+    expect(page.locator("#score .note.sounding").first).not_to_have_attribute("aria-label", heard or "")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(page.locator("#score .sounding")).to_have_count(0)
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+
+
+def test_tempo_and_instrument_change_at_once_without_asking_the_server(open_page: OpenPage) -> None:
+    page = open_page(script=STARTS)
+    compose(page)
+    page.get_by_label("Instrument").select_option("flute")
+    page.wait_for_function("performance.getEntriesByName(location.origin + '/instruments/flute.ogg').length")
+    press(page, "Metronome")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    play(page)
+    slider = page.get_by_label("Tempo, beats a minute")
+    slider.press("End")
+    expect(page.locator("#score output")).to_have_text("192")
+    before = page.evaluate("starts.length")
+    page.wait_for_function(f"starts.length > {before + 20}")
+    clicks = page.evaluate("starts.filter(({ kind }) => kind === 'OscillatorNode').map(({ at }) => at).slice(-3)")
+    assert clicks[2] - clicks[1] == pytest.approx(60 / 192, abs=0.01)
+    assert asked == []
+
+
+def test_a_note_is_played_from_and_marked_bars_are_looped(open_page: OpenPage) -> None:
+    page = open_page()
+    compose(page)
+    note = page.locator("#score .note").nth(12)
+    name = note.get_attribute("aria-label") or ""
+    assert re.match(r"[A-G][ a-z]* \d, bar \d, beat \d", name)
+    note.locator(".target").click()
+    expect(note).to_have_class(re.compile("sounding"))
+    expect(note).to_be_focused()
+    page.keyboard.press("Space")
+    page.get_by_label("From bar", exact=True).fill("2")
+    page.get_by_label("to bar", exact=True).fill("2")
+    expect(page.locator("#score .measure.marked")).to_have_count(1)
+    press(page, "Loop")
+    page.get_by_label("Tempo, beats a minute").press("End")
+    page.evaluate("""() => {
+        window.heard = [];
+        new MutationObserver(() => document.querySelectorAll(".note.sounding").forEach((node) => heard.push(node.id)))
+            .observe(document.querySelector("#score svg"), { subtree: true, attributeFilter: ["class"] });
+    }""")
+    press(page, "Play")
+    page.wait_for_function("heard.lastIndexOf(heard[0]) > 12")
+    marked = page.locator("#score .measure.marked .note").evaluate_all("all => all.map(({ id }) => id)")
+    assert set(page.evaluate("heard")) == set(marked)
+
+
+def test_a_typed_chord_sounds(open_page: OpenPage) -> None:
+    page = open_page(script=STARTS)
+    ask(page)
+    press(page, "Plan")
+    page.get_by_label("Chords of bar 3", exact=True).fill("I")
+    page.get_by_label("Chords of bar 3", exact=True).fill("bVII7")
+    page.wait_for_function("starts.length >= 5")  # its bass and four tones
+
+
+def test_the_piano_roll_is_the_other_view(open_page: OpenPage) -> None:
+    page = open_page()
+    compose(page)
+    press(page, "Piano roll")
+    expect(page.locator("#score svg")).to_contain_text("not in the chord")
+    press(page, "Score")
+    expect(page.locator("#score .measure").first).to_be_visible()
 
 
 def test_bars_are_rewritten_extended_and_given_back(open_page: OpenPage, tmp_path: Path) -> None:
@@ -301,6 +451,35 @@ def test_the_page_gives_out_no_file_of_the_machine(address: str, path: str) -> N
     with pytest.raises(HTTPError, match=r"40[34]") as refused:
         urlopen(f"{address}gradio_api/file={path}")
     refused.value.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1400, 900), (390, 844)])
+def test_the_score_is_in_view_and_everything_can_be_reached(
+    open_page: OpenPage, size: tuple[int, int], scheme: str
+) -> None:
+    width, height = size
+    page = open_page(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
+    compose(page)
+    score = page.locator("#score .paper")
+    expect(score).to_be_in_viewport(ratio=0.6)
+    paper = score.bounding_box()
+    staff = score.locator(".staff").first.bounding_box()
+    assert paper is not None
+    assert staff is not None
+    assert staff["x"] - paper["x"] < 0.04 * width
+    small = page.locator("button, a[href], input, select, summary, #notation label, #accompanied label").evaluate_all(
+        """all => all.filter((node) => node.checkVisibility())
+            .filter((node) => !node.matches("[type=checkbox], [type=radio], [type=file]"))
+            .filter((node) => node.getBoundingClientRect().height < 40 || node.getBoundingClientRect().width < 40)
+            .map((node) => node.outerHTML)"""
+    )
+    assert small == []
+    if not AXE.exists():
+        pytest.skip("axe-core is not there (npm install axe-core)")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    violations = page.evaluate("axe.run()")["violations"]
+    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

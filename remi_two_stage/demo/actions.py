@@ -44,6 +44,9 @@ class Work:
         piece: The tune; its chords are older than the plan's where bars were edited since.
         link: Makes the tune again; None when it began with a file.
         written: Number of times something was written, so that no two steps have the same seed.
+        file: What it began with, if it did.
+        titles: Of the tunes in that file.
+        picked: Number of the one that is open, from 1.
         past: Earlier states without pasts of their own, the latest last.
     """
 
@@ -52,6 +55,9 @@ class Work:
     piece: Piece | None = None
     link: Link | None = None
     written: int = 0
+    file: Path | None = None
+    titles: tuple[str, ...] = ()
+    picked: int = 1
     past: tuple[Work, ...] = ()
 
     def then(self, **changes: object) -> Work:
@@ -106,7 +112,7 @@ class Actions:
         plan = request.typed(text)
         self.limits.check_bars(plan.bar_count)
         request = replace(request, bars=plan.bar_count)
-        return work.then(request=request, plan=plan, piece=None, link=Link(request, plan.text()))
+        return work.then(request=request, plan=plan, piece=None, link=Link(request, plan.text()), titles=())
 
     def compose(
         self, work: Work, request: Request, texts: Sequence[str], seed: int | None, progress: Progress | None = None
@@ -158,15 +164,20 @@ class Actions:
         work = self._next(work, Step("harmonize", seed, chords=chords), Plan.of(piece), piece)
         return replace(work, request=work.request and replace(work.request, voices=voices))
 
-    def open(self, work: Work, path: Path) -> tuple[Work, int]:
-        """Open the first tune of a file, with inferred chords where it has none; also returns the number of tunes in
-        the file.
-        """
-        piece, count = read_upload(path, self.limits)
+    def open(self, work: Work, path: Path, number: int = 1) -> Work:
+        """Open a tune of a file, counted from 1, with inferred chords where it has none."""
+        piece, titles = read_upload(path, self.limits, number)
         piece = with_chords(piece.in_part_order())
         style = piece.style if piece.style in STYLES else None
         request = Request(style, piece.key, piece.meter, piece.bar_count, piece.tempo, None)
-        return work.then(request=request, plan=Plan.of(piece), piece=piece, link=None), count
+        opened = work.then(request=request, plan=Plan.of(piece), piece=piece, link=None)
+        return replace(opened, file=path, titles=tuple(titles), picked=number)
+
+    def pick(self, work: Work, number: int) -> Work:
+        """Open another tune of the file that is open."""
+        if work.file is None or not work.file.exists():
+            raise RequestError("the file is no longer here; open it again")
+        return self.open(work, work.file, number)
 
     def undo(self, work: Work) -> Work:
         """Undo one action."""
