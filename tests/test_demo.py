@@ -1,18 +1,9 @@
-"""The page in a real browser: Debian's chromium, driven by Playwright.
-
-`.ci/run` installs it and sets REMI_REQUIRE_BROWSER, so that nothing is skipped there. The page runs as a user starts
-it, in a process of its own; nothing here waits by the clock.
-"""
+"""The page in a real browser: writing, editing, opening, looks."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote
@@ -20,124 +11,17 @@ from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
+from page_in_browser import LONGEST_WAIT, OpenPage, ask, compose, download, expect, press, status
 from test_demo_actions import HOSTILE
 
 from remi_two_stage.score_files import read_score
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-if not CHROMIUM and not os.environ.get("REMI_REQUIRE_BROWSER"):
-    pytest.skip("there is no chromium on this machine (apt-get install chromium)", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api") if not CHROMIUM else __import__("playwright.sync_api").sync_api
-expect, Browser, Page = sync_api.expect, sync_api.Browser, sync_api.Page
-
 pytestmark = pytest.mark.slow
+pytest_plugins = ["page_in_browser"]
 
 AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
 """As `npm install axe-core` leaves it in this folder."""
-STARTS = """
-    window.starts = [];
-    for (const Source of [AudioBufferSourceNode, OscillatorNode]) {
-        const { start } = Source.prototype;
-        Source.prototype.start = function (at, ...rest) {
-            starts.push({ kind: Source.name, now: performance.now(), at, clock: this.context.currentTime });
-            return start.call(this, at, ...rest);
-        };
-    }
-    addEventListener("click", () => (window.pressed = performance.now()), true);
-"""
-"""Notes what is handed to the sound card."""
-LONGEST_WAIT = 120_000  # milliseconds, on a busy machine
 PHONE = {"width": 360, "height": 740}
-OpenPage = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is, as `remi-two-stage demo` shows it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("page")
-    log = folder / "errors.txt"
-    command = [sys.executable, "-u", "-m", "remi_two_stage.cli", "demo", "--port", str(port)]
-    environment = os.environ | {"GRADIO_TEMP_DIR": str(folder / "files")}
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as server,
-    ):
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        assert f"http://127.0.0.1:{port}/" in line, log.read_text()
-        yield f"http://127.0.0.1:{port}/"
-        server.terminate()
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
-    """Opens the page as a new visitor; the page may not complain on its console, nor ask any other machine."""
-    contexts, complaints = [], []
-
-    def opened(query: str = "", script: str = "", **options: object) -> Page:
-        context = browser.new_context(accept_downloads=True, **options)
-        context.set_default_timeout(LONGEST_WAIT)
-        contexts.append(context)
-        page = context.new_page()
-        page.add_init_script(script)
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda shown: (complaints.append(f"dialog {shown.message}"), shown.dismiss()))
-        page.on("request", lambda asked: complaints.append(asked.url) if not _is_local(asked.url, address) else None)
-        page.goto(address + query)
-        expect(page.locator("#status .status")).not_to_be_empty(timeout=LONGEST_WAIT)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def _is_local(url: str, address: str) -> bool:
-    return url.startswith((address, "data:", "blob:"))
-
-
-def status(page: Page, text: str) -> None:
-    """Wait until the page says this."""
-    expect(page.locator("#status .status")).to_contain_text(re.compile(text), timeout=LONGEST_WAIT)
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def ask(page: Page, seed: int = 1, bars: int = 8) -> None:
-    page.get_by_label("Seed", exact=True).fill(str(seed))
-    page.get_by_label("Bars", exact=True).fill(str(bars))
-
-
-def compose(page: Page, seed: int = 1) -> None:
-    ask(page, seed)
-    press(page, "Compose")
-    status(page, rf"seed {seed}\.")
-
-
-def download(page: Page, kind: str, folder: Path) -> Path:
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name=f"Download as {kind}", exact=True).click()
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    return path
 
 
 def test_an_edited_chord_is_in_the_score_and_in_the_files(open_page: OpenPage, tmp_path: Path) -> None:
@@ -260,93 +144,6 @@ def test_what_is_downloaded_sounds(open_page: OpenPage) -> None:
     )
     assert loudest > 0.3
     assert seconds > 8 * 3 * 0.5 - 1
-
-
-def play(page: Page) -> None:
-    press(page, "Play")
-    expect(page.locator("#score .note.sounding").first).to_be_attached()
-
-
-def test_play_sounds_at_once_and_the_cursor_goes_from_note_to_note(open_page: OpenPage) -> None:
-    page = open_page(script=STARTS)
-    compose(page)
-    page.wait_for_function("performance.getEntriesByName(location.origin + '/instruments/piano.ogg').length")
-    play(page)
-    expect(page.locator("#score .measure.sounding")).to_have_count(1)
-    pressed, first = page.evaluate("[pressed, starts[0]]")
-    assert first["now"] - pressed + 1000 * (first["at"] - first["clock"]) < 200
-    page.wait_for_function("new Set(starts.map(({ at }) => at)).size > 6")
-    assert page.evaluate("starts.every(({ at }, i) => i === 0 || at >= starts[i - 1].at)")
-    heard = page.locator("#score .note.sounding").first.get_attribute("aria-label")
-    expect(page.locator("#score .note.sounding").first).not_to_have_attribute("aria-label", heard or "")
-    page.keyboard.press("Space")
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
-    expect(page.locator("#score .sounding")).to_have_count(0)
-    page.keyboard.press("Space")
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
-
-
-def test_tempo_and_instrument_change_at_once_without_asking_the_server(open_page: OpenPage) -> None:
-    page = open_page(script=STARTS)
-    compose(page)
-    page.get_by_label("Instrument").select_option("flute")
-    page.wait_for_function("performance.getEntriesByName(location.origin + '/instruments/flute.ogg').length")
-    press(page, "Metronome")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    play(page)
-    slider = page.get_by_label("Tempo, beats a minute")
-    slider.press("End")
-    expect(page.locator("#score output")).to_have_text("192")
-    before = page.evaluate("starts.length")
-    page.wait_for_function(f"starts.length > {before + 20}")
-    clicks = page.evaluate("starts.filter(({ kind }) => kind === 'OscillatorNode').map(({ at }) => at).slice(-3)")
-    assert clicks[2] - clicks[1] == pytest.approx(60 / 192, abs=0.01)
-    assert asked == []
-
-
-def test_a_note_is_played_from_and_marked_bars_are_looped(open_page: OpenPage) -> None:
-    page = open_page()
-    compose(page)
-    note = page.locator("#score .note").nth(12)
-    name = note.get_attribute("aria-label") or ""
-    assert re.match(r"[A-G][ a-z]* \d, bar \d, beat \d", name)
-    note.locator(".target").click()
-    expect(note).to_have_class(re.compile("sounding"))
-    expect(note).to_be_focused()
-    page.keyboard.press("Space")
-    page.get_by_label("From bar", exact=True).fill("2")
-    page.get_by_label("to bar", exact=True).fill("2")
-    expect(page.locator("#score .measure.marked")).to_have_count(1)
-    press(page, "Loop")
-    page.get_by_label("Tempo, beats a minute").press("End")
-    page.evaluate("""() => {
-        window.heard = [];
-        new MutationObserver(() => document.querySelectorAll(".note.sounding").forEach((node) => heard.push(node.id)))
-            .observe(document.querySelector("#score svg"), { subtree: true, attributeFilter: ["class"] });
-    }""")
-    press(page, "Play")
-    page.wait_for_function("heard.lastIndexOf(heard[0]) > 12")
-    marked = page.locator("#score .measure.marked .note").evaluate_all("all => all.map(({ id }) => id)")
-    assert set(page.evaluate("heard")) == set(marked)
-
-
-def test_a_typed_chord_sounds(open_page: OpenPage) -> None:
-    page = open_page(script=STARTS)
-    ask(page)
-    press(page, "Plan")
-    page.get_by_label("Chords of bar 3", exact=True).fill("I")
-    page.get_by_label("Chords of bar 3", exact=True).fill("bVII7")
-    page.wait_for_function("starts.length >= 5")  # its bass and four tones
-
-
-def test_the_piano_roll_is_the_other_view(open_page: OpenPage) -> None:
-    page = open_page()
-    compose(page)
-    press(page, "Piano roll")
-    expect(page.locator("#score svg")).to_contain_text("not in the chord")
-    press(page, "Score")
-    expect(page.locator("#score .measure").first).to_be_visible()
 
 
 def test_bars_are_rewritten_extended_and_given_back(open_page: OpenPage, tmp_path: Path) -> None:

@@ -36,13 +36,14 @@ from remi_two_stage.core.notation import (
 )
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.signatures import Meter
+from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.demo import form, views
 from remi_two_stage.demo.actions import Actions, Work
 from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import PUBLIC, Limits
 from remi_two_stage.demo.link import Link, Step
+from remi_two_stage.demo.note_editing import scale_of
 from remi_two_stage.demo.playback import playback
 from remi_two_stage.demo.uploads import put_together, read_upload, taken_apart
 from remi_two_stage.score_files import read_score, write_score
@@ -172,6 +173,38 @@ def test_any_tune_of_a_file_is_opened_and_plain_text_is_abc(actions: Actions, tm
     assert (work.titles, work.picked) == (("First", "Second"), 2)
     planned = actions.plan(work, JIG, 1)
     assert planned.titles == ()
+
+
+def test_an_abc_text_is_taken_by_the_reader_of_files(actions: Actions, composed: Work) -> None:
+    work = actions.take_abc(composed, 'X:1\nT:Mine\nM:3/4\nL:1/4\nK:F\n"F"FAc|f3|]\n')
+    assert work.piece is not None
+    assert [pitch for *_, pitch in work.piece.note_list()] == [65, 69, 72, 77]
+    assert (work.file, work.titles, work.link) == (None, (), None)
+    assert actions.undo(work).piece == composed.piece
+    with pytest.raises(ScoreError, match=r"typed\.abc: "):
+        actions.take_abc(composed, "no tune")
+
+
+def test_one_note_is_moved_and_all_else_stays(actions: Actions) -> None:
+    (hymn,) = read_abc("X:1\nM:4/4\nL:1/4\nK:F\nV:S\nV:B\n[V:S] FG=B2-|B4|]\nw: a b c\n[V:B] F,4|F,4|]\n")
+    work = actions.move_note(Work(piece=hymn, plan=Plan.of(hymn)), 48, 71, 72)
+    assert work.piece is not None
+    assert [pitch for voice, *_, pitch in work.piece.note_list() if voice == "S"] == [65, 67, 72]
+    assert work.piece.note_list()[-1] == hymn.note_list()[-1]
+    sung = [record for record in work.piece.bars[0].notation[0] if isinstance(record, Lyric)]
+    assert len(sung) == 3
+    assert not any(isinstance(record, Spelling) for record in work.piece.bars[0].notation[0])
+    assert read_abc(write_abc(work.piece))[0].note_list() == work.piece.note_list()
+    with pytest.raises(RequestError, match=r"there is no note 60 at tick 48; load the page again"):
+        actions.move_note(work, 48, 60, 62)
+    with pytest.raises(RequestError, match=r"the note would have the MIDI number 109; a piano has 21 to 108"):
+        actions.move_note(work, 48, 72, 109)
+
+
+def test_letters_lead_to_the_notes_of_the_key() -> None:
+    assert scale_of(Key("D")) == {"C": 1, "D": 2, "E": 4, "F": 6, "G": 7, "A": 9, "B": 11}
+    assert scale_of(Key("F")) == {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 10}
+    assert scale_of(Key("D", "dor")) == {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 def test_a_field_that_is_left_to_the_style_is_usual_again() -> None:

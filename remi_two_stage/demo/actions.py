@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..composing.tasks import four_parts_around, numbered_bars, with_chords
@@ -24,6 +25,7 @@ from ..core.text import counted
 from ..core.vocabulary import STYLES
 from .limits import Limits
 from .link import Link, Step
+from .note_editing import with_moved_note
 from .uploads import read_upload
 
 if TYPE_CHECKING:
@@ -178,6 +180,18 @@ class Actions:
         if work.file is None or not work.file.exists():
             raise RequestError("the file is no longer here; open it again")
         return self.open(work, work.file, number)
+
+    def take_abc(self, work: Work, text: str) -> Work:
+        """Open the first tune of an ABC text that was typed."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "typed.abc"
+            path.write_text(text, encoding="utf-8")
+            return replace(self.open(work, path), file=None, titles=())
+
+    def move_note(self, work: Work, place: int, pitch: int, to: int) -> Work:
+        """Give the note that sounds a number of ticks after the start, as written, another pitch; its link is gone."""
+        piece, plan = _tune(work, None)
+        return work.then(piece=with_moved_note(piece, place, pitch, to), plan=plan, link=None)
 
     def undo(self, work: Work) -> Work:
         """Undo one action."""

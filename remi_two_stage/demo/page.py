@@ -15,6 +15,7 @@ import gradio as gr
 
 from ..composing.arguments import EXTENDED_BY, FirstRequest
 from ..composing.tasks import placed
+from ..core.abc_writer import write_abc
 from ..core.errors import RemiError, RequestError
 from ..core.request import Request
 from ..core.text import counted
@@ -49,6 +50,7 @@ _MARK = (
     "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }"
 )
 
+_EDIT = "(work, notation, chords, score) => [work, notation, chords, { edit: score.edit }]"
 _IDLE = "() => document.dispatchEvent(new Event('music-idle'))"
 _FIELDS = ("style", "key", "meter", "bars", "tempo", "voices")
 _NOTHING = Work()
@@ -125,13 +127,16 @@ class Page:
         self.score = components.score()
         with gr.Row(elem_id="tools", visible="hidden") as self.tools:
             self._place_tools()
+        with gr.Accordion("The tune as ABC", open=False, elem_id="as-abc", elem_classes="as-text"):
+            self.abc = gr.Textbox(label="ABC of the tune", lines=6, max_lines=30, max_length=40_000)
+            self.take_abc = gr.Button("Use this ABC", elem_id="take-abc", elem_classes="take")
         with gr.Row(elem_classes="bar-of-heading"):
             components.fixed("<h2>Chords</h2>")
             self.notation = gr.Radio(
                 [_NUMERALS, _NAMES], value=_NUMERALS, label="Chords shown as", elem_id="notation", min_width=160
             )
         self.grid = components.chord_grid()
-        with gr.Accordion("The plan as text", open=False, elem_id="as-text"):
+        with gr.Accordion("The plan as text", open=False, elem_id="as-text", elem_classes="as-text"):
             self.text = gr.Textbox(
                 label="Chords between bar lines, with repeats",
                 info="|: I | IV V7 | I | V7 :|   n chords in a bar divide its beats; / holds one; (V 1/8) is a pick-up",
@@ -139,7 +144,7 @@ class Page:
                 max_lines=12,
                 max_length=4_000,
             )
-            self.take = gr.Button("Use this plan", elem_id="take")
+            self.take = gr.Button("Use this plan", elem_id="take", elem_classes="take")
 
     def _place_tools(self) -> None:
         """What can be done with a tune."""
@@ -162,6 +167,8 @@ class Page:
         self._on(self.plan.click, self._plan, [*request_fields, self.seed])
         self._on(self.compose.click, self._compose, [*request_fields, self.seed, self.grid])
         self._on(self.take.click, self._take, [*request_fields, self.text], ["bars"])
+        self._on(self.take_abc.click, self._take_abc, [self.abc], _FIELDS)
+        self._on(self.score.input, self._move_note, [self.score], js=_EDIT)
         self._on(self.rewrite.click, self._rewrite, [self.grid, self.first, self.last])
         self._on(self.extend.click, self._extend, [self.more], ["bars"])
         self._on(self.harmonize.click, self._harmonize, [self.grid, self.chords])
@@ -192,16 +199,22 @@ class Page:
         )
 
     def _on(
-        self, event: Callable[..., Any], action: Action, inputs: list[Any], fields: Sequence[str] = ()
+        self,
+        event: Callable[..., Any],
+        action: Action,
+        inputs: list[Any],
+        fields: Sequence[str] = (),
+        js: str | None = None,
     ) -> gr.events.Dependency:
         """Bind an event that may write music to its action, one visitor at a time; returns the event to chain on.
 
         Args:
             fields: Those that the action sets; all others stay as the visitor left them.
+            js: Picks out of the inputs what is sent.
         """
         outputs = [
-            self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
-            self.which, *(getattr(self, name) for name in fields),
+            self.work, self.status, self.undo, self.grid, self.score, self.text, self.abc, self.tools, self.first,
+            self.last, self.which, *(getattr(self, name) for name in fields),
         ]  # fmt: skip
         done = event(
             self._answering(action, fields),
@@ -210,6 +223,7 @@ class Page:
             concurrency_id="music",
             show_progress="minimal",
             show_progress_on=[self.score],
+            js=js,
             api_visibility="private",
         )
         done.then(None, None, None, js=_IDLE, api_visibility="private")
@@ -284,6 +298,15 @@ class Page:
             raise RequestError(f"there is no tune {which!r} in the file; choose one from the list")
         return self.actions.pick(work, which), "Opened: harmonise, rewrite or extend it."
 
+    def _take_abc(self, _call: Call, work: Work, text: str) -> Outcome:
+        return self.actions.take_abc(work, text), "Taken as typed:"
+
+    def _move_note(self, _call: Call, work: Work, payload: Any) -> Outcome:
+        edit = payload.get("edit") if isinstance(payload, dict) else None
+        if not (isinstance(edit, list) and len(edit) == 3 and all(isinstance(number, int) for number in edit)):
+            raise RequestError(f"there is no such note {edit!r}; load the page again")
+        return self.actions.move_note(work, *edit), "A note is changed."
+
     def _follow(self, call: Call, work: Work) -> Outcome:
         query = call.request.query_params
         link = Link.of_query({name: query.getlist(name) for name in query})
@@ -321,6 +344,7 @@ class Page:
             self.status: ("said", f"{remark} {views.said(work)}".strip()),
             self.grid: views.grid(work, names),
             self.text: work.plan.text(names) if work.plan else "",
+            self.abc: write_abc(work.piece) if work.piece else "",
             self.score: views.score(work, files),
             self.undo: gr.Button(interactive=bool(work.past)),
             self.tools: gr.Row(visible=True if work.piece else "hidden"),

@@ -19,6 +19,7 @@ from ..rendering.sound import voicing
 from ..scores.tempo_map import TempoMap
 from .actions import Work, edited_plan
 from .downloads import Download
+from .note_editing import scale_of
 from .playback import playback
 
 _NARROW, _NARROW_FOR_PARTS = 950.0, 1250.0
@@ -115,6 +116,7 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
         "numbers": piece.bar_numbers,
         "bars": _bars(piece),
         "isFlat": piece.key.signature < 0,
+        "scale": scale_of(piece.key),
         "timeline": _timeline(piece),
         "playing": playback(piece),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],

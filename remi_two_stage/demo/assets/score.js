@@ -1,4 +1,4 @@
-// Value from the server: see `views.score`; from here: first and last, the marked bars.
+// Value from the server: see `views.score`; from here: first and last, the marked bars, and edit: [place, pitch, to].
 const NARROW_BELOW = 640; // CSS pixels
 const MARGIN = 95; // of the 120 units that the picture has on either side
 const VIEWS = { score: "Score", roll: "Piano roll" };
@@ -16,6 +16,7 @@ let instrument = "piano";
 let isLooping = false;
 let hasClicks = false;
 let view = "score";
+let edited = null; // [place, old pitch, new one] of the note that is being changed
 
 function child(parent, tag, attributes = {}, text = "") {
   const node = parent.appendChild(document.createElement(tag));
@@ -57,8 +58,9 @@ function show() {
   [instrument, "guitar"].forEach(load);
   player = playerOf(value.playing, settings, { shown: sounds, left: silent, ended: () => paintPlayer() });
   root.append(controls(value), child(root, "div", { class: "paper" }), ...faults(value), links(value));
+  const isEdited = edited !== null;
   draw();
-  bringIntoView();
+  if (!isEdited) bringIntoView();
 }
 
 // Whoever has pressed a button far from the score, as on a phone, is led to it.
@@ -205,7 +207,7 @@ function links(value) {
   }
   const share = child(box, "div", { class: "share" });
   if (!value.query) {
-    child(share, "span", { class: "note" }, "A tune that began with a file has no link; download it to keep it.");
+    child(share, "span", { class: "note" }, "A tune from a file, or with notes of your own, has no link; download it to keep it.");
     return box;
   }
   const address = `${location.origin}${location.pathname}?${value.query}`;
@@ -255,6 +257,33 @@ function furnish(svg) {
   roving(shades, (index) => choose(props.value.numbers[index]));
   notes.forEach((note) => note.node.addEventListener("click", () => (note.node.focus(), hearFrom(note))));
   roving(notes.map(({ node }) => node), (index) => hearFrom(notes[index]));
+  notes.forEach((note) => note.node.addEventListener("keydown", (event) => edit(event, note)));
+  notes.find(({ place, pitch }) => edited && place === edited[0] && pitch === edited[2])?.node.focus();
+  edited = null;
+}
+
+// Arrows move a note by a step of the key, with Shift by an octave, with Alt by a semitone; a letter names the nearest.
+function edit(event, { place, pitch }) {
+  const to = goal(event, pitch);
+  if (to === null || edited) return;
+  event.preventDefault();
+  player.stop();
+  paintPlayer();
+  soundChord([to]);
+  edited = [place, pitch, to];
+  props.value = { ...props.value, edit: edited };
+  trigger("input");
+}
+
+function goal({ key, shiftKey, altKey, ctrlKey, metaKey }, pitch) {
+  const { scale } = props.value;
+  if (ctrlKey || metaKey) return null;
+  const direction = { ArrowUp: 1, ArrowDown: -1 }[key];
+  if (direction && (shiftKey || altKey)) return pitch + direction * (shiftKey ? 12 : 1);
+  const wanted = direction ? Object.values(scale) : [scale[key.toUpperCase()]];
+  const steps = direction ? [1, 2, 3].map((step) => direction * step) : [0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6];
+  const step = steps.find((distance) => wanted.includes((pitch + distance) % 12));
+  return step ? pitch + step : null;
 }
 
 // A click marks a bar, a second one the bars up to there, a third begins anew.
@@ -289,6 +318,11 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("keyup", (event) => {
   if (event.key === " " && event.target.matches?.(".play")) event.preventDefault(); // pressed already
+});
+// Where the server refused, no new picture comes; where it did not, that may come a little later than this event.
+document.addEventListener("music-idle", () => {
+  const asked = edited;
+  setTimeout(() => (edited = edited === asked ? null : edited), 1000);
 });
 root.addEventListener("mark", ({ detail: [first, last] }) => {
   const isRange = Number.isInteger(first) && Number.isInteger(last) && first >= 1 && first <= last;

@@ -1,6 +1,6 @@
 // Value from the server: [tone, text]; the tone is "said" or "wrong". Also shows which button is at work.
-const BUTTONS = "#plan, #compose, #take, #rewrite, #extend, #harmonize, #undo, #file";
-const FIELDS = "#request, #tools, #as-text"; // what a message other than of chords is about
+const BUTTONS = "#plan, #compose, #take, #take-abc, #rewrite, #extend, #harmonize, #undo, #file";
+const FIELDS = "#request, #tools, .as-text"; // what a message other than of chords is about
 const line = element.firstElementChild;
 line.className = "status";
 line.setAttribute("role", "status");
