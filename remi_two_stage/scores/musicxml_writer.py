@@ -135,11 +135,11 @@ def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_s
     names = f"<part-name{shown}>{text_of(full)}</part-name>"
     names += f"<part-abbreviation{shown}>{text_of(short)}</part-abbreviation>" if short else ""
     player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
-    sound = f'<score-instrument id="{player_id}">{player}</score-instrument>'
+    sound = f"<score-instrument id={attribute_of(player_id)}>{player}</score-instrument>"
     if instrument.program is not None:
         program = f"<midi-program>{instrument.program + 1}</midi-program>"
-        sound += f'<midi-instrument id="{player_id}">{program}</midi-instrument>'
-    return f'<score-part id="{part_id}">{names}{sound}</score-part>\n'
+        sound += f"<midi-instrument id={attribute_of(player_id)}>{program}</midi-instrument>"
+    return f"<score-part id={attribute_of(part_id)}>{names}{sound}</score-part>\n"
 
 
 def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int] = ()) -> str:
@@ -147,7 +147,7 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
     writer = VoiceWriter(piece, voice, names)
     closed = _closed_endings(piece.bars)
     targets = repeat_targets(piece.bars)
-    measures = [f'<part id="{piece.voices[voice]}">\n']
+    measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         name = f"{number}X" if bar.is_pickup and number else str(number)
         implicit = ' implicit="yes"' if bar.is_pickup else ""
