@@ -37,6 +37,7 @@ _MODULES = {
         "MissingExtraError", "RemiError", "RequestError", "ScoreError", "ScoreFormatError",
     ),
     "core.generation_remi": ("detail_prompts",),
+    "core.instruments": ("with_instrument",),
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
     "core.pipeline_remi": ("MusicGenerationPipeline",),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import TINY
+from tunes import kesh_jig
 
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.composing.consensus import agreed
@@ -18,6 +19,7 @@ from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.codec import decode, encode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.counterpoint import leading_after
 from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel
@@ -27,6 +29,7 @@ from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.signatures import Key
+from remi_two_stage.core.vocabulary import TOKEN_IDS
 from remi_two_stage.edits.notation import with_new_notes
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -233,6 +236,28 @@ def test_a_minor_melody_under_its_relative_majors_name_is_harmonised_in_minor() 
     assert full.key == Key("E", "min")
     assert split_label(full.bars[-1].chords[-1].label)[0] == 0
     assert full.bars[-1].notes[-1][-1].pitch % 12 == 4
+
+
+def test_rewritten_bars_return_to_what_follows_and_keep_to_the_range_of_the_rest() -> None:
+    """The last eighth of bar 4 of the Kesh Jig, before a bar that begins on its tonic."""
+    jig = kesh_jig()
+    prompt = Rewriting.of(jig, 2, 3).for_detail()
+    sung = [note.pitch for index, bar in enumerate(jig.in_c().bars) if index not in (2, 3) for note in bar.notes[0]]
+    goal = jig.in_c().bars[4].notes[0][0].pitch
+    leading = leading_after("soft", prompt.kind, prompt.ids)
+    assert leading is not None
+    written = ["<voice=M>", "<RelPos=0>", "<Note-On=79>", "<Duration=72>"]
+    written += ["<BarStart>", "<Chord_V>", "<voice=M>", "<RelPos=60>"]
+    for token in written:
+        leading.advance(TOKEN_IDS[token])
+    pitches = range(min(sung) - 6, max(sung) + 7)
+    costs = leading.costs([range(TOKEN_IDS[f"<Note-On={pitches[0]}>"], TOKEN_IDS[f"<Note-On={pitches[-1]}>"] + 1)])
+    assert costs is not None
+    cost = dict(zip(pitches, costs, strict=True))
+    assert cost[goal] == cost[goal - 2] == cost[goal + 2] == 0
+    assert 0 < cost[goal + 4] < cost[goal + 9]
+    assert cost[min(sung) - 5] - cost[min(sung) - 4] > 1
+    assert cost[max(sung) + 5] - cost[max(sung) + 4] > 1
 
 
 def test_a_melody_without_a_metre_ends_in_a_bar_longer_than_any_duration(composer: Composer) -> None:

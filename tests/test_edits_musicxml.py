@@ -159,6 +159,48 @@ class TestNotes:
         assert new[2] == old[2].replace(end, "")
         assert read_musicxml(edited).bars == after.bars
 
+    def test_what_was_held_into_a_measure_that_stays_is_a_rest_there(self) -> None:
+        held, end = '<tie type="start"/>', '<tie type="stop"/>'
+        chord = note("E", 4, f"<chord/>{end}")
+        data = score([scale(), scale("CDE") + note("G", inside=held), note("G", 4, end) + scale("DEF")])
+        chords = score([scale(), scale("CDE") + note("E", inside=held), note("C", 4) + chord + scale("DEF")])
+
+        def edit(piece: Piece) -> Piece:
+            last = tuple(note for note in piece.bars[2].notes[0] if note.pitch != 64 or note.onset)
+            return rewritten(replace(piece, bars=(*piece.bars[:2], replace(piece.bars[2], notes=(last,)))), 1, QUARTERS)
+
+        for given, old, new in (
+            (
+                data,
+                f"<pitch><step>G</step><octave>4</octave></pitch><duration>4</duration>{end}",
+                "<rest/><duration>4</duration>",
+            ),
+            (chords, chord, ""),
+        ):
+            after, edited = spliced(given, edit)
+            assert measures(edited.decode())[2] == measures(given.decode())[2].replace(old, new)
+            assert read_musicxml(edited).bars == after.bars
+
+    def test_a_chord_that_was_held_is_a_rest_or_what_is_left_of_it(self) -> None:
+        held, end = '<tie type="start"/>', '<tie type="stop"/>'
+
+        def chord(*steps: str, tie: str) -> str:
+            return "".join(note(step, 4, ("<chord/>" if number else "") + tie) for number, step in enumerate(steps))
+
+        before = scale("CDE") + chord("E", "G", tie=held)
+        whole = score([scale(), before, chord("E", "G", tie=end) + scale("DEF")])
+        part = score([scale(), before, chord("E", "G", tie=end) + note("B", 4, "<chord/>") + scale("DEF")])
+        for data, wanted in ((whole, "<rest/><duration>4<"), (part, "<note><pitch><step>B</step>")):
+
+            def edit(piece: Piece) -> Piece:
+                return rewritten(piece, 1, QUARTERS)
+
+            after, edited = spliced(data, edit)
+            again = measures(edited.decode())[2]
+            assert wanted in again
+            assert "<tie " not in again
+            assert read_musicxml(edited).bars == after.bars
+
     def test_a_slur_over_the_seam_goes_on_or_is_cut(self) -> None:
         begin, end = (f'<notations><slur type="{kind}" number="3"/></notations>' for kind in ("start", "stop"))
         data = score([scale("CDE") + note("G", inside=begin), scale("AGF") + note("E", inside=end), scale()])

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.abc_writer import write_abc
 from ..core.errors import RequestError, ScoreError
+from ..core.instruments import INSTRUMENT_HELP, INSTRUMENTS, with_instrument
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.reward import reward
@@ -144,6 +145,7 @@ class Destination:
 
     output: Path = option(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
     formats: Sequence[str] | None = option(None, "file endings  [default: abc,mid,musicxml, or abc on stdout]")
+    instrument: str | None = option(None, INSTRUMENT_HELP, choices=tuple(INSTRUMENTS))
 
     @property
     def is_stream(self) -> bool:
@@ -210,7 +212,8 @@ class Destination:
             ScoreError: a file cannot be written.
         """
         written = []
-        for number, (piece, seed) in enumerate(tunes, 1):
+        for number, (composed, seed) in enumerate(tunes, 1):
+            piece = with_instrument(composed, self.instrument) if self.instrument else composed
             reporting.remark(plan_text(Plan.of(piece), seed), to_stderr=self.is_stream)
             if candidates > 1:
                 reporting.remark(f"reward {reward(piece)}, the best of {candidates}", to_stderr=self.is_stream)

@@ -25,13 +25,14 @@ from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
+from .instruments import StaffGroup, staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
 from .repeats import with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
-from .voices import MELODY, Clef, clef_of
+from .voices import MELODY
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
@@ -116,11 +117,11 @@ def _header(piece: Piece) -> list[str]:
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
     if piece.voices != (MELODY,):
-        lines.append("%%score " + " ".join(piece.voices))
+        lines.append("%%score " + " ".join(_group_text(piece.voices, group) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
         if piece.voices != (MELODY,) or instrument != Instrument():
-            lines.append(f"V:{name} clef={_clef(piece, voice)}{instrument_text(instrument)}")
+            lines.append(f"V:{name} clef={staff_clef(piece, voice)}{instrument_text(instrument)}")
         if instrument.program is not None:
             lines.append(f"%%MIDI program {instrument.program}")
     return [*lines, f"K:{_key_text(piece.key)}"]
@@ -168,8 +169,10 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
 
 
-def _clef(piece: Piece, voice: int) -> Clef:
-    return clef_of(piece.voices[voice], [note.pitch for bar in piece.bars for note in bar.notes[voice]])
+def _group_text(names: Sequence[str], group: StaffGroup) -> str:
+    """The voices of a group as `%%score` has them: in braces or brackets, and with | where bar lines join them."""
+    text = (" | " if group.is_joined else " ").join(names[voice] for voice in group.voices)
+    return {"brace": f"{{{text}}}", "bracket": f"[{text}]"}.get(group.symbol, text)
 
 
 def _meter_text(meter: Meter | None) -> str:
@@ -309,7 +312,7 @@ class VoiceWriter:
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
-        self._written_octave = _MIDDLE_C_OCTAVE - (_clef(piece, voice) == "treble-8")
+        self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
         self._has_symbols = voice == 0
         self._breaks_rhythm = True

@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Sequence
 
 from ..core.abc_spelling import names_of
+from ..core.errors import ScoreError
 from ..core.piece import Bar, Piece
 from ..scores.musicxml_reader import read_musicxml
 from ..scores.musicxml_reader_document import is_compressed, score_in
@@ -86,7 +87,10 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
 
 def _check(edited: bytes, after: Piece, change: Change) -> None:
     """Raise unless a file holds the music of the edit."""
-    found = read_musicxml(edited)
+    try:
+        found = read_musicxml(edited)
+    except ScoreError as error:
+        raise NotAnEditError(f"it cannot be read after the edit: {error.message}") from None
     if len(found.bars) != len(after.bars) or len(found.voices) != len(after.voices):
         raise NotAnEditError("its measures or parts depend on others that were to be rewritten")
     for number, is_read, wanted in zip(after.bar_numbers, found.bars, after.bars, strict=True):

@@ -75,6 +75,7 @@ class PartEdit:
         self._writes_chords = writes_chords
         self._notation: dict[tuple[int, int], list[Notation]] = {}
         self._layers = part.layer_names()
+        self._is_staved = part.is_staved
 
     def write(self) -> None:
         """Have the changed measures replaced, and those that follow added."""
@@ -89,7 +90,7 @@ class PartEdit:
             music = [*self._music(index, written, nowhere)]
             MeasureEdit(self._text, measure, kept[index], music, length).write()
         for index in self._differences.keys() - self._new:
-            self._cut_ties(index)
+            self._cut(index)
         if new:
             self._end_rests()
         if self._edit.appended:
@@ -113,7 +114,7 @@ class PartEdit:
         """The measures that are written anew."""
         new = set(self._new_chords) if self._writes_chords else set()
         for index, staves in self._differences.items():
-            if not all(_is_only_cut(old, stands) for _, old, stands in staves):
+            if any(_cut_over_barlines(old, stands) is None for _, old, stands in staves):
                 new.add(index)
         return new
 
@@ -168,27 +169,51 @@ class PartEdit:
         notation = self._edit.after.bars[index].notation
         return self._notation.setdefault((index, staff.number), list(notation[staff.after]) if notation else [])
 
-    def _cut_ties(self, index: int) -> None:
-        """Take out the ties of notes that are no longer held from the measure before, or into the next."""
+    def _cut(self, index: int) -> None:
+        """Take out what is no longer held from the measure before, or into the next: ties, or the whole held note."""
         measure = self._part.measures[index]
         for staff, old, new in self._differences[index]:
-            for (onset, end, pitch, *was), (*_, is_held, goes_on) in zip(old, new, strict=True):
-                for kind, is_cut, place in (
-                    ("stop", was[0] and not is_held, onset),
-                    ("start", was[1] and not goes_on, end),
-                ):
-                    notes = self._notes(measure, staff, pitch, kind, place) if is_cut else ()
-                    for tie in [tie for note in notes for tag in ("tie", "tied") for tie in note.below(tag)]:
-                        if tie.attributes.get("type") == kind:
-                            self._text.remove(tie)
+            silent, pairs = _cut_over_barlines(old, new) or ([], [])
+            notes = [placed for placed in measure.placed if placed.node.tag == "note" and placed.staff == staff]
+            for was, now in pairs:
+                self._cut_tie(self._of_segment(measure, notes, was), "stop" if was[3] > now[3] else "", 0)
+                self._cut_tie(self._of_segment(measure, notes, was), "start" if was[4] > now[4] else "", -1)
+            gone = [placed for segment in silent for placed in self._of_segment(measure, notes, segment)]
+            for chord in _chords(notes):
+                self._silence([placed.node for placed in chord], [placed.node for placed in chord if placed in gone])
 
-    def _notes(self, measure: SourceMeasure, staff: int, pitch: int, kind: str, time: int) -> Iterator[Node]:
-        for placed in measure.placed:
-            at = placed.onset if kind == "stop" else placed.end
-            if (placed.node.tag, placed.staff, at) == ("note", staff, time) and (
-                self._part.sounding(placed, measure.transposition(staff)) == pitch
-            ):
-                yield placed.node
+    def _of_segment(self, measure: SourceMeasure, notes: Iterable[Placed], segment: Segment) -> list[Placed]:
+        """The notes, one tied to the other, that are a segment."""
+        onset, end, pitch, *_ = segment
+        return [
+            placed
+            for placed in notes
+            if onset <= placed.onset < placed.end <= end
+            and self._part.sounding(placed, measure.transposition(placed.staff)) == pitch
+        ]
+
+    def _cut_tie(self, notes: Sequence[Placed], kind: str, which: int) -> None:
+        """Take the tie of a kind out of the first or the last of tied notes; of no kind: none."""
+        for placed in notes[which:][:1]:
+            for tie in [tie for tag in ("tie", "tied") for tie in placed.node.below(tag)]:
+                if tie.attributes.get("type") == kind:
+                    self._text.remove(tie)
+
+    def _silence(self, chord: Sequence[Node], gone: Sequence[Node]) -> None:
+        """Take notes out of a chord; the last one that goes leaves a rest."""
+        staying = [note for note in chord if note not in gone]
+        for note in gone if staying else gone[1:]:
+            self._text.remove(note)
+        if staying and chord[0] in gone:
+            self._text.remove(next(staying[0].each("chord")))
+        if gone and not staying:
+            for child in chord[0].children:
+                if child.tag == "pitch":
+                    self._text.replace(child.start, child.end, b"<rest/>")
+                elif child.tag in ("tie", "accidental", "stem", "notehead", "beam"):
+                    self._text.remove(child)
+            for tied in list(chord[0].below("tied")):
+                self._text.remove(tied)
 
     def _end_rests(self) -> None:
         """Take out the signs of a rest over several measures that are now written anew."""
@@ -239,11 +264,10 @@ class PartEdit:
         """Have an element stand on a staff, in layers that are called as the part calls them."""
         layers = self._layers.setdefault(staff, [])
         wanted = int(element.findtext("voice") or 1)
-        used = {name for names in self._layers.values() for name in names}
-        free = (str(number) for number in range(1, 1000) if str(number) not in used)
         while len(layers) < wanted:
-            layers.append(next(free))
-        put_on_staff(element, layers, staff if self._part.is_staved else None)
+            used = {name for names in self._layers.values() for name in names}
+            layers.append(next(str(number) for number in range(1, len(used) + 2) if str(number) not in used))
+        put_on_staff(element, layers, staff if self._is_staved else None)
 
     def _append(self, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> None:
         """Add the bars that follow, after the part's last measure, whose final barline goes to the new last one."""
@@ -290,11 +314,37 @@ def _counted_in(divisions: object) -> Element:
     return attributes
 
 
-def _is_only_cut(old: Iterable[Segment], new: Iterable[Segment]) -> bool:
-    """Whether the same sounds, but not held over barlines where it was."""
-    old, new = list(old), list(new)
-    return [each[:3] for each in old] == [each[:3] for each in new] and all(
-        was >= now
-        for before, after in zip(old, new, strict=True)
-        for was, now in zip(before[3:], after[3:], strict=True)
-    )
+def _chords(notes: Iterable[Placed]) -> list[list[Placed]]:
+    """Notes that are struck together, the first of each with what `<chord/>` joins to it."""
+    found: list[list[Placed]] = []
+    for placed in notes:
+        if placed.node.first("chord") and found:
+            found[-1].append(placed)
+        else:
+            found.append([placed])
+    return found
+
+
+def _cut_over_barlines(
+    old: Iterable[Segment], new: Sequence[Segment]
+) -> tuple[list[Segment], list[tuple[Segment, Segment]]] | None:
+    """What of a measure is silent now that was held from the one before, and pairs of what stays, which may be held no
+    longer over a barline; None if there is another difference.
+    """
+    left = Counter(segment[:3] for segment in new)
+    silent: list[Segment] = []
+    staying: list[Segment] = []
+    for segment in old:
+        is_left = left[segment[:3]] > 0
+        left[segment[:3]] -= is_left
+        (staying if is_left else silent).append(segment)
+    pairs = list(zip(staying, new, strict=False))
+    is_cut = len(staying) == len(new) and all(was[3] >= now[3] and was[4] >= now[4] for was, now in pairs)
+    changed = [*silent, *(was for was, now in pairs if was != now)]
+    is_clear = all(sum(_overlap(segment, other) for other in [*silent, *staying]) == 1 for segment in changed)
+    return (silent, pairs) if is_cut and is_clear and all(segment[3] for segment in silent) else None
+
+
+def _overlap(one: Segment, other: Segment) -> bool:
+    """Whether two notes of one pitch sound at once."""
+    return one[2] == other[2] and one[0] < other[1] and other[0] < one[1]

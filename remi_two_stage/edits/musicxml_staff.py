@@ -16,11 +16,13 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core.abc_spelling import BarNames
+from ..core.errors import ScoreError
 from ..core.notation import Notation
 from ..core.piece import Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, name_at
 from ..scores.musicxml_reader_document import Time
 from ..scores.musicxml_writer import part_xml
+from .changes import NotAnEditError
 
 _MUSIC = ("note", "backup", "forward", "direction", "harmony")
 _HOLD_LINES = ("part", "measure")
@@ -63,7 +65,10 @@ def written_measures(
         )
     alone = Piece((piece.voices[voice],), tuple(bars))
     if fifths or semitones:
-        alone = alone.transpose(-semitones, -fifths)
+        try:
+            alone = alone.transpose(-semitones, -fifths)
+        except ScoreError as error:
+            raise NotAnEditError(f"a part cannot be written as its player reads it: {error.message}") from None
         names = [
             {(onset, pitch - semitones): name - fifths for (onset, pitch), name in of_bar.items()} for of_bar in names
         ]

@@ -152,9 +152,11 @@ class Tune:
         for number, line in enumerate(self._lines, self._first_line):
             if not line.strip():
                 self._lose("an empty line within the tune")
-            elif line.startswith("%"):
+            elif line.startswith("%%"):
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
+            elif line.startswith("%"):
+                continue
             elif not is_text:
                 self._line(number, _without_comment(line) if "%" in line else line)
         if self._current_voice().pending or self._open_chord:
@@ -407,7 +409,7 @@ class Tune:
             raise AbcSyntaxError("the tune has no music; write notes after its K: line, without an empty line between")
         for reason, count in _LOSSES_OF_VOICES.items():
             self._lose(reason, sum(map(count, voices)))
-        kept, names = _named([voice for voice in voices if voice.notes or not voice.percussion] or voices[:1])
+        kept, names = _named(_pitched(voices))
         for voice in voices:
             for loss, times in voice.notation.losses.items():
                 self._lose(loss, times)
@@ -480,12 +482,18 @@ def _repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:
     return (*repeated, bars[-1])
 
 
+def _pitched(voices: list[Voice]) -> list[Voice]:
+    """The voices that are not percussion alone; the longest one if nothing else has any length."""
+    pitched = [voice for voice in voices if voice.notes or not voice.percussion]
+    return pitched if any(voice.time for voice in pitched) else [max(voices, key=attrgetter("time"))]
+
+
 def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     """The voices that a piece keeps, and their names."""
     ids = tuple(voice.name for voice in voices)
     if all(VOICE_NAME.fullmatch(name) for name in ids):
         return voices, ids
-    sounding = [voice for voice in voices if voice.notes] or voices[:1]
+    sounding = [voice for voice in voices if voice.notes] or [max(voices, key=attrgetter("time"))]
     pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding] if len(sounding) > 1 else []
     return sounding, voice_names([voice.name for voice in sounding], pitches)
 

@@ -6,8 +6,8 @@ Conventions
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
 - An accidental holds to the end of its bar in all octaves, unless `%%propagate-accidentals` says else (section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its pitch whatever the accidentals.
-- A tuplet within a tuplet, and broken rhythm after a tuplet's last note or between notes of unequal lengths, have no
-  effect, as in the other programs.
+- A tuplet within a tuplet, and broken rhythm after a tuplet's last note, before a rest of whole bars or between notes
+  of unequal lengths, have no effect, as in the other programs.
 - The notes of a percussion clef, and of MIDI's channel 10, have no pitch: they are counted and left out.
 """
 
@@ -133,12 +133,12 @@ class Voice:
         self._staff = staff.over(self._staff)
         clef, transposition = self._staff
         self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
-        self._set_usual_scale()
+        self._set_usual_scale(self.is_at_bar_start)
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
         self.notes = self.percussion if is_percussion else self._pitched
 
-    def _set_usual_scale(self) -> None:
-        is_usual = self.is_at_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
+    def _set_usual_scale(self, is_bar_start: bool) -> None:
+        is_usual = is_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
         self._usual_scale = self._scale_of_key if is_usual else None
 
     def set_channel(self, channel: int) -> None:
@@ -154,7 +154,7 @@ class Voice:
         self.key, self._scale_of_key = signature.key, usual_scale(signature.key)
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
-        self._set_usual_scale()
+        self._set_usual_scale(self.is_at_bar_start)
         old_scale, self.scale = self.scale, scale_of(signature.alterations)
         for layer in self._layers if self.is_at_bar_start else (self._layer,):
             steps = zip(self.scale, old_scale, layer.scale, strict=True)  # accidentals of this bar stay
@@ -282,6 +282,8 @@ class Voice:
     def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
+        if self._broken:
+            self._unbreak(self._broken)
         self._keep_ties(self.time, ())
         self._strike(self.time)
         self._last_event = self.time, (), False, length
@@ -382,8 +384,7 @@ class Voice:
     def ending(self, passes: tuple[int, ...]) -> None:
         """A variant ending that begins here, after a bar line or without one."""
         boundary = self.end_bar()
-        boundary.endings = passes
-        boundary.splits_bar = True
+        boundary.endings, boundary.splits_bar = passes, True
         if self._is_double_repeat and min(passes, default=1) > 1:  # the ending belongs to what "::" repeats
             boundary.repeat_start = False
 
@@ -405,10 +406,9 @@ class Voice:
 
     def _keep_names(self) -> None:
         """Keep the names of this bar's notes, which the key might call otherwise."""
-        names = names_in_bar(self.notes, self.boundaries[-1].time, self._transposition, self._usual_scale)
-        self.notation.records += names
-        if self._usual_scale is None:
-            self._set_usual_scale()
+        start, usual = self.boundaries[-1].time, self._usual_scale
+        self.notation.records += names_in_bar(self.notes, start, self._transposition, usual)
+        self._set_usual_scale(is_bar_start=True)
 
     def _altered(self, note: WrittenNote, alteration: int) -> int:
         """The pitch of a note with an accidental, which holds for the rest of the bar."""
@@ -443,7 +443,7 @@ class Voice:
         if self.pending:
             self.notation.place(self.pending, start, self._layer_number)
             self.pending.clear()
-        self._awaits_note = bool(self._tuplet or (self.lyrics and self._broken))  # which a rest of whole bars leaves
+        self._awaits_note = self._tuplet is not None  # which a rest of whole bars leaves
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
@@ -458,13 +458,16 @@ class Voice:
 
     def _broken_length(self, broken: BrokenNotes, length: int) -> int:
         """The length of the note after the sign; where it differs from the note before, the sign has no effect."""
+        if length != broken.length:
+            self._unbreak(broken)
+            return length
         self._broken = None
-        if length == broken.length:
-            return length * broken.rhythm.after // broken.rhythm.denominator
-        broken.take_back()
-        self.symbols[broken.symbols :] = [(broken.time, name) for _, name in self.symbols[broken.symbols :]]
-        self.time = broken.time
-        return length
+        return length * broken.rhythm.after // broken.rhythm.denominator
+
+    def _unbreak(self, broken: BrokenNotes) -> None:
+        """Let the note before the sign be as long as it is written, and what comes next begin there."""
+        broken.take_back(self.symbols)
+        self._broken, self.time = None, broken.time
 
     def _take_factor(self) -> tuple[int, int, bool]:
         """Numerator and denominator of what a tuplet multiplies the next length by, and whether the note closes it."""
@@ -484,14 +487,12 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "tuplet": Voice.tuplet,
     "broken": Voice.broken,
     "ending": Voice.ending,
-    "chord": Voice.chord,
-    "old_chord": Voice.chord,
+    **dict.fromkeys(("chord", "old_chord", "open_chord"), Voice.chord),
     "tie": Voice.tie,
     "decoration": Voice.decoration,
     "signs": Voice.signs,
     "bar_rest": Voice.bar_rest,
     "overlay": Voice.overlay,
-    "open_chord": Voice.chord,
     "unclosed": Voice.ignore,
 }
 """Form of a token -> the method that takes what `abc_tokens.read_tokens` says; but notes go straight to `Voice.note`,
