@@ -26,6 +26,7 @@ CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 LAYERS = (
     {"version", "atomic_files"},
     {"core"},
+    {"pretrained"},
     {"scores", "analysis"},
     {"edits"},
     {"rendering"},
@@ -74,19 +75,20 @@ CORE_LAYERS = (
         "layers",
         "repeats",
         "abc_writer",
+        "instruments",
         "sampling",
         "request",
         "architecture",
     },
-    {"checkpoint_files_remi", "attention_rotation_remi"},
+    {"checkpoint_files_remi", "attention_rotation_remi", "requirements_remi"},
     {"decoding_weights_remi", "decoding_backbone_remi", "decoding_remi", "composing_remi"},
-    {"configuration_remi", "checkpoint_remi", "tokenization_remi"},
+    {"configuration_remi", "checkpoint_remi", "tokenization_remi", "pipeline_remi", "repository_remi"},
     {"attention_remi", "attention_blockwise_remi", "attention_coordinates_remi"},
     {"modeling_remi", "generation_remi"},
-    {"pipeline_remi"},
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1]
 UPWARD_BY_STRING = {
+    (Path("core/tokenization_remi.py"), "remi_two_stage.scores.abc_reader"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.scores.music21_bridge"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.analysis.harmony"),
 }

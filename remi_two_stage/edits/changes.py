@@ -64,7 +64,7 @@ class Change:
         if len(after.bars) < count:
             raise NotAnEditError(f"the edit has {len(after.bars)} bars left of {count}")
         for number, old, new in zip(before.bar_numbers, before.bars, after.bars, strict=False):
-            if _frame(old) != _frame(new):
+            if frame(old) != frame(new):
                 raise NotAnEditError(f"bar {number} has another metre, key, length or repeat after the edit")
         added = tuple(index for index in range(len(after.voices)) if index not in voices)
         is_changed = [False] * count
@@ -110,7 +110,7 @@ def runs(indices: Iterable[int]) -> list[range]:
     return found
 
 
-def _frame(bar: Bar) -> tuple[object, ...]:
+def frame(bar: Bar) -> tuple[object, ...]:
     """What an edit leaves alone in a bar."""
     return (
         bar.meter, bar.key, bar.length, bar.is_pickup, bar.repeat_start, bar.endings, bar.ending_end, bar.repeat_end,

@@ -4,8 +4,8 @@ Conventions
 - Onsets and ends are rounded to the nearest tick of `Piece`. Bars come from the time signatures, 4/4 before the first
   one; a time signature within `_SLACK` ticks of a barline is meant there. The key is the file's, else estimated.
 - Each track and channel with notes is a voice; percussion (channel 10) is left out, and counted. A track named
-  "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`). A voice's instrument is the one that
-  its first note sounds with, called as an event for this says, else as its track, unless that has a voice's name.
+  "Alto (2)" holds further notes of the voice of the track "Alto" (see `midi_writer`). A voice's instrument is the one
+  that its first note sounds with, called as an event for this says, else as its track, unless that has a voice's name.
 - Real files break the specification in known ways, and all readers play them: running status continues after meta
   events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
 - A tempo in the first bar is the piece's; where the tempo changes later, bars hold a mark, and it is counted, since no
@@ -38,10 +38,12 @@ from .midi_writer import (
     MICROSECONDS_PER_MINUTE,
     PROGRAM_CHANGE,
     SET_TEMPO,
+    TEXT,
     TIME_SIGNATURE,
     TRACK_NAME,
+    VOICE_SIGN,
 )
-from .voices import VOICE_NAME, usual_instruments, voice_names
+from .voices import VOICE_NAME, is_voice_name, title_of, usual_instruments, voice_names
 
 _MAX_BARS = 10_000
 _MAX_NOTES = 200_000
@@ -82,6 +84,7 @@ class _Contents:
     meters: dict[int, Meter] = field(default_factory=dict)
     keys: dict[int, Key] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    voice_names: dict[int, str] = field(default_factory=dict)
     instruments: dict[int, str] = field(default_factory=dict)
     programs: dict[Voice, int] = field(default_factory=dict)
     voices: dict[Voice, list[Note]] = field(default_factory=dict)
@@ -113,7 +116,7 @@ def parse_midi(data: bytes) -> Piece:
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
     names = voice_names(
-        [contents.names.get(places[0][0], "") for places, _ in voices],
+        [contents.voice_names.get(track, contents.names.get(track, "")) for ((track, _), *_), _ in voices],
         [[note.pitch for note in sung] for _, sung in voices],
     )
     return Piece(
@@ -136,7 +139,8 @@ def _voices(contents: _Contents) -> list[tuple[list[Voice], list[Note]]]:
     that have the names of voices, silent.
     """
     if not contents.voices:
-        return [([(track, 0)], []) for track, name in sorted(contents.names.items()) if VOICE_NAME.fullmatch(name)]
+        names = contents.names | contents.voice_names
+        return [([(track, 0)], []) for track, name in sorted(names.items()) if is_voice_name(name)]
     voices: list[tuple[list[Voice], list[Note]]] = []
     for place, notes in sorted(contents.voices.items()):
         layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
@@ -152,9 +156,9 @@ def _instruments(contents: _Contents, voices: Sequence[str], places: Sequence[Vo
     """The instrument of each voice; none at all where they are called as usual and no program is given."""
     usual = usual_instruments(voices)
     found = []
-    for instrument, (track, channel) in zip(usual, places, strict=True):
+    for voice, instrument, (track, channel) in zip(voices, usual, places, strict=True):
         named = contents.names.get(track, "") if track else ""  # the first track has the title
-        own = instrument.name if not named or VOICE_NAME.fullmatch(named) else named
+        own = instrument.name if not named or named == title_of(voice) or VOICE_NAME.fullmatch(named) else named
         name = contents.instruments.get(track, own)
         short = instrument.short_name if name == instrument.name else ""
         found.append(Instrument(name, short, contents.programs.get((track, channel))))
@@ -329,6 +333,8 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
     kind, content = message.status & 0xFF, message.data
     if kind == TRACK_NAME:
         contents.names[message.track] = _text(content)
+    elif kind == TEXT and VOICE_NAME.fullmatch(voice := _text(content).removeprefix(VOICE_SIGN)):
+        contents.voice_names[message.track] = voice
     elif kind == INSTRUMENT_NAME:
         contents.instruments[message.track] = _text(content)
     elif kind == SET_TEMPO and any(content[:3]):

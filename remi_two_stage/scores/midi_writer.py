@@ -3,22 +3,24 @@
 Conventions
 - `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter; repeats are played out.
 - The first track has tempos, metres, keys, and chord names as markers; then each voice has a track. Where a voice
-  strikes a pitch that it still holds, the new note goes to a further track of the voice, named "V1 (2)", on a channel
+  strikes a pitch that it still holds, the new note goes to a further track of the voice, named "Alto (2)", on a channel
   of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks together again.
 - Parts of a bar that follow one another, such as a short bar and the pick-up after it, are one bar, so that the metre
   stays; another bar that its metre does not fill, such as the pick-up at the start, has a time signature of its length.
-- A track is named after its voice; the instrument's name, where it is another, and its program stand beside that.
+- A track is named as the score names its staff, "Soprano" or "Violin I"; where that does not tell which voice of the
+  piece it is, a text says so. The instrument's name and its program stand beside that where they say more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..core.notation import Instrument
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
 from .performance import played_notes
 from .tempo_map import played_tempos
-from .voices import usual_instruments
+from .voices import VOICE_NAME, title_of, usual_instruments
 
 _FINENESS = 20
 MICROSECONDS_PER_MINUTE = 60_000_000
@@ -26,10 +28,12 @@ DRUMS = 9
 """The channel of percussion, from 0."""
 CHANNELS = [channel for channel in range(16) if channel != DRUMS]
 """Those of pitched instruments."""
-TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x03, 0x04, 0x06, 0x2F
+TEXT, TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x01, 0x03, 0x04, 0x06, 0x2F
 SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 """Kinds of meta events."""
 PROGRAM_CHANGE = 0xC0
+VOICE_SIGN = "voice "
+"""How the text begins that says which voice of a piece a track holds."""
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -145,15 +149,23 @@ def _voice_tracks(piece: Piece, total: int) -> Iterator[bytes]:
         for number, notes in enumerate(_layers(sorted(played_notes(piece, voice), key=lambda note: note.onset)))
     ]
     for index, (voice, number, notes) in enumerate(layers):
-        name = piece.voices[voice] + (f" ({number + 1})" if number else "")
-        instrument = (piece.instruments or usual)[voice]
+        player = (piece.instruments or usual)[voice]
         channel = CHANNELS[index % len(CHANNELS)]
-        events = [(0, 0, meta_event(TRACK_NAME, name.encode()))]
-        if instrument.name != usual[voice].name:
-            events.append((0, 0, meta_event(INSTRUMENT_NAME, instrument.name.encode())))
-        if instrument.program is not None and index < len(CHANNELS):  # later tracks share the channels of the first
-            events.append((0, 1, bytes([PROGRAM_CHANGE | channel, instrument.program])))
+        events = [(0, 0, event) for event in _names(piece.voices[voice], number, player, usual[voice])]
+        if player.program is not None and index < len(CHANNELS):  # later tracks share the channels of the first
+            events.append((0, 1, bytes([PROGRAM_CHANGE | channel, player.program])))
         yield _track([*events, *_strokes(notes, channel)], total)
+
+
+def _names(voice: str, layer: int, player: Instrument, usual: Instrument) -> Iterator[bytes]:
+    """The name of a track, and what `midi_reader` needs beside it."""
+    title = title_of(voice)
+    name = player.name or title
+    yield meta_event(TRACK_NAME, (name + (f" ({layer + 1})" if layer else "")).encode())
+    if name != title:
+        yield meta_event(TEXT, f"{VOICE_SIGN}{voice}".encode())
+    if player.name != (usual.name if name == title or VOICE_NAME.fullmatch(name) else name):
+        yield meta_event(INSTRUMENT_NAME, player.name.encode())
 
 
 def _strokes(notes: Sequence[Note], channel: int) -> Iterator[Event]:
