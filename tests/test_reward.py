@@ -12,6 +12,7 @@ from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.reward import ENDS, MOST, USUAL, closes_on_tonic, harmony, leading_cost, reward
 from remi_two_stage.core.signatures import Key
+from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -73,6 +74,8 @@ def test_a_plan_that_closes_from_elsewhere_or_stays_at_home_loses_harmony() -> N
     assert closes_on_tonic(Plan.parse("i | bVII | i", Key("D", "dor")).skeleton)
     assert closes_on_tonic(Plan.parse("I | bVII | I", Key("D")).skeleton) is False
     assert closes_on_tonic(Plan.parse("I | V", Key("D")).skeleton) is None
+    for chord, closes in (("V7", True), ("V65", False)):
+        assert closes_on_tonic(Plan.parse(f"I | {chord} | I | I", Key("D"), voices=FOUR_PARTS).skeleton) == closes
 
 
 def test_voices_in_parallel_lose_leading_and_those_of_bach_do_not(chorale: Piece) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..analysis.key_estimation import in_heard_key
-from ..core.composing_remi import CandidateWriter, Progress, best
+from ..core.composing_remi import CandidateWriter, Progress, best, harmony_of
 from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import Request, check_bars
-from ..core.reward import harmony, reward
+from ..core.reward import reward
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.signatures import Key, Meter
 from ..core.vocabulary import MAX_BARS
@@ -102,25 +102,28 @@ class Composer:
         revision: str | None = None,
         token: str | None = None,
         metrics: Sequence[EvalResult] = (),
+        **commit: Any,
     ) -> str:
         """Push the model, tokenizer, pipeline, example and card in one commit; a second push uploads only changes.
 
         Args:
-            repository: Name as user/name; created if it does not exist.
+            repository: Name as user/name, or a name alone for one of your own; created if it does not exist.
             private: Whether the repository is hidden from others; None is the Hub's own default.
             revision: A branch, created if it does not exist; None is the main branch.
             token: Access token of your Hub account; None is the one from `hf auth login`.
             metrics: Held-out losses for the card, as `LikelihoodTable.metrics` returns them.
+            **commit: commit_message, commit_description, create_pr, max_shard_size, tags, as in transformers.
 
         Returns:
-            URL of the commit.
+            URL of the commit, or of the pull request.
 
         Raises:
             HubError: the Hub cannot be reached or refuses; what is visible there is unchanged.
         """
         from ..hub.push import push_model  # not at the top: it imports datasets
 
-        return push_model(self.model, repository, private=private, revision=revision, token=token, metrics=metrics)
+        where: dict[str, Any] = {"private": private, "revision": revision, "token": token}
+        return push_model(self.model, repository, **where, metrics=metrics, **commit)
 
     def plan(
         self,
@@ -158,7 +161,7 @@ class Composer:
         """Write a chord plan for each request."""
         self._warn_of_styles(requests)
         plans = self._writer(seed, sampling, progress).plans(requests)
-        return [best(several, lambda plan: harmony(plan.skeleton)) for several in plans]
+        return [best(several, harmony_of) for several in plans]
 
     def realize(
         self,
@@ -267,7 +270,7 @@ class Composer:
     ) -> list[Piece]:
         """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
-        extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
+        extensions = [Extension.of(check_piece(piece).in_part_order(), bars) for piece in pieces]
         writer = self._writer(seed, sampling, progress)
         plans = writer.write("planner", [writer.several(extension.for_planner()) for extension in extensions])
         prompts = [

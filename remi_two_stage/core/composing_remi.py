@@ -17,13 +17,16 @@ from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_see
 from .piece import Bar, Piece
 from .plan import Plan
 from .request import Request, check_seed, usual_tempo
-from .reward import reward
+from .reward import harmony, reward
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .sequences import Prompt, detail_sequence, in_writing_order, up_to_detail
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 """Called as bars are written, with "plan" or "notes", the bars begun, and the total (pick-ups count as they occur)."""
+
+_TRIES = 4
+"""Plans for several voices, of which the best is taken: few basses end as harmony books say by chance."""
 
 
 def plan_prompt(request: Request) -> Prompt:
@@ -119,9 +122,14 @@ class CandidateWriter:
         return [[next(written).ids for _ in several] for several in prompts]
 
     def plans(self, requests: Sequence[Request]) -> list[list[Plan]]:
-        """Plans for each request."""
-        written = self.write("planner", [self.several(plan_prompt(request)) for request in requests])
-        return [[plan_of(request, ids) for ids in several] for request, several in zip(requests, written, strict=True)]
+        """A plan for each candidate of each request; where several voices are to close together, the best of a few."""
+        tries = [_TRIES if len(request.voices or ()) > 1 and not self.sampling.greedy else 1 for request in requests]
+        prompts = [self.several(plan_prompt(request)) * many for request, many in zip(requests, tries, strict=True)]
+        found = []
+        for request, many, rows in zip(requests, tries, self.write("planner", prompts), strict=True):
+            plans = [plan_of(request, ids) for ids in rows]
+            found.append([best(plans[at : at + many], harmony_of) for at in range(0, len(plans), many)])
+        return found
 
     def realize(self, plans: Sequence[Sequence[Plan]]) -> list[Composed]:
         """The best piece over the plans of each item, each of which is written over once."""
@@ -133,6 +141,11 @@ class CandidateWriter:
             )
             for several, rows in zip(plans, written, strict=True)
         ]
+
+
+def harmony_of(plan: Plan) -> float:
+    """The reward of a plan by itself."""
+    return harmony(plan.skeleton)
 
 
 def best(candidates: Sequence[T], reward_of: Callable[[T], float]) -> T:

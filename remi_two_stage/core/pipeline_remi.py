@@ -15,6 +15,7 @@ from dataclasses import fields
 from typing import Any, ClassVar, TypedDict
 
 from transformers import AutoModel, Pipeline
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from .abc_writer import write_abc
 from .codec import names_of
@@ -56,6 +57,8 @@ class MusicGenerationPipeline(Pipeline):
         *,
         plan: str | None = None,
         seed: int | None = None,
+        batch_size: int | None = None,
+        num_workers: int | None = None,
         **keywords: Any,
     ) -> Composition | list[Composition]:
         """Compose one piece from the keywords, or several.
@@ -65,6 +68,9 @@ class MusicGenerationPipeline(Pipeline):
                 seed `seed + i` and is the same as if it were alone.
             plan: Chords of your own as text (`Plan.parse`), with as many bars as they have.
             seed: Makes the result repeatable.
+            batch_size: How many pieces are written at once; all where neither this nor the pipeline says. They are the
+                same ones in batches of any size, where there is a seed.
+            num_workers: Nothing, as in other pipelines without files to read.
             **keywords: style, key, meter, bars, tempo, voices of `Request`; for all pieces alike temperature, top_k,
                 top_p, greedy, candidates of `Sampling`.
 
@@ -79,8 +85,12 @@ class MusicGenerationPipeline(Pipeline):
         several: Any = [requests or {}] if is_alone else requests
         chosen = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
         asked = [_request(keywords | dict(each), plan) for each in several]
-        writing = {"plan": plan, "seed": seed, "sampling": Sampling(**chosen)}
-        written: list[Composition] = super().__call__({"requests": asked}, **writing)
+        writing = {"plan": plan, "sampling": Sampling(**chosen)}
+        size = batch_size or self._batch_size or max(1, len(asked))
+        written: list[Composition] = []
+        for start in range(0, len(asked), size):
+            own = None if seed is None else seed + start
+            written += super().__call__({"requests": asked[start : start + size]}, seed=own, **writing, batch_size=1)
         return written[0] if is_alone else written
 
     def _sanitize_parameters(self, **writing: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -109,6 +119,14 @@ class MusicGenerationPipeline(Pipeline):
             {"tokens": names_of(ids), "plan": plan.text(names=True), "abc": write_abc(piece)}
             for piece, plan, ids in composed
         ]
+
+
+def register_pipeline() -> None:
+    """Make the task known to transformers, so that the code in a model's folder is not needed for it."""
+    if TASK not in PIPELINE_REGISTRY.supported_tasks:
+        PIPELINE_REGISTRY.register_pipeline(
+            TASK, pipeline_class=MusicGenerationPipeline, pt_model=AutoModel, type="text"
+        )
 
 
 # What transformers' registry of pipelines would set; with it, code and entry in the config are saved by any instance.

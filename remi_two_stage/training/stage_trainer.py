@@ -172,7 +172,7 @@ class StageTrainer(Trainer):
             modules = [(learning, rate)]
             if self._planner_rate is not None:
                 modules = [(learning.planner, self._planner_rate), (learning.detail, rate)]
-            self.optimizer = MuonWithAdamW(*modules)
+            self.optimizer = MuonWithAdamW(*modules, dtype=torch.bfloat16 if self.args.bf16 else torch.float32)
         return self.optimizer
 
     def save_weights(self, folder: str) -> None:
