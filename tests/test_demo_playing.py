@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from page_in_browser import OpenPage, Page, ask, compose, expect, press, status
+from page_in_browser import LONGEST_WAIT, OpenPage, Page, ask, compose, expect, press, status
 
 pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
@@ -22,6 +22,12 @@ STARTS = """
     addEventListener("click", () => (window.pressed = performance.now()), true);
 """
 """Notes what is handed to the sound card."""
+HEARD = """() => {
+    window.heard = [];
+    new MutationObserver(() => document.querySelectorAll(".note.sounding").forEach((node) => heard.push(node.id)))
+        .observe(document.querySelector("#score svg"), { subtree: true, attributeFilter: ["class"] });
+}"""
+"""Notes the ids of the notes that the cursor is on."""
 
 
 def play(page: Page) -> None:
@@ -73,20 +79,18 @@ def test_a_note_is_played_from_and_marked_bars_are_looped(open_page: OpenPage) -
     note = page.locator("#score .note").nth(12)
     name = note.get_attribute("aria-label") or ""
     assert re.match(r"[A-G][ a-z]* \d, bar \d, beat \d", name)
+    page.evaluate(HEARD)
     note.locator(".target").click()
-    expect(note).to_have_class(re.compile("sounding"))
     expect(note).to_be_focused()
+    page.wait_for_function("heard.length")
+    assert page.evaluate("heard[0]") == note.get_attribute("id")
     page.keyboard.press("Space")
     page.get_by_label("From bar", exact=True).fill("2")
     page.get_by_label("to bar", exact=True).fill("2")
     expect(page.locator("#score .measure.marked")).to_have_count(1)
     press(page, "Loop")
     page.get_by_label("Tempo, beats a minute").press("End")
-    page.evaluate("""() => {
-        window.heard = [];
-        new MutationObserver(() => document.querySelectorAll(".note.sounding").forEach((node) => heard.push(node.id)))
-            .observe(document.querySelector("#score svg"), { subtree: true, attributeFilter: ["class"] });
-    }""")
+    page.evaluate(HEARD)
     press(page, "Play")
     page.wait_for_function("heard.lastIndexOf(heard[0]) > 12")
     marked = page.locator("#score .measure.marked .note").evaluate_all("all => all.map(({ id }) => id)")
@@ -121,7 +125,7 @@ def test_notes_are_changed_by_keys_and_the_abc_by_hand(open_page: OpenPage) -> N
     for key, name in (("ArrowUp", "G 4"), ("c", "C sharp 5"), ("Shift+ArrowDown", "C sharp 4")):
         third.focus()
         page.keyboard.press(key)
-        expect(third).to_have_attribute("aria-label", re.compile(f"^{name}, bar 1, beat 3"))
+        expect(third).to_have_attribute("aria-label", re.compile(f"^{name}, bar 1, beat 3"), timeout=LONGEST_WAIT)
         expect(third).to_be_focused()
     page.get_by_text("The tune as ABC").click()
     text = page.get_by_label("ABC of the tune")
@@ -131,4 +135,4 @@ def test_notes_are_changed_by_keys_and_the_abc_by_hand(open_page: OpenPage) -> N
     status(page, "Taken as typed: Mine: 2 bars in F major, 3/4")
     press(page, "Undo")
     status(page, "Scale: 2 bars in D major, 4/4")
-    expect(third).to_have_attribute("aria-label", re.compile("^C sharp 4"))
+    expect(third).to_have_attribute("aria-label", re.compile("^C sharp 4"), timeout=LONGEST_WAIT)

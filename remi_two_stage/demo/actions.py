@@ -21,6 +21,7 @@ from ..core.errors import ChordError, RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import Request
+from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.text import counted
 from ..core.vocabulary import STYLES
 from .limits import Limits
@@ -103,10 +104,19 @@ class Actions:
         """Wait until the composer is loaded."""
         self._composer()
 
-    def plan(self, work: Work, request: Request, seed: int | None, progress: Progress | None = None) -> Work:
+    def plan(
+        self,
+        work: Work,
+        request: Request,
+        seed: int | None,
+        progress: Progress | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
+    ) -> Work:
         """Write a new plan."""
         self.limits.check_bars(request.bars)
-        (plan,) = self._composer().plan_batch([request], seed=_drawn(seed), progress=self._timed(progress))
+        (plan,) = self._composer().plan_batch(
+            [request], seed=_drawn(seed), sampling=sampling, progress=self._timed(progress)
+        )
         return self.typed(work, request, plan.text())
 
     def typed(self, work: Work, request: Request, text: str) -> Work:
@@ -117,21 +127,34 @@ class Actions:
         return work.then(request=request, plan=plan, piece=None, link=Link(request, plan.text()), titles=())
 
     def compose(
-        self, work: Work, request: Request, texts: Sequence[str], seed: int | None, progress: Progress | None = None
+        self,
+        work: Work,
+        request: Request,
+        texts: Sequence[str],
+        seed: int | None,
+        progress: Progress | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
     ) -> Work:
         """Write notes over the plan; write a new plan first if its metre or bars no longer match the request."""
         seed = _drawn(seed)
         earlier = work.request
         if work.plan is None or earlier is None or (earlier.meter, earlier.bars) != (request.meter, request.bars):
-            planned = self.plan(work, request, seed, progress)
-            return replace(self._composed(planned, seed, progress), past=work.then().past)
+            planned = self.plan(work, request, seed, progress, sampling)
+            return replace(self._composed(planned, seed, progress, sampling), past=work.then().past)
         plan = _understood(work.plan, texts)
         if work.link is None and request == earlier:
-            return self._composed(work.then(plan=plan), seed, progress)
-        return replace(self._composed(self.typed(work, request, plan.text()), seed, progress), past=work.then().past)
+            return self._composed(work.then(plan=plan), seed, progress, sampling)
+        typed = self.typed(work, request, plan.text())
+        return replace(self._composed(typed, seed, progress, sampling), past=work.then().past)
 
     def rewrite(
-        self, work: Work, texts: Sequence[str], first: int, last: int, progress: Progress | None = None
+        self,
+        work: Work,
+        texts: Sequence[str],
+        first: int,
+        last: int,
+        progress: Progress | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
     ) -> Work:
         """Rewrite the bars numbered `first` to `last`, over their chords in the grid."""
         piece, plan = _tune(work, texts)
@@ -141,29 +164,49 @@ class Actions:
             bars[index] = replace(bars[index], chords=plan.skeleton.bars[index].chords)
         seed = self._next_seed(work)
         piece = self._composer().rewrite(
-            replace(piece, bars=tuple(bars)), (first, last), seed=seed, progress=self._timed(progress)
+            replace(piece, bars=tuple(bars)),
+            (first, last),
+            seed=seed,
+            sampling=sampling,
+            progress=self._timed(progress),
         )
-        step = Step("rewrite", seed, (first, last), tuple(plan.bar_texts()[start : end + 1]))
+        chords = tuple(plan.bar_texts()[start : end + 1])
+        step = Step("rewrite", seed, (first, last), chords, sampling.counterpoint)
         return self._next(work, step, plan, piece)
 
-    def extend(self, work: Work, bars: int, progress: Progress | None = None) -> Work:
+    def extend(
+        self, work: Work, bars: int, progress: Progress | None = None, sampling: Sampling = DEFAULT_SAMPLING
+    ) -> Work:
         """Go on with the tune."""
         piece, _ = _tune(work, None)
         self.limits.check_bars(piece.bar_count + bars)
         seed = self._next_seed(work)
-        piece = self._composer().extend(piece, bars, seed=seed, progress=self._timed(progress))
-        return self._next(work, Step("extend", seed, (bars, bars)), Plan.of(with_chords(piece)), piece)
+        piece = self._composer().extend(piece, bars, seed=seed, sampling=sampling, progress=self._timed(progress))
+        step = Step("extend", seed, (bars, bars), counterpoint=sampling.counterpoint)
+        return self._next(work, step, Plan.of(with_chords(piece)), piece)
 
-    def harmonize(self, work: Work, texts: Sequence[str] | None, progress: Progress | None = None) -> Work:
+    def harmonize(
+        self,
+        work: Work,
+        texts: Sequence[str] | None,
+        progress: Progress | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
+    ) -> Work:
         """Add chords and three voices to the tune's first voice; without texts, the planner writes the chords."""
         piece, plan = _tune(work, texts)
         voices = four_parts_around(piece)
         seed = self._next_seed(work)
         piece = self._composer().harmonize(
-            piece, "planned" if texts is None else plan, voices=voices, seed=seed, progress=self._timed(progress)
+            piece,
+            "planned" if texts is None else plan,
+            voices=voices,
+            seed=seed,
+            sampling=sampling,
+            progress=self._timed(progress),
         )
         chords = () if texts is None else tuple(plan.bar_texts())
-        work = self._next(work, Step("harmonize", seed, chords=chords), Plan.of(piece), piece)
+        step = Step("harmonize", seed, chords=chords, counterpoint=sampling.counterpoint)
+        work = self._next(work, step, Plan.of(piece), piece)
         return replace(work, request=work.request and replace(work.request, voices=voices))
 
     def open(self, work: Work, path: Path, number: int = 1) -> Work:
@@ -176,7 +219,9 @@ class Actions:
         return replace(opened, file=path, titles=tuple(titles), picked=number)
 
     def pick(self, work: Work, number: int) -> Work:
-        """Open another tune of the file that is open."""
+        """Open another tune of the file that is open; Gradio's lists may say twice which one."""
+        if number == work.picked:
+            return work
         if work.file is None or not work.file.exists():
             raise RequestError("the file is no longer here; open it again")
         return self.open(work, work.file, number)
@@ -201,10 +246,13 @@ class Actions:
 
     def follow(self, link: Link, progress: Progress | None = None) -> Work:
         """Make the tune that a link describes."""
-        work, request = Work(), link.request
-        work = self.typed(work, request, link.plan) if link.plan else self.plan(work, request, link.seed, progress)
+        work, request, sampling = Work(), link.request, Sampling(counterpoint=link.counterpoint)
+        if link.plan:
+            work = self.typed(work, request, link.plan)
+        else:
+            work = self.plan(work, request, link.seed, progress, sampling)
         if link.seed is not None:
-            work = self._composed(work, link.seed, progress)
+            work = self._composed(work, link.seed, progress, sampling)
         for step in link.steps:
             work = self._repeated(work, step, progress)
         return replace(work, past=())
@@ -212,11 +260,11 @@ class Actions:
     def _repeated(self, work: Work, step: Step, progress: Progress | None) -> Work:
         """Repeat a step with its seed."""
         base = work.link.seed if work.link and work.link.seed is not None else step.seed
-        work = replace(work, written=step.seed - base - 1)
+        work, sampling = replace(work, written=step.seed - base - 1), Sampling(counterpoint=step.counterpoint)
         if step.kind == "extend":
-            return self.extend(work, step.bars[0], progress)
+            return self.extend(work, step.bars[0], progress, sampling)
         if step.kind == "harmonize":
-            return self.harmonize(work, step.chords or None, progress)
+            return self.harmonize(work, step.chords or None, progress, sampling)
         piece, plan = _tune(work, None)
         start, end = numbered_bars(piece, step.bars)
         texts = plan.bar_texts()
@@ -224,13 +272,15 @@ class Actions:
         if len(texts) != len(piece.bars):
             rewritten, given = counted(end + 1 - start, "bar"), counted(len(step.chords), "bar")
             raise RequestError(f"the link rewrites {rewritten} over the chords of {given}; copy it again")
-        return self.rewrite(work, texts, *step.bars, progress)
+        return self.rewrite(work, texts, *step.bars, progress, sampling)
 
-    def _composed(self, work: Work, seed: int, progress: Progress | None) -> Work:
+    def _composed(self, work: Work, seed: int, progress: Progress | None, sampling: Sampling) -> Work:
         """Write notes over the present plan."""
         assert work.plan is not None
-        (piece,) = self._composer().realize_batch([work.plan], seed=seed, progress=self._timed(progress))
-        link = work.link and replace(work.link, seed=seed, steps=())
+        (piece,) = self._composer().realize_batch(
+            [work.plan], seed=seed, sampling=sampling, progress=self._timed(progress)
+        )
+        link = work.link and replace(work.link, seed=seed, steps=(), counterpoint=sampling.counterpoint)
         return replace(work, piece=piece, link=link, written=0)
 
     def _next_seed(self, work: Work) -> int:

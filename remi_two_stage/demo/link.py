@@ -2,7 +2,8 @@
 
 It holds the request (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman numerals, the
 `seed` of the notes, and a `then` for each later step: `rewrite:5-8:12:IV|V7|I|I` (bars, seed, their chords),
-`extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's).
+`extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's). Where counterpoint is not
+soft, the query says so, and `strict:` or `off:` stands before the step.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from ..core.counterpoint import Counterpoint
 from ..core.errors import RequestError
 from ..core.request import Request
+from ..core.sampling import Sampling
 
 _MOST_STEPS = 20
 _LONGEST_FIELD = 4_000
 _STEP = re.compile(
-    r"(?P<rewrite>rewrite:(?P<first>\d{1,3})-(?P<last>\d{1,3}):)?(?P<extend>extend:(?P<bars>\d{1,3}):)?"
+    r"(?:(?P<counterpoint>strict|off):)?(?P<rewrite>rewrite:(?P<first>\d{1,3})-(?P<last>\d{1,3}):)?(?P<extend>extend:(?P<bars>\d{1,3}):)?"
     r"(?P<harmonize>harmonize:)?(?P<seed>\d{1,18})(?::(?P<chords>.*))?"
 )
 
@@ -34,16 +37,19 @@ class Step:
         seed: Seed of its notes.
         bars: First and last bar to rewrite, or (n, n) to add n bars.
         chords: Chords of those bars, one text a bar; empty for the planner's.
+        counterpoint: As in `Sampling`.
     """
 
     kind: str
     seed: int
     bars: tuple[int, int] = (0, 0)
     chords: tuple[str, ...] = ()
+    counterpoint: Counterpoint = "soft"
 
     def __str__(self) -> str:
         where = {"rewrite": f"{self.bars[0]}-{self.bars[1]}:", "extend": f"{self.bars[0]}:"}.get(self.kind, "")
-        return f"{self.kind}:{where}{self.seed}" + (":" + "|".join(self.chords) if self.chords else "")
+        how = "" if self.counterpoint == "soft" else f"{self.counterpoint}:"
+        return f"{how}{self.kind}:{where}{self.seed}" + (":" + "|".join(self.chords) if self.chords else "")
 
     @classmethod
     def parse(cls, text: str) -> Step:
@@ -57,7 +63,8 @@ class Step:
         if match is None or len(kinds) != 1:
             raise RequestError(f"the link has the step {text[:80]!r}; steps are such as rewrite:5-8:1 or extend:8:1")
         bars = (int(match["first"] or match["bars"] or 0), int(match["last"] or match["bars"] or 0))
-        return cls(kinds[0], int(match["seed"]), bars, tuple(match["chords"].split("|")) if match["chords"] else ())
+        chords = tuple(match["chords"].split("|")) if match["chords"] else ()
+        return cls(kinds[0], int(match["seed"]), bars, chords, _counterpoint(match["counterpoint"] or "soft"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +76,14 @@ class Link:
         plan: Its chords as text, in Roman numerals; empty: the planner's.
         seed: Of the notes; None where there are none yet.
         steps: What was done then.
+        counterpoint: As in `Sampling`.
     """
 
     request: Request
     plan: str
     seed: int | None = None
     steps: tuple[Step, ...] = ()
+    counterpoint: Counterpoint = "soft"
 
     def query(self) -> str:
         """The link as a query string."""
@@ -88,6 +97,7 @@ class Link:
             "voices": ",".join(request.voices or ()),
             "plan": " ".join(self.plan.split()),
             "seed": self.seed,
+            "counterpoint": None if self.counterpoint == "soft" else self.counterpoint,
         }
         known = [(name, str(value)) for name, value in fields.items() if value is not None and value != ""]
         return urlencode([*known, *(("then", str(step)) for step in self.steps)], safe="|:/,()")
@@ -117,7 +127,12 @@ class Link:
         }
         request = Request(**{name: value(one[name]) for name, value in read.items() if name in one})
         seed = _whole("seed", one["seed"]) if "seed" in one else None
-        return cls(request, one.get("plan", ""), seed, tuple(map(Step.parse, steps)))
+        counterpoint = _counterpoint(one.get("counterpoint", "soft"))
+        return cls(request, one.get("plan", ""), seed, tuple(map(Step.parse, steps)), counterpoint)
+
+
+def _counterpoint(text: str) -> Counterpoint:
+    return Sampling(counterpoint=text).counterpoint  # type: ignore[arg-type]  # which is checked there
 
 
 def _whole(name: str, text: str) -> int:

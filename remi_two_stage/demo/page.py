@@ -16,8 +16,10 @@ import gradio as gr
 from ..composing.arguments import EXTENDED_BY, FirstRequest
 from ..composing.tasks import placed
 from ..core.abc_writer import write_abc
+from ..core.counterpoint import COUNTERPOINTS
 from ..core.errors import RemiError, RequestError
 from ..core.request import Request
+from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.text import counted
 from ..core.vocabulary import STYLES
 from ..score_files import READABLE
@@ -106,6 +108,9 @@ class Page:
             self.tempo = gr.Textbox(label="Tempo", placeholder="♩ a minute", max_length=8, min_width=100)
             self.seed = gr.Textbox(label="Seed", placeholder="a new one", max_length=18, min_width=100)
         self.voices = gr.Dropdown(list(form.VOICES), value=form.OWN, label="Voices")
+        self.counterpoint = gr.Dropdown(
+            list(COUNTERPOINTS), value=DEFAULT_SAMPLING.counterpoint, label="Rules of counterpoint"
+        )
         with gr.Row(elem_classes="pair"):
             self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
             self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
@@ -164,14 +169,14 @@ class Page:
         """Bind every control to its function."""
         request_fields = [self.style, self.key, self.meter, self.bars, self.tempo, self.voices]
         state = [self.work, self.notation]
-        self._on(self.plan.click, self._plan, [*request_fields, self.seed])
-        self._on(self.compose.click, self._compose, [*request_fields, self.seed, self.grid])
+        self._on(self.plan.click, self._plan, [self.counterpoint, *request_fields, self.seed])
+        self._on(self.compose.click, self._compose, [self.counterpoint, *request_fields, self.seed, self.grid])
         self._on(self.take.click, self._take, [*request_fields, self.text], ["bars"])
         self._on(self.take_abc.click, self._take_abc, [self.abc], _FIELDS)
         self._on(self.score.input, self._move_note, [self.score], js=_EDIT)
-        self._on(self.rewrite.click, self._rewrite, [self.grid, self.first, self.last])
-        self._on(self.extend.click, self._extend, [self.more], ["bars"])
-        self._on(self.harmonize.click, self._harmonize, [self.grid, self.chords])
+        self._on(self.rewrite.click, self._rewrite, [self.counterpoint, self.grid, self.first, self.last])
+        self._on(self.extend.click, self._extend, [self.counterpoint, self.more], ["bars"])
+        self._on(self.harmonize.click, self._harmonize, [self.counterpoint, self.grid, self.chords])
         self._on(self.undo.click, self._undo, [], _FIELDS)
         self._on(self.file.upload, self._open, [self.file], _FIELDS)
         self._on(self.which.input, self._pick, [self.which], _FIELDS)
@@ -251,11 +256,13 @@ class Page:
 
         return answer
 
-    def _plan(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
+    def _plan(self, call: Call, work: Work, counterpoint: Any, *request_fields: Any) -> Outcome:
         *asked, seed = request_fields
-        return self.actions.plan(work, form.request_of(*asked), form.seed_of(seed), call.report), ""
+        return self.actions.plan(
+            work, form.request_of(*asked), form.seed_of(seed), call.report, Sampling(counterpoint=counterpoint)
+        ), ""
 
-    def _compose(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
+    def _compose(self, call: Call, work: Work, counterpoint: Any, *request_fields: Any) -> Outcome:
         *asked, seed, grid = request_fields
         return self.actions.compose(
             work, form.request_of(*asked), typed_texts(grid), form.seed_of(seed), call.report
@@ -265,18 +272,24 @@ class Page:
         *asked, text = request_fields
         return self.actions.typed(work, form.request_of(*asked), text), ""
 
-    def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
+    def _rewrite(
+        self, call: Call, work: Work, counterpoint: Any, grid: Any, first: int | None, last: int | None
+    ) -> Outcome:
         if first is None or last is None:
             raise RequestError("no bars are marked; click on them in the score, or type the first and the last")
-        work = self.actions.rewrite(work, typed_texts(grid), first, last, call.report)
+        work = self.actions.rewrite(
+            work, typed_texts(grid), first, last, call.report, Sampling(counterpoint=counterpoint)
+        )
         return work, f"New notes in {_bars_in_words(first, last)}; the others are as they were."
 
-    def _extend(self, call: Call, work: Work, bars: int | None) -> Outcome:
-        return self.actions.extend(work, bars or 0, call.report), f"It goes on for {counted(bars or 0, 'bar')}."
+    def _extend(self, call: Call, work: Work, counterpoint: Any, bars: int | None) -> Outcome:
+        return self.actions.extend(
+            work, bars or 0, call.report, Sampling(counterpoint=counterpoint)
+        ), f"It goes on for {counted(bars or 0, 'bar')}."
 
-    def _harmonize(self, call: Call, work: Work, grid: Any, chords: str) -> Outcome:
+    def _harmonize(self, call: Call, work: Work, counterpoint: Any, grid: Any, chords: str) -> Outcome:
         texts = None if chords == _PLANNER else typed_texts(grid)
-        harmonised = self.actions.harmonize(work, texts, call.report)
+        harmonised = self.actions.harmonize(work, texts, call.report, Sampling(counterpoint=counterpoint))
         assert work.piece is not None
         assert harmonised.piece is not None
         part, semitones = placed(work.piece, harmonised.piece.voices)
