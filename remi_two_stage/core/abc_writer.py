@@ -20,7 +20,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate, chain
 
-from .abc_notation import WrittenNotation, instrument_text, jumps_text, tempo_mark_text, tempo_text
+from .abc_notation import WrittenNotation, defined_dynamics, instrument_text, jumps_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
@@ -116,6 +116,7 @@ def _header(piece: Piece) -> list[str]:
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
+    lines += defined_dynamics(piece.bars)
     if piece.voices != (MELODY,):
         lines.append("%%score " + " ".join(_group_text(piece.voices, group) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
