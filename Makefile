@@ -12,9 +12,12 @@ SECONDS ?= 60
 BIN := .venv/bin
 COMPOSES := .venv/.composes
 INSTALLED := .venv/.installed
+FLOOR := .venv-floor/.installed
+# What runs on the oldest versions too: loading, generating, training and saving, here and as a stranger does.
+FLOOR_TESTS := $(addprefix tests/test_,models.py loading.py requirements.py offloading.py trainer.py training.py hub.py)
 # Bytecode is compiled where it is first imported, and kept: pip would take longer for all of it than for all else.
 PIP = $(BIN)/python -m pip install --no-compile --constraint constraints.txt
-PYTEST = $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
+PYTEST = -m pytest --numprocesses $(PROCESSES) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install compose test test-all fuzz lint clean
@@ -28,10 +31,11 @@ compose: $(COMPOSES)  ## compose a tune with the embedded checkpoint into out/; 
 	$(BIN)/remi-two-stage compose --output out/ $(ARGS)
 
 test: $(INSTALLED)  ## run the tests that take no minutes: nine of ten
-	$(PYTEST) -m 'not slow'
+	$(BIN)/python $(PYTEST) -m 'not slow'
 
-test-all: $(INSTALLED)  ## run all tests, as CI does
-	$(PYTEST)
+test-all: $(INSTALLED) $(FLOOR)  ## run all tests, and on the oldest versions those of the models, as CI does
+	$(BIN)/python $(PYTEST)
+	PYTHONPATH=$(CURDIR) .venv-floor/bin/python $(PYTEST) $(FLOOR_TESTS)
 
 fuzz: $(INSTALLED)  ## read hostile input for a minute each reader; SECONDS=600 for longer
 	$(BIN)/python tests/fuzzing.py --seconds $(SECONDS)
@@ -42,7 +46,7 @@ lint: $(INSTALLED)  ## check style and types
 	$(BIN)/mypy
 
 clean:  ## remove .venv, out/, builds and caches
-	rm -rf .venv out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-floor out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build backend is not fetched by pip, so that the constraints hold for it too. torch comes alone, so that no other
@@ -53,6 +57,13 @@ $(COMPOSES): setup.cfg pyproject.toml constraints.txt
 	$(PIP) setuptools
 	$(PIP) --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
 	$(PIP) --no-build-isolation --editable '.[render]'
+	@touch $@
+
+# The oldest versions that are promised, in front of those of .venv.
+$(FLOOR): $(INSTALLED) constraints-floor.txt
+	$(PYTHON) -m venv .venv-floor
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-floor/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/newest.pth"
+	.venv-floor/bin/python -m pip install --no-compile --requirement constraints-floor.txt
 	@touch $@
 
 $(INSTALLED): $(COMPOSES)

@@ -33,9 +33,12 @@ from remi_two_stage.core.attention_remi import (
     RelativePositionBias,
     append_features,
     fourier_context,
+    key_features,
+    query_features,
     rotate,
     rotation,
     span_attention,
+    table_bias,
 )
 from remi_two_stage.core.configuration_remi import DetailGeneratorConfig
 
@@ -57,7 +60,7 @@ def attention(kind: str, length: int, device: torch.device) -> tuple[Callable[..
         ahead = torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
 
         def masked(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-            mask = bias(slots, length).masked_fill(ahead, -math.inf).to(query.dtype)
+            mask = table_bias(bias(), slots, length).masked_fill(ahead, -math.inf).to(query.dtype)
             return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
         return masked, [bias.weight]
@@ -86,7 +89,7 @@ def _ours(
     music = {"bar": bars, "time": 72 * bars + slots % 20, "token": slots}
     fourier = context = None
     if config.fourier_periods:
-        fourier = FourierBias(HEADS, config.fourier_periods).to(device)
+        fourier = FourierBias(HEADS, sum(map(len, config.fourier_periods.values()))).to(device)
         context = fourier_context(config.fourier_periods, music, music)
     turns = rotation(config, music)
     spans = ((slice(None), 0, length),)
@@ -95,10 +98,10 @@ def _ours(
         if turns is not None:
             query, key = rotate(query, *turns), rotate(key, *turns)
         if fourier is not None and context is not None:
-            query = append_features(query, fourier.query_features(context) / SCALING)
-            key = append_features(key, fourier.key_features(context))
+            query = append_features(query, query_features(fourier(), context) / SCALING)
+            key = append_features(key, key_features(context))
         if "table" in kind:
-            return blockwise_attention(query, key, value, bias.table, spans, SCALING)
+            return blockwise_attention(query, key, value, bias(), spans, SCALING)
         return span_attention(query, key, value, spans, SCALING)
 
     return ours, [weight for module in (bias, fourier) if module for weight in module.parameters()]

@@ -1,6 +1,6 @@
-"""Records the instruments in `remi_two_stage/scores/instruments/`: single notes of a soundfont, one after another.
+"""Records the instruments in `remi_two_stage/rendering/instruments/`: single notes of a soundfont, one after another.
 
-    python maintenance/record_instruments.py FluidR3Mono_GM.sf3
+    python maintenance/record_instruments.py FluidR3Mono_GM.sf3 [piano guitar ...]
 
 FluidSynth plays them, without reverberation. The soundfont is under the MIT licence; Debian has both, as
 fluidr3mono-gm-soundfont (2.315-7) and fluidsynth (2.3.1).
@@ -19,7 +19,7 @@ import soundfile
 from remi_two_stage import Bar, Key, Meter, Note, Piece, write_score
 from remi_two_stage.rendering.sound import INSTRUMENTS, INSTRUMENTS_FOLDER, Instrument
 
-PROGRAMS = {"piano": 0, "guitar": 24}  # General MIDI
+PROGRAMS = {"piano": 0, "guitar": 24, "fiddle": 40, "flute": 73, "organ": 19}  # General MIDI
 SAMPLE_RATE = 32_000
 VELOCITY = 84
 PEAK = 0.9
@@ -55,12 +55,13 @@ def record(name: str, soundfont: Path) -> None:
 
 
 def main() -> None:
-    """Record every instrument."""
+    """Record the instruments that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("soundfont", type=Path)
-    soundfont = parser.parse_args().soundfont
-    for name in INSTRUMENTS:
-        record(name, soundfont)
+    parser.add_argument("names", nargs="*", default=list(INSTRUMENTS), help="the instruments  [default: all]")
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        record(name, arguments.soundfont)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("page_in_browser")
+
 _FRESH_CACHE = tempfile.TemporaryDirectory(prefix="remi-tests-")
 os.environ |= {
     "OMP_NUM_THREADS": "1",

@@ -191,6 +191,10 @@ def test_what_cannot_be_loaded_says_why(tmp_path: Path, reels: Path) -> None:
         AbcCorpus().download_and_prepare()
     with pytest.raises(RequestError, match="there is no augmentation 'mirror'"):
         load_dataset("abc", data_files=f"{reels}/*.abc", augment=["mirror"])
+    with pytest.raises(
+        CorpusError, match=r"data_files matches no file for train, seen from /.*; give paths that exist"
+    ):
+        load_dataset("abc", data_files="none/*")
 
 
 def test_parquet_goes_out_and_comes_back(tunes: datasets.DatasetDict, reels: Path, tmp_path: Path) -> None:

@@ -1,18 +1,9 @@
-"""The page in a real browser: Debian's chromium, driven by Playwright.
-
-`.ci/run` installs it and sets REMI_REQUIRE_BROWSER, so that nothing is skipped there. The page runs as a user starts
-it, in a process of its own; nothing here waits by the clock.
-"""
+"""The page in a real browser: writing, editing, opening, looks."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import quote
@@ -20,109 +11,17 @@ from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
+from page_in_browser import LONGEST_WAIT, OpenPage, ask, compose, download, expect, press, status
 from test_demo_actions import HOSTILE
 
 from remi_two_stage.score_files import read_score
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-if not CHROMIUM and not os.environ.get("REMI_REQUIRE_BROWSER"):
-    pytest.skip("there is no chromium on this machine (apt-get install chromium)", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api") if not CHROMIUM else __import__("playwright.sync_api").sync_api
-expect, Browser, Page = sync_api.expect, sync_api.Browser, sync_api.Page
-
 pytestmark = pytest.mark.slow
+pytest_plugins = ["page_in_browser"]
 
-LONGEST_WAIT = 120_000  # milliseconds, on a busy machine
+AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
+"""As `npm install axe-core` leaves it in this folder."""
 PHONE = {"width": 360, "height": 740}
-OpenPage = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is, as `remi-two-stage demo` shows it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("page")
-    log = folder / "errors.txt"
-    command = [sys.executable, "-u", "-m", "remi_two_stage.cli", "demo", "--port", str(port)]
-    environment = os.environ | {"GRADIO_TEMP_DIR": str(folder / "files")}
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as server,
-    ):
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        assert f"http://127.0.0.1:{port}/" in line, log.read_text()
-        yield f"http://127.0.0.1:{port}/"
-        server.terminate()
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
-    """Opens the page as a new visitor; the page may not complain on its console, nor ask any other machine."""
-    contexts, complaints = [], []
-
-    def opened(query: str = "", **options: object) -> Page:
-        context = browser.new_context(accept_downloads=True, **options)
-        context.set_default_timeout(LONGEST_WAIT)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda shown: (complaints.append(f"dialog {shown.message}"), shown.dismiss()))
-        page.on("request", lambda asked: complaints.append(asked.url) if not _is_local(asked.url, address) else None)
-        page.goto(address + query)
-        expect(page.locator("#status .status")).not_to_be_empty(timeout=LONGEST_WAIT)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def _is_local(url: str, address: str) -> bool:
-    return url.startswith((address, "data:", "blob:"))
-
-
-def status(page: Page, text: str) -> None:
-    """Wait until the page says this."""
-    expect(page.locator("#status .status")).to_contain_text(re.compile(text), timeout=LONGEST_WAIT)
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def ask(page: Page, seed: int = 1, bars: int = 8) -> None:
-    page.get_by_label("Seed", exact=True).fill(str(seed))
-    page.get_by_label("Bars", exact=True).fill(str(bars))
-
-
-def compose(page: Page, seed: int = 1) -> None:
-    ask(page, seed)
-    press(page, "Compose")
-    status(page, rf"seed {seed}\.")
-
-
-def download(page: Page, kind: str, folder: Path) -> Path:
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name=f"Download as {kind}", exact=True).click()
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    return path
 
 
 def test_an_edited_chord_is_in_the_score_and_in_the_files(open_page: OpenPage, tmp_path: Path) -> None:
@@ -180,23 +79,71 @@ def test_what_is_left_open_is_drawn_anew_and_what_cannot_be_read_is_said(open_pa
     expect(page.locator("#status .status")).not_to_have_text(first, timeout=LONGEST_WAIT)
     press(page, "Rewrite")
     status(page, "No bars are marked; click on them in the score")
+    page.get_by_label("From bar", exact=True).fill("1")
+    status(page, r"2 bars in D major, 6/8, seed \d+")
 
 
-def test_the_player_sounds(open_page: OpenPage) -> None:
+def test_fields_stay_as_they_were_left_and_the_style_decides_anew(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, bars=2)
+    for style, meter, voices in (("jig", "6/8", 1), ("hymn", "4/4", 4)):
+        page.get_by_label("Style", exact=True).fill(style)
+        page.keyboard.press("Enter")
+        press(page, "Compose")
+        status(page, f"2 bars in D major, {meter}, seed 1")
+        expect(page.locator("#score .measure").first.locator(".staff")).to_have_count(voices)
+        for field in ("Metre", "Voices"):
+            expect(page.get_by_label(field, exact=True)).to_have_value("usual")
+
+
+def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page)
+    press(page, "Compose")
+    button = page.get_by_role("button", name="Compose", exact=True)
+    expect(button).to_have_attribute("aria-busy", "true")
+    status(page, "seed 1")
+    expect(button).not_to_have_attribute("aria-busy", "true")
+
+
+def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:
+    page = open_page()
+    tunes = "".join(
+        f"X:{number}\nT:Tune {number}\nM:2/4\nL:1/4\nK:{key}\nGA|G2|]\n\n" for number, key in ((1, "G"), (2, "D"))
+    )
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "mail.txt", "mimeType": "text/plain", "buffer": tunes.encode()}
+    )
+    status(page, "The file has 2 tunes: choose one")
+    page.get_by_label("Which tune of the file").click()
+    page.get_by_role("option", name="2. Tune 2").click()
+    status(page, "Tune 2: 2 bars in D major")
+    press(page, "Undo")
+    status(page, "Tune 1: 2 bars in G major")
+
+
+def test_a_list_closes_when_tab_leaves_it(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Key", exact=True).click()
+    expect(page.get_by_role("option", name="G major", exact=True)).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_label("Style", exact=True)).to_be_focused()
+    expect(page.get_by_role("option", name="G major", exact=True)).to_have_count(0)
+
+
+def test_what_is_downloaded_sounds(open_page: OpenPage) -> None:
     page = open_page()
     compose(page)
     loudest, seconds = page.evaluate(
         """async () => {
-            const audio = document.querySelector("#score audio");
-            const content = await (await fetch(audio.src)).arrayBuffer();
+            const { href } = document.querySelector("#score a[download$='.wav']");
+            const content = await (await fetch(href)).arrayBuffer();
             const sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(content);
             return [sound.getChannelData(0).reduce((most, x) => Math.max(most, Math.abs(x)), 0), sound.duration];
         }"""
     )
     assert loudest > 0.3
     assert seconds > 8 * 3 * 0.5 - 1
-    page.locator("#score audio").evaluate("async (audio) => { audio.muted = true; await audio.play(); }")
-    expect(page.locator("#score .measure.sounding").first).to_be_attached()
 
 
 def test_bars_are_rewritten_extended_and_given_back(open_page: OpenPage, tmp_path: Path) -> None:
@@ -301,6 +248,35 @@ def test_the_page_gives_out_no_file_of_the_machine(address: str, path: str) -> N
     with pytest.raises(HTTPError, match=r"40[34]") as refused:
         urlopen(f"{address}gradio_api/file={path}")
     refused.value.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1400, 900), (390, 844)])
+def test_the_score_is_in_view_and_everything_can_be_reached(
+    open_page: OpenPage, size: tuple[int, int], scheme: str
+) -> None:
+    width, height = size
+    page = open_page(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
+    compose(page)
+    score = page.locator("#score .paper")
+    expect(score).to_be_in_viewport(ratio=0.6)
+    paper = score.bounding_box()
+    staff = score.locator(".staff").first.bounding_box()
+    assert paper is not None
+    assert staff is not None
+    assert staff["x"] - paper["x"] < 0.04 * width
+    small = page.locator("button, a[href], input, select, summary, #notation label, #accompanied label").evaluate_all(
+        """all => all.filter((node) => node.checkVisibility())
+            .filter((node) => !node.matches("[type=checkbox], [type=radio], [type=file]"))
+            .filter((node) => node.getBoundingClientRect().height < 40 || node.getBoundingClientRect().width < 40)
+            .map((node) => node.outerHTML)"""
+    )
+    assert small == []
+    if not AXE.exists():
+        pytest.skip("axe-core is not there (npm install axe-core)")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    violations = page.evaluate("axe.run()")["violations"]
+    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

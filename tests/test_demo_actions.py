@@ -36,12 +36,15 @@ from remi_two_stage.core.notation import (
 )
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.signatures import Meter
-from remi_two_stage.demo import views
+from remi_two_stage.core.signatures import Key, Meter
+from remi_two_stage.core.voices import FOUR_PARTS
+from remi_two_stage.demo import form, views
 from remi_two_stage.demo.actions import Actions, Work
 from remi_two_stage.demo.downloads import Download
 from remi_two_stage.demo.limits import PUBLIC, Limits
 from remi_two_stage.demo.link import Link, Step
+from remi_two_stage.demo.note_editing import scale_of
+from remi_two_stage.demo.playback import playback
 from remi_two_stage.demo.uploads import put_together, read_upload, taken_apart
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -141,7 +144,7 @@ def test_rewriting_again_after_undo_gives_other_notes(actions: Actions, composed
 def test_a_melody_of_any_range_is_harmonised_note_for_note(actions: Actions, semitones: int, tmp_path: Path) -> None:
     path = tmp_path / "tune.abc"
     path.write_text(write_abc(kesh_jig().transpose(semitones)))
-    work, _ = actions.open(Work(), path)
+    work = actions.open(Work(), path)
     harmonised = actions.harmonize(work, texts_of(work)).piece
     assert work.piece is not None
     assert harmonised is not None
@@ -152,13 +155,100 @@ def test_a_melody_of_any_range_is_harmonised_note_for_note(actions: Actions, sem
 def test_an_opened_tune_shows_the_chords_heard_in_it_and_has_no_link(actions: Actions, tmp_path: Path) -> None:
     path = tmp_path / "tune.abc"
     path.write_text(write_abc(kesh_jig(with_chords=False)))
-    work, count = actions.open(Work(), path)
-    assert count == 1
+    work = actions.open(Work(), path)
+    assert work.titles == ("The Kesh Jig",)
     assert work.piece is not None
     assert all(bar.chords for bar in work.piece.bars)
     assert work.link is None
     assert work.request is not None
     assert (work.request.style, str(work.request.key)) == ("jig", "Gmaj")
+
+
+def test_any_tune_of_a_file_is_opened_and_plain_text_is_abc(actions: Actions, tmp_path: Path) -> None:
+    path = tmp_path / "mail.txt"
+    path.write_text("X:1\nT:First\nM:2/4\nK:G\nG4|\n\nX:2\nT:Second\nM:3/4\nK:D\nD6|\n")
+    work = actions.open(Work(), path, 2)
+    assert work.piece is not None
+    assert work.piece.note_list() == read_abc(path)[1].note_list()
+    assert (work.titles, work.picked) == (("First", "Second"), 2)
+    planned = actions.plan(work, JIG, 1)
+    assert planned.titles == ()
+
+
+def test_an_abc_text_is_taken_by_the_reader_of_files(actions: Actions, composed: Work) -> None:
+    work = actions.take_abc(composed, 'X:1\nT:Mine\nM:3/4\nL:1/4\nK:F\n"F"FAc|f3|]\n')
+    assert work.piece is not None
+    assert [pitch for *_, pitch in work.piece.note_list()] == [65, 69, 72, 77]
+    assert (work.file, work.titles, work.link) == (None, (), None)
+    assert actions.undo(work).piece == composed.piece
+    with pytest.raises(ScoreError, match=r"typed\.abc: "):
+        actions.take_abc(composed, "no tune")
+
+
+def test_one_note_is_moved_and_all_else_stays(actions: Actions) -> None:
+    (hymn,) = read_abc("X:1\nM:4/4\nL:1/4\nK:F\nV:S\nV:B\n[V:S] FG=B2-|B4|]\nw: a b c\n[V:B] F,4|F,4|]\n")
+    work = actions.move_note(Work(piece=hymn, plan=Plan.of(hymn)), 48, 71, 72)
+    assert work.piece is not None
+    assert [pitch for voice, *_, pitch in work.piece.note_list() if voice == "S"] == [65, 67, 72]
+    assert work.piece.note_list()[-1] == hymn.note_list()[-1]
+    sung = [record for record in work.piece.bars[0].notation[0] if isinstance(record, Lyric)]
+    assert len(sung) == 3
+    assert not any(isinstance(record, Spelling) for record in work.piece.bars[0].notation[0])
+    assert read_abc(write_abc(work.piece))[0].note_list() == work.piece.note_list()
+    with pytest.raises(RequestError, match=r"there is no note 60 at tick 48; load the page again"):
+        actions.move_note(work, 48, 60, 62)
+    with pytest.raises(RequestError, match=r"the note would have the MIDI number 109; a piano has 21 to 108"):
+        actions.move_note(work, 48, 72, 109)
+
+
+def test_letters_lead_to_the_notes_of_the_key() -> None:
+    assert scale_of(Key("D")) == {"C": 1, "D": 2, "E": 4, "F": 6, "G": 7, "A": 9, "B": 11}
+    assert scale_of(Key("F")) == {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 10}
+    assert scale_of(Key("D", "dor")) == {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+
+def test_a_field_that_is_left_to_the_style_is_usual_again() -> None:
+    assert form.values_of(Request("jig", "D"))["meter"] == form.OWN
+    assert form.values_of(Request("waltz", "D", "6/8"))["meter"] == "6/8"
+    assert form.values_of(Request("hymn", "D"))["voices"] == form.OWN
+    assert form.values_of(Request("jig", "D", voices=FOUR_PARTS))["voices"] == "four parts"
+
+
+def test_keys_are_listed_by_fifths() -> None:
+    names = [name for name, _ in form.offered_keys()]
+    assert names[:4] == ["C major", "G major", "D major", "A major"]
+    assert names[names.index("A minor") :][:3] == ["A minor", "E minor", "B minor"]
+
+
+def test_what_is_played_has_its_place_in_the_score() -> None:
+    jig = replace(kesh_jig(), tempo=180.0)
+    playing = playback(jig)
+    written = jig.note_list()
+    played = jig.note_list(unfold_repeats=True)
+    assert len(playing["notes"]) == len(played)
+    assert [note[0] for note in playing["notes"]] == [
+        pytest.approx(float(onset) / 3, abs=1e-4) for _, onset, *_ in played
+    ]
+    assert {(place, pitch) for _, _, pitch, _, place, *_ in playing["notes"]} == {
+        (24 * onset, pitch) for _, onset, _, pitch in written
+    }
+    assert playing["tempo"] == 120
+    assert playing["seconds"] == pytest.approx(playing["beats"][-1][0] + 0.5)
+
+
+def test_the_picture_has_an_id_for_each_note_and_a_chord_once_while_it_lasts(tmp_path: Path) -> None:
+    (tune,) = read_abc('X:1\nM:4/4\nL:1/4\nK:D\n"D"DF{g}A2-|"D"A4|"G"[GB]4|"D"D4|]\n')
+    shown = views.score(Work(piece=tune), [SOUND])
+    assert shown is not None
+    groups = list(ElementTree.fromstring(shown["wide"]).iter("{http://www.w3.org/2000/svg}g"))
+    ids = [group.get("id", "").split("-")[:3] for group in groups if group.get("class") == "note"]
+    assert [name for name in ids if name[0] == "note"] == [
+        ["note", str(place), str(pitch)]
+        for place, pitch in ((0, 62), (24, 66), (48, 69), (96, 69), (192, 67), (192, 71), (288, 62))
+    ]
+    names = ["".join(group.itertext()) for group in groups if group.get("class") == "harm"]
+    assert names == ["D", "G", "D"]
+    assert [[name for _, name in bar["chords"]] for bar in shown["bars"]] == [["D"], ["D"], ["G"], ["D"]]
 
 
 def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
@@ -168,9 +258,9 @@ def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
         "w:Oh,_ Su-san-na, oh\n"
         'P:B\nM:none\nK:D\n"D"dfa g4|[M:3/4](3def e4|]\n\nX:2\nK:C\nC|\n'
     )
-    piece, count = read_upload(path, Limits())
+    piece, titles = read_upload(path, Limits())
     expected, _ = read_score(path)
-    assert (piece, piece.losses, count) == (expected, expected.losses, 2)
+    assert (piece, piece.losses, titles) == (expected, expected.losses, ['A "Tune"', "Untitled tune"])
     for bar, as_read in zip(piece.bars, expected.bars, strict=True):
         assert (bar.notation, bar.tempos, bar.part) == (as_read.notation, as_read.tempos, as_read.part)
         assert [chord.symbol for chord in bar.chords] == [chord.symbol for chord in as_read.chords]
@@ -224,7 +314,7 @@ def test_an_uploaded_hymn_keeps_its_words(actions: Actions, tmp_path: Path) -> N
     sung = [tuple(lyric for index, lyric in lyrics if index == place) for place in range(len(hymn.bars))]
     bars = (replace(bar, notation=(of_bar,)) for bar, of_bar in zip(hymn.bars, sung, strict=True))
     write_score(replace(hymn, bars=tuple(bars)), tmp_path / "hymn.musicxml")
-    work, _ = actions.open(Work(), tmp_path / "hymn.musicxml")
+    work = actions.open(Work(), tmp_path / "hymn.musicxml")
     assert work.piece is not None
     assert [record for bar in work.piece.bars for record in bar.notation[0]] == [lyric for _, lyric in lyrics]
 
@@ -352,7 +442,7 @@ def test_the_voice_leading_of_several_voices_is_checked(actions: Actions, compos
     assert alone["check"] is None
     path = tmp_path / "bad.abc"
     path.write_text("X:1\nM:4/4\nL:1/2\nK:C\nV:S\nV:B\n[V:S] c d | c2 |]\n[V:B] C, D, | C,2 |]\n")
-    work, _ = actions.open(Work(), path)
+    work = actions.open(Work(), path)
     shown = views.score(work, [SOUND])
     assert shown is not None
     assert shown["check"]["faults"] == [

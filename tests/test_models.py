@@ -9,8 +9,8 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors.torch import load_file, save_file
-from tiny_models import GROUPED, TINY
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel, StaticCache
+from tiny_models import GROUPED, TINY, randomised
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, StaticCache
 from tunes import kesh_jig
 
 from remi_two_stage.core.architecture import DetailArchitecture
@@ -31,14 +31,6 @@ from remi_two_stage.core.vocabulary import TOKEN_IDS, VOCABULARY_VERSION
 TOKENS = encode_ids(kesh_jig())
 PLAN = torch.tensor([plan_sequence(TOKENS)])
 DETAIL = torch.tensor([detail_sequence(TOKENS)])
-
-
-def randomised(model: PreTrainedModel) -> PreTrainedModel:
-    """Weights large enough that a wrong bias or mask shows, those that start at zero included."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(0.2 * torch.randn_like(parameter))
-    return model.eval()
 
 
 @pytest.fixture(params=[*((kind, None) for kind in ATTENTION_KINDS), *GROUPED], ids=str)
@@ -219,7 +211,10 @@ def test_fused_attention_has_the_gradients_of_eager(detail: DetailGeneratorModel
 def test_activation_checkpointing_keeps_the_gradients(detail: DetailGeneratorModel) -> None:
     detail.train()
     plain = torch.autograd.grad(detail(DETAIL, labels=DETAIL).loss, list(detail.parameters()))
-    detail.activation_checkpointing_enable()
+    try:
+        detail.activation_checkpointing_enable()
+    except AttributeError:  # its name in transformers before 5.22
+        detail.gradient_checkpointing_enable()
     detail(DETAIL, labels=DETAIL).loss.backward()
     for parameter, gradient in zip(detail.parameters(), plain, strict=True):
         close(parameter.grad, gradient)
@@ -287,12 +282,12 @@ def test_accumulated_steps_add_up_to_one(both: TwoStageModel) -> None:
 
 def test_saved_and_loaded_bit_for_bit_from_safetensors_alone(both: TwoStageModel, tmp_path: Path) -> None:
     both.save_pretrained(tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".json", ".py"}
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".safetensors", ".json", ".py"}
     loaded = TwoStageModel.from_pretrained(tmp_path)
     assert torch.equal(loaded(input_ids=DETAIL).logits, both(input_ids=DETAIL).logits)
     for stage in (loaded.planner, loaded.detail):
         assert stage.lm_head.weight is stage.model.embed_tokens.weight
-    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors.index.json").unlink()
     with pytest.raises(OSError, match=r"no file named model\.safetensors"):
         TwoStageModel.from_pretrained(tmp_path)
 
@@ -308,8 +303,8 @@ def test_a_stage_loads_out_of_both_and_saves_alone(both: TwoStageModel, tmp_path
     alone = AutoModelForCausalLM.from_pretrained(tmp_path / "alone")
     assert type(alone) is type(expected)
     assert torch.equal(alone(PLAN).logits, expected(PLAN).logits)
-    with pytest.raises(RequestError, match="a config was given; leave it out"):
-        type(expected).from_pretrained(tmp_path / "both", config=expected.config)
+    given = type(expected).from_pretrained(tmp_path / "both", config=expected.config)
+    assert torch.equal(given(PLAN).logits, expected(PLAN).logits)
 
 
 def test_stages_join_into_one_model(both: TwoStageModel, detail: DetailGeneratorModel, tmp_path: Path) -> None:

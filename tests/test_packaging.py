@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("remi_two_stage", "tests", "examples", "benchmarks", "docs", "hub_configs")
 FILES = (
     "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "SECURITY.md",
-    "constraints.txt", "pyproject.toml", "setup.cfg",
+    "constraints.txt", "constraints-floor.txt", "pyproject.toml", "setup.cfg",
 )  # fmt: skip
 CACHES = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*")
 

@@ -26,7 +26,7 @@ from remi_two_stage.core.tokenization_remi import register_auto_classes as regis
 from remi_two_stage.core.vocabulary import token_names
 
 _NEVER_RANDOM = "a checkpoint that lacks weights raises and is not loaded with random ones"
-_NEEDS_IDS = "the default attention reads bars and time off the ids, which embeddings do not tell; others take them"
+_NEEDS_IDS = "bars and time are read off ids, given beside embeddings as coordinate_ids; tests/test_learnt_prompts.py"
 _OF_A_STAGE = {
     "test_model_weights_reload_no_missing_tied_weights": _NEVER_RANDOM,
     "test_inputs_embeds": _NEEDS_IDS,
@@ -34,6 +34,8 @@ _OF_A_STAGE = {
 EXCLUDED: dict[str, dict[str, str]] = {
     "BarPlannerModelTest": _OF_A_STAGE,
     "DetailGeneratorModelTest": _OF_A_STAGE,
+    "BarPlannerTrainingTest": {},
+    "DetailGeneratorTrainingTest": {},
     "TwoStageModelTest": {
         "test_model_weights_reload_no_missing_tied_weights": _NEVER_RANDOM,
         "test_model_main_input_name": "forward has two inputs, the plan first, and input_ids is the main one",
@@ -60,6 +62,7 @@ for name, attributes in STAND_INS.items():
 from tests.test_configuration_common import ConfigTester  # noqa: E402
 from tests.test_modeling_common import ModelTesterMixin  # noqa: E402
 from tests.test_tokenization_common import TokenizerTesterMixin  # noqa: E402
+from tests.test_training_mixin import TrainingTesterMixin  # noqa: E402
 
 register_auto_classes()
 register_tokenizer()
@@ -129,6 +132,44 @@ class BarPlannerModelTest(StageTests, unittest.TestCase):
 class DetailGeneratorModelTest(StageTests, unittest.TestCase):
     config_class = DetailGeneratorConfig
     all_model_classes = (DetailGeneratorModel,)
+
+
+class FreePlanner(BarPlannerModel):
+    """A planner of any tokens: the mixin's are no music."""
+
+    def __init__(self, config: BarPlannerConfig) -> None:
+        super().__init__(config)
+        self.generation_config.update(grammar=False, allow_custom_entries=True)
+
+
+class FreeDetailGenerator(DetailGeneratorModel):
+    """The same of a detail generator."""
+
+    def __init__(self, config: DetailGeneratorConfig) -> None:
+        super().__init__(config)
+        self.generation_config.update(grammar=False, allow_custom_entries=True)
+
+
+class TrainingTests(TrainingTesterMixin):
+    """A stage learns a row by heart, and writes it."""
+
+    config_class: type
+    model_tester = None
+
+    def setUp(self) -> None:
+        self.model_tester = StageTester(self, self.config_class)
+
+
+@_without_excluded
+class BarPlannerTrainingTest(TrainingTests, unittest.TestCase):
+    config_class = BarPlannerConfig
+    all_model_classes = (FreePlanner,)
+
+
+@_without_excluded
+class DetailGeneratorTrainingTest(TrainingTests, unittest.TestCase):
+    config_class = DetailGeneratorConfig
+    all_model_classes = (FreeDetailGenerator,)
 
 
 class BothTester(StageTester):

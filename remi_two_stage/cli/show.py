@@ -31,10 +31,11 @@ def show(score: str, source: Source, transposition: Transposition, reporting: Re
     from ..rendering.score_text import score_text
 
     pieces = read_tunes(score)
-    piece = transposition.of(source.pick(pieces, score))
+    number = source.number(pieces, score)
+    piece = transposition.of(pieces[number - 1])
     reporting.result(score_text(piece), piece_data(piece))
     if len(pieces) > 1:
-        reporting.remark(f"tune {source.tune} of {len(pieces)}; --tune shows another", to_stderr=True)
+        reporting.remark(f"tune {number} of {len(pieces)}; --tune shows another", to_stderr=True)
 
 
 @command(

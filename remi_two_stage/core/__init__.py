@@ -37,6 +37,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     note_values.py                   the note values there are, with dots and in triplets
     abc_values.py                    note lengths, tuplets and beams in ABC
     architecture.py                  the fields of a stage's config, their defaults and their rules
+    requirements_remi.py             the oldest transformers that the models run on
     configuration_remi.py            the configs of both stages and of the whole model, for transformers
     attention_kinds.py               the kinds of relative attention by name, with their default periods
     attention_remi.py                relative-position attention
@@ -48,7 +49,8 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says
-    checkpoint_remi.py               what is checked before transformers loads a checkpoint
+    checkpoint_remi.py               loading by transformers, and what is checked before
+    repository_remi.py               what a saved model has beside its weights
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted

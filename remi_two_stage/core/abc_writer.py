@@ -72,8 +72,8 @@ def write_abc(piece: Piece) -> str:
     _check(piece)
     piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
     lines = _header(piece)
-    bar_lines = _BarLines(piece.bars, has_courtesy=len(piece.voices) > 1)
-    voices = [_VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
+    bar_lines = BarLines(piece.bars, has_courtesy=len(piece.voices) > 1)
+    voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
         for label, voice in zip(labels, voices, strict=True):
@@ -208,7 +208,7 @@ def _plays(bars: Sequence[Bar]) -> list[int]:
     return plays
 
 
-class _BarLines:
+class BarLines:
     """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice.
 
     Args:
@@ -292,10 +292,10 @@ class _BarLines:
                 yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
 
 
-class _VoiceWriter:
+class VoiceWriter:
     """One voice, written line after line."""
 
-    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines, names: Sequence[BarNames]) -> None:
+    def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
         self._bars = piece.bars
         self._names = names
         self._key = piece.key
@@ -315,6 +315,8 @@ class _VoiceWriter:
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
+        self._has_symbols = voice == 0
+        self._breaks_rhythm = True
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -390,15 +392,16 @@ class _VoiceWriter:
         symbols = self._symbols(index, number)
         places = self._notation.places(index, number)
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
-        values = note_values(sorted({0, bar.length, *symbols, *places, *edges}), bar)
+        values = note_values(sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges}), bar)
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_low_to_high):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
-        break_rhythm(values, start)
+        if self._breaks_rhythm:
+            break_rhythm(values, start)
         text = []
         for last, value in zip([None, *values], values, strict=False):
-            text.append(" " if last and not is_beamed(last, value, bar) else "")
+            text.append(self._between(last, value, index) if last else "")
             before, after = "", ""
             if place := places.get(value.start):
                 before, after = place.before(self._graces(place.graces, bar.key)), place.after
@@ -406,6 +409,12 @@ class _VoiceWriter:
             text += [value.tuplet, symbols.get(value.start, ""), before, sound, after, value.broken]
         self._noted += [(index, value.start) for value in values if value.notes and not number]
         return "".join(text)
+
+    def _cuts(self, index: int) -> Sequence[int]:
+        return ()
+
+    def _between(self, value: WrittenValue, following: WrittenValue, index: int) -> str:
+        return "" if is_beamed(value, following, self._bars[index]) else " "
 
     def _with_jumps(self, text: str, bar: Bar) -> str:
         if self._voice or not bar.jumps:
@@ -420,7 +429,7 @@ class _VoiceWriter:
         return spelled_as(pitch, fifths)
 
     def _symbols(self, index: int, layer: int) -> dict[int, str]:
-        if self._voice:
+        if not self._has_symbols:
             return {}
         bar = self._bars[index]
         own = [chord for chord in bar.chords if self._notation.layer_at(index, chord.onset) == layer]

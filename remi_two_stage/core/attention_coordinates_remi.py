@@ -10,9 +10,12 @@ Conventions
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import NamedTuple, Self
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from transformers.cache_utils import Cache, DynamicLayer, StaticLayer
 
@@ -108,7 +111,7 @@ class BarReader(nn.Module):
 
     def _last_reading(self, input_ids: torch.Tensor, cache: Cache | None) -> Reading:
         """The reading of the last token in the cache, [B, 1]."""
-        nothing = Reading.of_nothing(len(input_ids), input_ids.device)
+        nothing = Reading.of_nothing(input_ids.shape[0], input_ids.device)  # len() would be a constant in exports
         if cache is None:
             return nothing
         if cache.layers and len(cache.layers) == self.layer_idx:
@@ -131,8 +134,7 @@ class BarReader(nn.Module):
         kind, value = self.token_table[input_ids.clamp(max=len(self.token_table) - 1)].unbind(-1)
 
         def is_any(*kinds: str) -> torch.Tensor:
-            codes = [TOKEN_KINDS.index(name) for name in kinds]
-            return sum((kind == code for code in codes[1:]), start=kind == codes[0])
+            return reduce(or_, (kind == TOKEN_KINDS.index(name) for name in kinds))
 
         none = torch.zeros_like(value)
         restarts = begins | is_any("Detail")
@@ -161,8 +163,11 @@ class BarReader(nn.Module):
 
 def _latest(values: torch.Tensor, events: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """[B, Q]: the value at the latest event up to each token, or `before` [B, 1] where there was none."""
-    slots = torch.arange(1, values.shape[1] + 1, device=values.device) * events
-    return torch.cat([before, values], dim=1).gather(1, slots.cummax(dim=1).values)
+    numbers = events.long().cumsum(dim=1)
+    nowhere = values.shape[1] + 1
+    # By the number of events so far, in whose place the latest one has its value; ONNX has no cummax.
+    by_number = F.pad(before, (0, nowhere)).scatter(1, numbers.where(events, nowhere), values)
+    return by_number.gather(1, numbers)
 
 
 def _shifted(values: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,9 @@ Two ways to the same numbers. With cached tokens, on an accelerator, under atten
 transformers' attention interface is called, with the table as a bias of [1, H, Q, K]; `eager` computes each bias as it
 is defined. Otherwise each sequence of the batch goes through the fused causal kernel by itself, in blocks if there is a
 table (`blockwise_remi.py`), and memory grows with L instead of L squared.
+
+What is learned is read in its module's own `forward` alone: elsewhere it is not there when it is offloaded, or spread
+over processes.
 """
 
 from __future__ import annotations
@@ -80,63 +83,31 @@ class FourierContext(NamedTuple):
 
 
 class RelativePositionBias(nn.Module):
-    """The table of the form `table`: one learned number per head and token distance, [H, max_rel_dist]."""
+    """The table of the form `table`: one learned number per head and token distance."""
 
     def __init__(self, num_heads: int, max_rel_dist: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(num_heads, max_rel_dist))
 
-    @property
-    def table(self) -> torch.Tensor:
+    def forward(self) -> torch.Tensor:
         """The numbers that are added, [H, max_rel_dist]."""
         return BIAS_GAIN * self.weight
-
-    def forward(self, query_slots: torch.Tensor, key_length: int) -> torch.Tensor:
-        """Bias of queries at `query_slots` to keys 0 to `key_length`, [1, H, Q, K]; what is ahead has distance 0."""
-        key_slots = torch.arange(key_length, device=query_slots.device)
-        distances = (query_slots[:, None] - key_slots).clamp(0, self.weight.shape[1] - 1)
-        return self.table[:, distances][None]
 
     reproduced_forward = forward
 
 
 class FourierBias(nn.Module):
-    """The amplitudes a and b of the form `fourier`, [2, H, P], in the order of the config's periods."""
+    """The amplitudes a and b of the form `fourier`, in the order of the config's periods."""
 
-    def __init__(self, num_heads: int, periods: dict[str, list[int]]) -> None:
+    def __init__(self, num_heads: int, num_pairs: int) -> None:
         super().__init__()
-        self.periods = periods
-        self.weight = nn.Parameter(torch.zeros(2, num_heads, sum(map(len, periods.values()))))
+        self.weight = nn.Parameter(torch.zeros(2, num_heads, num_pairs))
 
-    @property
-    def amplitudes(self) -> torch.Tensor:
+    def forward(self) -> torch.Tensor:
         """a and b, [2, H, P]."""
         return BIAS_GAIN * self.weight
 
-    def forward(self, context: FourierContext) -> torch.Tensor:
-        """The bias as it is defined, [B or 1, H, Q, K]."""
-        pairs = iter(self.amplitudes.unbind(-1))
-        bias = torch.zeros((), device=self.weight.device)
-        for coordinate, periods in self.periods.items():
-            distances = context.query[coordinate][:, None, :, None] - context.key[coordinate][:, None, None]
-            for period in periods:
-                angles = distances.remainder(period) * (2 * math.pi / period)
-                cosine, sine = next(pairs)[:, :, None, None]
-                bias = bias + cosine * angles.cos() + sine * angles.sin()
-        return bias
-
     reproduced_forward = forward
-
-    def query_features(self, context: FourierContext) -> torch.Tensor:
-        """Features [B or 1, H, Q, 2P] whose products with those of the keys are the bias."""
-        cosines, sines = context.waves
-        a, b = self.amplitudes[:, :, None]
-        return torch.cat([a * cosines + b * sines, a * sines - b * cosines], dim=-1)
-
-    @staticmethod
-    def key_features(context: FourierContext) -> torch.Tensor:
-        """Features [B or 1, 1, Q, 2P], the same for all layers and heads."""
-        return torch.cat(context.waves, dim=-1)
 
 
 class RelativeAttention(nn.Module):
@@ -159,7 +130,8 @@ class RelativeAttention(nn.Module):
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
         kind, heads = config.relative_attention, config.num_attention_heads
         self.position_bias = RelativePositionBias(heads, config.max_rel_dist) if "table" in kind else None
-        self.fourier_bias = FourierBias(heads, config.fourier_periods) if "fourier" in kind else None
+        pairs = sum(map(len, (config.fourier_periods or {}).values()))
+        self.fourier_bias = FourierBias(heads, pairs) if "fourier" in kind else None
 
     def forward(
         self,
@@ -174,39 +146,55 @@ class RelativeAttention(nn.Module):
         query, key, value = heads.split(self.heads, dim=1)
         if context.rotation is not None:
             query, key = rotate(query, *context.rotation), rotate(key, *context.rotation)
-        if self.fourier_bias is not None and context.fourier is not None:
-            query = append_features(query, self.fourier_bias.query_features(context.fourier) / self.scaling)
-            key = append_features(key, self.fourier_bias.key_features(context.fourier))
+        table = self.position_bias() if self.position_bias is not None else None
+        amplitudes = self.fourier_bias() if self.fourier_bias is not None else None
+        if amplitudes is not None and context.fourier is not None:
+            query = append_features(query, query_features(amplitudes, context.fourier) / self.scaling)
+            key = append_features(key, key_features(context.fourier))
         if past_key_values is not None:
             key, value = past_key_values.update(key, value, self.layer_idx)
         if context.spans is None:
-            attended, weights = self._attend_with_mask(query, key, value, context, **kwargs)
+            attended, weights = self._attend_with_mask(query, key, value, table, amplitudes, context, **kwargs)
         else:
-            attended, weights = self._attend_in_spans(query, key, value, context.spans), None
+            attended, weights = self._attend_in_spans(query, key, value, table, context.spans), None
+        if torch.compiler.is_exporting():  # ONNX's form of attention leaves other strides than the exported one
+            attended = attended.clone(memory_format=torch.contiguous_format)
         return self.o_proj(attended.reshape(batch, length, width)), weights
 
     reproduced_forward = forward
 
     def _attend_in_spans(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, spans: tuple[Span, ...]
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        table: torch.Tensor | None,
+        spans: tuple[Span, ...],
     ) -> torch.Tensor:
-        if self.position_bias is None:
+        if table is None:
             attended = span_attention(query, key, value, spans, self.scaling)
         else:
             key, value = (states.repeat_interleave(self.num_key_value_groups, dim=1) for states in (key, value))
-            attended = blockwise_attention(query, key, value, self.position_bias.table, spans, self.scaling)
+            attended = blockwise_attention(query, key, value, table, spans, self.scaling)
         return attended.transpose(1, 2)
 
     def _attend_with_mask(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, context: AttentionContext, **kwargs: Any
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        table: torch.Tensor | None,
+        amplitudes: torch.Tensor | None,
+        context: AttentionContext,
+        **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         biases = []
-        if self.position_bias is not None:
-            biases.append(self.position_bias(context.query_slots, key.shape[2]))
-        if self.fourier_bias is not None and context.fourier is not None:
+        if table is not None:
+            biases.append(table_bias(table, context.query_slots, key.shape[2]))
+        if amplitudes is not None and context.fourier is not None:
             if self.config._attn_implementation == "eager":
                 query, key = query[..., : self.head_dim], key[..., : self.head_dim]
-                biases.append(self.fourier_bias(context.fourier))
+                biases.append(fourier_bias(amplitudes, self.config.fourier_periods, context.fourier))
             else:
                 value = F.pad(value, (0, key.shape[3] - self.head_dim))  # fused kernels want one width for all
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, eager_attention)
@@ -222,6 +210,40 @@ class RelativeAttention(nn.Module):
             **kwargs,
         )
         return attended[..., : self.head_dim], weights
+
+
+def table_bias(table: torch.Tensor, query_slots: torch.Tensor, key_length: int) -> torch.Tensor:
+    """Bias of queries at `query_slots` to keys 0 to `key_length` by a table [H, max_rel_dist], [1, H, Q, K]; what is
+    ahead has distance 0.
+    """
+    key_slots = torch.arange(key_length, device=query_slots.device)
+    distances = (query_slots[:, None] - key_slots).clamp(0, table.shape[1] - 1)
+    return table[:, distances][None]
+
+
+def fourier_bias(amplitudes: torch.Tensor, periods: dict[str, list[int]], context: FourierContext) -> torch.Tensor:
+    """The bias as it is defined, [B or 1, H, Q, K], by amplitudes [2, H, P] of these periods."""
+    pairs = iter(amplitudes.unbind(-1))
+    bias = torch.zeros((), device=amplitudes.device)
+    for coordinate, numbers in periods.items():
+        distances = context.query[coordinate][:, None, :, None] - context.key[coordinate][:, None, None]
+        for period in numbers:
+            angles = distances.remainder(period) * (2 * math.pi / period)
+            cosine, sine = next(pairs)[:, :, None, None]
+            bias = bias + cosine * angles.cos() + sine * angles.sin()
+    return bias
+
+
+def query_features(amplitudes: torch.Tensor, context: FourierContext) -> torch.Tensor:
+    """Features [B or 1, H, Q, 2P] whose products with those of the keys are the bias by amplitudes [2, H, P]."""
+    cosines, sines = context.waves
+    a, b = amplitudes[:, :, None]
+    return torch.cat([a * cosines + b * sines, a * sines - b * cosines], dim=-1)
+
+
+def key_features(context: FourierContext) -> torch.Tensor:
+    """Features [B or 1, 1, Q, 2P], the same for all layers and heads."""
+    return torch.cat(context.waves, dim=-1)
 
 
 def append_features(states: torch.Tensor, features: torch.Tensor) -> torch.Tensor:

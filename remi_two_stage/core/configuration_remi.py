@@ -10,8 +10,13 @@ Conventions
 
 from typing import Any, ClassVar
 
+from .requirements_remi import OLDEST_TRANSFORMERS  # noqa: F401 (raises where transformers is too old)
+
+# isort: split
+
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from .architecture import MODEL_TYPE, Architecture, DetailArchitecture, PlannerArchitecture
 from .errors import RequestError
@@ -69,10 +74,11 @@ class TwoStageConfig(PreTrainedConfig):
     """
 
     model_type: ClassVar[str] = MODEL_TYPE
-    sub_configs_defaults: ClassVar[dict[str, Any]] = {
+    sub_configs: ClassVar[dict[str, Any]] = {
         "planner_config": BarPlannerConfig,
         "detail_config": DetailGeneratorConfig,
     }
+    sub_configs_defaults: ClassVar[dict[str, Any]] = sub_configs  # its name from transformers 5.21 on
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
 
     planner_config: Any = None
@@ -88,9 +94,16 @@ class TwoStageConfig(PreTrainedConfig):
         """A config as stored; one without a version of the vocabulary has the first."""
         stored = {
             name: {"vocabulary_version": 1} | config_dict[name] if config_dict.get(name) else None
-            for name in cls.sub_configs_defaults
+            for name in cls.sub_configs
         }
         return super().from_dict(config_dict | stored, **kwargs)
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        for name, config_class in self.sub_configs.items():
+            given = getattr(self, name)
+            if given is None or isinstance(given, dict):  # left to us by transformers before 5.21
+                setattr(self, name, config_class(**(given or {})))
+        super().__post_init__(**kwargs)
 
     @property
     def vocab_size(self) -> int:
@@ -100,6 +113,16 @@ class TwoStageConfig(PreTrainedConfig):
     @vocab_size.setter
     def vocab_size(self, size: int) -> None:
         self.planner_config.vocab_size = self.detail_config.vocab_size = size
+
+    @property
+    def custom_pipelines(self) -> dict[str, Any]:
+        """The pipelines that stand beside the config, less those that are registered: they need no code from there."""
+        stored = vars(self).get("custom_pipelines", {})
+        return {task: pipeline for task, pipeline in stored.items() if task not in PIPELINE_REGISTRY.supported_tasks}
+
+    @custom_pipelines.setter
+    def custom_pipelines(self, stored: dict[str, Any]) -> None:
+        self.__dict__["custom_pipelines"] = stored
 
     def validate_vocabulary(self) -> None:
         """Reject stages that do not share a vocabulary; `@strict` calls this."""

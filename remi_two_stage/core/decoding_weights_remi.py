@@ -31,6 +31,8 @@ _ATTENTION_FUNCTIONS = ("eager", "sdpa")
 """Of transformers' `attn_implementation`, those that decoding reproduces."""
 _TORCH_MODULES = (nn.Linear, nn.Embedding, nn.LayerNorm, nn.Dropout, nn.ModuleList)
 """Modules of torch that decoding reproduces, as it does those whose forward is their `reproduced_forward`."""
+_INPUTS = "transformers.generation.utils"
+"""Where the inputs of a step are made; adapters with learnt prompts put a function of their own there."""
 _RECORDER = "transformers.utils.output_capturing"
 """Its hooks stay behind once a call has asked for hidden states or attentions, and change nothing."""
 
@@ -194,12 +196,13 @@ class StageWeights:
 
 def is_plain(stage: Any) -> bool:
     """Whether `IncrementalBackbone` computes from a stage's weights just what the stage does: no dropout, adapters or
-    hooks, one device, weights as torch makes them, forward passes and attention functions known here.
+    hooks, one device, weights as torch makes them, inputs, forward passes and attention functions known here.
     """
     weights = list(stage.parameters())
     kinds = {(weight.device, weight.dtype) for weight in weights}
     return (
         stage.config._attn_implementation in _ATTENTION_FUNCTIONS
+        and stage.prepare_inputs_for_generation.__module__ == _INPUTS
         and all(_is_reproduced(module) for module in stage.modules())
         and all(type(weight) is nn.Parameter for weight in weights)
         and len(kinds) == 1

@@ -119,3 +119,7 @@ class MissingExtraError(RemiError, ImportError):
 
 class UnlearntStyleWarning(UserWarning):
     """A style is asked for of which the model has learnt too few tunes."""
+
+
+class IdlePlannerWarning(UserWarning):
+    """Both stages are trained, and the planner gets no loss."""

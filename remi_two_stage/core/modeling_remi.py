@@ -11,10 +11,12 @@ Conventions
   another. The first label of each is to be -100. Padding: right in training, left in generation.
 - `reproduced_forward` is the forward that decoding reproduces from the weights (`decoding_backbone_remi`); a class that
   has another one is left to transformers' loop (`decoding_weights_remi.is_plain`).
-- Weights are read from safetensors alone. A folder that lacks some, or is of another kind, raises: none stays random.
+- Weights are read from safetensors alone. A folder that lacks some of what its config says, or is of another kind,
+  raises (`checkpoint_remi`). `save_pretrained` writes a repository: code, tokenizer, pipeline, a folder for each stage.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -22,10 +24,18 @@ from typing import Any, ClassVar, Self
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, initialization
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+    initialization,
+)
 from transformers.cache_utils import Cache, DynamicCache
-from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
@@ -39,13 +49,14 @@ from .attention_remi import (
     attention_context,
     is_packed,
 )
-from .checkpoint_files_remi import check_model_type, refuse_pickles
-from .checkpoint_remi import check_weights, hub_arguments, stored_model_type, stored_shapes
+from .checkpoint_remi import CheckedLoading
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
-from .errors import RequestError
+from .errors import IdlePlannerWarning, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import SequenceKind
+from .pipeline_remi import register_pipeline
+from .repository_remi import SavedWithCode, TwoStageSaving
 from .vocabulary import AFTER, CONTEXT
 
 
@@ -93,7 +104,7 @@ class RelativeDecoderLayer(GradientCheckpointingLayer):
 RelativeDecoderLayer.reproduced_forward = RelativeDecoderLayer.forward  # transformers has wrapped it
 
 
-class RemiPreTrainedModel(PreTrainedModel):
+class RemiPreTrainedModel(SavedWithCode, CheckedLoading, PreTrainedModel):
     """What all models here share: flags, initial weights, and loading that never leaves a weight random."""
 
     config: RelativeTransformerConfig
@@ -124,31 +135,6 @@ class RemiPreTrainedModel(PreTrainedModel):
             initialization.normal_(module.attention.o_proj.weight, mean=0.0, std=std)
             initialization.normal_(module.feed_forward.down_proj.weight, mean=0.0, std=std)
 
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
-    ) -> Any:
-        """As in transformers, from safetensors alone.
-
-        Raises:
-            CheckpointError: the folder holds another kind of model, or lacks weights of this one.
-            OSError: there is no such folder or repository, or it has no safetensors file.
-        """
-        source, own = pretrained_model_name_or_path, cls.config_class.model_type
-        if source is not None:
-            refuse_pickles(source, kwargs)
-            check_model_type(source, stored_model_type(source, kwargs), own, cls.__name__)
-            check_weights(cls, source, kwargs)
-        kwargs.setdefault("use_safetensors", True)
-        return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
-
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As in transformers, with every setting of the generation config."""
-        if self.can_generate():
-            # transformers would not read the settings that it does not know, such as `grammar`, from such a config.
-            self.generation_config._from_model_config = False
-        super().save_pretrained(save_directory, *args, **kwargs)
-
 
 class RelativeTransformerDecoder(RemiPreTrainedModel):
     """The backbone: embedding, layers, final norm; no head. Its config is that of either stage."""
@@ -173,6 +159,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         past_key_values: Cache | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
         use_cache: bool | None = None,
+        coordinate_ids: torch.LongTensor | None = None,
         **kwargs: Any,
     ) -> BaseModelOutputWithPast:
         """[B, L] token ids, or [B, L, hidden] embeddings in their place -> hidden states [B, L, hidden].
@@ -181,24 +168,29 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
             attention_mask: [B, tokens so far], 1 for real tokens; None when all are.
             position_ids: [B, L]; read for packing alone (see the module's conventions).
             past_key_values: Keys and values of the tokens so far; grows by L.
+            coordinate_ids: [B, up to L], read for bars and musical time where `inputs_embeds` are given: the ids that
+                the last embeddings stand for, `<PAD>` where they stand for none. Embeddings before them stand for none.
 
         Raises:
-            RequestError: both or neither of ids and embeddings were given, or embeddings where attention has to read
-                bars off the ids.
+            RequestError: both or neither of ids and embeddings were given, or embeddings without `coordinate_ids` where
+                attention measures distances in bars or musical time.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
-        if input_ids is None and self.bar_reader is not None:
-            raise RequestError(
-                f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} reads bars and "
-                "time off the ids; give input_ids"
-            )
         embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        read_ids: torch.Tensor | None = input_ids
+        if input_ids is None and coordinate_ids is not None:
+            read_ids = F.pad(coordinate_ids, (embeddings.shape[1] - coordinate_ids.shape[1], 0))
         if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
             past_key_values = DynamicCache(config=self.config)
         coordinates = None
         if self.bar_reader is not None:
-            coordinates = self.bar_reader(input_ids, attention_mask, position_ids, past_key_values)
+            if read_ids is None:
+                raise RequestError(
+                    f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} measures in "
+                    "bars and time; give coordinate_ids, the ids that the embeddings stand for"
+                )
+            coordinates = self.bar_reader(read_ids, attention_mask, position_ids, past_key_values)
         context = attention_context(
             self.config, embeddings, attention_mask, position_ids, past_key_values, self.training, coordinates
         )
@@ -220,6 +212,41 @@ def _holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.
     )
 
 
+class BarPlannerBackbone(RelativeTransformerDecoder):
+    """The planner without its head."""
+
+    config: BarPlannerConfig
+
+
+class DetailGeneratorBackbone(RelativeTransformerDecoder):
+    """The detail generator without its head."""
+
+    config: DetailGeneratorConfig
+
+
+class _StageForSequenceClassification(GenericForSequenceClassification, RemiPreTrainedModel):
+    """A backbone with a linear layer on the last token's hidden state: logits [B, `num_labels`]."""
+
+    def __init__(self, config: RelativeTransformerConfig) -> None:
+        PreTrainedModel.__init__(self, config)  # not the class before it, which asks AutoModel for the backbone
+        self.num_labels = config.num_labels
+        self.model = RelativeTransformerDecoder(config)
+        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+        self.post_init()
+
+
+class BarPlannerForSequenceClassification(_StageForSequenceClassification):
+    """Labels plans, or what else is written in tokens."""
+
+    config: BarPlannerConfig
+
+
+class DetailGeneratorForSequenceClassification(_StageForSequenceClassification):
+    """Labels whole pieces, or what else is written in tokens."""
+
+    config: DetailGeneratorConfig
+
+
 class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
     """A backbone with a language-model head that shares the embedding's weight."""
 
@@ -232,35 +259,6 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
         self.loss_type = "ForCausalLM"
         self.post_init()
 
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
-    ) -> Any:
-        """As in the base class; a stage also loads out of a folder that holds both, with the config it has there.
-
-        Such a folder may have a subfolder for each stage with its config alone, for
-        `AutoModelForCausalLM.from_pretrained(folder, subfolder="planner")`: its weights are those of the folder.
-        """
-        source = pretrained_model_name_or_path
-        name = cls.config_class.base_config_key.removesuffix("_config")
-        config = None
-        if source is not None:
-            refuse_pickles(source, kwargs)
-            is_config_alone = kwargs.get("subfolder") == name and stored_shapes(source, kwargs) is None
-            if is_config_alone:
-                kwargs = {key: value for key, value in kwargs.items() if key != "subfolder"}
-                config = kwargs.pop("config", None)
-        if source is None or stored_model_type(source, kwargs) != TwoStageConfig.model_type:
-            return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
-        if kwargs.get("config") is not None:
-            raise RequestError(f"{source} holds both stages and their configs, and a config was given; leave it out")
-        if config is not None:
-            kwargs["config"] = TwoStageConfig.from_pretrained(source, **hub_arguments(kwargs))
-            setattr(kwargs["config"], cls.config_class.base_config_key, config)
-        both, info = TwoStageModel.from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
-        model = getattr(both, name)
-        return (model, info) if output_loading_info else model
-
     @can_return_tuple
     def forward(
         self,
@@ -272,12 +270,14 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
         labels: torch.LongTensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | torch.Tensor = 0,
+        coordinate_ids: torch.LongTensor | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """[B, L] token ids -> logits [B, L, V], and with `labels` [B, L] the mean loss in nats a token.
 
         Args:
             logits_to_keep: Only the last so many positions, or those with these indices; 0 is all.
+            coordinate_ids: As in the backbone, for prompts that are learnt as `inputs_embeds`.
             **kwargs: `num_items_in_batch` divides the summed loss in place of this batch's own count of labels.
         """
         outputs = self.model(
@@ -287,6 +287,7 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
+            coordinate_ids=coordinate_ids,
             **kwargs,
         )
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
@@ -348,7 +349,7 @@ class TwoStageOutput(ModelOutput):
     attentions: tuple[torch.FloatTensor, ...] | None = None
 
 
-class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
+class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin):
     """Both stages: `planner`, a `BarPlannerModel`, and `detail`, a `DetailGeneratorModel`."""
 
     config: TwoStageConfig
@@ -388,9 +389,14 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
             **kwargs: For the detail generator, but that `output_attentions` and `output_hidden_states` hold for both.
                 `num_items_in_batch` counts `labels` over all accumulated batches; the planner's mean is weighted by
                 this batch's share of them, so that the steps add up.
+
+        Warns:
+            IdlePlannerWarning: In training, the loss is one of the detail generator alone.
         """
         if plan_input_ids is None and input_ids is None:
             raise RequestError("forward got neither plan_input_ids nor input_ids; give one of them or both")
+        if self.training and input_ids is not None:
+            self._warn_of_idle_planner(plan_input_ids, plan_labels, labels)
         plan = detail = None
         if plan_input_ids is not None:
             asked = {name: kwargs[name] for name in ("output_attentions", "output_hidden_states") if name in kwargs}
@@ -414,6 +420,24 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
             hidden_states=detail.hidden_states,
             plan_attentions=plan.attentions,
             attentions=detail.attentions,
+        )
+
+    def _warn_of_idle_planner(self, *given: torch.Tensor | None) -> None:
+        """Whoever gives no labels makes a loss of the logits: Trainer, which takes `labels` away for label smoothing,
+        one of the detail generator's alone.
+        """
+        has_plan, has_plan_labels, has_labels = (tensor is not None for tensor in given)
+        is_planner_trained = any(weight.requires_grad for weight in self.planner.parameters())
+        if not is_planner_trained or (has_plan and has_plan_labels == has_labels):
+            return
+        lacking = "labels is not given (label smoothing takes it)"
+        if not has_plan_labels:
+            lacking = f"{'plan_labels' if has_plan else 'plan_input_ids'} is not given"
+        warnings.warn(
+            f"the planner learns nothing: {lacking}; train each stage by itself, or give plan_input_ids, plan_labels, "
+            "input_ids and labels and leave label smoothing out",
+            IdlePlannerWarning,
+            stacklevel=3,
         )
 
     @property
@@ -440,11 +464,33 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
         return self.detail.resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
 
 
+SavedWithCode.auto_classes = {
+    "BarPlannerConfig": {
+        "AutoModel": BarPlannerBackbone,
+        "AutoModelForCausalLM": BarPlannerModel,
+        "AutoModelForSequenceClassification": BarPlannerForSequenceClassification,
+    },
+    "DetailGeneratorConfig": {
+        "AutoModel": DetailGeneratorBackbone,
+        "AutoModelForCausalLM": DetailGeneratorModel,
+        "AutoModelForSequenceClassification": DetailGeneratorForSequenceClassification,
+    },
+    "TwoStageConfig": {"AutoModel": TwoStageModel},
+}
+_AUTO: dict[str, Any] = {
+    auto.__name__: auto for auto in (AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification)
+}
+# By these names Trainer knows that the labels are to be shifted, which it does itself for label smoothing.
+MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.update(
+    {model.config_class.model_type: model.__name__ for model in (BarPlannerModel, DetailGeneratorModel, TwoStageModel)}
+)
+
+
 def register_auto_classes() -> None:
-    """Make the models known to AutoModel and AutoModelForCausalLM, and travel with their code when saved."""
+    """Make the models known to transformers' Auto classes, and travel with their code when saved."""
     register_auto_configs()
-    for stage in (BarPlannerModel, DetailGeneratorModel):
-        AutoModelForCausalLM.register(stage.config_class, stage, exist_ok=True)
-        stage.register_for_auto_class("AutoModelForCausalLM")
-    AutoModel.register(TwoStageConfig, TwoStageModel, exist_ok=True)
-    TwoStageModel.register_for_auto_class("AutoModel")
+    register_pipeline()
+    for kinds in SavedWithCode.auto_classes.values():
+        for auto, kind in kinds.items():
+            _AUTO[auto].register(kind.config_class, kind, exist_ok=True)
+            kind.register_for_auto_class(auto)

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from os.path import commonpath
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import datasets
@@ -126,9 +126,13 @@ class AbcCorpus(datasets.GeneratorBasedBuilder):
             CorpusError: no files are named, or none of them can be read.
         """
         if self.config.data_files:
-            return {
-                str(split): self._local_files(list(urls), dl_manager) for split, urls in self.config.data_files.items()
-            }
+            named = {str(split): list(urls) for split, urls in self.config.data_files.items()}
+            if empty := [split for split, urls in named.items() if not urls]:
+                raise CorpusError(
+                    f"data_files matches no file for {', '.join(empty)}, seen from {Path.cwd()}; "
+                    'give paths that exist, as in data_files="tunes/**/*.abc"'
+                )
+            return {split: self._local_files(urls, dl_manager) for split, urls in named.items()}
         if self.config.data_dir:
             return {TRAIN: find_files(self.config.data_dir)}
         raise CorpusError('no files are named; give data_files="tunes/**/*.abc" or data_dir="tunes"')

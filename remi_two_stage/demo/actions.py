@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..composing.tasks import four_parts_around, numbered_bars, with_chords
@@ -24,6 +25,7 @@ from ..core.text import counted
 from ..core.vocabulary import STYLES
 from .limits import Limits
 from .link import Link, Step
+from .note_editing import with_moved_note
 from .uploads import read_upload
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ class Work:
         piece: The tune; its chords are older than the plan's where bars were edited since.
         link: Makes the tune again; None when it began with a file.
         written: Number of times something was written, so that no two steps have the same seed.
+        file: What it began with, if it did.
+        titles: Of the tunes in that file.
+        picked: Number of the one that is open, from 1.
         past: Earlier states without pasts of their own, the latest last.
     """
 
@@ -52,6 +57,9 @@ class Work:
     piece: Piece | None = None
     link: Link | None = None
     written: int = 0
+    file: Path | None = None
+    titles: tuple[str, ...] = ()
+    picked: int = 1
     past: tuple[Work, ...] = ()
 
     def then(self, **changes: object) -> Work:
@@ -106,7 +114,7 @@ class Actions:
         plan = request.typed(text)
         self.limits.check_bars(plan.bar_count)
         request = replace(request, bars=plan.bar_count)
-        return work.then(request=request, plan=plan, piece=None, link=Link(request, plan.text()))
+        return work.then(request=request, plan=plan, piece=None, link=Link(request, plan.text()), titles=())
 
     def compose(
         self, work: Work, request: Request, texts: Sequence[str], seed: int | None, progress: Progress | None = None
@@ -158,15 +166,32 @@ class Actions:
         work = self._next(work, Step("harmonize", seed, chords=chords), Plan.of(piece), piece)
         return replace(work, request=work.request and replace(work.request, voices=voices))
 
-    def open(self, work: Work, path: Path) -> tuple[Work, int]:
-        """Open the first tune of a file, with inferred chords where it has none; also returns the number of tunes in
-        the file.
-        """
-        piece, count = read_upload(path, self.limits)
+    def open(self, work: Work, path: Path, number: int = 1) -> Work:
+        """Open a tune of a file, counted from 1, with inferred chords where it has none."""
+        piece, titles = read_upload(path, self.limits, number)
         piece = with_chords(piece.in_part_order())
         style = piece.style if piece.style in STYLES else None
         request = Request(style, piece.key, piece.meter, piece.bar_count, piece.tempo, None)
-        return work.then(request=request, plan=Plan.of(piece), piece=piece, link=None), count
+        opened = work.then(request=request, plan=Plan.of(piece), piece=piece, link=None)
+        return replace(opened, file=path, titles=tuple(titles), picked=number)
+
+    def pick(self, work: Work, number: int) -> Work:
+        """Open another tune of the file that is open."""
+        if work.file is None or not work.file.exists():
+            raise RequestError("the file is no longer here; open it again")
+        return self.open(work, work.file, number)
+
+    def take_abc(self, work: Work, text: str) -> Work:
+        """Open the first tune of an ABC text that was typed."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "typed.abc"
+            path.write_text(text, encoding="utf-8")
+            return replace(self.open(work, path), file=None, titles=())
+
+    def move_note(self, work: Work, place: int, pitch: int, to: int) -> Work:
+        """Give the note that sounds a number of ticks after the start, as written, another pitch; its link is gone."""
+        piece, plan = _tune(work, None)
+        return work.then(piece=with_moved_note(piece, place, pitch, to), plan=plan, link=None)
 
     def undo(self, work: Work) -> Work:
         """Undo one action."""

@@ -6,10 +6,13 @@ contains `${...}`. The scripts build the elements from the value instead, with t
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from .playback import PLACES
 
 ASSETS = Path(__file__).parent / "assets"
 _MOST_CELLS = 1_000
@@ -29,12 +32,12 @@ def typed_texts(payload: Any) -> list[str]:
 
 def score() -> gr.HTML:
     """The engraved tune, its player and its files. Takes `views.score`; bars are marked in the browser."""
-    return _scripted("score")
+    return _scripted("score", "player", "notes")
 
 
 def status() -> gr.HTML:
     """One line, read aloud by screen readers when it changes. Takes (tone, text); the tone is "said" or "wrong"."""
-    return _scripted("status")
+    return _scripted("status", "keys")
 
 
 def fixed(markup: str) -> gr.HTML:
@@ -42,6 +45,10 @@ def fixed(markup: str) -> gr.HTML:
     return gr.HTML(markup, js_on_load=None, apply_default_css=False)
 
 
-def _scripted(name: str) -> gr.HTML:
-    script = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
-    return gr.HTML(elem_id=name, html_template="<div></div>", js_on_load=script, apply_default_css=False)
+def _scripted(name: str, *parts: str) -> gr.HTML:
+    """An element with a script of its name, before which other scripts stand as parts of the same program."""
+    scripts = [(ASSETS / f"{script}.js").read_text(encoding="utf-8") for script in (*parts, name)]
+    constants = f"const INSTRUMENTS = {json.dumps(PLACES)};\n" if "player" in parts else ""
+    return gr.HTML(
+        elem_id=name, html_template="<div></div>", js_on_load=constants + "".join(scripts), apply_default_css=False
+    )

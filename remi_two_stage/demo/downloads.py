@@ -22,8 +22,6 @@ KINDS = {
     ".flac": "FLAC",
 }
 """File ending -> label of the button."""
-SOUND = ".wav"
-"""What the page plays."""
 
 
 @dataclass(frozen=True, slots=True)

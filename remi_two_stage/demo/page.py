@@ -6,8 +6,7 @@ a line on the page and leave everything as it was.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,30 +15,24 @@ import gradio as gr
 
 from ..composing.arguments import EXTENDED_BY, FirstRequest
 from ..composing.tasks import placed
+from ..core.abc_writer import write_abc
 from ..core.errors import RemiError, RequestError
 from ..core.request import Request
-from ..core.signatures import MODES, Key
 from ..core.text import counted
 from ..core.vocabulary import STYLES
-from ..core.voices import FOUR_PARTS, MELODY
 from ..score_files import READABLE
-from . import components, views
+from . import components, form, views
 from .actions import Actions, Work
 from .components import typed_texts
 from .downloads import write_downloads
 from .link import Link
+from .uploads import TEXT
 
 if TYPE_CHECKING:
     from ..composing.composer import Progress
 
-TITLE = "remi_two_stage"
+TITLE = "Two-Stage Composer"
 _HEADER = f"<header><h1>{TITLE}</h1><p>A plan of chords that you can change, then the tune over it.</p></header>"
-_KEY_SIGNATURES = {"maj": 6, "min": 6, "dor": 4, "mix": 4, "phr": 2, "lyd": 2}
-"""Mode -> most sharps or flats of the keys in the list; other keys can be typed."""
-_METERS = ("4/4", "2/2", "2/4", "3/4", "6/8", "9/8", "12/8", "3/8", "3/2", "5/4", "7/8")
-_OWN = "usual"
-"""What the style is mostly written in."""
-_VOICES = {_OWN: None, "melody": (MELODY,), "four parts": FOUR_PARTS}
 _PARTS = {
     "S": "the soprano",
     "A": "the alto, for it lies too low for a soprano",
@@ -48,7 +41,6 @@ _PARTS = {
     "M": "a part of its own, for no singer has its range",
 }
 """Voice that a tune becomes, in the words of the status line."""
-_OPEN = "any"
 _NUMERALS, _NAMES = "Roman numerals", "Chord names"
 _AS_WRITTEN, _PLANNER = "those in the grid", "new ones"
 
@@ -58,6 +50,9 @@ _MARK = (
     "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }"
 )
 
+_EDIT = "(work, notation, chords, score) => [work, notation, chords, { edit: score.edit }]"
+_IDLE = "() => document.dispatchEvent(new Event('music-idle'))"
+_FIELDS = ("style", "key", "meter", "bars", "tempo", "voices")
 _NOTHING = Work()
 
 Outcome = tuple[Work, str]
@@ -71,18 +66,6 @@ class Call:
 
     report: Progress
     request: gr.Request
-
-
-def _keys() -> list[tuple[str, str]]:
-    """(spoken, written) names of the keys that are offered."""
-    tonics = [letter + sign for letter in "CDEFGAB" for sign in ("", "b", "#")]
-    keys = []
-    for mode, most in _KEY_SIGNATURES.items():
-        for tonic in tonics:
-            fifths = "FCGDAEB".index(tonic[0]) - 1 + 7 * (tonic.count("#") - tonic.count("b")) + MODES[mode]
-            if abs(fifths) <= most:
-                keys.append(Key(tonic, mode))
-    return [(key.spoken, str(key)) for key in keys]
 
 
 class Page:
@@ -109,39 +92,51 @@ class Page:
         """The fields of a request, and the two main buttons."""
         components.fixed("<h2>What to write</h2>")
         first = FirstRequest()
-        styles = [_OPEN, *STYLES]
+        styles = [form.OPEN, *STYLES]
         self.style = gr.Dropdown(
             [(style.replace("-", " "), style) for style in styles], value=first.style, label="Style"
         )
-        self.key = gr.Dropdown(_keys(), value=str(first.key), label="Key", allow_custom_value=True)
+        self.key = gr.Dropdown(form.offered_keys(), value=str(first.key), label="Key", allow_custom_value=True)
         with gr.Row(elem_classes="pair"):
             self.meter = gr.Dropdown(
-                [_OWN, *_METERS], value=_OWN, label="Metre", allow_custom_value=True, min_width=100
+                [form.OWN, *form.METERS], value=form.OWN, label="Metre", allow_custom_value=True, min_width=100
             )
             self.bars = gr.Number(first.bars, label="Bars", precision=0, min_width=100)
         with gr.Row(elem_classes="pair"):
             self.tempo = gr.Textbox(label="Tempo", placeholder="♩ a minute", max_length=8, min_width=100)
             self.seed = gr.Textbox(label="Seed", placeholder="a new one", max_length=18, min_width=100)
-        self.voices = gr.Dropdown(list(_VOICES), value=_OWN, label="Voices")
+        self.voices = gr.Dropdown(list(form.VOICES), value=form.OWN, label="Voices")
         with gr.Row(elem_classes="pair"):
             self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
             self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
         components.fixed("<h2>Or begin with your own</h2>")
-        self.file = gr.UploadButton("Open a tune …", file_types=list(READABLE), elem_id="file")
-        components.fixed("<p class='hint'>An ABC, MusicXML, MIDI or kern file.</p>")
+        self.file = gr.UploadButton("Open a tune …", file_types=[*READABLE, TEXT], elem_id="file")
+        components.fixed("<p class='hint'>An ABC, MusicXML, MIDI or kern file, or a text with ABC in it.</p>")
+        self.which = gr.Dropdown(
+            [], label="Which tune of the file", elem_id="which", visible=False, allow_custom_value=True
+        )
 
     def _place_music(self) -> None:
-        """The plan and the score, with their controls."""
+        """The state, the score with its tools, and the plan."""
         with gr.Row(elem_id="state"):
             self.status = components.status()
             self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
+        with gr.Row(elem_classes="bar-of-heading", elem_id="music-heading"):
+            components.fixed("<h2>Music</h2>")
+            self.accompanied = gr.Checkbox(True, label="Play the chords beneath", elem_id="accompanied", min_width=200)
+        self.score = components.score()
+        with gr.Row(elem_id="tools", visible="hidden") as self.tools:
+            self._place_tools()
+        with gr.Accordion("The tune as ABC", open=False, elem_id="as-abc", elem_classes="as-text"):
+            self.abc = gr.Textbox(label="ABC of the tune", lines=6, max_lines=30, max_length=40_000)
+            self.take_abc = gr.Button("Use this ABC", elem_id="take-abc", elem_classes="take")
         with gr.Row(elem_classes="bar-of-heading"):
             components.fixed("<h2>Chords</h2>")
             self.notation = gr.Radio(
                 [_NUMERALS, _NAMES], value=_NUMERALS, label="Chords shown as", elem_id="notation", min_width=160
             )
         self.grid = components.chord_grid()
-        with gr.Accordion("The plan as text", open=False, elem_id="as-text"):
+        with gr.Accordion("The plan as text", open=False, elem_id="as-text", elem_classes="as-text"):
             self.text = gr.Textbox(
                 label="Chords between bar lines, with repeats",
                 info="|: I | IV V7 | I | V7 :|   n chords in a bar divide its beats; / holds one; (V 1/8) is a pick-up",
@@ -149,23 +144,21 @@ class Page:
                 max_lines=12,
                 max_length=4_000,
             )
-            self.take = gr.Button("Use this plan", elem_id="take")
-        with gr.Row(elem_classes="bar-of-heading"):
-            components.fixed("<h2>Music</h2>")
-            self.accompanied = gr.Checkbox(True, label="Play the chords beneath", elem_id="accompanied", min_width=200)
-        self.score = components.score()
-        with gr.Row(elem_id="tools", visible="hidden") as self.tools:
-            with gr.Column(elem_classes="tool", min_width=220):
-                with gr.Row(elem_classes="pair"):
-                    self.first = gr.Number(None, label="From bar", precision=0, min_width=80)
-                    self.last = gr.Number(None, label="to bar", precision=0, min_width=80)
-                self.rewrite = gr.Button("Rewrite", elem_id="rewrite")
-            with gr.Column(elem_classes="tool", min_width=220):
-                self.more = gr.Number(EXTENDED_BY, label="More bars", precision=0)
-                self.extend = gr.Button("Extend", elem_id="extend")
-            with gr.Column(elem_classes="tool", min_width=220):
-                self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Chords for four voices")
-                self.harmonize = gr.Button("Harmonise", elem_id="harmonize")
+            self.take = gr.Button("Use this plan", elem_id="take", elem_classes="take")
+
+    def _place_tools(self) -> None:
+        """What can be done with a tune."""
+        with gr.Column(elem_classes="tool", min_width=220):
+            with gr.Row(elem_classes="pair"):
+                self.first = gr.Number(None, label="From bar", precision=0, min_width=80)
+                self.last = gr.Number(None, label="to bar", precision=0, min_width=80)
+            self.rewrite = gr.Button("Rewrite", elem_id="rewrite")
+        with gr.Column(elem_classes="tool", min_width=220):
+            self.more = gr.Number(EXTENDED_BY, label="More bars", precision=0)
+            self.extend = gr.Button("Extend", elem_id="extend")
+        with gr.Column(elem_classes="tool", min_width=220):
+            self.chords = gr.Dropdown([_AS_WRITTEN, _PLANNER], value=_AS_WRITTEN, label="Chords for four voices")
+            self.harmonize = gr.Button("Harmonise", elem_id="harmonize")
 
     def _connect(self) -> None:
         """Bind every control to its function."""
@@ -173,14 +166,17 @@ class Page:
         state = [self.work, self.notation]
         self._on(self.plan.click, self._plan, [*request_fields, self.seed])
         self._on(self.compose.click, self._compose, [*request_fields, self.seed, self.grid])
-        self._on(self.take.click, self._take, [*request_fields, self.text])
+        self._on(self.take.click, self._take, [*request_fields, self.text], ["bars"])
+        self._on(self.take_abc.click, self._take_abc, [self.abc], _FIELDS)
+        self._on(self.score.input, self._move_note, [self.score], js=_EDIT)
         self._on(self.rewrite.click, self._rewrite, [self.grid, self.first, self.last])
-        self._on(self.extend.click, self._extend, [self.more])
+        self._on(self.extend.click, self._extend, [self.more], ["bars"])
         self._on(self.harmonize.click, self._harmonize, [self.grid, self.chords])
-        self._on(self.undo.click, self._undo, [])
-        self._on(self.file.upload, self._open, [self.file])
+        self._on(self.undo.click, self._undo, [], _FIELDS)
+        self._on(self.file.upload, self._open, [self.file], _FIELDS)
+        self._on(self.which.input, self._pick, [self.which], _FIELDS)
         self._on(self.accompanied.input, self._listen, [])
-        shown = self._on(self.blocks.load, self._follow, [])
+        shown = self._on(self.blocks.load, self._follow, [], _FIELDS)
         # Loading the model keeps the processor busy, so it waits until the page is shown.
         shown.then(self.actions.prepare, queue=False, show_progress="hidden", api_visibility="private")
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -202,23 +198,38 @@ class Page:
             js=_MARK,
         )
 
-    def _on(self, event: Callable[..., Any], action: Action, inputs: list[Any]) -> gr.events.Dependency:
-        """Bind an event that may write music to its action, one visitor at a time; returns the event to chain on."""
+    def _on(
+        self,
+        event: Callable[..., Any],
+        action: Action,
+        inputs: list[Any],
+        fields: Sequence[str] = (),
+        js: str | None = None,
+    ) -> gr.events.Dependency:
+        """Bind an event that may write music to its action, one visitor at a time; returns the event to chain on.
+
+        Args:
+            fields: Those that the action sets; all others stay as the visitor left them.
+            js: Picks out of the inputs what is sent.
+        """
         outputs = [
-            self.work, self.status, self.undo, self.grid, self.score, self.text, self.tools, self.first, self.last,
-            self.style, self.key, self.meter, self.bars, self.tempo, self.voices,
+            self.work, self.status, self.undo, self.grid, self.score, self.text, self.abc, self.tools, self.first,
+            self.last, self.which, *(getattr(self, name) for name in fields),
         ]  # fmt: skip
-        return event(
-            self._answering(action),
+        done = event(
+            self._answering(action, fields),
             [self.work, self.notation, self.accompanied, *inputs],
             outputs,
             concurrency_id="music",
             show_progress="minimal",
             show_progress_on=[self.score],
+            js=js,
             api_visibility="private",
         )
+        done.then(None, None, None, js=_IDLE, api_visibility="private")
+        return done
 
-    def _answering(self, action: Action) -> Callable[..., dict[Any, Any]]:
+    def _answering(self, action: Action, fields: Sequence[str]) -> Callable[..., dict[Any, Any]]:
         """An action as Gradio calls it; an error of ours becomes the status line and leaves all else as it was."""
 
         def answer(
@@ -234,7 +245,7 @@ class Page:
 
             try:
                 work, remark = action(Call(report, request), work, *given)
-                return self._shown(work, notation, is_accompanied, remark)
+                return self._shown(work, notation, is_accompanied, remark) | self._form(work.request, fields)
             except RemiError as error:
                 return {self.status: ("wrong", _sentence(str(error)))}
 
@@ -242,15 +253,17 @@ class Page:
 
     def _plan(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, seed = request_fields
-        return self.actions.plan(work, _request(*asked), _seed(seed), call.report), ""
+        return self.actions.plan(work, form.request_of(*asked), form.seed_of(seed), call.report), ""
 
     def _compose(self, call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, seed, grid = request_fields
-        return self.actions.compose(work, _request(*asked), typed_texts(grid), _seed(seed), call.report), ""
+        return self.actions.compose(
+            work, form.request_of(*asked), typed_texts(grid), form.seed_of(seed), call.report
+        ), ""
 
     def _take(self, _call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, text = request_fields
-        return self.actions.typed(work, _request(*asked), text), ""
+        return self.actions.typed(work, form.request_of(*asked), text), ""
 
     def _rewrite(self, call: Call, work: Work, grid: Any, first: int | None, last: int | None) -> Outcome:
         if first is None or last is None:
@@ -275,9 +288,24 @@ class Page:
         return work, f"Undone; {len(work.past) or 'nothing'} more to undo."
 
     def _open(self, _call: Call, work: Work, path: str) -> Outcome:
-        work, count = self.actions.open(work, Path(path))
-        among = f", the first of {count} tunes in the file" if count > 1 else ""
-        return work, f"Opened{among}: harmonise, rewrite or extend it."
+        work = self.actions.open(work, Path(path))
+        if len(work.titles) > 1:
+            return work, f"The file has {len(work.titles)} tunes: choose one. Opened is the first."
+        return work, "Opened: harmonise, rewrite or extend it."
+
+    def _pick(self, _call: Call, work: Work, which: Any) -> Outcome:
+        if not isinstance(which, int):
+            raise RequestError(f"there is no tune {which!r} in the file; choose one from the list")
+        return self.actions.pick(work, which), "Opened: harmonise, rewrite or extend it."
+
+    def _take_abc(self, _call: Call, work: Work, text: str) -> Outcome:
+        return self.actions.take_abc(work, text), "Taken as typed:"
+
+    def _move_note(self, _call: Call, work: Work, payload: Any) -> Outcome:
+        edit = payload.get("edit") if isinstance(payload, dict) else None
+        if not (isinstance(edit, list) and len(edit) == 3 and all(isinstance(number, int) for number in edit)):
+            raise RequestError(f"there is no such note {edit!r}; load the page again")
+        return self.actions.move_note(work, *edit), "A note is changed."
 
     def _follow(self, call: Call, work: Work) -> Outcome:
         query = call.request.query_params
@@ -316,56 +344,25 @@ class Page:
             self.status: ("said", f"{remark} {views.said(work)}".strip()),
             self.grid: views.grid(work, names),
             self.text: work.plan.text(names) if work.plan else "",
+            self.abc: write_abc(work.piece) if work.piece else "",
             self.score: views.score(work, files),
             self.undo: gr.Button(interactive=bool(work.past)),
             self.tools: gr.Row(visible=True if work.piece else "hidden"),
             self.first: None,
             self.last: None,
-        } | self._form(work.request)
-
-    def _form(self, request: Request | None) -> dict[Any, Any]:
-        """The values of the fields, as a request has them."""
-        if request is None:
-            return {}
-        voices = next((name for name, voices in _VOICES.items() if voices == request.voices), _OWN)
-        return {
-            self.style: request.style or _OPEN,
-            self.key: str(request.tonality),
-            self.meter: str(request.meter),
-            self.bars: request.bars,
-            self.tempo: "" if request.tempo is None else f"{request.tempo:g}",
-            self.voices: voices,
+            self.which: _choice(work),
         }
 
-
-def _request(style: str, key: str, meter: str, bars: int | None, tempo: str, voices: str) -> Request:
-    """The request in the fields.
-
-    Raises:
-        RequestError: a value does not exist or is out of range.
-    """
-    return Request(
-        style=None if style == _OPEN else style,
-        key=key or "",
-        meter=None if meter in (_OWN, "", None) else meter,
-        bars=bars if bars is not None else 0,
-        tempo=_tempo(tempo),
-        voices=_VOICES.get(voices),
-    )
+    def _form(self, request: Request | None, fields: Sequence[str]) -> dict[Any, Any]:
+        """The values of some fields, as a request has them."""
+        values = {} if request is None else form.values_of(request)
+        return {getattr(self, name): values[name] for name in fields if values}
 
 
-def _tempo(text: str) -> float | None:
-    text = text.strip().replace(",", ".")
-    if text and not re.fullmatch(r"[0-9]{1,4}(\.[0-9]*)?", text):
-        raise RequestError(f"there is no tempo {text!r}; type the quarter notes a minute, such as 120, or nothing")
-    return float(text) if text else None
-
-
-def _seed(text: str) -> int | None:
-    text = text.strip()
-    if text and not re.fullmatch(r"[0-9]{1,18}", text):
-        raise RequestError(f"there is no seed {text!r}; type a whole number, or nothing for a new tune each time")
-    return int(text) if text else None
+def _choice(work: Work) -> gr.Dropdown:
+    """The list of the tunes in an opened file, where there are several."""
+    choices = [(f"{number}. {title}", number) for number, title in enumerate(work.titles, 1)]
+    return gr.Dropdown(choices, value=work.picked if choices else None, visible=len(choices) > 1)
 
 
 def _bars_in_words(first: int | None, last: int | None) -> str:

@@ -11,6 +11,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import MissingExtraError, RequestError
+from ..rendering.sound import INSTRUMENTS_FOLDER
 from ..scores.collector import collector_paused
 from .limits import PUBLIC, Limits
 
@@ -75,6 +76,8 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
         raise MissingExtraError(
             "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]'"
         )
+    from starlette.staticfiles import StaticFiles
+
     os.environ |= _QUIET
     limits = PUBLIC if public else Limits()
     composer = LateComposer(model)
@@ -86,6 +89,7 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
             page.launch(**_settings(limits, port, public))
         except OSError:
             raise RequestError(f"port {port or 'from 7860 on'} is taken; choose another `port`") from None
+    page.app.mount("/instruments", StaticFiles(directory=INSTRUMENTS_FOLDER))
     return page
 
 

@@ -18,16 +18,19 @@ from ..core.errors import AbcSyntaxError, RemiError, ScoreError, ScoreFormatErro
 from ..core.notation import ChordSymbol, Grace, GraceNote, Instrument, Notation, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import Key, Meter
-from ..score_files import read_score
+from ..score_files import parse_score, read_score
 from .limits import Limits
 
+TEXT = ".txt"
+"""Ending of a file that may hold ABC, as it comes from forums and mail."""
+_MOST_TITLES, _LONGEST_TITLE = 2_000, 80
 _MOST_MEMORY = 4 * 2**30
 _ERRORS: dict[str, type[ScoreError]] = {kind.__name__: kind for kind in (AbcSyntaxError, ScoreFormatError, ScoreError)}
 _KINDS: dict[str, type[Notation]] = {kind.__name__: kind for kind in get_args(Notation)}
 
 
-def read_upload(path: Path, limits: Limits) -> tuple[Piece, int]:
-    """The first tune of a file, and the number of its tunes; errors name the file without its folder.
+def read_upload(path: Path, limits: Limits, number: int = 1) -> tuple[Piece, list[str]]:
+    """A tune of a file, counted from 1, and the titles of all; errors name the file without its folder.
 
     Raises:
         ScoreFormatError: the file is too large or takes too long to read, or the tune is too long.
@@ -38,7 +41,7 @@ def read_upload(path: Path, limits: Limits) -> tuple[Piece, int]:
         raise ScoreFormatError(
             f"the file has {size / 2**20:.1f} MB, this page reads at most {limits.upload_bytes / 2**20:.0f}; cut it"
         ).at(file=path.name)
-    command = [sys.executable, "-m", __name__, str(path), json.dumps(asdict(limits))]
+    command = [sys.executable, "-m", __name__, str(path), json.dumps(asdict(limits)), str(number)]
     try:
         reader = subprocess.run(command, capture_output=True, timeout=limits.reading_seconds, check=False)
     except subprocess.TimeoutExpired:
@@ -51,11 +54,11 @@ def read_upload(path: Path, limits: Limits) -> tuple[Piece, int]:
     if "error" in outcome:
         error = _ERRORS.get(outcome["error"], ScoreError)(outcome["message"])
         raise error.at(file=path.name, line=outcome["line"], bar=outcome["bar"])
-    return put_together(outcome["piece"]), outcome["count"]
+    return put_together(outcome["piece"]), outcome["titles"]
 
 
-def main(path: str, limits: str) -> None:
-    """Read a file and write its first tune and the number of its tunes, or the error, to standard output as JSON.
+def main(path: str, limits: str, number: str) -> None:
+    """Read a file and write one of its tunes and the titles of all, or the error, to standard output as JSON.
 
     Args:
         limits: The page's limits as JSON.
@@ -63,9 +66,11 @@ def main(path: str, limits: str) -> None:
     _bound_memory()
     outcome: dict[str, Any]
     try:
-        pieces = read_score(path)
-        Limits(**json.loads(limits)).check_upload(pieces[0])
-        outcome = {"piece": taken_apart(pieces[0]), "count": len(pieces)}
+        pieces = parse_score(Path(path).read_bytes()) if path.lower().endswith(TEXT) else read_score(path)
+        piece = pieces[min(int(number), len(pieces)) - 1]
+        Limits(**json.loads(limits)).check_upload(piece)
+        titles = [each.title[:_LONGEST_TITLE] or "Untitled tune" for each in pieces[:_MOST_TITLES]]
+        outcome = {"piece": taken_apart(piece), "titles": titles}
     except RemiError as error:
         place = error.place
         outcome = {"error": type(error).__name__, "message": error.message, "line": place.line, "bar": place.bar}

@@ -6,6 +6,7 @@ Texts are not HTML: the scripts put them on the page as text nodes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -13,9 +14,13 @@ from ..analysis.score_checking import check_score
 from ..core.piece import Bar, Piece
 from ..core.text import counted
 from ..rendering.engraving import engrave
+from ..rendering.piano_roll import piano_roll
+from ..rendering.sound import voicing
 from ..scores.tempo_map import TempoMap
 from .actions import Work, edited_plan
-from .downloads import SOUND, Download
+from .downloads import Download
+from .note_editing import scale_of
+from .playback import playback
 
 _NARROW, _NARROW_FOR_PARTS = 950.0, 1250.0
 """Widths for phones, in tenths of a millimetre, of a lone melody and of parts with names: two bars a system."""
@@ -44,6 +49,7 @@ def grid(work: Work, names: bool, typed: Sequence[str] | None = None) -> dict[st
             "other": "" if index in reasons else same[index] if texts[index] == others[index] else others[index],
             "reason": reasons.get(index, ""),
             "isChanged": index in changed,
+            "pitches": _pitches(bar, plan.skeleton.key.pitch_class),
             **_signs(bar),
         }
         for index, (bar, number) in enumerate(zip(plan.skeleton.bars, numbers, strict=True))
@@ -74,6 +80,11 @@ def edited_bars(work: Work, typed: Sequence[str]) -> tuple[int, int] | None:
     return (changed[0], changed[-1]) if changed else None
 
 
+def _pitches(bar: Bar, tonic: int) -> list[list[int]]:
+    """The MIDI numbers of each chord in a bar."""
+    return [voicing(chord.label, tonic) for chord in bar.chords]
+
+
 def _bar_name(bar: Bar, number: int) -> str:
     return f"pick-up to bar {number + 1}" if bar.is_pickup else f"bar {number}"
 
@@ -88,23 +99,62 @@ def _signs(bar: Bar) -> dict[str, Any]:
 
 
 def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
-    """The tune, engraved in two widths, with player, files and link, and what is wrong with its voice-leading if it has
-    several voices; None if there is no tune.
+    """The tune, engraved in two widths and as a piano roll, what is played, files and link, and what is wrong with its
+    voice-leading if it has several voices; None if there is no tune.
     """
     piece = work.piece
     if piece is None:
         return None
+    shown = _once_named(piece)
+    narrow = _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS
     return {
         "title": piece.title or "Untitled tune",
-        "wide": engrave(piece).svg(),
-        "narrow": engrave(piece, _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS).svg(),
+        "wide": engrave(shown, note_ids=True).svg(),
+        "narrow": engrave(shown, narrow, note_ids=True).svg(),
+        "roll": piano_roll(piece).svg(),
+        "narrowRoll": piano_roll(piece, _NARROW_FOR_PARTS).svg(),
         "numbers": piece.bar_numbers,
+        "bars": _bars(piece),
+        "isFlat": piece.key.signature < 0,
+        "scale": scale_of(piece.key),
         "timeline": _timeline(piece),
-        "audio": next(file.data() for file in files if file.path.suffix == SOUND),
+        "playing": playback(piece),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],
         "query": work.link.query() if work.link else "",
         "check": _check(piece) if len(piece.voices) > 1 else None,
     }
+
+
+def _once_named(piece: Piece) -> Piece:
+    """The piece with each chord named once while it lasts, and again where a part or a phrase begins."""
+    last = ""
+    bars = []
+    for bar in piece.bars:
+        if bar.repeat_start or bar.endings or bar.phrase_start:
+            last = ""
+        chords = []
+        for chord in bar.chords:
+            name = chord.name(piece.key, bar.key)
+            if name != last:
+                chords.append(chord)
+            last = name
+        bars.append(replace(bar, chords=tuple(chords)))
+    return replace(piece, bars=tuple(bars))
+
+
+def _bars(piece: Piece) -> list[dict[str, Any]]:
+    """What a screen reader says of each bar and of the notes in it; times in ticks as written."""
+    starts = accumulate((bar.length for bar in piece.bars), initial=0)
+    return [
+        {
+            "name": _bar_name(bar, number),
+            "start": start,
+            "offset": bar.offset,
+            "beat": bar.beat_length,
+            "chords": [[start + chord.onset, chord.name(piece.key, bar.key)] for chord in bar.chords],
+        }
+        for bar, number, start in zip(piece.bars, piece.bar_numbers, starts, strict=False)
+    ]
 
 
 def _check(piece: Piece) -> dict[str, Any]:

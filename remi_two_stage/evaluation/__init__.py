@@ -14,6 +14,7 @@ cadences.py              how pieces and plans end, and what plans are made of
 repetition.py            how much comes back in a tune
 voice_leading.py         four voices as a teacher of harmony would mark them
 harmonizing.py           harmonised melodies beside their own harmony
+seams.py                 how rewritten bars join what stands around them
 classifier.py            how easily composed pieces are told from real ones
 phrasing.py              phrases that come back, and how phrases end
 validity.py              bars and tokens that are wrong

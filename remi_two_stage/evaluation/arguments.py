@@ -34,6 +34,9 @@ class Evaluation:
     )
     pieces: int = field(default=50, metadata={"help": "compose so many, like the tunes"})
     ngrams: bool = field(default=False, metadata={"help": "also fit n-gram models on the training split, and compare"})
+    edits: bool = field(
+        default=False, metadata={"help": "also rewrite four bars of these tunes, and measure the seams"}
+    )
     seed: int = field(default=0, metadata={"help": "of the pieces composed"})
 
     def __post_init__(self) -> None:

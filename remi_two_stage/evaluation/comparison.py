@@ -18,6 +18,7 @@ from .estimates import Estimate, Measure
 from .harmonizing import AGREEMENT, FAULTS, Harmonized, melody_of
 from .register import REGISTER
 from .repetition import REPETITION
+from .seams import SEAMS, rewritten
 from .voice_leading import FOUR_VOICES, Chorale, has_four_voices
 
 T = TypeVar("T")
@@ -57,6 +58,12 @@ def compare_harmony(composer: Composer, real: Sequence[Piece], number: int, seed
     return {name: _row(measure, measure.estimate(pairs)) for name, measure in AGREEMENT.items()} | _rows(
         FAULTS, ours, theirs
     )
+
+
+def compare_edits(composer: Composer, tunes: Iterable[Piece], count: int, seed: int) -> Rows:
+    """Rows of `count` tunes with four bars rewritten, beside the same bars as they were."""
+    ours, theirs = rewritten(composer, tunes, count, seed)
+    return _rows(SEAMS, ours, theirs) if ours else {}
 
 
 def _moved_tonic(written: Piece, own: Chorale) -> int:

@@ -6,7 +6,7 @@ Conventions
   be requested (free metre, more than 64 bars) are skipped.
 - Definitions are in the modules that compute: `token_losses.py`, `likelihood.py`, `adherence.py`, `validity.py`,
   `statistics.py`, `phrasing.py`, `memorization.py` and, for the rows of `comparison.py`, `register.py`, `cadences.py`,
-  `repetition.py`, `voice_leading.py`, `harmonizing.py` and `classifier.py`.
+  `repetition.py`, `voice_leading.py`, `harmonizing.py`, `seams.py` and `classifier.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ..corpus.tunes import CorpusTune
 from . import phrasing
 from .adherence import adherence
 from .arguments import EVERY_SPLIT, Evaluation
-from .comparison import compare, compare_harmony
+from .comparison import compare, compare_edits, compare_harmony
 from .likelihood import compare_likelihood
 from .memorization import MemorizationIndex, SharedRun, corpora_of_model, high_percentile
 from .statistics import STATISTICS, empty_bars, overlaps, silent_time, spread
@@ -94,6 +94,9 @@ def evaluate(asked: Evaluation) -> Report:
         sections[f"n-grams, nats per token, {table.split} split"] = stages
     if asked.pieces:
         sections |= _generated(composer, tunes, real, corpora, asked)
+    if asked.edits:
+        sounding = (piece.in_original_key() for piece in real if _can_be_asked_for(piece))
+        sections["rewritten bars"] = compare_edits(composer, sounding, asked.pieces, asked.seed)
     return Report(sections)
 
 

@@ -24,6 +24,7 @@ from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_writer import musicxml_bytes
 from .extras import require
+from .note_ids import with_note_ids
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, text_width, title_row, xml_text
 
 _SPACE_ABOVE = 30
@@ -45,32 +46,33 @@ _STYLE = (
 )
 
 
-def engrave(piece: Piece, width: float = A4_WIDTH) -> Picture:
+def engrave(piece: Piece, width: float = A4_WIDTH, note_ids: bool = False) -> Picture:
     """The engraved score of a piece.
 
     Args:
         width: Of the picture in tenths of a millimetre; staves keep their size, narrower pictures have more systems.
+        note_ids: Whether the notes' groups have ids that tell their time and pitch (`note_ids.py`).
 
     Raises:
         MissingExtraError: verovio is not installed.
     """
-    systems, glyphs = _systems(piece, width)
+    systems, glyphs = _systems(piece, width, note_ids)
     definitions = _STYLE + "".join(glyphs.values())
     return Picture(piece.title or "Score", (_heading(piece, width - 2 * MARGIN), *systems), width, definitions)
 
 
-def load_into_verovio(piece: Piece, width: float = A4_WIDTH) -> Any:
+def load_into_verovio(piece: Piece, width: float = A4_WIDTH, note_ids: bool = False) -> Any:
     """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone."""
     phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
-    toolkit = _laid_out(piece, width, "smart", phrases)
+    toolkit = _laid_out(piece, width, "smart", phrases, note_ids)
     systems, bars = toolkit.getPageCount(), len(piece.bars)
     if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
         return toolkit
     systems = min(systems, bars // 2)
-    return _laid_out(piece, width, "line", [ceil(bars * index / systems) for index in range(1, systems)])
+    return _laid_out(piece, width, "line", [ceil(bars * index / systems) for index in range(1, systems)], note_ids)
 
 
-def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int]) -> Any:
+def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int], note_ids: bool) -> Any:
     """The piece with new lines before the bars at the indices `starts`: there alone ("line"), or there if the line
     before is well filled, and wherever one is full ("smart").
     """
@@ -81,6 +83,7 @@ def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int]) 
     verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     verovio.enableLog(verovio.LOG_OFF)
     source = _score_xml(piece, starts)
+    source = with_note_ids(source, piece) if note_ids else source
     toolkit = verovio.toolkit()
     toolkit.setOptions(
         {
@@ -132,9 +135,9 @@ def _tempo_text(mark: TempoMark) -> str:
     return f"{mark.words} ({count})" if mark.words else count
 
 
-def _systems(piece: Piece, width: float) -> tuple[list[Strip], dict[str, str]]:
+def _systems(piece: Piece, width: float, note_ids: bool) -> tuple[list[Strip], dict[str, str]]:
     """Each system as a row, and the glyphs they use, by name."""
-    toolkit = load_into_verovio(piece, width)
+    toolkit = load_into_verovio(piece, width, note_ids)
     rows: list[Strip] = []
     glyphs: dict[str, str] = {}
     for page in range(1, toolkit.getPageCount() + 1):

@@ -57,7 +57,13 @@ class Instrument:
     seconds: int
 
 
-INSTRUMENTS = {"piano": Instrument(range(24, 103, 3), 6), "guitar": Instrument(range(42, 79, 3), 4)}
+INSTRUMENTS = {
+    "piano": Instrument(range(24, 103, 3), 6),
+    "guitar": Instrument(range(42, 79, 3), 4),
+    "fiddle": Instrument(range(55, 101, 3), 3),
+    "flute": Instrument(range(60, 97, 3), 3),
+    "organ": Instrument(range(36, 97, 3), 3),
+}
 """Each is an .ogg file in `INSTRUMENTS_FOLDER`."""
 _PLUCKED = {*range(24, 40), 45, 46, *range(104, 108)}
 """Programs of General MIDI, from 0: guitars, basses, plucked strings, the harp, sitar and banjo."""
@@ -180,15 +186,15 @@ def _sounds(piece: Piece, with_chords: bool, tempo_map: TempoMap) -> Iterator[_S
         for voice, program in enumerate(programs)
     ]
     if with_chords:
-        played.append(("guitar", _strummed(piece)))
+        played.append(("guitar", strummed_chords(piece)))
     for instrument, notes in played:
         for note in notes:
             start, end = tempo_map.seconds(note.onset), tempo_map.seconds(note.onset + note.duration)
             yield _Sound(instrument, start, end, note.pitch, note.velocity or _CHORD_VELOCITY)
 
 
-def _strummed(piece: Piece) -> Iterator[Note]:
-    """The notes of the chords: the root below, the chord's tones around middle C."""
+def strummed_chords(piece: Piece) -> Iterator[Note]:
+    """The notes of the chords as they are played: the root below, the chord's tones around middle C."""
     times, labels, starts = [0], [""], []
     start = 0
     for index in piece.playing_order():
@@ -200,11 +206,11 @@ def _strummed(piece: Piece) -> Iterator[Note]:
     cuts = sorted({*times, *starts, start})
     for onset, end in pairwise(cuts):
         label = labels[bisect_right(times, onset) - 1]
-        for pitch in _voicing(label, piece.key.pitch_class):
+        for pitch in voicing(label, piece.key.pitch_class):
             yield Note(onset, pitch, end - onset)
 
 
-def _voicing(label: str, tonic: int) -> list[int]:
+def voicing(label: str, tonic: int) -> list[int]:
     """MIDI numbers of a chord: its root in the bass, all its tones close together above."""
     parts = split_label(label) if label else None
     if parts is None:

@@ -105,6 +105,7 @@ class Tune:
     def __init__(self, number: int, file_header: FieldLines, first_line: int, lines: Sequence[str]) -> None:
         self.number = number
         self.title = ""
+        self.voice_ids: list[str] = []  # of the piece's voices, once it is read
         self._file_header = file_header
         self._first_line = first_line
         self._lines = lines
@@ -227,8 +228,10 @@ class Tune:
         for name, value in settings.items():
             setattr(self._voice or self._settings, name, value)
 
-    def _music(self, number: int, written: str) -> None:
-        """A line of music; a chord that it leaves open waits for the next one."""
+    def _begin_music(self, number: int, written: str) -> tuple[str, int]:
+        """A line of music as it is to be read, and how much of its start belongs to the line before; a chord that it
+        leaves open waits for the next one.
+        """
         line = mended(self._macros.expand(without_line_breaks(written) if self._breaks_lines else written))
         before = self._open_chord
         if before:
@@ -241,6 +244,12 @@ class Tune:
             self._line_number = self._line_number if self._is_continued else number
             self._is_continued = written.rstrip().endswith("\\")
             voice.lyrics.begin_line(self._line_number)
+        return line, len(before)
+
+    def _music(self, number: int, written: str) -> None:
+        """A line of music."""
+        line, before = self._begin_music(number, written)
+        voice = self._current_voice()
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
@@ -258,7 +267,7 @@ class Tune:
                 voice.end_line()
         except AbcSyntaxError as error:
             place = len(texts) - length_hint(tokens) - 1
-            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - len(before)
+            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - before
             start += len(leading_signs(texts[place]))
             column = self._macros.written_column(written, max(0, start)) + 1
             raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
@@ -404,6 +413,7 @@ class Tune:
         for voice in voices:
             for loss, times in voice.notation.losses.items():
                 self._lose(loss, times)
+        self.voice_ids = [voice.name for voice in kept]
         bars, between_ticks, unknown_symbols = build_bars(kept, self._tempo_marks())
         self._lose("a note that begins or ends between two ticks", between_ticks)
         self._lose("a chord symbol that names no chord", unknown_symbols)
@@ -417,7 +427,7 @@ class Tune:
             metadata=tuple(self._metadata),
             part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
-            instruments=self._instruments([voice.name for voice in kept]),
+            instruments=self._instruments(self.voice_ids),
         )
 
     def _instruments(self, names: Sequence[str]) -> tuple[Instrument, ...]:

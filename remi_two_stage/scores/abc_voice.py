@@ -55,9 +55,9 @@ class Voice:
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
-        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_scale_of_key", "_staff", "_tuplet",
-        "_usual_scale", "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name",
-        "notation", "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
+        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet", "_usual_scale",
+        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
+        "notes", "pending", "percussion", "phrase_ends", "propagation", "scale", "symbols", "time", "transposition",
         "unit_length",
     )  # fmt: skip
 
@@ -78,11 +78,11 @@ class Voice:
         self.phrase_ends: list[int] = []
         self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
-        self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
+        self.scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._scale_of_key = usual_scale(self.key)
         self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
         self.pending = self.notation.pending
-        self._layers = [Layer(self._scale)]
+        self._layers = [Layer(self.scale)]
         self._layer, self._layer_number = self._layers[0], 0
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
@@ -155,11 +155,11 @@ class Voice:
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
         self._set_usual_scale(self.is_at_bar_start)
-        old_scale, self._scale = self._scale, scale_of(signature.alterations)
+        old_scale, self.scale = self.scale, scale_of(signature.alterations)
         for layer in self._layers if self.is_at_bar_start else (self._layer,):
-            steps = zip(self._scale, old_scale, layer.scale, strict=True)  # accidentals of this bar stay
+            steps = zip(self.scale, old_scale, layer.scale, strict=True)  # accidentals of this bar stay
             kept = [new if current == old else current for new, old, current in steps]
-            layer.scale = self._scale if layer.scale is old_scale else kept
+            layer.scale = self.scale if layer.scale is old_scale else kept
 
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
@@ -169,7 +169,7 @@ class Voice:
         for layer in self._layers:
             if layer.scale is not self._usual_scale:
                 self._keep_names()
-            layer.scale = self._scale
+            layer.scale = self.scale
         if self._event is not None:
             self._last_event, self._event = self._event, None
         boundary = self.boundaries[-1]
@@ -367,7 +367,7 @@ class Voice:
             if self._layer_number > MOST_OVERLAYS:
                 raise AbcSyntaxError(f"a bar has more than {MOST_OVERLAYS} overlays; write further voices with V:")
             if self._layer_number == len(self._layers):
-                self._layers.append(Layer(self._scale))
+                self._layers.append(Layer(self.scale))
         self._layer = self._layers[self._layer_number]
 
     def bar(self, sign: BarLine) -> None:
@@ -426,7 +426,7 @@ class Voice:
     def _tied_to(self, start: int, step: int, pitch: int, has_accidental: bool) -> SungNote | None:
         """Take the open tie that a note closes: one on its step where no accidental holds, else one of its pitch."""
         ties = self._layer.ties
-        if not has_accidental and self._layer.scale[step] == self._scale[step]:
+        if not has_accidental and self._layer.scale[step] == self.scale[step]:
             pitch = next((tie[PITCH] for tie in ties[::-1] if tie[STEP] == step and tie[END] == start), pitch)
         for index, tie in enumerate(ties):
             if tie[PITCH] == pitch and tie[END] == start:

@@ -51,7 +51,7 @@ _SLACK = 3
 """Ticks, an eighth of a quarter note."""
 _META = 0x100
 """Added to the kind of a meta event, to tell it from a channel message."""
-_SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data bytes of system common messages; the other ones from 0xF4 on have none."""
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
 _FURTHER_LAYER = re.compile(r"(.+) \((\d+)\)")
@@ -116,7 +116,7 @@ def parse_midi(data: bytes) -> Piece:
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
     names = voice_names(
-        [contents.voice_names.get(track, contents.names.get(track, "")) for (track, _), _ in voices],
+        [contents.voice_names.get(track, contents.names.get(track, "")) for ((track, _), *_), _ in voices],
         [[note.pitch for note in sung] for _, sung in voices],
     )
     return Piece(
@@ -125,24 +125,30 @@ def parse_midi(data: bytes) -> Piece:
         contents.names.get(0, ""),
         tempo=tempo,
         losses=tuple(sorted(contents.losses.items())),
-        instruments=_instruments(contents, names, [place for place, _ in voices]),
+        instruments=_instruments(contents, names, [places[0] for places, _ in voices]),
     )
 
 
-def _voices(contents: _Contents) -> list[tuple[Voice, list[Note]]]:
-    """The notes of each voice, further layers put together with the first; without any note, the tracks that have the
-    names of voices, silent.
+def voice_places(data: bytes) -> list[list[Voice]]:
+    """For each voice of the piece in a MIDI file, the tracks and channels that have its layers."""
+    return [places for places, _ in _voices(_contents(data))]
+
+
+def _voices(contents: _Contents) -> list[tuple[list[Voice], list[Note]]]:
+    """Where each voice stands, and its notes, further layers put together with the first; without any note, the tracks
+    that have the names of voices, silent.
     """
     if not contents.voices:
         names = contents.names | contents.voice_names
-        return [((track, 0), []) for track, name in sorted(names.items()) if is_voice_name(name)]
-    voices: list[tuple[Voice, list[Note]]] = []
+        return [([(track, 0)], []) for track, name in sorted(names.items()) if is_voice_name(name)]
+    voices: list[tuple[list[Voice], list[Note]]] = []
     for place, notes in sorted(contents.voices.items()):
         layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
-        if layer and voices and contents.names.get(voices[-1][0][0]) == layer[1]:
+        if layer and voices and contents.names.get(voices[-1][0][0][0]) == layer[1]:
+            voices[-1][0].append(place)
             voices[-1][1].extend(notes)
         else:
-            voices.append((place, [*notes]))
+            voices.append(([place], [*notes]))
     return voices
 
 
@@ -215,7 +221,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(time in MIDI ticks, status, data) of each message of a track."""
     position = time = running = 0
     while position < len(data):
-        delta, position = _read_variable_length(data, position)
+        delta, position = read_variable_length(data, position)
         time += delta
         status = data[position]
         if status & 0x80:
@@ -224,12 +230,12 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             status = running
         if status == 0xFF:
             kind = _META | data[position]
-            length, position = _read_variable_length(data, position + 1)
+            length, position = read_variable_length(data, position + 1)
             yield time, kind, data[position : position + length]
         elif status in (0xF0, 0xF7):
-            length, position = _read_variable_length(data, position)
+            length, position = read_variable_length(data, position)
         elif status > 0xF0:
-            length = _SYSTEM_LENGTHS.get(status, 0)
+            length = SYSTEM_LENGTHS.get(status, 0)
         elif status:
             running = status
             length = 1 if status & 0xF0 in (0xC0, 0xD0) else 2
@@ -240,7 +246,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     yield time, _META | END_OF_TRACK, b""
 
 
-def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
+def read_variable_length(data: bytes, position: int) -> tuple[int, int]:
     """A number of at most four seven-bit digits, and the position after it."""
     number = 0
     for end in range(position + 1, position + 5):

@@ -26,7 +26,8 @@ _FINENESS = 20
 MICROSECONDS_PER_MINUTE = 60_000_000
 DRUMS = 9
 """The channel of percussion, from 0."""
-_CHANNELS = [channel for channel in range(16) if channel != DRUMS]
+CHANNELS = [channel for channel in range(16) if channel != DRUMS]
+"""Those of pitched instruments."""
 TEXT, TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x01, 0x03, 0x04, 0x06, 0x2F
 SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 """Kinds of meta events."""
@@ -43,18 +44,20 @@ def midi_bytes(piece: Piece) -> bytes:
     total = sum(piece.bars[index].length for index in piece.playing_order())
     tracks = [_conductor(piece), *_voice_tracks(piece, total)]
     header = b"".join(number.to_bytes(2, "big") for number in (1, len(tracks), TICKS_PER_QUARTER * _FINENESS))
-    return _chunk(b"MThd", header) + b"".join(_chunk(b"MTrk", track) for track in tracks)
+    return chunk(b"MThd", header) + b"".join(chunk(b"MTrk", track) for track in tracks)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a file with its head."""
     return kind + len(content).to_bytes(4, "big") + content
 
 
 def _conductor(piece: Piece) -> bytes:
     """The first track: title, and in the order of playing tempos, metres and keys where they change, chord names."""
-    events = [(0, 0, _meta(TRACK_NAME, piece.title.encode()))]
+    events = [(0, 0, meta_event(TRACK_NAME, piece.title.encode()))]
     events += [
-        (time, 0, _meta(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big"))) for time, tempo in played_tempos(piece)
+        (time, 0, meta_event(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big")))
+        for time, tempo in played_tempos(piece)
     ]
     order = piece.playing_order()
     meters = _played_meters([piece.bars[index] for index in order])
@@ -63,14 +66,14 @@ def _conductor(piece: Piece) -> bytes:
         bar = piece.bars[index]
         if here and here != meter:
             meter = here
-            events.append((time, 0, _meta(TIME_SIGNATURE, _time_signature(meter))))
+            events.append((time, 0, meta_event(TIME_SIGNATURE, _time_signature(meter))))
         if bar.key != key:
             key = bar.key
             is_minor = MODES[key.mode] <= -2
-            events.append((time, 0, _meta(KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
+            events.append((time, 0, meta_event(KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
         for chord in bar.chords:
             if name := chord.name(piece.key, bar.key):
-                events.append((time + chord.onset, 0, _meta(MARKER, name.encode())))
+                events.append((time + chord.onset, 0, meta_event(MARKER, name.encode())))
         time += bar.length
     return _track(events, time)
 
@@ -147,9 +150,9 @@ def _voice_tracks(piece: Piece, total: int) -> Iterator[bytes]:
     ]
     for index, (voice, number, notes) in enumerate(layers):
         player = (piece.instruments or usual)[voice]
-        channel = _CHANNELS[index % len(_CHANNELS)]
+        channel = CHANNELS[index % len(CHANNELS)]
         events = [(0, 0, event) for event in _names(piece.voices[voice], number, player, usual[voice])]
-        if player.program is not None and index < len(_CHANNELS):  # later tracks share the channels of the first
+        if player.program is not None and index < len(CHANNELS):  # later tracks share the channels of the first
             events.append((0, 1, bytes([PROGRAM_CHANGE | channel, player.program])))
         yield _track([*events, *_strokes(notes, channel)], total)
 
@@ -158,11 +161,11 @@ def _names(voice: str, layer: int, player: Instrument, usual: Instrument) -> Ite
     """The name of a track, and what `midi_reader` needs beside it."""
     title = title_of(voice)
     name = player.name or title
-    yield _meta(TRACK_NAME, (name + (f" ({layer + 1})" if layer else "")).encode())
+    yield meta_event(TRACK_NAME, (name + (f" ({layer + 1})" if layer else "")).encode())
     if name != title:
-        yield _meta(TEXT, f"{VOICE_SIGN}{voice}".encode())
+        yield meta_event(TEXT, f"{VOICE_SIGN}{voice}".encode())
     if player.name != (usual.name if name == title or VOICE_NAME.fullmatch(name) else name):
-        yield _meta(INSTRUMENT_NAME, player.name.encode())
+        yield meta_event(INSTRUMENT_NAME, player.name.encode())
 
 
 def _strokes(notes: Sequence[Note], channel: int) -> Iterator[Event]:
@@ -172,22 +175,23 @@ def _strokes(notes: Sequence[Note], channel: int) -> Iterator[Event]:
         yield note.onset + note.duration, 1, bytes([0x80 | channel, note.pitch, 0])
 
 
-def _meta(kind: int, content: bytes) -> bytes:
-    return bytes([0xFF, kind]) + _variable_length(len(content)) + content
+def meta_event(kind: int, content: bytes) -> bytes:
+    """A meta event such as `TRACK_NAME`."""
+    return bytes([0xFF, kind]) + variable_length(len(content)) + content
 
 
 def _track(events: list[Event], end: int) -> bytes:
     """Events in the order of time, notes ending before others begin, each after the time since the one before."""
     track, now = bytearray(), 0
     end = max(end, *(time for time, _, _ in events))
-    for time, _, message in [*sorted(events), (end, 0, _meta(END_OF_TRACK, b""))]:
-        track += _variable_length((time - now) * _FINENESS) + message
+    for time, _, message in [*sorted(events), (end, 0, meta_event(END_OF_TRACK, b""))]:
+        track += variable_length((time - now) * _FINENESS) + message
         now = time
     return bytes(track)
 
 
-def _variable_length(number: int) -> bytes:
-    """Seven bits a byte, all but the last with the high bit set."""
+def variable_length(number: int) -> bytes:
+    """A number, seven bits a byte, all but the last with the high bit set."""
     digits = [number & 0x7F]
     while number := number >> 7:
         digits.append(number & 0x7F | 0x80)

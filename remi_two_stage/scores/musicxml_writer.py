@@ -55,7 +55,7 @@ def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
         system_starts: Indices of bars before which a new system begins.
     """
     piece = piece.in_part_order() if piece.part_order else piece
-    parts = [_part(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
+    parts = [part_xml(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
 
@@ -118,35 +118,36 @@ def _part_list(piece: Piece) -> Iterator[str]:
             yield f'<part-group number="1" type="start">{symbol}{joined}</part-group>\n'
         for voice in group.voices:
             is_shown = group.symbol != "brace" or voice == group.voices[0]
-            yield _score_part(piece.voices[voice], instruments[voice], usual[voice], is_shown)
+            yield score_part_xml(piece.voices[voice], instruments[voice], usual[voice], is_shown)
         if group.symbol:
             yield '<part-group number="1" type="stop"/>\n'
     yield "</part-list>\n"
 
 
-def _score_part(voice: str, instrument: Instrument, usual: Instrument, is_shown: bool) -> str:
-    """A part in the list; a voice whose instrument has no name is called as usual, and its player's id says so. The
-    name of a player of several staves is shown at the first.
+def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_shown: bool = True) -> str:
+    """A part in the list; one whose instrument has no name is called as usual, and its player's id says so. The name of
+    a player of several staves is shown at the first.
     """
     is_named = bool(instrument.name or instrument.short_name)
     full, short = (instrument.name, instrument.short_name) if is_named else (usual.name, usual.short_name)
-    player_id = f"{voice}-I1" if is_named else voice + UNNAMED
+    player_id = f"{part_id}-I1" if is_named else part_id + UNNAMED
     shown = "" if is_shown else ' print-object="no"'
     names = f"<part-name{shown}>{text_of(full)}</part-name>"
     names += f"<part-abbreviation{shown}>{text_of(short)}</part-abbreviation>" if short else ""
     player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
-    sound = f'<score-instrument id="{player_id}">{player}</score-instrument>'
+    sound = f"<score-instrument id={attribute_of(player_id)}>{player}</score-instrument>"
     if instrument.program is not None:
         program = f"<midi-program>{instrument.program + 1}</midi-program>"
-        sound += f'<midi-instrument id="{player_id}">{program}</midi-instrument>'
-    return f'<score-part id="{voice}">{names}{sound}</score-part>\n'
+        sound += f"<midi-instrument id={attribute_of(player_id)}>{program}</midi-instrument>"
+    return f"<score-part id={attribute_of(part_id)}>{names}{sound}</score-part>\n"
 
 
-def _part(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int]) -> str:
+def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int] = ()) -> str:
+    """The `<part>` of a voice, whose notes are named as `names` has them."""
     writer = VoiceWriter(piece, voice, names)
     closed = _closed_endings(piece.bars)
     targets = repeat_targets(piece.bars)
-    measures = [f'<part id="{piece.voices[voice]}">\n']
+    measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         name = f"{number}X" if bar.is_pickup and number else str(number)
         implicit = ' implicit="yes"' if bar.is_pickup else ""

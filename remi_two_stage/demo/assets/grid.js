@@ -6,11 +6,13 @@ root.setAttribute("role", "group");
 root.setAttribute("aria-label", "Chord plan, a field for each bar");
 const lines = root.appendChild(document.createElement("div"));
 lines.className = "lines";
-const problems = root.appendChild(document.createElement("ul"));
+const alert = root.appendChild(document.createElement("div"));
+alert.setAttribute("role", "alert");
+const problems = alert.appendChild(document.createElement("ul"));
 problems.className = "problems";
-problems.setAttribute("role", "alert");
 let fields = [];
 let waiting = 0;
+let changed = null; // the field that was typed into last, until its chords have sounded
 
 function child(parent, tag, className, text = "") {
   const node = parent.appendChild(document.createElement(tag));
@@ -70,14 +72,24 @@ function show() {
   cells.forEach((cell, index) => update(fields[index], cell, isCurrent));
   problems.replaceChildren(...value.problems.map((text) => child(problems, "li", "problem", text)));
   root.classList.toggle("is-empty", cells.length === 0);
+  if (value.problems.length === 0) document.dispatchEvent(new Event("chords-mended"));
+  if (value.isCheck) soundTyped(cells);
   keep();
+}
+
+// What was typed is heard, its last chord if there are several.
+function soundTyped(cells) {
+  const cell = cells[fields.indexOf(changed)];
+  changed = null;
+  if (cell?.pitches.length && !cell.reason) document.dispatchEvent(new CustomEvent("sound-chord", { detail: cell.pitches.at(-1) }));
 }
 
 function keep() {
   props.value = { ...props.value, texts: fields.map((field) => field.value) };
 }
 
-function typed() {
+function typed(event) {
+  changed = event?.target ?? null;
   keep();
   clearTimeout(waiting);
   waiting = setTimeout(() => trigger("input"), CHECK_AFTER);
