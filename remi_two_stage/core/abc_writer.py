@@ -25,7 +25,7 @@ from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .instruments import StaffGroup, staff_clef, staff_groups
+from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
@@ -118,7 +118,7 @@ def _header(piece: Piece) -> list[str]:
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
     lines += defined_dynamics(piece.bars)
     if piece.voices != (MELODY,):
-        lines.append("%%score " + " ".join(_group_text(piece.voices, group) for group in staff_groups(piece)))
+        lines.append("%%score " + " ".join(group.text(piece.voices) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
         if piece.voices != (MELODY,) or instrument != Instrument():
@@ -168,12 +168,6 @@ def parse_style(text: str) -> str | None:
 
 def _one_line(text: str) -> str:
     return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
-
-
-def _group_text(names: Sequence[str], group: StaffGroup) -> str:
-    """The voices of a group as `%%score` has them: in braces or brackets, and with | where bar lines join them."""
-    text = (" | " if group.is_joined else " ").join(names[voice] for voice in group.voices)
-    return {"brace": f"{{{text}}}", "bracket": f"[{text}]"}.get(group.symbol, text)
 
 
 def _meter_text(meter: Meter | None) -> str:
