@@ -61,14 +61,12 @@ class Following(Sampling):
     indices: Iterator[Iterator[int]] = field(kw_only=True)
     by_row: dict[int, Iterator[int]] = field(default_factory=dict)
 
-    def choose(
-        self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None
-    ) -> tuple[int, float]:
+    def choose(self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None) -> int:
         """The next given token of the row whose random stream this is."""
-        _, log_probability = super().choose(scores, random, costs)
+        super().choose(scores, random, costs)
         if id(random) not in self.by_row:
             self.by_row[id(random)] = next(self.indices)
-        return next(self.by_row[id(random)]), log_probability
+        return next(self.by_row[id(random)])
 
 
 def indices(ids: Sequence[int], given: int) -> Iterator[int]:

@@ -18,15 +18,18 @@ from typing import TypeVar
 from remi_two_stage import Piece
 from remi_two_stage.core.codec import decode_ids
 from remi_two_stage.core.features import (
+    bars_with_two_chords,
     commonest_rhythm,
     most_of_one_bar,
     note_lengths,
     pitches,
     repeated_bars,
+    tonic_chords,
 )
 from remi_two_stage.core.reward import (
     MANY_TIMES,
     chord_tones,
+    closes_on_tonic,
     endings,
     ends_over_tonic,
     leading_cost,
@@ -50,6 +53,8 @@ NORMALS: dict[str, Callable[[Piece], float]] = {
     "repeated_bars": repeated_bars,
     "commonest_rhythm": commonest_rhythm,
     "note_lengths": note_lengths,
+    "tonic_chords": tonic_chords,
+    "two_chords": bars_with_two_chords,
 }
 
 
@@ -80,7 +85,8 @@ def ends_of(pieces: Sequence[Piece]) -> str:
     found = list(map(endings, pieces))
     on_tonic = [(on_beat, held) for tonic, on_beat, held in found if tonic]
     shares = [share(tonic for tonic, *_ in found), *(share(column) for column in zip(*on_tonic, strict=True))]
-    return f"Ends({', '.join([*shares, share(map(ends_over_tonic, pieces))])})"
+    closes = [closes for closes in map(closes_on_tonic, pieces) if closes is not None]
+    return f"Ends({', '.join([*shares, share(map(ends_over_tonic, pieces)), share(closes)])})"
 
 
 def usual_of(pieces: Sequence[Piece]) -> str:

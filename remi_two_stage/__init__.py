@@ -3,6 +3,7 @@
     core/            Piece, chords, plans, vocabulary, grammar, codec, ABC writer, models, decoding; travels to the Hub
     scores/          files <-> Piece, one format a prefix
     analysis/        what is heard in a Piece: chords, key, phrases
+    edits/           an edit written into the file that a piece came from
     rendering/       Piece -> something to see or hear: engraved score, piano roll, sound, text
     score_files.py   read_score, write_score: any file, by its ending
     atomic_files.py  files that are there whole or not at all
@@ -36,6 +37,7 @@ _MODULES = {
         "MissingExtraError", "RemiError", "RequestError", "ScoreError", "ScoreFormatError",
     ),
     "core.generation_remi": ("detail_prompts",),
+    "core.instruments": ("with_instrument",),
     "core.modeling_remi": ("BarPlannerModel", "DetailGeneratorModel", "RelativeTransformerDecoder", "TwoStageModel"),
     "core.piece": ("Bar", "Chord", "Key", "Meter", "Note", "Piece"),
     "core.pipeline_remi": ("MusicGenerationPipeline",),
@@ -47,6 +49,7 @@ _MODULES = {
     "corpus.abc_corpus": ("AbcCorpus", "register"),
     "stage_data.datasets": ("BarChordDataset", "FullDetailDataset"),
     "score_files": ("read_score", "write_score"),
+    "edits.files": ("EditedFile", "write_edited"),
     "analysis.harmony": ("label_chords",),
     "scores.music21_bridge": ("from_music21", "remi_tokens_to_score", "to_music21"),
     "rendering.engraving": ("engrave",),

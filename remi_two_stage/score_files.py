@@ -49,10 +49,10 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
         ScoreError: the file is missing or cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
     """
     path = Path(path)
-    reader = _READERS.get(_ending(path))
+    reader = _READERS.get(ending_of(path))
     if reader is None:
         raise ScoreFormatError(
-            f"cannot read {_ending(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
+            f"cannot read {ending_of(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
         ).at(file=str(path))
     try:
         return reader(path)
@@ -71,7 +71,7 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     try:
-        content = score_bytes(piece, _ending(path))
+        content = score_bytes(piece, ending_of(path))
     except ScoreFormatError as error:
         raise error.at(file=str(path)) from None
     write_content(path, content)
@@ -123,8 +123,7 @@ def parse_score(content: bytes) -> list[Piece]:
     Raises:
         ScoreFormatError, ScoreError: as in `read_score`.
     """
-    start = content[:1000].lstrip()
-    ending = next((ending for sign, ending in _SIGNS.items() if start.startswith(sign)), ".abc")
+    ending = ending_for(content)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"score{ending}"
         path.write_bytes(content)
@@ -135,7 +134,13 @@ def parse_score(content: bytes) -> list[Piece]:
             raise
 
 
-def _ending(path: Path) -> str:
+def ending_for(content: bytes) -> str:
+    """The ending that a score file with this content should have, by its first bytes."""
+    start = content[:1000].lstrip()
+    return next((ending for sign, ending in _SIGNS.items() if start.startswith(sign)), ".abc")
+
+
+def ending_of(path: Path) -> str:
     """The ending that tells the format, in lower case; compressed ABC keeps both its endings."""
     endings = [suffix.lower() for suffix in path.suffixes[-2:]]
     return "".join(endings) if endings[-1:] == [".gz"] else "".join(endings[-1:])

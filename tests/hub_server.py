@@ -51,6 +51,7 @@ class Hub(ThreadingHTTPServer):
 
     Attributes:
         log: "METHOD path" of every request that came in, but for those of `_ASIDE`.
+        messages: Summary of every commit.
         cut_after: How many requests are served before the server is dead; None for all.
         cut_in: Whether the last of them is still done, and only its answer gets lost.
         half: Paths of which half is served, as if that were all ("short"), or with the connection breaking off
@@ -65,6 +66,7 @@ class Hub(ThreadingHTTPServer):
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.large: dict[str, bytes] = {}
         self.log: list[str] = []
+        self.messages: list[str] = []
         self.cut_after: int | None = None
         self.cut_in = False
         self.half: dict[str, tuple[str, int]] = {}
@@ -217,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
         for line in self.body.splitlines():
             change = json.loads(line)
             value = change["value"]
-            if change["key"] == "file":
+            if change["key"] == "header":
+                self.server.messages.append(value["summary"])
+            elif change["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif change["key"] == "lfsFile":
                 if value["oid"] not in self.server.large:
@@ -225,8 +229,13 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = self.server.large[value["oid"]]
             elif change["key"] == "deletedFile":
                 del files[value["path"]]
+        is_proposed = "create_pr=1" in urlsplit(self.path).query
+        if is_proposed:
+            revision = f"refs/pr/{sum(branch.startswith('refs/pr/') for branch in repository.branches) + 1}"
         name = repository.commit(revision, files)
-        return 200, {"commitUrl": f"{self.server.url}/{id}/commit/{name}", "commitOid": name, "success": True}
+        shown = {"commitUrl": f"{self.server.url}/{id}/commit/{name}", "commitOid": name, "success": True}
+        proposal = {"pullRequestUrl": f"{self.server.url}/{id}/discussions/{revision.rpartition('/')[2]}"}
+        return 200, shown | (proposal if is_proposed else {})
 
     def _info(self, kind: str, id: str, revision: str = "main") -> tuple[int, Any, dict[str, str]]:
         repository = self.server.repositories.get((kind, id))

@@ -14,7 +14,14 @@ sys.modules.update(dict.fromkeys(ABSENT))
 
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, pipeline  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    pipeline,
+)
 
 repository, folder = sys.argv[1], Path(sys.argv[2])
 trusting = {"trust_remote_code": True}
@@ -45,11 +52,22 @@ compose.save_pretrained(folder / "again")
 again = pipeline("music-generation", model=str(folder / "again"), **trusting)(style="jig", key="D", bars=16, seed=1)
 both.save_pretrained(folder / "both")
 stages["detail"].save_pretrained(folder / "detail")
+backbone = AutoModel.from_pretrained(repository, subfolder="detail", **trusting)
+labelled = AutoModelForSequenceClassification.from_pretrained(
+    folder / "both", subfolder="detail", num_labels=3, **trusting
+)
+of_both = AutoModelForCausalLM.from_pretrained(folder / "both", subfolder="detail", **trusting)
+by_both = pipeline("music-generation", model=str(folder / "both"), **trusting)(style="jig", key="D", bars=16, seed=1)
+its_tokenizer = AutoTokenizer.from_pretrained(folder / "both", subfolder="detail", **trusting)
 alone = AutoModelForCausalLM.from_pretrained(folder / "detail", **trusting)
 try:
     compose(style="jog")
 except ValueError as error:
     refusal = str(error)
+try:
+    tokenizer(music["abc"])
+except Exception as error:
+    no_reader = str(error)
 
 print(
     json.dumps(
@@ -58,7 +76,11 @@ print(
             "tokens": tokenizer.convert_ids_to_tokens(tune[0].tolist()),
             "music": music,
             "several": several,
-            "same again": again == music,
+            "same again": again == by_both == music,
+            "same of both": torch.equal(of_both(tune).logits, logits["detail"]),
+            "same backbone": torch.equal(labelled.model(tune)[0], backbone(tune)[0]),
+            "same tokens": its_tokenizer(request).input_ids == ids[0].tolist(),
+            "no reader": no_reader,
             "same alone": torch.equal(alone(tune).logits, logits["detail"]),
             "refusal": refusal,
             "not there": [name for name in ABSENT if sys.modules.get(name) is not None],

@@ -205,6 +205,37 @@ class TestPitch:
 
 
 class TestHabits:
+    @pytest.mark.parametrize("words", ["", "w:Roll the old cha-riot a-long\n"])
+    def test_a_rest_of_whole_bars_ends_a_broken_rhythm(self, words: str) -> None:
+        assert notes(f"d>d d2|d>Z|e>e e2|\n{words}", "M:4/4\n") == [
+            *((0, 74), (1.5, 74), (2, 74)), (4, 74), *((9, 76), (10.5, 76), (11, 76)),
+        ]  # fmt: skip
+
+    def test_comments_that_look_like_directives_say_nothing(self) -> None:
+        directive = "%%MIDI program 73\n%%score 2 1\n"
+        music = "V:1\nDEFG|A4|\nV:2\nD,4|A,4|"
+        said = tune(music, directive)
+        silent = tune(music, directive.replace("%%", "% "))
+        assert [player.program for player in said.instruments] == [73, 73]
+        assert silent.instruments == ()
+        first_bars = [[note.pitch for note in sung] for piece in (said, silent) for sung in piece.bars[0].notes]
+        assert first_bars == [[50], [62, 64, 65, 67], [62, 64, 65, 67], [50]]
+
+    @pytest.mark.parametrize(
+        "voices",
+        ["V:1\nV:2\nz4|z4|", "V:melody\nV:drums clef=perc\nCDEF|GABc|", "V:drums clef=perc\nCDEF|GABc|\nV:melody"],
+    )
+    def test_where_no_voice_sings_the_longest_one_is_silent(self, voices: str) -> None:
+        (piece,) = read_abc(f"X:1\nM:4/4\nL:1/4\nK:C\n{voices}\n", errors="collect")
+        assert (piece.voices, [bar.notes for bar in piece.bars]) == (("M",), [((),), ((),)])
+
+    def test_a_key_within_a_bar_names_the_notes_of_the_next_ones(self) -> None:
+        changed = "{}Bc_ed|c_BAG|F2_G_A|_B_c_d_e|"
+        within = tune("G2A2[K:Gb]|" + changed.format(""), "L:1/8\n")
+        before = tune("G2A2|" + changed.format("[K:Gb]"), "L:1/8\n")
+        assert [bar.notation for bar in within.bars] == [bar.notation for bar in before.bars]
+        assert [bar.notes for bar in within.bars] == [bar.notes for bar in before.bars]
+
     @pytest.mark.parametrize(
         ("music", "expected"),
         [

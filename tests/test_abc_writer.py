@@ -137,7 +137,7 @@ class TestEngraving:
 
     def test_choir(self) -> None:
         text = write_abc(chorale())
-        assert "%%score S A T B\n" in text
+        assert "%%score [S A T B]\n" in text
         assert "V:S clef=treble\n" in text
         assert "V:T clef=treble-8\n" in text
         assert "V:B clef=bass\n" in text

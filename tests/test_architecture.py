@@ -1,8 +1,9 @@
 """The structure that keeps the package readable and its core loadable from the Hub, checked on the source text.
 
-Imports, those inside functions and by string too, run one way: core <- scores, analysis <- rendering <- corpus, hub <-
-composing <- stage_data <- training, evaluation <- cli, demo, and inside core as in `CORE_LAYERS`. Units of one layer
-may use each other as long as no circle arises. The package's root only maps names to modules and is outside the order.
+Imports, those inside functions and by string too, run one way: core <- scores, analysis <- edits <- rendering <-
+corpus, hub <- composing <- stage_data <- training, evaluation <- cli, demo, and inside core as in `CORE_LAYERS`. Units
+of one layer may use each other as long as no circle arises. The package's root only maps names to modules and is
+outside the order.
 """
 
 import ast
@@ -25,7 +26,9 @@ CORE_MODULES = [module for module in MODULES if module.parts[0] == "core"]
 LAYERS = (
     {"version", "atomic_files"},
     {"core"},
+    {"pretrained"},
     {"scores", "analysis"},
+    {"edits"},
     {"rendering"},
     {"score_files"},
     {"corpus", "composing/checkpoint"},
@@ -72,19 +75,20 @@ CORE_LAYERS = (
         "layers",
         "repeats",
         "abc_writer",
+        "instruments",
         "sampling",
         "request",
         "architecture",
     },
     {"checkpoint_files_remi", "attention_rotation_remi", "requirements_remi"},
     {"decoding_weights_remi", "decoding_backbone_remi", "decoding_remi", "composing_remi"},
-    {"configuration_remi", "checkpoint_remi", "tokenization_remi"},
+    {"configuration_remi", "checkpoint_remi", "tokenization_remi", "pipeline_remi", "repository_remi"},
     {"attention_remi", "attention_blockwise_remi", "attention_coordinates_remi"},
     {"modeling_remi", "generation_remi"},
-    {"pipeline_remi"},
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1]
 UPWARD_BY_STRING = {
+    (Path("core/tokenization_remi.py"), "remi_two_stage.scores.abc_reader"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.scores.music21_bridge"),
     (Path("core/tokenization_remi.py"), "remi_two_stage.analysis.harmony"),
 }
@@ -92,7 +96,7 @@ UPWARD_BY_STRING = {
 TORCH_FREE = [
     module
     for module in MODULES
-    if module.parts[0] in {"scores", "analysis", "rendering"}
+    if module.parts[0] in {"scores", "analysis", "edits", "rendering"}
     or (module in CORE_MODULES and module.stem in TORCH_FREE_CORE)
 ]
 BRINGS_TORCH = {"torch", "transformers", "accelerate"}

@@ -23,6 +23,7 @@ from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
+from remi_two_stage.core.reward import closes_on_tonic, harmony, reward
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import infilling_sequence, melody_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
@@ -133,6 +134,26 @@ def test_tempo_title_and_metadata_of_a_plan_stay(composer: Composer) -> None:
     assert (piece.tempo, piece.title, piece.metadata) == (127, "Mine", (("C", "me"),))
 
 
+def test_of_several_candidates_the_best_made_is_kept(composer: Composer) -> None:
+    """The first candidate is what the seed gives alone."""
+    request, of_six = Request("reel", "G", bars=4), Sampling(candidates=6)
+    alone = [reward(piece).total for piece in composer.compose_batch([request] * 4, seed=5)]
+    best = [reward(piece).total for piece in composer.compose_batch([request] * 4, seed=5, sampling=of_six)]
+    assert all(kept >= one for kept, one in zip(best, alone, strict=True))
+    assert sum(best) > sum(alone) + 1
+    plan = composer.plan("reel", "G", bars=4, seed=5)
+    over_it = composer.realize(plan, seed=5, sampling=of_six)
+    assert Plan.of(over_it).text() == plan.text()
+    assert reward(over_it).total >= reward(composer.realize(plan, seed=5)).total
+    plans = [composer.plan("reel", "G", bars=4, seed=5, sampling=Sampling(candidates=count)) for count in (1, 6)]
+    assert harmony(plans[1].skeleton) > harmony(plans[0].skeleton)
+
+
+def test_plans_for_several_voices_close_with_the_dominants_root_in_the_bass() -> None:
+    plans = Composer.from_pretrained().plan_batch([Request("chorale", "G", bars=8)] * 12, seed=1)
+    assert sum(closes_on_tonic(plan.skeleton) is True for plan in plans) >= 9
+
+
 def test_greedy_needs_no_seed(composer: Composer) -> None:
     greedy = Sampling(greedy=True)
     assert composer.plan(bars=2, sampling=greedy) == composer.plan(bars=2, sampling=greedy)
@@ -202,7 +223,10 @@ def test_a_missing_model_is_named(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("model.safetensors", b"\x00" * 40), ("config.json", b'{"model_type": "remi_two_stage", "planner_config": 7}')],
+    [
+        ("detail/model.safetensors", b"\x00" * 40),
+        ("config.json", b'{"model_type": "remi_two_stage", "planner_config": 7}'),
+    ],
 )
 def test_a_damaged_model_is_named(composer: Composer, file: str, content: bytes, tmp_path: Path) -> None:
     composer.model.save_pretrained(tmp_path)
@@ -263,7 +287,8 @@ def test_a_limit_on_the_length_is_kept(composer: Composer) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_new_tokens": 5}, "max_new_tokens cannot be set for both stages together"),
+        ({"max_new_tokens": 5}, "a plan stops before <EOS>; let the planner write it to its end"),
+        ({"past_key_values": 5, "depth": 1}, "both stages together has no argument depth, past_key_values; leave it"),
     ],
 )
 def test_settings_that_cannot_hold_are_refused(composer: Composer, settings: dict[str, object], message: str) -> None:

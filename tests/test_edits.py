@@ -10,20 +10,27 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_models import TINY
+from tunes import kesh_jig
 
 from remi_two_stage.composing.composer import Composer
+from remi_two_stage.composing.consensus import agreed
 from remi_two_stage.composing.tasks import Extension, Rewriting, placed, voice_for, with_chords
 from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.codec import decode, encode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
+from remi_two_stage.core.counterpoint import leading_after
 from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel
-from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.notation import Lyric, Mark, Span
+from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.signatures import Key
+from remi_two_stage.core.vocabulary import TOKEN_IDS
+from remi_two_stage.edits.notation import with_new_notes
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -214,6 +221,55 @@ def test_a_melody_moves_by_as_little_as_brings_it_into_a_range(notes: str, voice
     assert voice_for(melody.transpose(semitones), (voice,)) == voice
 
 
+def test_of_harmonies_those_chords_are_kept_that_most_agree_on() -> None:
+    bars = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|]")[0].bars
+    tonic, dominant, first_inversion = (Chord(0, "I"),), (Chord(0, "V"),), (Chord(0, "I", bass=4),)
+    half = (Chord(0, "I"), Chord(48, "V"))
+    assert agreed([[tonic, dominant], [half, dominant], [half, tonic]], bars) == [half, dominant]
+    assert agreed([[dominant, half], [tonic, tonic], [tonic, dominant]], bars) == [tonic, half]
+    assert agreed([[first_inversion, tonic], [tonic, tonic], [first_inversion, tonic]], bars)[0] == first_inversion
+
+
+def test_a_minor_melody_under_its_relative_majors_name_is_harmonised_in_minor() -> None:
+    (melody,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nEBBA|GFED|EFGA|B4|BBBA|GFED|EFGF|E4|]")
+    full = Composer.from_pretrained().harmonize(melody, style="hymn", seed=1)
+    assert full.key == Key("E", "min")
+    assert split_label(full.bars[-1].chords[-1].label)[0] == 0
+    assert full.bars[-1].notes[-1][-1].pitch % 12 == 4
+
+
+def test_rewritten_bars_return_to_what_follows_and_keep_to_the_range_of_the_rest() -> None:
+    """The last eighth of bar 4 of the Kesh Jig, before a bar that begins on its tonic."""
+    jig = kesh_jig()
+    prompt = Rewriting.of(jig, 2, 3).for_detail()
+    sung = [note.pitch for index, bar in enumerate(jig.in_c().bars) if index not in (2, 3) for note in bar.notes[0]]
+    goal = jig.in_c().bars[4].notes[0][0].pitch
+    leading = leading_after("soft", prompt.kind, prompt.ids)
+    assert leading is not None
+    written = ["<voice=M>", "<RelPos=0>", "<Note-On=79>", "<Duration=72>"]
+    written += ["<BarStart>", "<Chord_V>", "<voice=M>", "<RelPos=60>"]
+    for token in written:
+        leading.advance(TOKEN_IDS[token])
+    pitches = range(min(sung) - 6, max(sung) + 7)
+    costs = leading.costs([range(TOKEN_IDS[f"<Note-On={pitches[0]}>"], TOKEN_IDS[f"<Note-On={pitches[-1]}>"] + 1)])
+    assert costs is not None
+    cost = dict(zip(pitches, costs, strict=True))
+    assert cost[goal] == cost[goal - 2] == cost[goal + 2] == 0
+    assert 0 < cost[goal + 4] < cost[goal + 9]
+    assert cost[min(sung) - 5] - cost[min(sung) - 4] > 1
+    assert cost[max(sung) + 5] - cost[max(sung) + 4] > 1
+
+
+def test_a_melody_without_a_metre_ends_in_a_bar_longer_than_any_duration(composer: Composer) -> None:
+    (hymn,) = read_abc("X:1\nM:none\nL:1/8\nK:F\nF2G2A2G2|A2G2F8|]")
+    full = composer.harmonize(hymn, seed=1)
+    assert full.bars[-1].length == 144
+    assert [voice[-1].onset + voice[-1].duration for voice in full.bars[-1].notes] == [144] * 4
+    assert [bar.notes[0] for bar in full.bars] == [bar.notes[0] for bar in hymn.bars]
+    for seed in range(5):
+        composer.realize(Plan.of(full), seed=seed)
+
+
 def test_a_melody_too_high_for_its_singers_is_harmonised_in_another_key(composer: Composer) -> None:
     (high,) = read_abc("X:1\nT:High\nM:3/4\nL:1/4\nK:Eb\nedc|e'dB|e3|]")
     full = composer.harmonize(high, "Eb | Bb7 | Eb", voices=("S", "B"), seed=1)
@@ -299,19 +355,98 @@ def test_notes_that_ring_into_rewritten_bars_keep_ringing(composer: Composer) ->
     assert decode(encode(new)).bar_count == 4
 
 
-def test_a_piece_with_jumps_is_worked_on_as_it_is_played(composer: Composer) -> None:
+def test_a_bar_that_a_jump_plays_again_is_rewritten_once_and_sounds_so_every_time(composer: Composer) -> None:
     (plain,) = read_abc('X:1\nM:4/4\nL:1/4\nK:D\n|:"D"DFAd|"A"ceac:|"G"GBdB|"D"d4|"A"ABce|]')
     jumps = {3: ("fine",), 4: ("D.C.alfine",)}
     piece = replace(plain, bars=tuple(replace(bar, jumps=jumps.get(i, ())) for i, bar in enumerate(plain.bars)))
-    written = piece.in_part_order()
-    assert len(written.bars) == 9
-    rewritten = composer.rewrite(piece, (7, 8), seed=1)
-    assert rewritten.bars[:6] + rewritten.bars[8:] == written.bars[:6] + written.bars[8:]
-    assert rewritten.bars[6:8] != written.bars[6:8]
+    played = piece.in_part_order()
+    assert len(played.bars) == 9
+    rewritten = composer.rewrite(piece, (1, 2), seed=1)
+    assert rewritten.bars[2:] == piece.bars[2:]
+    assert rewritten.bars[:2] != piece.bars[:2]
+    assert [bar.jumps for bar in rewritten.bars] == [bar.jumps for bar in piece.bars]
+    assert [bar.notes for bar in rewritten.in_part_order().bars[5:7]] == [bar.notes for bar in rewritten.bars[:2]]
     extended = composer.extend(piece, 2, seed=1)
-    assert extended.bars[:9] == written.bars
+    assert extended.bars[:9] == played.bars
     assert extended.bar_count == 11
+    assert not any(bar.jumps for bar in extended.bars)
     harmonised = composer.harmonize(piece, seed=1)
-    assert [bar.notes[0] for bar in harmonised.bars] == [bar.notes[0] for bar in written.bars]
-    for edited in (rewritten, extended, harmonised):
-        assert not any(bar.jumps for bar in edited.bars)
+    assert [bar.notes[0] for bar in harmonised.bars] == [bar.notes[0] for bar in piece.bars]
+    assert [bar.notes[0] for bar in harmonised.in_part_order().bars] == [bar.notes[0] for bar in played.bars]
+
+
+def test_an_order_of_parts_stays_where_bars_are_rewritten(composer: Composer) -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nP:ABA\nK:D\nP:A\nDFAd|ceac|\nP:B\nGBdB|d4|]")
+    rewritten = composer.rewrite(piece, (1, 1), seed=1)
+    assert rewritten.part_order == ("A", "B", "A")
+    assert rewritten.bars[1:] == piece.bars[1:]
+    assert rewritten.in_part_order().bars[4].notes == rewritten.bars[0].notes != piece.bars[0].notes
+
+
+def test_what_a_reader_returns_for_one_tune_is_a_piece(composer: Composer) -> None:
+    book = read_abc(STRUCTURED)
+    assert composer.rewrite(book, (2, 3), seed=1) == composer.rewrite(book[0], (2, 3), seed=1)
+    assert composer.extend(book, 1, seed=1) == composer.extend(book[0], 1, seed=1)
+    assert composer.harmonize(book, seed=1) == composer.harmonize(book[0], seed=1)
+    two = read_abc(STRUCTURED + "\nX:2\nT:Second\nK:C\nC|]\n")
+    with pytest.raises(RequestError, match=r"2 tunes \(0 'Structured', 1 'Second'\); give one of them"):
+        composer.extend(two, 1)
+
+
+WITH_NOTATION = """X:1
+M:4/4
+L:1/4
+K:C
+!mf!CD(EF|G)A{c}!trill!Bc|(c!f!de)f|gf(ed|c4)|]
+w:Oh my dar-ling oh my dar-ling Cle-men-tine _ thou art lost _ gone
+"""
+
+
+def sung(piece: Piece, index: int) -> list[tuple[int, str, str]]:
+    (records,) = piece.bars[index].notation
+    return [(each.onset, each.text, each.joint) for each in records if isinstance(each, Lyric)]
+
+
+def test_what_is_written_beside_other_bars_stays_and_what_goes_is_counted() -> None:
+    (piece,) = read_abc(WITH_NOTATION)
+    two = (Note(0, 60, 48), Note(48, 62, 48))
+    six = (*(Note(12 * onset, 62, 12) for onset in range(5)), Note(60, 62, 36))
+    new = with_new_notes(piece, 1, [(two,), (six,)])
+    assert [bar.notation for bar in new.bars[3:]] == [bar.notation for bar in piece.bars[3:]]
+    assert set(new.bars[0].notation[0]) == set(piece.bars[0].notation[0])  # the slur still ends at the next bar's start
+    assert sung(new, 1) == [(0, "oh", ""), (48, "my", "")]
+    flowing = [(0, "dar", "-"), (12, "ling", ""), (24, "Cle", "-"), (36, "men", "-"), (48, "tine", "_"), (60, "", "_")]
+    assert sung(new, 2) == flowing
+    assert [each for each in new.bars[2].notation[0] if isinstance(each, Mark)] == [Mark(24, "f")]
+    assert dict(new.losses) == {
+        "a sign in a rewritten bar": 1,
+        "grace notes in a rewritten bar": 1,
+        "a slur or a hairpin in a rewritten bar": 1,
+    }
+    assert read_abc(write_abc(new))[0].bars[2].notation == new.bars[2].notation
+
+
+def test_syllables_for_which_rewritten_bars_have_no_notes_go() -> None:
+    (piece,) = read_abc(WITH_NOTATION)
+    new = with_new_notes(piece, 1, [((Note(0, 60, 96),),), ((Note(0, 62, 96),),)])
+    assert [sung(new, index) for index in (1, 2)] == [[(0, "oh", "")], [(0, "my", "")]]
+    assert dict(new.losses)["a syllable in a rewritten bar"] == 5
+    assert [bar.notation for bar in new.bars[3:]] == [bar.notation for bar in piece.bars[3:]]
+
+
+def test_a_slur_out_of_a_rewritten_bar_begins_at_the_nearest_note() -> None:
+    (piece,) = read_abc(WITH_NOTATION)
+    new = with_new_notes(piece, 3, [((Note(0, 60, 60), Note(60, 62, 36)),)])
+    assert [each for each in new.bars[3].notation[0] if isinstance(each, Span)] == [Span(60, "slur", 1, 0)]
+
+
+def test_edits_of_songs_keep_their_words_and_names(composer: Composer) -> None:
+    (piece,) = read_abc(
+        "X:1\nT:Song\nC:Someone\nM:4/4\nL:1/4\nV:1 name=Voice\nK:C\nCDEF|GABc|c3z|]\nw:do re mi fa so la ti do do"
+    )
+    new = composer.rewrite(piece, (2, 2), seed=1)
+    assert (new.metadata, new.instruments) == (piece.metadata, piece.instruments)
+    assert [sung(new, index) for index in (0, 2)] == [sung(piece, index) for index in (0, 2)]
+    longer = composer.extend(piece, 2, seed=1)
+    assert [bar.notation for bar in longer.bars[:3]] == [bar.notation for bar in piece.bars]
+    assert (longer.metadata, longer.instruments) == (piece.metadata, piece.instruments)

@@ -90,6 +90,14 @@ def test_chords_have_other_degrees_in_the_key_that_is_heard() -> None:
     assert [chord.label for bar in minor.bars for chord in bar.chords] == ["i", "V7", "i"]
 
 
-def test_a_melody_alone_keeps_its_key() -> None:
-    (tune,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nEGBG|F^DB,2|E4|]")
-    assert in_heard_key(tune) is tune
+@pytest.mark.parametrize(
+    ("tune", "heard"),
+    [
+        ("K:G\nEGBG|F^DB,2|E4|]", Key("E", "min")),
+        ("K:G\nGABc|dBcA|B4|]", Key("G")),  # ends on the third
+        ("K:Em\nEGBG|F^DB,2|E4|]", Key("E", "min")),
+    ],
+)
+def test_a_melody_that_ends_off_its_tonic_triad_is_in_another_key(tune: str, heard: Key) -> None:
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/4\n{tune}")
+    assert in_heard_key(piece).key == heard

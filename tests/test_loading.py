@@ -31,10 +31,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+def weights_file(folder: Path, weight: str) -> Path:
+    return folder / ("detail" if weight.startswith("detail.") else "planner") / "model.safetensors"
+
+
 def with_weights(folder: Path, changed: dict[str, torch.Tensor | None]) -> None:
-    weights = load_file(folder / "model.safetensors") | changed
-    kept = {name: weight for name, weight in weights.items() if weight is not None}
-    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    for path in {weights_file(folder, name) for name in changed}:
+        weights = load_file(path) | {name: new for name, new in changed.items() if weights_file(folder, name) == path}
+        kept = {name: weight for name, weight in weights.items() if weight is not None}
+        save_file(kept, path, metadata={"format": "pt"})
 
 
 def with_config(folder: Path, stage: str, **fields: Any) -> None:
@@ -62,9 +67,13 @@ def with_config(folder: Path, stage: str, **fields: Any) -> None:
 )
 def test_weights_that_do_not_fit_are_named(folder: Path, changed: dict[str, Any], message: str) -> None:
     with_weights(folder, changed)
-    for load in (TwoStageModel.from_pretrained, BarPlannerModel.from_pretrained, Composer.from_pretrained):
+    stage = DetailGeneratorModel if "detail.lm_head.weight" in changed else BarPlannerModel
+    for load in (TwoStageModel.from_pretrained, Composer.from_pretrained):
         with pytest.raises(CheckpointError, match=message):
             load(folder)
+    for where in ({}, {"subfolder": weights_file(folder, next(iter(changed))).parent.name}):
+        with pytest.raises(CheckpointError, match=message.replace("TwoStageModel", stage.__name__)):
+            stage.from_pretrained(folder, **where)
 
 
 def test_a_folder_of_both_gives_a_stage_its_weights_and_never_random_ones(folder: Path) -> None:
@@ -78,16 +87,18 @@ def test_the_parts_of_a_large_checkpoint_are_compared_too(folder: Path) -> None:
     model = TwoStageModel.from_pretrained(folder)
     shutil.rmtree(folder)
     model.save_pretrained(folder, max_shard_size="100KB")
-    parts = sorted(folder.glob("model-*.safetensors"))
+    parts = sorted(folder.glob("*/model-*.safetensors"))
     assert len(parts) > 2
+    assert not list(folder.glob("*.safetensors"))
     TwoStageModel.from_pretrained(folder)
     name, weight = next(iter(load_file(parts[1]).items()))
     save_file({name: weight[:1].clone()}, parts[1], metadata={"format": "pt"})
     with pytest.raises(CheckpointError, match=r"in other shapes than TwoStageModel|lacks"):
         TwoStageModel.from_pretrained(folder)
     parts[1].unlink()
-    with pytest.raises(CheckpointError, match=rf"lacks {parts[1].name}, a part of its weights"):
-        TwoStageModel.from_pretrained(folder)
+    for load, name in ((TwoStageModel, f"detail/{parts[1].name}"), (DetailGeneratorModel, parts[1].name)):
+        with pytest.raises(CheckpointError, match=rf"lacks {name}, a part of its weights"):
+            load.from_pretrained(folder)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +125,7 @@ def test_configs_that_claim_too_much_cost_nothing(folder: Path, fields: dict[str
 
 
 def test_a_header_that_claims_more_than_the_file_holds_is_refused(folder: Path) -> None:
-    path = folder / "model.safetensors"
+    path = folder / "detail" / "model.safetensors"
     data = path.read_bytes()
     for broken in (data[:-1], data[:100], b"", (1 << 60).to_bytes(8, "little") + data[8:], b"\x80\x04" + data):
         path.write_bytes(broken)
@@ -141,7 +152,7 @@ def test_pickles_are_refused_and_never_read(tmp_path: Path, folder: Path) -> Non
     for load in (Composer.from_pretrained, TwoStageModel.from_pretrained, BarPlannerModel.from_pretrained):
         with pytest.raises(CheckpointError, match=why):
             load(path)
-    (folder / "model.safetensors").rename(tmp_path / "aside")
+    (folder / "model.safetensors.index.json").rename(tmp_path / "aside")
     shutil.copy(path, folder / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"pytorch_model\.bin is a pickle"):
         Composer.from_pretrained(folder)
@@ -201,7 +212,7 @@ def test_a_head_of_its_own_is_asked_for_and_used(folder: Path) -> None:
     heads = [f"{stage}.lm_head.weight" for stage in ("detail", "planner")]
     with pytest.raises(CheckpointError, match=f"lacks 2 of the weights of TwoStageModel: {', '.join(heads)}; save"):
         Composer.from_pretrained(folder)
-    stored = load_file(folder / "model.safetensors")
+    stored = load_file(folder / "planner" / "model.safetensors")
     with_weights(folder, {name: torch.randn_like(stored["planner.model.embed_tokens.weight"]) for name in heads})
     tune = Composer.from_pretrained(folder).compose("jig", bars=2, seed=1)
     assert Composer(TwoStageModel.from_pretrained(folder)).compose("jig", bars=2, seed=1) == tune
@@ -210,7 +221,7 @@ def test_a_head_of_its_own_is_asked_for_and_used(folder: Path) -> None:
 def test_a_composer_keeps_its_weights_when_the_file_is_written_anew(folder: Path) -> None:
     composer = Composer.from_pretrained(folder)
     tune = composer.compose("jig", bars=2, seed=1)
-    path = folder / "model.safetensors"
+    path = folder / "detail" / "model.safetensors"
     with path.open("r+b") as file:
         file.seek(-4096, os.SEEK_END)
         file.write(b"\x7f" * 4096)

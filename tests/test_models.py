@@ -282,12 +282,12 @@ def test_accumulated_steps_add_up_to_one(both: TwoStageModel) -> None:
 
 def test_saved_and_loaded_bit_for_bit_from_safetensors_alone(both: TwoStageModel, tmp_path: Path) -> None:
     both.save_pretrained(tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".json", ".py"}
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".safetensors", ".json", ".py"}
     loaded = TwoStageModel.from_pretrained(tmp_path)
     assert torch.equal(loaded(input_ids=DETAIL).logits, both(input_ids=DETAIL).logits)
     for stage in (loaded.planner, loaded.detail):
         assert stage.lm_head.weight is stage.model.embed_tokens.weight
-    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors.index.json").unlink()
     with pytest.raises(OSError, match=r"no file named model\.safetensors"):
         TwoStageModel.from_pretrained(tmp_path)
 
@@ -303,8 +303,8 @@ def test_a_stage_loads_out_of_both_and_saves_alone(both: TwoStageModel, tmp_path
     alone = AutoModelForCausalLM.from_pretrained(tmp_path / "alone")
     assert type(alone) is type(expected)
     assert torch.equal(alone(PLAN).logits, expected(PLAN).logits)
-    with pytest.raises(RequestError, match="a config was given; leave it out"):
-        type(expected).from_pretrained(tmp_path / "both", config=expected.config)
+    given = type(expected).from_pretrained(tmp_path / "both", config=expected.config)
+    assert torch.equal(given(PLAN).logits, expected(PLAN).logits)
 
 
 def test_stages_join_into_one_model(both: TwoStageModel, detail: DetailGeneratorModel, tmp_path: Path) -> None:

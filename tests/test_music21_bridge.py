@@ -266,7 +266,7 @@ def test_a_voice_has_the_same_staff_and_clef_in_abc_and_in_a_score(voices: tuple
     notes = tuple((Note(0, lowest + 3 * place, 96),) for place in range(len(voices), 0, -1))
     piece = Piece(voices, (Bar(Meter(), Key(), 96, notes),))
     text = write_abc(piece)
-    assert f"%%score {' '.join(voices)}\n" in text
+    assert f"%%score [{(' ' if 'T' in voices else ' | ').join(voices)}]\n" in text
     in_abc = re.findall(r"^V:\S+ clef=(\S+)$", text, re.MULTILINE)
     in_score = [next(iter(part[music21.clef.Clef])).name for part in to_music21(piece).parts]
     assert in_abc == [name.replace("8vb", "-8") for name in in_score]

@@ -212,3 +212,57 @@ class TestWriting:
         assert read_musicxml(data).instruments == organ.instruments
         named = replace(chorale, instruments=tuple(Instrument(name) for name in ("Soprano", "Alto", "Tenor", "Bass")))
         assert read_musicxml(musicxml_bytes(named)).instruments == named.instruments
+
+
+THE_BANK_OF_IRELAND = """X:1032
+T: The Bank of Ireland
+M:C|
+L:1/8
+R:Reel
+B:O'Neill's 1186
+K:D
+(ed) \\
+| cAAB {d}cABG | (EG)DG  (EG)DB | {d}cAAB T(cA)(BG) |1 Addc defd :|2 Addc d2 |
+| (de) \\
+| f2fde2ec | dfed cAAg | Tf2fee2{f}ed | eaag ed dz |
+| fgaf efge | dfed T(cA)(AG) | (Ad){e}dc (de)fg | (af)ge (df)ed |]
+"""
+
+
+class TestSignsOfPlaying:
+    def signs(self, music: str) -> list[tuple[str, ...]]:
+        """What stands in each measure of a tune: labels of parts, repeats, and endings with how they begin or stop."""
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
+        return [
+            tuple(self._sign(element) for element in measure.iter() if element.tag in ("rehearsal", "repeat", "ending"))
+            for measure in ElementTree.fromstring(musicxml_bytes(piece)).findall("part/measure")
+        ]
+
+    def _sign(self, element: ElementTree.Element) -> str:
+        if element.tag == "rehearsal":
+            return element.text or ""
+        if element.tag == "ending":
+            return f"{element.get('number')} {element.get('type')}"
+        return " ".join(filter(None, (element.get("direction"), element.get("times"))))
+
+    def test_parts_are_labelled_wherever_they_are_played(self) -> None:
+        labelled = self.signs("P:ABA\nK:G\nP:A\nGABd|g2d2|\nP:B\ne2ge|d4|]")
+        assert labelled == [("A",), (), ("B",), (), ("A",), ()]
+        assert self.signs("K:G\nP:A\n|:GABd|g2d2:|\nP:B\n|:e2ge|d4:|") == [
+            ("forward", "A"), ("backward",), ("forward", "B"), ("backward",),
+        ]  # fmt: skip
+
+    def test_a_section_is_played_as_often_as_it_says(self) -> None:
+        assert self.signs("K:G\n|::GABd|g2d2::|e2ge|d4|]") == [("forward",), ("backward 3",), (), ()]
+
+    def test_an_ending_that_nothing_closes_does_not_run_to_the_end(self) -> None:
+        (piece,) = read_abc(THE_BANK_OF_IRELAND)
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [(bar.endings, bar.ending_end) for bar in again.bars[3:7]] == [
+            ((), False), ((1,), True), ((2,), True), ((), False),
+        ]  # fmt: skip
+        assert not any(bar.ending_end for bar in again.bars[6:])
+        assert again.note_list(unfold_repeats=True) == piece.note_list(unfold_repeats=True)
+        assert self.signs("K:G\n|:GABd|1 g2d2:|2 g2ga|g4|]")[1:] == [
+            ("1 start", "1 stop", "backward"), ("2 start",), ("2 discontinue",),
+        ]  # fmt: skip

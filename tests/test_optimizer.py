@@ -43,14 +43,15 @@ def test_orthogonalised_matrices_keep_their_singular_vectors_and_lose_their_scal
     assert found.diag().max() < 1.3
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(16, 48), (48, 16)])
-def test_steps_are_those_of_torchs_muon_but_for_its_bfloat16(shape: tuple[int, int]) -> None:
+def test_steps_are_those_of_torchs_muon_which_is_in_bfloat16(shape: tuple[int, int], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     ours = torch.nn.Parameter(torch.randn(shape))
     theirs = torch.nn.Parameter(ours.detach().clone())
     start = ours.detach().clone()
     optimizers = [
-        Muon([ours], lr=RATE, weight_decay=DECAY),
+        Muon([ours], lr=RATE, weight_decay=DECAY, dtype=dtype),
         torch.optim.Muon([theirs], lr=RATE, weight_decay=DECAY, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
     ]
     for _ in range(4):

@@ -176,6 +176,17 @@ def test_parts_are_engraved_as_they_are_written_whatever_their_order() -> None:
     assert engrave(piece).svg().count('class="measure') == len(piece.bars)
 
 
+def test_labels_and_the_order_of_parts_are_in_pictures_and_on_pages() -> None:
+    piece = tune("X:1\nR:polka\nP:ABA\nM:2/4\nL:1/8\nK:G\nP:A\nGABd|g2d2|\nP:B\ne2ge|d4|]")
+    picture = engrave(piece)
+    for drawn in (picture.svg(), *picture.pages()):
+        root = ElementTree.fromstring(drawn)
+        labels = ["".join(group.itertext()) for group in root.iter(f"{SVG}g") if group.get("class") == "reh"]
+        assert labels == ["A", "B"]
+        assert "polka, A B A" in {"".join(text.itertext()) for text in root.iter(f"{SVG}text")}
+    assert picture.pdf().startswith(b"%PDF")
+
+
 def test_chord_names_stand_over_the_staff() -> None:
     names = [
         "".join(group.itertext())

@@ -1,5 +1,6 @@
 """The tokenizer: text, token lists, pieces and scores to ids and back, saved and loaded."""
 
+import sys
 from pathlib import Path
 
 import music21
@@ -7,8 +8,9 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from tunes import kesh_jig
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, encode
-from remi_two_stage.core.errors import GrammarError, RequestError
+from remi_two_stage.core.errors import AbcSyntaxError, GrammarError, RequestError, ScoreFormatError
 from remi_two_stage.core.modeling_remi import BarPlannerConfig
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer, register_auto_classes
 from remi_two_stage.core.vocabulary import TOKEN_IDS, token_names
@@ -73,8 +75,49 @@ def test_bars_without_chords_get_some(tokenizer: REMIABCTokenizer) -> None:
     assert "<Chord_I>" in tokens
 
 
+KESH_ABC = write_abc(kesh_jig())
+
+
+def test_music_is_called_as_text_is(tokenizer: REMIABCTokenizer) -> None:
+    expected = [TOKEN_IDS[name] for name in KESH]
+    for music in (kesh_jig(), KESH_ABC, "".join(KESH)):
+        assert tokenizer(music)["input_ids"] == expected
+        assert tokenizer.encode(music) == expected
+        assert tokenizer(music, return_tensors="pt").input_ids.tolist() == [expected]
+    assert tokenizer.tokenize(KESH_ABC) == KESH
+
+
+def test_lists_of_music_are_padded_batches(tokenizer: REMIABCTokenizer) -> None:
+    chorale = music21.corpus.parse("bach/bwv66.6")
+    ids = [tokenizer.encode(music) for music in (kesh_jig(), chorale, "<BOS>")]
+    batch = tokenizer([KESH_ABC, chorale, "<BOS>"], padding=True, padding_side="left", return_tensors="pt")
+    longest = max(map(len, ids))
+    assert batch.input_ids.tolist() == [[tokenizer.pad_token_id] * (longest - len(row)) + row for row in ids]
+    assert batch.attention_mask.sum(1).tolist() == [len(row) for row in ids]
+    assert tokenizer([kesh_jig(), KESH_ABC], truncation=True, max_length=9)["input_ids"] == [ids[0][:9]] * 2
+    assert tokenizer(["<BOS>"], text_target=[kesh_jig()])["labels"] == [ids[0]]
+
+
+def test_abc_is_one_tune_that_can_be_read(tokenizer: REMIABCTokenizer) -> None:
+    with pytest.raises(RequestError, match="the text holds 2 tunes in ABC; give a list with a text for each tune"):
+        tokenizer(f"{KESH_ABC}\n{KESH_ABC}")
+    with pytest.raises(AbcSyntaxError, match="K:"):
+        tokenizer("X:1\nM:6/8\nL:1/8\nK:H\nGAG|\n")
+
+
+def test_without_the_package_music_is_refused_and_not_unknown(
+    tokenizer: REMIABCTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "remi_two_stage.scores.abc_reader", None)
+    message = "ABC needs the module 'remi_two_stage'; pip install 'remi-two-stage'"
+    for read in (tokenizer, tokenizer.encode, tokenizer.tokenize):
+        with pytest.raises(ScoreFormatError, match=message):
+            read(KESH_ABC)
+    assert tokenizer(kesh_jig())["input_ids"] == [TOKEN_IDS[name] for name in KESH]
+
+
 def test_other_things_are_refused_by_name(tokenizer: REMIABCTokenizer) -> None:
-    with pytest.raises(RequestError, match="cannot tokenize a int; give token text, a Piece or a music21 Score"):
+    with pytest.raises(RequestError, match="cannot tokenize a int; give token text, ABC, a Piece or a music21 Score"):
         tokenizer.tokenize(7)
 
 

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 from tiny_runs import copy_tunes
 
 from remi_two_stage.core.modeling_remi import TwoStageModel
@@ -56,6 +58,24 @@ def test_several_processes_of_one_machine(tunes: Path, tmp_path: Path) -> None:
     shown = run(EXAMPLES / "train_in_processes.sh", 2, "--corpus", tunes, "--output", model, *PLANNER)
     assert shown.count("splits    train") == 1
     assert (model / "run" / "planner" / "finished" / "model.safetensors").exists()
+
+
+def test_the_recipe_of_the_embedded_checkpoint_at_another_size(
+    tune_books: dict[str, list[Path]], tunes: Path, tmp_path: Path
+) -> None:
+    """From what was fetched to held-out losses; a second call finds everything done."""
+    (tmp_path / "corpora").mkdir()
+    for number, name in enumerate(("hymns", "lieder", "quartets"), 1):
+        with ZipFile(tmp_path / "corpora" / f"{name}.zip", "w") as archive:
+            for path in tune_books["ryansMammoth"][10 * number : 10 * number + 10]:
+                archive.write(path, path.name)
+    small = ("--planner-size", "tiny", "--detail-size", "tiny", "--max-length", "512", "--batch-size", "2")
+    short = ("--planner-epochs", "1", "--detail-epochs", "1", "--loaders", "0", "--device", "cpu")
+    recipe = (EXAMPLES / "train_base.sh", tmp_path, 1, *small, *short)
+    shown = run(*recipe, TUNES=str(tunes))
+    assert "nats a token" in shown
+    assert TwoStageModel.from_pretrained(tmp_path / "model").planner.dtype == torch.bfloat16
+    assert "nats a token" in run(*recipe, TUNES=str(tunes))
 
 
 def test_a_slurm_job_starts_a_process_for_every_gpu(tunes: Path, tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from typing import get_args
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from tiny_runs import copy_tunes, finish
+from tiny_runs import copy_tunes, finish, weights
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from remi_two_stage.core.codec import decode
@@ -143,7 +142,7 @@ def test_a_stage_trained_further_keeps_its_companion(plan: TrainingPlan, tmp_pat
     further = {"start_from": str(first), "output": tmp_path / "second", "stage": "planner"}
     second = replace(plan, **further, planner_epochs=4, planner_learning_rate=0.02)
     assert TwoStageTrainer(second).train() == second.output
-    old, new = load_file(first / "model.safetensors"), load_file(second.output / "model.safetensors")
+    old, new = weights(first), weights(second.output)
     changed = {name.partition(".")[0] for name in old if not torch.equal(old[name], new[name])}
     assert changed == {"planner"}
     alone = replace(second, start_from=str(second.run_folder / "planner" / "finished"), output=tmp_path / "alone")
@@ -236,7 +235,9 @@ def test_a_device_that_is_not_there_is_refused(plan: TrainingPlan) -> None:
 
 def test_training_in_bfloat16_reports_to_tensorboard(plan: TrainingPlan) -> None:
     pytest.importorskip("tensorboard")
-    TwoStageTrainer(replace(plan, stage="planner", precision="bfloat16", report_to="tensorboard")).train()
+    TwoStageTrainer(
+        replace(plan, stage="planner", device="auto", precision="bfloat16", report_to="tensorboard")
+    ).train()
     assert list((plan.run_folder / "planner").glob("**/events.out.tfevents.*"))
 
 

@@ -45,5 +45,8 @@ def finish(*arguments: object, before: str = "") -> tuple[int, str]:
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of a saved model."""
-    return load_file(folder / "model.safetensors")
+    """The tensors of a saved model, of one stage or of both."""
+    found: dict[str, Tensor] = {}
+    for path in [*folder.glob("model.safetensors"), *folder.glob("*/model.safetensors")]:
+        found |= load_file(path)
+    return found

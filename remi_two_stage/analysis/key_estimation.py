@@ -21,6 +21,8 @@ _PROFILES = {
 }
 """How usual each pitch class above the tonic is (Temperley, Music and Probability, 2007)."""
 _WEIGHT_OF_LAST_BASS = 0.15
+_TONIC_TRIADS = (None, 0, 3, 4, 7)
+"""Semitones above the tonic on which a melody may end; None without notes."""
 _KEYS = [
     Key(name_at(fifths), mode) for mode, first in (("maj", -5), ("min", -2)) for fifths in range(first, first + 12)
 ]
@@ -52,16 +54,18 @@ def estimate_key(bars: Sequence[Bar], signature: int | None = None) -> Key:
 
 
 def in_heard_key(piece: Piece) -> Piece:
-    """A piece in several voices in the key in which it is heard, where its source states another one.
+    """A piece in the key in which it is heard, where its source states another one.
 
     Hymn books often state the relative major of a minor key, and chorales have the signatures of modes. Only the key of
-    the last bass note is taken for the one that is heard, and only of pieces that state a single key.
+    the last bass note is taken for the one that is heard, and only of pieces that state a single key. A melody alone
+    may also end on the third or the fifth of its tonic.
     """
-    stated, tonic = {bar.key for bar in piece.bars}, last_bass(piece.bars)
-    if len(piece.voices) == 1 or len(stated) > 1 or tonic == piece.key.pitch_class:
+    stated, last = {bar.key for bar in piece.bars}, last_bass(piece.bars)
+    above_tonic = None if last is None else (last - piece.key.pitch_class) % 12
+    if len(stated) > 1 or above_tonic in (_TONIC_TRIADS if len(piece.voices) == 1 else (None, 0)):
         return piece
     heard = estimate_key(piece.bars)
-    if heard.pitch_class != tonic:
+    if heard.pitch_class != last:
         return piece
     return replace(piece, bars=tuple(_restated(bar, heard) for bar in piece.bars))
 

@@ -4,6 +4,7 @@ torch is imported only when a command needs it.
 application.py           the main command, its error messages and exit codes
 compose.py               compose, plan, realize
 edit.py                  extend, rewrite, harmonize
+edited.py                where edits go: into the file of the tune, or anew; what is said of them
 show.py                  show, render, tokens, completion
 check.py                 check
 train.py                 prepare, train, evaluate, push

@@ -81,7 +81,7 @@ def compose(
     with reporting.progress() as progress:
         pieces = composer.compose_batch([request] * count, seed=seed, sampling=sampling, progress=progress)
     written = list(zip(pieces, range(seed, seed + count), strict=True))
-    destination.write(written, reporting)
+    destination.write(written, reporting, sampling.candidates)
     if check_copying:
         _warn_of_copying(written, chosen.model, reporting)
 
@@ -144,7 +144,7 @@ def realize(
     composer, seed = chosen.composer()
     with reporting.progress() as progress:
         piece = composer.realize(written, seed=seed, sampling=sampling, progress=progress)
-    destination.write([(piece, seed)], reporting)
+    destination.write([(piece, seed)], reporting, sampling.candidates)
 
 
 COMMANDS = (compose, plan, realize)

@@ -14,7 +14,8 @@ from ..core.sampling import Sampling
 from ..core.text import counted
 from ..core.voices import FOUR_PARTS
 from .compose import ModelChoice
-from .files import Destination, Source
+from .edited import EditDestination, Original
+from .files import OnlySource
 from .flags import command, with_fields, with_flags
 from .output import Reporting
 
@@ -28,61 +29,67 @@ _score = click.argument("score", metavar="FILE")
 )
 @_score
 @click.option("--bars", type=int, default=EXTENDED_BY, show_default=True, help="number of bars to add, 1 to 63")
-@with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
+@with_flags(source=OnlySource, chosen=ModelChoice, sampling=Sampling, destination=EditDestination, reporting=Reporting)
 def extend(
     score: str,
     bars: int,
-    source: Source,
+    source: OnlySource,
     chosen: ModelChoice,
     sampling: Sampling,
-    destination: Destination,
+    destination: EditDestination,
     reporting: Reporting,
 ) -> None:
     """Continue a tune, which stays note for note.
 
+    Where the result has FILE's own format, it is written into FILE's text: all else in it stays as it is.
+
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
-    piece = source.read(score)
-    destination.check(reporting)
+    original = Original.read(score, source)
+    destination.check_for(original, reporting)
     composer, seed = chosen.composer()
     with reporting.progress() as progress:
-        piece = composer.extend(piece, bars, seed=seed, sampling=sampling, progress=progress)
-    destination.write([(piece, seed)], reporting)
+        piece = composer.extend(original.piece, bars, seed=seed, sampling=sampling, progress=progress)
+    destination.write_edit(original, piece, seed, reporting, sampling.candidates)
 
 
 @command(
     "rewrite",
     ("remi-two-stage rewrite tune.abc 5-8", "New notes in bars 5 to 8, over the same chords"),
+    ("remi-two-stage rewrite tune.abc 5-8 --in-place", "The same in the file itself; all else in it stays as it is"),
     ('remi-two-stage rewrite tune.abc 5-8 --chords "IV | V7 | I | I"', "New chords there, and notes over them"),
 )
 @_score
 @click.argument("bars")
 @click.option("--chords", help='new chords for these bars, such as "IV | V7 | I"  [default: the old ones]')
-@with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
+@with_flags(source=OnlySource, chosen=ModelChoice, sampling=Sampling, destination=EditDestination, reporting=Reporting)
 def rewrite(
     score: str,
     bars: str,
     chords: str | None,
-    source: Source,
+    source: OnlySource,
     chosen: ModelChoice,
     sampling: Sampling,
-    destination: Destination,
+    destination: EditDestination,
     reporting: Reporting,
 ) -> None:
     """Rewrite some bars of a tune; all others stay as they are.
 
+    Where the result has FILE's own format, it is written into FILE's text: all else in it stays as it is. Bars are
+    counted as written: what a repeat or a jump has played again is rewritten once.
+
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. BARS are the first and the last bar,
     such as 5-8, or a single bar. Pick-ups are not counted.
     """
-    piece = source.read(score)
+    original = Original.read(score, source)
     if not (numbers := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)):
         raise RequestError(f"the bars are {bars!r}; write the first and the last, such as 5-8, or one number")
-    destination.check(reporting)
+    destination.check_for(original, reporting)
     composer, seed = chosen.composer()
     with reporting.progress() as progress:
         asked = int(numbers[1]), int(numbers[2] or numbers[1])
-        piece = composer.rewrite(piece, asked, chords=chords, seed=seed, sampling=sampling, progress=progress)
-    destination.write([(piece, seed)], reporting)
+        piece = composer.rewrite(original.piece, asked, chords=chords, seed=seed, sampling=sampling, progress=progress)
+    destination.write_edit(original, piece, seed, reporting, sampling.candidates)
 
 
 @command(
@@ -104,19 +111,21 @@ def rewrite(
     style="such as chorale or hymn  [default: chorale for four voices, else the melody's own]",
     voices="names, high to low  [default: S,A,T,B, or M,A,T,B if no singer has the melody's range]",
 )
-@with_flags(source=Source, chosen=ModelChoice, sampling=Sampling, destination=Destination, reporting=Reporting)
+@with_flags(source=OnlySource, chosen=ModelChoice, sampling=Sampling, destination=EditDestination, reporting=Reporting)
 def harmonize(
     score: str,
     plan: str | None,
     style: str | None,
     voices: Sequence[str] | None,
-    source: Source,
+    source: OnlySource,
     chosen: ModelChoice,
     sampling: Sampling,
-    destination: Destination,
+    destination: EditDestination,
     reporting: Reporting,
 ) -> None:
     """Add chords and voices to a melody, which stays note for note.
+
+    Where the result has FILE's own format, it is written into FILE's text, whose lines of melody stay as they are.
 
     A melody outside the range of all the named voices moves to another key, by as little as brings it into a range.
 
@@ -124,14 +133,15 @@ def harmonize(
     """
     from ..composing.tasks import placed
 
-    piece = source.read(score)
-    destination.check(reporting)
+    original = Original.read(score, source)
+    piece = original.piece
+    destination.check_for(original, reporting)
     composer, seed = chosen.composer()
     with reporting.progress() as progress:
         harmonized = composer.harmonize(
             piece, plan, style=style, voices=voices, seed=seed, sampling=sampling, progress=progress
         )
-    destination.write([(harmonized, seed)], reporting)
+    destination.write_edit(original, harmonized, seed, reporting)
     highest = (voices or FOUR_PARTS)[0]
     part, semitones = placed(piece, harmonized.voices)
     if semitones:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..core.abc_writer import write_abc
 from ..core.errors import RequestError, ScoreError
+from ..core.instruments import INSTRUMENT_HELP, INSTRUMENTS, with_instrument
 from ..core.piece import Piece
 from ..core.plan import Plan
+from ..core.reward import reward
 from ..core.signatures import Key
 from ..core.text import counted
 from .flags import option
@@ -19,6 +22,7 @@ from .output import Reporting
 
 STANDARD_STREAM = "-"
 DEFAULT_OUTPUT = Path("out")
+_MOST_LISTED = 8
 DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
 
 
@@ -26,7 +30,7 @@ DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
 class Source:
     """The choice of a tune in a score file."""
 
-    tune: int = option(1, "number of the tune in the file")
+    tune: str | None = option(None, "number or title of the tune in the file  [default: the first]")
 
     def read(self, score: str) -> Piece:
         """Read the chosen tune from a file or from standard input.
@@ -35,13 +39,57 @@ class Source:
             ScoreError: the file does not exist or cannot be read.
             RequestError: the file has no such tune.
         """
-        return self.pick(read_tunes(score), score)
+        pieces = read_tunes(score)
+        return pieces[self.number(pieces, score) - 1]
 
-    def pick(self, pieces: Sequence[Piece], score: str) -> Piece:
-        """The chosen piece among those of a file."""
-        if not 1 <= self.tune <= len(pieces):
-            raise RequestError(f"there is no tune {self.tune} in {score!r}; it has {len(pieces)}")
-        return pieces[self.tune - 1]
+    def number(self, pieces: Sequence[Piece], score: str) -> int:
+        """The number of the chosen piece among those of a file, from 1.
+
+        Raises:
+            RequestError: there is no such piece, or there are several.
+        """
+        if self.tune is None:
+            return 1
+        if self.tune.isascii() and self.tune.isdigit():
+            if not 1 <= int(self.tune[:9]) <= len(pieces):
+                raise RequestError(f"there is no tune {self.tune} in {score!r}; it has {len(pieces)}")
+            return int(self.tune)
+        wanted = self.tune.casefold().strip()
+        titles = [piece.title.casefold() for piece in pieces]
+        found = [number for number, title in enumerate(titles, 1) if title == wanted] or [
+            number for number, title in enumerate(titles, 1) if wanted in title
+        ]
+        if len(found) != 1:
+            which = "no tune" if not found else f"{len(found)} tunes"
+            raise RequestError(f"{score!r} has {which} with the title {self.tune!r}; {tunes_listed(pieces, found)}")
+        return found[0]
+
+
+@dataclass(frozen=True)
+class OnlySource(Source):
+    """The choice of the tune to be edited; without one the file must hold a single tune."""
+
+    tune: str | None = option(None, "number or title of the tune in the file, if it holds several")
+
+    def number(self, pieces: Sequence[Piece], score: str) -> int:
+        """The number of the chosen piece, as of any `Source`.
+
+        Raises:
+            RequestError: no tune is chosen of several, or one that does not exist.
+        """
+        if self.tune is None and len(pieces) > 1:
+            raise RequestError(
+                f"{score!r} has {len(pieces)} tunes; name one with `tune`, by its number or title: "
+                f"{tunes_listed(pieces)}"
+            )
+        return super().number(pieces, score)
+
+
+def tunes_listed(pieces: Sequence[Piece], numbers: Sequence[int] = ()) -> str:
+    """The first tunes of a file by number and title, or the first of those with some numbers."""
+    chosen = numbers or range(1, len(pieces) + 1)
+    listed = ", ".join(f"{number} {pieces[number - 1].title!r}" for number in chosen[:_MOST_LISTED])
+    return listed + (", ..." if len(chosen) > _MOST_LISTED else "")
 
 
 @dataclass(frozen=True)
@@ -72,8 +120,11 @@ class Transposition:
         return moved if moved.key.tonic == wanted.tonic else moved.in_key(wanted.tonic)
 
 
-def read_tunes(score: str) -> list[Piece]:
+def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
     """Read all tunes from a file or from standard input, in any supported format.
+
+    Args:
+        content: That of standard input, if it has been read already.
 
     Raises:
         ScoreError: the file does not exist or cannot be read.
@@ -83,7 +134,7 @@ def read_tunes(score: str) -> list[Piece]:
     if score != STANDARD_STREAM:
         return read_score(score)
     try:
-        return parse_score(sys.stdin.buffer.read())
+        return parse_score(sys.stdin.buffer.read() if content is None else content)
     except ScoreError as error:
         raise error.at(file="standard input") from error.__cause__
 
@@ -94,6 +145,7 @@ class Destination:
 
     output: Path = option(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
     formats: Sequence[str] | None = option(None, "file endings  [default: abc,mid,musicxml, or abc on stdout]")
+    instrument: str | None = option(None, INSTRUMENT_HELP, choices=tuple(INSTRUMENTS))
 
     @property
     def is_stream(self) -> bool:
@@ -140,38 +192,54 @@ class Destination:
         if len(self.endings) > 1 or (count > 1 and self.endings != (".abc",)):
             raise RequestError("standard output holds tunes as ABC, or one tune in one format; name a folder instead")
 
-    def write(self, tunes: Sequence[tuple[Piece, int]], reporting: Reporting) -> None:
-        """Write each piece, given with its seed, and report the files.
+    def write(
+        self,
+        tunes: Sequence[tuple[Piece, int]],
+        reporting: Reporting,
+        candidates: int = 1,
+        contents: Mapping[str, bytes] = MappingProxyType({}),
+        about: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Write each piece, given with its seed, and report the files, and the reward by which it was chosen if it is
+        the best of several candidates.
+
+        Args:
+            contents: What to write into a file with an ending, where that is not the piece written anew.
+            about: Further data of the piece.
 
         Raises:
             RequestError: the folder cannot be created.
             ScoreError: a file cannot be written.
         """
         written = []
-        for number, (piece, seed) in enumerate(tunes, 1):
+        for number, (composed, seed) in enumerate(tunes, 1):
+            piece = with_instrument(composed, self.instrument) if self.instrument else composed
             reporting.remark(plan_text(Plan.of(piece), seed), to_stderr=self.is_stream)
+            if candidates > 1:
+                reporting.remark(f"reward {reward(piece)}, the best of {candidates}", to_stderr=self.is_stream)
             if self.is_stream:
-                self._write_to_stream(piece, number)
+                self._write_to_stream(piece, number, contents)
                 continue
-            paths = self._write_to_files(piece, seed)
+            paths = self._write_to_files(piece, seed, contents)
             for path in paths:
                 reporting.remark(f"wrote {path}")
-            written.append(piece_data(piece) | {"seed": seed, "files": [str(path) for path in paths]})
+            chosen_by = {"reward": asdict(reward(piece))} if candidates > 1 else {}
+            written.append(piece_data(piece) | {"seed": seed} | chosen_by | {**about, "files": [*map(str, paths)]})
         if reporting.json:
             reporting.result("", {"pieces": written})
 
-    def _write_to_stream(self, piece: Piece, number: int) -> None:
+    def _write_to_stream(self, piece: Piece, number: int, contents: Mapping[str, bytes]) -> None:
         from ..score_files import score_bytes
 
         (ending,) = self.endings
-        content = score_bytes(piece, ending)
+        content = contents.get(ending) or score_bytes(piece, ending)
         if ending == ".abc" and number > 1:
             content = b"\n" + content.replace(b"X:1\n", b"X:%d\n" % number, 1)
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
 
-    def _write_to_files(self, piece: Piece, seed: int) -> list[Path]:
-        from ..score_files import file_name, write_score
+    def _write_to_files(self, piece: Piece, seed: int, contents: Mapping[str, bytes]) -> list[Path]:
+        from ..score_files import ending_of, file_name, write_content, write_score
 
         folder = self.output.parent if self.is_file else self.output
         try:
@@ -181,7 +249,10 @@ class Destination:
         name = f"{file_name(piece.title)}-{seed}"
         paths = [self.output] if self.is_file else [folder / (name + ending) for ending in self.endings]
         for path in paths:
-            write_score(piece, path)
+            if content := contents.get(ending_of(path)):
+                write_content(path, content)
+            else:
+                write_score(piece, path)
         return paths
 
 

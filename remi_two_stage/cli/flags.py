@@ -60,9 +60,9 @@ def command(name: str, *examples: tuple[str, str]) -> Callable[[Function], Comma
     return click.command(name, cls=Command, examples=examples, context_settings=CONTEXT)
 
 
-def option(default: Any, help: str, flag: str | None = None) -> Any:
+def option(default: Any, help: str, flag: str | None = None, choices: Sequence[str] = ()) -> Any:
     """A field of a dataclass, with its help on the command line."""
-    return dataclasses.field(default=default, metadata={"help": help, "flag": flag})
+    return dataclasses.field(default=default, metadata={"help": help, "flag": flag, "choices": choices})
 
 
 def with_flags(**kinds: Kind) -> Callable[[Function], Function]:

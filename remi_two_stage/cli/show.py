@@ -8,8 +8,9 @@ import click
 from click.shell_completion import get_completion_class
 
 from ..core.errors import RequestError
-from .files import Source, Transposition, piece_data, read_tunes
-from .flags import command, with_flags
+from ..core.instruments import with_instrument
+from .files import Destination, Source, Transposition, piece_data, read_tunes
+from .flags import command, with_fields, with_flags
 from .output import Reporting
 
 PICTURES = (".svg", ".png", ".pdf")
@@ -30,10 +31,11 @@ def show(score: str, source: Source, transposition: Transposition, reporting: Re
     from ..rendering.score_text import score_text
 
     pieces = read_tunes(score)
-    piece = transposition.of(source.pick(pieces, score))
+    number = source.number(pieces, score)
+    piece = transposition.of(pieces[number - 1])
     reporting.result(score_text(piece), piece_data(piece))
     if len(pieces) > 1:
-        reporting.remark(f"tune {source.tune} of {len(pieces)}; --tune shows another", to_stderr=True)
+        reporting.remark(f"tune {number} of {len(pieces)}; --tune shows another", to_stderr=True)
 
 
 @command(
@@ -42,17 +44,20 @@ def show(score: str, source: Source, transposition: Transposition, reporting: Re
     ("remi-two-stage render tune.abc tune.pdf --key G", "The same in G"),
     ("remi-two-stage render tune.abc roll.svg --piano-roll", "Notes as a piano roll over their chords"),
     ("remi-two-stage render tune.abc tune.wav --with-chords", "A tune to listen to, with soft chords beneath"),
+    ("remi-two-stage render tune.abc tune.mid --instrument fiddle", "The same for another program, as a fiddle tune"),
 )
 @click.argument("score", metavar="FILE")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--piano-roll", is_flag=True, help="draw a piano roll instead of an engraved score")
 @click.option("--with-chords", is_flag=True, help="play the chords softly beneath")
+@with_fields(Destination, "instrument")
 @with_flags(source=Source, transposition=Transposition, reporting=Reporting)
 def render(
     score: str,
     output: Path,
     piano_roll: bool,
     with_chords: bool,
+    instrument: str | None,
     source: Source,
     transposition: Transposition,
     reporting: Reporting,
@@ -76,6 +81,7 @@ def render(
         )
         raise RequestError(f"{wrong}; name another file, or leave the option out")
     piece = transposition.of(source.read(score))
+    piece = with_instrument(piece, instrument) if instrument else piece
     if piano_roll:
         content = drawn(piece).in_format(ending)
     else:

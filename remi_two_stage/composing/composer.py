@@ -6,19 +6,19 @@ the same as if it had been requested alone. On the same machine, the same reques
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
-from ..core.decoding_remi import BarCallback
+from ..analysis.key_estimation import in_heard_key
+from ..core.composing_remi import CandidateWriter, Progress, best, harmony_of
 from ..core.decoding_weights_remi import StageWeights
 from ..core.errors import RequestError
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import Request, check_bars
+from ..core.reward import reward
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
-from ..core.sequences import Prompt
 from ..core.signatures import Key, Meter
 from ..core.vocabulary import MAX_BARS
 from ..core.voices import FOUR_PARTS
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from ..core.modeling_remi import TwoStageModel
 
-Progress = Callable[[str, int, int], None]
-"""Called as bars are written, with "plan" or "notes", the bars begun, and the total (pick-ups count as they occur)."""
+_HARMONIES = 24
+"""How often the planner is asked for a melody's chords, of which those are kept that most of its answers agree on."""
 HarmonizationPlan = Plan | str | Literal["inferred", "planned"] | None
 
 
@@ -102,25 +102,28 @@ class Composer:
         revision: str | None = None,
         token: str | None = None,
         metrics: Sequence[EvalResult] = (),
+        **commit: Any,
     ) -> str:
         """Push the model, tokenizer, pipeline, example and card in one commit; a second push uploads only changes.
 
         Args:
-            repository: Name as user/name; created if it does not exist.
+            repository: Name as user/name, or a name alone for one of your own; created if it does not exist.
             private: Whether the repository is hidden from others; None is the Hub's own default.
             revision: A branch, created if it does not exist; None is the main branch.
             token: Access token of your Hub account; None is the one from `hf auth login`.
             metrics: Held-out losses for the card, as `LikelihoodTable.metrics` returns them.
+            **commit: commit_message, commit_description, create_pr, max_shard_size, tags, as in transformers.
 
         Returns:
-            URL of the commit.
+            URL of the commit, or of the pull request.
 
         Raises:
             HubError: the Hub cannot be reached or refuses; what is visible there is unchanged.
         """
         from ..hub.push import push_model  # not at the top: it imports datasets
 
-        return push_model(self.model, repository, private=private, revision=revision, token=token, metrics=metrics)
+        where: dict[str, Any] = {"private": private, "revision": revision, "token": token}
+        return push_model(self.model, repository, **where, metrics=metrics, **commit)
 
     def plan(
         self,
@@ -156,11 +159,9 @@ class Composer:
         progress: Progress | None = None,
     ) -> list[Plan]:
         """Write a chord plan for each request."""
-        for request in requests:
-            request.warn_of_style(self.styles)
-        prompts = [plan_prompt(request) for request in requests]
-        written = self._write("planner", prompts, seed, sampling, progress)
-        return [plan_of(request, tokens) for request, tokens in zip(requests, written, strict=True)]
+        self._warn_of_styles(requests)
+        plans = self._writer(seed, sampling, progress).plans(requests)
+        return [best(several, harmony_of) for several in plans]
 
     def realize(
         self,
@@ -204,9 +205,8 @@ class Composer:
         for plan in plans:
             if not isinstance(plan, Plan):
                 raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
-        prompts = [notes_prompt(plan) for plan in plans]
-        written = self._write("detail", prompts, seed, sampling, progress)
-        return [piece_over(plan, tokens) for plan, tokens in zip(plans, written, strict=True)]
+        composed = self._writer(seed, sampling, progress).realize([[plan] * sampling.candidates for plan in plans])
+        return [each.piece for each in composed]
 
     def compose(
         self,
@@ -233,9 +233,10 @@ class Composer:
         sampling: Sampling = DEFAULT_SAMPLING,
         progress: Progress | None = None,
     ) -> list[Piece]:
-        """Write a plan and the notes over it for each request."""
-        plans = self.plan_batch(requests, seed=seed, sampling=sampling, progress=progress)
-        return self.realize_batch(plans, seed=seed, sampling=sampling, progress=progress)
+        """Write a plan and the notes over it for each request; of several candidates, each has a plan of its own."""
+        self._warn_of_styles(requests)
+        writer = self._writer(seed, sampling, progress)
+        return [each.piece for each in writer.realize(writer.plans(requests))]
 
     def extend(
         self,
@@ -269,12 +270,14 @@ class Composer:
     ) -> list[Piece]:
         """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
-        extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
-        prompts = [extension.for_planner() for extension in extensions]
-        plans = self._write("planner", prompts, seed, sampling, progress)
-        prompts = [extension.for_detail(plan) for extension, plan in zip(extensions, plans, strict=True)]
-        written = self._write("detail", prompts, seed, sampling, progress)
-        return [extension.result(tokens) for extension, tokens in zip(extensions, written, strict=True)]
+        extensions = [Extension.of(check_piece(piece).in_part_order(), bars) for piece in pieces]
+        writer = self._writer(seed, sampling, progress)
+        plans = writer.write("planner", [writer.several(extension.for_planner()) for extension in extensions])
+        prompts = [
+            [extension.for_detail(plan) for plan in several]
+            for extension, several in zip(extensions, plans, strict=True)
+        ]
+        return _best_results(extensions, writer.write("detail", prompts))
 
     def rewrite(
         self,
@@ -314,9 +317,9 @@ class Composer:
         for piece in map(check_piece, pieces):
             first, last = numbered_bars(piece, bars)
             rewritings.append(Rewriting.of(piece, first, last, chords))
-        prompts = [rewriting.for_detail() for rewriting in rewritings]
-        written = self._write("detail", prompts, seed, sampling, progress)
-        return [rewriting.result(tokens) for rewriting, tokens in zip(rewritings, written, strict=True)]
+        writer = self._writer(seed, sampling, progress)
+        written = writer.write("detail", [writer.several(rewriting.for_detail()) for rewriting in rewritings])
+        return _best_results(rewritings, written)
 
     def harmonize(
         self,
@@ -332,10 +335,11 @@ class Composer:
         """Add chords and voices to a melody, which stays note for note, or moves as a whole.
 
         Args:
-            melody: A piece; if it has several voices, the first is the melody.
+            melody: A piece; if it has several voices, the first is the melody. Unless `plan` is given, it is taken in
+                the key in which it is heard: a minor tune under its relative major's name is harmonised in minor.
             plan: A `Plan` or a plan as text, with as many bars as the melody; "inferred" for chords inferred from the
-                melody alone; "planned" for chords that the planner writes; None for the melody's own chord symbols
-                if it has any, otherwise as "planned".
+                melody alone; "planned" for the chords that most of the planner's answers agree on; None for the
+                melody's own chord symbols if it has any, otherwise as "planned".
             style: One of `vocabulary.STYLES`; None is the melody's own.
             voices: Names of the voices, high to low. The melody becomes the first voice whose range contains it; if
                 there is none, it moves to another key, by the fewest semitones that bring it into a range. None is S,
@@ -367,45 +371,37 @@ class Composer:
         request = Request(style, voices=FOUR_PARTS if voices is None else voices)
         request.warn_of_style(self.styles)
         wanted = request.voices or ()
+        pieces = [*map(check_piece, melodies)]
+        if plan in (None, "inferred", "planned"):  # typed numerals count from the key that is stated
+            pieces = [*map(in_heard_key, pieces)]
         parts = [
-            Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style)
-            for piece in map(check_piece, melodies)
+            Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style) for piece in pieces
         ]
+        writer = self._writer(seed, sampling, progress)
         if plan == "planned" or (plan is None and not all(part.has_chords for part in parts)):
-            prompts = [part.for_planner() for part in parts]
-            plans = self._write("planner", prompts, seed, sampling, progress)
+            asked = 1 if sampling.greedy else _HARMONIES
+            plans = writer.write("planner", [[part.for_planner()] * asked for part in parts])
             parts = [
-                part if plan is None and part.has_chords else part.planned(tokens)
-                for part, tokens in zip(parts, plans, strict=True)
+                part if plan is None and part.has_chords else part.planned(several)
+                for part, several in zip(parts, plans, strict=True)
             ]
         else:
             parts = [part.over_given(plan) for part in parts]
-        written = self._write("detail", [part.for_detail() for part in parts], seed, sampling, progress)
-        return [part.result(tokens) for part, tokens in zip(parts, written, strict=True)]
+        return _best_results(parts, writer.write("detail", [writer.several(part.for_detail()) for part in parts]))
 
-    def _write(
-        self,
-        stage: Literal["planner", "detail"],
-        prompts: Sequence[Prompt],
-        seed: int | None,
-        sampling: Sampling,
-        progress: Progress | None,
-    ) -> list[list[int]]:
-        """Token ids of the sequence that a stage writes after each prompt, the best of its candidates."""
-        report = None
-        if progress is not None:
-            bars = [prompt.bars for prompt in prompts for _ in range(sampling.candidates)]
-            report = _bar_counter(progress, "plan" if stage == "planner" else "notes", bars)
-        weights = getattr(self._weights or self._model, stage)
-        return write(weights, prompts, seed, sampling, report)
+    def _warn_of_styles(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            request.warn_of_style(self.styles)
+
+    def _writer(self, seed: int | None, sampling: Sampling, progress: Progress | None) -> CandidateWriter:
+        return CandidateWriter(self._weights or self._model, seed, sampling, progress)
 
 
-def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> BarCallback:
-    """A callback that reports the bars of all rows together."""
-    begun = [0] * len(bars)
-
-    def report(row: int, count: int) -> None:
-        begun[row] = count
-        progress(stage, sum(begun), sum(bars))
-
-    return report
+def _best_results(
+    tasks: Sequence[Extension | Rewriting | Harmonization], written: Sequence[Sequence[Sequence[int]]]
+) -> list[Piece]:
+    """The piece with the highest reward of those that the candidates of each task make."""
+    return [
+        best([task.result(ids) for ids in several], lambda piece: reward(piece).total)
+        for task, several in zip(tasks, written, strict=True)
+    ]

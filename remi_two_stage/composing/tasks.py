@@ -40,7 +40,9 @@ from ..core.signatures import TICKS_PER_WHOLE, Key, Meter
 from ..core.text import counted
 from ..core.vocabulary import DETAIL, MAX_BARS, token_id
 from ..core.voices import FOUR_PARTS, MELODY
+from ..edits.notation import with_new_notes
 from ..scores.voices import usual_instruments
+from .consensus import agreed
 
 _FURTHEST_MOVE = 12
 """Semitones by which a melody is moved into the range of its singers."""
@@ -140,7 +142,7 @@ class Rewriting:
         stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
         room_before = room - _count(piece.bars[after[0] : stop])
         start = min(cut for cut in before if _count(piece.bars[cut : before[-1]]) <= room_before)
-        return cls(piece, crop(with_chords(piece), start, stop), start, first - start, last - start)
+        return cls(piece, crop(with_chords(_in_one_go(piece)), start, stop), start, first - start, last - start)
 
     def for_detail(self) -> Prompt:
         """The bars after the new ones, then the bars before them, and the header of the first new bar."""
@@ -156,10 +158,8 @@ class Rewriting:
     def result(self, tokens: Sequence[int]) -> Piece:
         """The piece with the notes of the rewritten bars from `tokens`, a sequence of the whole window."""
         written = decode_ids(tokens).in_voice_order(self.piece.voices).from_c(self.window.keys).bars
-        bars = list(self.piece.bars)
-        for index in range(self.first, self.last + 1):
-            bars[self.start + index] = replace(bars[self.start + index], notes=written[index].notes)
-        return replace(self.piece, bars=tuple(bars))
+        new = [bar.notes for bar in written[self.first : self.last + 1]]
+        return with_new_notes(self.piece, self.start + self.first, new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +214,10 @@ class Harmonization:
         )
         return Prompt("melody", ids, len(self.melody.bars))
 
-    def planned(self, tokens: Sequence[int]) -> Harmonization:
-        """This harmonization with the chords of the planner's sequence."""
-        return self.over(bar.chords for bar in decode_ids(tokens).bars)
+    def planned(self, sequences: Sequence[Sequence[int]]) -> Harmonization:
+        """This harmonization with the chords that the planner's sequences agree on."""
+        harmonies = [[bar.chords for bar in decode_ids(tokens).bars] for tokens in sequences]
+        return self.over(agreed(harmonies, self.melody.bars))
 
     def over_given(self, plan: Plan | str | None) -> Harmonization:
         """This harmonization with the chords of a plan, those inferred from the melody ("inferred"), or its own (None).
@@ -315,7 +316,16 @@ def with_chords(piece: Piece) -> Piece:
 
 def _as_asked(piece: Piece) -> Piece:
     """The piece as its stages see it: a tempo that is the usual one of the style was not asked for."""
+    piece = _in_one_go(piece)
     return replace(piece, tempo=None) if piece.tempo == usual_tempo(piece.style) else piece
+
+
+def _in_one_go(piece: Piece) -> Piece:
+    """The piece without jumps and an order of parts: each bar once, as written."""
+    if not piece.part_order and not any(bar.jumps for bar in piece.bars):
+        return piece
+    bars = tuple(replace(bar, jumps=()) for bar in piece.bars)
+    return replace(piece, bars=bars, part_order=())
 
 
 def _count(bars: Sequence[Bar]) -> int:
@@ -323,14 +333,20 @@ def _count(bars: Sequence[Bar]) -> int:
 
 
 def check_piece(piece: Any) -> Piece:
-    """The piece with its parts in the order of playing.
+    """The piece: itself, or the only one that a reader has returned.
 
     Raises:
-        RequestError: the argument is not a piece.
+        RequestError: the argument is no piece, or several.
     """
+    if isinstance(piece, list) and all(isinstance(each, Piece) for each in piece) and piece:
+        if len(piece) > 1:
+            titles = ", ".join(f"{number} {each.title!r}" for number, each in enumerate(piece[:3]))
+            more = ", ..." if len(piece) > 3 else ""
+            raise RequestError(f"there are {len(piece)} tunes ({titles}{more}); give one of them, such as tunes[0]")
+        piece = piece[0]
     if not isinstance(piece, Piece):
-        raise RequestError(f"cannot use a {type(piece).__name__} as a piece; give a Piece, as read_score returns")
-    return piece.in_part_order()
+        raise RequestError(f"cannot use a {type(piece).__name__} as a piece; give a Piece, or what read_score returns")
+    return piece
 
 
 def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:

@@ -11,6 +11,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     notation.py                      what is written beside the notes: lyrics, slurs, ornaments, dynamics, names
     playing_order.py                 where endings end, what leads into a bar, and in what order bars are played
     voices.py                        names and clefs of voices
+    instruments.py                   who may be asked to play a piece, and which staves belong together
     ranges.py                        how high and low voices are written
     excerpt.py                       bar ranges as pieces of their own; chords moved to another tonic
     chords.py                        chord labels (Roman numerals) and chord names
@@ -48,7 +49,8 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says
-    checkpoint_remi.py               what is checked before transformers loads a checkpoint
+    checkpoint_remi.py               loading by transformers, and what is checked before
+    repository_remi.py               what a saved model has beside its weights
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted

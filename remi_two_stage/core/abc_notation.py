@@ -77,10 +77,10 @@ def jumps_text(signs: Iterable[str], are_before: bool) -> str:
 def lyric_lines(syllables: Sequence[Sequence[Lyric]]) -> list[str]:
     """The lines of words beneath a line of music, one a verse, given the syllables at each of its notes."""
     verses = max((lyric.verse for at_note in syllables for lyric in at_note), default=0)
-    return [_lyric_line([_syllable(at_note, verse) for at_note in syllables]) for verse in range(1, verses + 1)]
+    return [_lyric_line([syllable_text(at_note, verse) for at_note in syllables]) for verse in range(1, verses + 1)]
 
 
-def _syllable(at_note: Iterable[Lyric], verse: int) -> str:
+def syllable_text(at_note: Iterable[Lyric], verse: int) -> str:
     """A syllable as written; an asterisk where there is none."""
     lyric = next((lyric for lyric in at_note if lyric.verse == verse), None)
     if lyric is None:

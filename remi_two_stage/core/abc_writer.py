@@ -25,13 +25,14 @@ from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
+from .instruments import StaffGroup, staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
 from .repeats import with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
-from .voices import MELODY, Clef, clef_of
+from .voices import MELODY
 
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
@@ -71,8 +72,8 @@ def write_abc(piece: Piece) -> str:
     _check(piece)
     piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
     lines = _header(piece)
-    bar_lines = _BarLines(piece.bars, has_courtesy=len(piece.voices) > 1)
-    voices = [_VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
+    bar_lines = BarLines(piece.bars, has_courtesy=len(piece.voices) > 1)
+    voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
         for label, voice in zip(labels, voices, strict=True):
@@ -116,11 +117,11 @@ def _header(piece: Piece) -> list[str]:
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
     if piece.voices != (MELODY,):
-        lines.append("%%score " + " ".join(piece.voices))
+        lines.append("%%score " + " ".join(_group_text(piece.voices, group) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
         if piece.voices != (MELODY,) or instrument != Instrument():
-            lines.append(f"V:{name} clef={_clef(piece, voice)}{instrument_text(instrument)}")
+            lines.append(f"V:{name} clef={staff_clef(piece, voice)}{instrument_text(instrument)}")
         if instrument.program is not None:
             lines.append(f"%%MIDI program {instrument.program}")
     return [*lines, f"K:{_key_text(piece.key)}"]
@@ -168,8 +169,10 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
 
 
-def _clef(piece: Piece, voice: int) -> Clef:
-    return clef_of(piece.voices[voice], [note.pitch for bar in piece.bars for note in bar.notes[voice]])
+def _group_text(names: Sequence[str], group: StaffGroup) -> str:
+    """The voices of a group as `%%score` has them: in braces or brackets, and with | where bar lines join them."""
+    text = (" | " if group.is_joined else " ").join(names[voice] for voice in group.voices)
+    return {"brace": f"{{{text}}}", "bracket": f"[{text}]"}.get(group.symbol, text)
 
 
 def _meter_text(meter: Meter | None) -> str:
@@ -204,7 +207,7 @@ def _plays(bars: Sequence[Bar]) -> list[int]:
     return plays
 
 
-class _BarLines:
+class BarLines:
     """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice.
 
     Args:
@@ -288,10 +291,10 @@ class _BarLines:
                 yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
 
 
-class _VoiceWriter:
+class VoiceWriter:
     """One voice, written line after line."""
 
-    def __init__(self, piece: Piece, voice: int, bar_lines: _BarLines, names: Sequence[BarNames]) -> None:
+    def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
         self._bars = piece.bars
         self._names = names
         self._key = piece.key
@@ -309,8 +312,10 @@ class _VoiceWriter:
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
-        self._written_octave = _MIDDLE_C_OCTAVE - (_clef(piece, voice) == "treble-8")
+        self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
+        self._has_symbols = voice == 0
+        self._breaks_rhythm = True
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -386,15 +391,16 @@ class _VoiceWriter:
         symbols = self._symbols(index, number)
         places = self._notation.places(index, number)
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
-        values = note_values(sorted({0, bar.length, *symbols, *places, *edges}), bar)
+        values = note_values(sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges}), bar)
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_low_to_high):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
-        break_rhythm(values, start)
+        if self._breaks_rhythm:
+            break_rhythm(values, start)
         text = []
         for last, value in zip([None, *values], values, strict=False):
-            text.append(" " if last and not is_beamed(last, value, bar) else "")
+            text.append(self._between(last, value, index) if last else "")
             before, after = "", ""
             if place := places.get(value.start):
                 before, after = place.before(self._graces(place.graces, bar.key)), place.after
@@ -402,6 +408,12 @@ class _VoiceWriter:
             text += [value.tuplet, symbols.get(value.start, ""), before, sound, after, value.broken]
         self._noted += [(index, value.start) for value in values if value.notes and not number]
         return "".join(text)
+
+    def _cuts(self, index: int) -> Sequence[int]:
+        return ()
+
+    def _between(self, value: WrittenValue, following: WrittenValue, index: int) -> str:
+        return "" if is_beamed(value, following, self._bars[index]) else " "
 
     def _with_jumps(self, text: str, bar: Bar) -> str:
         if self._voice or not bar.jumps:
@@ -416,7 +428,7 @@ class _VoiceWriter:
         return spelled_as(pitch, fifths)
 
     def _symbols(self, index: int, layer: int) -> dict[int, str]:
-        if self._voice:
+        if not self._has_symbols:
             return {}
         bar = self._bars[index]
         own = [chord for chord in bar.chords if self._notation.layer_at(index, chord.onset) == layer]

@@ -3,6 +3,9 @@
 Weights come from strangers. They are read from safetensors alone; a pickle, whose reading runs the code in it, is
 refused. Names and shapes are compared with the config before any memory is taken, so that a config that claims more
 than the file holds costs nothing.
+
+The weights of both stages are in `planner/` and `detail/`, each a model of its own, under the names that they have in
+the whole model; an index above says which is where.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from .errors import CheckpointError, RequestError
 Shapes = Mapping[str, tuple[int, ...]]
 """Name of a weight -> its shape."""
 
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+STAGES = ("planner", "detail")
+"""Folders of the stages, and the first part of the names of their weights."""
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _SHOWN = 3
 
@@ -37,7 +42,7 @@ def refuse_pickles(source: Any, kwargs: Mapping[str, Any]) -> None:
     path = Path(str(source), kwargs.get("subfolder") or "")
     files = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
     pickles = [file.name for file in files if file.suffix in _PICKLES]
-    if pickles and not any(file.suffix == ".safetensors" for file in files):
+    if pickles and not any(file.name.endswith((".safetensors", INDEX)) for file in files):
         raise CheckpointError(
             f"{str(source)!r}: {pickles[0]} is a pickle, and reading one runs whatever code is in it; weights are read "
             "from safetensors alone. Weights of this package: save them again with save_pretrained. A checkpoint with "
@@ -76,9 +81,9 @@ def weight_files(source: Any, find: Callable[[str], str | None], variant: str | 
     Raises:
         CheckpointError: a file that the index names is not there.
     """
-    if (file := find(_variant(_WEIGHTS, variant))) is not None:
+    if (file := find(with_variant(WEIGHTS, variant))) is not None:
         return [file]
-    if (index := find(_variant(_INDEX, variant))) is None:
+    if (index := find(with_variant(INDEX, variant))) is None:
         return None
     files = []
     for name in sorted(set(json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"].values())):
@@ -88,8 +93,10 @@ def weight_files(source: Any, find: Callable[[str], str | None], variant: str | 
     return files
 
 
-def _variant(name: str, variant: str | None) -> str:
-    return name if variant is None else name.replace(".safetensors", f".{variant}.safetensors")
+def with_variant(name: str, variant: str | None) -> str:
+    """A file's name with the variant before its ending, as in transformers."""
+    start, _, ending = name.rpartition(".")
+    return name if variant is None else f"{start}.{variant}.{ending}"
 
 
 def shapes_in_files(files: Iterable[str]) -> dict[str, tuple[int, ...]]:

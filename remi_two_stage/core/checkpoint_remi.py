@@ -1,73 +1,114 @@
-"""What is looked at before transformers loads a checkpoint: where it is, what it is, every weight's name and shape."""
+"""Loading of checkpoints by transformers, and what is looked at before: what is there, every weight's name and shape.
+
+A checkpoint that is not what its own config says is refused: transformers would leave weights random. What the caller
+changes is the caller's choice, and transformers reports it: another head, fewer layers, other sizes.
+"""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from transformers import PreTrainedConfig
 from transformers.utils import cached_file
 
-from .checkpoint_files_remi import Shapes, compare_shapes, shapes_in_files, weight_files
+from .architecture import MODEL_TYPE
+from .checkpoint_files_remi import (
+    STAGES,
+    Shapes,
+    check_model_type,
+    compare_shapes,
+    refuse_pickles,
+    shapes_in_files,
+    weight_files,
+)
+from .errors import CheckpointError
 
 _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 
-def hub_arguments(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments of `from_pretrained` that say where to find files."""
-    return {name: kwargs[name] for name in _HUB_ARGUMENTS if name in kwargs}
+class CheckedLoading:
+    """`from_pretrained` of all models: transformers', from safetensors alone and after a look at the checkpoint.
 
-
-def stored_model_type(source: Any, kwargs: Mapping[str, Any]) -> str | None:
-    """The model type that the config at a folder or repository names."""
-    stored: str | None = PreTrainedConfig.get_config_dict(source, **hub_arguments(kwargs))[0].get("model_type")
-    return stored
-
-
-def stored_shapes(source: Any, kwargs: Mapping[str, Any]) -> dict[str, tuple[int, ...]] | None:
-    """Name -> shape of all weights at a folder or repository; None if there are none in safetensors.
-
-    Raises:
-        CheckpointError: a file is damaged or incomplete.
+    A stage in the folder of both is in a subfolder; `subfolder=` may be left out where the class says which. Its
+    weights are stored under the names that they have in the whole model, whose first part is removed here.
     """
-    given = kwargs.get("state_dict")
-    if given is not None:
-        return {name: tuple(weight.shape) for name, weight in given.items()}
 
-    def find(name: str) -> str | None:
-        found: str | None = cached_file(
-            source,
-            name,
-            **hub_arguments(kwargs),
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=True,
-        )
-        return found
+    config_class: type[PreTrainedConfig]
 
-    files = weight_files(source, find, kwargs.get("variant"))
-    return None if files is None else shapes_in_files(files)
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
+    ) -> Any:
+        """As in transformers, from safetensors alone.
+
+        Raises:
+            CheckpointError: the folder holds another kind of model, or its weights are not those that its config says.
+            OSError: there is no such folder or repository, or it has no safetensors file.
+        """
+        source, stage = pretrained_model_name_or_path, cls._stage()
+        if source is not None:
+            refuse_pickles(source, kwargs)
+            stored = stored_model_type(source, kwargs)
+            if stage is not None and stored == MODEL_TYPE and not kwargs.get("subfolder"):
+                kwargs["subfolder"] = stage
+                stored = stored_model_type(source, kwargs)
+            check_model_type(source, stored, cls.config_class.model_type, cls.__name__)
+            cls._check_weights(source, kwargs)
+        if stage is not None:
+            kwargs["key_mapping"] = _renaming(stage) | (kwargs.get("key_mapping") or {})
+        kwargs.setdefault("use_safetensors", True)
+        loading: Any = super()
+        model, info = loading.from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
+        if stage is not None and model._weight_conversions:  # saved alone, a stage's weights have its own names
+            patterns = list(_renaming(stage))
+            kept = [each for each in model._weight_conversions if each.source_patterns != patterns]
+            model._weight_conversions = kept
+        return (model, info) if output_loading_info else model
+
+    @classmethod
+    def _stage(cls) -> str | None:
+        """The folder that a stage has in that of both; None for a model of both."""
+        key = cls.config_class.base_config_key.removesuffix("_config")
+        return key if key in STAGES else None
+
+    @classmethod
+    def _check_weights(cls, source: Any, kwargs: Mapping[str, Any]) -> None:
+        """Compare the weights that are stored with those that they are by the config that is stored beside them.
+
+        Raises:
+            CheckpointError: some are missing, too many, or of another shape; the message names them.
+        """
+        shapes = stored_shapes(source, kwargs)
+        if shapes is None:
+            if kwargs.get("subfolder") in STAGES:
+                raise CheckpointError(_why_without_weights(source, kwargs))
+            return
+        config, _ = PreTrainedConfig.get_config_dict(source, **hub_arguments(kwargs))
+        kinds = {kind.__name__: kind for kind in _kinds_of(CheckedLoading)}
+        kind: Any = next((kinds[name] for name in config.get("architectures") or () if name in kinds), cls)
+        with torch.device("meta"):
+            model = kind(kind.config_class.from_pretrained(source, **hub_arguments(kwargs)))
+        prefix = f"{cls._stage()}."
+        prefix = prefix if any(name.startswith(prefix) for name in shapes) else ""
+        wanted = {prefix + name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+        tied = {prefix + name for name in model.all_tied_weights_keys}
+        if config.get("quantization_config"):
+            shapes = _unquantized(shapes, wanted)
+        compare_shapes(source, kind.__name__, shapes, wanted, tied, not kwargs.get("ignore_mismatched_sizes"))
 
 
-def check_weights(model_class: Any, source: Any, kwargs: Mapping[str, Any]) -> None:
-    """Compare the weights that are stored with those that the model has by its config.
+def _kinds_of(kind: Any) -> Iterator[Any]:
+    """All classes that are made of one."""
+    for below in kind.__subclasses__():
+        yield below
+        yield from _kinds_of(below)
 
-    Raises:
-        CheckpointError: some are missing, too many, or of another shape; the message names them.
-    """
-    stored = stored_shapes(source, kwargs)
-    if stored is None:
-        return
-    config = _config_for(model_class, source, kwargs)
-    with torch.device("meta"):
-        model = model_class(config)
-    wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    is_quantized = getattr(config, "quantization_config", None) is not None
-    found = _unquantized(stored, wanted) if is_quantized else stored
-    are_shapes_compared = not kwargs.get("ignore_mismatched_sizes")
-    compare_shapes(source, model_class.__name__, found, wanted, set(model.all_tied_weights_keys), are_shapes_compared)
+
+def _renaming(stage: str) -> dict[str, str]:
+    """From the names of a stage's weights in the whole model to its own, as patterns."""
+    return {rf"^{stage}\.(.+)": r"\1"}
 
 
 def _unquantized(stored: Shapes, wanted: Shapes) -> Shapes:
@@ -87,12 +128,41 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
 
 
-def _config_for(model_class: Any, source: Any, kwargs: Mapping[str, Any]) -> PreTrainedConfig:
-    """The config that the model will have, its own to change."""
-    given = kwargs.get("config")
-    if isinstance(given, PreTrainedConfig):
-        return copy.deepcopy(given)
-    fields = {field.name for field in dataclasses.fields(model_class.config_class)}
-    own = {name: value for name, value in kwargs.items() if name in fields and name != "dtype"}
-    config: PreTrainedConfig = model_class.config_class.from_pretrained(given or source, **hub_arguments(kwargs), **own)
-    return config
+def _why_without_weights(source: Any, kwargs: Mapping[str, Any]) -> str:
+    stage = kwargs["subfolder"]
+    return (
+        f"{source} holds no weights in {stage}/, where each stage has its own now; save the model again in this form: "
+        f"TwoStageModel.from_pretrained({str(source)!r}).save_pretrained(FOLDER)"
+    )
+
+
+def hub_arguments(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments of `from_pretrained` that say where to find files."""
+    return {name: kwargs[name] for name in _HUB_ARGUMENTS if name in kwargs}
+
+
+def stored_model_type(source: Any, kwargs: Mapping[str, Any]) -> str | None:
+    """The model type that the config at a folder or repository names."""
+    stored: str | None = PreTrainedConfig.get_config_dict(source, **hub_arguments(kwargs))[0].get("model_type")
+    return stored
+
+
+def stored_shapes(source: Any, kwargs: Mapping[str, Any]) -> Shapes | None:
+    """Name -> shape of all weights at a folder or repository; None if there are none in safetensors.
+
+    Raises:
+        CheckpointError: a file is damaged or incomplete.
+    """
+
+    def find(name: str) -> str | None:
+        found: str | None = cached_file(
+            source,
+            name,
+            **hub_arguments(kwargs),
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=True,
+        )
+        return found
+
+    files = weight_files(source, find, kwargs.get("variant"))
+    return None if files is None else shapes_in_files(files)

@@ -7,19 +7,26 @@ detail generator, `piece_over`. Item i of a batch has the seed `seed + i` and is
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
-from operator import attrgetter
-from typing import Any
+from itertools import chain
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from .codec import decode_ids, encode_ids
 from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
 from .piece import Bar, Piece
 from .plan import Plan
 from .request import Request, check_seed, usual_tempo
+from .reward import harmony, reward
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .sequences import Prompt, detail_sequence, in_writing_order, up_to_detail
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
+"""Called as bars are written, with "plan" or "notes", the bars begun, and the total (pick-ups count as they occur)."""
+
+_TRIES = 4
+"""Plans for several voices, of which the best is taken: few basses end as harmony books say by chance."""
 
 
 def plan_prompt(request: Request) -> Prompt:
@@ -59,30 +66,99 @@ def _with_chord_symbols(bar: Bar, given: Bar) -> Bar:
     return replace(bar, chords=tuple(written.get(chord, chord) for chord in bar.chords)) if written else bar
 
 
-def write(
-    stage: Any,
-    prompts: Sequence[Prompt],
-    seed: int | None = None,
-    sampling: Sampling = DEFAULT_SAMPLING,
-    report: BarCallback | None = None,
-) -> list[list[int]]:
-    """Token ids of the sequence that a stage writes after each prompt, the best of its candidates.
+class Composed(NamedTuple):
+    """A piece, the plan that it is over, and the token ids that it was decoded from."""
+
+    piece: Piece
+    plan: Plan
+    ids: list[int]
+
+
+class CandidateWriter:
+    """Writes several candidates of each item of a batch, row by row, and keeps the one with the highest reward.
 
     Args:
-        stage: A `BarPlannerModel` or `DetailGeneratorModel`, or the `StageWeights` of one.
+        stages: What has a `planner` and a `detail`: a `TwoStageModel`, or the `StageWeights` of both.
         seed: Makes the result repeatable; None is another one each time.
-        report: Called as bars begin; a prompt has as many rows as there are candidates.
+        progress: Called as bars are written.
 
     Raises:
-        RequestError: a seed out of range, or a stage that is not plain (`decoding_weights_remi.is_plain`).
+        RequestError: a seed out of range.
     """
-    check_seed(seed)
-    base = secrets.randbits(31) if seed is None else seed
-    seeds = [row_seeds(sampling.candidates, base + number) for number in range(len(prompts))]
-    starts = [
-        Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), own)
-        for prompt, several in zip(prompts, seeds, strict=True)
-        for own in several
-    ]
-    written = iter(decode_rows(stage, starts, sampling, report=report))
-    return [max(islice(written, sampling.candidates), key=attrgetter("mean_log_likelihood")).ids for _ in prompts]
+
+    def __init__(
+        self,
+        stages: Any,
+        seed: int | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
+        progress: Progress | None = None,
+    ) -> None:
+        check_seed(seed)
+        self.sampling = sampling
+        self._stages = stages
+        self._seed = secrets.randbits(31) if seed is None else seed
+        self._progress = progress
+
+    def several(self, prompt: Prompt) -> list[Prompt]:
+        """A prompt for each candidate."""
+        return [prompt] * self.sampling.candidates
+
+    def write(self, stage: Literal["planner", "detail"], prompts: Sequence[Sequence[Prompt]]) -> list[list[list[int]]]:
+        """Token ids of the sequences that a stage writes after the prompts, which are those of each item's candidates.
+
+        Raises:
+            RequestError: the stage is not plain (`decoding_weights_remi.is_plain`).
+        """
+        seeds = [row_seeds(len(several), self._seed + number) for number, several in enumerate(prompts)]
+        rows = [*zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)]
+        starts = [
+            Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed) for prompt, seed in rows
+        ]
+        report = None
+        if self._progress is not None:
+            bars = [prompt.bars for prompt, _ in rows]
+            report = _bar_counter(self._progress, "plan" if stage == "planner" else "notes", bars)
+        written = iter(decode_rows(getattr(self._stages, stage), starts, self.sampling, report=report))
+        return [[next(written).ids for _ in several] for several in prompts]
+
+    def plans(self, requests: Sequence[Request]) -> list[list[Plan]]:
+        """A plan for each candidate of each request; where several voices are to close together, the best of a few."""
+        tries = [_TRIES if len(request.voices or ()) > 1 and not self.sampling.greedy else 1 for request in requests]
+        prompts = [self.several(plan_prompt(request)) * many for request, many in zip(requests, tries, strict=True)]
+        found = []
+        for request, many, rows in zip(requests, tries, self.write("planner", prompts), strict=True):
+            plans = [plan_of(request, ids) for ids in rows]
+            found.append([best(plans[at : at + many], harmony_of) for at in range(0, len(plans), many)])
+        return found
+
+    def realize(self, plans: Sequence[Sequence[Plan]]) -> list[Composed]:
+        """The best piece over the plans of each item, each of which is written over once."""
+        written = self.write("detail", [[notes_prompt(plan) for plan in several] for several in plans])
+        return [
+            best(
+                [Composed(piece_over(plan, ids), plan, ids) for plan, ids in zip(several, rows, strict=True)],
+                lambda composed: reward(composed.piece).total,
+            )
+            for several, rows in zip(plans, written, strict=True)
+        ]
+
+
+def harmony_of(plan: Plan) -> float:
+    """The reward of a plan by itself."""
+    return harmony(plan.skeleton)
+
+
+def best(candidates: Sequence[T], reward_of: Callable[[T], float]) -> T:
+    """The candidate with the highest reward, the first of equals; a single one is not judged."""
+    return candidates[0] if len(candidates) == 1 else max(candidates, key=reward_of)
+
+
+def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> BarCallback:
+    """A callback that reports the bars of all rows together."""
+    begun = [0] * len(bars)
+
+    def report(row: int, count: int) -> None:
+        begun[row] = count
+        progress(stage, sum(begun), sum(bars))
+
+    return report

@@ -16,6 +16,7 @@ from .requirements_remi import OLDEST_TRANSFORMERS  # noqa: F401 (raises where t
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from .architecture import MODEL_TYPE, Architecture, DetailArchitecture, PlannerArchitecture
 from .errors import RequestError
@@ -112,6 +113,16 @@ class TwoStageConfig(PreTrainedConfig):
     @vocab_size.setter
     def vocab_size(self, size: int) -> None:
         self.planner_config.vocab_size = self.detail_config.vocab_size = size
+
+    @property
+    def custom_pipelines(self) -> dict[str, Any]:
+        """The pipelines that stand beside the config, less those that are registered: they need no code from there."""
+        stored = vars(self).get("custom_pipelines", {})
+        return {task: pipeline for task, pipeline in stored.items() if task not in PIPELINE_REGISTRY.supported_tasks}
+
+    @custom_pipelines.setter
+    def custom_pipelines(self, stored: dict[str, Any]) -> None:
+        self.__dict__["custom_pipelines"] = stored
 
     def validate_vocabulary(self) -> None:
         """Reject stages that do not share a vocabulary; `@strict` calls this."""

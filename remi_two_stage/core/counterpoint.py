@@ -12,17 +12,21 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     leading     the leading note does not rise as the tonic follows
     bass        the lowest voice begins a chord on another note than the chord's bass
     third       a chord in all voices lacks its third; that of the last bar least of all
+    return      a new note just before a given one, as where bars are rewritten, lies further from it than a whole tone
+
+Where a voice has given notes, new ones also keep to their range and a third around it.
 
 A note is judged against the voices that are written already: those of the bars before, and in its own bar those that
-stand earlier in the order in which voices are composed. Costs are in nats, subtracted from the model's scores; what is
-said of likelihoods stays the model's own. Pitches are those of the tokens, in C; times are ticks from the start.
+stand earlier in the order in which voices are composed. Costs are in nats, subtracted from the model's scores. Pitches
+are those of the tokens, in C; times are ticks from the start.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, get_args
 
 from .architecture import default_bar_tokens
@@ -44,11 +48,17 @@ _LEADING_NOTE = 11
 _DOMINANT_ROOTS = (7, 11)
 _LONGEST_GAP = TICKS_PER_QUARTER
 """Ticks of silence after which a note no longer leads into the next one."""
+_FEWEST_GIVEN = 8
+"""Given notes of a voice that tell its range."""
+_THIRD = 4
+_WHOLE_TONE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What breaking each rule costs, in nats; `spacing` and `range` for each semitone beyond, up to `most`."""
+    """What breaking each rule costs, in nats; `spacing`, `range` and `leap`, of a return, for each semitone beyond; a
+    range costs at most `most`.
+    """
 
     parallels: float
     crossing: float
@@ -59,12 +69,13 @@ class Costs:
     leading: float
     bass: float
     third: float
+    leap: float
     most: float
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(8.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 30.0),
+    "soft": Costs(8.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 0.45, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 0.9, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -117,6 +128,11 @@ class _Part:
         at = bisect_left(self.onsets, time) - 1
         return self.pitches[at] if at >= 0 and self.ends[at] > time - _LONGEST_GAP else None
 
+    def following(self, time: int) -> int | None:
+        """The pitch of a note that begins within a beat after a time."""
+        at = bisect_right(self.onsets, time)
+        return self.pitches[at] if at < len(self.onsets) and self.onsets[at] <= time + _LONGEST_GAP else None
+
     def moves(self, time: int) -> bool:
         """Whether a note begins at a time."""
         at = bisect_left(self.onsets, time)
@@ -138,6 +154,15 @@ class VoiceLeading:
         self._style: str | None = None
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
+        self._given: dict[int, tuple[int, int]] = {}
+
+    def keep_to_given(self) -> None:
+        """Hold each voice to the range of the notes that it has by now, if they are enough to tell."""
+        self._given = {
+            voice: (min(part.pitches) - _THIRD, max(part.pitches) + _THIRD)
+            for voice, part in self._parts.items()
+            if len(part.pitches) >= _FEWEST_GIVEN
+        }
 
     def advance(self, token: int) -> None:
         """Read a token."""
@@ -170,16 +195,48 @@ class VoiceLeading:
         if not any(ids.start in _NOTE_ON for ids in choice if ids):
             return None
         rules = self._rules()
-        return [rules(token - _NOTE_ON.start) if token in _NOTE_ON else 0.0 for ids in choice for token in ids]
+        costs: list[float] = []
+        for ids in choice:
+            is_note = ids and ids.start in _NOTE_ON
+            costs += rules(ids.start - _NOTE_ON.start, ids.stop - _NOTE_ON.start) if is_note else [0.0] * len(ids)
+        return costs
 
     def _chord_at(self, time: int) -> tuple[int, int, int] | None:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
         return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
 
-    def _rules(self) -> _Judge:
+    def _rules(self) -> Callable[[int, int], list[float]]:
+        """What the pitches from one to another, which is left out, cost now."""
         singers = [voice for voice in self._parts if TOKENS[voice][1] in SINGERS]
-        order = sorted(singers, key=place_in_score) if self._voice in singers and len(singers) > 1 else [self._voice]
-        return _Judge(self, order)
+        if self._voice not in singers or len(singers) == 1:
+            return self._alone
+        return _Judge(self, sorted(singers, key=place_in_score)).costs
+
+    def _alone(self, first: int, stop: int) -> list[float]:
+        """Of a voice with no others beside it, its range and where its leading note goes is all there is to say."""
+        costs, part = self._in_range()[first:stop], self._parts[self._voice]
+        if (left := part.left(self._time)) is not None and self._must_rise(left):
+            costs = [cost + self._costs.leading * (pitch != left + 1) for pitch, cost in enumerate(costs, start=first)]
+        if (goal := part.following(self._time)) is not None:
+            costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
+        return costs
+
+    def _leap(self, pitch: int, goal: int) -> float:
+        return self._costs.leap * max(0, abs(pitch - goal) - _WHOLE_TONE)
+
+    def _in_range(self) -> list[float]:
+        """What each MIDI number costs by its distance from the voice's usual range."""
+        low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
+        lowest, highest = self._given.get(self._voice, (low, high))
+        if highest < low or lowest > high:  # given notes count more than what is usual
+            low, high = lowest, highest
+        return _costs_of_range(max(low, lowest), min(high, highest), self._costs)
+
+    def _must_rise(self, left: int) -> bool:
+        """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
+        if left % _OCTAVE != _LEADING_NOTE or _root_of(here := self._chord_at(self._time)) != 0 or here is None:
+            return False
+        return _root_of(self._chord_at(here[0] - 1)) in _DOMINANT_ROOTS
 
 
 def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | None:
@@ -189,6 +246,7 @@ def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> 
     leading = VoiceLeading(counterpoint)
     for token in ids:
         leading.advance(token)
+    leading.keep_to_given()
     return leading
 
 
@@ -200,11 +258,11 @@ class _Judge:
     """
 
     def __init__(self, leading: VoiceLeading, order: Sequence[int]) -> None:
-        self._costs = leading._costs
+        self._leading, self._costs = leading, leading._costs
         time, voice, parts = leading._time, leading._voice, leading._parts
         at = order.index(voice)
-        self._range = tuple(limit - leading._shift for limit in usual_range(TOKENS[voice][1], leading._style))
-        self._left = parts[voice].left(time)
+        self._in_range = leading._in_range()
+        self._left, self._goal = parts[voice].left(time), parts[voice].following(time)
         others = [(place, parts[other]) for place, other in enumerate(order) if other != voice]
         self._moving = [
             (old, new)
@@ -224,7 +282,8 @@ class _Judge:
             for place in (at - 1, at + 1)
             if (pitch := sounding.get(place)) is not None and are_spaced(names[place], names[at])
         ]
-        self._set_harmony(leading, time, len(order) > 1 and at == len(order) - 1)
+        self._set_harmony(leading, time, at == len(order) - 1)
+        self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
         third = _third_of(leading._chord_at(time))
@@ -233,22 +292,22 @@ class _Judge:
         self._has_leading_note = _LEADING_NOTE in heard
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
-        """What the chords here and before say."""
+        """What the chord here says."""
         here = leading._chord_at(time)
-        before = None if here is None else leading._chord_at(here[0] - 1)
         parts = _root_of(here)
         self._is_dominant = parts in _DOMINANT_ROOTS
-        was_dominant = _root_of(before) in _DOMINANT_ROOTS
-        self._must_rise = (
-            was_dominant and parts == 0 and self._left is not None and self._left % _OCTAVE == _LEADING_NOTE
-        )
         begins = here is not None and here[0] == time
         self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
 
-    def __call__(self, pitch: int) -> float:
-        """The cost of a pitch, in nats."""
+    def costs(self, first: int, stop: int) -> list[float]:
+        """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
+        return [self._cost(pitch) for pitch in range(first, stop)]
+
+    def _cost(self, pitch: int) -> float:
         costs = self._costs
-        cost = self._beyond(pitch, *self._range) * costs.range
+        cost = self._in_range[pitch]
+        if self._goal is not None:
+            cost += self._leading._leap(pitch, self._goal)
         if self._left is not None and pitch != self._left:
             cost += costs.parallels * any(is_parallel((self._left, old), (pitch, new)) for old, new in self._moving)
         cost += costs.crossing * (
@@ -268,9 +327,11 @@ class _Judge:
             cost += self._third_cost
         return cost
 
-    def _beyond(self, pitch: int, low: int, high: int) -> float:
-        beyond = max(low - pitch, pitch - high, 0)
-        return min(beyond, self._costs.most / self._costs.range)
+
+@cache
+def _costs_of_range(low: int, high: int, costs: Costs) -> list[float]:
+    beyond = [max(low - pitch, pitch - high, 0) for pitch in range(len(_NOTE_ON))]
+    return [min(semitones * costs.range, costs.most) for semitones in beyond]
 
 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:

@@ -10,8 +10,6 @@ Conventions
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that a request's music is that of `generate()` after `torch.manual_seed(seed)`.
-- Likelihoods are of the model locked to the grammar: natural logarithms of probabilities over the allowed tokens, at
-  temperature 1, before counterpoint, top_k and top_p. Forced tokens have probability 1.
 """
 
 from __future__ import annotations
@@ -66,19 +64,12 @@ class Written:
     Attributes:
         ids: The prompt and what was written after it, `<EOS>` included.
         given: Tokens of the prompt.
-        log_likelihood: Of what was written, in nats.
         choices: Tokens that were chosen among several.
     """
 
     ids: list[int]
     given: int
-    log_likelihood: float
     choices: int
-
-    @property
-    def mean_log_likelihood(self) -> float:
-        """Of a choice; 0 if there was none."""
-        return self.log_likelihood / max(self.choices, 1)
 
 
 def read_prompt(kind: SequenceKind, ids: Sequence[int], given_voice: Sequence[Sequence[int]] | None = None) -> Grammar:
@@ -178,11 +169,10 @@ class _Row:
         self._lookup = PromptLookup()
         self._guess: list[int] = []
         self._bars = self._choices = 0
-        self._log_likelihood = 0.0
 
     def written(self) -> Written:
         """What there is by now."""
-        return Written(self._ids, self._given, self._log_likelihood, self._choices)
+        return Written(self._ids, self._given, self._choices)
 
     def begin(self) -> Block | None:
         """What the model has to read before the first choice; None if there is no choice to make."""
@@ -209,10 +199,8 @@ class _Row:
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
-        index, log_probability = self._sampling.choose(scores, self._random, costs)
-        self._log_likelihood += log_probability
         self._choices += 1
-        self._take(_id_at(choice, index))
+        self._take(_id_at(choice, self._sampling.choose(scores, self._random, costs)))
 
     def _take_forced(self) -> bool:
         """Take what the grammar forces; False if the row has ended."""

@@ -75,6 +75,24 @@ def last_label(piece: Piece) -> str | None:
     return next((bar.chords[-1].label for bar in reversed(piece.bars) if bar.chords), None)
 
 
+def chord_roots(piece: Piece) -> list[int | None]:
+    """The root of every chord in semitones above the tonic, pick-ups left out; None for no chord and an unknown one."""
+    parts = [split_label(chord.label) for bar in piece.bars if not bar.is_pickup for chord in bar.chords]
+    return [None if part is None else part[0] for part in parts]
+
+
+def tonic_chords(piece: Piece) -> float:
+    """Share of the known chords that are on the tonic; the same chord in the next bar counts again."""
+    roots = [root for root in chord_roots(piece) if root is not None]
+    return roots.count(0) / len(roots) if roots else math.nan
+
+
+def bars_with_two_chords(piece: Piece) -> float:
+    """Share of the bars with more than one chord, of all that have any."""
+    numbers = [len(bar.chords) for bar in piece.bars if not bar.is_pickup and bar.chords]
+    return sum(number > 1 for number in numbers) / len(numbers) if numbers else math.nan
+
+
 def strong_beats(bar: Bar) -> tuple[int, ...]:
     """Ticks from the bar's start to its strong beats: the first one, and where the beats can be halved, the first of
     the second half. Bars without a metre and pick-ups have none.

@@ -10,10 +10,13 @@ read from `generation_config.json`. `grammar` is one more of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +27,7 @@ from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
     MaxLengthCriteria,
+    StoppingCriteriaList,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
@@ -44,8 +48,14 @@ own.
 
 _WARPERS = {TemperatureLogitsWarper: "temperature", TopKLogitsWarper: "top_k", TopPLogitsWarper: "top_p"}
 """What `Sampling` does, in the order in which it and transformers do it."""
-_SHARED_SETTINGS = frozenset(
-    {"do_sample", "temperature", "top_k", "top_p", "min_p", "num_beams", "grammar", "counterpoint"}
+_SHOWN = ("scores", "logits", "attentions", "hidden_states")
+_OWN_SETTINGS = ("grammar", "counterpoint")
+_OF_THE_RESULT = (
+    "return_dict_in_generate",
+    "output_scores",
+    "output_logits",
+    "output_attentions",
+    "output_hidden_states",
 )
 
 
@@ -216,6 +226,22 @@ class GrammarGenerationMixin(GenerationMixin):
         """The kind of sequence that begins with a prompt."""
         raise NotImplementedError
 
+    def adjust_generation_fn(
+        self,
+        generation_config: Any,
+        from_auto: Any,
+        from_pipeline: Any,
+        source: Any,
+        subfolder: str = "",
+        **kwargs: Any,
+    ) -> None:
+        """transformers calls this when weights are loaded. In a local folder, it would take the settings of the folder
+        above for those of a subfolder.
+        """
+        if source is not None and Path(source, subfolder).is_dir():
+            source, subfolder = Path(source, subfolder), ""
+        super().adjust_generation_fn(generation_config, from_auto, from_pipeline, source, subfolder=subfolder, **kwargs)
+
     def _prepare_generation_config(
         self,
         generation_config: GenerationConfig | None,
@@ -233,6 +259,17 @@ class GrammarGenerationMixin(GenerationMixin):
         if config.grammar and "inputs_embeds" in given:
             raise RequestError("the grammar cannot be followed from inputs_embeds; give input_ids, or grammar=False")
         return config, model_kwargs
+
+    def init_continuous_batching(self, *args: Any, **kwargs: Any) -> Any:
+        """Not there: relative attention and the grammar do not read the pages that it keeps keys and values in.
+
+        Raises:
+            RequestError: always; `generate_batch` comes here, too.
+        """
+        raise RequestError(
+            "continuous batching (generate_batch) is not there for this attention; give generate() a batch of "
+            "prompts, padded on the left"
+        )
 
     def _prepare_generated_length(
         self, generation_config: GenerationConfig, has_default_max_length: bool, **kwargs: Any
@@ -255,7 +292,7 @@ class GrammarGenerationMixin(GenerationMixin):
         transformers' own come earlier: some of them make numbers of minus infinity.
         """
         arguments = {"generation_config": generation_config, "encoder_input_ids": encoder_input_ids, **kwargs}
-        if encoder_input_ids is None or not generation_config.grammar:  # continuous batching has no prompts
+        if encoder_input_ids is None or not generation_config.grammar:
             return super()._get_logits_processor(logits_processor=logits_processor, **arguments)
         kinds = [self.kind_of_prompt(ids) for ids in encoder_input_ids.tolist()]
         grammar = GrammarLogitsProcessor(kinds, encoder_input_ids, generation_config.counterpoint)
@@ -373,49 +410,83 @@ class TwoStageGenerationMixin:
     detail: GrammarGenerationMixin
     generation_config: GenerationConfig
 
-    def adjust_generation_fn(self, *args: Any, **kwargs: Any) -> None:
-        """transformers calls this when weights are loaded; the stages by themselves get the same settings."""
-        GenerationMixin.adjust_generation_fn(self, *args, **kwargs)
-        for stage in (self.planner, self.detail):
-            stage.generation_config = _completed(self.generation_config, stage.generation_config)
+    def adjust_generation_fn(self, generation_config: Any, *args: Any, subfolder: str = "", **kwargs: Any) -> None:
+        """transformers calls this when weights are loaded; the stages have settings in their folders, too."""
+        GenerationMixin.adjust_generation_fn(self, generation_config, *args, subfolder=subfolder, **kwargs)
+        for name, stage in (("planner", self.planner), ("detail", self.detail)):
+            with suppress(OSError):  # there is no such folder
+                stage.adjust_generation_fn(None, *args, **kwargs | {"subfolder": posixpath.join(subfolder, name)})
+            stage.generation_config = self.settings_of(stage)
+
+    def settings_of(self, stage: GrammarGenerationMixin) -> GenerationConfig:
+        """The generation config of a stage by itself."""
+        return _completed(self.generation_config, stage.generation_config)
 
     def generate(
         self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        num_return_sequences: int | None = None,
+        inputs: torch.Tensor | None = None,
         generation_config: GenerationConfig | None = None,
-        **sampling: Any,
+        logits_processor: LogitsProcessorList | None = None,
+        stopping_criteria: StoppingCriteriaList | None = None,
+        prefix_allowed_tokens_fn: Callable[[int, torch.Tensor], list[int]] | None = None,
+        synced_gpus: bool | None = None,
+        assistant_model: Any = None,
+        streamer: Any = None,
+        *,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        **settings: Any,
     ) -> Any:
-        """Write plans after the globals `input_ids`, [B, L] left-padded and ending with the voices, then the notes.
+        """Write plans after the globals `inputs` (or `input_ids`), [B, L] left-padded and ending with the voices, then
+        the notes. Arguments are those of transformers, and hold for both stages but where it says otherwise.
 
         Args:
-            attention_mask: As in transformers; it follows from the padding and may be left out.
-            num_return_sequences: Plans for each prompt, with the notes over each.
-            generation_config: Settings for both stages; a limit on the length is one of each stage.
-            **sampling: do_sample, temperature, top_k, top_p, min_p, num_beams, grammar, counterpoint; for both stages.
-                What is None is left to the stages.
+            generation_config: A limit on the length is one of each stage. `num_return_sequences` is how many plans
+                there are for each prompt, with the notes over each; `return_dict_in_generate` shows what the detail
+                generator did.
+            assistant_model: Drafts notes.
+            streamer: Gets plan and notes once the plan is finished.
+            attention_mask: It follows from the padding and may be left out.
+            **settings: Those of a generation config, and `tokenizer` for `stop_strings`.
 
         Returns:
             "detail" sequences [B * num_return_sequences, L'], padded on both sides; each holds its plan and notes.
 
         Raises:
             GrammarError: a prompt is not the globals of a piece; the message names the position.
-            RequestError: a setting that has no meaning for both stages together, or a plan that a limit cuts off.
+            RequestError: an argument that is none of these, or a plan that a limit cuts off.
         """
-        if unknown := sampling.keys() - _SHARED_SETTINGS:
-            raise RequestError(
-                f"{', '.join(sorted(unknown))} cannot be set for both stages together; there are "
-                f"{', '.join(sorted(_SHARED_SETTINGS))}; call generate() of planner and detail for the rest"
-            )
-        config = _completed(generation_config or GenerationConfig(), self.generation_config)
-        if num_return_sequences is not None:
-            sampling["num_return_sequences"] = num_return_sequences
-        config.update(**sampling, allow_custom_entries=True)
-        mask = (input_ids != PAD).long() if attention_mask is None else attention_mask
+        prompts = inputs if input_ids is None else input_ids
+        shared = {
+            "logits_processor": logits_processor,
+            "stopping_criteria": stopping_criteria,
+            "prefix_allowed_tokens_fn": prefix_allowed_tokens_fn,
+            "synced_gpus": synced_gpus,
+            "tokenizer": settings.pop("tokenizer", None),
+        }
+        config = self._settings(generation_config, settings)
         plan_config = deepcopy(config)
-        plan_config.return_dict_in_generate = False
-        plans = self.planner.generate(input_ids, plan_config, attention_mask=mask)
+        plan_config.update(**dict.fromkeys(_OF_THE_RESULT, False))
+        mask = _mask(prompts) if attention_mask is None else attention_mask
+        plans = self.planner.generate(prompts, plan_config, attention_mask=mask, **shared)
         prompts = detail_prompts(plans)
         config.num_return_sequences = 1
-        return self.detail.generate(prompts, config, attention_mask=(prompts != PAD).long())
+        shared |= {"assistant_model": assistant_model, "streamer": streamer}
+        return self.detail.generate(prompts, config, attention_mask=_mask(prompts), **shared)
+
+    def _settings(self, given: GenerationConfig | None, settings: dict[str, Any]) -> GenerationConfig:
+        """Those of the call, then of the given config, then of the model's own."""
+        config = _completed(given or GenerationConfig(), self.generation_config)
+        said = {name: value for name, value in settings.items() if value is not None}
+        own = {name: said.pop(name) for name in _OWN_SETTINGS if name in said}
+        config.update(**own, allow_custom_entries=True)
+        if unknown := config.update(**said):
+            raise RequestError(
+                f"generate() of both stages together has no argument {', '.join(sorted(unknown))}; leave it out, or "
+                "call generate() of planner and detail"
+            )
+        return config
+
+
+def _mask(ids: torch.Tensor | None) -> torch.Tensor | None:
+    return None if ids is None else (ids != PAD).long()

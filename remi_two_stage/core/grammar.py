@@ -406,9 +406,9 @@ class Grammar:
         """What a voice that is a line may end on, if this is the last bar."""
         if voice not in LINES:
             return None
-        beats = (bar.offset, *beats_after(bar.offset, bar.offset + bar.length, bar.beat_length))
-        is_bass = len(self._voices) > 1 and voice == max(self._voices, key=place_in_score)
-        return last_note(bar.header, beats, bar.offset + bar.length, is_bass)
+        is_alone, lowest = len(self._voices) == 1, max(self._voices, key=place_in_score)
+        is_bass = not is_alone and voice == lowest
+        return last_note(bar.header, bar.offset, bar.offset + bar.length, bar.beat_length, is_bass, is_alone)
 
     def _given_voice(self, tokens: Sequence[int], follow: Choice) -> Steps:
         for token in tokens:

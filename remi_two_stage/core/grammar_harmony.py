@@ -14,7 +14,9 @@ from functools import cache
 
 from .chords import QUALITIES, make_label, pitch_classes, split_label
 from .grammar_structure import Choice, only
-from .vocabulary import IDS, TOKENS, token_id
+from .piece import beats_after
+from .signatures import TICKS_PER_QUARTER
+from .vocabulary import IDS, MAX_DURATION, TOKENS, token_id
 
 _CHORD, _BASS, _REL_POS, _NOTE_ON, _DURATION = (
     IDS[name] for name in ("Chord", "Bass", "RelPos", "Note-On", "Duration")
@@ -51,17 +53,21 @@ class LastNote:
         pitch_classes: In the key of the tokens.
         beats: Where it may be struck.
         end: Of the bar.
-        least: Ticks that it lasts, if the bar has as many left.
+        least: Ticks that it lasts, if the bar has as many left; None if it lasts to the end of the bar.
     """
 
     pitch_classes: frozenset[int]
     beats: tuple[int, ...]
     end: int
-    least: int
+    least: int | None
 
     def is_met(self, position: int, pitch: int, duration: int) -> bool:
         """Whether a note may be the last one."""
-        return self._may_begin(position, pitch) and duration >= min(self.least, self.end - position)
+        return self._may_begin(position, pitch) and duration >= self._shortest(position)
+
+    def _shortest(self, position: int) -> int:
+        left = self.end - position
+        return left if self.least is None else min(self.least, left)
 
     def _may_begin(self, position: int, pitch: int) -> bool:
         return position in self.beats and pitch % 12 in self.pitch_classes
@@ -80,7 +86,7 @@ class LastNote:
     def durations(self, position: int, pitch: int, limit: int) -> Choice:
         """`<Duration=>` of a note, up to a limit in ticks: room is left for a last note after it, or it may be that."""
         left = max(self.beats[-1] - position, 0)
-        shorter, longer = range(1, min(left, limit) + 1), range(min(self.least, self.end - position), limit + 1)
+        shorter, longer = range(1, min(left, limit) + 1), range(self._shortest(position), limit + 1)
         if not self._may_begin(position, pitch):
             longer = range(0) if left else range(1, limit + 1)
         return tuple(
@@ -90,23 +96,29 @@ class LastNote:
         )
 
 
-def last_note(header: Sequence[int], beats: Sequence[int], end: int, is_bass: bool) -> LastNote | None:
+def last_note(
+    header: Sequence[int], start: int, end: int, beat_length: int, is_bass: bool, is_alone: bool
+) -> LastNote | None:
     """What ends a voice in a last bar; None where the plan has no known chord there.
 
     Args:
         header: Token ids of the bar's header.
-        beats: Metrical positions of its beats.
+        start: Metrical position of its first tick.
         end: Metrical position of its end.
+        beat_length: Ticks in a beat; in a bar without metre, which has none, they are taken to be quarter notes.
         is_bass: Whether the voice is the lowest of several.
+        is_alone: Whether there is no other voice; several end together.
     """
     at = max(index for index, token in enumerate(header) if token in _CHORD)
     label = TOKENS[header[at]][1]
     parts = split_label(label)
     if parts is None:
         return None
+    beat = beat_length if beat_length <= MAX_DURATION else TICKS_PER_QUARTER
+    beats = (start, *beats_after(start, end, beat))
     begins = header[at - 1] - _REL_POS.start if header[at - 1] in _REL_POS else beats[0]
     struck = tuple(beat for beat in beats if beat >= begins) or (beats[-1],)
     bass = header[at + 1] - _BASS.start + 1 if header[at + 1 :] and header[at + 1] in _BASS else 0
     intervals = (bass,) if is_bass else QUALITIES[parts[1]].intervals[:_TRIAD_TONES]
     tones = frozenset((parts[0] + interval) % 12 for interval in intervals)
-    return LastNote(tones, struck, end, (beats[1] if len(beats) > 1 else end) - beats[0])
+    return LastNote(tones, struck, end, (beats[1] if len(beats) > 1 else end) - start if is_alone else None)

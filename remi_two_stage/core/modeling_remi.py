@@ -11,7 +11,8 @@ Conventions
   another. The first label of each is to be -100. Padding: right in training, left in generation.
 - `reproduced_forward` is the forward that decoding reproduces from the weights (`decoding_backbone_remi`); a class that
   has another one is left to transformers' loop (`decoding_weights_remi.is_plain`).
-- Weights are read from safetensors alone. A folder that lacks some, or is of another kind, raises: none stays random.
+- Weights are read from safetensors alone. A folder that lacks some of what its config says, or is of another kind,
+  raises (`checkpoint_remi`). `save_pretrained` writes a repository: code, tokenizer, pipeline, a folder for each stage.
 """
 
 import math
@@ -23,9 +24,16 @@ from typing import Any, ClassVar, Self
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import AutoModel, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, initialization
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+    initialization,
+)
 from transformers.cache_utils import Cache, DynamicCache
-from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import ModelOutput, can_return_tuple
@@ -41,13 +49,14 @@ from .attention_remi import (
     attention_context,
     is_packed,
 )
-from .checkpoint_files_remi import check_model_type, refuse_pickles
-from .checkpoint_remi import check_weights, hub_arguments, stored_model_type, stored_shapes
+from .checkpoint_remi import CheckedLoading
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import IdlePlannerWarning, RequestError
 from .generation_remi import GrammarGenerationMixin, TwoStageGenerationMixin
 from .grammar import SequenceKind
+from .pipeline_remi import register_pipeline
+from .repository_remi import SavedWithCode, TwoStageSaving
 from .vocabulary import AFTER, CONTEXT
 
 
@@ -95,7 +104,7 @@ class RelativeDecoderLayer(GradientCheckpointingLayer):
 RelativeDecoderLayer.reproduced_forward = RelativeDecoderLayer.forward  # transformers has wrapped it
 
 
-class RemiPreTrainedModel(PreTrainedModel):
+class RemiPreTrainedModel(SavedWithCode, CheckedLoading, PreTrainedModel):
     """What all models here share: flags, initial weights, and loading that never leaves a weight random."""
 
     config: RelativeTransformerConfig
@@ -125,31 +134,6 @@ class RemiPreTrainedModel(PreTrainedModel):
             std = config.initializer_range / math.sqrt(2 * config.num_hidden_layers)
             initialization.normal_(module.attention.o_proj.weight, mean=0.0, std=std)
             initialization.normal_(module.feed_forward.down_proj.weight, mean=0.0, std=std)
-
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
-    ) -> Any:
-        """As in transformers, from safetensors alone.
-
-        Raises:
-            CheckpointError: the folder holds another kind of model, or lacks weights of this one.
-            OSError: there is no such folder or repository, or it has no safetensors file.
-        """
-        source, own = pretrained_model_name_or_path, cls.config_class.model_type
-        if source is not None:
-            refuse_pickles(source, kwargs)
-            check_model_type(source, stored_model_type(source, kwargs), own, cls.__name__)
-            check_weights(cls, source, kwargs)
-        kwargs.setdefault("use_safetensors", True)
-        return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
-
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As in transformers, with every setting of the generation config."""
-        if self.can_generate():
-            # transformers would not read the settings that it does not know, such as `grammar`, from such a config.
-            self.generation_config._from_model_config = False
-        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 class RelativeTransformerDecoder(RemiPreTrainedModel):
@@ -228,6 +212,41 @@ def _holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.
     )
 
 
+class BarPlannerBackbone(RelativeTransformerDecoder):
+    """The planner without its head."""
+
+    config: BarPlannerConfig
+
+
+class DetailGeneratorBackbone(RelativeTransformerDecoder):
+    """The detail generator without its head."""
+
+    config: DetailGeneratorConfig
+
+
+class _StageForSequenceClassification(GenericForSequenceClassification, RemiPreTrainedModel):
+    """A backbone with a linear layer on the last token's hidden state: logits [B, `num_labels`]."""
+
+    def __init__(self, config: RelativeTransformerConfig) -> None:
+        PreTrainedModel.__init__(self, config)  # not the class before it, which asks AutoModel for the backbone
+        self.num_labels = config.num_labels
+        self.model = RelativeTransformerDecoder(config)
+        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+        self.post_init()
+
+
+class BarPlannerForSequenceClassification(_StageForSequenceClassification):
+    """Labels plans, or what else is written in tokens."""
+
+    config: BarPlannerConfig
+
+
+class DetailGeneratorForSequenceClassification(_StageForSequenceClassification):
+    """Labels whole pieces, or what else is written in tokens."""
+
+    config: DetailGeneratorConfig
+
+
 class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
     """A backbone with a language-model head that shares the embedding's weight."""
 
@@ -239,35 +258,6 @@ class _CausalStage(RemiPreTrainedModel, GrammarGenerationMixin):
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.loss_type = "ForCausalLM"
         self.post_init()
-
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: Any, *model_args: Any, output_loading_info: bool = False, **kwargs: Any
-    ) -> Any:
-        """As in the base class; a stage also loads out of a folder that holds both, with the config it has there.
-
-        Such a folder may have a subfolder for each stage with its config alone, for
-        `AutoModelForCausalLM.from_pretrained(folder, subfolder="planner")`: its weights are those of the folder.
-        """
-        source = pretrained_model_name_or_path
-        name = cls.config_class.base_config_key.removesuffix("_config")
-        config = None
-        if source is not None:
-            refuse_pickles(source, kwargs)
-            is_config_alone = kwargs.get("subfolder") == name and stored_shapes(source, kwargs) is None
-            if is_config_alone:
-                kwargs = {key: value for key, value in kwargs.items() if key != "subfolder"}
-                config = kwargs.pop("config", None)
-        if source is None or stored_model_type(source, kwargs) != TwoStageConfig.model_type:
-            return super().from_pretrained(source, *model_args, output_loading_info=output_loading_info, **kwargs)
-        if kwargs.get("config") is not None:
-            raise RequestError(f"{source} holds both stages and their configs, and a config was given; leave it out")
-        if config is not None:
-            kwargs["config"] = TwoStageConfig.from_pretrained(source, **hub_arguments(kwargs))
-            setattr(kwargs["config"], cls.config_class.base_config_key, config)
-        both, info = TwoStageModel.from_pretrained(source, *model_args, output_loading_info=True, **kwargs)
-        model = getattr(both, name)
-        return (model, info) if output_loading_info else model
 
     @can_return_tuple
     def forward(
@@ -359,7 +349,7 @@ class TwoStageOutput(ModelOutput):
     attentions: tuple[torch.FloatTensor, ...] | None = None
 
 
-class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
+class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin):
     """Both stages: `planner`, a `BarPlannerModel`, and `detail`, a `DetailGeneratorModel`."""
 
     config: TwoStageConfig
@@ -478,13 +468,29 @@ class TwoStageModel(RemiPreTrainedModel, TwoStageGenerationMixin):
 MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.update(
     {model.config_class.model_type: model.__name__ for model in (BarPlannerModel, DetailGeneratorModel, TwoStageModel)}
 )
+SavedWithCode.auto_classes = {
+    "BarPlannerConfig": {
+        "AutoModel": BarPlannerBackbone,
+        "AutoModelForCausalLM": BarPlannerModel,
+        "AutoModelForSequenceClassification": BarPlannerForSequenceClassification,
+    },
+    "DetailGeneratorConfig": {
+        "AutoModel": DetailGeneratorBackbone,
+        "AutoModelForCausalLM": DetailGeneratorModel,
+        "AutoModelForSequenceClassification": DetailGeneratorForSequenceClassification,
+    },
+    "TwoStageConfig": {"AutoModel": TwoStageModel},
+}
+_AUTO: dict[str, Any] = {
+    auto.__name__: auto for auto in (AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification)
+}
 
 
 def register_auto_classes() -> None:
-    """Make the models known to AutoModel and AutoModelForCausalLM, and travel with their code when saved."""
+    """Make the models known to transformers' Auto classes, and travel with their code when saved."""
     register_auto_configs()
-    for stage in (BarPlannerModel, DetailGeneratorModel):
-        AutoModelForCausalLM.register(stage.config_class, stage, exist_ok=True)
-        stage.register_for_auto_class("AutoModelForCausalLM")
-    AutoModel.register(TwoStageConfig, TwoStageModel, exist_ok=True)
-    TwoStageModel.register_for_auto_class("AutoModel")
+    register_pipeline()
+    for kinds in SavedWithCode.auto_classes.values():
+        for auto, kind in kinds.items():
+            _AUTO[auto].register(kind.config_class, kind, exist_ok=True)
+            kind.register_for_auto_class(auto)

@@ -24,7 +24,8 @@ SLUR = "slur"
 """Name of the span over notes in one breath or bow."""
 NOTATION_LOSSES = frozenset((
     "a slur without an end", "a hairpin without an end", "grace notes without a note", "a decoration without a meaning",
-    "a syllable without a note",
+    "a syllable without a note", "a sign in a rewritten bar", "grace notes in a rewritten bar",
+    "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
 ))  # fmt: skip
 """Reasons of `Piece.losses` that are none of the music: what of the notation has no place."""
 SIGNS_BEFORE = ("segno", "coda")
@@ -190,11 +191,13 @@ class Source:
         content: Its bytes; of a compressed file, those of the score within.
         bars: For each part of the file, where each of its measures begins and ends in `content`, in bytes.
         voices: The index of its part for each voice of the piece.
+        staves: The number of its staff in that part.
     """
 
     content: bytes
     bars: tuple[tuple[tuple[int, int], ...], ...]
     voices: tuple[int, ...]
+    staves: tuple[int, ...] = ()
 
 
 def moved(notation: Iterable[Notation], fifths: int, semitones: int) -> tuple[Notation, ...]:

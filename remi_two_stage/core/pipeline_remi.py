@@ -15,10 +15,11 @@ from dataclasses import fields
 from typing import Any, ClassVar, TypedDict
 
 from transformers import AutoModel, Pipeline
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from .abc_writer import write_abc
 from .codec import names_of
-from .composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
+from .composing_remi import CandidateWriter, Composed
 from .errors import RequestError
 from .request import Request
 from .sampling import Sampling
@@ -56,6 +57,8 @@ class MusicGenerationPipeline(Pipeline):
         *,
         plan: str | None = None,
         seed: int | None = None,
+        batch_size: int | None = None,
+        num_workers: int | None = None,
         **keywords: Any,
     ) -> Composition | list[Composition]:
         """Compose one piece from the keywords, or several.
@@ -65,6 +68,9 @@ class MusicGenerationPipeline(Pipeline):
                 seed `seed + i` and is the same as if it were alone.
             plan: Chords of your own as text (`Plan.parse`), with as many bars as they have.
             seed: Makes the result repeatable.
+            batch_size: How many pieces are written at once; all where neither this nor the pipeline says. They are the
+                same ones in batches of any size, where there is a seed.
+            num_workers: Nothing, as in other pipelines without files to read.
             **keywords: style, key, meter, bars, tempo, voices of `Request`; for all pieces alike temperature, top_k,
                 top_p, greedy, candidates of `Sampling`.
 
@@ -79,8 +85,12 @@ class MusicGenerationPipeline(Pipeline):
         several: Any = [requests or {}] if is_alone else requests
         chosen = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
         asked = [_request(keywords | dict(each), plan) for each in several]
-        writing = {"plan": plan, "seed": seed, "sampling": Sampling(**chosen)}
-        written: list[Composition] = super().__call__({"requests": asked}, **writing)
+        writing = {"plan": plan, "sampling": Sampling(**chosen)}
+        size = batch_size or self._batch_size or max(1, len(asked))
+        written: list[Composition] = []
+        for start in range(0, len(asked), size):
+            own = None if seed is None else seed + start
+            written += super().__call__({"requests": asked[start : start + size]}, seed=own, **writing, batch_size=1)
         return written[0] if is_alone else written
 
     def _sanitize_parameters(self, **writing: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -90,23 +100,33 @@ class MusicGenerationPipeline(Pipeline):
         """Requests stay as they are; the stages' prompts are made of them and of plans."""
         return input_
 
-    def _forward(self, input_tensors: dict[str, Any], plan: str | None = None, **writing: Any) -> dict[str, Any]:
+    def _forward(
+        self, input_tensors: dict[str, Any], plan: str | None, seed: int | None, sampling: Sampling
+    ) -> dict[str, Any]:
         requests: list[Request] = input_tensors["requests"]
         for request in requests:
             request.warn_of_style(self.model.planner.config.styles)
+        writer = CandidateWriter(self.model, seed, sampling)
         if plan is None:
-            planned = write(self.model.planner, [plan_prompt(request) for request in requests], **writing)
-            plans = [plan_of(request, tokens) for request, tokens in zip(requests, planned, strict=True)]
-        else:
-            plans = [request.typed(plan) for request in requests]
-        return {"plans": plans, "tokens": write(self.model.detail, [notes_prompt(each) for each in plans], **writing)}
+            return {"composed": writer.realize(writer.plans(requests))}
+        typed = [request.typed(plan) for request in requests]
+        return {"composed": writer.realize([[each] * sampling.candidates for each in typed])}
 
     def postprocess(self, model_outputs: dict[str, Any], **_: Any) -> list[Composition]:
         """Plans and token ids -> compositions."""
+        composed: list[Composed] = model_outputs["composed"]
         return [
-            {"tokens": names_of(tokens), "plan": plan.text(names=True), "abc": write_abc(piece_over(plan, tokens))}
-            for plan, tokens in zip(model_outputs["plans"], model_outputs["tokens"], strict=True)
+            {"tokens": names_of(ids), "plan": plan.text(names=True), "abc": write_abc(piece)}
+            for piece, plan, ids in composed
         ]
+
+
+def register_pipeline() -> None:
+    """Make the task known to transformers, so that the code in a model's folder is not needed for it."""
+    if TASK not in PIPELINE_REGISTRY.supported_tasks:
+        PIPELINE_REGISTRY.register_pipeline(
+            TASK, pipeline_class=MusicGenerationPipeline, pt_model=AutoModel, type="text"
+        )
 
 
 # What transformers' registry of pipelines would set; with it, code and entry in the config are saved by any instance.

@@ -5,6 +5,8 @@
     leading     what the rules of counterpoint cost a note (counterpoint.py), where several voices sing
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
+    harmony     the plan closes V-I (in modes also bVII-i), is at home about as often as plans are, and changes chords
+                within bars as often
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -21,13 +23,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 
 from .chords import split_label
 from .codec import encode_ids
 from .counterpoint import VoiceLeading
 from .features import (
+    bars_with_two_chords,
+    chord_roots,
     commonest_rhythm,
     last_label,
     last_note,
@@ -36,6 +40,7 @@ from .features import (
     pitches,
     repeated_bars,
     strong_notes,
+    tonic_chords,
 )
 from .piece import Piece
 from .ranges import usual_range
@@ -48,6 +53,8 @@ MANY_TIMES = 5
 """One bar should come less often."""
 _NOTE_ON = IDS["Note-On"]
 _OCTAVE = 12
+_MAJOR_MINOR_CLOSES, _MODAL_CLOSES = (7,), (7, 10)
+"""Roots before the last chord, in semitones above the tonic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +81,15 @@ class Ends:
         on_beat: Of these, those whose last note begins on a beat.
         held: Of these, those whose last note is as long as a beat, or longer than most notes of the piece.
         last_chord: Those whose last chord is on the tonic.
+        close: Of these, those that come to it from the dominant, in modes also from the seventh degree, and in several
+            voices with its root in the bass.
     """
 
     tonic: float
     on_beat: float
     held: float
     last_chord: float
+    close: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,8 @@ class Usual:
         repeated_bars: Share of the bars that were heard before.
         commonest_rhythm: Share of the bars that have the commonest rhythm.
         note_lengths: How many durations there are.
+        tonic_chords: Share of the chords that are on the tonic.
+        two_chords: Share of the bars that have more than one.
         leading: What counterpoint costs a note, in nats; None for one voice.
     """
 
@@ -102,59 +114,61 @@ class Usual:
     repeated_bars: Normal
     commonest_rhythm: Normal
     note_lengths: Normal
+    tonic_chords: Normal
+    two_chords: Normal
     leading: Normal | None = None
 
 
 # fmt: off
 ENDS = {
-    "tune": Ends(0.822, 0.873, 0.894, 0.866),
-    "chorale": Ends(0.916, 0.998, 0.998, 0.923),
+    "tune": Ends(0.822, 0.873, 0.894, 0.865, 0.864),
+    "chorale": Ends(0.924, 0.998, 0.998, 0.935, 0.940),
 }
 """Of all tunes and of all chorales. Some styles go round and end nowhere; a piece that is played alone should end."""
 USUAL = {
     "tune": Usual(
-        0.028, Normal(72.434, 2.220), Normal(0.915, 0.074), Normal(0.271, 0.142),
-        Normal(0.445, 0.189), Normal(3.712, 1.406),
+        0.028, Normal(72.434, 2.220), Normal(0.915, 0.074), Normal(0.271, 0.142), Normal(0.445, 0.189),
+        Normal(3.712, 1.406), Normal(0.487, 0.115), Normal(0.362, 0.197),
     ),
     "chorale": Usual(
-        0.002, Normal(70.804, 1.781), Normal(0.944, 0.034), Normal(0.028, 0.075),
-        Normal(0.128, 0.057), Normal(5.372, 1.194), Normal(0.292, 0.125),
+        0.001, Normal(70.588, 1.895), Normal(0.944, 0.033), Normal(0.026, 0.072), Normal(0.129, 0.059),
+        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.291, 0.127),
     ),
     "air": Usual(
-        0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131),
-        Normal(0.304, 0.140), Normal(5.203, 1.218),
+        0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131), Normal(0.304, 0.140),
+        Normal(5.203, 1.218), Normal(0.486, 0.133), Normal(0.247, 0.235),
     ),
     "clog": Usual(
-        0.013, Normal(73.603, 2.452), Normal(0.938, 0.056), Normal(0.275, 0.105),
-        Normal(0.590, 0.175), Normal(4.351, 1.071),
+        0.013, Normal(73.603, 2.452), Normal(0.938, 0.056), Normal(0.275, 0.105), Normal(0.590, 0.175),
+        Normal(4.351, 1.071), Normal(0.420, 0.097), Normal(0.286, 0.120),
     ),
     "hornpipe": Usual(
-        0.006, Normal(72.491, 1.964), Normal(0.907, 0.069), Normal(0.264, 0.119),
-        Normal(0.550, 0.181), Normal(3.268, 1.192),
+        0.006, Normal(72.491, 1.964), Normal(0.907, 0.069), Normal(0.264, 0.119), Normal(0.550, 0.181),
+        Normal(3.268, 1.192), Normal(0.471, 0.084), Normal(0.346, 0.152),
     ),
     "hymn": Usual(
-        0.010, Normal(68.542, 1.124), Normal(0.956, 0.041), Normal(0.139, 0.148),
-        Normal(0.339, 0.153), Normal(4.580, 1.272), Normal(0.169, 0.135),
+        0.008, Normal(68.484, 1.149), Normal(0.956, 0.042), Normal(0.130, 0.144), Normal(0.336, 0.158),
+        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.170, 0.136),
     ),
     "jig": Usual(
-        0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123),
-        Normal(0.543, 0.176), Normal(3.204, 0.957),
+        0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123), Normal(0.543, 0.176),
+        Normal(3.204, 0.957), Normal(0.472, 0.111), Normal(0.398, 0.176),
     ),
     "march": Usual(
-        0.056, Normal(73.210, 2.361), Normal(0.935, 0.059), Normal(0.226, 0.155),
-        Normal(0.340, 0.161), Normal(4.494, 1.311),
+        0.056, Normal(73.210, 2.361), Normal(0.935, 0.059), Normal(0.226, 0.155), Normal(0.340, 0.161),
+        Normal(4.494, 1.311), Normal(0.489, 0.083), Normal(0.388, 0.153),
     ),
     "reel": Usual(
-        0.023, Normal(72.866, 1.975), Normal(0.873, 0.082), Normal(0.301, 0.136),
-        Normal(0.482, 0.164), Normal(3.041, 1.093),
+        0.023, Normal(72.866, 1.975), Normal(0.873, 0.082), Normal(0.301, 0.136), Normal(0.482, 0.164),
+        Normal(3.041, 1.093), Normal(0.491, 0.126), Normal(0.386, 0.180),
     ),
     "slip-jig": Usual(
-        0.022, Normal(71.961, 2.140), Normal(0.966, 0.065), Normal(0.277, 0.155),
-        Normal(0.445, 0.150), Normal(2.705, 0.913),
+        0.022, Normal(71.961, 2.140), Normal(0.966, 0.065), Normal(0.277, 0.155), Normal(0.445, 0.150),
+        Normal(2.705, 0.913), Normal(0.456, 0.101), Normal(0.623, 0.161),
     ),
     "strathspey": Usual(
-        0.005, Normal(73.333, 2.263), Normal(0.906, 0.078), Normal(0.244, 0.158),
-        Normal(0.285, 0.108), Normal(3.859, 0.842),
+        0.005, Normal(73.333, 2.263), Normal(0.907, 0.079), Normal(0.244, 0.158), Normal(0.285, 0.108),
+        Normal(3.859, 0.842), Normal(0.538, 0.111), Normal(0.453, 0.182),
     ),
 }
 """Of all tunes, of all chorales, and of the styles of which there are enough."""
@@ -170,6 +184,7 @@ class Reward:
     leading: float
     chords: float
     repetition: float
+    harmony: float
 
     @property
     def total(self) -> float:
@@ -194,11 +209,23 @@ def reward(piece: Piece, style: str | None = None) -> Reward:
     style = style or piece.style
     usual = usual_for(piece, style)
     return Reward(
-        _ends(piece, ENDS["tune" if len(piece.voices) == 1 else "chorale"]),
+        _ends(piece),
         _register(piece, usual, style),
         usual.leading.likelihood(leading_cost(piece), too_low=False) if usual.leading else 0.0,
         usual.chord_tones.likelihood(chord_tones(piece), too_high=False),
         _repetition(piece, usual),
+        harmony(piece, style),
+    )
+
+
+def harmony(piece: Piece, style: str | None = None) -> float:
+    """The part of the reward that a plan has too, which is a piece without notes."""
+    usual = usual_for(piece, style or piece.style)
+    closes = closes_on_tonic(piece)
+    return (
+        usual.tonic_chords.likelihood(tonic_chords(piece))
+        + usual.two_chords.likelihood(bars_with_two_chords(piece))
+        + (_lacking(_ends_of(piece).close) if closes is False else 0.0)
     )
 
 
@@ -227,6 +254,19 @@ def ends_over_tonic(piece: Piece) -> bool:
     return parts is not None and parts[0] == 0
 
 
+def closes_on_tonic(piece: Piece) -> bool | None:
+    """Whether a piece whose last chord is on the tonic comes to it from the dominant, or in modes from the seventh
+    degree, and where there are several voices with its root in the bass; None where it ends on another chord.
+    """
+    chords = [chord for bar in piece.bars if not bar.is_pickup for chord in bar.chords]
+    roots = chord_roots(piece)
+    before = next((at for at in range(len(roots) - 1, -1, -1) if roots[at] != 0), None)
+    if before is None or before == len(roots) - 1:
+        return None
+    usual = _MAJOR_MINOR_CLOSES if piece.key.mode in ("maj", "min") else _MODAL_CLOSES
+    return roots[before] in usual and (len(piece.voices) == 1 or chords[before].bass == 0)
+
+
 def chord_tones(piece: Piece) -> float:
     """Share of the notes on strong beats that belong to their chord; nan without any."""
     found = list(strong_notes(piece))
@@ -245,9 +285,15 @@ def leading_cost(piece: Piece) -> float:
     return cost / notes if notes else math.nan
 
 
-def _ends(piece: Piece, usual: Ends) -> float:
+def _ends_of(piece: Piece) -> Ends:
+    return ENDS["tune" if len(piece.voices) == 1 else "chorale"]
+
+
+def _ends(piece: Piece) -> float:
     has = (*endings(piece), ends_over_tonic(piece))
-    return sum(_lacking(share) for found, share in zip(has, astuple(usual), strict=True) if not found)
+    usual = _ends_of(piece)
+    shares = (usual.tonic, usual.on_beat, usual.held, usual.last_chord)
+    return sum(_lacking(share) for found, share in zip(has, shares, strict=True) if not found)
 
 
 def _lacking(share: float) -> float:

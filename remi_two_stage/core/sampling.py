@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, log
+from math import exp
 from random import Random
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
@@ -15,8 +15,8 @@ from .errors import RequestError
 class Sampling:
     """How tokens are sampled, and which of several candidates is kept; each field's help is in its metadata.
 
-    `greedy` ignores the fields above it. Of several candidates for a piece, the one whose sampled tokens have the
-    highest mean log-likelihood under the model is returned.
+    `greedy` ignores the fields above it. Of several candidates for a piece, the one with the highest reward
+    (`reward.py`) is returned.
 
     Raises:
         RequestError: a value out of range.
@@ -39,7 +39,7 @@ class Sampling:
         },
     )
     candidates: int = field(
-        default=1, metadata={"help": "how many are written for each piece, 1 to 64; the likeliest is kept"}
+        default=1, metadata={"help": "how many are written for each piece, 1 to 64; the best made one is kept"}
     )
 
     def __post_init__(self) -> None:
@@ -59,28 +59,14 @@ class Sampling:
         if self.greedy and self.candidates > 1:
             raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
 
-    def choose(
-        self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None
-    ) -> tuple[int, float]:
-        """Choose one of the scores, which are unnormalised log-probabilities, less what each costs.
-
-        Returns:
-            Its index, and its log-probability without the costs.
-        """
-        top = max(scores)
-        weights = [exp(score - top) for score in scores]
-        total = log(sum(weights))
-        left = scores
+    def choose(self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None) -> int:
+        """Index of the one chosen of scores, which are unnormalised log-probabilities, less what each costs."""
         if costs is not None:
-            left = [score - cost for score, cost in zip(scores, costs, strict=True)]
-            best = max(left)
-            weights = [exp(score - best) for score in left]
-        index = left.index(max(left)) if self.greedy else self._sample(left, weights, max(left), random)
-        return index, scores[index] - top - total
-
-    def _sample(self, scores: Sequence[float], weights: list[float], top: float, random: Random) -> int:
-        if self.temperature != 1:
-            weights = [exp((score - top) / self.temperature) for score in scores]
+            scores = [score - cost for score, cost in zip(scores, costs, strict=True)]
+        top = max(scores)
+        if self.greedy:
+            return scores.index(top)
+        weights = [exp((score - top) / self.temperature) for score in scores]
         kept = self._kept(weights)
         rest = random.random() * sum([weights[index] for index in kept])
         for index in kept:
@@ -93,9 +79,12 @@ class Sampling:
         """Indices of the weights that top_k and then top_p leave, heaviest first if any of the two is on."""
         if self.top_p == 1 and not 0 < self.top_k < len(weights):
             return range(len(weights))
-        order = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)
-        order = order[: self.top_k or None]
-        missing = self.top_p * sum([weights[index] for index in order])
+        total = sum(weights)
+        # Weights below this make up less than what top_p leaves out: they need not be sorted.
+        least = 0.0 if self.top_k else (1 - self.top_p) * total / len(weights)
+        large = [index for index, weight in enumerate(weights) if not weight < least]  # nan stays
+        order = sorted(large, key=weights.__getitem__, reverse=True)[: self.top_k or None]
+        missing = self.top_p * (sum([weights[index] for index in order]) if self.top_k else total)
         for count, index in enumerate(order, 1):
             missing -= weights[index]
             if missing <= 0:

@@ -139,7 +139,7 @@ def _rows(
         yield Rejection(id, piece.title, "not in four parts", f"the voices are {', '.join(piece.voices)}")
         return
     try:
-        heard = in_heard_key(piece)
+        heard = in_heard_key(piece) if len(piece.voices) > 1 else piece  # tunes that go round end anywhere
         labelled, abc = label_chords(heard), abc if heard is piece else None
         if (sung := sung_part(labelled)) is not None:
             labelled, abc = sung, None

@@ -14,11 +14,11 @@ Definitions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from ..core.chords import split_label
-from ..core.features import last_note
+from ..core.features import bars_with_two_chords, chord_roots, last_note, tonic_chords
 from ..core.piece import Piece
 from .estimates import Count, Measure
 
@@ -39,30 +39,22 @@ def ends_on_tonic_as_slip_jig(piece: Piece) -> Count | None:
     return ends_on_tonic(piece) if piece.style == "slip-jig" else None
 
 
-def _roots(piece: Piece) -> list[int | None]:
-    """The root of every chord in semitones above the tonic; None for no chord and an unknown one."""
-    parts = [split_label(chord.label) for bar in piece.bars if not bar.is_pickup for chord in bar.chords]
-    return [None if part is None else part[0] for part in parts]
-
-
 def closes_authentically(piece: Piece) -> Count | None:
     """Whether the plan closes V-I; modal tunes close otherwise and say nothing."""
-    roots = _roots(piece)
+    roots = chord_roots(piece)
     if len(roots) < 2 or piece.key.mode not in ("maj", "min"):
         return None
     return float(roots[-2:] == [_DOMINANT, _TONIC]), 1
 
 
-def bars_with_two_chords(piece: Piece) -> Count | None:
-    """Share of the bars with more than one chord, of all that have any."""
-    numbers = [len(bar.chords) for bar in piece.bars if not bar.is_pickup and bar.chords]
-    return (sum(number > 1 for number in numbers) / len(numbers), 1) if numbers else None
+def _of_a_piece(share: Callable[[Piece], float]) -> Callable[[Piece], Count | None]:
+    """A share as it is counted: that of one piece."""
 
+    def count(piece: Piece) -> Count | None:
+        found = share(piece)
+        return None if math.isnan(found) else (found, 1)
 
-def tonic_chords(piece: Piece) -> Count | None:
-    """Share of the known chords that are on the tonic."""
-    roots = [root for root in _roots(piece) if root is not None]
-    return (roots.count(_TONIC) / len(roots), 1) if roots else None
+    return count
 
 
 def bass_ending(bass: Sequence[int], tonic: int) -> str | None:
@@ -79,6 +71,6 @@ CADENCES = {
     "last note tonic": Measure(ends_on_tonic, "tunes that end on the tonic", 0.822, _BOOKS),
     "last note tonic, slip jigs": Measure(ends_on_tonic_as_slip_jig, "the same of slip jigs", 0.438, _BOOKS),
     "plans closing V-I": Measure(closes_authentically, "plans in major and minor that close V(7)-I", 0.656, _BY_HAND),
-    "bars with two chords": Measure(bars_with_two_chords, "of a tune's bars", 0.338, _BY_HAND),
-    "share of I": Measure(tonic_chords, "chords on the tonic, of a tune's chords", 0.436, _BY_HAND),
+    "bars with two chords": Measure(_of_a_piece(bars_with_two_chords), "of a tune's bars", 0.338, _BY_HAND),
+    "share of I": Measure(_of_a_piece(tonic_chords), "chords on the tonic, of a tune's chords", 0.436, _BY_HAND),
 }

@@ -34,7 +34,7 @@ def melody_of(piece: Piece) -> Piece:
     return replace(melody, bars=tuple(replace(bar, chords=()) for bar in melody.bars))
 
 
-def _roots(piece: Piece) -> Iterator[int | None]:
+def roots(piece: Piece) -> Iterator[int | None]:
     """The root on each beat in semitones above the tonic; None where no chord is known."""
     for bar in piece.bars:
         for beat in bar.beats:
@@ -43,7 +43,7 @@ def _roots(piece: Piece) -> Iterator[int | None]:
             yield None if parts is None else parts[0]
 
 
-def _basses(piece: Piece) -> Iterator[int | None]:
+def basses(piece: Piece) -> Iterator[int | None]:
     """The lowest voice on each beat in semitones above the tonic; None where it rests."""
     tonic = piece.key.pitch_class
     return (None if pitch is None else (pitch - tonic) % 12 for pitch in lowest_on_beats(piece))
@@ -60,10 +60,10 @@ def _agreement(heard: Callable[[Piece], Iterable[int | None]]) -> Callable[[Harm
 
 AGREEMENT = {
     "root": Measure(
-        _agreement(_roots), "beats with the root of the book's own harmony", None, "none, since good harmonies differ"
+        _agreement(roots), "beats with the root of the book's own harmony", None, "none, since good harmonies differ"
     ),
     "bass": Measure(
-        _agreement(_basses), "beats with the bass of the book's own harmony", None, "none, since good harmonies differ"
+        _agreement(basses), "beats with the bass of the book's own harmony", None, "none, since good harmonies differ"
     ),
 }
 """Of a harmonised melody beside its own harmony."""

@@ -45,10 +45,21 @@ print(music["plan"])
 print(music["abc"])
 ```
 
-`compose(plan="D | G A7 | D | A7 D", key="D")` writes over your own chords; `example.py` shows more. Each stage alone is
-`AutoModelForCausalLM.from_pretrained("{repository}", subfolder="planner", trust_remote_code=True)`, or `"detail"`; its
-`generate()` is locked to the grammar too. `trust_remote_code=True` runs the Python files of this repository: read them,
-and give `revision=` a commit that you have read.
+`compose(plan="D | G A7 | D | A7 D", key="D")` writes over your own chords; `example.py` shows more. Each stage is a
+model of its own, in the folder `planner` or `detail`, whose `generate()` is locked to the grammar too:
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+planner = AutoModelForCausalLM.from_pretrained("{repository}", subfolder="planner", trust_remote_code=True)
+tokenizer = AutoTokenizer.from_pretrained("{repository}", subfolder="planner", trust_remote_code=True)
+request = tokenizer("<BOS> <Style=jig> <time=6/8> <key=Cmaj> <Bars=8> <voice=M>", return_tensors="pt")
+print(tokenizer.decode(planner.generate(**request, do_sample=True)[0]))
+```
+
+`AutoModel` loads both stages, or with `subfolder=` the one without its head, and `AutoModelForSequenceClassification` a
+new head over it. `trust_remote_code=True` runs the Python files of this repository: read them, and give `revision=` a
+commit that you have read.
 
 With the package `remi_two_stage`, which runs no code of this repository, and writes MIDI and MusicXML besides:
 
@@ -177,7 +188,7 @@ def model_card(
     name = repository.rpartition("/")[2]
     data = ModelCardData(
         library_name="transformers",
-        pipeline_tag="text-generation",
+        pipeline_tag="other",  # what the Hub offers to copy for another task would not run
         license=_LICENCE,
         tags=list(TAGS),
         model_name=name,

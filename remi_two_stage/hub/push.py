@@ -3,9 +3,8 @@
     README.md                        the card: purpose, training data, evaluation, use and citation
     config.json                      of both stages, with the classes and the pipeline that the code below defines
     *.py                             the modules of `core/` that these need, flat, for users without this package
-    model.safetensors                all weights, of both stages
-    planner/config.json, detail/config.json
-                                     for `AutoModelForCausalLM.from_pretrained(..., subfolder="planner")`
+    model.safetensors.index.json     which weight is in which file
+    planner/, detail/                each stage, a model of its own: weights, configs, tokenizer
     tokenizer.json, tokenizer_config.json, generation_config.json
     example.py                       composes with transformers and torch alone
     training.json                    how the model was trained, if that is known
@@ -25,18 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from datasets import DatasetDict
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, EvalResult, HfApi
-from transformers.dynamic_module_utils import custom_object_save
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, EvalResult, HfApi, ModelCard
 
 from ..composing.checkpoint import RECORD, REPOSITORY_NAME, load_model, training_record
 from ..core.abc_writer import write_abc
-from ..core.composing_remi import notes_prompt, piece_over, plan_of, plan_prompt, write
+from ..core.composing_remi import CandidateWriter
 from ..core.errors import CheckpointError, HubError, RemiError, RequestError
-from ..core.modeling_remi import TwoStageModel, register_auto_classes
-from ..core.pipeline_remi import TASK, MusicGenerationPipeline
+from ..core.modeling_remi import TwoStageModel
 from ..core.request import Request
-from ..core.tokenization_remi import REMIABCTokenizer
-from ..core.tokenization_remi import register_auto_classes as register_tokenizer
 from ..version import __version__
 from .card import Example, metrics_of_record, model_card, tunes_card
 
@@ -70,7 +65,7 @@ def push_folder(
     """Push a model folder, as `train` writes it, with its held-out losses and its own card if it has one.
 
     Args:
-        repository: Name as user/name; created if it does not exist.
+        repository: Name as user/name, or a name alone for one of your own; created if it does not exist.
         private: Whether the repository is hidden from others; None is the Hub's own default.
         revision: A branch, created if it does not exist; None is the main branch.
 
@@ -102,6 +97,11 @@ def push_model(
     metrics: Sequence[EvalResult] = (),
     record: Mapping[str, Any] | None = None,
     card: str | None = None,
+    commit_message: str = "Push a model of remi_two_stage",
+    commit_description: str | None = None,
+    create_pr: bool = False,
+    max_shard_size: int | str = "50GB",
+    tags: Sequence[str] = (),
 ) -> str:
     """Push a model with all other files of its repository; arguments, result and errors as in `push_folder`.
 
@@ -110,11 +110,16 @@ def push_model(
         metrics: Held-out losses; if empty, those of the record.
         record: The contents of `training.json`.
         card: The whole README.md; None makes one from metrics and record.
+        commit_message: This and the next three arguments are those of transformers' `push_to_hub`. With `create_pr`,
+            the result is the URL of the pull request.
+        tags: For the card, beside those that it has.
     """
-    _check_name(repository)
+    with _hub_errors(repository):
+        repository = _full_name(HfApi(token=token), repository)
     with tempfile.TemporaryDirectory(prefix="remi-push-") as folder:
-        save_repository(model, folder, repository, metrics=metrics, record=record, card=card)
-        return _upload(Path(folder), repository, private, revision, token)
+        save_repository(model, folder, repository, metrics, record, card, max_shard_size, tags)
+        commit = {"commit_message": commit_message, "commit_description": commit_description, "create_pr": create_pr}
+        return _upload(Path(folder), repository, private, revision, token, commit)
 
 
 def push_tunes(
@@ -140,9 +145,9 @@ def push_tunes(
     Raises:
         HubError: the Hub cannot be reached or refuses.
     """
-    _check_name(repository)
     with _hub_errors(repository):
         api = HfApi(token=token)
+        repository = _full_name(api, repository)
         _make_repository(api, repository, private, revision, "dataset")
         if not api.file_exists(repository, CARD, repo_type="dataset", revision=revision):
             card = str(tunes_card(repository, description, licence)).encode()
@@ -156,58 +161,31 @@ def save_repository(
     model: TwoStageModel,
     folder: str | Path,
     repository: str,
-    *,
     metrics: Sequence[EvalResult] = (),
     record: Mapping[str, Any] | None = None,
     card: str | None = None,
+    max_shard_size: int | str = "50GB",
+    tags: Sequence[str] = (),
 ) -> None:
     """Write all files of a repository into a folder; arguments as in `push_model`."""
     path = Path(folder)
-    register_auto_classes()
-    register_tokenizer()
-    model.save_pretrained(path)
-    REMIABCTokenizer().save_pretrained(path)
-    custom_object_save(MusicGenerationPipeline, path)
-    _complete_config(path / "config.json")
-    for name in ("planner", "detail"):
-        _write_stage_config(getattr(model, name), path / name)
+    model.save_pretrained(path, max_shard_size=max_shard_size)
     (path / "example.py").write_text(_EXAMPLE.format(repository=repository), encoding="utf-8")
     if record is not None:
         (path / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if card is None:
         found = metrics or metrics_of_record(record or {})
         card = str(model_card(repository, __version__, found, record, _example(model)))
-    (path / CARD).write_text(card, encoding="utf-8")
+    (path / CARD).write_text(_tagged(card, (*(model.model_tags or ()), *tags)), encoding="utf-8")
 
 
-def _complete_config(path: Path) -> None:
-    """Add the pipeline to a config, and remove the names of the folders that the stages were loaded from."""
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["custom_pipelines"] = {
-        TASK: {"impl": _reference(MusicGenerationPipeline), "pt": ["AutoModel"], "type": "text"}
-    }
-    for stage in ("planner_config", "detail_config"):
-        config[stage].pop("_name_or_path", None)
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _write_stage_config(stage: Any, folder: Path) -> None:
-    """The config of one stage, with its classes, whose code and weights are in the folder above."""
-    config = stage.config.to_dict()
-    config.pop("_name_or_path", None)
-    config["architectures"] = [type(stage).__name__]
-    config["auto_map"] = {
-        "AutoConfig": _reference(type(stage.config)),
-        "AutoModelForCausalLM": _reference(type(stage)),
-    }
-    folder.mkdir(exist_ok=True)
-    text = json.dumps(config, indent=2, sort_keys=True)
-    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _reference(kind: type) -> str:
-    """How a config names a class of the repository's code."""
-    return f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+def _tagged(card: str, tags: Sequence[str]) -> str:
+    """A card with more tags; as it stands where there are none."""
+    if not tags:
+        return card
+    tagged: Any = ModelCard(card)
+    tagged.data.tags = list(dict.fromkeys((*(tagged.data.tags or ()), *tags)))
+    return str(tagged)
 
 
 def _example(model: TwoStageModel) -> Example:
@@ -216,34 +194,44 @@ def _example(model: TwoStageModel) -> Example:
     try:
         model.eval()
         request = Request(**_SHOWN)
-        plan = plan_of(request, write(model.planner, [plan_prompt(request)], _SHOWN_SEED)[0])
-        piece = piece_over(plan, write(model.detail, [notes_prompt(plan)], _SHOWN_SEED)[0])
+        writer = CandidateWriter(model, _SHOWN_SEED)
+        ((piece, plan, _),) = writer.realize(writer.plans([request]))
     finally:
         model.train(is_training)
     keywords = ", ".join(f"{name}={value!r}" for name, value in {**_SHOWN, "seed": _SHOWN_SEED}.items())
     return Example(f"compose({keywords})", plan.text(names=True), write_abc(piece))
 
 
-def _upload(folder: Path, repository: str, private: bool | None, revision: str | None, token: str | None) -> str:
+def _upload(
+    folder: Path,
+    repository: str,
+    private: bool | None,
+    revision: str | None,
+    token: str | None,
+    commit: Mapping[str, Any],
+) -> str:
+    """One commit, or a pull request of one; its URL."""
     with _hub_errors(repository):
         api = HfApi(token=token)
         _make_repository(api, repository, private, revision, "model")
         names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         old = [name for name in api.list_repo_files(repository, revision=revision) if name not in names]
         # `upload_folder` may take several commits: a reader could meet the weights of one and the config of another.
-        commit = api.create_commit(
+        done = api.create_commit(
             repository,
             [CommitOperationAdd(name, folder / name) for name in names]
             + [CommitOperationDelete(name) for name in old if _is_of_earlier_push(name)],
-            commit_message="Push a model of remi_two_stage",
             revision=revision,
+            **commit,
         )
-        return commit.commit_url
+        return done.pr_url or done.commit_url
 
 
-def _check_name(repository: str) -> None:
-    if not REPOSITORY_NAME.fullmatch(repository):
+def _full_name(api: HfApi, repository: str) -> str:
+    """The name with its user, who is the one that pushes where it has none."""
+    if not REPOSITORY_NAME.fullmatch(repository if "/" in repository else f"you/{repository}"):
         raise RequestError(f"there is no repository {repository!r}; name it as user/name")
+    return repository if "/" in repository else f"{api.whoami()['name']}/{repository}"
 
 
 def _make_repository(api: HfApi, repository: str, private: bool | None, revision: str | None, kind: str) -> None:

@@ -160,11 +160,11 @@ def _plain_text(match: re.Match[str]) -> str:
 
 
 def _heading(piece: Piece, width: float) -> Strip:
-    """Title in the middle; tempo on the left, style in the middle and composers on the right, the last of them on one
-    line with the others if there is room.
+    """Title in the middle; tempo on the left, style and order of parts in the middle and composers on the right, the
+    last of them on one line with the others if there is room.
     """
     title = title_row(piece.title, width)
-    style = (piece.style or "").replace("-", " ")
+    style = ", ".join(filter(None, ((piece.style or "").replace("-", " "), " ".join(piece.part_order))))
     composers, size = _composer_lines([text for field, text in piece.metadata if field == "C"], _BESIDE_TEMPO * width)
     if not (composers or style or piece.tempo):
         return title

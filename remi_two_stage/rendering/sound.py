@@ -1,6 +1,7 @@
-"""A piece as sound: repeats played out, by the recorded piano notes in `instruments/` (MIT licence, see there).
+"""A piece as sound: repeats played out, by the recorded notes in `instruments/` (MIT licence, see there).
 
 Conventions
+- Guitars, and other instruments whose strings are plucked, are the guitar; all others the piano, the nearest there is.
 - A piece without a tempo is played at 120 quarter notes a minute.
 - Chords, when requested, are struck softly on a guitar where they begin and at the start of every bar.
 - A note is the recording nearest in pitch, played faster or slower, and fades when it is released.
@@ -58,6 +59,8 @@ class Instrument:
 
 INSTRUMENTS = {"piano": Instrument(range(24, 103, 3), 6), "guitar": Instrument(range(42, 79, 3), 4)}
 """Each is an .ogg file in `INSTRUMENTS_FOLDER`."""
+_PLUCKED = {*range(24, 40), 45, 46, *range(104, 108)}
+"""Programs of General MIDI, from 0: guitars, basses, plucked strings, the harp, sitar and banjo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,11 @@ def _recording(instrument: str) -> tuple[Samples, int]:
 
 def _sounds(piece: Piece, with_chords: bool, tempo_map: TempoMap) -> Iterator[_Sound]:
     """Every note that is played, with the chords' notes where they are wanted."""
-    played = [("piano", played_notes(piece, voice)) for voice in range(len(piece.voices))]
+    programs = [player.program for player in piece.instruments] or [None] * len(piece.voices)
+    played = [
+        ("guitar" if program in _PLUCKED else "piano", played_notes(piece, voice))
+        for voice, program in enumerate(programs)
+    ]
     if with_chords:
         played.append(("guitar", _strummed(piece)))
     for instrument, notes in played:

@@ -65,7 +65,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     Raises:
         AbcSyntaxError: a note lies outside MIDI's range.
     """
-    boundaries = _common_boundaries(voices)
+    boundaries = common_boundaries(voices)
     times = [boundary.time for boundary in boundaries]
     lengths = [(right - left + _HALF_TICK) // UNITS_PER_TICK or 1 for left, right in pairwise(times)]
     repeat_ends = [boundary.plays > 0 for boundary in boundaries[1:]]
@@ -111,7 +111,7 @@ def _to_ticks(units: int) -> int:
     return (units + _HALF_TICK) // UNITS_PER_TICK
 
 
-def _common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
+def common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
     """One line of boundaries for all voices: those of the longest one; voices that end early are silent from there."""
     if len(voices) == 1:
         return voices[0].boundaries

@@ -19,7 +19,8 @@ from .abc_fields import decode_text
 from .abc_notation import LYRIC, TimedRecord
 from .abc_state import Boundary
 
-_SYLLABLE = re.compile(r"([*_|-])|((?:[^ \t*_|\\-]++|\\u[0-9A-Fa-f]{4}|\\[^ \t])+)(-?)")
+SYLLABLE = re.compile(r"([*_|-])|((?:[^ \t*_|\\-]++|\\u[0-9A-Fa-f]{4}|\\[^ \t])+)(-?)")
+"""What stands for one note in a line of words, or a bar line there."""
 _TIME = attrgetter("time")
 _JOINT = 2
 
@@ -30,14 +31,15 @@ class VoiceLyrics:
     Attributes:
         onsets: When the notes of the last line of music begin.
         lost: How many syllables had no note.
+        following: Index of the note that the next syllable is for.
     """
 
     def __init__(self) -> None:
         self.onsets: list[int] = []
         self.lost = 0
         self._line = -1
+        self.following = 0
         self._verse = 0
-        self._next = 0
         self._position: int | None = None  # of the last syllable or bar line
         self._goes_on = False
         self._last: dict[int, list[str | int]] = {}  # the last syllable of each verse: text, verse, joint
@@ -53,11 +55,11 @@ class VoiceLyrics:
         """Read a line of words, or one that goes on with the line before."""
         if not goes_on and not self._goes_on:
             self._verse += 1
-            self._next, self._position = 0, None
+            self.following, self._position = 0, None
         text = text.rstrip()
         self._goes_on = text.endswith("\\") and not text.endswith("\\\\")
-        onsets, verse, following = self.onsets, self._verse, self._next
-        for sign, word, hyphen in _SYLLABLE.findall(text.removesuffix("\\") if self._goes_on else text):
+        onsets, verse, following = self.onsets, self._verse, self.following
+        for sign, word, hyphen in SYLLABLE.findall(text.removesuffix("\\") if self._goes_on else text):
             if sign == "|":
                 following = self._after_bar(following, boundaries)
             elif following == len(onsets):
@@ -70,7 +72,7 @@ class VoiceLyrics:
                 elif written := word if word.isalnum() else _text(word):
                     self._last[verse] = last = [written, verse, hyphen]
                     records.append((onset, LYRIC, verse, last))
-        self._next = following
+        self.following = following
 
     def _after_bar(self, following: int, boundaries: Sequence[Boundary]) -> int:
         """Index of the next note after the bar line that ends the bar of the last syllable."""

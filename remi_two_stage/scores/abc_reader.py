@@ -14,14 +14,15 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.piece import Piece
 from .abc_tune import Tune, file_header, goes_on
 from .collector import collector_paused
 
-_GZIP_SIGNATURE = b"\x1f\x8b"
+_AnyTune = TypeVar("_AnyTune", bound=Tune)
+GZIP_SIGNATURE = b"\x1f\x8b"
 _LARGEST_UNPACKED_FILE = 100_000_000
 _MOST_BAD_TUNES = 1_000
 _CHARSET = re.compile(
@@ -76,7 +77,7 @@ def each_tune(source: str | Path) -> Iterator[tuple[Tune, Piece | AbcSyntaxError
         AbcSyntaxError: this is no text at all, or its file header cannot be read.
         ScoreError: the file is missing or unreadable.
     """
-    for tune in _tunes(_lines(source)):
+    for tune in tunes_in(_lines(source), Tune):
         try:
             piece = tune.read()
         except AbcSyntaxError as error:
@@ -95,10 +96,15 @@ def decode_abc(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        said = _CHARSET.search(data)
-        if said:
-            return data.decode(said[1].decode().lower().replace("latin-", "latin"), errors="replace")
+        if encoding := said_encoding(data):
+            return data.decode(encoding, errors="replace")
         return "".join(map(_decoded_line, data.splitlines(keepends=True)))
+
+
+def said_encoding(data: bytes) -> str | None:
+    """The encoding that an ABC file says it is in; None if it says none."""
+    said = _CHARSET.search(data)
+    return said[1].decode().lower().replace("latin-", "latin") if said else None
 
 
 def _decoded_line(line: bytes) -> str:
@@ -129,7 +135,7 @@ def _lines(source: str | Path) -> list[str]:
 def _file_text(path: Path) -> str:
     try:
         data = path.read_bytes()
-        if data.startswith(_GZIP_SIGNATURE):
+        if data.startswith(GZIP_SIGNATURE):
             with gzip.open(path) as file:
                 data = file.read(_LARGEST_UNPACKED_FILE)
     except FileNotFoundError:
@@ -143,19 +149,24 @@ def _file_text(path: Path) -> str:
     return decode_abc(data)
 
 
-def _tunes(lines: list[str]) -> Iterator[Tune]:
-    """The tunes of a file, each with the fields of the file header (section 2.2.2) before its own."""
+def tunes_in(lines: list[str], kind: type[_AnyTune]) -> Iterator[_AnyTune]:
+    """The tunes of a file, each with the fields of the file header (section 2.2.2) before its own.
+
+    Args:
+        lines: Without their ends.
+        kind: What each tune is made.
+    """
     starts = [index for index, line in enumerate(lines) if line.startswith("X:")]
     if not starts:
         if any(line.startswith("K:") for line in lines):
             last = max(index for index, line in enumerate(lines) if line.strip())
-            yield Tune(1, [], 1, lines[: last + 1])
+            yield kind(1, [], 1, lines[: last + 1])
         return
     first = _next_line(lines, 0, starts[0])
     header = file_header(lines[first : _paragraph_end(lines, first, starts[0])])
     for ordinal, (start, end) in enumerate(zip(starts, [*starts[1:], len(lines)], strict=True), 1):
         number = re.match(r"X:\s*([0-9]{1,9})", lines[start])
-        yield Tune(
+        yield kind(
             int(number[1]) if number else ordinal, header, start + 1, lines[start : _tune_end(lines, start, end)]
         )
 

@@ -111,8 +111,9 @@ class BrokenNotes:
     struck: Sequence[SungNote]
     symbols: int
 
-    def take_back(self) -> None:
-        """Let the first note end where it did before."""
+    def take_back(self, symbols: list[tuple[int, str]]) -> None:
+        """Let the first note end where it did before, and the chord symbols after it stand there."""
+        symbols[self.symbols :] = [(self.time, name) for _, name in symbols[self.symbols :]]
         for sung, end in zip(self.struck, self.ends, strict=True):
             sung[END] = end
 

@@ -105,6 +105,7 @@ class Tune:
     def __init__(self, number: int, file_header: FieldLines, first_line: int, lines: Sequence[str]) -> None:
         self.number = number
         self.title = ""
+        self.voice_ids: list[str] = []  # of the piece's voices, once it is read
         self._file_header = file_header
         self._first_line = first_line
         self._lines = lines
@@ -151,9 +152,11 @@ class Tune:
         for number, line in enumerate(self._lines, self._first_line):
             if not line.strip():
                 self._lose("an empty line within the tune")
-            elif line.startswith("%"):
+            elif line.startswith("%%"):
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
+            elif line.startswith("%"):
+                continue
             elif not is_text:
                 self._line(number, _without_comment(line) if "%" in line else line)
         if self._current_voice().pending or self._open_chord:
@@ -225,8 +228,10 @@ class Tune:
         for name, value in settings.items():
             setattr(self._voice or self._settings, name, value)
 
-    def _music(self, number: int, written: str) -> None:
-        """A line of music; a chord that it leaves open waits for the next one."""
+    def _begin_music(self, number: int, written: str) -> tuple[str, int]:
+        """A line of music as it is to be read, and how much of its start belongs to the line before; a chord that it
+        leaves open waits for the next one.
+        """
         line = mended(self._macros.expand(without_line_breaks(written) if self._breaks_lines else written))
         before = self._open_chord
         if before:
@@ -239,6 +244,12 @@ class Tune:
             self._line_number = self._line_number if self._is_continued else number
             self._is_continued = written.rstrip().endswith("\\")
             voice.lyrics.begin_line(self._line_number)
+        return line, len(before)
+
+    def _music(self, number: int, written: str) -> None:
+        """A line of music."""
+        line, before = self._begin_music(number, written)
+        voice = self._current_voice()
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
@@ -256,7 +267,7 @@ class Tune:
                 voice.end_line()
         except AbcSyntaxError as error:
             place = len(texts) - length_hint(tokens) - 1
-            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - len(before)
+            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - before
             start += len(leading_signs(texts[place]))
             column = self._macros.written_column(written, max(0, start)) + 1
             raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
@@ -398,10 +409,11 @@ class Tune:
             raise AbcSyntaxError("the tune has no music; write notes after its K: line, without an empty line between")
         for reason, count in _LOSSES_OF_VOICES.items():
             self._lose(reason, sum(map(count, voices)))
-        kept, names = _named([voice for voice in voices if voice.notes or not voice.percussion] or voices[:1])
+        kept, names = _named(_pitched(voices))
         for voice in voices:
             for loss, times in voice.notation.losses.items():
                 self._lose(loss, times)
+        self.voice_ids = [voice.name for voice in kept]
         bars, between_ticks, unknown_symbols = build_bars(kept, self._tempo_marks())
         self._lose("a note that begins or ends between two ticks", between_ticks)
         self._lose("a chord symbol that names no chord", unknown_symbols)
@@ -415,7 +427,7 @@ class Tune:
             metadata=tuple(self._metadata),
             part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
-            instruments=self._instruments([voice.name for voice in kept]),
+            instruments=self._instruments(self.voice_ids),
         )
 
     def _instruments(self, names: Sequence[str]) -> tuple[Instrument, ...]:
@@ -470,12 +482,18 @@ def _repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:
     return (*repeated, bars[-1])
 
 
+def _pitched(voices: list[Voice]) -> list[Voice]:
+    """The voices that are not percussion alone; the longest one if nothing else has any length."""
+    pitched = [voice for voice in voices if voice.notes or not voice.percussion]
+    return pitched if any(voice.time for voice in pitched) else [max(voices, key=attrgetter("time"))]
+
+
 def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     """The voices that a piece keeps, and their names."""
     ids = tuple(voice.name for voice in voices)
     if all(VOICE_NAME.fullmatch(name) for name in ids):
         return voices, ids
-    sounding = [voice for voice in voices if voice.notes] or voices[:1]
+    sounding = [voice for voice in voices if voice.notes] or [max(voices, key=attrgetter("time"))]
     pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding] if len(sounding) > 1 else []
     return sounding, voice_names([voice.name for voice in sounding], pitches)
 

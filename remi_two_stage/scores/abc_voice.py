@@ -6,8 +6,8 @@ Conventions
   and metre) belongs to the boundary, so that a bar of no length vanishes and its signs stay.
 - An accidental holds to the end of its bar in all octaves, unless `%%propagate-accidentals` says else (section 11.3).
 - A tie joins notes into one, also over bar lines and repeats; a tied note keeps its pitch whatever the accidentals.
-- A tuplet within a tuplet, and broken rhythm after a tuplet's last note or between notes of unequal lengths, have no
-  effect, as in the other programs.
+- A tuplet within a tuplet, and broken rhythm after a tuplet's last note, before a rest of whole bars or between notes
+  of unequal lengths, have no effect, as in the other programs.
 - The notes of a percussion clef, and of MIDI's channel 10, have no pitch: they are counted and left out.
 """
 
@@ -55,9 +55,9 @@ class Voice:
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
-        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale", "_scale_of_key", "_staff", "_tuplet",
-        "_usual_scale", "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name",
-        "notation", "notes", "pending", "percussion", "phrase_ends", "propagation", "symbols", "time", "transposition",
+        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet", "_usual_scale",
+        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
+        "notes", "pending", "percussion", "phrase_ends", "propagation", "scale", "symbols", "time", "transposition",
         "unit_length",
     )  # fmt: skip
 
@@ -78,11 +78,11 @@ class Voice:
         self.phrase_ends: list[int] = []
         self.microtones = 0
         self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
-        self._scale = scale_of(settings.signature.alterations)  # where no accidental stands
+        self.scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._scale_of_key = usual_scale(self.key)
         self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
         self.pending = self.notation.pending
-        self._layers = [Layer(self._scale)]
+        self._layers = [Layer(self.scale)]
         self._layer, self._layer_number = self._layers[0], 0
         self._main_end: int | None = None  # where the bar ends, once an overlay has begun in it
         self._overlay_start: int | None = None  # where the overlay of several bars begins that is open
@@ -133,12 +133,12 @@ class Voice:
         self._staff = staff.over(self._staff)
         clef, transposition = self._staff
         self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
-        self._set_usual_scale()
+        self._set_usual_scale(self.is_at_bar_start)
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
         self.notes = self.percussion if is_percussion else self._pitched
 
-    def _set_usual_scale(self) -> None:
-        is_usual = self.is_at_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
+    def _set_usual_scale(self, is_bar_start: bool) -> None:
+        is_usual = is_bar_start and self.transposition % _SEMITONES_PER_OCTAVE == 0
         self._usual_scale = self._scale_of_key if is_usual else None
 
     def set_channel(self, channel: int) -> None:
@@ -154,12 +154,12 @@ class Voice:
         self.key, self._scale_of_key = signature.key, usual_scale(signature.key)
         if self.is_at_bar_start:
             self.boundaries[-1].key = self.key
-        self._set_usual_scale()
-        old_scale, self._scale = self._scale, scale_of(signature.alterations)
+        self._set_usual_scale(self.is_at_bar_start)
+        old_scale, self.scale = self.scale, scale_of(signature.alterations)
         for layer in self._layers if self.is_at_bar_start else (self._layer,):
-            steps = zip(self._scale, old_scale, layer.scale, strict=True)  # accidentals of this bar stay
+            steps = zip(self.scale, old_scale, layer.scale, strict=True)  # accidentals of this bar stay
             kept = [new if current == old else current for new, old, current in steps]
-            layer.scale = self._scale if layer.scale is old_scale else kept
+            layer.scale = self.scale if layer.scale is old_scale else kept
 
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
@@ -169,7 +169,7 @@ class Voice:
         for layer in self._layers:
             if layer.scale is not self._usual_scale:
                 self._keep_names()
-            layer.scale = self._scale
+            layer.scale = self.scale
         if self._event is not None:
             self._last_event, self._event = self._event, None
         boundary = self.boundaries[-1]
@@ -282,6 +282,8 @@ class Voice:
     def bar_rest(self, bars: int) -> None:
         """A rest of one or more whole bars."""
         length = UNITS_PER_TICK * (self.meter.bar_length if self.meter else TICKS_PER_WHOLE)
+        if self._broken:
+            self._unbreak(self._broken)
         self._keep_ties(self.time, ())
         self._strike(self.time)
         self._last_event = self.time, (), False, length
@@ -365,7 +367,7 @@ class Voice:
             if self._layer_number > MOST_OVERLAYS:
                 raise AbcSyntaxError(f"a bar has more than {MOST_OVERLAYS} overlays; write further voices with V:")
             if self._layer_number == len(self._layers):
-                self._layers.append(Layer(self._scale))
+                self._layers.append(Layer(self.scale))
         self._layer = self._layers[self._layer_number]
 
     def bar(self, sign: BarLine) -> None:
@@ -382,8 +384,7 @@ class Voice:
     def ending(self, passes: tuple[int, ...]) -> None:
         """A variant ending that begins here, after a bar line or without one."""
         boundary = self.end_bar()
-        boundary.endings = passes
-        boundary.splits_bar = True
+        boundary.endings, boundary.splits_bar = passes, True
         if self._is_double_repeat and min(passes, default=1) > 1:  # the ending belongs to what "::" repeats
             boundary.repeat_start = False
 
@@ -405,10 +406,9 @@ class Voice:
 
     def _keep_names(self) -> None:
         """Keep the names of this bar's notes, which the key might call otherwise."""
-        names = names_in_bar(self.notes, self.boundaries[-1].time, self._transposition, self._usual_scale)
-        self.notation.records += names
-        if self._usual_scale is None:
-            self._set_usual_scale()
+        start, usual = self.boundaries[-1].time, self._usual_scale
+        self.notation.records += names_in_bar(self.notes, start, self._transposition, usual)
+        self._set_usual_scale(is_bar_start=True)
 
     def _altered(self, note: WrittenNote, alteration: int) -> int:
         """The pitch of a note with an accidental, which holds for the rest of the bar."""
@@ -426,7 +426,7 @@ class Voice:
     def _tied_to(self, start: int, step: int, pitch: int, has_accidental: bool) -> SungNote | None:
         """Take the open tie that a note closes: one on its step where no accidental holds, else one of its pitch."""
         ties = self._layer.ties
-        if not has_accidental and self._layer.scale[step] == self._scale[step]:
+        if not has_accidental and self._layer.scale[step] == self.scale[step]:
             pitch = next((tie[PITCH] for tie in ties[::-1] if tie[STEP] == step and tie[END] == start), pitch)
         for index, tie in enumerate(ties):
             if tie[PITCH] == pitch and tie[END] == start:
@@ -443,7 +443,7 @@ class Voice:
         if self.pending:
             self.notation.place(self.pending, start, self._layer_number)
             self.pending.clear()
-        self._awaits_note = bool(self._tuplet or (self.lyrics and self._broken))  # which a rest of whole bars leaves
+        self._awaits_note = self._tuplet is not None  # which a rest of whole bars leaves
 
     def _span(self, numerator: int, denominator: int) -> tuple[int, int, bool, int]:
         """Start and end of a note, chord or rest, whether it closes a tuplet, and its length without broken rhythm."""
@@ -458,13 +458,16 @@ class Voice:
 
     def _broken_length(self, broken: BrokenNotes, length: int) -> int:
         """The length of the note after the sign; where it differs from the note before, the sign has no effect."""
+        if length != broken.length:
+            self._unbreak(broken)
+            return length
         self._broken = None
-        if length == broken.length:
-            return length * broken.rhythm.after // broken.rhythm.denominator
-        broken.take_back()
-        self.symbols[broken.symbols :] = [(broken.time, name) for _, name in self.symbols[broken.symbols :]]
-        self.time = broken.time
-        return length
+        return length * broken.rhythm.after // broken.rhythm.denominator
+
+    def _unbreak(self, broken: BrokenNotes) -> None:
+        """Let the note before the sign be as long as it is written, and what comes next begin there."""
+        broken.take_back(self.symbols)
+        self._broken, self.time = None, broken.time
 
     def _take_factor(self) -> tuple[int, int, bool]:
         """Numerator and denominator of what a tuplet multiplies the next length by, and whether the note closes it."""
@@ -484,14 +487,12 @@ HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
     "tuplet": Voice.tuplet,
     "broken": Voice.broken,
     "ending": Voice.ending,
-    "chord": Voice.chord,
-    "old_chord": Voice.chord,
+    **dict.fromkeys(("chord", "old_chord", "open_chord"), Voice.chord),
     "tie": Voice.tie,
     "decoration": Voice.decoration,
     "signs": Voice.signs,
     "bar_rest": Voice.bar_rest,
     "overlay": Voice.overlay,
-    "open_chord": Voice.chord,
     "unclosed": Voice.ignore,
 }
 """Form of a token -> the method that takes what `abc_tokens.read_tokens` says; but notes go straight to `Voice.note`,

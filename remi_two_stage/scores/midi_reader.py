@@ -4,8 +4,8 @@ Conventions
 - Onsets and ends are rounded to the nearest tick of `Piece`. Bars come from the time signatures, 4/4 before the first
   one; a time signature within `_SLACK` ticks of a barline is meant there. The key is the file's, else estimated.
 - Each track and channel with notes is a voice; percussion (channel 10) is left out, and counted. A track named
-  "V1 (2)" holds further notes of the voice of the track "V1" (see `midi_writer`). A voice's instrument is the one that
-  its first note sounds with, called as an event for this says, else as its track, unless that has a voice's name.
+  "Alto (2)" holds further notes of the voice of the track "Alto" (see `midi_writer`). A voice's instrument is the one
+  that its first note sounds with, called as an event for this says, else as its track, unless that has a voice's name.
 - Real files break the specification in known ways, and all readers play them: running status continues after meta
   events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
 - A tempo in the first bar is the piece's; where the tempo changes later, bars hold a mark, and it is counted, since no
@@ -38,10 +38,12 @@ from .midi_writer import (
     MICROSECONDS_PER_MINUTE,
     PROGRAM_CHANGE,
     SET_TEMPO,
+    TEXT,
     TIME_SIGNATURE,
     TRACK_NAME,
+    VOICE_SIGN,
 )
-from .voices import VOICE_NAME, usual_instruments, voice_names
+from .voices import VOICE_NAME, is_voice_name, title_of, usual_instruments, voice_names
 
 _MAX_BARS = 10_000
 _MAX_NOTES = 200_000
@@ -49,7 +51,7 @@ _SLACK = 3
 """Ticks, an eighth of a quarter note."""
 _META = 0x100
 """Added to the kind of a meta event, to tell it from a channel message."""
-_SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data bytes of system common messages; the other ones from 0xF4 on have none."""
 _ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
 _FURTHER_LAYER = re.compile(r"(.+) \((\d+)\)")
@@ -82,6 +84,7 @@ class _Contents:
     meters: dict[int, Meter] = field(default_factory=dict)
     keys: dict[int, Key] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    voice_names: dict[int, str] = field(default_factory=dict)
     instruments: dict[int, str] = field(default_factory=dict)
     programs: dict[Voice, int] = field(default_factory=dict)
     voices: dict[Voice, list[Note]] = field(default_factory=dict)
@@ -113,7 +116,7 @@ def parse_midi(data: bytes) -> Piece:
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
     names = voice_names(
-        [contents.names.get(track, "") for (track, _), _ in voices],
+        [contents.voice_names.get(track, contents.names.get(track, "")) for ((track, _), *_), _ in voices],
         [[note.pitch for note in sung] for _, sung in voices],
     )
     return Piece(
@@ -122,23 +125,30 @@ def parse_midi(data: bytes) -> Piece:
         contents.names.get(0, ""),
         tempo=tempo,
         losses=tuple(sorted(contents.losses.items())),
-        instruments=_instruments(contents, names, [place for place, _ in voices]),
+        instruments=_instruments(contents, names, [places[0] for places, _ in voices]),
     )
 
 
-def _voices(contents: _Contents) -> list[tuple[Voice, list[Note]]]:
-    """The notes of each voice, further layers put together with the first; without any note, the tracks that have the
-    names of voices, silent.
+def voice_places(data: bytes) -> list[list[Voice]]:
+    """For each voice of the piece in a MIDI file, the tracks and channels that have its layers."""
+    return [places for places, _ in _voices(_contents(data))]
+
+
+def _voices(contents: _Contents) -> list[tuple[list[Voice], list[Note]]]:
+    """Where each voice stands, and its notes, further layers put together with the first; without any note, the tracks
+    that have the names of voices, silent.
     """
     if not contents.voices:
-        return [((track, 0), []) for track, name in sorted(contents.names.items()) if VOICE_NAME.fullmatch(name)]
-    voices: list[tuple[Voice, list[Note]]] = []
+        names = contents.names | contents.voice_names
+        return [([(track, 0)], []) for track, name in sorted(names.items()) if is_voice_name(name)]
+    voices: list[tuple[list[Voice], list[Note]]] = []
     for place, notes in sorted(contents.voices.items()):
         layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
-        if layer and voices and contents.names.get(voices[-1][0][0]) == layer[1]:
+        if layer and voices and contents.names.get(voices[-1][0][0][0]) == layer[1]:
+            voices[-1][0].append(place)
             voices[-1][1].extend(notes)
         else:
-            voices.append((place, [*notes]))
+            voices.append(([place], [*notes]))
     return voices
 
 
@@ -146,9 +156,9 @@ def _instruments(contents: _Contents, voices: Sequence[str], places: Sequence[Vo
     """The instrument of each voice; none at all where they are called as usual and no program is given."""
     usual = usual_instruments(voices)
     found = []
-    for instrument, (track, channel) in zip(usual, places, strict=True):
+    for voice, instrument, (track, channel) in zip(voices, usual, places, strict=True):
         named = contents.names.get(track, "") if track else ""  # the first track has the title
-        own = instrument.name if not named or VOICE_NAME.fullmatch(named) else named
+        own = instrument.name if not named or named == title_of(voice) or VOICE_NAME.fullmatch(named) else named
         name = contents.instruments.get(track, own)
         short = instrument.short_name if name == instrument.name else ""
         found.append(Instrument(name, short, contents.programs.get((track, channel))))
@@ -211,7 +221,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(time in MIDI ticks, status, data) of each message of a track."""
     position = time = running = 0
     while position < len(data):
-        delta, position = _read_variable_length(data, position)
+        delta, position = read_variable_length(data, position)
         time += delta
         status = data[position]
         if status & 0x80:
@@ -220,12 +230,12 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             status = running
         if status == 0xFF:
             kind = _META | data[position]
-            length, position = _read_variable_length(data, position + 1)
+            length, position = read_variable_length(data, position + 1)
             yield time, kind, data[position : position + length]
         elif status in (0xF0, 0xF7):
-            length, position = _read_variable_length(data, position)
+            length, position = read_variable_length(data, position)
         elif status > 0xF0:
-            length = _SYSTEM_LENGTHS.get(status, 0)
+            length = SYSTEM_LENGTHS.get(status, 0)
         elif status:
             running = status
             length = 1 if status & 0xF0 in (0xC0, 0xD0) else 2
@@ -236,7 +246,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     yield time, _META | END_OF_TRACK, b""
 
 
-def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
+def read_variable_length(data: bytes, position: int) -> tuple[int, int]:
     """A number of at most four seven-bit digits, and the position after it."""
     number = 0
     for end in range(position + 1, position + 5):
@@ -323,6 +333,8 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
     kind, content = message.status & 0xFF, message.data
     if kind == TRACK_NAME:
         contents.names[message.track] = _text(content)
+    elif kind == TEXT and VOICE_NAME.fullmatch(voice := _text(content).removeprefix(VOICE_SIGN)):
+        contents.voice_names[message.track] = voice
     elif kind == INSTRUMENT_NAME:
         contents.instruments[message.track] = _text(content)
     elif kind == SET_TEMPO and any(content[:3]):

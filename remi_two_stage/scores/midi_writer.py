@@ -3,32 +3,37 @@
 Conventions
 - `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter; repeats are played out.
 - The first track has tempos, metres, keys, and chord names as markers; then each voice has a track. Where a voice
-  strikes a pitch that it still holds, the new note goes to a further track of the voice, named "V1 (2)", on a channel
+  strikes a pitch that it still holds, the new note goes to a further track of the voice, named "Alto (2)", on a channel
   of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks together again.
 - Parts of a bar that follow one another, such as a short bar and the pick-up after it, are one bar, so that the metre
   stays; another bar that its metre does not fill, such as the pick-up at the start, has a time signature of its length.
-- A track is named after its voice; the instrument's name, where it is another, and its program stand beside that.
+- A track is named as the score names its staff, "Soprano" or "Violin I"; where that does not tell which voice of the
+  piece it is, a text says so. The instrument's name and its program stand beside that where they say more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..core.notation import Instrument
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
 from .performance import played_notes
 from .tempo_map import played_tempos
-from .voices import usual_instruments
+from .voices import VOICE_NAME, title_of, usual_instruments
 
 _FINENESS = 20
 MICROSECONDS_PER_MINUTE = 60_000_000
 DRUMS = 9
 """The channel of percussion, from 0."""
-_CHANNELS = [channel for channel in range(16) if channel != DRUMS]
-TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x03, 0x04, 0x06, 0x2F
+CHANNELS = [channel for channel in range(16) if channel != DRUMS]
+"""Those of pitched instruments."""
+TEXT, TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x01, 0x03, 0x04, 0x06, 0x2F
 SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 """Kinds of meta events."""
 PROGRAM_CHANGE = 0xC0
+VOICE_SIGN = "voice "
+"""How the text begins that says which voice of a piece a track holds."""
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -39,18 +44,20 @@ def midi_bytes(piece: Piece) -> bytes:
     total = sum(piece.bars[index].length for index in piece.playing_order())
     tracks = [_conductor(piece), *_voice_tracks(piece, total)]
     header = b"".join(number.to_bytes(2, "big") for number in (1, len(tracks), TICKS_PER_QUARTER * _FINENESS))
-    return _chunk(b"MThd", header) + b"".join(_chunk(b"MTrk", track) for track in tracks)
+    return chunk(b"MThd", header) + b"".join(chunk(b"MTrk", track) for track in tracks)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a file with its head."""
     return kind + len(content).to_bytes(4, "big") + content
 
 
 def _conductor(piece: Piece) -> bytes:
     """The first track: title, and in the order of playing tempos, metres and keys where they change, chord names."""
-    events = [(0, 0, _meta(TRACK_NAME, piece.title.encode()))]
+    events = [(0, 0, meta_event(TRACK_NAME, piece.title.encode()))]
     events += [
-        (time, 0, _meta(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big"))) for time, tempo in played_tempos(piece)
+        (time, 0, meta_event(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big")))
+        for time, tempo in played_tempos(piece)
     ]
     order = piece.playing_order()
     meters = _played_meters([piece.bars[index] for index in order])
@@ -59,14 +66,14 @@ def _conductor(piece: Piece) -> bytes:
         bar = piece.bars[index]
         if here and here != meter:
             meter = here
-            events.append((time, 0, _meta(TIME_SIGNATURE, _time_signature(meter))))
+            events.append((time, 0, meta_event(TIME_SIGNATURE, _time_signature(meter))))
         if bar.key != key:
             key = bar.key
             is_minor = MODES[key.mode] <= -2
-            events.append((time, 0, _meta(KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
+            events.append((time, 0, meta_event(KEY_SIGNATURE, bytes([key.signature % 256, is_minor]))))
         for chord in bar.chords:
             if name := chord.name(piece.key, bar.key):
-                events.append((time + chord.onset, 0, _meta(MARKER, name.encode())))
+                events.append((time + chord.onset, 0, meta_event(MARKER, name.encode())))
         time += bar.length
     return _track(events, time)
 
@@ -142,15 +149,23 @@ def _voice_tracks(piece: Piece, total: int) -> Iterator[bytes]:
         for number, notes in enumerate(_layers(sorted(played_notes(piece, voice), key=lambda note: note.onset)))
     ]
     for index, (voice, number, notes) in enumerate(layers):
-        name = piece.voices[voice] + (f" ({number + 1})" if number else "")
-        instrument = (piece.instruments or usual)[voice]
-        channel = _CHANNELS[index % len(_CHANNELS)]
-        events = [(0, 0, _meta(TRACK_NAME, name.encode()))]
-        if instrument.name != usual[voice].name:
-            events.append((0, 0, _meta(INSTRUMENT_NAME, instrument.name.encode())))
-        if instrument.program is not None and index < len(_CHANNELS):  # later tracks share the channels of the first
-            events.append((0, 1, bytes([PROGRAM_CHANGE | channel, instrument.program])))
+        player = (piece.instruments or usual)[voice]
+        channel = CHANNELS[index % len(CHANNELS)]
+        events = [(0, 0, event) for event in _names(piece.voices[voice], number, player, usual[voice])]
+        if player.program is not None and index < len(CHANNELS):  # later tracks share the channels of the first
+            events.append((0, 1, bytes([PROGRAM_CHANGE | channel, player.program])))
         yield _track([*events, *_strokes(notes, channel)], total)
+
+
+def _names(voice: str, layer: int, player: Instrument, usual: Instrument) -> Iterator[bytes]:
+    """The name of a track, and what `midi_reader` needs beside it."""
+    title = title_of(voice)
+    name = player.name or title
+    yield meta_event(TRACK_NAME, (name + (f" ({layer + 1})" if layer else "")).encode())
+    if name != title:
+        yield meta_event(TEXT, f"{VOICE_SIGN}{voice}".encode())
+    if player.name != (usual.name if name == title or VOICE_NAME.fullmatch(name) else name):
+        yield meta_event(INSTRUMENT_NAME, player.name.encode())
 
 
 def _strokes(notes: Sequence[Note], channel: int) -> Iterator[Event]:
@@ -160,22 +175,23 @@ def _strokes(notes: Sequence[Note], channel: int) -> Iterator[Event]:
         yield note.onset + note.duration, 1, bytes([0x80 | channel, note.pitch, 0])
 
 
-def _meta(kind: int, content: bytes) -> bytes:
-    return bytes([0xFF, kind]) + _variable_length(len(content)) + content
+def meta_event(kind: int, content: bytes) -> bytes:
+    """A meta event such as `TRACK_NAME`."""
+    return bytes([0xFF, kind]) + variable_length(len(content)) + content
 
 
 def _track(events: list[Event], end: int) -> bytes:
     """Events in the order of time, notes ending before others begin, each after the time since the one before."""
     track, now = bytearray(), 0
     end = max(end, *(time for time, _, _ in events))
-    for time, _, message in [*sorted(events), (end, 0, _meta(END_OF_TRACK, b""))]:
-        track += _variable_length((time - now) * _FINENESS) + message
+    for time, _, message in [*sorted(events), (end, 0, meta_event(END_OF_TRACK, b""))]:
+        track += variable_length((time - now) * _FINENESS) + message
         now = time
     return bytes(track)
 
 
-def _variable_length(number: int) -> bytes:
-    """Seven bits a byte, all but the last with the high bit set."""
+def variable_length(number: int) -> bytes:
+    """A number, seven bits a byte, all but the last with the high bit set."""
     digits = [number & 0x7F]
     while number := number >> 7:
         digits.append(number & 0x7F | 0x80)

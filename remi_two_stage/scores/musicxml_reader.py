@@ -24,7 +24,7 @@ from ..core.signatures import TICKS_PER_QUARTER
 from .collector import collector_paused
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
-from .musicxml_reader_document import parse_document
+from .musicxml_reader_document import Document, parse_document
 from .musicxml_reader_harmony import chord_of
 from .musicxml_reader_heading import heading_of, instruments_of
 from .musicxml_reader_lyrics import lyrics_of
@@ -93,8 +93,13 @@ def read_musicxml(data: bytes) -> Piece:
         metadata=metadata,
         losses=tuple(sorted((+losses).items())),
         instruments=_named_instruments(players, voices, is_own),
-        source=Source(document.content, document.places, tuple(staff.part for staff in staves)),
+        source=_source(document, staves),
     )
+
+
+def _source(document: Document, staves: Sequence[_Staff]) -> Source:
+    parts, numbers = tuple(staff.part for staff in staves), tuple(staff.number for staff in staves)
+    return Source(document.content, document.places, parts, numbers)
 
 
 def _named_instruments(players: Sequence[Instrument], voices: Sequence[str], is_own: bool) -> tuple[Instrument, ...]:

@@ -79,7 +79,7 @@ def parse_document(data: bytes) -> Document:
     Raises:
         ScoreFormatError: these are no bytes of a MusicXML score, or of one that may do harm.
     """
-    content = _unpacked(data) if data.startswith(_ZIP) else data
+    content = _unpacked(data) if is_compressed(data) else data
     if len(content) > LARGEST_SCORE:
         refuse_size(len(content))
     if space := _SPACE_BEFORE.match(content):
@@ -155,6 +155,11 @@ def number_of(text: str | None) -> Time:
 # --- compressed files
 
 
+def is_compressed(data: bytes) -> bool:
+    """Whether a file's bytes are those of an archive (`.mxl`)."""
+    return data.startswith(_ZIP)
+
+
 def _unpacked(data: bytes) -> bytes:
     """The score in a compressed file."""
     try:
@@ -162,12 +167,12 @@ def _unpacked(data: bytes) -> bytes:
             size = sum(member.file_size for member in archive.infolist())
             if size > LARGEST_SCORE:
                 refuse_size(size)
-            return archive.read(_score_in(archive))
+            return archive.read(score_in(archive))
     except _BROKEN_ARCHIVE as error:
         raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
 
 
-def _score_in(archive: zipfile.ZipFile) -> str:
+def score_in(archive: zipfile.ZipFile) -> str:
     """Name of the score in an archive."""
     names = archive.namelist()
     if CONTAINER in names:

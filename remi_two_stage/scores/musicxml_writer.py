@@ -17,11 +17,12 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
+from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending, repeat_targets
 from ..core.signatures import Key, Meter
-from ..core.voices import MELODY, VOICE_TITLES, clef_of
+from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
 from .musicxml_names import CLEFS, CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE, UNNAMED
 from .musicxml_writer_measure import VoiceWriter
@@ -42,6 +43,8 @@ _CONTAINER_CONTENT = (
 ).encode()
 _UNIX = 3
 _OTHER_CREATOR = re.compile(r"([a-z]{3,30}): (\S.*)")
+_LONGEST_OPEN_ENDING = 4
+"""Bars of the last ending of a piece, where it is longer than the one before."""
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
@@ -52,7 +55,7 @@ def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
         system_starts: Indices of bars before which a new system begins.
     """
     piece = piece.in_part_order() if piece.part_order else piece
-    parts = [_part(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
+    parts = [part_xml(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
 
@@ -106,33 +109,41 @@ def _creator_of(letter: str, text: str) -> tuple[str, str] | None:
 
 def _part_list(piece: Piece) -> Iterator[str]:
     yield "<part-list>\n"
-    if len(piece.voices) > 1:
-        yield '<part-group number="1" type="start"><group-symbol>bracket</group-symbol></part-group>\n'
     usual = usual_instruments(piece.voices)
     instruments = piece.instruments or [Instrument()] * len(piece.voices)
-    for voice, own, other in zip(piece.voices, instruments, usual, strict=True):
-        yield _score_part(voice, own, other)
-    if len(piece.voices) > 1:
-        yield '<part-group number="1" type="stop"/>\n'
+    for group in staff_groups(piece):
+        if group.symbol:
+            symbol = f"<group-symbol>{group.symbol}</group-symbol>"
+            joined = "<group-barline>yes</group-barline>" if group.is_joined else ""
+            yield f'<part-group number="1" type="start">{symbol}{joined}</part-group>\n'
+        for voice in group.voices:
+            is_shown = group.symbol != "brace" or voice == group.voices[0]
+            yield score_part_xml(piece.voices[voice], instruments[voice], usual[voice], is_shown)
+        if group.symbol:
+            yield '<part-group number="1" type="stop"/>\n'
     yield "</part-list>\n"
 
 
-def _score_part(voice: str, instrument: Instrument, usual: Instrument) -> str:
-    """A part in the list; a voice whose instrument has no name is called as usual, and its player's id says so."""
+def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_shown: bool = True) -> str:
+    """A part in the list; one whose instrument has no name is called as usual, and its player's id says so. The name of
+    a player of several staves is shown at the first.
+    """
     is_named = bool(instrument.name or instrument.short_name)
     full, short = (instrument.name, instrument.short_name) if is_named else (usual.name, usual.short_name)
-    player_id = f"{voice}-I1" if is_named else voice + UNNAMED
-    names = f"<part-name>{text_of(full)}</part-name>"
-    names += f"<part-abbreviation>{text_of(short)}</part-abbreviation>" if short else ""
+    player_id = f"{part_id}-I1" if is_named else part_id + UNNAMED
+    shown = "" if is_shown else ' print-object="no"'
+    names = f"<part-name{shown}>{text_of(full)}</part-name>"
+    names += f"<part-abbreviation{shown}>{text_of(short)}</part-abbreviation>" if short else ""
     player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
     sound = f'<score-instrument id="{player_id}">{player}</score-instrument>'
     if instrument.program is not None:
         program = f"<midi-program>{instrument.program + 1}</midi-program>"
         sound += f'<midi-instrument id="{player_id}">{program}</midi-instrument>'
-    return f'<score-part id="{voice}">{names}{sound}</score-part>\n'
+    return f'<score-part id="{part_id}">{names}{sound}</score-part>\n'
 
 
-def _part(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int]) -> str:
+def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int] = ()) -> str:
+    """The `<part>` of a voice, whose notes are named as `names` has them."""
     writer = VoiceWriter(piece, voice, names)
     closed = _closed_endings(piece.bars)
     targets = repeat_targets(piece.bars)
@@ -166,8 +177,7 @@ def _attributes(piece: Piece, voice: int, bar: Bar, last: Bar | None) -> str:
     time = "" if is_same else _time(bar.meter)
     if last is not None:
         return f"<attributes>{key}{time}</attributes>\n" if key or time else ""
-    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
-    sign, line, octaves = CLEFS[clef_of(piece.voices[voice], pitches)]
+    sign, line, octaves = CLEFS[staff_clef(piece, voice)]
     change = f"<clef-octave-change>{octaves}</clef-octave-change>" if octaves else ""
     clef = f"<clef><sign>{sign}</sign><line>{line}</line>{change}</clef>"
     return f"<attributes><divisions>{TICKS_A_DIVISION}</divisions>{key}{time}{clef}</attributes>\n"
@@ -191,5 +201,17 @@ def _time(meter: Meter | None) -> str:
 
 
 def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
-    """The passes of the ending that stops after each bar where one does, by the bar's index."""
-    return {last_of_ending(bars, index): bar.endings for index, bar in enumerate(bars) if bar.endings}
+    """The passes of the ending that stops after each bar where one does, by the bar's index. A long one that nothing
+    closes before the piece ends is shown as long as the ending before it.
+    """
+    closed: dict[int, tuple[int, ...]] = {}
+    before = 0
+    for index, bar in enumerate(bars):
+        if bar.endings:
+            last = last_of_ending(bars, index)
+            length = last + 1 - index
+            if last + 1 == len(bars) and before and length > max(before, _LONGEST_OPEN_ENDING):
+                last = index + before - 1
+            closed[last] = bar.endings
+            before = length
+    return closed

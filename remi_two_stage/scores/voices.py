@@ -44,6 +44,16 @@ def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple
     return (MELODY,) if len(names) == 1 else tuple(f"V{number}" for number in range(1, len(names) + 1))
 
 
+def is_voice_name(name: str) -> bool:
+    """Whether a name is a voice's own or its title."""
+    return name in _VOICE_OF_TITLE or VOICE_NAME.fullmatch(name) is not None
+
+
+def title_of(voice: str) -> str:
+    """What a voice is called in full."""
+    return VOICE_TITLES.get(voice, (voice,))[0]
+
+
 def usual_instruments(voices: Sequence[str]) -> list[Instrument]:
     """The names that stand before the staves of voices whose source names no instruments; none before a lone melody."""
     if tuple(voices) == (MELODY,):

@@ -2,8 +2,8 @@
 
 Muon (Jordan et al., 2024) steps along the momentum of a matrix, orthogonalised: all its singular values made nearly
 equal. The steps are scaled to the size that those of AdamW have (Liu et al., 2025, "Muon is scalable for LLM training",
-section 2.2), times `MUON_GAIN`. `torch.optim.Muon` does the same in bfloat16; here it is in float32, so that two
-processes take the same steps as one.
+section 2.2), times `MUON_GAIN`. `torch.optim.Muon` does the same in bfloat16; here it is in float32 unless training is
+in bfloat16, so that two processes take the same steps as one.
 """
 
 from __future__ import annotations
@@ -28,9 +28,16 @@ _RMS = 0.2
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon with Nesterov's momentum; its parameters are matrices."""
+    """Muon with Nesterov's momentum; its parameters are matrices, orthogonalised in `dtype`."""
 
-    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = WEIGHT_DECAY) -> None:
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        weight_decay: float = WEIGHT_DECAY,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._dtype = dtype
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -45,7 +52,7 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(matrix)
                 momentum = state["momentum"]
                 momentum.lerp_(matrix.grad, 1 - _MOMENTUM)
-                direction = orthogonalised(matrix.grad.lerp(momentum, _MOMENTUM))
+                direction = orthogonalised(matrix.grad.lerp(momentum, _MOMENTUM).to(self._dtype)).to(matrix.dtype)
                 matrix.mul_(1 - group["lr"] * group["weight_decay"])
                 matrix.add_(direction, alpha=-group["lr"] * _RMS * math.sqrt(max(matrix.shape)))
 
@@ -67,9 +74,15 @@ class MuonWithAdamW(torch.optim.Optimizer):
     Args:
         modules: What learns, with the learning rate of each; parameters that need no gradient are left out.
         weight_decay: Of matrices.
+        dtype: Number format in which Muon's matrices are made orthogonal.
     """
 
-    def __init__(self, *modules: tuple[nn.Module, float], weight_decay: float = WEIGHT_DECAY) -> None:
+    def __init__(
+        self,
+        *modules: tuple[nn.Module, float],
+        weight_decay: float = WEIGHT_DECAY,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         inner, rest = [], []
         for module, rate in modules:
             linears, matrices, others = _split(module)
@@ -77,7 +90,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
             rest.append({"params": matrices, "lr": rate})
             rest.append({"params": others, "lr": rate, "weight_decay": 0.0})
         self._parts = (
-            Muon(inner, weight_decay=weight_decay),
+            Muon(inner, weight_decay=weight_decay, dtype=dtype),
             torch.optim.AdamW(rest, betas=_BETAS, weight_decay=weight_decay, fused=True),
         )
         super().__init__([group for part in self._parts for group in part.param_groups], {})

@@ -172,7 +172,7 @@ class StageTrainer(Trainer):
             modules = [(learning, rate)]
             if self._planner_rate is not None:
                 modules = [(learning.planner, self._planner_rate), (learning.detail, rate)]
-            self.optimizer = MuonWithAdamW(*modules)
+            self.optimizer = MuonWithAdamW(*modules, dtype=torch.bfloat16 if self.args.bf16 else torch.float32)
         return self.optimizer
 
     def save_weights(self, folder: str) -> None:
@@ -321,7 +321,8 @@ def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> T
         prediction_loss_only=True,
         use_cache=True,  # what the saved config says; in training no cache is kept
         remove_unused_columns=False,
-        use_cpu=arguments.device == "cpu",
+        # Without this, bfloat16 is refused where there is no GPU.
+        use_cpu=arguments.device == "cpu" or not torch.accelerator.is_available(),
         bf16=arguments.precision == "bfloat16",
         dataloader_num_workers=arguments.loaders,
         dataloader_pin_memory=torch.cuda.is_available() and arguments.device != "cpu",

@@ -1,0 +1,151 @@
+"""Instruments that a piece can be asked to be played by, and which staves of a score belong together.
+
+Conventions
+- Programs are those of General MIDI 1, numbered from 0.
+- Four voices are a choir's, or a string quartet's; others go each to the highest singer or player who reaches its
+  lowest note. Other instruments play any voice. Several of one kind are numbered.
+- The voices of one keyboard have the same name; their staves are joined by a brace, others next to each other by a
+  bracket. Bar lines go through the staves of a group unless somebody sings in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
+
+from .errors import RequestError
+from .notation import Instrument, Lyric
+from .piece import Piece
+from .ranges import CHOIR_RANGES, VOICE_RANGES
+from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, Clef, clef_of
+
+_VIOLIN, _VIOLA, _CELLO, _CHOIR = 40, 41, 42, 52
+_PROGRAMS = dict(zip(QUARTET, (_VIOLIN, _VIOLIN, _VIOLA, _CELLO), strict=True)) | dict.fromkeys(SINGERS, _CHOIR)
+_STRINGS = {
+    VOICE_RANGES["Violin1"][0]: Instrument("Violin", "Vln.", _VIOLIN),
+    VOICE_RANGES["Viola"][0]: Instrument("Viola", "Vla.", _VIOLA),
+    VOICE_RANGES["Cello"][0]: Instrument("Violoncello", "Vc.", _CELLO),
+}
+INSTRUMENTS: dict[str, dict[int, Instrument]] = {
+    "fiddle": {0: Instrument("Fiddle", "Fdl.", _VIOLIN)},
+    "flute": {0: Instrument("Flute", "Fl.", 73)},
+    "whistle": {0: Instrument("Whistle", "Wh.", 78)},
+    "piano": {0: Instrument("Piano", "Pno.", 0)},
+    "choir": {CHOIR_RANGES[part][0]: Instrument(*VOICE_TITLES[part], _CHOIR) for part in FOUR_PARTS},
+    "organ": {0: Instrument("Organ", "Org.", 19)},
+    "guitar": {0: Instrument("Guitar", "Gtr.", 24)},
+    "strings": _STRINGS,
+}
+"""What can be asked for -> who plays or sings it, by the lowest note of each, from high to low."""
+_VOICES_OF_THEIR_OWN = {"choir": SINGERS, "strings": QUARTET}
+_FOUR_VOICES = {"choir": FOUR_PARTS, "strings": QUARTET}
+_CLEFS: dict[int | None, Clef] = {_VIOLIN: "treble", _VIOLA: "alto", _CELLO: "bass"}
+_KEYBOARD = re.compile(
+    r"(forte)?piano|[kc]lavier|org(an|el|ue)|harp|cembalo|clavecin|harmonium|celest[ae]|keyboard", re.IGNORECASE
+)
+_NUMBERS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+INSTRUMENT_HELP = (
+    f"who plays or sings it: {', '.join(INSTRUMENTS)}; sound files have a guitar, and a piano for all others"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffGroup:
+    """Voices whose staves stand next to each other.
+
+    Attributes:
+        voices: Their indices.
+        symbol: What joins them on the left; empty for a single staff.
+        is_joined: Whether bar lines go through all of them.
+    """
+
+    voices: range
+    symbol: Literal["", "brace", "bracket"]
+    is_joined: bool
+
+
+def with_instrument(piece: Piece, name: str) -> Piece:
+    """The piece for an instrument, a choir or strings, which play it where it is written.
+
+    Args:
+        name: A key of `INSTRUMENTS`.
+
+    Raises:
+        RequestError: there is no such instrument here.
+    """
+    if name not in INSTRUMENTS:
+        raise RequestError(f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}")
+    parts = _FOUR_VOICES.get(name, ())
+    if len(piece.voices) == len(parts):
+        return replace(piece, instruments=tuple(_part(part) for part in parts))
+    players = [_player(piece, voice, name) for voice in range(len(piece.voices))]
+    return replace(piece, instruments=tuple(players if _is_keyboard(players[0]) else _numbered(players)))
+
+
+def _part(part: str) -> Instrument:
+    """A singer or a player of a quartet, as voices are called."""
+    return Instrument(*VOICE_TITLES[part], _PROGRAMS[part])
+
+
+def _player(piece: Piece, voice: int, name: str) -> Instrument:
+    part = piece.voices[voice]
+    if part in _VOICES_OF_THEIR_OWN.get(name, ()):
+        return _part(part)
+    players = INSTRUMENTS[name]
+    lowest = min((note.pitch for bar in piece.bars for note in bar.notes[voice]), default=127)
+    return next((player for reached, player in players.items() if reached <= lowest), [*players.values()][-1])
+
+
+def _numbered(players: Sequence[Instrument]) -> list[Instrument]:
+    """Players of whom none has another's name."""
+    counts = Counter(player.name for player in players)
+    numbered, seen = [], Counter[str]()
+    for player in players:
+        number = _NUMBERS[seen[player.name] % len(_NUMBERS)]
+        seen[player.name] += 1
+        numbered.append(
+            replace(player, name=f"{player.name} {number}", short_name=f"{player.short_name} {number}")
+            if counts[player.name] > 1
+            else player
+        )
+    return numbered
+
+
+def _is_keyboard(instrument: Instrument) -> bool:
+    return _KEYBOARD.match(instrument.name) is not None
+
+
+def staff_groups(piece: Piece) -> list[StaffGroup]:
+    """Which staves belong together, from the top."""
+    players = piece.instruments or (Instrument(),) * len(piece.voices)
+    groups = []
+    for keyboard, run in groupby(
+        range(len(players)), lambda voice: players[voice].name if _is_keyboard(players[voice]) else ""
+    ):
+        voices = [*run]
+        symbol: Literal["", "brace", "bracket"] = "brace" if keyboard else "bracket"
+        is_sung = not keyboard and any(_is_sung(piece, voice) for voice in voices)
+        several = len(voices) > 1
+        groups.append(StaffGroup(range(voices[0], voices[-1] + 1), symbol if several else "", several and not is_sung))
+    return groups
+
+
+def _is_sung(piece: Piece, voice: int) -> bool:
+    """Whether a voice is a singer's: one that no instrument plays, or one with words beneath it."""
+    part = piece.voices[voice]
+    name = piece.instruments[voice].name if piece.instruments else ""
+    if part in SINGERS and name in ("", VOICE_TITLES[part][0]):
+        return True
+    return any(isinstance(record, Lyric) for bar in piece.bars if bar.notation for record in bar.notation[voice])
+
+
+def staff_clef(piece: Piece, voice: int) -> Clef:
+    """The clef of a voice's staff: its player's, if strings or a keyboard play it, else that of the voice."""
+    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+    player = piece.instruments[voice] if piece.instruments else Instrument()
+    name = "" if _is_keyboard(player) else piece.voices[voice]
+    return _CLEFS.get(player.program) or clef_of(name, pitches)

@@ -1,0 +1,383 @@
+"""Edits written into the text of an ABC file: only what changed bars, new bars and new voices need is written.
+
+Conventions
+- A bar is replaced from its first note, rest or sign to its last one; bar lines, endings, fields, comments and the
+  blanks beside bar lines stay. A bar that goes on over several lines is written into the first.
+- Bars that follow stand in lines of their own after the last line of music, new voices after the given melody, and what
+  they need in the header before its K: line.
+- What is written is read again; it must sound as the edit does, and all else as before.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
+
+from ..core.errors import AbcSyntaxError
+from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
+from ..core.piece import Bar, Piece
+from ..scores.abc_fields import UNITS_PER_TICK, signature_of
+from ..scores.abc_reader import tunes_in
+from .abc_file import AbcFile
+from .abc_habits import SOUNDING, Habits
+from .abc_places import PlacedTune, Setting, Syllable, Token
+from .abc_style import FileVoiceWriter, Manner
+from .abc_voices import with_voices
+from .changes import Change, NotAnEditError, frame, segments
+
+_BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
+_FRAME = ("bar", "ending", "field")
+_JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
+
+
+def splice(source: bytes, before: Piece, after: Piece, change: Change, number: int | None = None) -> bytes:
+    """The bytes of an ABC file with an edit of one of its tunes written into it.
+
+    Args:
+        before: The tune as it was read from the file.
+        after: The tune after the edit.
+        number: Of the tune among those of the file that can be read, from 1; None finds it.
+
+    Raises:
+        NotAnEditError: the tune is not in the file, or cannot be written into its text.
+    """
+    why = ""
+    for is_explicit in (False, True):
+        file = AbcFile.parse(source)
+        place, tune = _found(file.lines, before, number)
+        _Splice(file, tune, before, after, change, is_explicit).write()
+        why = _what_is_wrong(file.edited_lines(), place, before, after, change)
+        if not why:
+            return file.edited()
+    raise NotAnEditError(f"its text cannot be edited: {why}")
+
+
+def tune_alone(content: bytes, number: int) -> bytes:
+    """A tune of an ABC file as one that can be read alone, in UTF-8; `number` counts from 1."""
+    tune = [*tunes_in(list(AbcFile.parse(content).lines), PlacedTune)][number - 1]
+    return (tune.text.rstrip("\n") + "\n").encode()
+
+
+def _found(lines: Sequence[str], piece: Piece, number: int | None) -> tuple[int, PlacedTune]:
+    """The tune of a file that is a piece, and how many stand before it."""
+    tunes = [*enumerate(tunes_in(list(lines), PlacedTune))]
+    if number is not None:  # it is most likely this one
+        tunes.sort(key=lambda each: abs(each[0] - number + 1))
+    for place, tune in tunes:
+        try:
+            if tune.read() == piece:
+                return place, tune
+        except AbcSyntaxError:
+            continue
+    raise NotAnEditError("the tune is not in the file, or the file has changed since")
+
+
+def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece, change: Change) -> str:
+    """Why the edited text does not say what it should; empty if it does."""
+    try:
+        read = [*tunes_in(list(lines), PlacedTune)][place].read()
+    except (AbcSyntaxError, IndexError) as error:
+        return str(error)
+    if len(read.voices) != len(after.voices) or len(read.bars) != len(after.bars):
+        return f"it would have {len(read.voices)} voices and {len(read.bars)} bars"
+    for number, old, new in zip(after.bar_numbers, after.bars, read.bars, strict=True):
+        if frame(old) != frame(new):
+            return f"bar {number} would have another metre, key, length or repeat"
+    for voice in range(len(after.voices)):
+        for number, old_sung, new_sung in zip(
+            after.bar_numbers, segments(after, voice), segments(read, voice), strict=True
+        ):
+            if old_sung != new_sung:
+                return f"bar {number} would sound otherwise"
+    changed = {*change.indices}
+    for index, (old, new) in enumerate(zip(before.bars, read.bars, strict=False)):
+        if index not in changed and (old.chords != new.chords or not _same_notation(old, new, change)):
+            return f"the chords, words or signs of bar {before.bar_numbers[index]} would change"
+    return ""
+
+
+def _same_notation(old: Bar, new: Bar, change: Change) -> bool:
+    if not old.notation:
+        return not new.notation or not any(new.notation[index] for index in change.voices)
+    kept = [new.notation[index] if new.notation else () for index in change.voices]
+    return all(
+        {type(record): 0 for record in was}.keys() == {type(record): 0 for record in records}.keys()
+        and Counter(map(_without_reach, was)) == Counter(map(_without_reach, records))
+        for was, records in zip(old.notation, kept, strict=True)
+    )
+
+
+def _without_reach(record: object) -> object:
+    """A record without the end of a slur or a hairpin, which may lie in a bar that has changed."""
+    return (type(record), record.onset, record.name) if hasattr(record, "end") else record  # type: ignore[attr-defined]
+
+
+class _Splice:
+    """One edit on its way into a file."""
+
+    def __init__(
+        self, file: AbcFile, tune: PlacedTune, before: Piece, after: Piece, change: Change, is_explicit: bool
+    ) -> None:
+        self._file = file
+        self._tune = tune
+        self._before = before
+        self._after = after
+        self._change = change
+        self._is_explicit = is_explicit
+        self._habits = Habits.of(tune, file.lines, before.bars)
+        self._tokens: dict[tuple[str, int], list[Token]] = defaultdict(list)
+        for token in tune.tokens:
+            self._tokens[token.voice, token.bar].append(token)
+        self._edits: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+
+    def write(self) -> None:
+        """Write the edit into the file."""
+        for voice, name in enumerate(self._tune.voice_ids):
+            self._rewrite(voice, name)
+        for line, edits in self._edits.items():
+            text = self._file.lines[line]
+            for start, end, new in sorted(edits, reverse=True):
+                text = text[:start] + new + text[end:]
+            self._file.replace(line, text if text.strip() else None)
+        if self._change.appended:
+            self._append()
+        if self._change.voices_added:
+            with_voices(self._file, self._tune, self._after, self._change, self._habits, self._is_explicit)
+
+    def _rewrite(self, voice: int, name: str) -> None:
+        """Write the changed bars of a voice."""
+        kept = self._change.voices[voice]
+        pairs = [*zip(segments(self._before, voice), segments(self._after, kept), strict=False)]
+        has_symbols = self._has_symbols(voice, name)
+        changed = [
+            index
+            for index in self._change.indices
+            if pairs[index][0] != pairs[index][1]
+            or (has_symbols and self._before.bars[index].chords != self._after.bars[index].chords)
+        ]
+        if not changed:
+            return
+        tokens = {index: self._content(name, index) for index in changed}
+        manner = replace(
+            self._manner(name, has_symbols),
+            has_jumps=[index for index in changed if any(map(_has_jump, tokens[index]))],
+        )
+        writer = FileVoiceWriter(self._after, kept, manner)
+        for index in changed:
+            runs = _runs(tokens[index])
+            cuts = self._cuts(index, runs)
+            self._rewrite_bar(runs, writer.bar(index, cuts))
+            self._rewrite_words(name, index, writer, runs, cuts)
+
+    def _manner(self, name: str, has_symbols: bool) -> Manner:
+        settings: dict[int, Setting] = {}
+        for index in range(len(self._before.bars)):
+            for bar in self._tune.bars_of(name, index)[:1]:
+                if setting := self._tune.settings.get((name, bar)):
+                    settings[index] = setting
+        if not settings:
+            raise NotAnEditError(f"voice {name} has no music in the file")
+        last = settings[max(settings)]
+        for index in range(len(self._before.bars), len(self._after.bars)):
+            key = self._after.bars[index].key
+            is_same = key == self._before.bars[-1].key
+            settings[index] = last if is_same else replace(last, alterations=signature_of(key))
+        return Manner(settings, self._habits, has_symbols, is_explicit=self._is_explicit)
+
+    def _has_symbols(self, voice: int, name: str) -> bool:
+        """Whether chord symbols stand over a voice: where the file has them, else over the first."""
+        carriers = {token.voice for token in self._tune.tokens if _is_chord_symbol(token)}
+        return name in carriers if carriers else voice == 0
+
+    def _content(self, name: str, index: int) -> list[Token]:
+        """The tokens of a bar that are replaced."""
+        number = self._before.bar_numbers[index]
+        bars = self._tune.bars_of(name, index)
+        tokens = [token for bar in bars for token in self._tokens[name, bar] if token.kind not in _FRAME]
+        if not bars:  # a bar line is missing in this voice
+            tokens = self._between(name, *self._tune.times[index : index + 2])
+        while tokens and _belongs_to_next(tokens[-1]):
+            tokens.pop()
+        while tokens and _belongs_to_last(tokens[0]):
+            tokens.pop(0)
+        if not tokens:
+            raise NotAnEditError(f"bar {number} of voice {name} has no text of its own in the file")
+        if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
+            raise NotAnEditError(f"bar {number} of voice {name} is written together with its neighbours")
+        return tokens
+
+    def _between(self, name: str, start: int, end: int) -> list[Token]:
+        """The tokens of a voice from the first that sounds at a time to the last that does before another time."""
+        own = [token for token in self._tune.tokens if token.voice == name and token.kind not in _FRAME]
+        sounding = [place for place, token in enumerate(own) if token.kind in SOUNDING and start <= token.time < end]
+        return own[sounding[0] : sounding[-1] + 1] if sounding else []
+
+    def _cuts(self, index: int, runs: Sequence[Sequence[Token]]) -> list[int]:
+        """The onsets of a bar at which it goes on in another line."""
+        start = self._tune.times[index]
+        turns = [after[0] for before, after in pairwise(runs) if before[0].line != after[0].line]
+        cuts = [(token.time - start) // UNITS_PER_TICK for token in turns]
+        is_possible = all((token.time - start) % UNITS_PER_TICK == 0 for token in turns) and cuts == sorted(
+            {*cuts} - {0}
+        )
+        return cuts if is_possible else []
+
+    def _rewrite_bar(self, runs: Sequence[Sequence[Token]], parts: list[str]) -> None:
+        """Put the parts of a bar in the place of its tokens: each at the start of a line, else all at the first."""
+        lines = {run[0].line: run for run in reversed(runs)}
+        text_of = dict(zip(sorted(lines), parts if len(parts) == len(lines) else [" ".join(parts)], strict=False))
+        for run in runs:
+            text = text_of.pop(run[0].line, "")
+            self._edits[run[0].line].append((run[0].start, run[-1].end, text))
+
+    def _rewrite_words(
+        self, name: str, index: int, writer: FileVoiceWriter, runs: Sequence[Sequence[Token]], cuts: Sequence[int]
+    ) -> None:
+        """Write the words beneath a bar that was just written."""
+        start, end = self._tune.times[index : index + 2]
+        own = [each for each in self._tune.syllables if each.voice == name and each.onset is not None]
+        beneath = [each for each in own if start <= (each.onset or 0) < end]
+        for (verse, line), group in groupby(beneath, key=lambda each: (each.verse, each.line)):
+            there = [*group]
+            parts = {bisect_right(cuts, ((each.onset or 0) - start) // UNITS_PER_TICK) for each in there}
+            new = [text for onset, text in writer.words(index, verse) if bisect_right(cuts, onset) in parts]
+            if new != [each.text for each in there]:
+                goes_on = any(each.line == line and each.start > there[-1].start for each in own)
+                text = " ".join(new) if goes_on else " ".join(new).rstrip("* ")
+                self._replace_words(line, there, text)
+        for part, run in enumerate(run for run in runs if cuts or run is runs[0]):
+            if not any(token.kind in SOUNDING and token.kind != "rest" for token in run):
+                count = sum(bisect_right(cuts, onset) == part for onset, _ in writer.words(index, 1))
+                self._skip_words(name, run[0].line, end, count)
+
+    def _skip_words(self, name: str, line: int, time: int, count: int) -> None:
+        """Leave notes without words that stand in a line before a time, where there were only rests."""
+        notes = {token.time for token in self._tune.tokens if token.line == line and token.kind in SOUNDING}
+        later = [each for each in self._tune.syllables if each.voice == name and (each.onset or 0) >= time]
+        for _, group in groupby((each for each in later if each.onset in notes), key=lambda each: each.line):
+            first = next(group)
+            self._edits[first.line].append((first.start, first.start, "* " * count))
+
+    def _replace_words(self, line: int, there: Sequence[Syllable], text: str) -> None:
+        if not self._habits.splits_words:
+            text = _BLANK_AFTER_HYPHEN.sub("-", text)
+        start, end = there[0].start, there[-1].end
+        content = self._file.lines[line]
+        following = content[end : end + 1]
+        if following.strip() and text and not text.endswith("-"):
+            text += " "
+        if not text and not content[2:start].strip() and not content[end:].strip():
+            text = "*"
+        self._edits[line].append((start, end, text))
+
+    def _append(self) -> None:
+        """Write the bars that follow."""
+        names = sorted(self._tune.voice_ids, key=lambda name: self._tune.last_lines[name])
+        for name in names:
+            if self._tune.voice(name).time != self._tune.times[-1]:
+                raise NotAnEditError(f"voice {name} ends before the others")
+        lines = {name: self._new_lines(name) for name in names}
+        order = [name for name, _ in groupby(self._tune.tokens, key=lambda token: token.voice)]
+        if len(order) > len(names):  # one system after the other
+            new: list[str] = []
+            for system in zip(*lines.values(), strict=True):
+                for name, text in zip(lines, system, strict=True):
+                    new += self._labelled(name, text)
+            self._file.insert_after(max(self._tune.last_lines.values()), new)
+        else:
+            for name, texts in lines.items():
+                prefix = self._prefix(name)
+                self._file.insert_after(self._tune.last_lines[name], [prefix + text for text in texts])
+
+    def _new_lines(self, name: str) -> list[str]:
+        """The lines of a voice after its last bar."""
+        voice = self._tune.voice_ids.index(name)
+        kept, first = self._change.voices[voice], len(self._before.bars)
+        piece = _with_symbols(self._after, first, self._habits)
+        writer = FileVoiceWriter(piece, kept, self._manner(name, self._has_symbols(voice, name)))
+        starts = [
+            index
+            for index in range(first, len(piece.bars))
+            if sum(not bar.is_pickup for bar in piece.bars[first:index]) % self._habits.bars_per_line == 0
+            and not (index > first and piece.bars[index].is_pickup)
+        ]
+        lines = [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(piece.bars)], strict=True)]
+        return [self._missing_bar_line(name, writer) + lines[0], *lines[1:]]
+
+    def _missing_bar_line(self, name: str, writer: FileVoiceWriter) -> str:
+        """The bar line that the text lacks after its last bar."""
+        last = [token for token in self._tune.tokens if token.voice == name and token.kind != "field"][-1]
+        wanted = writer.closing(len(self._before.bars) - 1)
+        if last.kind == "bar" and (wanted == "|" or last.text != "|"):
+            return ""
+        return wanted + self._habits.after_bar_line
+
+    def _prefix(self, name: str) -> str:
+        """What stands before the last line of music of a voice: a V: in brackets, or nothing."""
+        last = [token for token in self._tune.tokens if token.voice == name and token.kind != "field"][-1]
+        first = next(token for token in self._tune.tokens if token.line == last.line)
+        if first.kind != "field" or first.value[0] != "V":
+            return ""
+        has_name_alone = first.value[1].split() == [name]
+        text = self._file.lines[last.line]
+        following = text[first.end :]
+        blank = following[: len(following) - len(following.lstrip())]
+        return (text[: first.end] if has_name_alone else f"[V:{name}]") + blank
+
+    def _labelled(self, name: str, text: str) -> list[str]:
+        """A line of music that says whose it is, as the file does."""
+        prefix = self._prefix(name)
+        return [prefix + text] if prefix else [f"V:{name}", text]
+
+
+def _runs(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Tokens that follow each other in a line."""
+    groups = groupby(enumerate(tokens), key=lambda each: (each[1].line, each[1].order - each[0]))
+    return [[token for _, token in group] for _, group in groups]
+
+
+def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
+    """The piece with those chords from a bar on that the writer of the file would have written."""
+    bars = list(piece.bars)
+    last = next((bar.chords[-1] for bar in reversed(bars[:first]) if bar.chords), None)
+    for index in range(first, len(bars)):
+        kept = []
+        for chord in bars[index].chords if habits.has_symbols else ():
+            is_new = last is None or (chord.label, chord.bass) != (last.label, last.bass)
+            if is_new or habits.repeats_symbols:
+                kept.append(chord)
+            last = chord
+        bars[index] = replace(bars[index], chords=tuple(kept))
+    return replace(piece, bars=tuple(bars))
+
+
+def _is_chord_symbol(token: Token) -> bool:
+    symbols = token.value.symbols if token.kind == "chord" else (token.value,) if token.kind == "symbol" else ()
+    return any(symbol.text and not symbol.placement for symbol in symbols)
+
+
+def _belongs_to_next(token: Token) -> bool:
+    """Whether a token at the end of a bar waits for the next one: a slur, grace notes, a chord symbol."""
+    return (
+        token.kind == "grace"
+        or (token.kind == "signs" and ")" not in token.value)
+        or (token.kind == "symbol" and not token.value.placement)
+    )
+
+
+def _belongs_to_last(token: Token) -> bool:
+    """Whether a token at the start of a bar ends what the bar before has begun: a slur, a tie."""
+    return token.kind == "tie" or (token.kind == "signs" and set(token.value) == {")"})
+
+
+def _has_jump(token: Token) -> bool:
+    """Whether a token is, or holds, the sign of a jump."""
+    if token.kind in ("decoration", "signs"):
+        return not _JUMP_SIGNS.isdisjoint(token.value)
+    if token.kind == "signed_note":
+        return not _JUMP_SIGNS.isdisjoint(token.value.signs)
+    return token.kind == "chord" and not _JUMP_SIGNS.isdisjoint(token.value.signs)

@@ -1,0 +1,135 @@
+"""What an edit has changed: which written bars sound otherwise, how many follow, which voices were added.
+
+Conventions
+- Bars are indices of `Piece.bars`, as written: a bar that a repeat or a jump has played several times is one bar.
+- A bar has changed if what stands in it has: the notes that begin there, those that are held into it or out of it, and
+  its chord symbols. How it is notated (lyrics, signs, spelling) does not count.
+- Where voices were added, chords do not count: the chords of a harmonisation leave the given melody alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from ..core.errors import ScoreError
+from ..core.piece import Bar, Piece
+
+Segment = tuple[int, int, int, bool, bool]
+"""What sounds of a note in one bar: where it begins and ends there, in ticks, its pitch, and whether it is held from
+the bar before and into the next.
+"""
+
+
+class NotAnEditError(ScoreError):
+    """Two pieces differ in more than an edit changes, so that one cannot be written into the other's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has changed from one piece to another.
+
+    Attributes:
+        bars: Runs of written bars that sound otherwise, in order.
+        appended: How many bars follow the last one of before.
+        voices: For each voice before, its index among the voices after.
+        voices_added: Indices of the other voices after, in order.
+    """
+
+    bars: tuple[range, ...]
+    appended: int
+    voices: tuple[int, ...]
+    voices_added: tuple[int, ...]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether both pieces sound the same."""
+        return not (self.bars or self.appended or self.voices_added)
+
+    @property
+    def indices(self) -> list[int]:
+        """The bars of all runs."""
+        return [index for run in self.bars for index in run]
+
+    @classmethod
+    def between(cls, before: Piece, after: Piece) -> Change:
+        """Compare a piece with what an edit has made of it.
+
+        Raises:
+            NotAnEditError: bars or voices are gone, or metres, keys, lengths, repeats or tempos differ.
+        """
+        count = len(before.bars)
+        voices = _voices_kept(before, after)
+        if len(after.bars) < count:
+            raise NotAnEditError(f"the edit has {len(after.bars)} bars left of {count}")
+        for number, old, new in zip(before.bar_numbers, before.bars, after.bars, strict=False):
+            if frame(old) != frame(new):
+                raise NotAnEditError(f"bar {number} has another metre, key, length or repeat after the edit")
+        added = tuple(index for index in range(len(after.voices)) if index not in voices)
+        is_changed = [False] * count
+        for voice, kept in enumerate(voices):
+            stood, stands = segments(before, voice), segments(after, kept)[:count]
+            is_changed = [was or old != new for was, old, new in zip(is_changed, stood, stands, strict=True)]
+        if not added:
+            pairs = zip(before.bars, after.bars, strict=False)
+            is_changed = [
+                is_new or old.chords != new.chords for is_new, (old, new) in zip(is_changed, pairs, strict=True)
+            ]
+        return cls(
+            tuple(runs(index for index in range(count) if is_changed[index])), len(after.bars) - count, voices, added
+        )
+
+
+def segments(piece: Piece, voice: int) -> list[list[Segment]]:
+    """What stands in each bar of a voice, in order."""
+    starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
+    found: list[list[Segment]] = [[] for _ in piece.bars]
+    for index, bar in enumerate(piece.bars):
+        for note in bar.notes[voice]:
+            end, into = starts[index] + note.onset + note.duration, index
+            onset = note.onset
+            while True:
+                goes_on = end > starts[into + 1] and into + 1 < len(found)
+                stop = min(end, starts[into + 1]) - starts[into]
+                found[into].append((onset, stop, note.pitch, into > index, goes_on))
+                if not goes_on:
+                    break
+                onset, into = 0, into + 1
+    return [sorted(within) for within in found]
+
+
+def runs(indices: Iterable[int]) -> list[range]:
+    """Rising indices as runs of neighbours."""
+    found: list[range] = []
+    for index in indices:
+        if found and found[-1].stop == index:
+            found[-1] = range(found[-1].start, index + 1)
+        else:
+            found.append(range(index, index + 1))
+    return found
+
+
+def frame(bar: Bar) -> tuple[object, ...]:
+    """What an edit leaves alone in a bar."""
+    return (
+        bar.meter, bar.key, bar.length, bar.is_pickup, bar.repeat_start, bar.endings, bar.ending_end, bar.repeat_end,
+        bar.plays, bar.jumps,
+    )  # fmt: skip
+
+
+def _voices_kept(before: Piece, after: Piece) -> tuple[int, ...]:
+    """For each voice before its index after: all by their names, or the only one by what it sings."""
+    if before.voices == after.voices:
+        return tuple(range(len(before.voices)))
+    if len(before.voices) > 1:
+        raise NotAnEditError(f"of the voices {', '.join(before.voices)} the edit has {', '.join(after.voices)} left")
+    sung = [bar.notes[0] for bar in before.bars]
+    for voice in range(len(after.voices)):
+        if _sung(after.bars, voice, len(sung)) == sung:
+            return (voice,)
+    raise NotAnEditError("no voice has the notes that the melody had before; it was moved")
+
+
+def _sung(bars: Sequence[Bar], voice: int, count: int) -> list[tuple[object, ...]]:
+    return [bar.notes[voice] for bar in bars[:count]]

@@ -1,0 +1,100 @@
+"""An edit written into the MusicXML file that the piece came from: measures are spliced into its own text.
+
+Conventions
+- What an edit has not changed stays byte for byte: measures of parts that sound as before, everything between and
+  around parts, and, in a measure that is written anew, its layout, attributes, barlines, tempos, and what this package
+  does not know.
+- A tie, slur or hairpin from a measure that stays to one that is written anew is tied on there if the edit has it, and
+  else cut in both; nothing else of a measure that stays changes.
+- New measures keep the file's `<divisions>` where these can count them, its indents, and its names of layers.
+- Chord symbols are written where the file has some.
+- What comes out is read again: it holds what the edit holds, or there is no such edit.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+
+from ..core.abc_spelling import names_of
+from ..core.piece import Bar, Piece
+from ..scores.musicxml_reader import read_musicxml
+from ..scores.musicxml_reader_document import is_compressed, score_in
+from .changes import Change, NotAnEditError
+from .musicxml_added import add_parts
+from .musicxml_measures import Edit, PartEdit, StaffOf
+from .musicxml_part import SourcePart
+from .musicxml_text import FileText
+
+
+def splice(source: bytes, before: Piece, after: Piece, change: Change) -> bytes:
+    """The bytes of a MusicXML file, compressed or not, with an edit written into it.
+
+    Args:
+        before: The piece that was read from the file.
+        after: What an edit has made of it.
+        change: What has changed between them.
+
+    Raises:
+        NotAnEditError: the file cannot be edited in place, as it says.
+    """
+    if not is_compressed(source):
+        return _spliced(source, before, after, change)
+    with zipfile.ZipFile(io.BytesIO(source)) as archive:
+        name = score_in(archive)
+        return _with_member(archive, name, _spliced(archive.read(name), before, after, change))
+
+
+def _with_member(archive: zipfile.ZipFile, name: str, content: bytes) -> bytes:
+    """An archive with another content of one member; the others keep their order, dates and kinds of compression."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as edited:
+        edited.comment = archive.comment
+        for member in archive.infolist():
+            held = content if member.filename == name else archive.read(member)
+            edited.writestr(member, held, member.compress_type)
+    return file.getvalue()
+
+
+def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> bytes:
+    text = FileText(source)
+    if text.root.tag != "score-partwise":
+        raise NotAnEditError(f"a file whose root is <{text.root.tag}> has no measures in a row for each part")
+    read = read_musicxml(source)
+    if [bar.notes for bar in read.bars] != [bar.notes for bar in before.bars] or read.source is None:
+        raise NotAnEditError("the file holds another piece than the one that was edited")
+    parts = [SourcePart(text, node) for node in text.root.each("part")]
+    if len({len(part.measures) for part in parts}) != 1:
+        raise NotAnEditError("its parts have different numbers of measures")
+    edit = Edit(before, after, change, names_of(after))
+    places = list(zip(read.source.voices, read.source.staves, strict=True))
+    with_chords = [number for number, part in enumerate(parts) if next(part.node.below("harmony"), None) is not None]
+    for number, part in enumerate(parts):
+        staves = [
+            StaffOf(staff, voice, change.voices[voice])
+            for voice, (of_part, staff) in enumerate(places)
+            if of_part == number
+        ]
+        PartEdit(text, part, edit, staves, writes_chords=with_chords[:1] == [number]).write()
+    if change.voices_added:
+        add_parts(text, parts[places[0][0]], edit)
+    edited = text.edited()
+    _check(edited, after, change)
+    return edited
+
+
+def _check(edited: bytes, after: Piece, change: Change) -> None:
+    """Raise unless a file holds the music of the edit."""
+    found = read_musicxml(edited)
+    if len(found.bars) != len(after.bars) or len(found.voices) != len(after.voices):
+        raise NotAnEditError("its measures or parts depend on others that were to be rewritten")
+    for number, is_read, wanted in zip(after.bar_numbers, found.bars, after.bars, strict=True):
+        if _sung(is_read) != _sung(wanted):
+            raise NotAnEditError(
+                f"bar {number} depends on others that were to be rewritten, or cannot be written there"
+            )
+
+
+def _sung(bar: Bar) -> Sequence[object]:
+    return bar.length, [[(note.onset, note.pitch, note.duration) for note in sung] for sung in bar.notes]

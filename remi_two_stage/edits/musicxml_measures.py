@@ -1,0 +1,300 @@
+"""One part of a MusicXML file in an edit: which of its measures are written anew, and what stays of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from ..core.abc_spelling import BarNames
+from ..core.notation import Notation
+from ..core.piece import Piece
+from ..core.signatures import TICKS_PER_QUARTER
+from ..scores.musicxml_reader_document import number_of
+from ..scores.musicxml_reader_records import Direction, direction_of
+from .changes import Change, Segment, segments
+from .musicxml_measure import MeasureEdit
+from .musicxml_part import Placed, SourceMeasure, SourcePart
+from .musicxml_spans import settle_spans
+from .musicxml_staff import (
+    Timed,
+    as_text,
+    fitting_divisions,
+    in_divisions,
+    music_of,
+    put_on_staff,
+    without,
+    written_measures,
+)
+from .musicxml_text import FileText, Node
+
+_WITH_NOTES = ("note", "backup", "forward", "figured-bass")
+"""What goes with the old notes of a measure."""
+
+
+class StaffOf(NamedTuple):
+    """A staff of the part, and the indices of its voice before and after the edit."""
+
+    number: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What is written into a file: the pieces before and after, what has changed, and how notes are named."""
+
+    before: Piece
+    after: Piece
+    change: Change
+    names: Sequence[Sequence[BarNames]]
+
+    @property
+    def appended(self) -> range:
+        """Indices of the bars that follow."""
+        return range(len(self.before.bars), len(self.after.bars))
+
+
+class PartEdit:
+    """Writes an edit into one part.
+
+    Args:
+        staves: Those that are voices of the piece.
+        has_chords: Whether chord symbols stand in this part.
+        writes_chords: Whether new ones do; in one part alone.
+    """
+
+    def __init__(
+        self, text: FileText, part: SourcePart, edit: Edit, staves: Sequence[StaffOf], writes_chords: bool
+    ) -> None:
+        self._text, self._part, self._edit, self._staves = text, part, edit, staves
+        self._writes_chords = writes_chords
+        self._notation: dict[tuple[int, int], list[Notation]] = {}
+        self._layers = part.layer_names()
+
+    def write(self) -> None:
+        """Have the changed measures replaced, and those that follow added."""
+        new = sorted(self._new)
+        kept = {index: [*self._kept_in(index)] for index in new}  # first, for it leaves less to be written
+        written = {staff.number: self._written(staff) for staff in self._staves}
+        cut, nowhere = settle_spans(self._part, {*new, *self._edit.appended}, written)
+        for sign in cut:
+            self._text.remove(sign)
+        for index in new:
+            measure, length = self._part.measures[index], self._edit.after.bars[index].length
+            music = [*self._music(index, written, nowhere)]
+            MeasureEdit(self._text, measure, kept[index], music, length).write()
+        for index in self._differences.keys() - self._new:
+            self._cut_ties(index)
+        if new:
+            self._end_rests()
+        if self._edit.appended:
+            self._append(written, nowhere)
+
+    # --- which measures
+
+    @cached_property
+    def _differences(self) -> dict[int, list[tuple[int, list[Segment], list[Segment]]]]:
+        """For each measure that sounds otherwise, the staves that do, with what stood and stands there."""
+        found: defaultdict[int, list[tuple[int, list[Segment], list[Segment]]]] = defaultdict(list)
+        for staff in self._staves:
+            stood, stands = segments(self._edit.before, staff.before), segments(self._edit.after, staff.after)
+            for index, (old, new) in enumerate(zip(stood, stands, strict=False)):
+                if old != new:
+                    found[index].append((staff.number, old, new))
+        return dict(found)
+
+    @cached_property
+    def _new(self) -> set[int]:
+        """The measures that are written anew."""
+        new = set(self._new_chords) if self._writes_chords else set()
+        for index, staves in self._differences.items():
+            if not all(_is_only_cut(old, stands) for _, old, stands in staves):
+                new.add(index)
+        return new
+
+    @cached_property
+    def _new_chords(self) -> set[int]:
+        """The measures with other chord symbols; those of a harmonisation are not the melody's."""
+        if self._edit.change.voices_added:
+            return set()
+        pairs = zip(self._edit.before.bars, self._edit.after.bars, strict=False)
+        return {index for index, (old, new) in enumerate(pairs) if old.chords != new.chords}
+
+    # --- what stays of a measure
+
+    def _kept_in(self, index: int) -> Iterator[Placed]:
+        """The elements of a measure that stay although its notes go."""
+        for placed in self._part.measures[index].placed:
+            tag = placed.node.tag
+            if tag == "direction":
+                is_kept = self._still_says(index, placed)
+            else:
+                is_kept = tag not in _WITH_NOTES and not (tag == "harmony" and index in self._new_chords)
+            if is_kept:
+                yield placed
+
+    def _still_says(self, index: int, placed: Placed) -> bool:
+        """Whether a direction is no matter of notes, or what it says stands there after the edit too."""
+        said = self._read_direction(index, placed)
+        if said is None or said.tempo or said.label or said.jumps or said.begins_repeat:
+            return True
+        if next(placed.node.below("wedge"), None) is not None or not self._staves:
+            return False
+        staff = next((staff for staff in self._staves if staff.number == placed.staff), self._staves[0])
+        records = self._beside(index, staff)
+        if any(record not in records for record in said.records):
+            return False
+        for record in said.records:  # written already
+            records.remove(record)
+        return True
+
+    def _read_direction(self, index: int, placed: Placed) -> Direction | None:
+        """What the reader takes from a direction; None for one that it cannot read by itself."""
+        shift = number_of(self._part.word(placed.node, "offset")) * TICKS_PER_QUARTER / placed.divisions
+        onset = min(max(0, placed.onset + round(shift)), self._edit.before.bars[index].length - 1)
+        try:
+            element = ElementTree.fromstring(self._text.content[placed.node.start : placed.node.end])
+        except ElementTree.ParseError:
+            return None
+        return direction_of(element, onset, Counter(), is_own=False)
+
+    def _beside(self, index: int, staff: StaffOf) -> list[Notation]:
+        """What is written beside the new notes of a measure, but for what its kept directions say."""
+        notation = self._edit.after.bars[index].notation
+        return self._notation.setdefault((index, staff.number), list(notation[staff.after]) if notation else [])
+
+    def _cut_ties(self, index: int) -> None:
+        """Take out the ties of notes that are no longer held from the measure before, or into the next."""
+        measure = self._part.measures[index]
+        for staff, old, new in self._differences[index]:
+            for (onset, end, pitch, *was), (*_, is_held, goes_on) in zip(old, new, strict=True):
+                for kind, is_cut, place in (
+                    ("stop", was[0] and not is_held, onset),
+                    ("start", was[1] and not goes_on, end),
+                ):
+                    notes = self._notes(measure, staff, pitch, kind, place) if is_cut else ()
+                    for tie in [tie for note in notes for tag in ("tie", "tied") for tie in note.below(tag)]:
+                        if tie.attributes.get("type") == kind:
+                            self._text.remove(tie)
+
+    def _notes(self, measure: SourceMeasure, staff: int, pitch: int, kind: str, time: int) -> Iterator[Node]:
+        for placed in measure.placed:
+            at = placed.onset if kind == "stop" else placed.end
+            if (placed.node.tag, placed.staff, at) == ("note", staff, time) and (
+                self._part.sounding(placed, measure.transposition(staff)) == pitch
+            ):
+                yield placed.node
+
+    def _end_rests(self) -> None:
+        """Take out the signs of a rest over several measures that are now written anew."""
+        for index, measure in enumerate(self._part.measures):
+            for rest in (rest for placed in measure.placed for rest in placed.node.below("multiple-rest")):
+                if any(place in self._new for place in range(index, index + int(self._text.text_of(rest) or 1))):
+                    self._text.remove(rest)
+
+    # --- new music
+
+    def _written(self, staff: StaffOf) -> list[Element]:
+        """All measures of a staff as our writer writes them, as they stand in this part."""
+        with_chords = set()
+        if self._writes_chords and staff == self._staves[0]:
+            with_chords = self._new_chords | set(self._edit.appended)
+        notation = {index: beside for (index, number), beside in self._notation.items() if number == staff.number}
+        places = [measure.transposition(staff.number) for measure in self._part.measures]
+        places += places[-1:] * len(self._edit.appended)
+        sharps = {index: measure.sharps for index, measure in enumerate(self._part.measures)}
+        by_transposition = {
+            transposition: written_measures(
+                self._edit.after,
+                staff.after,
+                self._edit.names[staff.after],
+                notation,
+                with_chords,
+                transposition,
+                sharps,
+            )
+            for transposition in dict.fromkeys(places)
+        }
+        return [by_transposition[transposition][index] for index, transposition in enumerate(places)]
+
+    def _music(self, index: int, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> Iterator[Timed]:
+        """The notes of all staves of a measure, one staff after the other."""
+        length = self._edit.after.bars[index].length
+        for number, measures in written.items():
+            if number != min(written):
+                backup = Element("backup")
+                SubElement(backup, "duration").text = str(length)
+                yield Timed(length, backup)
+            for timed in music_of(measures[index]):
+                if without(timed.element, nowhere):
+                    self._place(timed.element, number)
+                    yield timed
+
+    def _place(self, element: Element, staff: int) -> None:
+        """Have an element stand on a staff, in layers that are called as the part calls them."""
+        layers = self._layers.setdefault(staff, [])
+        wanted = int(element.findtext("voice") or 1)
+        used = {name for names in self._layers.values() for name in names}
+        free = (str(number) for number in range(1, 1000) if str(number) not in used)
+        while len(layers) < wanted:
+            layers.append(next(free))
+        put_on_staff(element, layers, staff if self._part.is_staved else None)
+
+    def _append(self, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> None:
+        """Add the bars that follow, after the part's last measure, whose final barline goes to the new last one."""
+        last = self._part.measures[-1]
+        for style in (style for barline in last.node.each("barline") for style in barline.each("bar-style")):
+            if self._text.text_of(style) == "light-heavy" and not self._edit.before.bars[-1].repeat_end:
+                self._text.remove(style)
+        line = self._text.indent(last.node.start)
+        number = last.node.attributes.get("number", "")
+        first = int(number) if number.isdigit() else self._edit.before.bar_numbers[-1]
+        added = b""
+        for index in self._edit.appended:
+            measure = Element("measure", {"number": str(first + index - len(self._edit.before.bars) + 1)})
+            measure.extend(self._appended(index, written, nowhere))
+            added += as_text(measure, line, self._text.unit, self._text.are_nested)
+        self._text.replace(last.node.end, last.node.end, added)
+
+    def _appended(self, index: int, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> Iterator[Element]:
+        """What a measure that follows holds."""
+        divisions = self._part.measures[-1].divisions_after
+        if not written:
+            rest = ElementTree.fromstring('<note><rest measure="yes"/><duration/></note>')
+            rest.find("duration").text = str(self._edit.after.bars[index].length)  # type: ignore[union-attr]
+            in_divisions(rest, divisions)
+            yield rest
+            return
+        own = written[min(written)][index]
+        yield from (child for child in own if child.tag == "attributes" or child.get("location") == "left")
+        music = [timed.element for timed in self._music(index, written, nowhere)]
+        counted_in = fitting_divisions(music, divisions)
+        if counted_in != divisions:
+            yield _counted_in(counted_in)
+        for element in music:
+            in_divisions(element, counted_in)
+            yield element
+        if counted_in != divisions:
+            yield _counted_in(divisions)
+        yield from (child for child in own if child.get("location") == "right")
+
+
+def _counted_in(divisions: object) -> Element:
+    attributes = Element("attributes")
+    SubElement(attributes, "divisions").text = str(divisions)
+    return attributes
+
+
+def _is_only_cut(old: Iterable[Segment], new: Iterable[Segment]) -> bool:
+    """Whether the same sounds, but not held over barlines where it was."""
+    old, new = list(old), list(new)
+    return [each[:3] for each in old] == [each[:3] for each in new] and all(
+        was >= now
+        for before, after in zip(old, new, strict=True)
+        for was, now in zip(before[3:], after[3:], strict=True)
+    )

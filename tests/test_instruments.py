@@ -1,0 +1,173 @@
+"""Who plays a piece: what can be asked for, what every format says of it, and which staves belong together."""
+
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from abc2midi import needs_abc2midi
+
+from remi_two_stage import Piece, RequestError, engrave, read_abc, read_score, wav_bytes, with_instrument, write_abc
+from remi_two_stage.cli import main
+from remi_two_stage.core.instruments import INSTRUMENTS, StaffGroup, staff_groups
+from remi_two_stage.core.notation import Instrument
+from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.midi_writer import midi_bytes
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
+
+REEL = (
+    "X:1\nT:The Silver Spear\nR:reel\nM:4/4\nL:1/8\nK:D\n"
+    "A|:FA (3AAA BAFA|dfed BcdA|FA (3AAA BAFA|dfed B2 dA:|\n|:dffe dfbf|afef dfed|BA (3AAA BAFA|dfed B2 dA:|\n"
+)
+
+
+@pytest.fixture(scope="module")
+def reel() -> Piece:
+    (piece,) = read_abc(REEL)
+    return piece
+
+
+@pytest.fixture
+def chorale(music21_corpus: Path) -> Piece:
+    (piece,) = read_score(music21_corpus / "bach" / "bwv66.6.mxl")
+    return piece
+
+
+@pytest.fixture
+def trio(music21_corpus: Path) -> Piece:
+    """Clara Schumann's piano trio: violin, violoncello and the two staves of the piano."""
+    (piece,) = read_score(music21_corpus / "schumann_clara" / "opus17" / "movement3.xml")
+    return piece
+
+
+def test_an_instrument_has_its_name_and_its_program_of_general_midi(reel: Piece) -> None:
+    asked = {name: with_instrument(reel, name).instruments for name in INSTRUMENTS}
+    assert asked == {
+        "fiddle": (Instrument("Fiddle", "Fdl.", 40),),
+        "flute": (Instrument("Flute", "Fl.", 73),),
+        "whistle": (Instrument("Whistle", "Wh.", 78),),
+        "piano": (Instrument("Piano", "Pno.", 0),),
+        "choir": (Instrument("Soprano", "S.", 52),),
+        "organ": (Instrument("Organ", "Org.", 19),),
+        "guitar": (Instrument("Guitar", "Gtr.", 24),),
+        "strings": (Instrument("Violin", "Vln.", 40),),
+    }
+    assert with_instrument(reel, "flute").note_list() == reel.note_list()
+    with pytest.raises(RequestError, match="the instrument is 'bagpipes'; choose one of fiddle, flute, whistle, piano"):
+        with_instrument(reel, "bagpipes")
+
+
+@pytest.mark.parametrize(
+    ("name", "players"),
+    [
+        ("choir", ["Soprano", "Alto", "Tenor", "Bass"]),
+        ("strings", ["Violin I", "Violin II", "Viola", "Violoncello"]),
+        ("flute", ["Flute I", "Flute II", "Flute III", "Flute IV"]),
+        ("organ", ["Organ"] * 4),
+    ],
+)
+def test_four_voices_are_shared_out_and_come_back_from_every_format(
+    name: str, players: list[str], chorale: Piece
+) -> None:
+    played = with_instrument(chorale, name)
+    assert [player.name for player in played.instruments] == players
+    (from_abc,) = read_abc(write_abc(played))
+    for again in (from_abc, read_musicxml(musicxml_bytes(played)), parse_midi(midi_bytes(played))):
+        assert again.voices == chorale.voices
+        assert [(player.name, player.program) for player in again.instruments] == [
+            (player.name, player.program) for player in played.instruments
+        ]
+        assert again.note_list() == chorale.note_list()
+
+
+def test_strings_have_their_clefs(chorale: Piece) -> None:
+    played = with_instrument(chorale, "strings")
+    header = [line.split()[1] for line in write_abc(played).splitlines() if line.startswith("V:")]
+    assert header == ["clef=treble", "clef=treble", "clef=alto", "clef=bass"]
+    signs = [clef.findtext("sign") for clef in ElementTree.fromstring(musicxml_bytes(played)).iter("clef")]
+    assert signs == ["G", "G", "C", "F"]
+
+
+def test_a_piano_has_a_brace_and_other_players_a_bracket(trio: Piece) -> None:
+    assert staff_groups(trio) == [
+        StaffGroup(range(2), "bracket", is_joined=True),
+        StaffGroup(range(2, 4), "brace", is_joined=True),
+    ]
+    assert "%%score [V1 | V2] {V3 | V4}\n" in write_abc(trio)
+    parts = ElementTree.fromstring(musicxml_bytes(trio)).find("part-list")
+    assert parts is not None
+    assert [symbol.text for symbol in parts.iter("group-symbol")] == ["bracket", "brace"]
+    assert [group.get("type") for group in parts.iter("part-group")] == ["start", "stop", "start", "stop"]
+    assert [(part.text, part.get("print-object")) for part in parts.iter("part-name")] == [
+        ("Violin", None), ("Cello", None), ("Piano", None), ("Piano", "no"),
+    ]  # fmt: skip
+    again = read_musicxml(musicxml_bytes(trio))
+    assert [player.name for player in again.instruments] == ["Violin", "Cello", "Piano", "Piano"]
+
+
+def test_the_staves_of_a_piano_are_joined_in_pictures() -> None:
+    music = "V:1\nc4 d4|e8|\nV:2\nC,,4 G,,4|C,,8|\n"
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/8\nK:C\n{music}")
+    strings, piano = (engrave(with_instrument(piece, name)).svg() for name in ("strings", "piano"))
+    assert strings.count(">Violin<") == strings.count(">Violoncello<") == piano.count(">Piano<") == 1
+    assert 'class="grpSym"><path' in piano
+    assert 'class="grpSym"><use' in strings
+
+
+def test_singers_have_a_bracket_and_bar_lines_of_their_own(chorale: Piece) -> None:
+    assert staff_groups(chorale) == [StaffGroup(range(4), "bracket", is_joined=False)]
+    assert staff_groups(with_instrument(chorale, "strings")) == [StaffGroup(range(4), "bracket", is_joined=True)]
+    assert "%%score [S A T B]\n" in write_abc(chorale)
+    assert "%%score {S | A | T | B}\n" in write_abc(with_instrument(chorale, "piano"))
+
+
+def test_a_quartet_is_called_as_its_players(music21_corpus: Path) -> None:
+    (quartet,) = read_score(music21_corpus / "haydn" / "opus74no1" / "movement3.mxl")
+    players = with_instrument(quartet, "strings").instruments
+    assert [(player.name, player.program) for player in players] == [
+        ("Violin I", 40), ("Violin II", 40), ("Viola", 41), ("Violoncello", 42),
+    ]  # fmt: skip
+
+
+def test_tracks_of_midi_are_called_as_people_call_them(chorale: Piece, reel: Piece) -> None:
+    def tracks(piece: Piece) -> list[bytes]:
+        return [track[track.index(b"\xff\x03") + 3 :][: track[track.index(b"\xff\x03") + 2]] for track in (
+            midi_bytes(piece).split(b"MTrk")[2:]
+        )]  # fmt: skip
+
+    assert tracks(chorale) == [b"Soprano", b"Alto", b"Tenor", b"Bass"]
+    assert tracks(reel) == [b"Melody"]
+    assert tracks(with_instrument(reel, "whistle")) == [b"Whistle"]
+    assert parse_midi(midi_bytes(reel)).instruments == ()
+    assert parse_midi(midi_bytes(with_instrument(reel, "whistle"))).instruments == (Instrument("Whistle", "", 78),)
+
+
+@needs_abc2midi
+def test_abc2midi_plays_the_instruments(chorale: Piece, tmp_path: Path) -> None:
+    (tmp_path / "strings.abc").write_text(write_abc(with_instrument(chorale, "strings")), encoding="utf-8")
+    subprocess.run(
+        ["abc2midi", tmp_path / "strings.abc", "-o", tmp_path / "strings.mid", "-silent"], check=True, timeout=30
+    )
+    played = parse_midi((tmp_path / "strings.mid").read_bytes())
+    assert [player.program for player in played.instruments] == [40, 40, 41, 42]
+
+
+def test_guitars_sound_as_a_guitar_and_others_as_a_piano(reel: Piece) -> None:
+    sounds = {
+        name: np.frombuffer(wav_bytes(with_instrument(reel, name), sample_rate=8000)[44:], "<i2")
+        for name in ("guitar", "piano", "fiddle")
+    }
+    assert np.array_equal(sounds["fiddle"], sounds["piano"])
+    assert not np.array_equal(sounds["guitar"], sounds["piano"])
+
+
+def test_a_file_is_converted_for_an_instrument(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "reel.abc").write_text(REEL, encoding="utf-8")
+    wanted = [str(tmp_path / "reel.abc"), str(tmp_path / "reel.musicxml"), "--instrument", "fiddle"]
+    assert main(["render", *wanted]) == 0
+    (piece,) = read_score(tmp_path / "reel.musicxml")
+    assert piece.instruments == (Instrument("Fiddle", "Fdl.", 40),)
+    assert main(["render", *wanted[:-1], "kazoo"]) != 0
+    assert "'kazoo' is not one of 'fiddle', 'flute', 'whistle', 'piano'" in capsys.readouterr().err
