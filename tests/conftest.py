@@ -9,10 +9,14 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from hub_server import Hub
 
 pytest.register_assert_rewrite("page_in_browser")
 
@@ -67,6 +71,28 @@ def tiny_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(arguments.PLANNER_SIZES, "tiny", TINY)
     monkeypatch.setitem(arguments.DETAIL_SIZES, "tiny", TINY)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Iterator[Hub]":
+    """A Hub that every client in this process talks to, with an empty cache."""
+    import datasets  # not at the top: these take long
+    from hub_server import Hub
+    from huggingface_hub import constants
+
+    with Hub().running() as hub:
+        monkeypatch.setenv("HF_TOKEN", "hf_of_the_tests")
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+        yield hub
 
 
 @pytest.fixture(scope="session")

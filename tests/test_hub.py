@@ -1,26 +1,22 @@
 """Pushed to a Hub on loopback by the real client, loaded again, also by strangers; and what goes wrong on the way."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
 import pytest
 import torch
 import yaml
+from hub_clients import REPOSITORY, as_stranger, shown_to_stranger
 from hub_server import Hub
 from huggingface_hub import DatasetCard, ModelCard, constants
 from safetensors.torch import load_file
 from shown import commands, tutorial_steps
 from tiny_models import TINY
 from transformers import AutoModelForCausalLM
-from transformers.pipelines import PIPELINE_REGISTRY
 
 from remi_two_stage.cli import main
 from remi_two_stage.composing.checkpoint import EMBEDDED
@@ -32,7 +28,6 @@ from remi_two_stage.core.modeling_remi import (
     BarPlannerModel,
     DetailGeneratorModel,
     TwoStageModel,
-    register_auto_classes,
 )
 from remi_two_stage.corpus.abc_corpus import AbcCorpus
 from remi_two_stage.evaluation.likelihood import LikelihoodTable
@@ -43,44 +38,13 @@ from remi_two_stage.scores.abc_reader import read_abc
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 TESTS = Path(__file__).parent
-REPOSITORY = "someone/jigs"
 IDS = torch.arange(7, 107)[None]
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """A Hub that every client in this process talks to, with an empty cache."""
-    with Hub().running() as hub:
-        monkeypatch.setenv("HF_TOKEN", "hf_of_the_tests")
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
-        yield hub
 
 
 @pytest.fixture(scope="module")
 def model() -> TwoStageModel:
     torch.manual_seed(0)
     return TwoStageModel(TwoStageConfig(planner_config=TINY, detail_config={**TINY, "hidden_size": 48})).eval()
-
-
-def as_stranger(hub: Hub, folder: Path, *arguments: str) -> dict:
-    """Run a script of a stranger in a fresh process with an empty cache; its JSON."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "PYTHONPATH"))}
-    environment = kept | {
-        "HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "home"), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0",
-    }  # fmt: skip
-    command = [sys.executable, "-W", "error", *arguments]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout.splitlines()[-1])
 
 
 def test_a_stranger_has_the_same_logits_and_valid_music(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
@@ -107,82 +71,10 @@ def test_a_stranger_has_the_same_logits_and_valid_music(hub: Hub, model: TwoStag
     assert TwoStageModel.from_pretrained(tmp_path / "both").config.detail_config.hidden_size == 48
 
 
-def shown_to_stranger(hub: Hub, folder: Path, code: str) -> str:
-    """What Python code prints that a stranger executes."""
-    (folder / "example.py").write_text(code, encoding="utf-8")
-    (folder / "run.py").write_text(
-        "import runpy, sys, json, io, contextlib\n"
-        "sys.modules['remi_two_stage'] = None\n"
-        "with contextlib.redirect_stdout(io.StringIO()) as shown:\n    runpy.run_path('example.py')\n"
-        "print(json.dumps({'shown': shown.getvalue()}))\n"
-    )
-    printed: str = as_stranger(hub, folder, "run.py")["shown"]
-    return printed
-
-
 def test_the_example_of_the_repository_runs(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
     Composer(model).push_to_hub(REPOSITORY)
     shown = shown_to_stranger(hub, tmp_path, hub.files(REPOSITORY)["example.py"].decode())
     assert [piece.bar_count for piece in read_abc(shown[shown.index("X:") :].replace("\nX:", "\n\nX:"))] == [8, 4, 4]
-
-
-def test_the_card_and_what_the_hub_offers_to_copy_run_as_printed(
-    hub: Hub, model: TwoStageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Composer(model).push_to_hub(REPOSITORY)
-    card = ModelCard(hub.files(REPOSITORY)["README.md"].decode())
-    *alone, with_package = re.findall(r"```python\n(.*?)```", card.text, re.DOTALL)
-    # the button of a page asks for a pipeline of the tag's task, if transformers has one, and for the Auto class
-    assert card.data.pipeline_tag not in PIPELINE_REGISTRY.get_supported_tasks()
-    (auto,) = {"AutoModel", "AutoModelForCausalLM"} & json.loads(hub.files(REPOSITORY)["config.json"])[
-        "auto_map"
-    ].keys()
-    button = (
-        f"from transformers import {auto}\n"
-        f'model = {auto}.from_pretrained("{REPOSITORY}", trust_remote_code=True, dtype="auto")\n'
-        "print(type(model).__name__)"
-    )
-    shown = shown_to_stranger(hub, tmp_path, "\n".join([*alone, button]))
-    plan, abc = shown[: shown.index("X:")], shown[shown.index("X:") : shown.index("<BOS>")]
-    assert plan.count("|") >= 16
-    assert read_abc(abc)[0].bar_count == 16
-    assert shown[shown.index("<BOS>") :].split()[-1] == "TwoStageModel"
-    assert shown.count("<BarStart>") - shown.count("<PickUp") == 8
-    exec(compile(with_package, "card", "exec"), {})
-    assert Path("jig.musicxml").stat().st_size
-
-
-def test_a_push_is_as_in_transformers(hub: Hub, model: TwoStageModel) -> None:
-    commit = {"commit_message": "Jigs", "tags": ["mine"], "max_shard_size": "200KB"}
-    Composer(model).push_to_hub("jigs", **commit)
-    files = hub.files(REPOSITORY)
-    assert {"music", "mine"} <= set(ModelCard(files["README.md"].decode()).data.tags)
-    assert f'"{REPOSITORY}"' in files["example.py"].decode()
-    assert hub.messages[-1] == "Jigs"
-    push_model(model, "jigs")
-    url = push_model(model, "jigs", create_pr=True, max_shard_size="100KB")
-    assert url.endswith("/discussions/1")
-    assert sum(name.startswith("planner/model-") for name in hub.files(REPOSITORY, revision="refs/pr/1")) > 1
-    assert not any(name.startswith("planner/model-") for name in hub.files(REPOSITORY))
-
-
-def test_a_model_pushes_itself_whole(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
-    register_auto_classes()
-    push_model(model, REPOSITORY)
-    model.push_to_hub("again", commit_message="Once more", tags=["mine"], max_shard_size="200KB")
-    model.save_pretrained(tmp_path / "saved", push_to_hub=True, repo_id="saved", commit_message="Saved")
-    assert hub.messages[-2:] == ["Once more", "Saved"]
-    whole = {name for name in hub.files(REPOSITORY) if name not in ("README.md", "example.py")}
-    assert whole <= set(hub.files("someone/saved"))
-    assert {name for name in whole if not name.endswith(".safetensors")} <= set(hub.files("someone/again"))
-    assert "mine" in ModelCard(hub.files("someone/again")["README.md"].decode()).data.tags
-    for name in ("someone/again", "someone/saved"):
-        loaded = AutoModelForCausalLM.from_pretrained(name, subfolder="planner")
-        assert torch.equal(loaded(IDS).logits, model.planner(IDS).logits)
-        assert loaded.name_or_path == name
-    url = model.push_to_hub("again", create_pr=True).pr_url
-    assert url.endswith("/discussions/1")
 
 
 class TestRepository:
