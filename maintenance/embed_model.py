@@ -20,9 +20,13 @@ from remi_two_stage.composing.checkpoint import EMBEDDED, RECORD, load_model
 _CORE = "remi_two_stage.core"
 _SHIM = '''"""The package's own code, of which this folder is a part."""
 
-from {core}.{module} import {names}
+from {core}.{module} import (
+{imported}
+)
 
-__all__ = {listed}
+__all__ = [
+{listed}
+]
 '''
 
 
@@ -48,7 +52,9 @@ def embed(source: Path, target: Path) -> None:
             classes[module].add(name)
     for module, found in classes.items():
         names = sorted(found)
-        shim = _SHIM.format(core=_CORE, module=module, names=", ".join(names), listed=json.dumps(names))
+        imported = "\n".join(f"    {name}," for name in names)
+        listed = "\n".join(f'    "{name}",' for name in names)
+        shim = _SHIM.format(core=_CORE, module=module, imported=imported, listed=listed)
         (target / f"{module}.py").write_text(shim, encoding="utf-8")
     for name in (RECORD, "README.md"):
         if (source / name).exists():
