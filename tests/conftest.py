@@ -4,10 +4,12 @@ The environment is set before any test module can import torch or a Hugging Face
 """
 
 import importlib.util
+import io
 import os
 import random
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ os.environ |= {
 }
 
 SEED = 20_260_101
+Feed = Callable[[bytes], None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,3 +75,9 @@ def extra_corpora() -> Path:
     if not (folder := os.environ.get("REMI_CORPORA")):
         pytest.skip("REMI_CORPORA names no folder of extra corpora")
     return Path(folder)
+
+
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> Feed:
+    """Puts bytes on standard input."""
+    return lambda content: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))

@@ -1,5 +1,6 @@
 """Notation in ABC, both ways: what stands beside the notes of hymns and fiddle tunes is read and comes back."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ class TestHymn:
             "M:4/4",
             "L:1/8",
             "Q:1/4=76",
-            "%%score S B",
+            "%%score [S B]",
             "V:S clef=treble",
             "V:B clef=bass",
             "K:G",
@@ -316,6 +317,15 @@ class TestDecorations:
             Text(72, ">", "^"),
         ]
         assert_comes_back(piece)
+        assert '"@0,20 anywhere"G' in write_abc(piece)  # abcm2ps refuses it without coordinates
+
+    def test_dynamics_that_are_not_in_the_standard_are_defined_for_others(self) -> None:
+        piece = tune("!f!C4 | !fp!D2 !sf!E2 | !sfz!F4 | !sf!G4 |")
+        assert re.findall(r"%%deco .*", write_abc(piece)) == [
+            "%%deco fp 6 pf 18 1 10 fp", "%%deco sf 6 pf 18 1 10 sf",
+        ]  # fmt: skip
+        assert_comes_back(piece)
+        assert "%%deco" not in write_abc(tune("!f!C4 | !sfz!F4 |"))
 
     def test_a_name_that_is_none_is_counted(self) -> None:
         assert dict(tune("!()!C4 |").losses) == {"a decoration without a meaning": 1}

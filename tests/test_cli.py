@@ -1,18 +1,17 @@
 """The command line: what it writes, and one clear line with exit code 2 for what cannot be."""
 
-import io
 import json
 import re
 import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from conftest import Feed
 
 from remi_two_stage.cli import application, main
 from remi_two_stage.cli.flags import Command
@@ -21,14 +20,6 @@ from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
-
-Feed = Callable[[bytes], None]
-
-
-@pytest.fixture
-def feed(monkeypatch: pytest.MonkeyPatch) -> Feed:
-    """Puts bytes on standard input."""
-    return lambda content: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
 
 
 def test_compose_writes_the_same_tune_in_three_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -431,97 +422,3 @@ def test_a_style_that_was_hardly_learnt_is_composed_and_said_in_a_line(capsys: p
     assert "R:polka" in shown.out
     assert shown.err.startswith("remi-two-stage: warning: the model has learnt too few tunes of the style 'polka'")
     assert shown.err.count("\n") == 1
-
-
-BOOK = """% two tunes
-X:1
-T:First
-M:4/4
-L:1/4
-K:C
-CDEF|GABc|cdef|c4|]
-
-X:2
-T:The Second Tune
-M:3/4
-L:1/8
-K:G
-|:GAB c2d|"G"!mf!B2 (A2G2)|~A4 "D7"F2|G6:|
-w:oh * * my dar-ling oh my dar-ling
-% the end
-"""
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Path:
-    path = tmp_path / "book.abc"
-    path.write_text(BOOK)
-    return path
-
-
-def test_bars_are_rewritten_in_the_file_itself(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rewrite", str(book), "2-3", "--tune", "second", "--seed", "1", "--in-place"]) == 0
-    lines, edited = BOOK.split("\n"), book.read_text().split("\n")
-    assert [index for index, line in enumerate(lines) if line not in edited] == [13, 14]
-    assert edited[13].startswith("|:GAB c2d|")
-    assert edited[13].endswith("|G6:|")
-    assert book.with_name("book.abc.bak").read_text() == BOOK
-    assert sorted(path.name for path in book.parent.iterdir()) == ["book.abc", "book.abc.bak"]
-    printed = capsys.readouterr().out
-    assert re.search(r'^ +2 +"G"!mf!B2 \(A2 G2\) +\| ', printed, re.MULTILINE)
-    assert "what is played twice is rewritten once and sounds so every time" in printed
-    assert "went with the old bars: a slur or a hairpin in a rewritten bar (1)" in printed
-
-
-def test_edits_keep_the_text_of_the_file_where_the_format_is_its_own(book: Path) -> None:
-    options = ["--tune", "2", "--seed", "1", "--output"]
-    longer, full, anew = (book.with_name(name) for name in ("longer.abc", "full.abc", "anew.abc"))
-    assert main(["extend", str(book), "--bars", "3", *options, str(longer)]) == 0
-    assert longer.read_text().startswith(BOOK.removesuffix("% the end\n"))
-    assert main(["harmonize", str(book), *options, str(full)]) == 0
-    assert [line for line in BOOK.split("\n") if line not in full.read_text().split("\n")] == []
-    assert len(read_abc(full)[1].voices) == 4
-    assert main(["extend", str(book), "--bars", "3", *options, str(anew), "--fresh"]) == 0
-    assert anew.read_text().startswith("X:1\nT:The Second Tune\n")
-    assert [piece.note_list() for piece in read_abc(anew)] == [read_abc(longer)[1].note_list()]
-
-
-def test_json_says_what_an_edit_has_changed(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--tune", "2", "--seed", "1", "--json", "--quiet", "--in-place"]
-    assert main(["rewrite", str(book), "2-3", *options]) == 0
-    (piece,) = json.loads(capsys.readouterr().out)["pieces"]
-    assert piece["changed"] == {"bars": [[2, 3]], "added_bars": 0, "added_voices": []}
-    assert piece["losses"]["a slur or a hairpin in a rewritten bar"] == 1
-    assert piece["files"] == [str(book)]
-
-
-def test_an_edit_that_cannot_be_written_into_the_text_is_written_anew(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "rests.abc"
-    path.write_text("X:1\nT:Rests\nM:4/4\nL:1/4\nK:C\nCDEF|Z3|c4|]\n")
-    assert main(["rewrite", str(path), "2-2", "--seed", "1", "--output", str(tmp_path / "new.abc")]) == 0
-    assert "the tune is written anew: bar 2 of voice 1 is written together" in capsys.readouterr().out
-    assert main(["rewrite", str(path), "2-2", "--seed", "1", "--in-place"]) == 2
-    assert "rests.abc: bar 2 of voice 1 is written together" in capsys.readouterr().err
-    assert [file.name for file in tmp_path.glob("*.bak")] == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["BOOK"], "has 2 tunes; name one with --tune, by its number or title: 1 'First', 2 'The Second Tune'"),
-        (["BOOK", "--tune", "Third"], "has no tune with the title 'Third'; 1 'First', 2 'The Second Tune'"),
-        (["BOOK", "--tune", "S"], "has 2 tunes with the title 'S'"),
-        (["BOOK", "--tune", "3"], "there is no tune 3 in"),
-        (["BOOK", "--tune", "1", "--in-place", "--fresh"], "--in-place writes into the file itself; leave out --fresh"),
-        (["-", "--tune", "1", "--in-place"], "'-' cannot be edited in place"),
-    ],
-)
-def test_edits_that_are_not_clear_are_refused(
-    arguments: list[str], reason: str, book: Path, capsys: pytest.CaptureFixture[str], feed: Feed
-) -> None:
-    feed(BOOK.encode())
-    assert main(["extend", *[str(book) if word == "BOOK" else word for word in arguments]]) == 2
-    assert reason in capsys.readouterr().err
-    assert book.read_text() == BOOK

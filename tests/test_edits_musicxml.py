@@ -271,7 +271,7 @@ class TestMore:
         assert [player.name for player in again.instruments] == ["Lied", "Bass"]
         assert re.findall('<part id="(.*?)"', edited.decode()) == ["P1", "P2"]
         assert measures(edited.decode())[:2] == measures(data.decode())
-        check_valid(schema, edited)  # type: ignore[arg-type]
+        check_valid(schema, edited)
 
     def test_what_cannot_be_edited_in_place_says_why(self) -> None:
         timewise = b"<score-timewise><part-list><score-part id='P1'><part-name/></score-part></part-list>"

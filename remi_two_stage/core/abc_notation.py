@@ -96,6 +96,18 @@ def _lyric_line(syllables: Sequence[str]) -> str:
     return "w: " + re.sub(r"(?<!\\)- (?=[^*_])", "-", line)
 
 
+def defined_dynamics(bars: Iterable[Bar]) -> list[str]:
+    """The directives by which abcm2ps and abc2svg print the dynamics that are not in the standard."""
+    names = {
+        record.name
+        for bar in bars
+        for of_voice in bar.notation
+        for record in of_voice
+        if isinstance(record, Mark) and record.name in _OTHER_DYNAMICS
+    }
+    return [f"%%deco {name} 6 pf 18 1 10 {name}" for name in sorted(names)]
+
+
 @dataclass(slots=True)
 class _Place:
     """What stands at an onset of a bar: before its note, in this order, and after it."""
@@ -118,6 +130,11 @@ class _Place:
         """What stands after the note."""
         return ")" * (self.ended_slurs + sum(grace.is_slurred for grace in self.graces))
 
+
+_OTHER_DYNAMICS = frozenset("fffff ffffff fp fz n pf ppppp pppppp rf rfz sf sffz sfp sfpp sfzp".split())
+
+_ABOVE_NOTE = "@0,20 "
+"""What stands anywhere, where others want coordinates from the head of the note (in points)."""
 
 LayersAt = Callable[[int, int], tuple[Sequence[int], Sequence[int]]]
 """(index of a bar, onset) -> the layers in which a note begins there, and those in which one sounds."""
@@ -167,8 +184,8 @@ class WrittenNotation:
         elif isinstance(record, Grace):
             self._place(index, record.onset).graces.append(record)
         elif isinstance(record, Text) and record.text.strip():
-            text = string_of(record.text)
-            self._place(index, record.onset).texts.append(f'"{record.placement}{text[1:]}')
+            placement = _ABOVE_NOTE if record.placement == "@" else record.placement
+            self._place(index, record.onset).texts.append(f'"{placement}{string_of(record.text)[1:]}')
         elif isinstance(record, Mark) and MARK_NAME.fullmatch(record.name):
             sign = LETTERS_OF_MARKS.get(record.name, f"!{record.name}!")
             self._place(index, record.onset).marks.append(sign)

@@ -20,12 +20,12 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate, chain
 
-from .abc_notation import WrittenNotation, instrument_text, jumps_text, tempo_mark_text, tempo_text
+from .abc_notation import WrittenNotation, defined_dynamics, instrument_text, jumps_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .instruments import StaffGroup, staff_clef, staff_groups
+from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
@@ -116,8 +116,9 @@ def _header(piece: Piece) -> list[str]:
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
+    lines += defined_dynamics(piece.bars)
     if piece.voices != (MELODY,):
-        lines.append("%%score " + " ".join(_group_text(piece.voices, group) for group in staff_groups(piece)))
+        lines.append("%%score " + " ".join(group.text(piece.voices) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
         if piece.voices != (MELODY,) or instrument != Instrument():
@@ -167,12 +168,6 @@ def parse_style(text: str) -> str | None:
 
 def _one_line(text: str) -> str:
     return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
-
-
-def _group_text(names: Sequence[str], group: StaffGroup) -> str:
-    """The voices of a group as `%%score` has them: in braces or brackets, and with | where bar lines join them."""
-    text = (" | " if group.is_joined else " ").join(names[voice] for voice in group.voices)
-    return {"brace": f"{{{text}}}", "bracket": f"[{text}]"}.get(group.symbol, text)
 
 
 def _meter_text(meter: Meter | None) -> str:

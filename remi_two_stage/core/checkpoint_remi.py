@@ -94,8 +94,9 @@ class CheckedLoading:
         prefix = prefix if any(name.startswith(prefix) for name in shapes) else ""
         wanted = {prefix + name: tuple(weight.shape) for name, weight in model.state_dict().items()}
         tied = {prefix + name for name in model.all_tied_weights_keys}
-        found = _unquantized(shapes, wanted) if config.get("quantization_config") else shapes
-        compare_shapes(source, kind.__name__, found, wanted, tied, not kwargs.get("ignore_mismatched_sizes"))
+        if config.get("quantization_config"):
+            shapes = _unquantized(shapes, wanted)
+        compare_shapes(source, kind.__name__, shapes, wanted, tied, not kwargs.get("ignore_mismatched_sizes"))
 
 
 def _kinds_of(kind: Any) -> Iterator[Any]:
@@ -108,6 +109,23 @@ def _kinds_of(kind: Any) -> Iterator[Any]:
 def _renaming(stage: str) -> dict[str, str]:
     """From the names of a stage's weights in the whole model to its own, as patterns."""
     return {rf"^{stage}\.(.+)": r"\1"}
+
+
+def _unquantized(stored: Shapes, wanted: Shapes) -> Shapes:
+    """The shapes in a quantised checkpoint as they were before. Each quantiser has its own names and shapes for what it
+    makes of a weight, all below the name of the weight's module; any of them stand for all weights of that module.
+    """
+    modules = {name.rpartition(".")[0] for name in wanted}
+    owners = {name: next((module for module in _parents(name) if module in modules), None) for name in stored}
+    found = set(owners.values())
+    known = {name: shape for name, shape in wanted.items() if name.rpartition(".")[0] in found}
+    return known | {name: stored[name] for name, owner in owners.items() if owner is None}
+
+
+def _parents(name: str) -> list[str]:
+    """The modules that a weight of this name may belong to, the nearest first."""
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
 
 
 def _why_without_weights(source: Any, kwargs: Mapping[str, Any]) -> str:
@@ -129,7 +147,7 @@ def stored_model_type(source: Any, kwargs: Mapping[str, Any]) -> str | None:
     return stored
 
 
-def stored_shapes(source: Any, kwargs: Mapping[str, Any]) -> dict[str, tuple[int, ...]] | None:
+def stored_shapes(source: Any, kwargs: Mapping[str, Any]) -> Shapes | None:
     """Name -> shape of all weights at a folder or repository; None if there are none in safetensors.
 
     Raises:
@@ -148,20 +166,3 @@ def stored_shapes(source: Any, kwargs: Mapping[str, Any]) -> dict[str, tuple[int
 
     files = weight_files(source, find, kwargs.get("variant"))
     return None if files is None else shapes_in_files(files)
-
-
-def _unquantized(stored: Shapes, wanted: Shapes) -> Shapes:
-    """The shapes in a quantised checkpoint as they were before. Each quantiser has its own names and shapes for what it
-    makes of a weight, all below the name of the weight's module; any of them stand for all weights of that module.
-    """
-    modules = {name.rpartition(".")[0] for name in wanted}
-    owners = {name: next((module for module in _parents(name) if module in modules), None) for name in stored}
-    found = set(owners.values())
-    known = {name: shape for name, shape in wanted.items() if name.rpartition(".")[0] in found}
-    return known | {name: stored[name] for name, owner in owners.items() if owner is None}
-
-
-def _parents(name: str) -> list[str]:
-    """The modules that a weight of this name may belong to, the nearest first."""
-    parts = name.split(".")
-    return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]

@@ -67,6 +67,11 @@ class StaffGroup:
     symbol: Literal["", "brace", "bracket"]
     is_joined: bool
 
+    def text(self, names: Sequence[str]) -> str:
+        """The voices as `%%score` of ABC has them: in braces or brackets, and with | where bar lines join them."""
+        text = (" | " if self.is_joined else " ").join(names[voice] for voice in self.voices)
+        return {"brace": f"{{{text}}}", "bracket": f"[{text}]"}.get(self.symbol, text)
+
 
 def with_instrument(piece: Piece, name: str) -> Piece:
     """The piece for an instrument, a choir or strings, which play it where it is written.
@@ -83,6 +88,8 @@ def with_instrument(piece: Piece, name: str) -> Piece:
     if len(piece.voices) == len(parts):
         return replace(piece, instruments=tuple(_part(part) for part in parts))
     players = [_player(piece, voice, name) for voice in range(len(piece.voices))]
+    if len(players) == 1:
+        players = [replace(players[0], short_name="")]  # later staves of a lone player need no name
     return replace(piece, instruments=tuple(players if _is_keyboard(players[0]) else _numbered(players)))
 
 

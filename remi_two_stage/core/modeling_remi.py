@@ -464,6 +464,10 @@ class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin
         return self.detail.resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
 
 
+# By these names Trainer knows that the labels are to be shifted, which it does itself for label smoothing.
+MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.update(
+    {model.config_class.model_type: model.__name__ for model in (BarPlannerModel, DetailGeneratorModel, TwoStageModel)}
+)
 SavedWithCode.auto_classes = {
     "BarPlannerConfig": {
         "AutoModel": BarPlannerBackbone,
@@ -480,10 +484,6 @@ SavedWithCode.auto_classes = {
 _AUTO: dict[str, Any] = {
     auto.__name__: auto for auto in (AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification)
 }
-# By these names Trainer knows that the labels are to be shifted, which it does itself for label smoothing.
-MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.update(
-    {model.config_class.model_type: model.__name__ for model in (BarPlannerModel, DetailGeneratorModel, TwoStageModel)}
-)
 
 
 def register_auto_classes() -> None:

@@ -155,9 +155,7 @@ class Tune:
             elif line.startswith("%%"):
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
-            elif line.startswith("%"):
-                continue
-            elif not is_text:
+            elif not is_text and not line.startswith("%"):
                 self._line(number, _without_comment(line) if "%" in line else line)
         if self._current_voice().pending or self._open_chord:
             self._music(number, "")
