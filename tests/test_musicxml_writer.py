@@ -16,6 +16,7 @@ from remi_two_stage.core.notation import (
     GraceNote,
     Instrument,
     Lyric,
+    Span,
     Spelling,
 )
 from remi_two_stage.core.piece import Bar, Note, Piece
@@ -266,3 +267,16 @@ class TestSignsOfPlaying:
         assert self.signs("K:G\n|:GABd|1 g2d2:|2 g2ga|g4|]")[1:] == [
             ("1 start", "1 stop", "backward"), ("2 start",), ("2 discontinue",),
         ]  # fmt: skip
+
+
+def test_a_slur_to_another_staff_cuts_no_rest() -> None:
+    """The left hand of Munktell's "Exil d'amour", bar 16: the slur ends on a note of the other hand, in a triplet."""
+    sung = (Note(0, 54, 24), Note(0, 59, 36), Note(0, 62, 36))
+    bar = Bar(Meter(2, 4), Key("F#", "min"), 48, (sung,), notation=((Span(0, "slur", 0, 40),),))
+    measure = ElementTree.fromstring(musicxml_bytes(Piece(("M",), (bar,)))).find("part/measure")
+    assert measure is not None
+    assert [(note.findtext("duration"), note.find("rest") is not None) for note in measure.iter("note")] == [
+        ("36", False), ("36", False), ("12", True), ("24", False),
+    ]  # fmt: skip
+    assert measure.find(".//time-modification") is None
+    assert sorted(slur.get("type") or "" for slur in measure.iter("slur")) == ["start", "stop"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -222,7 +222,9 @@ class VoiceWriter:
             yield f'<note><rest measure="yes"/><duration>{bar.length}</duration><voice>{layer + 1}</voice></note>\n'
             return
         ends = (note.end - start for note in notes if note.end < start + bar.length)
-        cuts = tuple(sorted({0, bar.length, *at_notes, *(max(0, note.start - start) for note in notes), *ends}))
+        of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
+        at_notes = _uncut(at_notes, of_notes)
+        cuts = tuple(sorted(of_notes | at_notes.keys()))
         heard = tuple(
             any(note.start - start < right and note.end - start > left for note in notes)
             for left, right in pairwise(cuts)
@@ -294,6 +296,21 @@ def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start:
         placed[first][onset] = at
         for layer, further in zip(others, at.further, strict=False):
             placed.setdefault(layer, {})[onset] = further
+    return placed
+
+
+def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int]) -> dict[int, _AtNote]:
+    """What stands at notes; slurs that begin or end while a note or a rest lasts, such as those that lead to another
+    staff, are at its start, so that they do not cut it.
+    """
+    placed: dict[int, _AtNote] = {}
+    for onset, at in sorted(at_notes.items()):
+        is_slur_alone = not (at.marks or at.syllables or at.graces)
+        place = max(cut for cut in cuts if cut <= onset) if is_slur_alone else onset
+        if place in placed and place != onset:
+            placed[place].slurs += at.slurs
+        else:
+            placed[place] = at
     return placed
 
 
