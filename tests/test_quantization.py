@@ -75,7 +75,7 @@ def test_a_quantised_model_is_saved_and_loaded_again(
     assert torch.equal(again(input_ids=DETAIL).logits, quantised(input_ids=DETAIL).logits)
     assert torch.equal(again.generate(DETAIL[:, :5]), quantised.generate(DETAIL[:, :5]))
 
-    file = tmp_path / "quantised" / "model.safetensors"
+    file = tmp_path / "quantised" / "detail" / "model.safetensors"
     weights = load_file(file)
     lost = {name for name in weights if name.startswith("detail.model.layers.1.feed_forward.up_proj.")}
     save_file({name: weights[name] for name in weights.keys() - lost}, file, metadata={"format": "pt"})

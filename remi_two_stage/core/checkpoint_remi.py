@@ -7,6 +7,7 @@ changes is the caller's choice, and transformers reports it: another head, fewer
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,6 +66,8 @@ class CheckedLoading:
             patterns = list(_renaming(stage))
             kept = [each for each in model._weight_conversions if each.source_patterns != patterns]
             model._weight_conversions = kept
+        if "disk" in (getattr(model, "hf_device_map", None) or {}).values():
+            _mend_offloaded_paths(model)
         return (model, info) if output_loading_info else model
 
     @classmethod
@@ -126,6 +129,20 @@ def _parents(name: str) -> list[str]:
     """The modules that a weight of this name may belong to, the nearest first."""
     parts = name.split(".")
     return [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+
+
+def _mend_offloaded_paths(model: torch.nn.Module) -> None:
+    """Let offloaded weights be read from the files that hold them. transformers takes all files of an index to be in
+    the folder of the first one, and looks for planner/ and detail/ in detail/.
+    """
+    for module in model.modules():
+        offloaded = getattr(getattr(module, "_hf_hook", None), "weights_map", None)
+        while hasattr(offloaded, "dataset"):
+            offloaded = offloaded.dataset
+        for weight in (getattr(offloaded, "index", None) or {}).values():
+            file = Path(weight.get("safetensors_file", ""))
+            if len(file.parts) > 3 and file.parent.name in STAGES and file.parent.parent.name in STAGES:
+                weight["safetensors_file"] = str(file.parents[2] / file.parent.name / file.name)
 
 
 def _why_without_weights(source: Any, kwargs: Mapping[str, Any]) -> str:
