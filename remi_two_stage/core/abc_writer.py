@@ -19,6 +19,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate, chain
+from operator import attrgetter
 
 from .abc_notation import WrittenNotation, defined_dynamics, instrument_text, jumps_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
@@ -57,6 +58,7 @@ STYLE_NAMES = {
 _BARS_PER_LINE = 4
 _MIDDLE_C_OCTAVE = 5
 _KEPT_FIELDS = "TCABDFGHNOSZ"
+_LOW_TO_HIGH = attrgetter("pitch", "start", "end")
 _NOT_IN_LABELS = r"[\[\]%\\]"
 
 
@@ -309,8 +311,7 @@ class VoiceWriter:
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
-        self._has_symbols = voice == 0
-        self._breaks_rhythm = True
+        self._has_symbols, self._breaks_rhythm = voice == 0, True
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -388,7 +389,7 @@ class VoiceWriter:
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
         values = note_values(sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges}), bar)
         times = [start + value.start for value in values]
-        for note in sorted(notes, key=_low_to_high):
+        for note in sorted(notes, key=_LOW_TO_HIGH):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
         if self._breaks_rhythm:
@@ -485,10 +486,6 @@ def _merged(altered: Iterable[dict[str, set[int]]]) -> dict[str, set[int]]:
         for letter, alterations in layer.items():
             merged.setdefault(letter, set()).update(alterations)
     return merged
-
-
-def _low_to_high(note: Sounding) -> tuple[int, int, int]:
-    return note.pitch, note.start, note.end
 
 
 def _length_text(length: Fraction) -> str:

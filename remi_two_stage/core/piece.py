@@ -387,15 +387,13 @@ class Piece:
         return replace(self, voices=tuple(voices), bars=tuple(bars), instruments=instruments, source=None)
 
     def transpose(self, semitones: int, fifths: int | None = None) -> Piece:
-        """This piece moved by `semitones`, and its spelling by places on the line of fifths; None: so that it has the
-        fewest sharps or flats.
+        """This piece moved by `semitones`; its spelling by `fifths`, or else to the fewest sharps or flats.
 
         Raises:
             ScoreError: a note would leave MIDI's 0 to 127.
         """
-        if fifths is None:
-            ways = (7 * semitones % 12 + wrap for wrap in (-24, -12, 0))
-            fifths = min(ways, key=lambda way: abs(self.key.signature + way))
+        ways = [7 * semitones % 12 + wrap for wrap in (-24, -12, 0)] if fifths is None else [fifths]
+        fifths = min(ways, key=lambda way: abs(self.key.signature + way))
         return self._moved(fifths, semitones, self.original_keys)
 
     def _moved(self, fifths: int, semitones: int, original_keys: tuple[Key, ...]) -> Piece:
