@@ -136,7 +136,7 @@ def _mend_offloaded_paths(model: torch.nn.Module) -> None:
     the folder of the first one, and looks for planner/ and detail/ in detail/.
     """
     for module in model.modules():
-        offloaded = getattr(getattr(module, "_hf_hook", None), "weights_map", None)
+        offloaded: Any = getattr(getattr(module, "_hf_hook", None), "weights_map", None)
         while hasattr(offloaded, "dataset"):
             offloaded = offloaded.dataset
         for weight in (getattr(offloaded, "index", None) or {}).values():
