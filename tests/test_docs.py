@@ -57,7 +57,8 @@ def test_pages_are_those_of_the_script(name: str) -> None:
 def _desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the tunes that the commands name."""
     monkeypatch.chdir(tmp_path)
-    Path("tune.abc").write_text(TUNE_BOOK, encoding="utf-8")
+    Path("book.abc").write_text(TUNE_BOOK, encoding="utf-8")
+    Path("tune.abc").write_text(TUNE_BOOK.partition("\n\n")[0] + "\n", encoding="utf-8")
     write_score(read_score("tune.abc")[0], "melody.mid")
     Path("hymn.abc").write_text(HYMN, encoding="utf-8")
 

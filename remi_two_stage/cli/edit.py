@@ -25,7 +25,7 @@ _score = click.argument("score", metavar="FILE")
 @command(
     "extend",
     ("remi-two-stage extend tune.abc --bars 8", "Eight more bars"),
-    ("remi-two-stage extend tune.abc --tune 2 --output longer.musicxml", "The second tune of a file, longer"),
+    ("remi-two-stage extend book.abc --tune 2 --output longer.musicxml", "The second tune of a file, longer"),
 )
 @_score
 @click.option("--bars", type=int, default=EXTENDED_BY, show_default=True, help="number of bars to add, 1 to 63")
