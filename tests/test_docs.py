@@ -111,7 +111,7 @@ def test_what_is_shown_of_the_page_can_be_done(line: str, tmp_path: Path) -> Non
         try:
             assert f":{port}" in said
             with urlopen(f"http://127.0.0.1:{port}/") as page:
-                assert b"remi_two_stage" in page.read()
+                assert b"Two-Stage Composer" in page.read()
         finally:
             server.terminate()
 

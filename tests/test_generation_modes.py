@@ -105,5 +105,5 @@ def test_embeddings_alone_do_for_forms_that_read_no_bars(model: DetailGeneratorM
     if model.model.bar_reader is None:
         torch.testing.assert_close(model(inputs_embeds=embeddings).logits, model(PROMPT).logits)
     else:
-        with pytest.raises(ValueError, match="reads bars and time off the ids; give input_ids"):
+        with pytest.raises(ValueError, match="measures in bars and time; give coordinate_ids"):
             model(inputs_embeds=embeddings)

@@ -177,7 +177,7 @@ def test_what_is_measured_and_saved_is_the_average_of_the_weights(
     assert not isinstance(train, StreamedRows)
     trainer = train_stage(stage, plan, begun, train, valid, [recorded])
     trainer.save_weights(str(tmp_path / "saved"))
-    saved = load_file(tmp_path / "saved" / "model.safetensors")
+    saved = weights(tmp_path / "saved")
     assert near(saved, recorded.averages[-1])
     assert not near(saved, recorded.last)
     assert near(recorded.averages[0], dict(new_model(stage, plan).named_parameters()))
@@ -186,8 +186,8 @@ def test_what_is_measured_and_saved_is_the_average_of_the_weights(
     begun.load_state_dict(recorded.averages[-1], strict=False)
     begun.eval()
     losses = [begun(**collate_joint([valid[row]])) for row in range(len(valid))]
-    weights = [int((valid[row]["labels"][1:] != -100).sum()) for row in range(len(valid))]
-    mean = sum(out.loss.item() * weight for out, weight in zip(losses, weights, strict=True)) / sum(weights)
+    counts = [int((valid[row]["labels"][1:] != -100).sum()) for row in range(len(valid))]
+    mean = sum(out.loss.item() * count for out, count in zip(losses, counts, strict=True)) / sum(counts)
     assert measured[-1] == pytest.approx(mean, abs=1e-5)
 
 
@@ -196,7 +196,7 @@ def test_without_averaging_the_last_weights_are_saved(plan: TrainingPlan, tmp_pa
     train, valid = rows_of("planner", plan)
     trainer = train_stage("planner", plan, new_model("planner", plan), train, valid, [recorded])
     trainer.save_weights(str(tmp_path / "saved"))
-    saved = load_file(tmp_path / "saved" / "model.safetensors")
+    saved = weights(tmp_path / "saved")
     assert all(torch.equal(saved[name], weight) for name, weight in recorded.last.items())
     (checkpoint,) = (plan.run_folder / "planner").glob("checkpoint-*")
     assert not (checkpoint / "average.safetensors").exists()

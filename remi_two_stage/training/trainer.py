@@ -1,6 +1,6 @@
 """From a corpus to a model folder: read, split, train the stages, join them, measure the saved model.
 
-The output folder ends up with the model (config.json, model.safetensors, the tokenizer) and
+The output folder ends up with the model (configs, the tokenizer, the weights of each stage in a folder of its own) and
 `training.json`, which says how it was made and how good it is. Checkpoints of the run, and finished stages, are in
 `run/`; the same call resumes from there. Started by `accelerate launch` or `torchrun`, all processes make one
 run; the first one writes.
