@@ -230,6 +230,20 @@ def test_of_harmonies_those_chords_are_kept_that_most_agree_on() -> None:
     assert agreed([[first_inversion, tonic], [tonic, tonic], [first_inversion, tonic]], bars)[0] == first_inversion
 
 
+def test_chords_are_planned_for_the_melodies_that_have_none_and_as_for_each_alone(composer: Composer) -> None:
+    jig, bare = kesh_jig(), kesh_jig(with_chords=False)
+    planned: set[int] = set()
+
+    def progress(stage: str, _begun: int, total: int) -> None:
+        if stage == "plan":
+            planned.add(total)
+
+    full = composer.harmonize_batch([jig, bare], seed=1, progress=progress)
+    assert planned == {24 * len(bare.bars)}
+    assert [bar.chords for bar in full[0].bars] == [bar.chords for bar in jig.bars]
+    assert full[1] == composer.harmonize(bare, seed=2)
+
+
 def test_a_minor_melody_under_its_relative_majors_name_is_harmonised_in_minor() -> None:
     (melody,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nEBBA|GFED|EFGA|B4|BBBA|GFED|EFGF|E4|]")
     full = Composer.from_pretrained().harmonize(melody, style="hymn", seed=1)

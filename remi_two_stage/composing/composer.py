@@ -378,13 +378,14 @@ class Composer:
             Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style) for piece in pieces
         ]
         writer = self._writer(seed, sampling, progress)
-        if plan == "planned" or (plan is None and not all(part.has_chords for part in parts)):
+        if plan in (None, "planned"):
             asked = 1 if sampling.greedy else _HARMONIES
-            plans = writer.write("planner", [[part.for_planner()] * asked for part in parts])
-            parts = [
-                part if plan is None and part.has_chords else part.planned(several)
-                for part, several in zip(parts, plans, strict=True)
+            wanting = [plan == "planned" or not part.has_chords for part in parts]
+            prompts = [
+                [part.for_planner()] * asked if wants else [] for part, wants in zip(parts, wanting, strict=True)
             ]
+            plans = writer.write("planner", prompts)
+            parts = [part.planned(several) if several else part for part, several in zip(parts, plans, strict=True)]
         else:
             parts = [part.over_given(plan) for part in parts]
         return _best_results(parts, writer.write("detail", [writer.several(part.for_detail()) for part in parts]))
