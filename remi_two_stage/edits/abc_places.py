@@ -9,7 +9,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..scores.abc_notation import TimedRecord
 from ..scores.abc_state import Boundary
 from ..scores.abc_tokens import NATURALS, STEPS_PER_OCTAVE, TOKENS, read_tokens
 from ..scores.abc_tune import Tune
-from ..scores.abc_voice import HANDLERS, Voice
+from ..scores.abc_voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,23 +188,11 @@ class PlacedTune(Tune):
         if self._is_in_body and not was_in_body:
             self.key_line = self._at
 
-    def _music(self, number: int, written: str) -> None:
-        line, before = self._begin_music(number, written)
-        voice = self._current_voice()
-        matches = list(TOKENS.finditer(line))
-        for match, (kind, value) in zip(matches, read_tokens(line, [match[1] for match in matches]), strict=True):
+    def _read(self, line: str, before: int, written: str, texts: Iterator[str]) -> Iterator[tuple[str, Any]]:
+        for match, (kind, value) in zip(TOKENS.finditer(line), read_tokens(line, texts), strict=True):
+            voice = self._current_voice()
             self._keep(match.start(1) - before, match.end(1) - before, written, kind, value, match[1], voice)
-            if kind == "note":
-                voice.note(value)
-            elif kind == "field":
-                self._field(*value)
-                voice = self._current_voice()
-                if voice.lyrics is not None:
-                    voice.lyrics.begin_line(self._line_number)
-            else:
-                HANDLERS[kind](voice, value)
-        if voice.pending:
-            voice.end_line()
+            yield kind, value
 
     def _keep(self, start: int, end: int, written: str, kind: str, value: Any, text: str, voice: Voice) -> None:
         bar = len(voice.boundaries) - 1

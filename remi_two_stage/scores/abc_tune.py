@@ -10,11 +10,12 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby, islice, pairwise
 from operator import attrgetter, itemgetter, length_hint
+from typing import Any
 
 from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
@@ -226,10 +227,12 @@ class Tune:
         for name, value in settings.items():
             setattr(self._voice or self._settings, name, value)
 
-    def _begin_music(self, number: int, written: str) -> tuple[str, int]:
-        """A line of music as it is to be read, and how much of its start belongs to the line before; a chord that it
-        leaves open waits for the next one.
-        """
+    def _read(self, line: str, before: int, written: str, texts: Iterator[str]) -> Iterator[tuple[str, Any]]:
+        """The tokens of a line, of whose start so much belongs to the line before."""
+        return read_tokens(line, texts)
+
+    def _music(self, number: int, written: str) -> None:
+        """A line of music; a chord that it leaves open waits for the next one."""
         line = mended(self._macros.expand(without_line_breaks(written) if self._breaks_lines else written))
         before = self._open_chord
         if before:
@@ -242,16 +245,10 @@ class Tune:
             self._line_number = self._line_number if self._is_continued else number
             self._is_continued = written.rstrip().endswith("\\")
             voice.lyrics.begin_line(self._line_number)
-        return line, len(before)
-
-    def _music(self, number: int, written: str) -> None:
-        """A line of music."""
-        line, before = self._begin_music(number, written)
-        voice = self._current_voice()
         texts = TOKENS.findall(line)
         tokens = iter(texts)
         try:
-            for kind, value in read_tokens(line, tokens):
+            for kind, value in self._read(line, len(before), written, tokens):
                 if kind == "note":
                     voice.note(value)
                 elif kind == "field":
@@ -265,7 +262,7 @@ class Tune:
                 voice.end_line()
         except AbcSyntaxError as error:
             place = len(texts) - length_hint(tokens) - 1
-            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - before
+            start = next(islice(TOKENS.finditer(line), place, None)).start(1) - len(before)
             start += len(leading_signs(texts[place]))
             column = self._macros.written_column(written, max(0, start)) + 1
             raise error.at(line=number, column=column, voice=voice.name, bar=voice.bar_number) from None
