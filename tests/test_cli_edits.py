@@ -63,6 +63,22 @@ def test_edits_keep_the_text_of_the_file_where_the_format_is_its_own(book: Path)
     assert [piece.note_list() for piece in read_abc(anew)] == [read_abc(longer)[1].note_list()]
 
 
+def test_a_minor_tune_under_its_relative_majors_name_keeps_its_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune = "X:1\nT:Minor\nM:4/4\nL:1/4\nK:G\nEBBA|GFED|EFGA|B4|\nBBBA|GFED|EFGF|E4|]\n"
+    (path := tmp_path / "minor.abc").write_text(tune)
+    full = tmp_path / "full.abc"
+    options = ["--style", "hymn", "--seed", "1", "--candidates", "2", "--output", str(full)]
+    assert main(["harmonize", str(path), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "the melody is heard in E minor, not in G major" in printed
+    assert re.search(r"^reward -.+, the best of 2$", printed, re.MULTILINE)
+    assert [line for line in tune.split("\n") if line not in full.read_text().split("\n")] == []
+    (piece,) = read_abc(full)
+    assert piece.bars[-1].notes[-1][-1].pitch % 12 == 4
+
+
 def test_json_says_what_an_edit_has_changed(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--tune", "2", "--seed", "1", "--json", "--quiet", "--in-place"]
     assert main(["rewrite", str(book), "2-3", *options]) == 0

@@ -67,7 +67,12 @@ def in_heard_key(piece: Piece) -> Piece:
     heard = estimate_key(piece.bars)
     if heard.pitch_class != last:
         return piece
-    return replace(piece, bars=tuple(_restated(bar, heard) for bar in piece.bars))
+    return restated(piece, [heard] * len(piece.bars))
+
+
+def restated(piece: Piece, keys: Sequence[Key]) -> Piece:
+    """A piece that states other keys, one a bar, over the same notes and chords."""
+    return replace(piece, bars=tuple(_restated(bar, key) for bar, key in zip(piece.bars, keys, strict=True)))
 
 
 def _restated(bar: Bar, key: Key) -> Bar:

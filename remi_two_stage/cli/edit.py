@@ -131,6 +131,7 @@ def harmonize(
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """
+    from ..analysis.key_estimation import restated
     from ..composing.tasks import placed
 
     original = Original.read(score, source)
@@ -141,9 +142,14 @@ def harmonize(
         harmonized = composer.harmonize(
             piece, plan, style=style, voices=voices, seed=seed, sampling=sampling, progress=progress
         )
-    destination.write_edit(original, harmonized, seed, reporting)
-    highest = (voices or FOUR_PARTS)[0]
     part, semitones = placed(piece, harmonized.voices)
+    heard = harmonized.key
+    if not semitones and heard != piece.key:
+        harmonized = restated(harmonized, [bar.key for bar in piece.bars])
+        remark = f"the melody is heard in {heard.spoken}, not in {piece.key.spoken}, and harmonised so"
+        reporting.remark(remark, destination.is_stream)
+    destination.write_edit(original, harmonized, seed, reporting, sampling.candidates)
+    highest = (voices or FOUR_PARTS)[0]
     if semitones:
         way = f"{counted(abs(semitones), 'semitone')} {'up' if semitones > 0 else 'down'}"
         reporting.remark(
