@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from ..core.errors import AbcSyntaxError
-from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
+from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Text
 from ..core.piece import Bar, Piece
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
@@ -30,6 +30,7 @@ from .abc_voices import with_voices
 from .changes import Change, NotAnEditError, frame, segments
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
+_TAKE_TIME = (*SOUNDING, "bar_rest")
 _FRAME = ("bar", "ending", "field")
 _JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
 
@@ -95,6 +96,9 @@ def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece
                 return f"bar {number} would sound otherwise"
     changed = {*change.indices}
     for index, (old, new) in enumerate(zip(before.bars, read.bars, strict=False)):
+        if index + 1 == len(before.bars) and change.appended:  # words at its end may lead into the next
+            old = _without_words(old)
+            new = _without_words(new)
         if index not in changed and (old.chords != new.chords or not _same_notation(old, new, change)):
             return f"the chords, words or signs of bar {before.bar_numbers[index]} would change"
     return ""
@@ -109,6 +113,11 @@ def _same_notation(old: Bar, new: Bar, change: Change) -> bool:
         and Counter(map(_without_reach, was)) == Counter(map(_without_reach, records))
         for was, records in zip(old.notation, kept, strict=True)
     )
+
+
+def _without_words(bar: Bar) -> Bar:
+    kept = tuple(tuple(each for each in records if not isinstance(each, Text)) for records in bar.notation)
+    return replace(bar, notation=kept)
 
 
 def _without_reach(record: object) -> object:
@@ -161,17 +170,45 @@ class _Splice:
         ]
         if not changed:
             return
-        tokens = {index: self._content(name, index) for index in changed}
+        rests = {index: rest for index in changed if (rest := self._rest_of_bars(name, index))}
+        tokens = {index: self._content(name, index) for index in changed if index not in rests}
         manner = replace(
             self._manner(name, has_symbols),
-            has_jumps=[index for index in changed if any(map(_has_jump, tokens[index]))],
+            has_jumps=[index for index in tokens if any(map(_has_jump, tokens[index]))],
         )
         writer = FileVoiceWriter(self._after, kept, manner)
-        for index in changed:
-            runs = _runs(tokens[index])
+        for index, held in tokens.items():
+            runs = _runs(held)
             cuts = self._cuts(index, runs)
             self._rewrite_bar(runs, writer.bar(index, cuts))
             self._rewrite_words(name, index, writer, runs, cuts)
+        for rest in {rest.order: rest for rest in rests.values()}.values():
+            self._split_rest(name, rest, [index for index in rests if rests[index] is rest], writer)
+
+    def _rest_of_bars(self, name: str, index: int) -> Token | None:
+        """The rest over several bars that a bar is in."""
+        for bar in self._tune.bars_of(name, index)[:1]:
+            for token in self._tune.tokens:
+                is_rest = token.kind == "bar_rest" and token.value > 1 and token.voice == name and token.start >= 0
+                if is_rest and token.bar <= bar < token.bar + token.value:
+                    return token
+        return None
+
+    def _split_rest(self, name: str, rest: Token, indices: Sequence[int], writer: FileVoiceWriter) -> None:
+        """Write bars in the place of some of a rest of several bars, and rests for the others."""
+        own = {bar: index for index in indices for bar in self._tune.bars_of(name, index)[:1]}
+        parts = []
+        for is_silent, bars in groupby(range(rest.bar, rest.bar + rest.value), key=lambda bar: bar not in own):
+            if is_silent:
+                count = len([*bars])
+                parts.append(rest.text[0] + (str(count) if count > 1 else ""))
+                continue
+            for bar in bars:
+                parts.append(" ".join(writer.bar(own[bar])))
+                self._rewrite_words(name, own[bar], writer, [[rest]], ())
+        bar_line = f"{self._habits.before_bar_line}|{self._habits.after_bar_line}"
+        signs = [token.start for token in self._tokens[name, rest.bar] if token.line == rest.line and rest.bar in own]
+        self._edits[rest.line].append((min([rest.start, *signs]), rest.end, bar_line.join(parts)))
 
     def _manner(self, name: str, has_symbols: bool) -> Manner:
         settings: dict[int, Setting] = {}
@@ -200,10 +237,12 @@ class _Splice:
         tokens = [token for bar in bars for token in self._tokens[name, bar] if token.kind not in _FRAME]
         if not bars:  # a bar line is missing in this voice
             tokens = self._between(name, *self._tune.times[index : index + 2])
-        while tokens and _belongs_to_next(tokens[-1]):
-            tokens.pop()
-        while tokens and _belongs_to_last(tokens[0]):
+        while tokens and (_belongs_to_last(tokens[0]) or _is_jump(tokens[0])):
             tokens.pop(0)
+        last = max((place for place, token in enumerate(tokens) if token.kind in _TAKE_TIME), default=-1)
+        tokens[last + 1 :] = [
+            token for token in tokens[last + 1 :] if not (_belongs_to_next(token) or _is_jump(token))
+        ]
         if not tokens:
             raise NotAnEditError(f"bar {number} of voice {name} has no text of its own in the file")
         if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
@@ -277,9 +316,6 @@ class _Splice:
     def _append(self) -> None:
         """Write the bars that follow."""
         names = sorted(self._tune.voice_ids, key=lambda name: self._tune.last_lines[name])
-        for name in names:
-            if self._tune.voice(name).time != self._tune.times[-1]:
-                raise NotAnEditError(f"voice {name} ends before the others")
         lines = {name: self._new_lines(name) for name in names}
         order = [name for name, _ in groupby(self._tune.tokens, key=lambda token: token.voice)]
         if len(order) > len(names):  # one system after the other
@@ -306,12 +342,21 @@ class _Splice:
             and not (index > first and piece.bars[index].is_pickup)
         ]
         lines = [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(piece.bars)], strict=True)]
-        return [self._missing_bar_line(name, writer) + lines[0], *lines[1:]]
+        written = self._bars_written(name)
+        rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
+        return [self._missing_bar_line(name, writer, written) + rests + lines[0], *lines[1:]]
 
-    def _missing_bar_line(self, name: str, writer: FileVoiceWriter) -> str:
+    def _bars_written(self, name: str) -> int:
+        """How many bars of the piece a voice has text for; it may be silent from there on."""
+        time = self._tune.voice(name).time
+        if time not in self._tune.times:
+            raise NotAnEditError(f"voice {name} ends before the others, and in the middle of a bar")
+        return self._tune.times.index(time)
+
+    def _missing_bar_line(self, name: str, writer: FileVoiceWriter, written: int) -> str:
         """The bar line that the text lacks after its last bar."""
         last = [token for token in self._tune.tokens if token.voice == name and token.kind != "field"][-1]
-        wanted = writer.closing(len(self._before.bars) - 1)
+        wanted = writer.closing(written - 1)
         if last.kind == "bar" and (wanted == "|" or last.text != "|"):
             return ""
         return wanted + self._habits.after_bar_line
@@ -372,6 +417,11 @@ def _belongs_to_next(token: Token) -> bool:
 def _belongs_to_last(token: Token) -> bool:
     """Whether a token at the start of a bar ends what the bar before has begun: a slur, a tie."""
     return token.kind == "tie" or (token.kind == "signs" and set(token.value) == {")"})
+
+
+def _is_jump(token: Token) -> bool:
+    """Whether a token is the sign of a jump and nothing else."""
+    return token.kind in ("decoration", "signs") and bool(token.value) and _JUMP_SIGNS.issuperset(token.value)
 
 
 def _has_jump(token: Token) -> bool:
