@@ -10,9 +10,10 @@ from abc2midi import agrees, needs_abc2midi
 from edited import extended, harmonised, rewritten
 
 from remi_two_stage.core.notation import Lyric
-from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.edits.changes import Change, NotAnEditError
 from remi_two_stage.edits.files import edited_bytes, write_edited
+from remi_two_stage.edits.notation import with_new_notes
 from remi_two_stage.scores.abc_reader import each_tune, read_abc
 
 HEAD = "X:1\nM:4/4\nL:1/4\n"
@@ -309,3 +310,28 @@ def test_where_nothing_changes_the_file_stays() -> None:
     edited = edited_bytes(text.encode(), ".abc", before, before)
     assert edited.content == text.encode()
     assert edited.change == Change((), 0, (0,), ())
+
+
+def test_what_was_held_into_a_bar_that_stays_is_struck_there() -> None:
+    for music, line in (
+        ("CDEF|GABc-|\ncdef|g4|]", "cdef|g4|]"),
+        ("CDEF|GA[Bd]2-|\n[Bd]4-|[Bd]2c2|]", "[Bd]4-|[Bd]2c2|]"),
+        ("CDEF|GAB^c-|\nc/def3/2|g4|]", "^c/ d"),  # which it needs now
+    ):
+        text = f"X:1\nM:4/4\nL:1/4\nK:C\n{music}\n"
+        before = read_abc(text)[0]
+        after = with_new_notes(before, 1, [((Note(0, 67, 96),),)])
+        edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+        assert edited.split("\n")[4] == "CDEF|G4|"
+        assert edited.split("\n")[5].startswith(line)
+        assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
+        assert Change.between(before, after).bars == (range(1, 2),)
+
+
+def test_no_new_note_is_held_over_into_a_bar_that_stays() -> None:
+    before = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|z2ef|g4-|g4|]\n")[0]
+    after = with_new_notes(before, 1, [((Note(72, 67, 60),),)])
+    assert after.bars[1].notes == ((Note(72, 67, 24),),)
+    assert after.bars[2:] == before.bars[2:]
+    again = with_new_notes(before, 3, [((Note(48, 79, 144),),)])  # held as it was
+    assert (again.bars[3].notes, again.bars[4]) == (((Note(48, 79, 144),),), before.bars[4])

@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from ..core.errors import AbcSyntaxError
-from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Text
+from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
 from ..core.piece import Bar, Piece
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
@@ -47,10 +47,10 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
         NotAnEditError: the tune is not in the file, or cannot be written into its text.
     """
     why = ""
-    for is_explicit in (False, True):
+    for is_explicit, writes_struck in ((False, False), (False, True), (True, True)):
         file = AbcFile.parse(source)
         place, tune = _found(file.lines, before, number)
-        _Splice(file, tune, before, after, change, is_explicit).write()
+        _Splice(file, tune, before, after, change, is_explicit, writes_struck).write()
         why = _what_is_wrong(file.edited_lines(), place, before, after, change)
         if not why:
             return file.edited()
@@ -105,14 +105,18 @@ def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece
 
 
 def _same_notation(old: Bar, new: Bar, change: Change) -> bool:
-    if not old.notation:
-        return not new.notation or not any(new.notation[index] for index in change.voices)
-    kept = [new.notation[index] if new.notation else () for index in change.voices]
+    was = [_without_names(records) for records in old.notation or ((),) * len(change.voices)]
+    kept = [_without_names(new.notation[index]) if new.notation else [] for index in change.voices]
     return all(
-        {type(record): 0 for record in was}.keys() == {type(record): 0 for record in records}.keys()
-        and Counter(map(_without_reach, was)) == Counter(map(_without_reach, records))
-        for was, records in zip(old.notation, kept, strict=True)
+        {type(record) for record in before} == {type(record) for record in after}
+        and Counter(map(_without_reach, before)) == Counter(map(_without_reach, after))
+        for before, after in zip(was, kept, strict=True)
     )
+
+
+def _without_names(records: Sequence[Notation]) -> list[Notation]:
+    """Records but for names of notes, which a note that is struck, and was held before, may have of its own."""
+    return [record for record in records if not isinstance(record, Spelling)]
 
 
 def _without_words(bar: Bar) -> Bar:
@@ -126,17 +130,25 @@ def _without_reach(record: object) -> object:
 
 
 class _Splice:
-    """One edit on its way into a file."""
+    """One edit on its way into a file.
+
+    Args:
+        is_explicit: Every note has its accidental.
+        writes_struck: Bars are written anew too where notes are struck that were held into them: these may lack their
+            accidentals.
+    """
 
     def __init__(
-        self, file: AbcFile, tune: PlacedTune, before: Piece, after: Piece, change: Change, is_explicit: bool
-    ) -> None:
+        self, file: AbcFile, tune: PlacedTune, before: Piece, after: Piece, change: Change,
+        is_explicit: bool, writes_struck: bool,
+    ) -> None:  # fmt: skip
         self._file = file
         self._tune = tune
         self._before = before
         self._after = after
         self._change = change
         self._is_explicit = is_explicit
+        self._writes_struck = writes_struck
         self._habits = Habits.of(tune, file.lines, before.bars)
         self._tokens: dict[tuple[str, int], list[Token]] = defaultdict(list)
         for token in tune.tokens:
@@ -164,7 +176,7 @@ class _Splice:
         has_symbols = self._has_symbols(voice, name)
         changed = [
             index
-            for index in self._change.indices
+            for index in (range(len(pairs)) if self._writes_struck else self._change.indices)
             if pairs[index][0] != pairs[index][1]
             or (has_symbols and self._before.bars[index].chords != self._after.bars[index].chords)
         ]
@@ -240,9 +252,7 @@ class _Splice:
         while tokens and (_belongs_to_last(tokens[0]) or _is_jump(tokens[0])):
             tokens.pop(0)
         last = max((place for place, token in enumerate(tokens) if token.kind in _TAKE_TIME), default=-1)
-        tokens[last + 1 :] = [
-            token for token in tokens[last + 1 :] if not (_belongs_to_next(token) or _is_jump(token))
-        ]
+        tokens[last + 1 :] = [token for token in tokens[last + 1 :] if not (_belongs_to_next(token) or _is_jump(token))]
         if not tokens:
             raise NotAnEditError(f"bar {number} of voice {name} has no text of its own in the file")
         if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
