@@ -34,7 +34,7 @@ class Staff:
 
     Attributes:
         voices: Indices of its voices in the piece, high to low.
-        name: What stands before it in the first system; None is the voices' own.
+        name: What stands before it; None is the voices' own.
     """
 
     voices: tuple[int, ...]
@@ -83,10 +83,12 @@ def _name(listed: Element, piece: Piece, staff: Staff) -> None:
         return
     titles = [VOICE_TITLES.get(piece.voices[voice], ("", piece.voices[voice])) for voice in staff.voices]
     name = " ".join(short for _, short in titles) if staff.name is None else staff.name
-    for tag, text in (("part-name", name), ("part-abbreviation", "")):
+    for tag, text in (("part-name", name), ("part-abbreviation", staff.name or "")):
         element = listed.find(tag)
-        if element is not None:
-            element.text = text
+        if element is None:
+            element = Element(tag)
+            listed.insert(1, element)
+        element.text = text
 
 
 def _unlist(root: Element, part_id: str | None) -> None:
