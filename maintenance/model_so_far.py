@@ -55,14 +55,20 @@ def command_of(run: Path) -> str:
 
 def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:
     """A stage with averaged weights, and what its record says of it."""
-    checkpoint = last_checkpoint(run / "run" / stage)
-    if checkpoint is None:
+    folder = run / "run" / stage
+    checkpoint, finished = last_checkpoint(folder), folder / "finished"
+    if finished.is_dir():  # holds the averaged weights alone, and the last checkpoint its state alone
+        model = _MODELS[stage].from_pretrained(finished, dtype=torch.float32)
+        file = next(folder.glob("checkpoint-*/trainer_state.json"))
+    elif checkpoint is not None:
+        model = _MODELS[stage].from_pretrained(checkpoint, dtype=torch.float32)
+        average = load_file(next(checkpoint.glob("average*.safetensors")))
+        for name, weight in model.named_parameters():
+            weight.data.copy_(average[name])
+        file = checkpoint / "trainer_state.json"
+    else:
         raise SystemExit(f"{run} has no checkpoint of the stage {stage} yet; wait for the first one")
-    model = _MODELS[stage].from_pretrained(checkpoint, dtype=torch.float32)
-    average = load_file(next(checkpoint.glob("average*.safetensors")))
-    for name, weight in model.named_parameters():
-        weight.data.copy_(average[name])
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    state = json.loads(file.read_text(encoding="utf-8"))
     record = {"epochs": round(state["epoch"], 2), "of_epochs": state["num_train_epochs"], "steps": state["global_step"]}
     return model, record | {"parameters": model.num_parameters()}
 
