@@ -103,8 +103,10 @@ def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     press(page, "Compose")
     button = page.get_by_role("button", name="Compose", exact=True)
     expect(button).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#status [role=progressbar]")).to_be_visible()
     status(page, "seed 1")
     expect(button).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#status [data-testid=status-tracker]")).to_have_css("opacity", "0")
 
 
 def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:
