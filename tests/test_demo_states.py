@@ -223,6 +223,7 @@ def test_a_hymn_has_its_words_and_two_staves_or_four(open_page: OpenPage) -> Non
     expect(staves).to_have_count(2)
     words = page.locator("#score svg .syl")
     assert [word.strip() for word in words.all_text_contents()] == "All peo ple that on earth do dwell".split()
+    expect(page.locator("#score .note").nth(1)).to_have_attribute("aria-label", re.compile("bar 1, beat 1.*, sung peo"))
     page.get_by_label("On two staves").uncheck()
     expect(staves).to_have_count(4)
     expect(words).to_have_count(8)
