@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 from ..core.errors import RequestError
 from ..core.instruments import with_instrument
 from .files import Destination, Source, Transposition, piece_data, read_tunes
-from .flags import command, with_fields, with_flags
+from .flags import Choice, command, with_fields, with_flags
 from .output import Reporting
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def tokens(reporting: Reporting) -> None:
     ('eval "$(remi-two-stage completion bash)"', "In ~/.bashrc"),
     ("remi-two-stage completion fish > ~/.config/fish/completions/remi-two-stage.fish", "For fish"),
 )
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", type=Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print a script that makes a shell complete commands, flags and styles."""
