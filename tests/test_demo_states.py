@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from page_in_browser import OpenPage, Page, ask, compose, expect, press, status
+from tunes import OLD_HUNDREDTH
 
 from remi_two_stage.score_files import read_score
 
@@ -17,26 +18,7 @@ pytest_plugins = ["page_in_browser"]
 
 AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
 """As `npm install axe-core` leaves it in this folder."""
-HYMN = b"""X:1
-T:Doxology
-M:4/4
-L:1/4
-K:G
-V:S
-V:A
-V:T clef=treble-8
-V:B clef=bass
-[V:S] "G"G | "G"GF"D"ED | "G"GA"D"B2 |]
-w: All peo-ple that on earth do dwell
-[V:A] D | DDCD | DFG2 |]
-[V:T] B, | B,A,G,A, | B,DD2 |]
-[V:B] G,, | G,,D,C,D, | G,,D,G,2 |]
-
-X:2
-T:Scale
-K:C
-CDEF|]
-"""
+HYMN = f"{OLD_HUNDREDTH}\nX:2\nT:Scale\nK:C\nCDEF|]\n".encode()
 
 
 def upload(page: Page, content: bytes) -> None:
