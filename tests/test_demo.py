@@ -86,12 +86,13 @@ def test_what_is_left_open_is_drawn_anew_and_what_cannot_be_read_is_said(open_pa
 def test_fields_stay_as_they_were_left_and_the_style_decides_anew(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, bars=2)
-    for style, meter, voices in (("jig", "6/8", 1), ("hymn", "4/4", 4)):
+    for style, meter, voices, staves in (("jig", "6/8", 1, 1), ("hymn", "4/4", 4, 2)):
         page.get_by_label("Style", exact=True).fill(style)
         page.keyboard.press("Enter")
         press(page, "Compose")
         status(page, f"2 bars in D major, {meter}, seed 1")
-        expect(page.locator("#score .measure").first.locator(".staff")).to_have_count(voices)
+        expect(page.locator("#score .measure").first.locator(".layer")).to_have_count(voices)
+        expect(page.locator("#score .measure").first.locator(".staff")).to_have_count(staves)
         for field in ("Metre", "Voices"):
             expect(page.get_by_label(field, exact=True)).to_have_value("usual")
 
@@ -102,8 +103,10 @@ def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     press(page, "Compose")
     button = page.get_by_role("button", name="Compose", exact=True)
     expect(button).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#status [role=progressbar]")).to_be_visible()
     status(page, "seed 1")
     expect(button).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#status [data-testid=status-tracker]")).to_have_css("opacity", "0")
 
 
 def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:

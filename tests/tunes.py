@@ -42,3 +42,21 @@ def kesh_jig(with_chords: bool = True) -> Piece:
             )
         )
     return Piece(("M",), tuple(bars), title="The Kesh Jig", style="jig")
+
+
+OLD_HUNDREDTH = """X:1
+T:Old Hundredth
+M:4/4
+L:1/4
+K:G
+V:S
+V:A
+V:T clef=treble-8
+V:B clef=bass
+[V:S] "G"G | "G"GF"D"ED | "G"GA"D"B2 |]
+w: All peo-ple that on earth do dwell
+[V:A] D | DDCD | DFG2 |]
+[V:T] B, | B,A,G,A, | B,DD2 |]
+[V:B] G,, | G,,D,C,D, | G,,D,G,2 |]
+"""
+"""A choir's first line, with its words."""

@@ -9,6 +9,7 @@ views.py                 the values that the components show
 playback.py              the notes that the page plays
 actions.py               the actions of the buttons
 note_editing.py          changing single notes
+comparison.py            a tune before and after an edit as one score
 uploads.py               reading uploaded files in a separate process
 downloads.py             the files of a tune
 link.py                  the steps by which a tune was made, as a link that makes it again

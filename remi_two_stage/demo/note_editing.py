@@ -25,7 +25,7 @@ def scale_of(key: Key) -> dict[str, int]:
 
 def with_moved_note(piece: Piece, place: int, pitch: int, to: int) -> Piece:
     """The piece with another pitch for a note: that of the first voice in which `pitch` sounds `place` ticks after the
-    start as written.
+    start as written. It is no longer what a command makes.
 
     Raises:
         RequestError: there is no such note, or no such key on a piano.
@@ -40,7 +40,7 @@ def with_moved_note(piece: Piece, place: int, pitch: int, to: int) -> Piece:
                 if note.pitch == pitch and onset <= place < onset + note.duration:
                     bars = list(piece.bars)
                     bars[index] = _with_pitch(bar, voice, note.onset, pitch, to)
-                    return replace(piece, bars=tuple(bars), source=None)
+                    return replace(piece, bars=tuple(bars), made=(), source=None)
     raise RequestError(f"there is no note {pitch} at tick {place}; load the page again")
 
 

@@ -166,15 +166,20 @@ def _changes(before: Piece, piece: Piece, is_close: bool) -> dict[str, Any] | No
         **_pictures(_once_named(comparison.piece), comparison.staves),
         "newStaves": comparison.new_staves,
         "bars": comparison.bars,
-        "said": bars_in_words([piece.bar_numbers[index] for index in comparison.bars], piece.bar_count),
+        "said": bars_in_words(_full_bars(piece, comparison.bars), piece.bar_count),
         "new": comparison.new,
         "old": comparison.old,
     }
 
 
+def _full_bars(piece: Piece, indices: Sequence[int]) -> list[int]:
+    """The numbers of those of some bars that are no pick-ups, which have the number of the bar before."""
+    return [piece.bar_numbers[index] for index in indices if not piece.bars[index].is_pickup]
+
+
 def bars_in_words(numbers: Sequence[int], count: int) -> str:
-    """Numbers of bars as "bars 2, 5 to 8", of `count` in all."""
-    known = sorted({number for number in numbers if number})
+    """Numbers of bars, of `count` in all, as "bars 2, 5 to 8"; none is a pick-up."""
+    known = sorted(set(numbers))
     if len(known) == count:
         return "all bars"
     firsts = [number for number in known if number - 1 not in known]

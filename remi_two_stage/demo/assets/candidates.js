@@ -26,7 +26,7 @@ function cardOf(tune, number, wanted) {
   box.setAttribute("aria-label", `Tune ${number} of ${wanted}`);
   const head = child(box, "div", { class: "player" });
   const button = control(head, "button", { class: "play", "aria-label": `Play tune ${number}` }, "Play");
-  const take = control(head, "button", { "aria-label": `Go on with tune ${number}` }, "Go on with this one");
+  const take = control(head, "button", { "aria-label": `Choose tune ${number}` }, "Choose");
   child(box, "p", { class: "note" }, tune.said);
   const paper = child(box, "div", { class: "paper" });
   const svg = picture(tune.picture);

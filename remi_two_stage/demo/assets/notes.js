@@ -22,8 +22,11 @@ function notesIn(measures, { bars, isFlat }) {
       const at = (place - start + offset) / beat;
       const chord = lastBefore(chords, place);
       const where = `${name}, beat ${Math.floor(at) + 1}${at % 1 ? " and a part" : ""}`;
+      const words = [...node.querySelectorAll(".verse")]; // verovio's are inside the note
+      words.forEach((verse) => verse.setAttribute("aria-hidden", "true"));
+      const sung = words[0]?.textContent.trim() ?? "";
       node.setAttribute("role", "button");
-      node.setAttribute("aria-label", `${spoken(pitch, isFlat)}, ${where}${chord ? `, over ${chord}` : ""}`);
+      node.setAttribute("aria-label", `${spoken(pitch, isFlat)}, ${where}${chord ? `, over ${chord}` : ""}${sung ? `, sung ${sung}` : ""}`);
       rectangle(node, node.querySelector(".notehead") ?? node, "target", HEAD_MARGIN);
       return { node, place, pitch, bar };
     }),

@@ -106,8 +106,8 @@ function controls(value) {
   for (const name of Object.keys(INSTRUMENTS)) child(chooser, "option", { value: name }, name);
   chooser.value = instrument;
   chooser.addEventListener("change", () => load((instrument = chooser.value)));
-  box.append(tempo(value.playing.tempo));
   switched(box, "Loop", isLooping, (isOn) => (isLooping = isOn)).title = "The marked bars, or all, again and again";
+  box.append(tempo(value.playing.tempo));
   switched(box, "Metronome", hasClicks, (isOn) => (hasClicks = isOn));
   const shows = child(box, "div", { class: "views", role: "group", "aria-label": "Shown as" });
   const offered = Object.entries(VIEWS).filter(([name]) => name !== "changes" || value.changes);
@@ -264,11 +264,9 @@ function coloured(measures, { newStaves, bars, said, new: added, old: gone }) {
   });
   const legend = document.createElement("p");
   legend.className = "legend";
-  legend.append(`Changed: ${said}. Above is the new tune`);
-  if (added.length) legend.append(", with its ", child(legend, "span", { class: "added" }, "new notes"));
-  legend.append("; below it the old one");
-  if (gone.length) legend.append(", with ", child(legend, "span", { class: "gone" }, "those that are gone"));
-  legend.append(".");
+  legend.append(`Changed: ${said}. `);
+  if (added.length) legend.append(child(legend, "span", { class: "added" }, "New notes"), " above, ");
+  legend.append(child(legend, "span", gone.length ? { class: "gone" } : {}, gone.length ? "old ones" : "the old tune"), " below.");
   return legend;
 }
 
