@@ -21,7 +21,7 @@ import click
 
 from remi_two_stage import engrave, read_abc, sound_bytes, with_instrument
 from remi_two_stage.cli import application
-from remi_two_stage.cli import main as command
+from remi_two_stage.cli import main as run
 from remi_two_stage.core.vocabulary import FAMILIES, IDS, token
 
 DOCS = Path(__file__).parent
@@ -144,7 +144,7 @@ def _with_prints(text: str) -> str:
 def _printed(arguments: str) -> str:
     """What a command prints besides its progress."""
     with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()):
-        if command(shlex.split(arguments)):
+        if run(shlex.split(arguments)):
             raise SystemExit(f"remi-two-stage {arguments} fails")
     return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
 
