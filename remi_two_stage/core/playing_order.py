@@ -129,6 +129,14 @@ def repeat_targets(bars: Sequence[PlayedSigns]) -> set[int]:
     return {after for index, after in pairwise(order) if 0 < after <= index}
 
 
+def idle_repeats(bars: Sequence[PlayedSigns]) -> set[int]:
+    """Indices of the bars whose `:|` sends nobody back, such as one after the last of several endings."""
+    most = _MOST_PLAYS * len(bars)
+    order = list(order_of_repeats(bars, most))
+    followed = {index for index, after in pairwise(order) if after <= index}
+    return {index for index in order if bars[index].repeat_end} - followed if len(order) <= most else set()
+
+
 def _passes(bars: Sequence[PlayedSigns]) -> list[int]:
     """How often the section that begins at each bar is played: up to its highest ending, or as its repeat says."""
     passes = [2] * len(bars)

@@ -18,9 +18,10 @@ from .plan import Plan, key_of_names
 from .signatures import Key, Meter
 from .text import did_you_mean
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
-from .voices import FOUR_PARTS, MELODY, VOICE_TITLES
+from .voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
-FOUR_PART_STYLES = ("hymn", "chorale")
+_STYLE_VOICES = {"hymn": FOUR_PARTS, "chorale": FOUR_PARTS, "quartet": QUARTET}
+"""The voices of a style; a melody alone where nothing is listed."""
 STYLE_METERS = {
     "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
     "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
@@ -45,8 +46,8 @@ class Request:
     """What a plan is to be like; each field's help is in its metadata.
 
     None leaves style and tempo open. A metre of None is the usual one of the style, a key of None that of the names in
-    a typed plan, or else C; voices of None are S, A, T, B for hymns and chorales, else a melody alone. A voice that is
-    named again is the second of its kind: S, S, A, A is S, S2, A, A2.
+    a typed plan, or else C; voices of None are S, A, T, B for hymns and chorales, the players of a quartet for
+    quartets, else a melody alone. A voice that is named again is the second of its kind: S, S, A, A is S, S2, A, A2.
 
     Raises:
         RequestError: a value that does not exist or is out of range.
@@ -145,7 +146,7 @@ def _meter(meter: str | Meter | None, style: str | None) -> Meter:
 
 def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if voices is None:
-        return FOUR_PARTS if style in FOUR_PART_STYLES else (MELODY,)
+        return _STYLE_VOICES.get(style or "", (MELODY,))
     named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
     named = tuple(f"{name}2" if name in named[:index] else name for index, name in enumerate(named))
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
