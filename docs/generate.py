@@ -21,7 +21,7 @@ import click
 
 from remi_two_stage import engrave, read_abc, sound_bytes, with_instrument
 from remi_two_stage.cli import application
-from remi_two_stage.cli import main as command
+from remi_two_stage.cli import main as run
 from remi_two_stage.core.vocabulary import FAMILIES, IDS, token
 
 DOCS = Path(__file__).parent
@@ -31,6 +31,7 @@ CONSOLE = re.compile(r"(?<=```console\n)\$ remi-two-stage (.+)\n(?:.*\n)*?(?=```
 """A command in the README, with what it prints."""
 TUNE = re.compile(r"(?<=```abc\n)(?:.*\n)*?(?=```)")
 """The tune that the README's first command writes."""
+SOUND_RATE = 22_050
 MADE = re.compile(r"^N:made with .*\n", re.MULTILINE)
 MEANINGS = {
     "special": "padding, unknown, begin and end, and what divides the parts of a sequence (`core/grammar.py`)",
@@ -116,10 +117,10 @@ def readme_sound() -> bytes:
     import soundfile
 
     (piece,) = read_abc(shown_tune())
-    flac = sound_bytes(with_instrument(piece, "guitar"), ".flac", with_chords=True)
+    flac = sound_bytes(with_instrument(piece, "guitar"), ".flac", with_chords=True, sample_rate=SOUND_RATE)
     samples, rate = soundfile.read(io.BytesIO(flac), dtype="float32")
     mp3 = io.BytesIO()
-    soundfile.write(mp3, samples[::2], rate // 2, format="MP3", compression_level=0.7)
+    soundfile.write(mp3, samples, rate, format="MP3", compression_level=0.7)
     return mp3.getvalue()
 
 
@@ -144,7 +145,7 @@ def _with_prints(text: str) -> str:
 def _printed(arguments: str) -> str:
     """What a command prints besides its progress."""
     with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()):
-        if command(shlex.split(arguments)):
+        if run(shlex.split(arguments)):
             raise SystemExit(f"remi-two-stage {arguments} fails")
     return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
 

@@ -1,5 +1,6 @@
 """Pushed to a Hub on loopback by the real client, loaded again, also by strangers; and what goes wrong on the way."""
 
+import io
 import json
 import re
 import shlex
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+import soundfile
 import torch
 import yaml
 from hub_clients import REPOSITORY, as_stranger, shown_to_stranger
@@ -81,7 +83,7 @@ class TestRepository:
     def test_holds_data_and_code_and_nothing_else(self, hub: Hub, model: TwoStageModel) -> None:
         Composer(model).push_to_hub(REPOSITORY)
         files = hub.files(REPOSITORY)
-        assert {Path(name).suffix for name in files} <= {".json", ".py", ".safetensors", ".md", ""}
+        assert {Path(name).suffix for name in files} <= {".json", ".py", ".safetensors", ".md", "", ".flac"}
         of_a_model = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
         assert {name for name in files if "/" in name} == {
             f"{stage}/{name}" for stage in ("planner", "detail") for name in (*of_a_model, "model.safetensors")
@@ -128,6 +130,9 @@ class TestRepository:
         (block,) = card.text.split("```abc\n")[1:]
         assert read_abc(block.split("```")[0])[0].bar_count == 8
         assert files["training.json"]
+        sound, rate = soundfile.read(io.BytesIO(files["example.flac"]))
+        assert len(sound) > 5 * rate
+        assert f'<audio controls src="https://huggingface.co/{REPOSITORY}/resolve/main/example.flac">' in card.text
         # bfloat16 stays what it is
         weights = sum(len(data) for name, data in files.items() if name.endswith(".safetensors"))
         assert weights == pytest.approx(sum(path.stat().st_size for path in EMBEDDED.rglob("*.safetensors")), rel=1e-3)

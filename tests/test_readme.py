@@ -14,7 +14,7 @@ import pytest
 from shown import kind_of, shown_in
 
 from remi_two_stage import __version__
-from remi_two_stage.cli import main
+from remi_two_stage.cli import application, main
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -24,6 +24,7 @@ SCRIPT = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 FOLDER_MAP = SCRIPT["folder_map"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
+GENERATED = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 ALL_PAGES = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 
 
@@ -92,11 +93,19 @@ def test_the_sound_is_that_of_the_tune_shown() -> None:
 
 
 def test_files_that_pages_name_exist() -> None:
-    named = re.findall(
-        r"`((?:remi_two_stage|docs|examples|benchmarks|maintenance|tests|hub_configs|core)/[\w./-]+)`", ALL_PAGES
-    )
-    assert len(set(named)) > 20
-    assert [name for name in set(named) if not (ROOT / name).exists() and not (PACKAGE / name).exists()] == []
+    folders = "remi_two_stage|docs|examples|benchmarks|maintenance|tests|hub_configs|core"
+    named = {*re.findall(rf"(?:`|python )((?:{folders})/[\w./-]+)", ALL_PAGES)}
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / name).exists() and not (PACKAGE / name).exists()] == []
+
+
+def test_flags_that_pages_name_exist() -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", ALL_PAGES.replace(GENERATED, "")))
+    known = {flag for command in application.commands.values() for one in command.params for flag in one.opts}
+    scripts = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("[bemt]*/*.py"))
+    of_others = {"--extra-index-url", "--no-deps", "--editable", "--check"}  # pip's and ruff's
+    assert len(named) > 40
+    assert {flag for flag in named - known - of_others if f'"{flag}"' not in scripts} == set()
 
 
 def test_the_tune_shown_is_a_tune() -> None:

@@ -329,7 +329,7 @@ class Composer:
         writer = self._writer(seed, sampling, progress)
         written = writer.write("detail", [writer.several(rewriting.for_detail()) for rewriting in rewritings])
         rewritten = _best_results(rewritings, written)
-        return self._edited(writer, rewritten, pieces, f"rewrite {bars[0]}-{bars[1]}", chords=chords)
+        return self._edited(writer, rewritten, pieces, "rewrite", f"{bars[0]}-{bars[1]}", chords=chords)
 
     def harmonize(
         self,
@@ -416,13 +416,13 @@ class Composer:
         return Maker(self._stored.name, self._stored.commit, self._int8, writer.sampling, writer.seed)
 
     def _edited(
-        self, writer: CandidateWriter, edited: list[Piece], pieces: Sequence[Piece], command: str, **given: Any
+        self, writer: CandidateWriter, edited: list[Piece], pieces: Sequence[Piece], *command: str, **flags: Any
     ) -> list[Piece]:
         """Edited pieces with notes on how they came about."""
         if (maker := self._maker(writer)) is None:
             return edited
         before = enumerate(zip(edited, map(check_piece, pieces), strict=True))
-        return [maker.edited(after, piece, number, command, **given) for number, (after, piece) in before]
+        return [maker.edited(after, piece, number, *command, **flags) for number, (after, piece) in before]
 
     def _writer(self, seed: int | None, sampling: Sampling, progress: Progress | None) -> CandidateWriter:
         return CandidateWriter(self._weights or self._model, seed, sampling, progress)

@@ -17,7 +17,7 @@ from ..core.plan import Plan
 from ..core.request import Request
 from ..core.sampling import Sampling
 from ..core.signatures import Key, Meter
-from ..core.text import flag_of
+from ..core.text import flag_of, printable
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -66,15 +66,14 @@ class Maker:
         words = [word for word in _flags(request) if not word.startswith("--bars ")]
         return replace(piece, made=(self._note(["realize", f'"{text}"', *words], number),))
 
-    def edited(self, piece: Piece, before: Piece, number: int, command: str, **given: Any) -> Piece:
-        """An edited piece with the notes that it had before, and one on the edit."""
-        name, _, bars = command.partition(" ")
-        words = [
-            name,
-            "FILE",
-            *filter(None, [bars]),
-            *_words({f"--{option}": value for option, value in given.items()}),
-        ]
+    def edited(self, piece: Piece, before: Piece, number: int, command: str, *arguments: str, **flags: Any) -> Piece:
+        """An edited piece with the notes that it had before, and one on the edit.
+
+        Args:
+            arguments: Of the command, behind the file.
+            flags: Of the command by their names; those with None are left out.
+        """
+        words = [command, "FILE", *arguments, *_words({f"--{name}": value for name, value in flags.items()})]
         return replace(piece, made=(*before.made, self._note(words, number)))
 
     @property
@@ -89,9 +88,8 @@ class Maker:
             if (value := getattr(self.sampling, field.name)) != field.default or field.name in _ALWAYS_SAID
         }
         model = {"--model": self.model or None, "--int8": self.int8}
-        return " ".join(
-            [f"{self._start}:", _COMMAND, *words, *_words(changed | model), "--seed", str(self.seed + number)]
-        )
+        words = [f"{self._start}:", _COMMAND, *words, *_words(changed | model), "--seed", str(self.seed + number)]
+        return printable(" ".join(words))
 
 
 def _flags(given: DataclassInstance) -> list[str]:

@@ -134,14 +134,18 @@ _NO_LICENCE = "Not stated. Whoever pushed this is to name the licence of the tun
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A composition to show: the keywords of its request, its plan and its ABC."""
+    """A composition to show: the keywords of its request, its plan, its ABC, and the address of its sound if it has
+    one.
+    """
 
     keywords: str
     plan: str
     abc: str
+    sound: str = ""
 
     def __str__(self) -> str:
-        return f"\nFor `{self.keywords}` it writes\n\n```text\n{self.plan}\n```\n\n```abc\n{self.abc}```\n"
+        player = f'\n<audio controls src="{self.sound}"></audio>\n' if self.sound else ""
+        return f"\nFor `{self.keywords}` it writes\n\n```text\n{self.plan}\n```\n\n```abc\n{self.abc}```\n{player}"
 
 
 def metrics_of_record(record: Mapping[str, Any]) -> list[EvalResult]:

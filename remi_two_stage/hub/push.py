@@ -7,6 +7,7 @@
     planner/, detail/                each stage, a model of its own: weights, configs, tokenizer
     tokenizer.json, tokenizer_config.json, generation_config.json
     example.py                       composes with transformers and torch alone
+    example.flac                     the tune in the card as sound, where the extra `render` is installed
     training.json                    how the model was trained, if that is known
 
 A push is one commit, so others see the repository either as it was or complete, even if the push fails. To load it, use
@@ -19,7 +20,9 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,9 @@ from ..core.abc_writer import write_abc
 from ..core.composing_remi import CandidateWriter
 from ..core.errors import CheckpointError, HubError, RemiError, RequestError
 from ..core.modeling_remi import TwoStageModel
+from ..core.piece import Piece
 from ..core.request import Request
+from ..rendering.sound import sound_bytes
 from ..version import __version__
 from .card import Example, metrics_of_record, model_card, tunes_card
 
@@ -40,6 +45,7 @@ _OF_EARLIER_PUSHES = ("*.py", "*.safetensors", "*.safetensors.index.json")
 """Files that a push deletes unless it replaces them: old code and old weights must not mix with new ones."""
 _SHOWN: dict[str, Any] = {"style": "jig", "key": "D", "bars": 8}
 _SHOWN_SEED = 1
+_SOUND, _SOUND_RATE = "example.flac", 22_050
 _EXAMPLE = """\
 # Composes with transformers and torch alone; `python example.py reel G` for another style and key.
 import sys
@@ -175,7 +181,11 @@ def save_repository(
         (path / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if card is None:
         found = metrics or metrics_of_record(record or {})
-        card = str(model_card(repository, __version__, found, record, _example(model)))
+        example, piece = _example(model)
+        if find_spec("soundfile"):
+            (path / _SOUND).write_bytes(sound_bytes(piece, ".flac", with_chords=True, sample_rate=_SOUND_RATE))
+            example = replace(example, sound=f"https://huggingface.co/{repository}/resolve/main/{_SOUND}")
+        card = str(model_card(repository, __version__, found, record, example))
     (path / CARD).write_text(_tagged(card, (*(model.model_tags or ()), *tags)), encoding="utf-8")
 
 
@@ -188,7 +198,7 @@ def _tagged(card: str, tags: Sequence[str]) -> str:
     return str(tagged)
 
 
-def _example(model: TwoStageModel) -> Example:
+def _example(model: TwoStageModel) -> tuple[Example, Piece]:
     """A tune by the model, which is not changed."""
     is_training = model.training
     try:
@@ -199,7 +209,7 @@ def _example(model: TwoStageModel) -> Example:
     finally:
         model.train(is_training)
     keywords = ", ".join(f"{name}={value!r}" for name, value in {**_SHOWN, "seed": _SHOWN_SEED}.items())
-    return Example(f"compose({keywords})", plan.text(names=True), write_abc(piece))
+    return Example(f"compose({keywords})", plan.text(names=True), write_abc(piece)), piece
 
 
 def _upload(

@@ -17,5 +17,5 @@ def require(*modules: str, purpose: str) -> None:
     if missing:
         raise MissingExtraError(
             f"{purpose} needs {' and '.join(missing)}, which is not installed: pip install 'remi-two-stage[render]', "
-            "or in a checkout pip install '.[render]'"
+            'or in a checkout pip install ".[render]"'
         )
