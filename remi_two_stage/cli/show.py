@@ -70,6 +70,7 @@ def render(
     from ..rendering.piano_roll import piano_roll as drawn
     from ..rendering.sound import SOUNDS, sound_bytes
     from ..score_files import check_writable, score_bytes, write_content
+    from ..scores.abc_losses import abc_losses
 
     ending = output.suffix.lower()
     check_writable(ending)
@@ -87,9 +88,12 @@ def render(
     else:
         content = sound_bytes(piece, ending, with_chords=True) if with_chords else score_bytes(piece, ending)
     write_content(output, content)
+    losses = abc_losses(piece) if ending == ".abc" else ()
     if reporting.json:
-        reporting.result("", {"file": str(output)})
+        reporting.result("", {"file": str(output), "losses": dict(losses)})
     reporting.remark(f"wrote {output}")
+    if losses:
+        reporting.remark("ABC has no place for: " + ", ".join(f"{reason} ({count})" for reason, count in losses))
 
 
 @command("tokens", ("remi-two-stage tokens", "The families of tokens and their ids"))

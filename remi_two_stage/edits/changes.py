@@ -3,8 +3,8 @@
 Conventions
 - Bars are indices of `Piece.bars`, as written: a bar that a repeat or a jump has played several times is one bar.
 - A bar has changed if what stands in it has: the notes that begin there, those that are held into it or out of it, and
-  its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was held
-  into it from a bar that has changed.
+  its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was
+  held into it from a bar that has changed.
 - Where voices were added, chords do not count: the chords of a harmonisation leave the given melody alone.
 """
 
