@@ -59,3 +59,9 @@ def test_a_melody_that_was_moved_is_no_edit() -> None:
     before = tune("CDEF|GABc|]\n")
     with pytest.raises(NotAnEditError, match="no voice has the notes"):
         Change.between(before, replace(before.transpose(2), voices=("S",)))
+
+
+def test_an_order_of_parts_that_is_written_out_is_no_edit() -> None:
+    (before,) = read_abc("X:1\nP:ABA\nM:4/4\nL:1/4\nK:C\nP:A\nCDEF|\nP:B\nGABc|]\n")
+    with pytest.raises(NotAnEditError, match="its bars are written out in the order in which they are played"):
+        Change.between(before, before.in_part_order())

@@ -91,13 +91,22 @@ def test_json_says_what_an_edit_has_changed(book: Path, capsys: pytest.CaptureFi
 def test_an_edit_that_cannot_be_written_into_the_text_is_written_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "rests.abc"
-    path.write_text("X:1\nT:Rests\nM:4/4\nL:1/4\nK:C\nCDEF|Z3|c4|]\n")
+    path = tmp_path / "broken.abc"
+    path.write_text("X:1\nT:Broken\nM:4/4\nL:1/4\nK:C\nCDEF|[CE\nG]4|c4|]\n")
     assert main(["rewrite", str(path), "2-2", "--seed", "1", "--output", str(tmp_path / "new.abc")]) == 0
     assert "the tune is written anew: bar 2 of voice 1 is written together" in capsys.readouterr().out
     assert main(["rewrite", str(path), "2-2", "--seed", "1", "--in-place"]) == 2
-    assert "rests.abc: bar 2 of voice 1 is written together" in capsys.readouterr().err
+    assert "broken.abc: bar 2 of voice 1 is written together" in capsys.readouterr().err
     assert [file.name for file in tmp_path.glob("*.bak")] == []
+
+
+def test_a_tune_for_another_instrument_is_written_anew(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = book.with_name("fiddle.abc")
+    options = ["--tune", "2", "--seed", "1", "--instrument", "fiddle", "--output", str(target)]
+    assert main(["rewrite", str(book), "2-3", *options]) == 0
+    assert "the tune is written anew: the file's text stays in its own instruments" in capsys.readouterr().out
+    (piece,) = read_abc(target)
+    assert [instrument.program for instrument in piece.instruments] == [40]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,7 @@ def test_an_edit_that_cannot_be_written_into_the_text_is_written_anew(
         (["BOOK", "--tune", "S"], "has 2 tunes with the title 'S'"),
         (["BOOK", "--tune", "3"], "there is no tune 3 in"),
         (["BOOK", "--tune", "1", "--in-place", "--fresh"], "--in-place writes into the file itself; leave out --fresh"),
+        (["BOOK", "--tune", "1", "--in-place", "--instrument", "fiddle"], "--formats and --instrument"),
         (["-", "--tune", "1", "--in-place"], "'-' cannot be edited in place"),
     ],
 )

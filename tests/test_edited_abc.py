@@ -250,7 +250,7 @@ def test_new_voices_stand_in_the_parts_that_are_played_in_an_order() -> None:
     read = read_abc(edited)[0]
     assert (read.part_order, [bar.part for bar in read.bars]) == (before.part_order, [bar.part for bar in before.bars])
     assert [bar.notes for bar in read.bars] == [bar.notes for bar in after.bars]
-    assert [line for line in edited.split("\n") if line[:2] in ("P:", "V:", "w:")][6:] == [
+    assert [line for line in edited.split("\n") if line[:2] in ("P:", "V:", "w:")][5:] == [
         "P:A", "V:S", "w:a b c d e", "V:A", "V:T", "V:B", "P:B", "V:S", "V:A", "V:T", "V:B",
     ]  # fmt: skip
 

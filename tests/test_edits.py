@@ -272,6 +272,7 @@ def test_rewritten_bars_return_to_what_follows_and_keep_to_the_range_of_the_rest
     assert 0 < cost[goal + 4] < cost[goal + 9]
     assert cost[min(sung) - 5] - cost[min(sung) - 4] > 1
     assert cost[max(sung) + 5] - cost[max(sung) + 4] > 1
+    assert min(cost[min(sung) - 5], cost[max(sung) + 5]) >= 8  # no new note lies there
 
 
 def test_a_melody_without_a_metre_ends_in_a_bar_longer_than_any_duration(composer: Composer) -> None:

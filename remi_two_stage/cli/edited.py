@@ -94,8 +94,10 @@ class EditDestination(Destination):
 
         if not self.in_place:
             self.check(reporting)
-        elif self.fresh or self.formats is not None or self.output != DEFAULT_OUTPUT:
-            raise RequestError("`in_place` writes into the file itself; leave out `fresh`, `output` and `formats`")
+        elif self.fresh or self.formats is not None or self.output != DEFAULT_OUTPUT or self.instrument:
+            raise RequestError(
+                "`in_place` writes into the file itself; leave out `fresh`, `output`, `formats` and `instrument`"
+            )
         elif original.score == STANDARD_STREAM or original.ending not in EDITABLE:
             raise RequestError(
                 f"{original.score!r} cannot be edited in place; give a file that ends in {', '.join(EDITABLE)}"
@@ -112,7 +114,10 @@ class EditDestination(Destination):
         """
         contents: dict[str, bytes] = {}
         why = ""
-        if self.in_place or (not self.fresh and set(original.kind) & {*self.endings}):
+        is_own_format = self.in_place or (not self.fresh and bool(set(original.kind) & {*self.endings}))
+        if is_own_format and self.instrument:
+            why = "the file's text stays in its own instruments"
+        elif is_own_format:
             try:
                 contents = dict.fromkeys(original.kind, self._edited(original, after))
             except NotAnEditError as error:

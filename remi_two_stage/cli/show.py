@@ -78,6 +78,7 @@ def render(
     from ..rendering.piano_roll import piano_roll as drawn
     from ..rendering.sound import SOUNDS, sound_bytes
     from ..score_files import check_writable, score_bytes, write_content
+    from ..scores.abc_losses import abc_losses
 
     ending = output.suffix.lower()
     check_writable(ending)
@@ -100,9 +101,12 @@ def render(
     else:
         content = sound_bytes(piece, ending, with_chords=True) if with_chords else score_bytes(piece, ending)
     write_content(output, content)
+    losses = abc_losses(piece) if ending == ".abc" else ()
     if reporting.json:
-        reporting.result("", {"file": str(output)})
+        reporting.result("", {"file": str(output), "losses": dict(losses)})
     reporting.remark(f"wrote {output}")
+    if losses:
+        reporting.remark("ABC has no place for: " + ", ".join(f"{reason} ({count})" for reason, count in losses))
 
 
 def _on_two_staves(piece: Piece) -> Picture:

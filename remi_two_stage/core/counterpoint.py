@@ -14,7 +14,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     third       a chord in all voices lacks its third; that of the last bar least of all
     return      a new note just before a given one, as where bars are rewritten, lies further from it than a whole tone
 
-Where a voice has given notes, new ones also keep to their range and a third around it.
+Where a voice has given notes, new ones also keep to their range and a third around it: beyond, they cost the most.
 
 A note is judged against the voices that are written already: those of the bars before, and in its own bar those that
 stand earlier in the order in which voices are composed. Costs are in nats, subtracted from the model's scores. Pitches
@@ -227,10 +227,12 @@ class VoiceLeading:
     def _in_range(self) -> list[float]:
         """What each MIDI number costs by its distance from the voice's usual range."""
         low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
-        lowest, highest = self._given.get(self._voice, (low, high))
-        if highest < low or lowest > high:  # given notes count more than what is usual
-            low, high = lowest, highest
-        return _costs_of_range(max(low, lowest), min(high, highest), self._costs)
+        given = self._given.get(self._voice)
+        if given is None:
+            return _costs_of_range(low, high, self._costs)
+        if given[1] < low or given[0] > high:  # given notes count more than what is usual
+            low, high = given
+        return _costs_of_range(low, high, self._costs, given)
 
     def _must_rise(self, left: int) -> bool:
         """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
@@ -329,9 +331,14 @@ class _Judge:
 
 
 @cache
-def _costs_of_range(low: int, high: int, costs: Costs) -> list[float]:
-    beyond = [max(low - pitch, pitch - high, 0) for pitch in range(len(_NOTE_ON))]
-    return [min(semitones * costs.range, costs.most) for semitones in beyond]
+def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127)) -> list[float]:
+    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
+    return [
+        min(max(low - pitch, pitch - high, 0) * costs.range, costs.most)
+        if given[0] <= pitch <= given[1]
+        else costs.most
+        for pitch in range(len(_NOTE_ON))
+    ]
 
 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:

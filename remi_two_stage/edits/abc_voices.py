@@ -145,7 +145,9 @@ def _continuation(tune: PlacedTune, file: AbcFile, bars: range) -> str:
     """The sign that the music goes on in the same staff, where the melody's line has it: voices have as many staves."""
     (melody,) = tune.voice_ids
     own = tune.bars_of(melody, bars[-1])
-    lines = [token.line for token in tune.tokens if token.bar in own[-1:] and token.kind != "field"]
+    lines = [
+        token.line for token in tune.tokens if token.bar in own[-1:] and token.kind not in ("bar", "ending", "field")
+    ]
     return "\\" if lines and _COMMENT.sub("", file.lines[max(lines)]).rstrip().endswith("\\") else ""
 
 

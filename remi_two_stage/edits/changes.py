@@ -3,8 +3,8 @@
 Conventions
 - Bars are indices of `Piece.bars`, as written: a bar that a repeat or a jump has played several times is one bar.
 - A bar has changed if what stands in it has: the notes that begin there, those that are held into it or out of it, and
-  its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was held
-  into it from a bar that has changed.
+  its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was
+  held into it from a bar that has changed.
 - Where voices were added, chords do not count: the chords of a harmonisation leave the given melody alone.
 """
 
@@ -64,6 +64,8 @@ class Change:
         voices = _voices_kept(before, after)
         if len(after.bars) < count:
             raise NotAnEditError(f"the edit has {len(after.bars)} bars left of {count}")
+        if _has_order(before) and not _has_order(after):
+            raise NotAnEditError("its bars are written out in the order in which they are played")
         for number, old, new in zip(before.bar_numbers, before.bars, after.bars, strict=False):
             if frame(old) != frame(new):
                 raise NotAnEditError(f"bar {number} has another metre, key, length or repeat after the edit")
@@ -124,6 +126,11 @@ def frame(bar: Bar) -> tuple[object, ...]:
         bar.meter, bar.key, bar.length, bar.is_pickup, bar.repeat_start, bar.endings, bar.ending_end, bar.repeat_end,
         bar.plays, bar.jumps,
     )  # fmt: skip
+
+
+def _has_order(piece: Piece) -> bool:
+    """Whether parts or jumps have bars played in another order."""
+    return bool(piece.part_order) or any(bar.jumps for bar in piece.bars)
 
 
 def _voices_kept(before: Piece, after: Piece) -> tuple[int, ...]:

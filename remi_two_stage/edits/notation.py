@@ -81,7 +81,7 @@ def _with_ends(bars: Sequence[Bar], voice: int, written: range) -> Iterable[tupl
 def _held_until(note: Note, end: int, held: dict[tuple[int, int], Note]) -> Note:
     """A new note, which ends at `end`, counted from its bar's start, unless it is one of those that were held over."""
     left = note.onset + note.duration - end
-    if left <= 0 or held.pop((note.pitch, left), None):
+    if left <= 0 or held.pop((note.pitch, left), None) is not None:
         return note
     return replace(note, duration=end - note.onset)
 

@@ -11,6 +11,7 @@ abc_notation.py               what stands beside the notes, and the order of jum
 abc_lyrics.py                 words beneath lines of music
 abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros
+abc_losses.py                 what ABC has no place for
 midi_reader.py                MIDI files -> Piece
 midi_writer.py                Piece -> MIDI files
 tempo_map.py                  the tempos at which a piece is played, in ticks and seconds
