@@ -163,10 +163,35 @@ def test_what_is_loaded_is_saved_again_whole(folder: Path, tmp_path: Path) -> No
         assert json.loads((tmp_path / name).read_text()) == json.loads((folder / name).read_text()), name
     before, after = (json.loads((path / "config.json").read_text()) for path in (folder, tmp_path))
     assert [after[name] for name in ("auto_map", "custom_pipelines")] == [
-        {"AutoConfig": "configuration_remi.TwoStageConfig", "AutoModel": "modeling_remi.TwoStageModel"},
-        {"music-generation": {"impl": "pipeline_remi.MusicGenerationPipeline", "pt": ["AutoModel"], "type": "text"}},
+        {"AutoConfig": "code/configuration_remi.TwoStageConfig", "AutoModel": "code/modeling_remi.TwoStageModel"},
+        {
+            "music-generation": {
+                "impl": "code/pipeline_remi.MusicGenerationPipeline",
+                "pt": ["AutoModel"],
+                "type": "text",
+            }
+        },
     ]
     assert before.keys() == after.keys()
+
+
+def test_code_has_a_folder_of_its_own(model: TwoStageModel, tmp_path: Path) -> None:
+    """And what else is at the root stays there, even where it is called like a module of ours."""
+    for name, saved in (
+        ("modeling", model.detail),
+        ("configuration", model.config),
+        ("tokenization", REMIABCTokenizer()),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "excerpt.py").write_text("# somebody else's")
+        saved.save_pretrained(folder)
+        assert {path.name for path in folder.glob("*.py")} == {"excerpt.py"}
+        assert (folder / "code" / f"{name}_remi.py").is_file()
+        for path in folder.glob("*config.json"):
+            for named in json.loads(path.read_text()).get("auto_map", {}).values():
+                for reference in filter(None, named if isinstance(named, list) else [named]):
+                    assert (folder / f"{reference.partition('.')[0]}.py").is_file(), reference
 
 
 def test_a_tokenizer_that_is_there_stays(model: TwoStageModel, tmp_path: Path) -> None:
@@ -215,7 +240,7 @@ def test_an_embedded_model_runs_the_code_of_the_package(folder: Path, tmp_path: 
     script = runpy.run_path(str(Path(__file__).parents[1] / "maintenance" / "embed_model.py"))
     script["embed"](folder, target)
     assert names_in(target) == {name for name in names_in(folder) if not name.endswith(".py")} | {
-        f"{name}_remi.py" for name in ("configuration", "modeling", "pipeline", "tokenization")
+        f"code/{name}_remi.py" for name in ("configuration", "modeling", "pipeline", "tokenization")
     }
     code = f"""
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, pipeline

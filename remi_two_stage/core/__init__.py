@@ -38,6 +38,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     abc_values.py                    note lengths, tuplets and beams in ABC
     architecture.py                  the fields of a stage's config, their defaults and their rules
     requirements_remi.py             the oldest transformers that the models run on
+    code_folder_remi.py              where a saved model has its code
     configuration_remi.py            the configs of both stages and of the whole model, for transformers
     attention_kinds.py               the kinds of relative attention by name, with their default periods
     attention_remi.py                relative-position attention
