@@ -1,6 +1,7 @@
 """Who plays a piece: what can be asked for, what every format says of it, and which staves belong together."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -120,7 +121,34 @@ def test_singers_have_a_bracket_and_bar_lines_of_their_own(chorale: Piece) -> No
     assert staff_groups(chorale) == [StaffGroup(range(4), "bracket", is_joined=False)]
     assert staff_groups(with_instrument(chorale, "strings")) == [StaffGroup(range(4), "bracket", is_joined=True)]
     assert "%%score [S A T B]\n" in write_abc(chorale)
-    assert "%%score {S | A | T | B}\n" in write_abc(with_instrument(chorale, "piano"))
+    assert "%%score {S | A | T | B}\n" in write_abc(with_instrument(chorale, "organ"))
+
+
+def test_a_piano_has_two_staves_for_any_number_of_voices(chorale: Piece) -> None:
+    played = with_instrument(chorale, "piano")
+    assert played.voices == ("V1", "V2")
+    assert staff_groups(played) == [StaffGroup(range(2), "brace", is_joined=True)]
+    assert "%%score {V1 | V2}\n" in write_abc(played)
+    hands = {"S": "V1", "A": "V1", "T": "V2", "B": "V2"}
+    struck = {(hands[voice], onset, pitch) for voice, onset, _, pitch in chorale.note_list()}
+    assert [note[:2] + note[3:] for note in played.note_list()] == sorted(
+        struck, key=lambda note: (note[1], note[0], note[2])
+    )
+    for again in (*read_abc(write_abc(played)), read_musicxml(musicxml_bytes(played)), parse_midi(midi_bytes(played))):
+        assert again.note_list() == played.note_list()
+        assert [player.name for player in again.instruments] == ["Piano", "Piano"]
+    bars = [replace(bar, notes=bar.notes[:3], notation=()) for bar in chorale.bars]
+    trebles = with_instrument(replace(chorale, voices=("S", "A", "T"), bars=tuple(bars), instruments=()), "piano")
+    assert [bar.notes[1] for bar in trebles.bars] == [bar.notes[2] for bar in chorale.bars]
+
+
+def test_numbered_voices_are_called_so_and_come_back(trio: Piece) -> None:
+    unnamed = replace(trio, instruments=())
+    parts = ElementTree.fromstring(musicxml_bytes(unnamed)).iter("part-name")
+    assert [part.text for part in parts] == ["Voice 1", "Voice 2", "Voice 3", "Voice 4"]
+    assert b"\xff\x03\x07Voice 2" in midi_bytes(unnamed)
+    for again in (read_musicxml(musicxml_bytes(unnamed)), parse_midi(midi_bytes(unnamed))):
+        assert (again.voices, again.instruments) == (unnamed.voices, ())
 
 
 def test_a_quartet_is_called_as_its_players(music21_corpus: Path) -> None:

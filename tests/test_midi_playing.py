@@ -96,10 +96,10 @@ def test_instruments_are_called_as_their_tracks_in_files_of_other_programs() -> 
     piece = parse_midi(smf(track(b"A title", 4)[:-4] + END, violin, horn, unnamed))
     assert piece.title == "A title"
     assert piece.instruments == (
-        Instrument("V1", "V1"),
+        Instrument("Voice 1", "V. 1"),
         Instrument("Vln", "", 40),
         Instrument("Horn in F", "", 60),
-        Instrument("V4", "V4"),
+        Instrument("Voice 4", "V. 4"),
     )
     assert parse_midi(midi_bytes(piece)).instruments == piece.instruments
 

@@ -256,6 +256,17 @@ class TestSignsOfPlaying:
     def test_a_section_is_played_as_often_as_it_says(self) -> None:
         assert self.signs("K:G\n|::GABd|g2d2::|e2ge|d4|]") == [("forward",), ("backward 3",), (), ()]
 
+    def test_a_repeat_after_the_last_ending_is_played_once_and_stays(self) -> None:
+        """The second part of "The Market Town", O'Neill's 958: MuseScore would play its first bars a third time."""
+        music = "K:A\n|:e2 ec|f2 ga|[1 ed cB|cA A2:|[2 Ac de|cA A2:|"
+        assert self.signs(music)[3:] == [("1 stop", "backward"), ("2 start",), ("2 stop", "backward 1")]
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [(bar.endings, bar.repeat_end, bar.plays) for bar in again.bars[2:]] == [
+            ((1,), False, 2), ((), True, 2), ((2,), False, 2), ((), True, 2),
+        ]  # fmt: skip
+        assert again.playing_order() == piece.playing_order()
+
     def test_an_ending_that_nothing_closes_does_not_run_to_the_end(self) -> None:
         (piece,) = read_abc(THE_BANK_OF_IRELAND)
         again = read_musicxml(musicxml_bytes(piece))
@@ -280,3 +291,18 @@ def test_a_slur_to_another_staff_cuts_no_rest() -> None:
     ]  # fmt: skip
     assert measure.find(".//time-modification") is None
     assert sorted(slur.get("type") or "" for slur in measure.iter("slur")) == ["start", "stop"]
+
+
+def test_rests_of_triplets_are_shown_in_every_layer() -> None:
+    """Munktell's "Exil d'amour", bar 16: LilyPond finds no end of a triplet that a hidden rest ends."""
+    bar = Bar(Meter(2, 4), Key("F#", "min"), 48, ((Note(0, 35, 16), Note(0, 54, 48)),))
+    notes = ElementTree.fromstring(musicxml_bytes(Piece(("M",), (bar,)))).findall("part/measure/note")
+    assert [(note.findtext("voice"), note.find("rest") is not None, note.get("print-object")) for note in notes] == [
+        ("1", False, None), ("2", False, None), ("2", True, None),
+    ]  # fmt: skip
+
+
+def test_only_full_bars_have_a_bar_rest() -> None:
+    (piece,) = read_abc("X:1\nM:6/8\nL:1/8\nK:A\nz|A6|z6|]")
+    rests = ElementTree.fromstring(musicxml_bytes(piece)).findall("part/measure/note/rest")
+    assert [rest.get("measure") for rest in rests] == [None, "yes"]

@@ -257,3 +257,10 @@ def test_any_plan_that_can_be_composed_reads_back_from_its_text(seed: int) -> No
         assert [replace(bar, phrase_start=False) for bar in again.skeleton.bars] == [
             replace(bar, phrase_start=False) for bar in plan.skeleton.bars
         ]
+
+
+def test_a_style_for_several_voices_asks_for_them() -> None:
+    assert Request("quartet").voices == ("Violin1", "Violin2", "Viola", "Cello")
+    assert Request("hymn").voices == ("S", "A", "T", "B")
+    assert (Request("reel").voices, Request().voices) == (("M",), ("M",))
+    assert Request("quartet").typed("I | V7 | I").skeleton.voices == ("Violin1", "Violin2", "Viola", "Cello")

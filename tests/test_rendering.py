@@ -62,6 +62,14 @@ L:1/8
 K:Em
 "Em"B|:GEE FED|"D"d2dABA|"Em"B2E E2:|B|"G"[M:3/4]d2 BA G2|"Em"E4|]
 """
+SILENT_PICKUP = """X:1
+T:Soldier's Dance
+M:6/8
+L:1/8
+K:A
+E|A2A AGA|B2B e2d|cBA BAG|A2A A2:|
+|:z|e2e cde|f2f f3|edc BAG|A2A A2:|
+"""
 Sounding = tuple[Fraction, Fraction, int]
 
 
@@ -80,6 +88,7 @@ PIECES = {
     "accidentals": lambda: tune(ACCIDENTALS),
     "unsigned repeats": lambda: tune(UNSIGNED),
     "split bars": lambda: tune(SPLIT),
+    "a silent pick-up": lambda: tune(SILENT_PICKUP),
     "chorale": chorale,
 }
 
@@ -417,6 +426,8 @@ def test_render_engraves_draws_plays_and_converts(tmp_path: Path, capsys: pytest
     [
         (["tune.pdf", "--with-chords"], "--with-chords is for .wav, .ogg, .flac, not for .pdf"),
         (["tune.abc", "--piano-roll"], "--piano-roll draws .svg, .png, .pdf"),
+        (["tune.abc", "--two-staves"], "--two-staves draws .svg, .png, .pdf"),
+        (["tune.svg", "--two-staves", "--piano-roll"], "a piano roll has no staves"),
         (["tune.doc"], "cannot write '.doc'; known are .abc"),
         (["missing/tune.svg"], "the file cannot be written"),
     ],

@@ -4,6 +4,8 @@ Conventions
 - Programs are those of General MIDI 1, numbered from 0.
 - Four voices are a choir's, or a string quartet's; others go each to the highest singer or player who reaches its
   lowest note. Other instruments play any voice. Several of one kind are numbered.
+- A piano has two staves, one for each hand, however many voices it plays; an organ has one for each voice, which may
+  have a manual or the pedals to itself.
 - The voices of one keyboard have the same name; their staves are joined by a brace, others next to each other by a
   bracket. Bar lines go through the staves of a group unless somebody sings in it.
 """
@@ -18,9 +20,10 @@ from itertools import groupby
 from typing import Literal
 
 from .errors import RequestError
-from .notation import Instrument, Lyric
-from .piece import Piece
+from .notation import Instrument, Lyric, Notation
+from .piece import Note, Piece
 from .ranges import CHOIR_RANGES, VOICE_RANGES
+from .text import did_you_mean
 from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, Clef, clef_of
 
 _VIOLIN, _VIOLA, _CELLO, _CHOIR = 40, 41, 42, 52
@@ -47,6 +50,7 @@ _CLEFS: dict[int | None, Clef] = {_VIOLIN: "treble", _VIOLA: "alto", _CELLO: "ba
 _KEYBOARD = re.compile(
     r"(forte)?piano|[kc]lavier|org(an|el|ue)|harp|cembalo|clavecin|harmonium|celest[ae]|keyboard", re.IGNORECASE
 )
+_HANDS = 2
 _NUMBERS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 INSTRUMENT_HELP = (
     f"who plays or sings it: {', '.join(INSTRUMENTS)}; sound files have a guitar, and a piano for all others"
@@ -74,7 +78,8 @@ class StaffGroup:
 
 
 def with_instrument(piece: Piece, name: str) -> Piece:
-    """The piece for an instrument, a choir or strings, which play it where it is written.
+    """The piece for an instrument, a choir or strings, which play it where it is written. Of more than two voices a
+    piano makes two: what the right hand plays, and what the left one does.
 
     Args:
         name: A key of `INSTRUMENTS`.
@@ -83,7 +88,11 @@ def with_instrument(piece: Piece, name: str) -> Piece:
         RequestError: there is no such instrument here.
     """
     if name not in INSTRUMENTS:
-        raise RequestError(f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}")
+        raise RequestError(
+            f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}{did_you_mean(name, INSTRUMENTS)}"
+        )
+    if name == "piano" and len(piece.voices) > _HANDS:
+        piece = _in_two_hands(piece)
     parts = _FOUR_VOICES.get(name, ())
     if len(piece.voices) == len(parts):
         return replace(piece, instruments=tuple(_part(part) for part in parts))
@@ -91,6 +100,41 @@ def with_instrument(piece: Piece, name: str) -> Piece:
     if len(players) == 1:
         players = [replace(players[0], short_name="")]  # later staves of a lone player need no name
     return replace(piece, instruments=tuple(players if _is_keyboard(players[0]) else _numbered(players)))
+
+
+def _in_two_hands(piece: Piece) -> Piece:
+    """The piece with its upper voices in one and its lower voices in the other; of four, two in each."""
+    count = len(piece.voices)
+    hands = range((count + 1) // 2), range((count + 1) // 2, count)
+    bars = [
+        replace(
+            bar,
+            notes=tuple(_together([bar.notes[voice] for voice in hand]) for hand in hands),
+            notation=tuple(_said_once([bar.notation[voice] for voice in hand]) for hand in hands)
+            if bar.notation
+            else (),
+        )
+        for bar in piece.bars
+    ]
+    return replace(piece, voices=("V1", "V2"), bars=tuple(bars), instruments=(), source=None)
+
+
+def _together(voices: Sequence[Sequence[Note]]) -> tuple[Note, ...]:
+    """Notes of several voices as one hand plays them: a key that two of them strike at once is held for the longer."""
+    struck: dict[tuple[int, int], Note] = {}
+    for note in (note for notes in voices for note in notes):
+        other = struck.get((note.onset, note.pitch))
+        if other is None or note.duration > other.duration:
+            struck[note.onset, note.pitch] = note
+    return tuple(sorted(struck.values()))
+
+
+def _said_once(voices: Sequence[Sequence[Notation]]) -> tuple[Notation, ...]:
+    """What is written beside the notes of several voices: the words of the first that has some, anything else once."""
+    sung = next((notation for notation in voices if any(isinstance(record, Lyric) for record in notation)), ())
+    others = (record for notation in voices for record in notation if not isinstance(record, Lyric))
+    records = [*(record for record in sung if isinstance(record, Lyric)), *dict.fromkeys(others)]
+    return tuple(sorted(records, key=lambda record: record.onset))
 
 
 def _part(part: str) -> Instrument:

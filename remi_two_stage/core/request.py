@@ -11,14 +11,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .abc_writer import parse_style
 from .codec import globals_tokens
 from .errors import RequestError, UnlearntStyleWarning
 from .plan import Plan, key_of_names
 from .signatures import Key, Meter
+from .text import did_you_mean
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
-from .voices import FOUR_PARTS, MELODY
+from .voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
-FOUR_PART_STYLES = ("hymn", "chorale")
+_STYLE_VOICES = {"hymn": FOUR_PARTS, "chorale": FOUR_PARTS, "quartet": QUARTET}
+"""The voices of a style; a melody alone where nothing is listed."""
 STYLE_METERS = {
     "jig": "6/8", "slip-jig": "9/8", "slide": "12/8", "reel": "C|", "hornpipe": "C|", "clog": "C|",
     "highland-fling": "C|", "waltz": "3/4", "polka": "2/4", "mazurka": "3/4", "minuet": "3/4", "quadrille": "6/8",
@@ -43,8 +46,8 @@ class Request:
     """What a plan is to be like; each field's help is in its metadata.
 
     None leaves style and tempo open. A metre of None is the usual one of the style, a key of None that of the names in
-    a typed plan, or else C; voices of None are S, A, T, B for hymns and chorales, else a melody alone. A voice that is
-    named again is the second of its kind: S, S, A, A is S, S2, A, A2.
+    a typed plan, or else C; voices of None are S, A, T, B for hymns and chorales, the players of a quartet for
+    quartets, else a melody alone. A voice that is named again is the second of its kind: S, S, A, A is S, S2, A, A2.
 
     Raises:
         RequestError: a value that does not exist or is out of range.
@@ -67,8 +70,7 @@ class Request:
     )
 
     def __post_init__(self) -> None:
-        if self.style is not None and self.style not in STYLES:
-            raise RequestError(f"there is no style {self.style!r}; there are {', '.join(STYLES)}")
+        object.__setattr__(self, "style", None if self.style is None else _style(self.style))
         if self.tempo is not None and not (
             isinstance(self.tempo, int | float) and TEMPOS[0] <= self.tempo <= TEMPOS[-1]
         ):
@@ -119,6 +121,14 @@ class Request:
         return plan
 
 
+def _style(style: str) -> str:
+    """A style in the vocabulary's spelling: "Slip Jig" is "slip-jig"."""
+    name = parse_style(style) if isinstance(style, str) else None
+    if name not in STYLES:
+        raise RequestError(f"there is no style {style!r}; there are {', '.join(STYLES)}{did_you_mean(style, STYLES)}")
+    return name
+
+
 def _key(key: str | Key) -> Key:
     if not isinstance(key, str | Key):
         raise RequestError(f"there is no key {key!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
@@ -136,15 +146,22 @@ def _meter(meter: str | Meter | None, style: str | None) -> Meter:
 
 def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if voices is None:
-        return FOUR_PARTS if style in FOUR_PART_STYLES else (MELODY,)
+        return _STYLE_VOICES.get(style or "", (MELODY,))
     named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
     named = tuple(f"{name}2" if name in named[:index] else name for index, name in enumerate(named))
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(
             f"cannot write for the voices {voices!r}; give a list that names each once, a second one twice, from "
-            f"{', '.join(VOICES)}"
+            f"{', '.join(VOICES)}{_voice_meant(named)}"
         )
     return named
+
+
+def _voice_meant(named: Sequence[str]) -> str:
+    """The voice that was meant by the first of those named that does not exist, also by its title."""
+    unknown = next((name for name in named if name not in VOICES), None)
+    titles = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
+    return did_you_mean(unknown, VOICES, titles)
 
 
 def check_bars(bars: Any, most: int) -> None:

@@ -31,7 +31,7 @@ VOICE_TITLES = {
     "Viola": ("Viola", "Vla."),
     "Cello": ("Violoncello", "Vc."),
 }
-"""Voice -> its title in full and in short, before a staff; other voices are called by their names."""
+"""Voice -> its title in full and in short, before a staff; `titles_of` has those of numbered voices too."""
 
 Clef = Literal["treble", "treble-8", "alto", "bass"]
 """As ABC calls it; the notes under "treble-8" are written an octave above where they sound."""
@@ -45,6 +45,13 @@ _CLEFS: dict[str, Clef] = {
     "Cello": "bass",
 }
 _BASS_CLEF_BELOW = 57  # mean pitch
+
+
+def titles_of(voice: str) -> tuple[str, str]:
+    """What a voice is called before a staff, in full and in short; a name that is not known stands for itself."""
+    if voice[:1] == "V" and voice[1:].isdecimal():
+        return f"Voice {voice[1:]}", f"V. {voice[1:]}"
+    return VOICE_TITLES.get(voice, (voice, voice))
 
 
 def clef_of(voice: str, pitches: Collection[int]) -> Clef:

@@ -20,7 +20,7 @@ from ..core.abc_spelling import BarNames, names_of
 from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
-from ..core.playing_order import last_of_ending, repeat_targets
+from ..core.playing_order import idle_repeats, last_of_ending, repeat_targets
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
@@ -89,6 +89,7 @@ def _heading(piece: Piece) -> Iterator[str]:
     yield f"<encoding><software>{SOFTWARE}</software></encoding>"
     kept = {*creators, *(("Z", text) for text in rights)}
     fields = [(FIELD_PREFIX + name, text) for name, text in piece.metadata if (name, text) not in kept]
+    fields += [(FIELD_PREFIX + "N", text) for text in piece.made]
     fields += [(STYLE, piece.style)] if piece.style else []
     if fields:
         held = "".join(
@@ -146,7 +147,7 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
     """The `<part>` of a voice, whose notes are named as `names` has them."""
     writer = VoiceWriter(piece, voice, names)
     closed = _closed_endings(piece.bars)
-    targets = repeat_targets(piece.bars)
+    targets, idle = repeat_targets(piece.bars), idle_repeats(piece.bars)
     measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         name = f"{number}X" if bar.is_pickup and number else str(number)
@@ -160,7 +161,9 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
             _signs_before(bar) if voice == 0 else "",
             writer.notes(index),
             signs.jumps(bar.jumps, are_before=False) if voice == 0 else "",
-            signs.right_barline(bar, closed.get(index, ()), index + 1 == len(piece.bars)),
+            signs.right_barline(
+                bar, closed.get(index, ()), index + 1 == len(piece.bars), 1 if index in idle else bar.plays
+            ),
             "</measure>\n",
         ]
     return "".join([*measures, "</part>\n"])

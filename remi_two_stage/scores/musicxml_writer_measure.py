@@ -217,7 +217,7 @@ class VoiceWriter:
         between: list[_PlacedSign],
     ) -> Iterator[str]:  # fmt: skip
         start = self._start
-        if not notes and not at_notes:
+        if not notes and not at_notes and (bar.is_full or bar.meter is None):  # verovio has it fill the metre
             yield from (self._sign(sign, bar, onset) for onset, _, sign in between)
             yield f'<note><rest measure="yes"/><duration>{bar.length}</duration><voice>{layer + 1}</voice></note>\n'
             return
@@ -255,7 +255,8 @@ class VoiceWriter:
             if layer and not value.ratio and at is None:
                 yield f"<forward>{duration}{voice}</forward>\n"
                 return
-            hidden = ' print-object="no"' if layer and not (at and (at.marks or at.syllables)) else ""
+            is_shown = not layer or value.ratio or (at and (at.marks or at.syllables))  # of a triplet, every part
+            hidden = "" if is_shown else ' print-object="no"'
             yield f"<note{hidden}><rest/>{duration}{voice}{''.join(rhythm)}{_notations(notations)}{lyrics}</note>\n"
             return
         for index, note in enumerate(sorted(notes, key=lambda note: note.pitch)):

@@ -190,12 +190,14 @@ def left_barline(bar: Bar, is_target: bool) -> str:
     return f'<barline location="left">{inside}</barline>\n' if inside else ""
 
 
-def right_barline(bar: Bar, closed: tuple[int, ...], is_last: bool) -> str:
-    """The barline after a bar, where the ending of the passes `closed` stops, if any."""
+def right_barline(bar: Bar, closed: tuple[int, ...], is_last: bool, plays: int) -> str:
+    """The barline after a bar, where the ending of the passes `closed` stops, if any; `plays` is how often the section
+    before a repeat is played in all: once, where the repeat is not followed.
+    """
     style = "<bar-style>light-heavy</bar-style>" if bar.repeat_end or is_last else ""
     kind = "stop" if bar.repeat_end else "discontinue"
     ending = f'<ending number="{", ".join(map(str, closed))}" type="{kind}"/>' if closed else ""
-    times = f' times="{bar.plays}"' if bar.plays > 2 else ""
+    times = f' times="{plays}"' if plays != 2 else ""
     repeat = f'<repeat direction="backward"{times}/>' if bar.repeat_end else ""
     inside = style + ending + repeat
     return f'<barline location="right">{inside}</barline>\n' if inside else ""

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from ..core.notation import Instrument
 from ..core.ranges import VOICE_RANGES
-from ..core.voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
+from ..core.voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES, titles_of
 
 VOICE_NAME = re.compile(r"M|[SATB]2?|Violin[12]|Viola|Cello|V[1-9]\d?")
-_VOICE_OF_TITLE = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
+_VOICE_OF_TITLE = {titles_of(voice)[0]: voice for voice in (*VOICE_TITLES, *(f"V{number}" for number in range(1, 100)))}
 _QUARTET_NAMES = tuple(
     re.compile(name, re.IGNORECASE)
     for name in (
@@ -51,14 +51,14 @@ def is_voice_name(name: str) -> bool:
 
 def title_of(voice: str) -> str:
     """What a voice is called in full."""
-    return VOICE_TITLES.get(voice, (voice,))[0]
+    return titles_of(voice)[0]
 
 
 def usual_instruments(voices: Sequence[str]) -> list[Instrument]:
     """The names that stand before the staves of voices whose source names no instruments; none before a lone melody."""
     if tuple(voices) == (MELODY,):
         return [Instrument()]
-    return [Instrument(*VOICE_TITLES.get(voice, (voice, voice))) for voice in voices]
+    return [Instrument(*titles_of(voice)) for voice in voices]
 
 
 def _are_four_parts(pitches: Sequence[Sequence[int]]) -> bool:
