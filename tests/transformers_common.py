@@ -7,7 +7,6 @@ with its reason.
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import sys
 import tempfile
@@ -37,6 +36,7 @@ _OF_GENERATION = {
     "test_generate_from_inputs_embeds_1_beam_search": _NEEDS_IDS,
     "test_generate_from_inputs_embeds_with_static_cache": _NEEDS_IDS,
     "test_generate_from_random_inputs_embeds": _NEEDS_IDS,
+    "test_inherits_generation_mixin": "right above a class stands GrammarGenerationMixin, which is a GenerationMixin",
 }
 _OF_A_STAGE = (_OF_GENERATION if HAS_GENERATION else {}) | {
     "test_model_weights_reload_no_missing_tied_weights": _NEVER_RANDOM,
@@ -156,12 +156,19 @@ class GenerationTests(GenerationTesterMixin):
     """The tests of `generate()`."""
 
     def _check_past_key_values_for_generate(
-        self, batch_size: int, past_key_values: Any, *shape_and_config: Any
+        self, batch_size: int, past_key_values: Any, seq_length: int, config: Any
     ) -> None:
-        """The layers of attention; the one behind them has bars and time, tests/test_coordinates.py."""
-        attended = copy.copy(past_key_values)
-        attended.layers = past_key_values.layers[: SIZES["num_hidden_layers"]]
-        super()._check_past_key_values_for_generate(batch_size, attended, *shape_and_config)
+        """Keys are as wide as head_dim and what they say of distances; behind the layers of attention, one has bars
+        and time (tests/test_coordinates.py).
+        """
+        attended = past_key_values.layers[: config.num_hidden_layers]
+        assert len(past_key_values) == config.num_hidden_layers + 1
+        shape = (batch_size, config.num_key_value_heads, seq_length)
+        head_dim = config.hidden_size // config.num_attention_heads
+        for layer in attended:
+            assert layer.keys.shape[:3] == shape
+            assert layer.keys.shape[3] >= head_dim
+            assert layer.values.shape == (*shape, head_dim)
 
 
 @_without_excluded

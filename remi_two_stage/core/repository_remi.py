@@ -50,12 +50,13 @@ class SavedWithCode:
         if saving.can_generate():
             # transformers would not read the settings that it does not know, such as `grammar`, from such a config.
             self.generation_config._from_model_config = False
-        kinds = self.auto_classes.get(type(self.config).__name__, {})
-        if type(self) in kinds.values():
-            if type(self).__module__.startswith("transformers_modules."):
+        auto_names = {kind: auto for auto, kind in self.auto_classes.get(type(self.config).__name__, {}).items()}
+        own: Any = type(self)
+        if own in auto_names:
+            if own.__module__.startswith("transformers_modules."):
                 # A stage of a model whose code came with it; transformers has registered the whole model alone.
                 type(self.config).register_for_auto_class()
-                type(self).register_for_auto_class(next(auto for auto, kind in kinds.items() if kind is type(self)))
+                own.register_for_auto_class(auto_names[own])
             if saving.is_remote_code():
                 self.config.auto_map = auto_map(self.config)
         saving.save_pretrained(save_directory, *args, **kwargs)
