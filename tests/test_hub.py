@@ -50,7 +50,7 @@ def model() -> TwoStageModel:
 def test_a_stranger_has_the_same_logits_and_valid_music(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
     assert Composer(model).push_to_hub(REPOSITORY).startswith(hub.url)
     shown = as_stranger(hub, tmp_path, str(TESTS / "stranger.py"), REPOSITORY, str(tmp_path))
-    assert shown["not there"] == []
+    assert shown["not there"] == shown["code at a root"] == []
     assert shown["config"] == "TwoStageConfig"
     assert [name for name, is_same in shown.items() if name.startswith("same") and is_same is not True] == []
     assert shown["no reader"] == "ABC needs the module 'remi_two_stage'; pip install 'remi-two-stage'"

@@ -177,21 +177,19 @@ def test_what_is_loaded_is_saved_again_whole(folder: Path, tmp_path: Path) -> No
 
 def test_code_has_a_folder_of_its_own(model: TwoStageModel, tmp_path: Path) -> None:
     """And what else is at the root stays there, even where it is called like a module of ours."""
-    for name, saved in (
-        ("modeling", model.detail),
-        ("configuration", model.config),
-        ("tokenization", REMIABCTokenizer()),
+    for saved, config, auto, named in (
+        (model.detail, "config", "AutoModelForCausalLM", "code/modeling_remi.DetailGeneratorModel"),
+        (model.config, "config", "AutoConfig", "code/configuration_remi.TwoStageConfig"),
+        (REMIABCTokenizer(), "tokenizer_config", "AutoTokenizer", ["code/tokenization_remi.REMIABCTokenizer", None]),
     ):
-        folder = tmp_path / name
+        folder = tmp_path / auto
         folder.mkdir()
         (folder / "excerpt.py").write_text("# somebody else's")
         saved.save_pretrained(folder)
         assert {path.name for path in folder.glob("*.py")} == {"excerpt.py"}
-        assert (folder / "code" / f"{name}_remi.py").is_file()
-        for path in folder.glob("*config.json"):
-            for named in json.loads(path.read_text()).get("auto_map", {}).values():
-                for reference in filter(None, named if isinstance(named, list) else [named]):
-                    assert (folder / f"{reference.partition('.')[0]}.py").is_file(), reference
+        assert json.loads((folder / f"{config}.json").read_text())["auto_map"][auto] == named
+        module = (named if isinstance(named, str) else named[0]).partition(".")[0]
+        assert (folder / f"{module}.py").is_file()
 
 
 def test_a_tokenizer_that_is_there_stays(model: TwoStageModel, tmp_path: Path) -> None:

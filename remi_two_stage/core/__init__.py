@@ -47,6 +47,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     attention_coordinates_remi.py    the same for whole batches
     attention_rotation_remi.py       how queries and keys are rotated
     modeling_remi.py                 the backbone, both stages, and the model that holds both
+    stop_strings_remi.py             text at which generate() stops
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says

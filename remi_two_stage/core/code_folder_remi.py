@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import filecmp
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from transformers.dynamic_module_utils import get_relative_imports
 
 CODE = "code"
 """The folder of the modules in a repository."""
@@ -33,12 +36,20 @@ class SavedBesideCode:
 
 
 def put_code_in_its_folder(folder: Path) -> None:
-    """Move copies of the modules that stand beside this one, and let the configs of the folder name them there."""
-    for module in Path(__file__).parent.glob("*.py"):
-        copy = folder / module.name
-        if copy.is_file() and filecmp.cmp(copy, module, shallow=False):
-            (folder / CODE).mkdir(exist_ok=True)
-            copy.replace(folder / CODE / module.name)
+    """Move copies of the modules that stand beside this one, and let the configs of the folder name them there.
+
+    A config of a local folder has beside it what it needs alone, and what the model needs, too, is left for the model.
+    """
+    modules = {module.name: module for module in Path(__file__).parent.glob("*.py")}
+    copies = list(folder.glob("*.py"))
+    own = [path for path in copies if path.name in modules and filecmp.cmp(path, modules[path.name], shallow=False)]
+    needed = {f"{name}.py" for path in copies if path not in own for name in get_relative_imports(path)}
+    for path in own:
+        (folder / CODE).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / CODE / path.name)
+    if not needed & {path.name for path in own}:
+        for path in own:
+            path.unlink()
     for path in (folder / name for name in _NAMING):
         if path.is_file():
             config = json.loads(path.read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedConfig
 
 from .checkpoint_files_remi import INDEX, STAGES, WEIGHTS, weight_files, with_variant
-from .code_folder_remi import reference
+from .code_folder_remi import put_code_in_its_folder, reference
 from .pipeline_remi import TASK, MusicGenerationPipeline
 from .tokenization_remi import REMIABCTokenizer
 
@@ -60,6 +60,7 @@ class SavedWithCode:
             if saving.is_remote_code():
                 self.config.auto_map = auto_map(self.config)
         saving.save_pretrained(save_directory, *args, **kwargs)
+        put_code_in_its_folder(Path(save_directory))
 
 
 def auto_map(config: PreTrainedConfig) -> dict[str, str]:
