@@ -3,7 +3,9 @@
     python benchmarks/model_tests.py [PYTEST ARGUMENTS ...]
 
 The tests come from the source distribution of the transformers that is installed, which pip fetches once into
-build/transformers-tests/; nothing of it is committed. `tests/transformers_common.py` says what is run and, test by
+build/transformers-tests/; nothing of it is committed. Those of `generate()` are not in it: their one file comes from
+the tag of that version in transformers' repository, or from a checkout of it that MODEL_TESTS_CHECKOUT names; where
+neither is to be had they are left out, and that is said. `tests/transformers_common.py` says what is run and, test by
 test, what is left out and why. Ends with pytest's exit status.
 """
 
@@ -13,6 +15,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,9 @@ import transformers
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "transformers-tests" / transformers.__version__
+GENERATION = "tests/generation/test_utils.py"
+ADDRESS = f"https://raw.githubusercontent.com/huggingface/transformers/v{transformers.__version__}/{GENERATION}"
+SECONDS = 30
 # What the distribution lacks and its tests open.
 EMPTY_FILES = ("tests/__init__.py", "tests/fixtures/sample_text.txt")
 
@@ -45,9 +51,30 @@ def fetch() -> None:
     unfinished.replace(FOLDER)
 
 
+def fetch_generation() -> str | None:
+    """Fetch the tests of `generate()` unless they are there; why they are not to be had, or None."""
+    path = FOLDER / GENERATION
+    if path.exists():
+        return None
+    checkout = os.environ.get("MODEL_TESTS_CHECKOUT")
+    try:
+        if checkout:
+            content = (Path(checkout) / GENERATION).read_bytes()
+        else:
+            with urllib.request.urlopen(ADDRESS, timeout=SECONDS) as answer:
+                content = answer.read()
+    except OSError as error:
+        return f"{checkout or ADDRESS}: {error}"
+    path.parent.mkdir(exist_ok=True)
+    (path.parent / "__init__.py").touch()
+    path.write_bytes(content)
+    return None
+
+
 def main() -> int:
     """Fetch, run, and name what was left out."""
     fetch()
+    missing = fetch_generation()
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     sys.path[:0] = [str(FOLDER), str(ROOT / "tests")]
     tests = ROOT / "tests" / "transformers_common.py"
@@ -55,6 +82,8 @@ def main() -> int:
     status = pytest.main([*options, str(tests), *sys.argv[1:]])
     from transformers_common import EXCLUDED
 
+    if missing:
+        print(f"\nthe tests of generate() were left out, since they could not be fetched: {missing}")
     for test_class, reasons in EXCLUDED.items():
         print(f"\n{test_class} leaves out {len(reasons)}:")
         for name, reason in reasons.items():

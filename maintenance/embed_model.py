@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from remi_two_stage.composing.checkpoint import EMBEDDED, RECORD, load_model
+from remi_two_stage.core.code_folder_remi import CODE
 
 _CORE = "remi_two_stage.core"
 _SHIM = '''"""The package's own code, of which this folder is a part."""
@@ -43,19 +44,19 @@ def embed(source: Path, target: Path) -> None:
     for old in (*target.glob("*.json"), *target.glob("*.safetensors"), *target.glob("*.py")):
         old.unlink()
     model.save_pretrained(target)
-    for code in target.glob("*.py"):
-        code.unlink()
+    for module in (target / CODE).glob("*.py"):
+        module.unlink()
     classes: dict[str, set[str]] = defaultdict(set)
     for path in target.rglob("*config.json"):
         for reference in classes_of(json.loads(path.read_text(encoding="utf-8"))):
-            module, _, name = reference.partition(".")
+            module, _, name = reference.removeprefix(f"{CODE}/").partition(".")
             classes[module].add(name)
     for module, found in classes.items():
         names = sorted(found)
         imported = "\n".join(f"    {name}," for name in names)
         listed = "\n".join(f'    "{name}",' for name in names)
         shim = _SHIM.format(core=_CORE, module=module, imported=imported, listed=listed)
-        (target / f"{module}.py").write_text(shim, encoding="utf-8")
+        (target / CODE / f"{module}.py").write_text(shim, encoding="utf-8")
     for name in (RECORD, "README.md"):
         if (source / name).exists():
             shutil.copy(source / name, target)

@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,12 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+
+if importlib.util.find_spec("torchao"):
+    # transformers imports it with its models; what it says of itself meanwhile is no fault of a test's.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("transformers.modeling_utils")
 
 SEED = 20_260_101
 Feed = Callable[[bytes], None]

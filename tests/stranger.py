@@ -60,6 +60,9 @@ of_both = AutoModelForCausalLM.from_pretrained(folder / "both", subfolder="detai
 by_both = pipeline("music-generation", model=str(folder / "both"), **trusting)(style="jig", key="D", bars=16, seed=1)
 its_tokenizer = AutoTokenizer.from_pretrained(folder / "both", subfolder="detail", **trusting)
 alone = AutoModelForCausalLM.from_pretrained(folder / "detail", **trusting)
+of_both.save_pretrained(folder / "local")
+AutoModel.from_pretrained(folder / "both", **trusting).planner.save_pretrained(folder / "taken")
+taken = [AutoModelForCausalLM.from_pretrained(folder / name, **trusting)(tune).logits for name in ("local", "taken")]
 try:
     compose(style="jog")
 except ValueError as error:
@@ -81,6 +84,8 @@ print(
             "same backbone": torch.equal(labelled.model(tune)[0], backbone(tune)[0]),
             "same tokens": its_tokenizer(request).input_ids == ids[0].tolist(),
             "no reader": no_reader,
+            "same taken": torch.equal(taken[0], logits["detail"]) and torch.equal(taken[1], logits["planner"]),
+            "code at a root": [str(path) for path in folder.glob("*/*.py")],
             "same alone": torch.equal(alone(tune).logits, logits["detail"]),
             "refusal": refusal,
             "not there": [name for name in ABSENT if sys.modules.get(name) is not None],

@@ -76,12 +76,12 @@ def row(tokens: list[int]) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def reader() -> BarReader:
-    return BarReader(default_bar_tokens(), layer_idx=0)
+    return BarReader(default_bar_tokens())
 
 
 def read(reader: BarReader, ids: torch.Tensor, **kwargs: torch.Tensor | None) -> list[Coordinates]:
     arguments = dict.fromkeys(("attention_mask", "position_ids", "past_key_values")) | kwargs
-    new = reader(ids, **arguments).new
+    new = reader(ids, **arguments, layer_idx=0).new
     return [list(zip(*rows, strict=True)) for rows in zip(new["bar"].tolist(), new["time"].tolist(), strict=True)]
 
 

@@ -60,6 +60,10 @@ def test_greedy_decoding_with_any_cache_is_that_without(model: DetailGeneratorMo
     assert written(model, past_key_values=StaticCache(config=model.config, max_cache_len=length)) == [expected]
 
 
+def test_drafts_that_exit_early_lead_to_the_same(model: DetailGeneratorModel) -> None:
+    assert written(model, assistant_early_exit=1) == [by_hand(model)]
+
+
 def test_one_beam_is_greedy_and_more_beams_find_likelier_music(model: DetailGeneratorModel) -> None:
     greedy = by_hand(model)
     assert written(model, num_beams=1) == [greedy]

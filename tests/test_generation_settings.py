@@ -27,7 +27,8 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
 from remi_two_stage.core.signatures import Meter
-from remi_two_stage.core.vocabulary import DETAIL, EOS, IDS, PAD, TOKEN_IDS
+from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
+from remi_two_stage.core.vocabulary import DETAIL, EOS, IDS, PAD, TOKEN_IDS, token_names
 
 SKELETON = Plan.parse("I | V7 | I", meter=Meter(3, 4)).skeleton
 PROMPT = torch.tensor([up_to_detail(detail_sequence(encode_ids(SKELETON)))])
@@ -342,3 +343,12 @@ def test_processors_of_the_call_neither_undo_the_grammar_nor_end_the_music(detai
     (piece,) = pieces(detail.generate(PROMPT, logits_processor=NEGATED))
     assert piece.bar_count == 3
     assert piece.note_list()
+
+
+def test_writing_stops_after_text(detail: DetailGeneratorModel) -> None:
+    whole = detail.generate(PROMPT)[0].tolist()
+    end = PROMPT.shape[1] + 7
+    text = " ".join(token_names()[token] for token in whole[end - 2 : end])
+    first = next(last for last in range(PROMPT.shape[1] + 1, end + 1) if whole[last - 2 : last] == whole[end - 2 : end])
+    stopped = detail.generate(PROMPT, stop_strings=[text], tokenizer=REMIABCTokenizer())
+    assert stopped[0].tolist() == whole[:first]

@@ -52,7 +52,7 @@ def model() -> TwoStageModel:
 def test_a_stranger_has_the_same_logits_and_valid_music(hub: Hub, model: TwoStageModel, tmp_path: Path) -> None:
     assert Composer(model).push_to_hub(REPOSITORY).startswith(hub.url)
     shown = as_stranger(hub, tmp_path, str(TESTS / "stranger.py"), REPOSITORY, str(tmp_path))
-    assert shown["not there"] == []
+    assert shown["not there"] == shown["code at a root"] == []
     assert shown["config"] == "TwoStageConfig"
     assert [name for name, is_same in shown.items() if name.startswith("same") and is_same is not True] == []
     assert shown["no reader"] == "ABC needs the module 'remi_two_stage'; pip install 'remi-two-stage'"
@@ -85,22 +85,23 @@ class TestRepository:
         files = hub.files(REPOSITORY)
         assert {Path(name).suffix for name in files} <= {".json", ".py", ".safetensors", ".md", "", ".flac"}
         of_a_model = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
-        assert {name for name in files if "/" in name} == {
+        assert {name for name in files if "/" in name and not name.startswith("code/")} == {
             f"{stage}/{name}" for stage in ("planner", "detail") for name in (*of_a_model, "model.safetensors")
         }
-        assert {"README.md", "model.safetensors.index.json"} | of_a_model <= set(files)
+        at_the_root = {"README.md", "example.py", "model.safetensors.index.json"} | of_a_model
+        assert {name for name in files if "/" not in name} - {".gitattributes"} == at_the_root
         config = json.loads(files["config.json"])
         assert config["auto_map"] == {
-            "AutoConfig": "configuration_remi.TwoStageConfig",
-            "AutoModel": "modeling_remi.TwoStageModel",
+            "AutoConfig": "code/configuration_remi.TwoStageConfig",
+            "AutoModel": "code/modeling_remi.TwoStageModel",
         }
-        assert config["custom_pipelines"]["music-generation"]["impl"] == "pipeline_remi.MusicGenerationPipeline"
+        assert config["custom_pipelines"]["music-generation"]["impl"] == "code/pipeline_remi.MusicGenerationPipeline"
         for stage, name in (("planner", "BarPlanner"), ("detail", "DetailGenerator")):
             assert json.loads(files[f"{stage}/config.json"])["auto_map"] == {
-                "AutoConfig": f"configuration_remi.{name}Config",
-                "AutoModel": f"modeling_remi.{name}Backbone",
-                "AutoModelForCausalLM": f"modeling_remi.{name}Model",
-                "AutoModelForSequenceClassification": f"modeling_remi.{name}ForSequenceClassification",
+                "AutoConfig": f"code/configuration_remi.{name}Config",
+                "AutoModel": f"code/modeling_remi.{name}Backbone",
+                "AutoModelForCausalLM": f"code/modeling_remi.{name}Model",
+                "AutoModelForSequenceClassification": f"code/modeling_remi.{name}ForSequenceClassification",
             }
         for name, data in files.items():
             assert str(EMBEDDED.parents[1]).encode() not in data, f"{name} names a folder of this machine"

@@ -331,7 +331,8 @@ def test_auto_classes_find_config_and_model(both: TwoStageModel, tmp_path: Path)
     both.save_pretrained(tmp_path)
     assert type(AutoConfig.from_pretrained(tmp_path)) is TwoStageConfig
     assert type(AutoModel.from_pretrained(tmp_path)) is TwoStageModel
-    assert json.loads((tmp_path / "config.json").read_text())["auto_map"]["AutoModel"] == "modeling_remi.TwoStageModel"
+    auto_map = json.loads((tmp_path / "config.json").read_text())["auto_map"]
+    assert auto_map["AutoModel"] == "code/modeling_remi.TwoStageModel"
 
 
 def test_no_weight_is_ever_left_random(detail: DetailGeneratorModel, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_models import TINY, randomised
-from transformers import AutoModel, BitsAndBytesConfig, QuantoConfig, TorchAoConfig
+from transformers import AutoModel, AutoModelForCausalLM, BitsAndBytesConfig, QuantoConfig, TorchAoConfig
 from tunes import kesh_jig
 
 from remi_two_stage.core.codec import encode_ids
@@ -72,6 +72,8 @@ def test_a_quantised_model_is_saved_and_loaded_again(
     quantised = AutoModel.from_pretrained(tmp_path / "model", quantization_config=quantization())
     quantised.save_pretrained(tmp_path / "quantised")
     again = AutoModel.from_pretrained(tmp_path / "quantised")
+    stage = AutoModelForCausalLM.from_pretrained(tmp_path / "quantised", subfolder="detail")
+    assert torch.equal(stage(DETAIL).logits, quantised.detail(DETAIL).logits)
     assert torch.equal(again(input_ids=DETAIL).logits, quantised(input_ids=DETAIL).logits)
     assert torch.equal(again.generate(DETAIL[:, :5]), quantised.generate(DETAIL[:, :5]))
 
@@ -83,6 +85,20 @@ def test_a_quantised_model_is_saved_and_loaded_again(
         CheckpointError, match=r"lacks 1 of the weights of TwoStageModel: .*layers\.1\.feed_forward\.up"
     ):
         AutoModel.from_pretrained(tmp_path / "quantised")
+
+
+@pytest.mark.parametrize("settings", [{}, {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}])
+def test_four_bits_are_saved_as_they_are(both: TwoStageModel, settings: dict[str, Any], tmp_path: Path) -> None:
+    """Before they are used without gradients: on a CPU bitsandbytes then rounds the scales, those of any model."""
+    pytest.importorskip("bitsandbytes")
+    four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.float32, **settings)
+    quantised = AutoModel.from_pretrained(tmp_path / "model", quantization_config=four)
+    logits = quantised(input_ids=DETAIL).logits
+    quantised.save_pretrained(tmp_path / "quantised")
+    again = AutoModel.from_pretrained(tmp_path / "quantised")
+    assert torch.allclose(again(input_ids=DETAIL).logits, logits, atol=1e-3)
+    written = again.generate(DETAIL[:, :5])
+    assert written.shape[1] > 5
 
 
 @pytest.mark.parametrize("kind", ["rope+fourier", "table"])

@@ -163,10 +163,33 @@ def test_what_is_loaded_is_saved_again_whole(folder: Path, tmp_path: Path) -> No
         assert json.loads((tmp_path / name).read_text()) == json.loads((folder / name).read_text()), name
     before, after = (json.loads((path / "config.json").read_text()) for path in (folder, tmp_path))
     assert [after[name] for name in ("auto_map", "custom_pipelines")] == [
-        {"AutoConfig": "configuration_remi.TwoStageConfig", "AutoModel": "modeling_remi.TwoStageModel"},
-        {"music-generation": {"impl": "pipeline_remi.MusicGenerationPipeline", "pt": ["AutoModel"], "type": "text"}},
+        {"AutoConfig": "code/configuration_remi.TwoStageConfig", "AutoModel": "code/modeling_remi.TwoStageModel"},
+        {
+            "music-generation": {
+                "impl": "code/pipeline_remi.MusicGenerationPipeline",
+                "pt": ["AutoModel"],
+                "type": "text",
+            }
+        },
     ]
     assert before.keys() == after.keys()
+
+
+def test_code_has_a_folder_of_its_own(model: TwoStageModel, tmp_path: Path) -> None:
+    """And what else is at the root stays there, even where it is called like a module of ours."""
+    for saved, config, auto, named in (
+        (model.detail, "config", "AutoModelForCausalLM", "code/modeling_remi.DetailGeneratorModel"),
+        (model.config, "config", "AutoConfig", "code/configuration_remi.TwoStageConfig"),
+        (REMIABCTokenizer(), "tokenizer_config", "AutoTokenizer", ["code/tokenization_remi.REMIABCTokenizer", None]),
+    ):
+        folder = tmp_path / auto
+        folder.mkdir()
+        (folder / "excerpt.py").write_text("# somebody else's")
+        saved.save_pretrained(folder)
+        assert {path.name for path in folder.glob("*.py")} == {"excerpt.py"}
+        assert json.loads((folder / f"{config}.json").read_text())["auto_map"][auto] == named
+        module = (named if isinstance(named, str) else named[0]).partition(".")[0]
+        assert (folder / f"{module}.py").is_file()
 
 
 def test_a_tokenizer_that_is_there_stays(model: TwoStageModel, tmp_path: Path) -> None:
@@ -215,7 +238,7 @@ def test_an_embedded_model_runs_the_code_of_the_package(folder: Path, tmp_path: 
     script = runpy.run_path(str(Path(__file__).parents[1] / "maintenance" / "embed_model.py"))
     script["embed"](folder, target)
     assert names_in(target) == {name for name in names_in(folder) if not name.endswith(".py")} | {
-        f"{name}_remi.py" for name in ("configuration", "modeling", "pipeline", "tokenization")
+        f"code/{name}_remi.py" for name in ("configuration", "modeling", "pipeline", "tokenization")
     }
     code = f"""
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, pipeline

@@ -1,11 +1,13 @@
 """transformers' own common tests, run on our models, configs and tokenizer by `benchmarks/model_tests.py`.
 
-The mixins come from transformers' source distribution. A test that its mixin skips by itself (no GPU, no such head)
-counts as skipped; those that cannot hold for us are named in `EXCLUDED`, each with its reason.
+The mixins come from transformers' source distribution, that of generation from its repository. A test that its mixin
+skips by itself (no GPU, no such head) counts as skipped; those that cannot hold for us are named in `EXCLUDED`, each
+with its reason.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tempfile
 import types
@@ -27,7 +29,16 @@ from remi_two_stage.core.vocabulary import token_names
 
 _NEVER_RANDOM = "a checkpoint that lacks weights raises and is not loaded with random ones"
 _NEEDS_IDS = "bars and time are read off ids, given beside embeddings as coordinate_ids; tests/test_learnt_prompts.py"
-_OF_A_STAGE = {
+HAS_GENERATION = importlib.util.find_spec("tests.generation") is not None
+_OF_GENERATION = {
+    "test_generate_continue_from_inputs_embeds": _NEEDS_IDS,
+    "test_generate_from_inputs_embeds_0_greedy": _NEEDS_IDS,
+    "test_generate_from_inputs_embeds_1_beam_search": _NEEDS_IDS,
+    "test_generate_from_inputs_embeds_with_static_cache": _NEEDS_IDS,
+    "test_generate_from_random_inputs_embeds": _NEEDS_IDS,
+    "test_inherits_generation_mixin": "right above a class stands GrammarGenerationMixin, which is a GenerationMixin",
+}
+_OF_A_STAGE = (_OF_GENERATION if HAS_GENERATION else {}) | {
     "test_model_weights_reload_no_missing_tied_weights": _NEVER_RANDOM,
     "test_inputs_embeds": _NEEDS_IDS,
 }
@@ -48,17 +59,21 @@ EXCLUDED: dict[str, dict[str, str]] = {
 STAND_INS: dict[str, dict[str, Any]] = {
     "exporters": {},
     "exporters.test_export": {"ExportTesterMixin": type("ExportTesterMixin", (), {})},
-    "generation": {},
-    "generation.test_utils": {"GenerationTesterMixin": type("GenerationTesterMixin", (), {})},
     "distributed_testing_utils": {"run_distributed": None},
     "utils": {},
     "utils.test_configuration_utils": {"config_common_kwargs": {}},
 }
 """Modules that the tests import and the distribution lacks, with what is imported from them."""
+if not HAS_GENERATION:
+    STAND_INS |= {
+        "generation": {},
+        "generation.test_utils": {"GenerationTesterMixin": type("GenerationTesterMixin", (), {})},
+    }
 for name, attributes in STAND_INS.items():
     module = sys.modules[f"tests.{name}"] = types.ModuleType(f"tests.{name}")
     vars(module).update(attributes)
 
+from tests.generation.test_utils import GenerationTesterMixin  # noqa: E402
 from tests.test_configuration_common import ConfigTester  # noqa: E402
 from tests.test_modeling_common import ModelTesterMixin  # noqa: E402
 from tests.test_tokenization_common import TokenizerTesterMixin  # noqa: E402
@@ -108,8 +123,7 @@ class StageTests(ModelTesterMixin):
     """The tests of a stage."""
 
     config_class: type
-    # The generation mixin is not in the distribution; tests/test_generation_modes.py covers its ground.
-    all_generative_model_classes = ()
+    all_generative_model_classes: tuple[type, ...] = ()
 
     def _prepare_for_class(self, inputs_dict: dict[str, Any], model_class: type, return_labels: bool = False) -> Any:
         inputs = super()._prepare_for_class(inputs_dict, model_class, return_labels)
@@ -120,18 +134,6 @@ class StageTests(ModelTesterMixin):
 
     def test_config(self) -> None:
         ConfigTester(self, config_class=self.config_class, **SIZES).run_common_tests()
-
-
-@_without_excluded
-class BarPlannerModelTest(StageTests, unittest.TestCase):
-    config_class = BarPlannerConfig
-    all_model_classes = (BarPlannerModel,)
-
-
-@_without_excluded
-class DetailGeneratorModelTest(StageTests, unittest.TestCase):
-    config_class = DetailGeneratorConfig
-    all_model_classes = (DetailGeneratorModel,)
 
 
 class FreePlanner(BarPlannerModel):
@@ -148,6 +150,39 @@ class FreeDetailGenerator(DetailGeneratorModel):
     def __init__(self, config: DetailGeneratorConfig) -> None:
         super().__init__(config)
         self.generation_config.update(grammar=False, allow_custom_entries=True)
+
+
+class GenerationTests(GenerationTesterMixin):
+    """The tests of `generate()`."""
+
+    def _check_past_key_values_for_generate(
+        self, batch_size: int, past_key_values: Any, seq_length: int, config: Any
+    ) -> None:
+        """Keys are as wide as head_dim and what they say of distances; behind the layers of attention, one has bars
+        and time (tests/test_coordinates.py).
+        """
+        attended = past_key_values.layers[: config.num_hidden_layers]
+        assert len(past_key_values) == config.num_hidden_layers + 1
+        shape = (batch_size, config.num_key_value_heads, seq_length)
+        head_dim = config.hidden_size // config.num_attention_heads
+        for layer in attended:
+            assert layer.keys.shape[:3] == shape
+            assert layer.keys.shape[3] >= head_dim
+            assert layer.values.shape == (*shape, head_dim)
+
+
+@_without_excluded
+class BarPlannerModelTest(StageTests, GenerationTests, unittest.TestCase):
+    config_class = BarPlannerConfig
+    all_model_classes = (BarPlannerModel,)
+    all_generative_model_classes = (FreePlanner,)
+
+
+@_without_excluded
+class DetailGeneratorModelTest(StageTests, GenerationTests, unittest.TestCase):
+    config_class = DetailGeneratorConfig
+    all_model_classes = (DetailGeneratorModel,)
+    all_generative_model_classes = (FreeDetailGenerator,)
 
 
 class TrainingTests(TrainingTesterMixin):

@@ -38,6 +38,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     abc_values.py                    note lengths, tuplets and beams in ABC
     architecture.py                  the fields of a stage's config, their defaults and their rules
     requirements_remi.py             the oldest transformers that the models run on
+    code_folder_remi.py              where a saved model has its code
     configuration_remi.py            the configs of both stages and of the whole model, for transformers
     attention_kinds.py               the kinds of relative attention by name, with their default periods
     attention_remi.py                relative-position attention
@@ -46,6 +47,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     attention_coordinates_remi.py    the same for whole batches
     attention_rotation_remi.py       how queries and keys are rotated
     modeling_remi.py                 the backbone, both stages, and the model that holds both
+    stop_strings_remi.py             text at which generate() stops
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says

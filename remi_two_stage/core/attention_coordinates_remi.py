@@ -65,15 +65,13 @@ class BarReader(nn.Module):
 
     Args:
         bar_tokens: As `architecture.default_bar_tokens` gives them.
-        layer_idx: Index of the layer of the cache that holds the readings: the first that no attention uses.
     """
 
     token_table: torch.Tensor
 
-    def __init__(self, bar_tokens: dict[str, list[int]], layer_idx: int) -> None:
+    def __init__(self, bar_tokens: dict[str, list[int]]) -> None:
         super().__init__()
         self.bar_tokens = bar_tokens
-        self.layer_idx = layer_idx
         # Not a weight: made from the config, and made again wherever weights are loaded.
         self.register_buffer("token_table", self.make_token_table(), persistent=False)
 
@@ -87,36 +85,38 @@ class BarReader(nn.Module):
         attention_mask: torch.Tensor | None,
         position_ids: torch.Tensor | None,
         past_key_values: Cache | None,
+        layer_idx: int,
     ) -> MusicalCoordinates:
         """Read the new tokens [B, Q] after those in the cache, and leave their readings there.
 
         Args:
             attention_mask: [B, K]; padding is not read. Masks of other shapes are ignored: `<PAD>` says nothing anyway.
             position_ids: [B, Q]; without a mask, a sequence begins where they do not rise by one.
+            layer_idx: Index of the layer of the cache that holds the readings: the first that no attention uses.
         """
         if attention_mask is not None and attention_mask.dim() == 2:
             input_ids = input_ids.where(attention_mask[:, -input_ids.shape[1] :].bool(), 0)
         begins = torch.zeros_like(input_ids, dtype=torch.bool)
         if attention_mask is None and position_ids is not None:
             begins[:, 1:] = position_ids.diff(dim=-1) != 1
-        reading = self.read(input_ids, begins, self._last_reading(input_ids, past_key_values))
+        reading = self.read(input_ids, begins, self._last_reading(input_ids, past_key_values, layer_idx))
         new = torch.stack(reading[:2], dim=-1)
         every = new
         if past_key_values is not None:
             remembered = torch.stack(reading[2:], dim=-1)
-            every = past_key_values.update(new[:, None], remembered[:, None], self.layer_idx)[0][:, 0]
+            every = past_key_values.update(new[:, None], remembered[:, None], layer_idx)[0][:, 0]
         return MusicalCoordinates(*({"bar": both[..., 0], "time": both[..., 1]} for both in (new, every)))
 
     reproduced_forward = forward
 
-    def _last_reading(self, input_ids: torch.Tensor, cache: Cache | None) -> Reading:
+    def _last_reading(self, input_ids: torch.Tensor, cache: Cache | None, layer_idx: int) -> Reading:
         """The reading of the last token in the cache, [B, 1]."""
         nothing = Reading.of_nothing(input_ids.shape[0], input_ids.device)  # len() would be a constant in exports
         if cache is None:
             return nothing
-        if cache.layers and len(cache.layers) == self.layer_idx:
+        if cache.layers and len(cache.layers) == layer_idx:
             cache.layers.append(_layer_like(cache.layers[0]))
-        layer = cache.layers[self.layer_idx] if len(cache.layers) > self.layer_idx else None
+        layer = cache.layers[layer_idx] if len(cache.layers) > layer_idx else None
         if layer is None or not layer.is_initialized:
             return nothing
         past = torch.as_tensor(layer.get_seq_length(), device=input_ids.device)

@@ -19,11 +19,12 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from .architecture import MODEL_TYPE, Architecture, DetailArchitecture, PlannerArchitecture
+from .code_folder_remi import SavedBesideCode
 from .errors import RequestError
 
 
 @strict
-class RelativeTransformerConfig(Architecture, PreTrainedConfig):
+class RelativeTransformerConfig(Architecture, SavedBesideCode, PreTrainedConfig):
     """What the backbone of both stages needs: an `Architecture`, as transformers wants it.
 
     Raises:
@@ -62,7 +63,7 @@ class DetailGeneratorConfig(DetailArchitecture, RelativeTransformerConfig):
 
 
 @strict
-class TwoStageConfig(PreTrainedConfig):
+class TwoStageConfig(SavedBesideCode, PreTrainedConfig):
     """Both stages in one file.
 
     Attributes:

@@ -39,6 +39,7 @@ from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError
 from .grammar import Grammar, SequenceKind
 from .sampling import Sampling
+from .stop_strings_remi import StopsAtText
 from .vocabulary import DETAIL, EOS, PAD, token_names
 
 MAX_NEW_TOKENS = 1 << 16
@@ -203,7 +204,7 @@ def _unpadded(ids: list[int]) -> list[int]:
     return ids[start:]
 
 
-class GrammarGenerationMixin(GenerationMixin):
+class GrammarGenerationMixin(StopsAtText, GenerationMixin):
     """transformers' `generate()`, locked to the grammar unless the setting `grammar` is False.
 
     The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. Two settings are added, of the

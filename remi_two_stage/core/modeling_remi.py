@@ -145,7 +145,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.layers = nn.ModuleList(RelativeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.bar_reader = BarReader(config.bar_tokens, config.num_hidden_layers) if config.bar_tokens else None
+        self.bar_reader = BarReader(config.bar_tokens) if config.bar_tokens else None
         self.gradient_checkpointing = False
         self.post_init()
 
@@ -177,6 +177,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
+        layers = self.layers[: self.config.num_hidden_layers]  # fewer than there are while drafts exit early
         embeddings = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         read_ids: torch.Tensor | None = input_ids
         if input_ids is None and coordinate_ids is not None:
@@ -190,12 +191,12 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
                     f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} measures in "
                     "bars and time; give coordinate_ids, the ids that the embeddings stand for"
                 )
-            coordinates = self.bar_reader(read_ids, attention_mask, position_ids, past_key_values)
+            coordinates = self.bar_reader(read_ids, attention_mask, position_ids, past_key_values, len(layers))
         context = attention_context(
             self.config, embeddings, attention_mask, position_ids, past_key_values, self.training, coordinates
         )
         hidden_states = self.dropout(embeddings)
-        for layer in self.layers:
+        for layer in layers:
             hidden_states = layer(hidden_states, context=context, past_key_values=past_key_values, **kwargs)
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
 

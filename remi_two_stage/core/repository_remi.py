@@ -1,12 +1,12 @@
 """What a saved model has beside its weights, so that transformers alone loads all of it again.
 
     config.json                     with the classes that the code defines, and the pipeline
-    *.py                            the modules of this folder that these need
+    code/                           the modules of this folder that these need
     tokenizer.json, tokenizer_config.json, generation_config.json
     model.safetensors.index.json    which weight is in which file
     planner/, detail/               a model each: weights, config, generation config, tokenizer
 
-The code stands above alone: it is there that transformers looks for that of a subfolder, too.
+There is one folder of code: transformers looks for that of a subfolder from above, too.
 """
 
 from __future__ import annotations
@@ -25,16 +25,12 @@ from safetensors.torch import save_file
 from transformers import PreTrainedConfig
 
 from .checkpoint_files_remi import INDEX, STAGES, WEIGHTS, weight_files, with_variant
+from .code_folder_remi import put_code_in_its_folder, reference
 from .pipeline_remi import TASK, MusicGenerationPipeline
 from .tokenization_remi import REMIABCTokenizer
 
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 _OF_COMMIT = ("commit_message", "commit_description", "create_pr", "revision")
-
-
-def reference(kind: type) -> str:
-    """How a config names a class of the code beside it."""
-    return f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
 
 
 class SavedWithCode:
@@ -54,9 +50,17 @@ class SavedWithCode:
         if saving.can_generate():
             # transformers would not read the settings that it does not know, such as `grammar`, from such a config.
             self.generation_config._from_model_config = False
-        if type(self) in self.auto_classes.get(type(self.config).__name__, {}).values() and saving.is_remote_code():
-            self.config.auto_map = auto_map(self.config)
+        auto_names = {kind: auto for auto, kind in self.auto_classes.get(type(self.config).__name__, {}).items()}
+        own: Any = type(self)
+        if own in auto_names:
+            if own.__module__.startswith("transformers_modules."):
+                # A stage of a model whose code came with it; transformers has registered the whole model alone.
+                type(self.config).register_for_auto_class()
+                own.register_for_auto_class(auto_names[own])
+            if saving.is_remote_code():
+                self.config.auto_map = auto_map(self.config)
         saving.save_pretrained(save_directory, *args, **kwargs)
+        put_code_in_its_folder(Path(save_directory))
 
 
 def auto_map(config: PreTrainedConfig) -> dict[str, str]:
@@ -155,12 +159,24 @@ def divide_weights(folder: Path, max_shard_size: int | str, variant: str | None 
         size = 0
         for stage, names in parts.items():
             weights = {name: stored[name].get_tensor(name) for name in names}
-            written = _write_shards(folder / stage, weights, opened[0].metadata(), max_shard_size, variant)
+            metadata = _metadata_of_stage(opened[0].metadata(), stage)
+            written = _write_shards(folder / stage, weights, metadata, max_shard_size, variant)
             weight_map |= {name: f"{stage}/{file}" for name, file in written.items()}
             size += sum(weight.nbytes for weight in weights.values())
     for file in files or ():
         Path(file).unlink()
     _write_index(folder, weight_map, size, variant)
+
+
+def _metadata_of_stage(metadata: dict[str, str], stage: str) -> dict[str, str]:
+    """With what torchao notes of each weight also under the name that the weight has in the stage alone."""
+    prefix = f"{stage}."
+    own = {name.removeprefix(prefix): noted for name, noted in metadata.items() if name.startswith(prefix)}
+    if not own:
+        return metadata
+    names = json.loads(metadata["tensor_names"])
+    names += [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    return metadata | own | {"tensor_names": json.dumps(names)}
 
 
 def _write_shards(

@@ -25,6 +25,7 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import AutoTokenizer, BatchEncoding, TokenizersBackend
 
+from .code_folder_remi import SavedBesideCode
 from .codec import encode
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
@@ -44,7 +45,7 @@ _SEQUENCES: dict[str, tuple[SequenceKind, Callable[[Sequence[int]], list[int]]]]
 }
 
 
-class REMIABCTokenizer(TokenizersBackend):
+class REMIABCTokenizer(SavedBesideCode, TokenizersBackend):
     """Tokenizer of the fixed vocabulary; `REMIABCTokenizer()` needs no file.
 
     Args:

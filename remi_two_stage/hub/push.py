@@ -2,7 +2,7 @@
 
     README.md                        the card: purpose, training data, evaluation, use and citation
     config.json                      of both stages, with the classes and the pipeline that the code below defines
-    *.py                             the modules of `core/` that these need, flat, for users without this package
+    code/                            the modules of `core/` that these need, for users without this package
     model.safetensors.index.json     which weight is in which file
     planner/, detail/                each stage, a model of its own: weights, configs, tokenizer
     tokenizer.json, tokenizer_config.json, generation_config.json
