@@ -1,5 +1,5 @@
-"""Writes the pages and parts of pages that are made from the source: commands, tokens, the README's source layout and
-its tune as a picture.
+"""Writes the pages and parts of pages that are made from the source: commands, tokens, the README's source layout, what
+its first commands print, the tune that they write, and that tune as a picture and as sound.
 
 python docs/generate.py
 """
@@ -7,20 +7,31 @@ python docs/generate.py
 from __future__ import annotations
 
 import ast
+import io
 import re
+import shlex
+import shutil
 from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from remi_two_stage import engrave, read_abc
+from remi_two_stage import engrave, read_abc, sound_bytes, with_instrument
 from remi_two_stage.cli import application
+from remi_two_stage.cli import main as command
 from remi_two_stage.core.vocabulary import FAMILIES, IDS, token
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PACKAGE = ROOT / "remi_two_stage"
+CONSOLE = re.compile(r"(?<=```console\n)\$ remi-two-stage (.+)\n(?:.*\n)*?(?=```)")
+"""A command in the README, with what it prints."""
+TUNE = re.compile(r"(?<=```abc\n)(?:.*\n)*?(?=```)")
+"""The tune that the README's first command writes."""
+MADE = re.compile(r"^N:made with .*\n", re.MULTILINE)
 MEANINGS = {
     "special": "padding, unknown, begin and end, and what divides the parts of a sequence (`core/grammar.py`)",
     "time": "metre",
@@ -90,17 +101,52 @@ def _listed() -> Iterator[str]:
 
 def readme_tune() -> str:
     """The tune in the README, engraved."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"```abc\n(.+?)```", readme, re.DOTALL)
-    (piece,) = read_abc(text)
+    (piece,) = read_abc(shown_tune())
     return engrave(piece).svg()
 
 
+def shown_tune() -> str:
+    """The tune in the README, as ABC."""
+    (text,) = TUNE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    return str(text)
+
+
+def readme_sound() -> bytes:
+    """The tune in the README, played on a guitar over its chords, as MP3."""
+    import soundfile
+
+    (piece,) = read_abc(shown_tune())
+    flac = sound_bytes(with_instrument(piece, "guitar"), ".flac", with_chords=True)
+    samples, rate = soundfile.read(io.BytesIO(flac), dtype="float32")
+    mp3 = io.BytesIO()
+    soundfile.write(mp3, samples[::2], rate // 2, format="MP3", compression_level=0.7)
+    return mp3.getvalue()
+
+
 def readme() -> str:
-    """The README with its source layout as it is now."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The README with its source layout, and with what its commands print and write, as they are now."""
+    text = _with_prints((ROOT / "README.md").read_text(encoding="utf-8"))
     tree = "".join(f"    {line}\n" for line in source_layout())
     return re.sub(r"^    remi_two_stage/\n(?:    .*\n)*", lambda _: tree, text, count=1, flags=re.MULTILINE)
+
+
+def _with_prints(text: str) -> str:
+    """The README with what its first commands print, one after the other in a folder of their own, and with the tune
+    that the first of them writes, less the notes on how it was made.
+    """
+    with TemporaryDirectory() as folder, chdir(folder):
+        shutil.copytree(DOCS, "docs", ignore=lambda _, names: [name for name in names if not name.endswith(".abc")])
+        text = CONSOLE.sub(lambda shown: f"$ remi-two-stage {shown[1]}\n{_printed(shown[1])}", text)
+        tune = MADE.sub("", Path("jig.abc").read_text(encoding="utf-8"))
+    return TUNE.sub(lambda _: tune, text)
+
+
+def _printed(arguments: str) -> str:
+    """What a command prints besides its progress."""
+    with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()):
+        if command(shlex.split(arguments)):
+            raise SystemExit(f"remi-two-stage {arguments} fails")
+    return "".join(f"{line.rstrip()}\n" for line in printed.getvalue().splitlines())
 
 
 def source_layout() -> Iterator[str]:
@@ -126,6 +172,8 @@ def main() -> None:
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
         print(f"wrote {DOCS / name}")
+    (DOCS / "tune.mp3").write_bytes(readme_sound())
+    print(f"wrote {DOCS / 'tune.mp3'}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Prepare a corpus on a Ray cluster: the same shards by the same function, hence the same Parquet.
 
-    pip install "remi-two-stage[ray]"
+    pip install ".[ray]"
     python examples/prepare_on_ray.py /shared/tunes /shared/corpus                      # on this machine
     python examples/prepare_on_ray.py /shared/tunes /shared/corpus --address auto       # on the cluster it belongs to
 

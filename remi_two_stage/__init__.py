@@ -34,7 +34,7 @@ _MODULES = {
     "core.configuration_remi": ("BarPlannerConfig", "DetailGeneratorConfig", "TwoStageConfig"),
     "core.errors": (
         "AbcSyntaxError", "CheckpointError", "ChordError", "CorpusError", "EncodingError", "GrammarError", "HubError",
-        "MissingExtraError", "RemiError", "RequestError", "ScoreError", "ScoreFormatError",
+        "MissingExtraError", "MissingFileError", "RemiError", "RequestError", "ScoreError", "ScoreFormatError",
     ),
     "core.generation_remi": ("detail_prompts",),
     "core.instruments": ("with_instrument",),
@@ -82,7 +82,14 @@ def _notebook_html(piece: _Piece) -> str | None:
     return html
 
 
+def _short_text(piece: _Piece) -> str:
+    """A piece as `print` shows it."""
+    text: str = import_module(".rendering.score_text", __name__).short_score_text(piece)
+    return text
+
+
 _Piece.notebook_view = _notebook_html
+_Piece.text_view = _short_text
 
 
 def __dir__() -> list[str]:

@@ -20,8 +20,9 @@ from typing import Any
 
 from .atomic_files import write_whole
 from .core.abc_writer import write_abc
-from .core.errors import ScoreError, ScoreFormatError
+from .core.errors import MissingFileError, ScoreError, ScoreFormatError
 from .core.piece import Piece
+from .core.text import did_you_mean
 from .rendering.engraving import engrave
 from .rendering.extras import require
 from .rendering.sound import SOUNDS, sound_bytes
@@ -37,6 +38,7 @@ from .scores.musicxml_writer import compressed_musicxml_bytes, musicxml_bytes
 
 _LONGEST_NAME = 80
 """Bytes of a file's name that are its tune's; file systems take 255 in all."""
+_DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9¹²³]")
 _LARGEST_MIDI_FILE = 4 * 2**20
 """Bytes; an opera's score has less than one MB."""
 
@@ -46,13 +48,15 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
 
     Raises:
         ScoreFormatError: another ending, content that is not what the ending says, or more than 100 MB of it.
-        ScoreError: the file is missing or cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
+        MissingFileError: there is no such file.
+        ScoreError: the file cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
     """
     path = Path(path)
     reader = _READERS.get(ending_of(path))
     if reader is None:
         raise ScoreFormatError(
             f"cannot read {ending_of(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
+            f"{did_you_mean(ending_of(path), _READERS)}"
         ).at(file=str(path))
     try:
         return reader(path)
@@ -78,9 +82,12 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
 
 
 def file_name(title: str) -> str:
-    """The name of a tune's files, without an ending: the letters and digits of its title, joined by hyphens."""
+    """The name of a tune's files, without an ending: the letters and digits of its title, joined by hyphens; never one
+    that Windows keeps for a device, such as `con`.
+    """
     words = re.sub(r"[\W_]+", "-", title.lower().replace("#", "-sharp"))
-    return words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "tune"
+    name = words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "tune"
+    return f"{name}-tune" if _DEVICE.fullmatch(name) else name
 
 
 def write_content(path: Path, content: bytes) -> None:
@@ -113,6 +120,7 @@ def check_writable(ending: str) -> None:
     if ending not in _WRITERS:
         raise ScoreFormatError(
             f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
+            f"{did_you_mean(ending, _WRITERS)}"
         )
     require(*_EXTRAS.get(ending, ()), purpose=f"writing {ending} files")
 
@@ -154,7 +162,7 @@ def _check_file(path: Path) -> None:
             if zipfile.is_zipfile(file):
                 size = sum(member.file_size for member in zipfile.ZipFile(file).infolist())
     except FileNotFoundError:
-        raise ScoreError("there is no such file; check the path") from None
+        raise MissingFileError(path) from None
     except OSError as error:
         raise ScoreError(
             f"the file cannot be read: {error.strerror}; check that it is a file that you may read"

@@ -1,5 +1,6 @@
 """The commands that README, docs and help show, by what it takes to execute them: everyday ones in `test_docs.py`,
-training in `test_shown_training.py`, the Hub in `test_hub.py`. Tutorials are executed whole (`tutorial_steps`).
+training in `test_shown_training.py`, the Hub in `test_hub.py`. Tutorials are executed whole (`tutorial_steps`), and so
+are the everyday commands of the README, in their order (`test_readme.py`).
 """
 
 import re
@@ -32,12 +33,17 @@ def _shown() -> Iterator[str]:
     elsewhere = {"commands", *TUTORIALS}
     docs = (path for path in sorted((ROOT / "docs").glob("*.md")) if path.stem not in elsewhere)
     for path in (ROOT / "README.md", ROOT / "remi_two_stage" / "pretrained" / "README.md", *docs):
-        yield from re.findall(r"^    (remi-two-stage .+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        yield from shown_in(path.read_text(encoding="utf-8"))
     for command in application.commands.values():
         yield from (line for line, _ in vars(command)["examples"])
 
 
-def _kind(line: str) -> str:
+def shown_in(text: str) -> list[str]:
+    """The command lines of a page: indented, or after a console's `$`."""
+    return re.findall(r"^(?:    |\$ )(remi-two-stage .+)$", text, re.MULTILINE)
+
+
+def kind_of(line: str) -> str:
     return next((kind for kind, pattern in _KINDS.items() if re.search(pattern, line)), "everyday")
 
 
@@ -46,7 +52,7 @@ SHOWN = list(dict.fromkeys(_shown()))
 
 def commands(kind: str) -> list[str]:
     """The lines of a kind."""
-    return [line for line in SHOWN if _kind(line) == kind]
+    return [line for line in SHOWN if kind_of(line) == kind]
 
 
 def tutorial_steps(name: str) -> list[tuple[str, str]]:

@@ -65,12 +65,34 @@ def test_realize_keeps_the_chords_that_were_typed(tmp_path: Path, capsys: pytest
     ],
     ids=ascii,
 )
-def test_titles_become_file_names_and_nothing_else(title: str, name: str, tmp_path: Path) -> None:
-    (tmp_path / "tune.abc").write_text(f'X:1\nT:{title}\nM:2/4\nL:1/4\nK:C\n"C"CE|\n', encoding="utf-8")
+def test_titles_become_file_names_and_nothing_else(title: str, name: str, tmp_path: Path, feed: Feed) -> None:
+    tune = f'X:1\nT:{title}\nM:2/4\nL:1/4\nK:C\n"C"CE|\n'
+    (tmp_path / "tune.abc").write_text(tune, encoding="utf-8")
     out = tmp_path / "out"
-    assert main(["rewrite", str(tmp_path / "tune.abc"), "1-1", "--seed", "4294967295", "--output", str(out)]) == 0
+    feed(tune.encode())
+    assert main(["rewrite", "-", "1-1", "--seed", "4294967295", "--output", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {f"{name}-4294967295{end}" for end in (".abc", ".mid", ".musicxml")}
     assert {path.name for path in tmp_path.iterdir()} == {"tune.abc", "out"}
+
+
+@pytest.mark.parametrize(
+    ("source", "tune", "name"),
+    [
+        ("Kitty's Frolics.abc", "X:1\nT:Another name\n", "Kitty's Frolics-7.abc"),
+        ("book.of.jigs.abc", "X:1\nT:One\nK:C\nC4|\n\nX:2\nT:Two\n", "book.of.jigs-2-7.abc"),
+    ],
+)
+def test_files_of_edited_tunes_are_called_as_the_file_that_they_come_from(
+    source: str, tune: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / source).write_text(tune + 'M:2/4\nL:1/4\nK:C\n"C"CE|"G7"DB,|"C"C2|]\n')
+    options = ["--seed", "7", "--formats", "abc", "--output", str(tmp_path / "out")]
+    options += ["--tune", "2"] if "X:2" in tune else []
+    for command in (["extend", "--bars", "1"], ["rewrite", "1"], ["harmonize", "--voices", "M,B"]):
+        assert main([command[0], str(tmp_path / source), *command[1:], *options]) == 0
+        (written,) = (tmp_path / "out").iterdir()
+        assert written.name == name
+        written.unlink()
 
 
 def test_plan_prints_a_plan_that_can_be_typed_again(capsys: pytest.CaptureFixture[str]) -> None:

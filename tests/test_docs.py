@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from shown import ROOT, TUTORIALS, commands, tutorial_steps
 
 from remi_two_stage.cli import main
 from remi_two_stage.score_files import read_score, write_score
+from remi_two_stage.training.arguments import EPOCHS
 
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 
@@ -53,12 +55,19 @@ def test_pages_are_those_of_the_script(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == SCRIPT["PAGES"][name](), "run python docs/generate.py"
 
 
+def test_the_epochs_that_are_named_are_the_defaults() -> None:
+    text = (ROOT / "docs" / "train_from_scratch.md").read_text(encoding="utf-8")
+    assert f"by default {EPOCHS['planner']:g} for the planner and {EPOCHS['detail']:g} for the detail generator" in text
+
+
 @pytest.fixture
 def _desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with the tunes that the commands name."""
     monkeypatch.chdir(tmp_path)
     Path("book.abc").write_text(TUNE_BOOK, encoding="utf-8")
-    Path("tune.abc").write_text(TUNE_BOOK.partition("\n\n")[0] + "\n", encoding="utf-8")
+    for name in ("tune.abc", "jig.abc"):
+        Path(name).write_text(TUNE_BOOK.partition("\n\n")[0] + "\n", encoding="utf-8")
+    shutil.copytree(ROOT / "docs", "docs", ignore=lambda _, names: [name for name in names if name[-4:] != ".abc"])
     write_score(read_score("tune.abc")[0], "melody.mid")
     Path("hymn.abc").write_text(HYMN, encoding="utf-8")
 

@@ -10,9 +10,10 @@ from abc2midi import agrees, needs_abc2midi
 from edited import extended, harmonised, rewritten
 
 from remi_two_stage.core.notation import Lyric
-from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.edits.changes import Change, NotAnEditError
 from remi_two_stage.edits.files import edited_bytes, write_edited
+from remi_two_stage.edits.notation import with_new_notes
 from remi_two_stage.scores.abc_reader import each_tune, read_abc
 
 HEAD = "X:1\nM:4/4\nL:1/4\n"
@@ -182,11 +183,76 @@ def test_the_words_of_rewritten_bars_stand_under_their_notes() -> None:
         assert words(read_abc(edited)[0]) == words(after)
 
 
-def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:
-    text = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|Z3|c4|]\n"
+@pytest.mark.parametrize(
+    ("first", "count", "around"),
+    [(1, 1, ("CDEF|", "|Z2|c4|]")), (2, 1, ('CDEF|"Am"Z|', "|Z|c4|]")), (3, 1, ('CDEF|"Am"Z2|', "|c4|]")),
+     (1, 3, ("CDEF|", "|c4|]"))],
+)  # fmt: skip
+def test_a_bar_within_a_rest_of_several_bars_leaves_the_others_silent(
+    first: int, count: int, around: tuple[str, str]
+) -> None:
+    text = 'X:1\nM:4/4\nL:1/4\nK:C\nCDEF|"Am"Z3|c4|]\nw:a b c d e\n'
     before = read_abc(text)[0]
+    after = rewritten(before, first, count)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    line = edited.split("\n")[4]
+    assert (line.startswith(around[0]), line.endswith(around[1])) == (True, True)
+    read = read_abc(edited)[0]
+    assert [bar.notes for bar in read.bars] == [bar.notes for bar in after.bars]
+    assert [bar.chords for bar in read.bars] == [bar.chords for bar in before.bars]
+    assert words(read)[4] == words(before)[4]
+
+
+def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:
+    text = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|[CE\nG]4|c4|]\n"
+    before = read_abc(text)[0]
+    assert len(before.bars) == 3
     with pytest.raises(NotAnEditError, match="bar 2 of voice 1 is written together with its neighbours"):
         edited_bytes(text.encode(), ".abc", before, rewritten(before, 1, 1))
+
+
+def test_a_grace_or_a_jump_at_the_end_of_a_bar_stays_for_what_follows() -> None:
+    text = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GA (Bc{de})|c4 !Coda!|d4 !Coda!||e4|]\n"
+    before = read_abc(text)[0]
+    edited = edited_bytes(text.encode(), ".abc", before, rewritten(before, 1, 3)).content.decode()
+    line = edited.split("\n")[4]
+    assert [sign for sign in ("{de}|", "!Coda!|", "!Coda!||") if sign not in line] == []
+    read = read_abc(edited)[0]
+    assert [bar.jumps for bar in read.bars] == [bar.jumps for bar in before.bars]
+
+
+def test_a_silent_voice_waits_for_the_bars_that_follow() -> None:
+    text = "X:1\nM:4/4\nL:1/4\nK:C\nV:1\nCDEF|GABc|c4|]\nV:2\nC,4|]\n"
+    before = read_abc(text)[0]
+    after = extended(before, 2)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    assert edited.startswith(text.split("V:2")[0].rstrip("\n"))
+    assert edited.split("\n")[-2].startswith("z4|z4|")
+    assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
+
+
+def test_new_voices_repeat_as_the_melody_does_and_go_on_in_its_staves() -> None:
+    text = "X:1\nM:4/4\nL:1/4\nK:C\nM:3/4\nc2d|e2f\\\n|g3:|\nc3|d3|e3:|\n"
+    before = read_abc(text)[0]
+    lines = edited_bytes(text.encode(), ".abc", before, harmonised(before)).content.decode().split("\n")
+    assert lines[lines.index("K:C") + 1 :][:2] == ["V:S", "M:3/4"]
+    alto = lines[lines.index("V:A") + 1 :][:4]
+    assert alto[0] == "M:3/4"
+    assert ["|:" in line for line in alto] == [False] * 4
+    assert [line.endswith("\\") for line in alto[1:]] == [True, False, False]
+
+
+def test_new_voices_stand_in_the_parts_that_are_played_in_an_order() -> None:
+    text = "X:1\nP:ABA\nM:4/4\nL:1/4\nK:C\nP:A\ncdef|g4:|\nw:a b c d e\nP:B\nK:G\ngfed|c4|]\n"
+    before = read_abc(text)[0]
+    after = harmonised(before)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    read = read_abc(edited)[0]
+    assert (read.part_order, [bar.part for bar in read.bars]) == (before.part_order, [bar.part for bar in before.bars])
+    assert [bar.notes for bar in read.bars] == [bar.notes for bar in after.bars]
+    assert [line for line in edited.split("\n") if line[:2] in ("P:", "V:", "w:")][6:] == [
+        "P:A", "V:S", "w:a b c d e", "V:A", "V:T", "V:B", "P:B", "V:S", "V:A", "V:T", "V:B",
+    ]  # fmt: skip
 
 
 def test_a_file_that_is_another_is_not_edited(tmp_path: Path) -> None:
@@ -244,3 +310,28 @@ def test_where_nothing_changes_the_file_stays() -> None:
     edited = edited_bytes(text.encode(), ".abc", before, before)
     assert edited.content == text.encode()
     assert edited.change == Change((), 0, (0,), ())
+
+
+def test_what_was_held_into_a_bar_that_stays_is_struck_there() -> None:
+    for music, line in (
+        ("CDEF|GABc-|\ncdef|g4|]", "cdef|g4|]"),
+        ("CDEF|GA[Bd]2-|\n[Bd]4-|[Bd]2c2|]", "[Bd]4-|[Bd]2c2|]"),
+        ("CDEF|GAB^c-|\nc/def3/2|g4|]", "^c/ d"),  # which it needs now
+    ):
+        text = f"X:1\nM:4/4\nL:1/4\nK:C\n{music}\n"
+        before = read_abc(text)[0]
+        after = with_new_notes(before, 1, [((Note(0, 67, 96),),)])
+        edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+        assert edited.split("\n")[4] == "CDEF|G4|"
+        assert edited.split("\n")[5].startswith(line)
+        assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
+        assert Change.between(before, after).bars == (range(1, 2),)
+
+
+def test_no_new_note_is_held_over_into_a_bar_that_stays() -> None:
+    before = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|z2ef|g4-|g4|]\n")[0]
+    after = with_new_notes(before, 1, [((Note(72, 67, 60),),)])
+    assert after.bars[1].notes == ((Note(72, 67, 24),),)
+    assert after.bars[2:] == before.bars[2:]
+    again = with_new_notes(before, 3, [((Note(48, 79, 144),),)])  # held as it was
+    assert (again.bars[3].notes, again.bars[4]) == (((Note(48, 79, 144),),), before.bars[4])

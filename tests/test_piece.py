@@ -4,10 +4,14 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from tunes import kesh_jig
 
 from remi_two_stage.core.errors import RequestError, ScoreError
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
+from remi_two_stage.rendering.score_text import score_text
+from remi_two_stage.scores.abc_reader import read_abc
 
 KEYS = [Key(name_at(signature - shift), mode) for mode, shift in MODES.items() for signature in range(-7, 8)]
 
@@ -202,3 +206,30 @@ def test_impossible_pieces_are_refused() -> None:
         Piece(("S", "B"), (bar(1),))
     with pytest.raises(ScoreError, match="needs bars"):
         Piece(("M",), ())
+
+
+def test_a_piece_and_a_plan_are_shown_in_a_line_and_printed_as_music() -> None:
+    (hymn,) = read_abc("X:1\nT:Amen\nR:Hymn\nM:4/4\nL:1/2\nK:F\nV:S\nV:A\nV:T\nV:B\n"
+                       '[V:S] "Bb"F F |]\n[V:A] "Bb"D C |]\n[V:T] B, A, |]\n[V:B] B,, F, |]\n')  # fmt: skip
+    assert repr(hymn) == "<Piece 'Amen': hymn, F major, 4/4, 1 bar, voices S A T B>"
+    assert repr(Plan.of(hymn)) == "<Plan hymn, F major, 4/4, 1 bar, voices S A T B: IV |>"
+    printed = str(hymn).splitlines()
+    assert printed[:2] == ["Amen", "hymn, F major, 4/4, 1 bar, voices S A T B"]
+    assert [line.split()[0] for line in printed[3:]] == ["1", "S", "A", "T", "B"]
+    jig = kesh_jig()
+    assert repr(jig) == "<Piece 'The Kesh Jig': jig, G major, 6/8, 8 bars>"
+    assert str(jig) == score_text(jig)
+    assert repr(Plan.of(jig)).count("\n") == 0
+    assert repr(Plan.of(jig)).endswith(" ...>")
+
+
+def test_of_a_long_piece_the_beginning_is_printed() -> None:
+    jig = kesh_jig()
+    long = replace(jig, bars=jig.bars * 5, title="Five times")
+    printed = str(long)
+    assert printed.startswith("Five times\njig, G major, 6/8, ")
+    assert printed.endswith("\n... 24 more bars")
+    assert 6 < len(printed.splitlines()) < 16
+    assert str(replace(long, bars=(replace(jig.bars[0], length=0), *jig.bars[1:]))) == repr(
+        replace(long, bars=jig.bars)
+    )

@@ -426,6 +426,8 @@ def test_render_engraves_draws_plays_and_converts(tmp_path: Path, capsys: pytest
     [
         (["tune.pdf", "--with-chords"], "--with-chords is for .wav, .ogg, .flac, not for .pdf"),
         (["tune.abc", "--piano-roll"], "--piano-roll draws .svg, .png, .pdf"),
+        (["tune.abc", "--two-staves"], "--two-staves draws .svg, .png, .pdf"),
+        (["tune.svg", "--two-staves", "--piano-roll"], "a piano roll has no staves"),
         (["tune.doc"], "cannot write '.doc'; known are .abc"),
         (["missing/tune.svg"], "the file cannot be written"),
     ],

@@ -1,5 +1,7 @@
 """Score files of all kinds by their ending; what cannot be read or written is refused in words."""
 
+import errno
+import pickle
 import time
 import zipfile
 from dataclasses import replace
@@ -10,7 +12,7 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.atomic_files import written_atomically
-from remi_two_stage.core.errors import ScoreError, ScoreFormatError
+from remi_two_stage.core.errors import MissingFileError, ScoreError, ScoreFormatError
 from remi_two_stage.demo.downloads import write_downloads
 from remi_two_stage.score_files import file_name, read_score, write_content, write_score
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
@@ -166,3 +168,19 @@ def test_a_place_that_cannot_be_written_is_refused_and_left_clean(tmp_path: Path
     with pytest.raises(ScoreError, match=r"tune\.mid: the file cannot be written"):
         write_score(kesh_jig(), tmp_path / "nowhere" / "tune.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["taken.mid"]
+
+
+@pytest.mark.parametrize("name", ["gone.abc", "gone.mid", "gone.musicxml", "gone.krn"])
+def test_a_missing_file_is_what_python_calls_it_too(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"{name}: there is no such file; check the path") as raised:
+        read_score(tmp_path / name)
+    assert isinstance(raised.value, MissingFileError)
+    assert (raised.value.filename, raised.value.errno) == (str(tmp_path / name), errno.ENOENT)
+    copied = pickle.loads(pickle.dumps(raised.value))
+    assert (str(copied), copied.filename) == (str(raised.value), raised.value.filename)
+
+
+@pytest.mark.parametrize("title", ["Con", "NUL", "aux.", "COM1", "Lpt9", "com¹"])
+def test_no_title_becomes_the_name_of_a_device_on_windows(title: str) -> None:
+    assert file_name(title).endswith("-tune")
+    assert file_name(f"{title} brio") == f"{file_name(title).removesuffix('-tune')}-brio"

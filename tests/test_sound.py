@@ -13,7 +13,7 @@ from tunes import kesh_jig
 
 from remi_two_stage.core.errors import ScoreError
 from remi_two_stage.core.notation import TempoMark
-from remi_two_stage.rendering.sound import wav_bytes
+from remi_two_stage.rendering.sound import SOUNDS, sound_bytes, wav_bytes
 from remi_two_stage.score_files import write_score
 
 
@@ -118,3 +118,12 @@ def test_endless_pieces_are_refused_as_sound() -> None:
     piece = kesh_jig()
     with pytest.raises(ScoreError, match=r"lasts \d+ minutes, at most 30 can be made sound"):
         wav_bytes(replace(piece, bars=piece.bars * 40, tempo=30))
+
+
+@pytest.mark.parametrize("ending", SOUNDS)
+def test_sound_files_say_the_title(ending: str) -> None:
+    for title in ("The Kesh Jig", "Lied für Élise ♯ 3", ""):
+        content = sound_bytes(replace(kesh_jig(), title=title), ending)
+        with soundfile.SoundFile(io.BytesIO(content)) as sound:
+            assert sound.title == title
+            assert sound.frames > 0

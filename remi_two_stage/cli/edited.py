@@ -60,6 +60,16 @@ class Original:
         return cls(score, content, ending, pieces[number - 1], number, len(pieces) == 1)
 
     @property
+    def name(self) -> str | None:
+        """What files with the tune are called: as its file is, with its number if that has others; None where it comes
+        from standard input.
+        """
+        if self.score == STANDARD_STREAM:
+            return None
+        stem = Path(self.score).name[: -len(self.ending)]
+        return stem if self.is_alone else f"{stem}-{self.number}"
+
+    @property
     def kind(self) -> tuple[str, ...]:
         """The endings of files of its format."""
         return next((kind for kind in _KINDS if self.ending in kind), (self.ending,))
@@ -113,7 +123,7 @@ class EditDestination(Destination):
         if self.in_place:
             self._replace(original, contents[original.ending], after, seed, reporting, about)
         else:
-            self.write([(after, seed)], reporting, candidates, contents, about)
+            self.write([(after, seed)], reporting, candidates, contents, about, original.name)
         if why:
             reporting.remark(f"the tune is written anew: {why}", self.is_stream)
         for line in remarks(original.piece, after):
@@ -166,15 +176,18 @@ def _data(before: Piece, after: Piece) -> dict[str, Any]:
 
 
 def remarks(before: Piece, after: Piece) -> list[str]:
-    """What is said of an edit: old and new bars side by side, bars that are played again, and what went."""
+    """What is said of an edit: old and new bars side by side, or new voices below the melody; bars that are played
+    again; and what went.
+    """
     from ..edits.difference import side_by_side
     from ..edits.files import losses_of
+    from ..rendering.score_text import short_score_text
 
     try:
         change = Change.between(before, after)
     except NotAnEditError:
         return []
-    lines = [side_by_side(before, after, change)]
+    lines = [short_score_text(after) if change.voices_added else side_by_side(before, after, change)]
     plays = Counter(after.playing_order())
     most = max((plays[index] for index in change.indices), default=1)
     if most > 1:

@@ -16,7 +16,7 @@ from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.reward import reward
 from ..core.signatures import Key
-from ..core.text import counted
+from ..core.text import counted, did_you_mean
 from .flags import option
 from .output import Reporting
 
@@ -174,7 +174,7 @@ class Destination:
         Raises:
             RequestError, ScoreFormatError, MissingExtraError: it cannot.
         """
-        from ..score_files import check_writable
+        from ..score_files import WRITABLE, check_writable
 
         for ending in self.endings:
             check_writable(ending)
@@ -183,8 +183,14 @@ class Destination:
         elif self.is_file:
             if self.formats is not None or count > 1:
                 raise RequestError(f"the output {str(self.output)!r} is one file; name a folder for several")
-        elif self.output.exists() and not self.output.is_dir():
-            raise RequestError(f"the output {str(self.output)!r} is a file; name a folder")
+        elif self.output.exists():
+            if not self.output.is_dir():
+                raise RequestError(f"the output {str(self.output)!r} is a file; name a folder")
+        elif meant := did_you_mean(self.output.suffix, WRITABLE):
+            raise RequestError(
+                f"the output {str(self.output)!r} has an ending that is not known; name a folder, or a file that ends "
+                f"in {', '.join(WRITABLE)}{meant}"
+            )
 
     def _check_stream(self, reporting: Reporting, count: int) -> None:
         if reporting.json:
@@ -199,6 +205,7 @@ class Destination:
         candidates: int = 1,
         contents: Mapping[str, bytes] = MappingProxyType({}),
         about: Mapping[str, Any] = MappingProxyType({}),
+        name: str | None = None,
     ) -> None:
         """Write each piece, given with its seed, and report the files, and the reward by which it was chosen if it is
         the best of several candidates.
@@ -206,11 +213,14 @@ class Destination:
         Args:
             contents: What to write into a file with an ending, where that is not the piece written anew.
             about: Further data of the piece.
+            name: What files in a folder are called, before the seed and the ending; None: by the title.
 
         Raises:
             RequestError: the folder cannot be created.
             ScoreError: a file cannot be written.
         """
+        from ..score_files import file_name
+
         written = []
         for number, (composed, seed) in enumerate(tunes, 1):
             piece = with_instrument(composed, self.instrument) if self.instrument else composed
@@ -220,7 +230,7 @@ class Destination:
             if self.is_stream:
                 self._write_to_stream(piece, number, contents)
                 continue
-            paths = self._write_to_files(piece, seed, contents)
+            paths = self._write_to_files(piece, f"{name or file_name(piece.title)}-{seed}", contents)
             for path in paths:
                 reporting.remark(f"wrote {path}")
             chosen_by = {"reward": asdict(reward(piece))} if candidates > 1 else {}
@@ -238,15 +248,14 @@ class Destination:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
 
-    def _write_to_files(self, piece: Piece, seed: int, contents: Mapping[str, bytes]) -> list[Path]:
-        from ..score_files import ending_of, file_name, write_content, write_score
+    def _write_to_files(self, piece: Piece, name: str, contents: Mapping[str, bytes]) -> list[Path]:
+        from ..score_files import ending_of, write_content, write_score
 
         folder = self.output.parent if self.is_file else self.output
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"the output folder {str(folder)!r} cannot be created: {error.strerror}") from None
-        name = f"{file_name(piece.title)}-{seed}"
         paths = [self.output] if self.is_file else [folder / (name + ending) for ending in self.endings]
         for path in paths:
             if content := contents.get(ending_of(path)):

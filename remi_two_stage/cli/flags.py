@@ -19,7 +19,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from ..core.text import flag_of
+from ..core.text import did_you_mean, flag_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,6 +53,14 @@ class Command(click.Command):
             for line, purpose in self.examples:
                 formatter.write_text(purpose + ":")
                 formatter.write(f"{'':{formatter.current_indent + 2}}{line}\n")
+
+
+class Choice(click.Choice[str]):
+    """One of several words; the message about another names the one that may be meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What is said of a word that is none of these."""
+        return super().get_invalid_choice_message(value, ctx).rstrip(".") + did_you_mean(value, self.choices)
 
 
 def command(name: str, *examples: tuple[str, str]) -> Callable[[Function], Command]:
@@ -171,7 +179,7 @@ def _flag(
 def _reading_of(kind: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that tell click how to parse a value."""
     if metadata.get("choices"):
-        return {"type": click.Choice(metadata["choices"])}
+        return {"type": Choice(metadata["choices"])}
     if known := metadata.get("completions"):
         return {"type": str, "callback": _as_spelt, "shell_complete": functools.partial(_completed, known)}
     if typing.get_origin(kind) is Sequence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import get_completion_class
@@ -10,8 +11,12 @@ from click.shell_completion import get_completion_class
 from ..core.errors import RequestError
 from ..core.instruments import with_instrument
 from .files import Destination, Source, Transposition, piece_data, read_tunes
-from .flags import command, with_fields, with_flags
+from .flags import Choice, command, with_fields, with_flags
 from .output import Reporting
+
+if TYPE_CHECKING:
+    from ..core.piece import Piece
+    from ..rendering.picture import Picture
 
 PICTURES = (".svg", ".png", ".pdf")
 
@@ -42,6 +47,7 @@ def show(score: str, source: Source, transposition: Transposition, reporting: Re
     "render",
     ("remi-two-stage render tune.abc tune.pdf", "The engraved score, ready to print"),
     ("remi-two-stage render tune.abc tune.pdf --key G", "The same in G"),
+    ("remi-two-stage render hymn.abc hymn.pdf --two-staves", "A choir on two staves, as hymn books print it"),
     ("remi-two-stage render tune.abc roll.svg --piano-roll", "Notes as a piano roll over their chords"),
     ("remi-two-stage render tune.abc tune.wav --with-chords", "A tune to listen to, with soft chords beneath"),
     ("remi-two-stage render tune.abc tune.mid --instrument fiddle", "The same for another program, as a fiddle tune"),
@@ -49,6 +55,7 @@ def show(score: str, source: Source, transposition: Transposition, reporting: Re
 @click.argument("score", metavar="FILE")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--piano-roll", is_flag=True, help="draw a piano roll instead of an engraved score")
+@click.option("--two-staves", is_flag=True, help="engrave a choir on two staves, women above and men below")
 @click.option("--with-chords", is_flag=True, help="play the chords softly beneath")
 @with_fields(Destination, "instrument")
 @with_flags(source=Source, transposition=Transposition, reporting=Reporting)
@@ -56,6 +63,7 @@ def render(
     score: str,
     output: Path,
     piano_roll: bool,
+    two_staves: bool,
     with_chords: bool,
     instrument: str | None,
     source: Source,
@@ -73,23 +81,41 @@ def render(
 
     ending = output.suffix.lower()
     check_writable(ending)
-    if (piano_roll and ending not in PICTURES) or (with_chords and ending not in SOUNDS):
+    chosen = [option for option, is_set in (("--piano-roll", piano_roll), ("--two-staves", two_staves)) if is_set]
+    if len(chosen) > 1:
+        raise RequestError("a piano roll has no staves; leave --piano-roll or --two-staves out")
+    if (chosen and ending not in PICTURES) or (with_chords and ending not in SOUNDS):
         wrong = (
             f"--with-chords is for {', '.join(SOUNDS)}, not for {ending}"
             if with_chords
-            else f"--piano-roll draws {', '.join(PICTURES)}"
+            else f"{chosen[0]} draws {', '.join(PICTURES)}"
         )
         raise RequestError(f"{wrong}; name another file, or leave the option out")
     piece = transposition.of(source.read(score))
     piece = with_instrument(piece, instrument) if instrument else piece
     if piano_roll:
         content = drawn(piece).in_format(ending)
+    elif two_staves:
+        content = _on_two_staves(piece).in_format(ending)
     else:
         content = sound_bytes(piece, ending, with_chords=True) if with_chords else score_bytes(piece, ending)
     write_content(output, content)
     if reporting.json:
         reporting.result("", {"file": str(output)})
     reporting.remark(f"wrote {output}")
+
+
+def _on_two_staves(piece: Piece) -> Picture:
+    from ..rendering.close_score import two_staves
+    from ..rendering.engraving import engrave
+
+    staves = two_staves(piece)
+    if staves is None:
+        raise RequestError(
+            f"two staves are for a choir of three or four voices, this piece has {', '.join(piece.voices)}; "
+            "leave --two-staves out"
+        )
+    return engrave(piece, staves=staves)
 
 
 @command("tokens", ("remi-two-stage tokens", "The families of tokens and their ids"))
@@ -106,7 +132,7 @@ def tokens(reporting: Reporting) -> None:
     ('eval "$(remi-two-stage completion bash)"', "In ~/.bashrc"),
     ("remi-two-stage completion fish > ~/.config/fish/completions/remi-two-stage.fish", "For fish"),
 )
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", type=Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print a script that makes a shell complete commands, flags and styles."""

@@ -70,6 +70,19 @@ class StoredModel:
         if self._is_folder and revision is not None:
             raise RequestError(f"{self._source!r} is a folder, which has no revision {revision!r}; leave it out")
 
+    @property
+    def name(self) -> str:
+        """What others may call the model: a folder without its place on this machine; empty for the embedded one."""
+        if not self._is_folder:
+            return self._source
+        folder = Path(self._source)
+        return "" if folder == EMBEDDED else folder.name if folder.is_absolute() else self._source
+
+    @property
+    def commit(self) -> str:
+        """The commit of a repository on the Hub, once its config is read; empty for a folder."""
+        return "" if self._is_folder else self._revision or ""
+
     def weights(self, int8: bool = False) -> TwoStageWeights:
         """Load the weights of both stages in float32, for decoding only; transformers is not imported.
 

@@ -24,6 +24,7 @@ from ..core.vocabulary import MAX_BARS
 from ..core.voices import FOUR_PARTS
 from .arguments import EXTENDED_BY
 from .checkpoint import EMBEDDED, StoredModel, TwoStageWeights
+from .provenance import Maker
 from .tasks import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars
 
 if TYPE_CHECKING:
@@ -205,8 +206,11 @@ class Composer:
         for plan in plans:
             if not isinstance(plan, Plan):
                 raise RequestError(f"cannot write notes over a {type(plan).__name__}; give a Plan or a plan as text")
-        composed = self._writer(seed, sampling, progress).realize([[plan] * sampling.candidates for plan in plans])
-        return [each.piece for each in composed]
+        writer = self._writer(seed, sampling, progress)
+        pieces = [each.piece for each in writer.realize([[plan] * sampling.candidates for plan in plans])]
+        if maker := self._maker(writer):
+            return [maker.realized(piece, plan, at) for at, (piece, plan) in enumerate(zip(pieces, plans, strict=True))]
+        return pieces
 
     def compose(
         self,
@@ -236,7 +240,11 @@ class Composer:
         """Write a plan and the notes over it for each request; of several candidates, each has a plan of its own."""
         self._warn_of_styles(requests)
         writer = self._writer(seed, sampling, progress)
-        return [each.piece for each in writer.realize(writer.plans(requests))]
+        pieces = [each.piece for each in writer.realize(writer.plans(requests))]
+        if maker := self._maker(writer):
+            made = enumerate(zip(pieces, requests, strict=True))
+            return [maker.composed(piece, request, number) for number, (piece, request) in made]
+        return pieces
 
     def extend(
         self,
@@ -277,7 +285,8 @@ class Composer:
             [extension.for_detail(plan) for plan in several]
             for extension, several in zip(extensions, plans, strict=True)
         ]
-        return _best_results(extensions, writer.write("detail", prompts))
+        longer = _best_results(extensions, writer.write("detail", prompts))
+        return self._edited(writer, longer, pieces, "extend", bars=bars)
 
     def rewrite(
         self,
@@ -319,7 +328,8 @@ class Composer:
             rewritings.append(Rewriting.of(piece, first, last, chords))
         writer = self._writer(seed, sampling, progress)
         written = writer.write("detail", [writer.several(rewriting.for_detail()) for rewriting in rewritings])
-        return _best_results(rewritings, written)
+        rewritten = _best_results(rewritings, written)
+        return self._edited(writer, rewritten, pieces, f"rewrite {bars[0]}-{bars[1]}", chords=chords)
 
     def harmonize(
         self,
@@ -375,7 +385,8 @@ class Composer:
         if plan in (None, "inferred", "planned"):  # typed numerals count from the key that is stated
             pieces = [*map(in_heard_key, pieces)]
         parts = [
-            Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, style) for piece in pieces
+            Harmonization.of(piece, four_parts_around(piece) if voices is None else wanted, request.style)
+            for piece in pieces
         ]
         writer = self._writer(seed, sampling, progress)
         if plan in (None, "planned"):
@@ -388,11 +399,30 @@ class Composer:
             parts = [part.planned(several) if several else part for part, several in zip(parts, plans, strict=True)]
         else:
             parts = [part.over_given(plan) for part in parts]
-        return _best_results(parts, writer.write("detail", [writer.several(part.for_detail()) for part in parts]))
+        harmonized = _best_results(parts, writer.write("detail", [writer.several(part.for_detail()) for part in parts]))
+        given = {"plan": plan, "style": request.style, "voices": None if voices is None else wanted}
+        return self._edited(writer, harmonized, melodies, "harmonize", **given)
 
     def _warn_of_styles(self, requests: Sequence[Request]) -> None:
         for request in requests:
             request.warn_of_style(self.styles)
+
+    def _maker(self, writer: CandidateWriter) -> Maker | None:
+        """What notes on pieces say of the model and the seed; None where the model is in memory alone, and has no name
+        by which anybody finds it.
+        """
+        if self._stored is None or self._weights is None:
+            return None
+        return Maker(self._stored.name, self._stored.commit, self._int8, writer.sampling, writer.seed)
+
+    def _edited(
+        self, writer: CandidateWriter, edited: list[Piece], pieces: Sequence[Piece], command: str, **given: Any
+    ) -> list[Piece]:
+        """Edited pieces with notes on how they came about."""
+        if (maker := self._maker(writer)) is None:
+            return edited
+        before = enumerate(zip(edited, map(check_piece, pieces), strict=True))
+        return [maker.edited(after, piece, number, command, **given) for number, (after, piece) in before]
 
     def _writer(self, seed: int | None, sampling: Sampling, progress: Progress | None) -> CandidateWriter:
         return CandidateWriter(self._weights or self._model, seed, sampling, progress)

@@ -113,6 +113,7 @@ def _check(piece: Piece) -> None:
 def _header(piece: Piece) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
     fields += [(letter, text) for letter, text in piece.metadata if letter in _KEPT_FIELDS]
+    fields += [("N", text) for text in piece.made]
     fields += [("R", _style_text(piece.style, piece.metadata))] if piece.style else []
     fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]

@@ -79,7 +79,7 @@ class CandidateWriter:
 
     Args:
         stages: What has a `planner` and a `detail`: a `TwoStageModel`, or the `StageWeights` of both.
-        seed: Makes the result repeatable; None is another one each time.
+        seed: Of the first item; makes the result repeatable; None is another one each time.
         progress: Called as bars are written.
 
     Raises:
@@ -96,7 +96,7 @@ class CandidateWriter:
         check_seed(seed)
         self.sampling = sampling
         self._stages = stages
-        self._seed = secrets.randbits(31) if seed is None else seed
+        self.seed = secrets.randbits(31) if seed is None else seed
         self._progress = progress
 
     def several(self, prompt: Prompt) -> list[Prompt]:
@@ -109,7 +109,7 @@ class CandidateWriter:
         Raises:
             RequestError: the stage is not plain (`decoding_weights_remi.is_plain`).
         """
-        seeds = [row_seeds(len(several), self._seed + number) for number, several in enumerate(prompts)]
+        seeds = [row_seeds(len(several), self.seed + number) for number, several in enumerate(prompts)]
         rows = [*zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)]
         starts = [
             Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed) for prompt, seed in rows

@@ -3,6 +3,7 @@
     RemiError                     everything below; catch this one
     ├── ScoreError                a file or a score cannot be read, written or converted
     │   ├── AbcSyntaxError        text that is not ABC (ABC standard 2.1)
+    │   ├── MissingFileError      there is no such file
     │   └── ScoreFormatError      a format or a content that no reader or writer here knows
     ├── EncodingError             a piece that the vocabulary cannot say at all
     ├── GrammarError              tokens in an order that the grammar does not allow
@@ -20,6 +21,8 @@ bar) stands in front of it and is kept in `place` for programs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from errno import ENOENT
+from os import PathLike
 
 from .text import visible
 
@@ -79,6 +82,17 @@ class AbcSyntaxError(ScoreError):
 
 class ScoreFormatError(ScoreError):
     """A file format that no reader or writer here knows, or a file that is not of the format that its name says."""
+
+
+class MissingFileError(ScoreError, FileNotFoundError):
+    """There is no such file; `filename` has its path, as in any `FileNotFoundError`."""
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        super().__init__("there is no such file; check the path", Place(file=str(path)))
+        self.errno, self.filename = ENOENT, str(path)
+
+    def __reduce__(self) -> tuple[type[MissingFileError], tuple[str]]:
+        return type(self), (self.filename,)
 
 
 class EncodingError(RemiError):

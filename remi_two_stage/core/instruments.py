@@ -23,6 +23,7 @@ from .errors import RequestError
 from .notation import Instrument, Lyric, Notation
 from .piece import Note, Piece
 from .ranges import CHOIR_RANGES, VOICE_RANGES
+from .text import did_you_mean
 from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, Clef, clef_of
 
 _VIOLIN, _VIOLA, _CELLO, _CHOIR = 40, 41, 42, 52
@@ -87,7 +88,9 @@ def with_instrument(piece: Piece, name: str) -> Piece:
         RequestError: there is no such instrument here.
     """
     if name not in INSTRUMENTS:
-        raise RequestError(f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}")
+        raise RequestError(
+            f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}{did_you_mean(name, INSTRUMENTS)}"
+        )
     if name == "piano" and len(piece.voices) > _HANDS:
         piece = _in_two_hands(piece)
     parts = _FOUR_VOICES.get(name, ())

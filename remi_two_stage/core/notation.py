@@ -28,6 +28,10 @@ NOTATION_LOSSES = frozenset((
     "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
 ))  # fmt: skip
 """Reasons of `Piece.losses` that are none of the music: what of the notation has no place."""
+MADE_WITH = "made with remi-two-stage "
+"""How `Piece.made` begins: notes (`N:` in ABC) of the version and the command that make a piece again, or do one more
+step.
+"""
 SIGNS_BEFORE = ("segno", "coda")
 SIGNS_AFTER = ("fine", "dacoda")
 JUMPS = ("D.C.", "D.C.alfine", "D.C.alcoda", "D.S.", "D.S.alfine", "D.S.alcoda")

@@ -17,23 +17,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from .chords import chord_name
 from .errors import ScoreError
-from .notation import ChordSymbol, Instrument, Notation, Source, TempoMark, moved
+from .notation import MADE_WITH, ChordSymbol, Instrument, Notation, Source, TempoMark, moved
 from .playing_order import (
     after_jump,
     are_in_endings,
+    bar_numbers,
     bars_before,
     jump_of,
     last_of_ending,
     order_of_repeats,
     playing_order,
 )
-from .signatures import TICKS_PER_QUARTER, Key, Meter
-from .text import printable
+from .signatures import TICKS_PER_QUARTER, Key, Meter, beats_after
+from .text import counted, printable
 
 _MOST_PLAYED = 200_000
 _KEPT_NOTES = 1 << 14
@@ -176,11 +177,14 @@ class Piece:
         losses: What of the source is not in the music, as (reason, how often); tempo changes are in `Bar.tempos` alone.
         instruments: One a voice; empty where the source names none.
         source: The file that the piece was read from, if its reader keeps it.
+        made: How this package made the piece, step by step, as `N:` says in ABC (`notation.MADE_WITH`).
         notebook_view: What makes HTML of a piece at the end of a notebook's cell; the package's root sets it. Without
             the package, or where it returns None, a notebook shows the `repr`.
+        text_view: What `print` shows of a piece, set by the package's root; without the package the `repr`.
     """
 
     notebook_view: ClassVar[Callable[[Piece], str | None] | None] = None
+    text_view: ClassVar[Callable[[Piece], str] | None] = None
 
     voices: tuple[str, ...]
     bars: tuple[Bar, ...]
@@ -193,30 +197,40 @@ class Piece:
     losses: tuple[tuple[str, int], ...] = field(default=(), compare=False)
     instruments: tuple[Instrument, ...] = field(default=(), compare=False, repr=False)
     source: Source | None = field(default=None, compare=False, repr=False)
+    made: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", printable(self.title))
         object.__setattr__(self, "style", self.style and printable(self.style))
-        object.__setattr__(self, "metadata", tuple((name, printable(text)) for name, text in self.metadata))
+        fields = tuple((name, printable(text)) for name, text in self.metadata)
+        made = [field for field in fields if field[0] == "N" and field[1].startswith(MADE_WITH)]
+        object.__setattr__(self, "metadata", tuple(field for field in fields if field not in made))
+        object.__setattr__(self, "made", (*self.made, *(text for _, text in made)))
         if not self.bars or not self.voices or len(set(self.voices)) < len(self.voices):
             raise ScoreError(
                 f"a piece needs bars and differently named voices; "
                 f"got {len(self.bars)} bars and the voices {self.voices}"
             )
-        parts = {bar.part for bar in self.bars if bar.part} if self.part_order else set()
-        if unknown := set(self.part_order) - parts:
+        if self.part_order and (unknown := set(self.part_order) - {bar.part for bar in self.bars if bar.part}):
             raise ScoreError(
                 f"the order of parts names {sorted(unknown)}, which no bar begins; label bars with Bar.part"
             )
-        voice_count = len(self.voices)
         for index, bar in enumerate(self.bars):
-            if len(bar.notes) != voice_count:
+            if len(bar.notes) != len(self.voices):
                 raise ScoreError(
                     f"bar {self.bar_numbers[index]} holds {len(bar.notes)} voices, the piece {len(self.voices)}; "
                     "give each voice its tuple of notes"
                 )
         if self.instruments and len(self.instruments) != len(self.voices):
             raise ScoreError(f"{len(self.voices)} voices have {len(self.instruments)} instruments; give one for each")
+
+    def __repr__(self) -> str:
+        facts = [self.style, self.key.spoken, str(self.meter or "free metre"), counted(self.bar_count, "bar")]
+        facts += [f"voices {' '.join(self.voices)}"] if len(self.voices) > 1 else []
+        return f"<Piece {self.title!r}: {', '.join(filter(None, facts))}>"
+
+    def __str__(self) -> str:
+        return repr(self) if Piece.text_view is None else Piece.text_view(self)
 
     @property
     def key(self) -> Key:
@@ -440,9 +454,7 @@ def _with_moved_notation(bar: Bar, fifths: int, semitones: int) -> Bar:
 def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
     """A part whose first repeat goes back to its own start, whatever comes before it."""
     sign = next((bar for bar in part if bar.repeat_start or bar.repeat_end), None)
-    if sign is None or sign.repeat_start:
-        return part
-    return replace(part[0], repeat_start=True), *part[1:]
+    return part if sign is None or sign.repeat_start else (replace(part[0], repeat_start=True), *part[1:])
 
 
 def _jumped(bars: Sequence[Bar], jump: int, order: list[int]) -> tuple[list[Bar], list[int]]:
@@ -486,15 +498,3 @@ def _without_signs(bar: Bar) -> Bar:
 def _check_playable(count: int, what: str) -> None:
     if count > _MOST_PLAYED:
         raise ScoreError(f"unfolded, the piece has more than {_MOST_PLAYED} {what}; write fewer repeats or parts")
-
-
-def bar_numbers(are_pickups: Iterable[bool]) -> list[int]:
-    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start, and so the
-    second half of a bar that a repeat splits has that of the first.
-    """
-    return list(accumulate(int(not is_pickup) for is_pickup in are_pickups))
-
-
-def beats_after(position: int, end: int, beat_length: int) -> range:
-    """Metrical positions of the beats after `position` and before `end`."""
-    return range(position - position % beat_length + beat_length, end, beat_length)

@@ -28,8 +28,8 @@ from .chords import (
     split_label,
 )
 from .errors import ChordError
-from .piece import Bar, Chord, Piece, bar_numbers
-from .playing_order import last_of_ending
+from .piece import Bar, Chord, Piece
+from .playing_order import bar_numbers, last_of_ending
 from .signatures import TICKS_PER_WHOLE, Key, Meter, name_at
 from .text import counted
 
@@ -162,6 +162,11 @@ class Plan:
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        first, *others = self.text().split("\n")
+        what = repr(self.skeleton)[1:-1].partition(": ")[2]
+        return f"<Plan {what}: {first}{' ...' if others else ''}>"
 
     def _bar_text(self, bar: Bar, names: bool) -> str:
         items = self._items(bar, names)

@@ -7,8 +7,8 @@ a plan that is still being read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 from .notation import JUMPS
@@ -190,6 +190,13 @@ def bars_before(begins_ending: Sequence[bool], ends_ending: Sequence[bool]) -> l
             entrance = index - 1
         before.append(entrance if begins else index - 1)
     return before
+
+
+def bar_numbers(are_pickups: Iterable[bool]) -> list[int]:
+    """The number of each bar as a musician counts: a pick-up has that of the bar before it, 0 at the start, and so the
+    second half of a bar that a repeat splits has that of the first.
+    """
+    return list(accumulate(int(not is_pickup) for is_pickup in are_pickups))
 
 
 def completes_bar(length: int, full: int, before: int, before_is_pickup: bool) -> bool:

@@ -11,12 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .abc_writer import parse_style
 from .codec import globals_tokens
 from .errors import RequestError, UnlearntStyleWarning
 from .plan import Plan, key_of_names
 from .signatures import Key, Meter
+from .text import did_you_mean
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
-from .voices import FOUR_PARTS, MELODY, QUARTET
+from .voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
 _STYLE_VOICES = {"hymn": FOUR_PARTS, "chorale": FOUR_PARTS, "quartet": QUARTET}
 """The voices of a style; a melody alone where nothing is listed."""
@@ -68,8 +70,7 @@ class Request:
     )
 
     def __post_init__(self) -> None:
-        if self.style is not None and self.style not in STYLES:
-            raise RequestError(f"there is no style {self.style!r}; there are {', '.join(STYLES)}")
+        object.__setattr__(self, "style", None if self.style is None else _style(self.style))
         if self.tempo is not None and not (
             isinstance(self.tempo, int | float) and TEMPOS[0] <= self.tempo <= TEMPOS[-1]
         ):
@@ -120,6 +121,14 @@ class Request:
         return plan
 
 
+def _style(style: str) -> str:
+    """A style in the vocabulary's spelling: "Slip Jig" is "slip-jig"."""
+    name = parse_style(style) if isinstance(style, str) else None
+    if name not in STYLES:
+        raise RequestError(f"there is no style {style!r}; there are {', '.join(STYLES)}{did_you_mean(style, STYLES)}")
+    return name
+
+
 def _key(key: str | Key) -> Key:
     if not isinstance(key, str | Key):
         raise RequestError(f"there is no key {key!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
@@ -143,9 +152,16 @@ def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(
             f"cannot write for the voices {voices!r}; give a list that names each once, a second one twice, from "
-            f"{', '.join(VOICES)}"
+            f"{', '.join(VOICES)}{_voice_meant(named)}"
         )
     return named
+
+
+def _voice_meant(named: Sequence[str]) -> str:
+    """The voice that was meant by the first of those named that does not exist, also by its title."""
+    unknown = next((name for name in named if name not in VOICES), None)
+    titles = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
+    return did_you_mean(unknown, VOICES, titles)
 
 
 def check_bars(bars: Any, most: int) -> None:

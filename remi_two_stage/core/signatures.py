@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from .errors import RequestError
+from .text import did_you_mean
 
 TICKS_PER_QUARTER = 24
 TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
@@ -44,6 +45,11 @@ def shift_from_c(pitch_class: int) -> int:
     return (pitch_class + 6) % 12 - 6
 
 
+def beats_after(position: int, end: int, beat_length: int) -> range:
+    """Metrical positions of the beats after `position` and before `end`."""
+    return range(position - position % beat_length + beat_length, end, beat_length)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
     """A tonic ("C", "F#", "Bb") and a mode ("maj", "min", "dor", "phr", "lyd", "mix", "loc") with at most seven
@@ -57,7 +63,7 @@ class Key:
         if not re.fullmatch("[A-G](#|b)?", self.tonic) or self.mode not in MODES or abs(self.signature) > 7:
             raise RequestError(
                 f"there is no key {self.tonic + self.mode!r}; give a tonic and a mode with at most "
-                "seven sharps or flats, such as D, Bb, F#m, Ador, Gmix"
+                f"seven sharps or flats, such as D, Bb, F#m, Ador, Gmix{self._same_sound()}"
             )
 
     @classmethod
@@ -70,8 +76,17 @@ class Key:
         match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]?)\s*([A-Za-z]*)\s*", text)
         mode = match and _MODE_NAMES.get(match[3] if match[3] in ("m", "M") else match[3][:3].lower())
         if match is None or mode is None:
-            raise RequestError(f"there is no key {text!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix")
+            raise RequestError(
+                f"there is no key {text!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix"
+                f"{did_you_mean(text, _SPOKEN_KEYS)}"
+            )
         return cls(match[1].upper() + match[2].replace("♯", "#").replace("♭", "b"), mode)
+
+    def _same_sound(self) -> str:
+        """The end of a message that names the key that sounds like this one, which has too many sharps or flats."""
+        if not re.fullmatch("[A-G](#|b)?", self.tonic) or self.mode not in MODES:
+            return ""
+        return f"; did you mean {self.shifted(0).spoken}?"
 
     @property
     def fifths(self) -> int:
@@ -112,6 +127,11 @@ class Key:
 
     def __str__(self) -> str:
         return self.tonic + self.mode
+
+
+_SPOKEN_KEYS = [
+    Key(name_at(signature - shift), mode).spoken for mode, shift in MODES.items() for signature in range(-7, 8)
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)

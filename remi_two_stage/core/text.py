@@ -8,8 +8,11 @@ What is said of a field, in an error or in another field's help, names it in bac
 from __future__ import annotations
 
 import codecs
+import difflib
 import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import Field
+from types import MappingProxyType
 from typing import Any
 
 SPELLED_PLAINLY = "remi_two_stage.spelled_plainly"
@@ -72,6 +75,17 @@ codecs.register_error(SPELLED_PLAINLY, _spell_plainly)
 def counted(number: int, thing: str) -> str:
     """A number of things: `1 bar`, `8 bars`, `1,200 bars`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def did_you_mean(typed: Any, known: Collection[str], spoken: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The end of a message about a name that is not known: `; did you mean jig?`, or nothing where none is like it.
+
+    Args:
+        spoken: Other words that people have for some of the names -> the names.
+    """
+    names = {word.casefold(): name for word, name in [*zip(known, known, strict=True), *spoken.items()]}
+    like = difflib.get_close_matches(typed.casefold(), names, n=1) if isinstance(typed, str) else []
+    return f"; did you mean {names[like[0]]}?" if like else ""
 
 
 def flag_of(field: Field[Any]) -> str:

@@ -22,10 +22,10 @@ from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.request import Request
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
-from ..core.text import counted
+from ..core.text import counted, printable
 from ..core.vocabulary import STYLES
 from .limits import Limits
-from .link import Link, Step
+from .link import LONGEST_TITLE, Link, Step
 from .note_editing import with_moved_note
 from .uploads import read_upload
 
@@ -46,6 +46,8 @@ class Work:
         plan: The chords in the grid; None before the first.
         piece: The tune; its chords are older than the plan's where bars were edited since.
         link: Makes the tune again; None when it began with a file.
+        before: The tune that the last action has changed, if it changed one; None also where single notes were moved.
+        offered: Tunes to choose from, each as the work would go on with it.
         written: Number of times something was written, so that no two steps have the same seed.
         file: What it began with, if it did.
         titles: Of the tunes in that file.
@@ -57,6 +59,8 @@ class Work:
     plan: Plan | None = None
     piece: Piece | None = None
     link: Link | None = None
+    before: Piece | None = None
+    offered: tuple[Work, ...] = ()
     written: int = 0
     file: Path | None = None
     titles: tuple[str, ...] = ()
@@ -65,10 +69,15 @@ class Work:
 
     def then(self, **changes: object) -> Work:
         """The next state, which can be undone to this one."""
+        changes = {"before": None, "offered": ()} | changes
         if self.plan is None:
             return replace(self, **changes)  # type: ignore[arg-type]
-        past = (*self.past, replace(self, past=()))[-_MOST_UNDONE:]
-        return replace(self, past=past, **changes)  # type: ignore[arg-type]
+        return replace(self, past=self.remembered, **changes)  # type: ignore[arg-type]
+
+    @property
+    def remembered(self) -> tuple[Work, ...]:
+        """The past of a next state, to which this one belongs."""
+        return (*self.past, replace(self, past=()))[-_MOST_UNDONE:]
 
     @property
     def edited_bars(self) -> tuple[int, ...]:
@@ -146,6 +155,47 @@ class Actions:
             return self._composed(work.then(plan=plan), seed, progress, sampling)
         typed = self.typed(work, request, plan.text())
         return replace(self._composed(typed, seed, progress, sampling), past=work.then().past)
+
+    def offer(
+        self,
+        work: Work,
+        request: Request,
+        texts: Sequence[str],
+        seed: int | None,
+        progress: Progress | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
+    ) -> Work:
+        """Write a first tune to choose from, as `compose` does; `offer_another` adds one."""
+        if work.plan is not None and len(texts) == len(work.plan.skeleton.bars):
+            work = replace(work, plan=_understood(work.plan, texts))
+        work = replace(work, offered=())
+        return replace(work, offered=(self.compose(work, request, texts, seed, progress, sampling),))
+
+    def offer_another(
+        self, work: Work, progress: Progress | None = None, sampling: Sampling = DEFAULT_SAMPLING
+    ) -> Work:
+        """Write one more tune to choose from, by the next seed."""
+        first, last = work.offered[0], work.offered[-1]
+        assert first.request is not None
+        seed = last.link.seed + 1 if last.link and last.link.seed is not None else None
+        texts = work.plan.bar_texts() if work.plan else ()
+        another = self.compose(replace(work, offered=()), first.request, texts, seed, progress, sampling)
+        return replace(work, offered=(*work.offered, another))
+
+    def choose(self, work: Work, number: int) -> Work:
+        """Go on with one of the tunes that are offered, counted from 0; undoing leads back to the choice."""
+        if not 0 <= number < len(work.offered):
+            raise RequestError("this tune is no longer offered; compose three again")
+        return replace(work.offered[number], past=work.remembered)
+
+    def retitle(self, work: Work, title: str) -> Work:
+        """Give the tune another title; all its files have it."""
+        piece, plan = _tune(work, None)
+        title = printable(title).strip()[:LONGEST_TITLE]
+        if title == piece.title:
+            return work
+        link = work.link and replace(work.link, title=title)
+        return work.then(piece=replace(piece, title=title, source=None), plan=plan, link=link)
 
     def rewrite(
         self,
@@ -255,7 +305,9 @@ class Actions:
             work = self._composed(work, link.seed, progress, sampling)
         for step in link.steps:
             work = self._repeated(work, step, progress)
-        return replace(work, past=())
+        if link.title and work.piece is not None:
+            work = self.retitle(work, link.title)
+        return replace(work, past=(), before=None)
 
     def _repeated(self, work: Work, step: Step, progress: Progress | None) -> Work:
         """Repeat a step with its seed."""
@@ -290,7 +342,8 @@ class Actions:
     def _next(self, work: Work, step: Step, plan: Plan, piece: Piece) -> Work:
         link = work.link and replace(work.link, steps=(*work.link.steps, step))
         request = work.request and replace(work.request, bars=piece.bar_count)
-        return work.then(request=request, plan=plan, piece=piece, link=link, written=work.written + 1)
+        written = work.written + 1
+        return work.then(request=request, plan=plan, piece=piece, link=link, before=work.piece, written=written)
 
     def _timed(self, progress: Progress | None) -> Progress:
         """The same report of progress, which ends what takes too long."""

@@ -32,7 +32,7 @@ def typed_texts(payload: Any) -> list[str]:
 
 def score() -> gr.HTML:
     """The engraved tune, its player and its files. Takes `views.score`; bars are marked in the browser."""
-    return _scripted("score", "player", "notes")
+    return _scripted("score", "player", "notes", "candidates")
 
 
 def status() -> gr.HTML:

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from ..core.piece import Piece
+from ..rendering.close_score import two_staves
+from ..rendering.engraving import engrave
 from ..rendering.sound import SOUNDS, sound_bytes
 from ..score_files import file_name, write_score
 
@@ -44,11 +46,12 @@ class Download:
         }
 
 
-def write_downloads(piece: Piece, cache: str, with_chords: bool) -> list[Download]:
+def write_downloads(piece: Piece, cache: str, with_chords: bool, is_close: bool = False) -> list[Download]:
     """Write a piece in every format into a new folder of the cache.
 
     Args:
         with_chords: The sound has its chords softly beneath.
+        is_close: The PDF has a choir on two staves.
 
     Raises:
         MissingExtraError: a package that makes pictures or sound is not installed.
@@ -59,6 +62,8 @@ def write_downloads(piece: Piece, cache: str, with_chords: bool) -> list[Downloa
     for download in downloads:
         if download.path.suffix in SOUNDS:
             download.path.write_bytes(sound_bytes(piece, download.path.suffix, with_chords))
+        elif download.path.suffix == ".pdf" and is_close:
+            download.path.write_bytes(engrave(piece, staves=two_staves(piece)).pdf())
         else:
             write_score(piece, download.path)
     return downloads

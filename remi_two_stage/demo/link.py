@@ -2,8 +2,8 @@
 
 It holds the request (`style`, `key`, `meter`, `bars`, `tempo`, `voices`), the `plan` in Roman numerals, the
 `seed` of the notes, and a `then` for each later step: `rewrite:5-8:12:IV|V7|I|I` (bars, seed, their chords),
-`extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's). Where counterpoint is not
-soft, the query says so, and `strict:` or `off:` stands before the step.
+`extend:8:13` (bars, seed), `harmonize:14:I|IV|V7|I` (seed, chords; none: the planner's), and a `title` where it was
+given one. Where counterpoint is not soft, the query says so, and `strict:` or `off:` stands before the step.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..core.sampling import Sampling
 
 _MOST_STEPS = 20
 _LONGEST_FIELD = 4_000
+LONGEST_TITLE = 200
 _STEP = re.compile(
     r"(?:(?P<counterpoint>strict|off):)?(?P<rewrite>rewrite:(?P<first>\d{1,3})-(?P<last>\d{1,3}):)?(?P<extend>extend:(?P<bars>\d{1,3}):)?"
     r"(?P<harmonize>harmonize:)?(?P<seed>\d{1,18})(?::(?P<chords>.*))?"
@@ -77,6 +78,7 @@ class Link:
         seed: Of the notes; None where there are none yet.
         steps: What was done then.
         counterpoint: As in `Sampling`.
+        title: Of the tune; empty is the one that it got when it was composed.
     """
 
     request: Request
@@ -84,6 +86,7 @@ class Link:
     seed: int | None = None
     steps: tuple[Step, ...] = ()
     counterpoint: Counterpoint = "soft"
+    title: str = ""
 
     def query(self) -> str:
         """The link as a query string."""
@@ -98,6 +101,7 @@ class Link:
             "plan": " ".join(self.plan.split()),
             "seed": self.seed,
             "counterpoint": None if self.counterpoint == "soft" else self.counterpoint,
+            "title": self.title,
         }
         known = [(name, str(value)) for name, value in fields.items() if value is not None and value != ""]
         return urlencode([*known, *(("then", str(step)) for step in self.steps)], safe="|:/,()")
@@ -128,7 +132,8 @@ class Link:
         request = Request(**{name: value(one[name]) for name, value in read.items() if name in one})
         seed = _whole("seed", one["seed"]) if "seed" in one else None
         counterpoint = _counterpoint(one.get("counterpoint", "soft"))
-        return cls(request, one.get("plan", ""), seed, tuple(map(Step.parse, steps)), counterpoint)
+        title = one.get("title", "")[:LONGEST_TITLE]
+        return cls(request, one.get("plan", ""), seed, tuple(map(Step.parse, steps)), counterpoint, title)
 
 
 def _counterpoint(text: str) -> Counterpoint:

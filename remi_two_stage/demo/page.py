@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 
@@ -22,12 +22,13 @@ from ..core.request import Request
 from ..core.sampling import DEFAULT_SAMPLING, Sampling
 from ..core.text import counted
 from ..core.vocabulary import STYLES
+from ..rendering.close_score import two_staves
 from ..score_files import READABLE
 from . import components, form, views
 from .actions import Actions, Work
 from .components import typed_texts
 from .downloads import write_downloads
-from .link import Link
+from .link import LONGEST_TITLE, Link
 from .uploads import TEXT
 
 if TYPE_CHECKING:
@@ -52,13 +53,16 @@ _MARK = (
     "?.dispatchEvent(new CustomEvent('mark', { detail: [first, last] })); }"
 )
 
-_EDIT = "(work, notation, chords, score) => [work, notation, chords, { edit: score.edit }]"
+_SETTINGS = ("work", "notation", "chords", "staves")
+"""What every action is given."""
+_EDIT = f"({', '.join(_SETTINGS)}, score) => [{', '.join(_SETTINGS)}, {{ edit: score.edit }}]"
+_CHOICE = f"({', '.join(_SETTINGS)}, score) => [{', '.join(_SETTINGS)}, score.choice]"
 _IDLE = "() => document.dispatchEvent(new Event('music-idle'))"
 _FIELDS = ("style", "key", "meter", "bars", "tempo", "voices")
 _NOTHING = Work()
 
-Outcome = tuple[Work, str]
-"""The next state of a user's work, and a remark on it."""
+Outcome = tuple[Work, str] | None
+"""The next state of a user's work, and a remark on it; None where there is nothing to do."""
 Action = Callable[..., Outcome]
 
 
@@ -114,6 +118,7 @@ class Page:
         with gr.Row(elem_classes="pair"):
             self.plan = gr.Button("Plan", variant="secondary", elem_id="plan", min_width=100)
             self.compose = gr.Button("Compose", variant="primary", elem_id="compose", min_width=100)
+        self.three = gr.Button("Three to choose from", variant="secondary", elem_id="three")
         components.fixed("<h2>Or begin with your own</h2>")
         self.file = gr.UploadButton("Open a tune …", file_types=[*READABLE, TEXT], elem_id="file")
         components.fixed("<p class='hint'>An ABC, MusicXML, MIDI or kern file, or a text with ABC in it.</p>")
@@ -128,6 +133,8 @@ class Page:
             self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
         with gr.Row(elem_classes="bar-of-heading", elem_id="music-heading"):
             components.fixed("<h2>Music</h2>")
+            self.title = gr.Textbox(label="Title", elem_id="title", max_length=LONGEST_TITLE, min_width=160)
+            self.close = gr.Checkbox(True, label="On two staves", elem_id="close", min_width=160, visible="hidden")
             self.accompanied = gr.Checkbox(True, label="Play the chords beneath", elem_id="accompanied", min_width=200)
         self.score = components.score()
         with gr.Row(elem_id="tools", visible="hidden") as self.tools:
@@ -135,7 +142,7 @@ class Page:
         with gr.Accordion("The tune as ABC", open=False, elem_id="as-abc", elem_classes="as-text"):
             self.abc = gr.Textbox(label="ABC of the tune", lines=6, max_lines=30, max_length=40_000)
             self.take_abc = gr.Button("Use this ABC", elem_id="take-abc", elem_classes="take")
-        with gr.Row(elem_classes="bar-of-heading"):
+        with gr.Row(elem_classes="bar-of-heading", elem_id="chords-heading"):
             components.fixed("<h2>Chords</h2>")
             self.notation = gr.Radio(
                 [_NUMERALS, _NAMES], value=_NUMERALS, label="Chords shown as", elem_id="notation", min_width=160
@@ -171,6 +178,12 @@ class Page:
         state = [self.work, self.notation]
         self._on(self.plan.click, self._plan, [self.counterpoint, *request_fields, self.seed])
         self._on(self.compose.click, self._compose, [self.counterpoint, *request_fields, self.seed, self.grid])
+        offered = self._on(self.three.click, self._offer, [self.counterpoint, *request_fields, self.seed, self.grid])
+        for _ in range(1, views.OFFERED):
+            offered = self._on(offered.then, self._offer_another, [self.counterpoint], progress="hidden")
+        self._on(self.score.option_select, self._choose, [self.score], _FIELDS, js=_CHOICE)
+        for given in (self.title.submit, self.title.blur):
+            self._on(given, self._retitle, [self.title], progress="hidden")
         self._on(self.take.click, self._take, [*request_fields, self.text], ["bars"])
         self._on(self.take_abc.click, self._take_abc, [self.abc], _FIELDS)
         self._on(self.score.input, self._move_note, [self.score], js=_EDIT)
@@ -180,7 +193,8 @@ class Page:
         self._on(self.undo.click, self._undo, [], _FIELDS)
         self._on(self.file.upload, self._open, [self.file], _FIELDS)
         self._on(self.which.input, self._pick, [self.which], _FIELDS)
-        self._on(self.accompanied.input, self._listen, [])
+        for setting in (self.accompanied, self.close):
+            self._on(setting.input, self._listen, [])
         shown = self._on(self.blocks.load, self._follow, [], _FIELDS)
         # Loading the model keeps the processor busy, so it waits until the page is shown.
         shown.then(self.actions.prepare, queue=False, show_progress="hidden", api_visibility="private")
@@ -210,24 +224,26 @@ class Page:
         inputs: list[Any],
         fields: Sequence[str] = (),
         js: str | None = None,
+        progress: Literal["minimal", "hidden"] = "minimal",
     ) -> gr.events.Dependency:
         """Bind an event that may write music to its action, one visitor at a time; returns the event to chain on.
 
         Args:
             fields: Those that the action sets; all others stay as the visitor left them.
             js: Picks out of the inputs what is sent.
+            progress: Whether the status line shows how far it is.
         """
         outputs = [
             self.work, self.status, self.undo, self.grid, self.score, self.text, self.abc, self.tools, self.first,
-            self.last, self.which, *(getattr(self, name) for name in fields),
+            self.last, self.which, self.title, self.close, *(getattr(self, name) for name in fields),
         ]  # fmt: skip
         done = event(
             self._answering(action, fields),
-            [self.work, self.notation, self.accompanied, *inputs],
+            [self.work, self.notation, self.accompanied, self.close, *inputs],
             outputs,
             concurrency_id="music",
-            show_progress="minimal",
-            show_progress_on=[self.score],
+            show_progress=progress,
+            show_progress_on=[self.status],
             js=js,
             api_visibility="private",
         )
@@ -243,14 +259,20 @@ class Page:
             work: Work = _NOTHING,
             notation: str = _NUMERALS,
             is_accompanied: bool = True,
+            is_close: bool = True,
             *given: Any,
         ) -> dict[Any, Any]:
             def report(stage: str, begun: int, total: int) -> None:
                 progress((begun, max(begun, total)), desc=f"Writing {stage}", unit="bars")
 
             try:
-                work, remark = action(Call(report, request), work, *given)
-                return self._shown(work, notation, is_accompanied, remark) | self._form(work.request, fields)
+                outcome = action(Call(report, request), work, *given)
+                if outcome is None:
+                    return {}
+                work, remark = outcome
+                shown = self._shown(work, notation, is_accompanied, is_close)
+                said = remark if work.offered else f"{remark} {views.said(work)}".strip()
+                return shown | {self.status: ("said", said)} | self._form(work.request, fields)
             except RemiError as error:
                 return {self.status: ("wrong", _sentence(str(error)))}
 
@@ -264,9 +286,33 @@ class Page:
 
     def _compose(self, call: Call, work: Work, counterpoint: Any, *request_fields: Any) -> Outcome:
         *asked, seed, grid = request_fields
+        sampling = Sampling(counterpoint=counterpoint)
         return self.actions.compose(
-            work, form.request_of(*asked), typed_texts(grid), form.seed_of(seed), call.report
+            work, form.request_of(*asked), typed_texts(grid), form.seed_of(seed), call.report, sampling
         ), ""
+
+    def _offer(self, call: Call, work: Work, counterpoint: Any, *request_fields: Any) -> Outcome:
+        *asked, seed, grid = request_fields
+        sampling = Sampling(counterpoint=counterpoint)
+        return self.actions.offer(
+            work, form.request_of(*asked), typed_texts(grid), form.seed_of(seed), call.report, sampling
+        ), "The first of three tunes; the others are being written."
+
+    def _offer_another(self, call: Call, work: Work, counterpoint: Any) -> Outcome:
+        if not 0 < len(work.offered) < views.OFFERED:  # one was chosen, or the first could not be written
+            return None
+        work = self.actions.offer_another(work, call.report, Sampling(counterpoint=counterpoint))
+        is_last = len(work.offered) == views.OFFERED
+        return work, "Three tunes: hear them, and go on with one." if is_last else "Two of three tunes."
+
+    def _choose(self, _call: Call, work: Work, number: Any) -> Outcome:
+        if not isinstance(number, int):
+            raise RequestError(f"there is no tune {number!r} to choose; load the page again")
+        return self.actions.choose(work, number), "Chosen:"
+
+    def _retitle(self, _call: Call, work: Work, title: str) -> Outcome:
+        retitled = work if work.piece is None else self.actions.retitle(work, title)
+        return None if retitled is work else (retitled, "Its title is changed.")
 
     def _take(self, _call: Call, work: Work, *request_fields: Any) -> Outcome:
         *asked, text = request_fields
@@ -348,22 +394,24 @@ class Page:
             return {}
         return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}
 
-    def _shown(self, work: Work, notation: str, is_accompanied: bool, remark: str) -> dict[Any, Any]:
+    def _shown(self, work: Work, notation: str, is_accompanied: bool, is_close: bool) -> dict[Any, Any]:
         """The values of all components that show the work."""
         names = notation == _NAMES
-        files = write_downloads(work.piece, self.score.GRADIO_CACHE, is_accompanied) if work.piece else []
+        piece = None if work.offered else work.piece
+        files = write_downloads(piece, self.score.GRADIO_CACHE, is_accompanied, is_close) if piece else []
         return {
             self.work: work,
-            self.status: ("said", f"{remark} {views.said(work)}".strip()),
             self.grid: views.grid(work, names),
             self.text: work.plan.text(names) if work.plan else "",
-            self.abc: write_abc(work.piece) if work.piece else "",
-            self.score: views.score(work, files),
+            self.abc: write_abc(piece) if piece else "",
+            self.score: views.score(work, files, is_close),
             self.undo: gr.Button(interactive=bool(work.past)),
-            self.tools: gr.Row(visible=True if work.piece else "hidden"),
+            self.tools: gr.Row(visible=True if piece else "hidden"),
             self.first: None,
             self.last: None,
             self.which: _choice(work),
+            self.title: piece.title if piece else "",
+            self.close: gr.Checkbox(visible=True if piece and two_staves(piece) else "hidden"),
         }
 
     def _form(self, request: Request | None, fields: Sequence[str]) -> dict[Any, Any]:

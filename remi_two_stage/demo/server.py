@@ -74,7 +74,8 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
     """
     if find_spec("gradio") is None:
         raise MissingExtraError(
-            "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]'"
+            "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]', "
+            "or in a checkout pip install '.[demo]'"
         )
     from starlette.staticfiles import StaticFiles
 

@@ -13,15 +13,20 @@ from typing import Any
 from ..analysis.score_checking import check_score
 from ..core.piece import Bar, Piece
 from ..core.text import counted
+from ..rendering.close_score import Staff, two_staves
 from ..rendering.engraving import engrave
 from ..rendering.piano_roll import piano_roll
 from ..rendering.sound import voicing
 from ..scores.tempo_map import TempoMap
 from .actions import Work, edited_plan
+from .comparison import compared
 from .downloads import Download
 from .note_editing import scale_of
 from .playback import playback
 
+OFFERED = 3
+"""Tunes to choose from."""
+UNTITLED = "Untitled tune"
 _NARROW, _NARROW_FOR_PARTS = 950.0, 1250.0
 """Widths for phones, in tenths of a millimetre, of a lone melody and of parts with names: two bars a system."""
 
@@ -98,21 +103,26 @@ def _signs(bar: Bar) -> dict[str, Any]:
     }
 
 
-def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
-    """The tune, engraved in two widths and as a piano roll, what is played, files and link, and what is wrong with its
-    voice-leading if it has several voices; None if there is no tune.
+def score(work: Work, files: Sequence[Download], is_close: bool = True) -> dict[str, Any] | None:
+    """The tune, engraved in two widths and as a piano roll, what is played, files and link, what the last edit changed,
+    and what is wrong with its voice-leading if it has several voices; the tunes that are offered, if any are; None if
+    there is no tune.
+
+    Args:
+        is_close: Whether a choir stands on two staves.
     """
+    if work.offered:
+        return {"offered": [_offered(each, is_close) for each in work.offered], "wanted": OFFERED}
     piece = work.piece
     if piece is None:
         return None
     shown = _once_named(piece)
-    narrow = _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS
     return {
-        "title": piece.title or "Untitled tune",
-        "wide": engrave(shown, note_ids=True).svg(),
-        "narrow": engrave(shown, narrow, note_ids=True).svg(),
+        "title": piece.title or UNTITLED,
+        **_pictures(shown, two_staves(piece) if is_close else None),
         "roll": piano_roll(piece).svg(),
         "narrowRoll": piano_roll(piece, _NARROW_FOR_PARTS).svg(),
+        "changes": _changes(work.before, piece, is_close) if work.before else None,
         "numbers": piece.bar_numbers,
         "bars": _bars(piece),
         "isFlat": piece.key.signature < 0,
@@ -123,6 +133,54 @@ def score(work: Work, files: Sequence[Download]) -> dict[str, Any] | None:
         "query": work.link.query() if work.link else "",
         "check": _check(piece) if len(piece.voices) > 1 else None,
     }
+
+
+def _pictures(piece: Piece, staves: Sequence[Staff] | None) -> dict[str, str]:
+    """The score for a desk and for a phone."""
+    narrow = _NARROW if len(piece.voices) == 1 else _NARROW_FOR_PARTS
+    return {
+        "wide": engrave(piece, note_ids=True, staves=staves).svg(),
+        "narrow": engrave(piece, narrow, note_ids=True, staves=staves).svg(),
+    }
+
+
+def _offered(work: Work, is_close: bool) -> dict[str, Any]:
+    """A tune to choose from, in small."""
+    piece = work.piece
+    assert piece is not None
+    staves = two_staves(piece) if is_close else None
+    staves_alone = replace(_once_named(piece), title="", style=None, tempo=None, metadata=())
+    return {
+        "said": said(work),
+        "picture": engrave(staves_alone, _NARROW_FOR_PARTS, note_ids=True, staves=staves).svg(),
+        "playing": playback(piece),
+    }
+
+
+def _changes(before: Piece, piece: Piece, is_close: bool) -> dict[str, Any] | None:
+    """The old tune under the new one, and which bars and notes differ; None where nothing does."""
+    comparison = compared(before, piece, is_close)
+    if comparison is None or not comparison.bars:
+        return None
+    return {
+        **_pictures(_once_named(comparison.piece), comparison.staves),
+        "newStaves": comparison.new_staves,
+        "bars": comparison.bars,
+        "said": bars_in_words([piece.bar_numbers[index] for index in comparison.bars], piece.bar_count),
+        "new": comparison.new,
+        "old": comparison.old,
+    }
+
+
+def bars_in_words(numbers: Sequence[int], count: int) -> str:
+    """Numbers of bars as "bars 2, 5 to 8", of `count` in all."""
+    known = sorted({number for number in numbers if number})
+    if len(known) == count:
+        return "all bars"
+    firsts = [number for number in known if number - 1 not in known]
+    lasts = [number for number in known if number + 1 not in known]
+    runs = [f"{first}" if first == last else f"{first} to {last}" for first, last in zip(firsts, lasts, strict=True)]
+    return ("bar " if len(known) == 1 else "bars ") + ", ".join(runs) if known else "the pick-up"
 
 
 def _once_named(piece: Piece) -> Piece:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from ..core.errors import AbcSyntaxError
-from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
+from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
 from ..core.piece import Bar, Piece
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
@@ -30,6 +30,7 @@ from .abc_voices import with_voices
 from .changes import Change, NotAnEditError, frame, segments
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
+_TAKE_TIME = (*SOUNDING, "bar_rest")
 _FRAME = ("bar", "ending", "field")
 _JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
 
@@ -46,10 +47,10 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
         NotAnEditError: the tune is not in the file, or cannot be written into its text.
     """
     why = ""
-    for is_explicit in (False, True):
+    for is_explicit, writes_struck in ((False, False), (False, True), (True, True)):
         file = AbcFile.parse(source)
         place, tune = _found(file.lines, before, number)
-        _Splice(file, tune, before, after, change, is_explicit).write()
+        _Splice(file, tune, before, after, change, is_explicit, writes_struck).write()
         why = _what_is_wrong(file.edited_lines(), place, before, after, change)
         if not why:
             return file.edited()
@@ -95,20 +96,32 @@ def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece
                 return f"bar {number} would sound otherwise"
     changed = {*change.indices}
     for index, (old, new) in enumerate(zip(before.bars, read.bars, strict=False)):
+        if index + 1 == len(before.bars) and change.appended:  # words at its end may lead into the next
+            old = _without_words(old)
+            new = _without_words(new)
         if index not in changed and (old.chords != new.chords or not _same_notation(old, new, change)):
             return f"the chords, words or signs of bar {before.bar_numbers[index]} would change"
     return ""
 
 
 def _same_notation(old: Bar, new: Bar, change: Change) -> bool:
-    if not old.notation:
-        return not new.notation or not any(new.notation[index] for index in change.voices)
-    kept = [new.notation[index] if new.notation else () for index in change.voices]
+    was = [_without_names(records) for records in old.notation or ((),) * len(change.voices)]
+    kept = [_without_names(new.notation[index]) if new.notation else [] for index in change.voices]
     return all(
-        {type(record): 0 for record in was}.keys() == {type(record): 0 for record in records}.keys()
-        and Counter(map(_without_reach, was)) == Counter(map(_without_reach, records))
-        for was, records in zip(old.notation, kept, strict=True)
+        {type(record) for record in before} == {type(record) for record in after}
+        and Counter(map(_without_reach, before)) == Counter(map(_without_reach, after))
+        for before, after in zip(was, kept, strict=True)
     )
+
+
+def _without_names(records: Sequence[Notation]) -> list[Notation]:
+    """Records but for names of notes, which a note that is struck, and was held before, may have of its own."""
+    return [record for record in records if not isinstance(record, Spelling)]
+
+
+def _without_words(bar: Bar) -> Bar:
+    kept = tuple(tuple(each for each in records if not isinstance(each, Text)) for records in bar.notation)
+    return replace(bar, notation=kept)
 
 
 def _without_reach(record: object) -> object:
@@ -117,17 +130,25 @@ def _without_reach(record: object) -> object:
 
 
 class _Splice:
-    """One edit on its way into a file."""
+    """One edit on its way into a file.
+
+    Args:
+        is_explicit: Every note has its accidental.
+        writes_struck: Bars are written anew too where notes are struck that were held into them: these may lack their
+            accidentals.
+    """
 
     def __init__(
-        self, file: AbcFile, tune: PlacedTune, before: Piece, after: Piece, change: Change, is_explicit: bool
-    ) -> None:
+        self, file: AbcFile, tune: PlacedTune, before: Piece, after: Piece, change: Change,
+        is_explicit: bool, writes_struck: bool,
+    ) -> None:  # fmt: skip
         self._file = file
         self._tune = tune
         self._before = before
         self._after = after
         self._change = change
         self._is_explicit = is_explicit
+        self._writes_struck = writes_struck
         self._habits = Habits.of(tune, file.lines, before.bars)
         self._tokens: dict[tuple[str, int], list[Token]] = defaultdict(list)
         for token in tune.tokens:
@@ -155,23 +176,51 @@ class _Splice:
         has_symbols = self._has_symbols(voice, name)
         changed = [
             index
-            for index in self._change.indices
+            for index in (range(len(pairs)) if self._writes_struck else self._change.indices)
             if pairs[index][0] != pairs[index][1]
             or (has_symbols and self._before.bars[index].chords != self._after.bars[index].chords)
         ]
         if not changed:
             return
-        tokens = {index: self._content(name, index) for index in changed}
+        rests = {index: rest for index in changed if (rest := self._rest_of_bars(name, index))}
+        tokens = {index: self._content(name, index) for index in changed if index not in rests}
         manner = replace(
             self._manner(name, has_symbols),
-            has_jumps=[index for index in changed if any(map(_has_jump, tokens[index]))],
+            has_jumps=[index for index in tokens if any(map(_has_jump, tokens[index]))],
         )
         writer = FileVoiceWriter(self._after, kept, manner)
-        for index in changed:
-            runs = _runs(tokens[index])
+        for index, held in tokens.items():
+            runs = _runs(held)
             cuts = self._cuts(index, runs)
             self._rewrite_bar(runs, writer.bar(index, cuts))
             self._rewrite_words(name, index, writer, runs, cuts)
+        for rest in {rest.order: rest for rest in rests.values()}.values():
+            self._split_rest(name, rest, [index for index in rests if rests[index] is rest], writer)
+
+    def _rest_of_bars(self, name: str, index: int) -> Token | None:
+        """The rest over several bars that a bar is in."""
+        for bar in self._tune.bars_of(name, index)[:1]:
+            for token in self._tune.tokens:
+                is_rest = token.kind == "bar_rest" and token.value > 1 and token.voice == name and token.start >= 0
+                if is_rest and token.bar <= bar < token.bar + token.value:
+                    return token
+        return None
+
+    def _split_rest(self, name: str, rest: Token, indices: Sequence[int], writer: FileVoiceWriter) -> None:
+        """Write bars in the place of some of a rest of several bars, and rests for the others."""
+        own = {bar: index for index in indices for bar in self._tune.bars_of(name, index)[:1]}
+        parts = []
+        for is_silent, bars in groupby(range(rest.bar, rest.bar + rest.value), key=lambda bar: bar not in own):
+            if is_silent:
+                count = len([*bars])
+                parts.append(rest.text[0] + (str(count) if count > 1 else ""))
+                continue
+            for bar in bars:
+                parts.append(" ".join(writer.bar(own[bar])))
+                self._rewrite_words(name, own[bar], writer, [[rest]], ())
+        bar_line = f"{self._habits.before_bar_line}|{self._habits.after_bar_line}"
+        signs = [token.start for token in self._tokens[name, rest.bar] if token.line == rest.line and rest.bar in own]
+        self._edits[rest.line].append((min([rest.start, *signs]), rest.end, bar_line.join(parts)))
 
     def _manner(self, name: str, has_symbols: bool) -> Manner:
         settings: dict[int, Setting] = {}
@@ -200,10 +249,10 @@ class _Splice:
         tokens = [token for bar in bars for token in self._tokens[name, bar] if token.kind not in _FRAME]
         if not bars:  # a bar line is missing in this voice
             tokens = self._between(name, *self._tune.times[index : index + 2])
-        while tokens and _belongs_to_next(tokens[-1]):
-            tokens.pop()
-        while tokens and _belongs_to_last(tokens[0]):
+        while tokens and (_belongs_to_last(tokens[0]) or _is_jump(tokens[0])):
             tokens.pop(0)
+        last = max((place for place, token in enumerate(tokens) if token.kind in _TAKE_TIME), default=-1)
+        tokens[last + 1 :] = [token for token in tokens[last + 1 :] if not (_belongs_to_next(token) or _is_jump(token))]
         if not tokens:
             raise NotAnEditError(f"bar {number} of voice {name} has no text of its own in the file")
         if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
@@ -277,9 +326,6 @@ class _Splice:
     def _append(self) -> None:
         """Write the bars that follow."""
         names = sorted(self._tune.voice_ids, key=lambda name: self._tune.last_lines[name])
-        for name in names:
-            if self._tune.voice(name).time != self._tune.times[-1]:
-                raise NotAnEditError(f"voice {name} ends before the others")
         lines = {name: self._new_lines(name) for name in names}
         order = [name for name, _ in groupby(self._tune.tokens, key=lambda token: token.voice)]
         if len(order) > len(names):  # one system after the other
@@ -306,12 +352,21 @@ class _Splice:
             and not (index > first and piece.bars[index].is_pickup)
         ]
         lines = [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(piece.bars)], strict=True)]
-        return [self._missing_bar_line(name, writer) + lines[0], *lines[1:]]
+        written = self._bars_written(name)
+        rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
+        return [self._missing_bar_line(name, writer, written) + rests + lines[0], *lines[1:]]
 
-    def _missing_bar_line(self, name: str, writer: FileVoiceWriter) -> str:
+    def _bars_written(self, name: str) -> int:
+        """How many bars of the piece a voice has text for; it may be silent from there on."""
+        time = self._tune.voice(name).time
+        if time not in self._tune.times:
+            raise NotAnEditError(f"voice {name} ends before the others, and in the middle of a bar")
+        return self._tune.times.index(time)
+
+    def _missing_bar_line(self, name: str, writer: FileVoiceWriter, written: int) -> str:
         """The bar line that the text lacks after its last bar."""
         last = [token for token in self._tune.tokens if token.voice == name and token.kind != "field"][-1]
-        wanted = writer.closing(len(self._before.bars) - 1)
+        wanted = writer.closing(written - 1)
         if last.kind == "bar" and (wanted == "|" or last.text != "|"):
             return ""
         return wanted + self._habits.after_bar_line
@@ -372,6 +427,11 @@ def _belongs_to_next(token: Token) -> bool:
 def _belongs_to_last(token: Token) -> bool:
     """Whether a token at the start of a bar ends what the bar before has begun: a slur, a tie."""
     return token.kind == "tie" or (token.kind == "signs" and set(token.value) == {")"})
+
+
+def _is_jump(token: Token) -> bool:
+    """Whether a token is the sign of a jump and nothing else."""
+    return token.kind in ("decoration", "signs") and bool(token.value) and _JUMP_SIGNS.issuperset(token.value)
 
 
 def _has_jump(token: Token) -> bool:

@@ -123,6 +123,7 @@ class PlacedTune(Tune):
         last_lines: By voice, the last line of music or of words beneath it.
         voice_lines: By line, the voice that a V: there names first.
         times: Where the bars of the piece begin, and the last one ends.
+        has_repeat_start: Whether `|:` is written before each bar of the piece.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -134,6 +135,7 @@ class PlacedTune(Tune):
         self.last_lines: dict[str, int] = {}
         self.voice_lines: dict[int, str] = {}
         self.times: list[int] = []
+        self.has_repeat_start: list[bool] = []
         self._at = 0
         self._voices_named: set[str] = set()
 
@@ -151,7 +153,9 @@ class PlacedTune(Tune):
         """Read all lines; `times` are those of the piece's boundaries from then on."""
         piece = super().read()
         voices = [self._voices[name] for name in self.voice_ids]
-        self.times = [boundary.time for boundary in common_boundaries(voices)]
+        boundaries = common_boundaries(voices)
+        self.times = [boundary.time for boundary in boundaries]
+        self.has_repeat_start = [boundary.repeat_start for boundary in boundaries[:-1]]
         return piece
 
     @property

@@ -17,6 +17,8 @@ from .abc_places import PlacedTune, Setting
 from .abc_style import FileVoiceWriter, Manner
 from .changes import Change
 
+_FIELD = re.compile("[KLM]:")
+_COMMENT = re.compile(r"(?<!\\)%.*")
 _SCORE = re.compile(r"%%(?:score|staves)\b|I:\s*(?:score|staves)\b")
 
 
@@ -30,14 +32,30 @@ def with_voices(
     names = _names(after, kept, melody if is_named else None)
     clefs = [clef_of(name, _pitches(after, voice)) for voice, name in enumerate(after.voices)]
     _write_header(file, tune, after, names, clefs, kept, is_named)
-    first = min(token.line for token in tune.tokens)
-    if min(tune.voice_lines, default=first + 1) > first:  # else its music would be the last voice's of the header
-        file.insert_after(first - 1, [f"V:{names[kept]}"])
-    new = []
-    for voice in change.voices_added:
-        manner = Manner(_settings(tune, after, clefs[voice]), habits, has_symbols=False, is_explicit=is_explicit)
-        new += [f"V:{names[voice]}", *_lines(tune, after, voice, manner)]
-    file.insert_after(tune.last_lines[melody], new)
+    sections = _sections(tune, after)
+    is_in_parts = len(sections) > 1
+    begins = [min(_lines_of(tune, section[0])) for section in sections]
+    if not any(line <= begins[0] for line in tune.voice_lines):  # else its music would be the header's last voice's
+        file.insert_after(begins[0] - 1 if is_in_parts else tune.key_line, [f"V:{names[kept]}"])
+    said_before = [] if is_in_parts else _fields_before_music(tune, begins[0])
+    manners = {
+        voice: Manner(_settings(tune, after, clefs[voice]), habits, has_symbols=False, is_explicit=is_explicit)
+        for voice in change.voices_added
+    }
+    alike = _with_written_signs(tune, after)
+    writers = {voice: FileVoiceWriter(alike, voice, manner) for voice, manner in manners.items()}
+    for number, section in enumerate(sections):
+        new = []
+        for voice, writer in writers.items():
+            music = [writer.line(bars.start, bars.stop) + _continuation(tune, file, bars) for bars in section]
+            new += [f"V:{names[voice]}", *said_before, *music]
+        is_last = number + 1 == len(sections)
+        last_line = tune.last_lines[melody] if is_last else max(_lines_of(tune, section[-1]))
+        file.insert_after(last_line, new)
+        if not is_last:
+            begin = begins[number + 1] - 1
+            labels = [line for line in range(last_line + 1, begin + 1) if file.lines[line].startswith("P:")]
+            file.insert_after(min(labels, default=begin), [f"V:{names[kept]}"])
 
 
 def _names(after: Piece, kept: int, melody: str | None) -> list[str]:
@@ -84,11 +102,51 @@ def _settings(tune: PlacedTune, after: Piece, clef: str) -> dict[int, Setting]:
     }
 
 
-def _lines(tune: PlacedTune, after: Piece, voice: int, manner: Manner) -> list[str]:
-    """The music of a new voice, in lines that end where the melody's do."""
-    writer = FileVoiceWriter(after, voice, manner)
+def _fields_before_music(tune: PlacedTune, first: int) -> list[str]:
+    """The lines between K: and the first of music that hold for one voice alone, once voices are named."""
+    lines = tune.lines[tune.key_line - tune.first_line + 1 : first - tune.first_line]
+    return [line for line in lines if _FIELD.match(line)]
+
+
+def _with_written_signs(tune: PlacedTune, after: Piece) -> Piece:
+    """The piece with `|:` only where the melody has it, so that programs that play each voice by itself keep them
+    together, and without labels of parts, which the melody's lines say.
+    """
+    bars = zip(after.bars, tune.has_repeat_start, strict=True)
+    marked = tuple(replace(bar, repeat_start=is_written, part="") for bar, is_written in bars)
+    return replace(after, bars=marked, part_order=())
+
+
+def _sections(tune: PlacedTune, after: Piece) -> list[list[range]]:
+    """The bars of the melody's lines: those of each part together, where there is an order of parts."""
     starts = _line_starts(tune, len(after.bars))
-    return [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(after.bars)], strict=True)]
+    lines = [range(*bars) for bars in zip(starts, [*starts[1:], len(after.bars)], strict=True)]
+    begins = [index for index, bar in enumerate(after.bars) if bar.part]
+    if not after.part_order or not {*begins} <= {*starts}:
+        return [lines]
+    sections: list[list[range]] = []
+    for bars in lines:
+        if not sections or bars.start in begins:
+            sections.append([])
+        sections[-1].append(bars)
+    return sections
+
+
+def _lines_of(tune: PlacedTune, bars: range) -> list[int]:
+    """The lines of the text that hold some bars of the melody and the words beneath."""
+    (melody,) = tune.voice_ids
+    own = {bar for index in bars for bar in tune.bars_of(melody, index)}
+    times = range(tune.times[bars.start], tune.times[bars.stop])
+    lines = [token.line for token in tune.tokens if token.bar in own and token.kind != "field"]
+    return [*lines, *(each.line for each in tune.syllables if each.onset is not None and each.onset in times)]
+
+
+def _continuation(tune: PlacedTune, file: AbcFile, bars: range) -> str:
+    """The sign that the music goes on in the same staff, where the melody's line has it: voices have as many staves."""
+    (melody,) = tune.voice_ids
+    own = tune.bars_of(melody, bars[-1])
+    lines = [token.line for token in tune.tokens if token.bar in own[-1:] and token.kind != "field"]
+    return "\\" if lines and _COMMENT.sub("", file.lines[max(lines)]).rstrip().endswith("\\") else ""
 
 
 def _line_starts(tune: PlacedTune, count: int) -> list[int]:

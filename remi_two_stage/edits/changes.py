@@ -3,7 +3,8 @@
 Conventions
 - Bars are indices of `Piece.bars`, as written: a bar that a repeat or a jump has played several times is one bar.
 - A bar has changed if what stands in it has: the notes that begin there, those that are held into it or out of it, and
-  its chord symbols. How it is notated (lyrics, signs, spelling) does not count.
+  its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was held
+  into it from a bar that has changed.
 - Where voices were added, chords do not count: the chords of a harmonisation leave the given melody alone.
 """
 
@@ -70,7 +71,7 @@ class Change:
         is_changed = [False] * count
         for voice, kept in enumerate(voices):
             stood, stands = segments(before, voice), segments(after, kept)[:count]
-            is_changed = [was or old != new for was, old, new in zip(is_changed, stood, stands, strict=True)]
+            is_changed = [was or is_new(old, new) for was, old, new in zip(is_changed, stood, stands, strict=True)]
         if not added:
             pairs = zip(before.bars, after.bars, strict=False)
             is_changed = [
@@ -97,6 +98,13 @@ def segments(piece: Piece, voice: int) -> list[list[Segment]]:
                     break
                 onset, into = 0, into + 1
     return [sorted(within) for within in found]
+
+
+def is_new(stood: Sequence[Segment], stands: Sequence[Segment]) -> bool:
+    """Whether a bar has to be written anew: it sounds otherwise, or holds on what was struck."""
+    return len(stood) != len(stands) or any(
+        old[:3] != new[:3] or old[4] != new[4] or old[3] < new[3] for old, new in zip(stood, stands, strict=True)
+    )
 
 
 def runs(indices: Iterable[int]) -> list[range]:

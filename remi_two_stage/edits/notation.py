@@ -7,6 +7,8 @@ Conventions
   or to another bar at the nearest note, so that nothing changes in that bar. All else goes with the notes that it
   belonged to: ornaments, articulation, fermatas, grace notes, slurs within.
 - What goes is counted in `Piece.losses`.
+- Bars that stay sound as they did: what was held into them from a bar with new notes is struck there, unless it is held
+  again, and no new note is held over into them.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ def with_new_notes(piece: Piece, first: int, notes: Sequence[tuple[tuple[Note, .
     lost: Counter[str] = Counter()
     for index, sung in zip(written, notes, strict=True):
         bars[index] = replace(bars[index], notes=sung)
+    if written.stop < len(bars):
+        _keep_what_was_held(piece.bars, bars, written)
     for voice in range(len(piece.voices)):
         _move_spans(bars, voice, written)
         waiting: dict[int, list[Lyric]] = {}
@@ -44,6 +48,46 @@ def with_new_notes(piece: Piece, first: int, notes: Sequence[tuple[tuple[Note, .
         lost[_REASONS[Lyric]] += sum(map(len, waiting.values()))
     losses = Counter(dict(piece.losses)) + lost
     return replace(piece, bars=tuple(bars), losses=tuple(losses.items()))
+
+
+def _keep_what_was_held(old: Sequence[Bar], bars: list[Bar], written: range) -> None:
+    """Let the bar after those with new notes sound as it did."""
+    end = sum(bar.length for bar in old[written.start : written.stop])
+    following = bars[written.stop]
+    stays = []
+    for voice, own in enumerate(following.notes):
+        held = {(note.pitch, stop - end): note for note, stop in _with_ends(old, voice, written) if stop > end}
+        start = 0
+        for index in written:
+            sung = bars[index].notes[voice]
+            kept = [_held_until(note, end - start, held) for note in sung]
+            if kept != list(sung):
+                bars[index] = replace(bars[index], notes=_with_voice(bars[index].notes, voice, kept))
+            start += old[index].length
+        struck = {note.pitch for note in own if note.onset == 0}
+        new = [replace(note, onset=0, duration=left) for (pitch, left), note in held.items() if pitch not in struck]
+        stays.append(tuple(sorted([*own, *new])) if new else own)
+    bars[written.stop] = replace(following, notes=tuple(stays))
+
+
+def _with_ends(bars: Sequence[Bar], voice: int, written: range) -> Iterable[tuple[Note, int]]:
+    """The notes of some bars, each with its end in ticks from where these begin."""
+    start = 0
+    for bar in bars[written.start : written.stop]:
+        yield from ((note, start + note.onset + note.duration) for note in bar.notes[voice])
+        start += bar.length
+
+
+def _held_until(note: Note, end: int, held: dict[tuple[int, int], Note]) -> Note:
+    """A new note, which ends at `end`, counted from its bar's start, unless it is one of those that were held over."""
+    left = note.onset + note.duration - end
+    if left <= 0 or held.pop((note.pitch, left), None):
+        return note
+    return replace(note, duration=end - note.onset)
+
+
+def _with_voice(notes: Sequence[tuple[Note, ...]], voice: int, sung: Iterable[Note]) -> tuple[tuple[Note, ...], ...]:
+    return (*notes[:voice], tuple(sung), *notes[voice + 1 :])
 
 
 def _keep_in_bar(

@@ -1,6 +1,7 @@
 """`Piece` -> something to see or hear; most of it needs the extra `render`.
 
 engraving.py             the engraved score
+close_score.py           a choir on two staves
 note_ids.py              ids by which a page finds the notes of a score
 piano_roll.py            notes by time and pitch over the plan
 picture.py               SVG, PNG and PDF of either

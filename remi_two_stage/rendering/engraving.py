@@ -23,6 +23,7 @@ from ..core.notation import TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_writer import musicxml_bytes
+from .close_score import Staff, on_staves
 from .extras import require
 from .note_ids import with_note_ids
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, text_width, title_row, xml_text
@@ -46,35 +47,46 @@ _STYLE = (
 )
 
 
-def engrave(piece: Piece, width: float = A4_WIDTH, note_ids: bool = False) -> Picture:
+def engrave(
+    piece: Piece, width: float = A4_WIDTH, note_ids: bool = False, staves: Sequence[Staff] | None = None
+) -> Picture:
     """The engraved score of a piece.
 
     Args:
         width: Of the picture in tenths of a millimetre; staves keep their size, narrower pictures have more systems.
         note_ids: Whether the notes' groups have ids that tell their time and pitch (`note_ids.py`).
+        staves: Which voices share a staff, such as `close_score.two_staves`; None gives each its own.
 
     Raises:
         MissingExtraError: verovio is not installed.
     """
-    systems, glyphs = _systems(piece, width, note_ids)
+    systems, glyphs = _systems(load_into_verovio(piece, width, note_ids, staves))
     definitions = _STYLE + "".join(glyphs.values())
     return Picture(piece.title or "Score", (_heading(piece, width - 2 * MARGIN), *systems), width, definitions)
 
 
-def load_into_verovio(piece: Piece, width: float = A4_WIDTH, note_ids: bool = False) -> Any:
+def load_into_verovio(
+    piece: Piece, width: float = A4_WIDTH, note_ids: bool = False, staves: Sequence[Staff] | None = None
+) -> Any:
     """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone."""
     phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
-    toolkit = _laid_out(piece, width, "smart", phrases, note_ids)
+
+    def laid_out(breaks: str, starts: Collection[int]) -> Any:
+        source = _score_xml(piece, starts)
+        source = with_note_ids(source, piece) if note_ids else source
+        return _laid_out(on_staves(source, piece, staves) if staves else source, width, breaks)
+
+    toolkit = laid_out("smart", phrases)
     systems, bars = toolkit.getPageCount(), len(piece.bars)
     if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
         return toolkit
     systems = min(systems, bars // 2)
-    return _laid_out(piece, width, "line", [ceil(bars * index / systems) for index in range(1, systems)], note_ids)
+    return laid_out("line", [ceil(bars * index / systems) for index in range(1, systems)])
 
 
-def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int], note_ids: bool) -> Any:
-    """The piece with new lines before the bars at the indices `starts`: there alone ("line"), or there if the line
-    before is well filled, and wherever one is full ("smart").
+def _laid_out(source: str, width: float, breaks: str) -> Any:
+    """The MusicXML with new lines where it says so, there alone ("line"), or there if the line before is well filled,
+    and wherever one is full ("smart").
     """
     require("verovio", purpose="an engraved score")
     import verovio
@@ -82,8 +94,6 @@ def _laid_out(piece: Piece, width: float, breaks: str, starts: Collection[int], 
     # verovio keeps the place of its glyphs for each thread, and finds it only in the one that imports it
     verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     verovio.enableLog(verovio.LOG_OFF)
-    source = _score_xml(piece, starts)
-    source = with_note_ids(source, piece) if note_ids else source
     toolkit = verovio.toolkit()
     toolkit.setOptions(
         {
@@ -135,9 +145,8 @@ def _tempo_text(mark: TempoMark) -> str:
     return f"{mark.words} ({count})" if mark.words else count
 
 
-def _systems(piece: Piece, width: float, note_ids: bool) -> tuple[list[Strip], dict[str, str]]:
+def _systems(toolkit: Any) -> tuple[list[Strip], dict[str, str]]:
     """Each system as a row, and the glyphs they use, by name."""
-    toolkit = load_into_verovio(piece, width, note_ids)
     rows: list[Strip] = []
     glyphs: dict[str, str] = {}
     for page in range(1, toolkit.getPageCount() + 1):

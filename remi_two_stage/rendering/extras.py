@@ -16,5 +16,6 @@ def require(*modules: str, purpose: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"{purpose} needs {' and '.join(missing)}, which is not installed: pip install 'remi-two-stage[render]'"
+            f"{purpose} needs {' and '.join(missing)}, which is not installed: pip install 'remi-two-stage[render]', "
+            "or in a checkout pip install '.[render]'"
         )

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..core.abc_writer import systems, write_abc
+from ..core.errors import ScoreError
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import counted
 
 _CHORD = re.compile(r'"([^"]*)"')
+_MOST_PRINTED = 32
 _REMARK = re.compile(r"\[r:[^\]]*\] ?")
 _FIELD = re.compile("([IKLMNPQRTUVWmrsw]):")
 """A line of a tune's body that holds no music; those letters are no notes."""
@@ -29,6 +32,19 @@ def score_text(piece: Piece) -> str:
         ScoreError: as in `write_abc`.
     """
     return "\n".join([*filter(None, (piece.title, _description(piece))), "", *_music(piece)])
+
+
+def short_score_text(piece: Piece) -> str:
+    """The same for `print`: of a long piece the first bars, and of what cannot be written as ABC its `repr`."""
+    try:
+        if piece.bar_count <= _MOST_PRINTED:
+            return score_text(piece)
+        bars = piece.bars[: piece.bar_numbers.index(_MOST_PRINTED // 2 + 1)]
+        begun = replace(piece, bars=bars, part_order=(), source=None)
+        left = counted(piece.bar_count - begun.bar_count, "more bar")
+        return "\n".join([*filter(None, (piece.title, _description(piece))), "", *_music(begun), f"... {left}"])
+    except ScoreError:
+        return repr(piece)
 
 
 def _description(piece: Piece) -> str:

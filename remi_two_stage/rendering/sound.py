@@ -10,6 +10,7 @@ Conventions
 from __future__ import annotations
 
 import io
+import struct
 import wave
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError
 from ..core.piece import Note, Piece
+from ..core.text import printable
 from ..scores.performance import played_notes
 from ..scores.tempo_map import TempoMap
 from .extras import require
@@ -81,8 +83,8 @@ class _Sound:
 
 
 def sound_bytes(piece: Piece, ending: str = ".wav", with_chords: bool = False, sample_rate: int = SAMPLE_RATE) -> bytes:
-    """This piece as the bytes of a sound file with one channel. FLAC holds the 16 bits of WAV, Ogg Vorbis what they
-    sound like; an Ogg file bears a number that its library chooses at random.
+    """This piece as the bytes of a sound file with one channel, tagged with its title. FLAC holds the 16 bits of WAV,
+    Ogg Vorbis what they sound like; an Ogg file bears a number that its library chooses at random.
 
     Args:
         ending: One of `SOUNDS`.
@@ -95,12 +97,15 @@ def sound_bytes(piece: Piece, ending: str = ".wav", with_chords: bool = False, s
     """
     require("soundfile", purpose="sound")
     samples = _in_16_bits(_samples(piece, with_chords, sample_rate))
+    title = printable(piece.title)
     if ending == ".wav":
-        return _wav_file(samples, sample_rate)
+        return _with_title(_wav_file(samples, sample_rate), title)
     import soundfile
 
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", sample_rate, 1, format=ending[1:].upper()) as sound:
+        if title:
+            sound.title = title
         for start in range(0, len(samples), sample_rate):  # libsndfile crashes where much is encoded at once
             sound.write(samples[start : start + sample_rate])
     return file.getvalue()
@@ -146,6 +151,17 @@ def _wav_file(samples: NDArray[np.int16], sample_rate: int) -> bytes:
         sound.setframerate(sample_rate)
         sound.writeframes(samples.tobytes())
     return file.getvalue()
+
+
+def _with_title(file: bytes, title: str) -> bytes:
+    """A WAV file with the title in a list of information at its end."""
+    if not title:
+        return file
+    text = title.encode() + b"\0"
+    text += b"\0" * (len(text) % 2)
+    listed = b"INFOINAM" + struct.pack("<I", len(text)) + text
+    added = b"LIST" + struct.pack("<I", len(listed)) + listed
+    return b"RIFF" + struct.pack("<I", len(file) - 8 + len(added)) + file[8:] + added
 
 
 def _note(sound: _Sound, sample_rate: int) -> Samples:

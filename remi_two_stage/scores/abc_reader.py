@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ..core.errors import AbcSyntaxError, ScoreError
+from ..core.errors import AbcSyntaxError, MissingFileError, ScoreError
 from ..core.piece import Piece
 from .abc_tune import Tune, file_header, goes_on
 from .collector import collector_paused
@@ -53,7 +53,7 @@ def read_abc(source: str | Path, errors: Literal["raise", "collect"] = "raise") 
 
     Raises:
         AbcSyntaxError: a tune cannot be read (with errors="raise"), or there is no tune at all.
-        ScoreError: the file is missing or unreadable.
+        MissingFileError, ScoreError: the file is missing or unreadable.
     """
     book = TuneBook([], [])
     for ordinal, (_, result) in enumerate(each_tune(source)):
@@ -75,7 +75,7 @@ def each_tune(source: str | Path) -> Iterator[tuple[Tune, Piece | AbcSyntaxError
 
     Raises:
         AbcSyntaxError: this is no text at all, or its file header cannot be read.
-        ScoreError: the file is missing or unreadable.
+        MissingFileError, ScoreError: the file is missing or unreadable.
     """
     for tune in tunes_in(_lines(source), Tune):
         try:
@@ -139,7 +139,7 @@ def _file_text(path: Path) -> str:
             with gzip.open(path) as file:
                 data = file.read(_LARGEST_UNPACKED_FILE)
     except FileNotFoundError:
-        raise ScoreError("there is no such file; check the path").at(file=str(path)) from None
+        raise MissingFileError(path) from None
     except IsADirectoryError:
         raise ScoreError("this is a folder; give the path of an .abc file").at(file=str(path)) from None
     except (OSError, EOFError, zlib.error) as error:

@@ -89,6 +89,7 @@ def _heading(piece: Piece) -> Iterator[str]:
     yield f"<encoding><software>{SOFTWARE}</software></encoding>"
     kept = {*creators, *(("Z", text) for text in rights)}
     fields = [(FIELD_PREFIX + name, text) for name, text in piece.metadata if (name, text) not in kept]
+    fields += [(FIELD_PREFIX + "N", text) for text in piece.made]
     fields += [(STYLE, piece.style)] if piece.style else []
     if fields:
         held = "".join(

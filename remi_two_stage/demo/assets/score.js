@@ -1,17 +1,18 @@
 // Value from the server: see `views.score`; from here: first and last, the marked bars, and edit: [place, pitch, to].
 const NARROW_BELOW = 640; // CSS pixels
 const MARGIN = 95; // of the 120 units that the picture has on either side
-const VIEWS = { score: "Score", roll: "Piano roll" };
+const VIEWS = { score: "Score", roll: "Piano roll", changes: "Old and new" };
 const root = element.firstElementChild;
 root.className = "score-view";
 let measures = [];
 let notes = []; // see `notesIn`
 let shades = [];
 let marked = null; // [first, last], numbers of bars
-let drawn = ""; // the wide picture of the tune that is shown
+let drawn = ""; // the wide pictures of the tune that is shown
 let shownPicture = "";
 let isChecking = false; // whether the list of faults is open
 let player = null;
+let playButton = null; // the one that shows whether the player plays
 let instrument = "piano";
 let isLooping = false;
 let hasClicks = false;
@@ -45,11 +46,17 @@ function picture(source) {
 
 function show() {
   const value = props.value;
-  if (value?.wide && value.wide === drawn) return void root.querySelector(".links").replaceWith(links(value));
+  root.classList.toggle("is-empty", !value?.wide && !value?.offered);
+  root.classList.toggle("is-offering", Boolean(value?.offered));
+  if (value?.offered) return void ((drawn = ""), showOffered(value));
+  const pictures = value?.wide ? value.wide + (value.changes?.wide ?? "") : "";
+  if (pictures && pictures === drawn) return void root.querySelector(".links").replaceWith(links(value));
   player?.stop();
-  drawn = value?.wide ?? "";
-  root.classList.toggle("is-empty", !value?.wide);
+  drawn = pictures;
   root.replaceChildren();
+  cards = [];
+  if (value?.changes) view = "changes";
+  else if (view === "changes") view = "score";
   shownPicture = "";
   marked = null;
   measures = notes = shades = [];
@@ -91,8 +98,8 @@ function stretch() {
 function controls(value) {
   const box = document.createElement("div");
   box.className = "player";
-  const play = control(box, "button", { class: "play" }, "Play");
-  play.addEventListener("click", toggle);
+  playButton = control(box, "button", { class: "play" }, "Play");
+  playButton.addEventListener("click", toggle);
   const back = control(box, "button", { "aria-label": "From the start", title: "From the start" }, "\u25c0\u25c0");
   back.addEventListener("click", () => startAt(0));
   const chooser = control(box, "select", { "aria-label": "Instrument" });
@@ -103,7 +110,8 @@ function controls(value) {
   switched(box, "Loop", isLooping, (isOn) => (isLooping = isOn)).title = "The marked bars, or all, again and again";
   switched(box, "Metronome", hasClicks, (isOn) => (hasClicks = isOn));
   const shows = child(box, "div", { class: "views", role: "group", "aria-label": "Shown as" });
-  const buttons = Object.entries(VIEWS).map(([name, label]) => {
+  const offered = Object.entries(VIEWS).filter(([name]) => name !== "changes" || value.changes);
+  const buttons = offered.map(([name, label]) => {
     const button = control(shows, "button", { "aria-pressed": view === name }, label);
     button.addEventListener("click", () => {
       view = name;
@@ -151,9 +159,8 @@ function startAt(place) {
 }
 
 function paintPlayer() {
-  const play = root.querySelector(".play");
-  play.textContent = player.isPlaying ? "Stop" : "Play";
-  play.classList.toggle("is-playing", player.isPlaying);
+  playButton.textContent = player.isPlaying ? "Stop" : "Play";
+  playButton.classList.toggle("is-playing", player.isPlaying);
   if (!player.isPlaying) measures.forEach((measure) => measure.classList.remove("sounding"));
 }
 
@@ -223,20 +230,46 @@ function links(value) {
 
 function draw() {
   const paper = root.querySelector(".paper");
-  if (!paper || root.clientWidth === 0) return;
-  const isNarrow = root.clientWidth < NARROW_BELOW;
-  const wanted = view === "roll" ? (isNarrow ? "narrowRoll" : "roll") : isNarrow ? "narrow" : "wide";
+  const { value } = props;
+  if (!paper || root.clientWidth === 0 || value.offered) return;
+  const [wide, narrow] = { score: [value.wide, value.narrow], roll: [value.roll, value.narrowRoll], changes: [value.changes?.wide, value.changes?.narrow] }[view];
+  const wanted = root.clientWidth < NARROW_BELOW ? narrow : wide;
   if (wanted === shownPicture) return;
   shownPicture = wanted;
-  const svg = picture(props.value[wanted]);
+  const svg = picture(wanted);
   paper.replaceChildren(svg);
   paper.classList.toggle("is-roll", view === "roll");
   crop(svg);
   measures = [...paper.querySelectorAll("g.measure")];
-  notes = notesIn(measures, props.value);
+  if (view === "changes") paper.prepend(coloured(measures, value.changes));
+  notes = notesIn(measures, value);
   shades = [];
-  if (view === "score") furnish(svg);
+  if (view !== "roll") furnish(svg);
   paint();
+}
+
+// Colours what differs and says where; the old notes are to be looked at alone.
+function coloured(measures, { newStaves, bars, said, new: added, old: gone }) {
+  const isIn = (notes, place, pitch) => notes.some(([start, high, ticks]) => high === pitch && start <= place && place < start + ticks);
+  measures.forEach((measure, bar) => {
+    measure.classList.toggle("altered", bars.includes(bar) && bars.length < measures.length);
+    [...measure.querySelectorAll("g.staff")].forEach((staff, index) => {
+      const isOld = index >= newStaves;
+      for (const node of staff.querySelectorAll("g.note[id^='note-']")) {
+        const [place, pitch] = node.id.split("-").slice(1).map(Number);
+        if (isIn(isOld ? gone : added, place, pitch)) node.classList.add(isOld ? "gone" : "added");
+        if (isOld) node.removeAttribute("id");
+      }
+    });
+  });
+  const legend = document.createElement("p");
+  legend.className = "legend";
+  legend.append(`Changed: ${said}. Above is the new tune`);
+  if (added.length) legend.append(", with its ", child(legend, "span", { class: "added" }, "new notes"));
+  legend.append("; below it the old one");
+  if (gone.length) legend.append(", with ", child(legend, "span", { class: "gone" }, "those that are gone"));
+  legend.append(".");
+  return legend;
 }
 
 // The margins are for paper.
@@ -311,13 +344,13 @@ function paint() {
 
 // Space plays and stops, but where it types or presses something.
 document.addEventListener("keydown", (event) => {
-  const isTaken = event.target.closest?.("input, textarea, select, summary, a, [role=option], [role=listbox], button:not(.play)");
+  const isTaken = event.target.closest?.("input, textarea, select, summary, a, [role=option], [role=listbox], button:not(.play), .candidate .play");
   if (event.key !== " " || isTaken || !root.querySelector(".play")) return;
   event.preventDefault();
   if (!event.repeat) toggle();
 });
 document.addEventListener("keyup", (event) => {
-  if (event.key === " " && event.target.matches?.(".play")) event.preventDefault(); // pressed already
+  if (event.key === " " && event.target.matches?.(".play") && !event.target.closest(".candidate")) event.preventDefault(); // pressed already
 });
 // Where the server refused, no new picture comes; where it did not, that may come a little later than this event.
 document.addEventListener("music-idle", () => {
