@@ -130,10 +130,8 @@ def test_a_piano_has_two_staves_for_any_number_of_voices(chorale: Piece) -> None
     assert staff_groups(played) == [StaffGroup(range(2), "brace", is_joined=True)]
     assert "%%score {V1 | V2}\n" in write_abc(played)
     hands = {"S": "V1", "A": "V1", "T": "V2", "B": "V2"}
-    struck = {(hands[voice], onset, pitch) for voice, onset, _, pitch in chorale.note_list()}
-    assert [note[:2] + note[3:] for note in played.note_list()] == sorted(
-        struck, key=lambda note: (note[1], note[0], note[2])
-    )
+    struck = {(hands[voice], *note) for voice, *note in chorale.note_list()}
+    assert sorted(played.note_list()) == sorted(struck)
     for again in (*read_abc(write_abc(played)), read_musicxml(musicxml_bytes(played)), parse_midi(midi_bytes(played))):
         assert again.note_list() == played.note_list()
         assert [player.name for player in again.instruments] == ["Piano", "Piano"]

@@ -24,6 +24,7 @@ from .signatures import TICKS_PER_WHOLE, Meter
 
 _HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
 _GRID = 3  # ticks of a 32nd, the shortest value outside triplets
+_DOUBLE_DOTTED = {value.ticks for value in NOTE_VALUES if value.dots == 2}
 _VALUES, _TRIPLET_VALUES = (
     tuple(value.ticks for value in NOTE_VALUES if value.is_triplet == is_triplet) for is_triplet in (False, True)
 )
@@ -147,11 +148,13 @@ def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> 
     while start < end:
         length = end - start
         beat, next_beat = _group_at(start, groups)
-        if length not in values or (is_compound and next_beat < end):
+        hides_beat = next_beat < end and (is_compound or (len(groups) > 1 and length in _DOUBLE_DOTTED))
+        if length not in values or hides_beat:
             most = length if start == beat else min(length, next_beat - start)
             fitting = [value for value in values if value <= most]
             if is_compound or len(groups) > 1:
                 fitting = [value for value in fitting if value <= next_beat - start or _is_beat(start + value, groups)]
+                fitting = [value for value in fitting if value not in _DOUBLE_DOTTED] or fitting
             length = fitting[0]
         yield start, start + length
         start += length

@@ -97,9 +97,10 @@ def with_instrument(piece: Piece, name: str) -> Piece:
     if len(piece.voices) == len(parts):
         return replace(piece, instruments=tuple(_part(part) for part in parts))
     players = [_player(piece, voice, name) for voice in range(len(piece.voices))]
-    if len(players) == 1:
-        players = [replace(players[0], short_name="")]  # later staves of a lone player need no name
-    return replace(piece, instruments=tuple(players if _is_keyboard(players[0]) else _numbered(players)))
+    is_alone = len(players) == 1 or _is_keyboard(players[0])
+    if is_alone:  # later staves of a lone player need no name
+        players = [replace(player, short_name="") for player in players]
+    return replace(piece, instruments=tuple(players if is_alone else _numbered(players)))
 
 
 def _in_two_hands(piece: Piece) -> Piece:
@@ -120,12 +121,10 @@ def _in_two_hands(piece: Piece) -> Piece:
 
 
 def _together(voices: Sequence[Sequence[Note]]) -> tuple[Note, ...]:
-    """Notes of several voices as one hand plays them: a key that two of them strike at once is held for the longer."""
-    struck: dict[tuple[int, int], Note] = {}
+    """Notes of several voices as one hand plays them: what two of them sing alike is played once."""
+    struck: dict[tuple[int, int, int], Note] = {}
     for note in (note for notes in voices for note in notes):
-        other = struck.get((note.onset, note.pitch))
-        if other is None or note.duration > other.duration:
-            struck[note.onset, note.pitch] = note
+        struck.setdefault((note.onset, note.pitch, note.duration), note)
     return tuple(sorted(struck.values()))
 
 
