@@ -88,7 +88,7 @@ class TestEngraving:
             ("A6- A2 z | z6 z2 G |]", "9/8"),
             ("A6- A z2 A3 | d12 |]", "12/8"),
             ("ABc de | A3- A2 | G4 c |]", "5/8"),
-            ("AB cd efg | ed cB ABc |]", "7/8"),
+            ("AB cd efg | ed cB ABc | z7 | A4- A3 |]", "7/8"),
             ("ABc def ga |]", "8/8"),
             ("AB cd |]", "4/8"),
         ],

@@ -106,8 +106,12 @@ def _group_at(position: int, groups: tuple[int, ...]) -> tuple[int, int]:
     return start, start + length
 
 
-def note_values(cuts: Sequence[int], bar: Bar) -> list[WrittenValue]:
-    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too."""
+def note_values(cuts: Sequence[int], bar: Bar, is_silent: bool = False) -> list[WrittenValue]:
+    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too. A silent bar
+    that one value fills is one rest, since there is no beat to be seen in it.
+    """
+    if is_silent and bar.is_full and len(cuts) == 2 and bar.length in _VALUES:
+        return [WrittenValue(0, bar.length, Fraction(bar.length), None)]
     origin = bar.offset if bar.offset % _GRID == 0 else 0
     positions = [cut + origin for cut in cuts]
     is_compound = bar.meter is not None and bar.meter.is_compound

@@ -388,7 +388,8 @@ class VoiceWriter:
         symbols = self._symbols(index, number)
         places = self._notation.places(index, number)
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
-        values = note_values(sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges}), bar)
+        cuts = sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges})
+        values = note_values(cuts, bar, is_silent=not notes)
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_LOW_TO_HIGH):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
