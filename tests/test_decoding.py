@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from random import Random
+from statistics import fmean
 
 import pytest
 import torch
@@ -21,10 +22,12 @@ from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbon
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
 from remi_two_stage.core.decoding_weights_remi import Int8Product, StageWeights
 from remi_two_stage.core.errors import RequestError
+from remi_two_stage.core.features import repeated_bars
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.prompt_lookup import PromptLookup
 from remi_two_stage.core.ranges import VOICE_RANGES
+from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
@@ -110,13 +113,13 @@ def chosen_again(stage: DetailGeneratorModel, start: Start, row: Written, sampli
 
 
 def test_rows_are_chosen_by_the_scores_of_the_model_within_the_grammar(stage: DetailGeneratorModel) -> None:
-    sampling = Sampling(0.8, top_k=9, counterpoint="off")
+    sampling = Sampling(0.8, top_k=9, top_p=0.95, repetition=0.0, counterpoint="off")
     for start, row in zip(starts((1, 2, 3)), decode_rows(stage, starts((1, 2, 3)), sampling), strict=True):
         assert chosen_again(stage, start, row, sampling) == (row.ids, row.choices)
 
 
 def test_a_row_is_the_same_alone_and_in_any_company(stage: DetailGeneratorModel) -> None:
-    sampling = Sampling(top_p=0.9)
+    sampling = Sampling(0.85, top_p=0.9, repetition=0.0)
     together = decode_rows(stage, starts((4, 5, 6)), sampling)
     alone = [decode_rows(stage, [start], sampling)[0] for start in starts((4, 5, 6))]
     assert [row.ids for row in together] == [row.ids for row in alone]
@@ -163,7 +166,7 @@ def test_guesses_are_what_followed_the_longest_context() -> None:
 def test_prompts_and_pieces_longer_than_what_room_is_made_for(stage: DetailGeneratorModel) -> None:
     plan = Plan.parse(" | ".join(["I IV", "V7 vi", "ii", "bVII IV"] * 12), voices=("S", "A", "T", "B"))
     long = prompt(plan)
-    sampling = Sampling(counterpoint="off")
+    sampling = Sampling(0.85, top_p=0.95, repetition=0.0, counterpoint="off")
     (row,) = decode_rows(stage, [Start(long, read_prompt("detail", long), 3)], sampling)
     assert len(long) > 150
     assert len(row.ids) > 1300
@@ -188,7 +191,7 @@ def test_generate_draws_as_a_request_with_the_same_seed_does(table: DetailGenera
     generated = table.generate(padded(PROMPTS[:1]), do_sample=True, top_k=0, num_return_sequences=2)
     seeds = row_seeds(2, 11)
     rows = [Start(PROMPTS[0], read_prompt("detail", PROMPTS[0]), seed) for seed in seeds]
-    written = [row.ids for row in decode_rows(table, rows, Sampling(1.0, top_p=1.0))]
+    written = [row.ids for row in decode_rows(table, rows, Sampling(1.0, top_p=1.0, repetition=0.0))]
     assert [[token for token in row if token != PAD] for row in generated.tolist()] == written
     assert row_seeds(5, 11)[:2] == seeds
 
@@ -232,7 +235,9 @@ def test_an_error_while_reporting_stops_the_music(table: DetailGeneratorModel) -
 
 
 def test_notes_stay_in_the_ranges_of_their_voices_at_the_pitch_that_sounds(table: DetailGeneratorModel) -> None:
-    for row, shift in zip(decode_rows(table, starts((1, 2, 3)), Sampling(5.0, top_p=1.0)), SHIFTS, strict=True):
+    for row, shift in zip(
+        decode_rows(table, starts((1, 2, 3)), Sampling(5.0, top_p=1.0, repetition=0.0)), SHIFTS, strict=True
+    ):
         piece = decode([token_names()[token] for token in row.ids])
         notes = piece.note_list()
         assert notes
@@ -318,7 +323,13 @@ SCORES = [2.0, 0.5, 1.0, -1.0, 0.0, 1.5]
 
 @pytest.mark.parametrize(
     "sampling",
-    [Sampling(top_p=1.0), Sampling(0.5, 3, 1.0), Sampling(2.0, 0, 0.7), Sampling(1.0, 4, 0.8), Sampling(1.0, 3, 0.8)],
+    [
+        Sampling(0.85, top_p=1.0),
+        Sampling(0.5, 3, 1.0),
+        Sampling(2.0, 0, 0.7),
+        Sampling(1.0, 4, 0.8),
+        Sampling(1.0, 3, 0.8),
+    ],
 )
 def test_tokens_are_drawn_as_transformers_would(sampling: Sampling) -> None:
     scores = torch.tensor([SCORES], dtype=torch.float64)
@@ -330,6 +341,20 @@ def test_tokens_are_drawn_as_transformers_would(sampling: Sampling) -> None:
     for index, probability in enumerate(scores.softmax(-1)[0].tolist()):
         assert (counts[index] == 0) == (probability == 0)
         assert counts[index] / draws == pytest.approx(probability, abs=0.015)
+
+
+def test_a_tune_repeats_more_bars_where_it_is_helped_to_and_a_choir_sings_as_before() -> None:
+    composer = Composer.from_pretrained()
+    tunes = [Request("reel", key, bars=16) for key in "DGA"]
+    share = {
+        nats: fmean(map(repeated_bars, composer.compose_batch(tunes, seed=1, sampling=Sampling(repetition=nats))))
+        for nats in (0.0, 4.0)
+    }
+    assert share[4.0] > share[0.0] + 0.1
+    hymn = Request("hymn", "G", bars=4)
+    assert composer.compose_batch([hymn], seed=1) == composer.compose_batch(
+        [hymn], seed=1, sampling=Sampling(repetition=0.0)
+    )
 
 
 def test_top_p_keeps_no_more_than_it_needs() -> None:

@@ -140,8 +140,8 @@ def test_arguments_of_composer_come_in_one_order(name: str) -> None:
         (
             ["compose", "--top-p", "2"],
             lambda: Sampling(top_p=2.0),
-            "no sampling with temperature 0.85, `top_k` 0, `top_p` 2.0;",
-            "no sampling with temperature 0.85, --top-k 0, --top-p 2.0;",
+            "no sampling with temperature 0.95, `top_k` 0, `top_p` 2.0;",
+            "no sampling with temperature 0.95, --top-k 0, --top-p 2.0;",
         ),
     ],
 )

@@ -26,7 +26,8 @@ Progress = Callable[[str, int, int], None]
 """Called as bars are written, with "plan" or "notes", the bars begun, and the total (pick-ups count as they occur)."""
 
 _TRIES = 4
-"""Plans for several voices, of which the best is taken: few basses end as harmony books say by chance."""
+"""Plans for each candidate, of which the best is taken: by chance, few end as harmony books say, and many stay at home.
+They cost little beside the notes."""
 
 
 def plan_prompt(request: Request) -> Prompt:
@@ -122,13 +123,13 @@ class CandidateWriter:
         return [[next(written).ids for _ in several] for several in prompts]
 
     def plans(self, requests: Sequence[Request]) -> list[list[Plan]]:
-        """A plan for each candidate of each request; where several voices are to close together, the best of a few."""
-        tries = [_TRIES if len(request.voices or ()) > 1 and not self.sampling.greedy else 1 for request in requests]
-        prompts = [self.several(plan_prompt(request)) * many for request, many in zip(requests, tries, strict=True)]
+        """A plan for each candidate of each request, the best of a few."""
+        tries = 1 if self.sampling.greedy else _TRIES
+        prompts = [self.several(plan_prompt(request)) * tries for request in requests]
         found = []
-        for request, many, rows in zip(requests, tries, self.write("planner", prompts), strict=True):
+        for request, rows in zip(requests, self.write("planner", prompts), strict=True):
             plans = [plan_of(request, ids) for ids in rows]
-            found.append([best(plans[at : at + many], harmony_of) for at in range(0, len(plans), many)])
+            found.append([best(plans[at : at + tries], harmony_of) for at in range(0, len(plans), tries)])
         return found
 
     def realize(self, plans: Sequence[Sequence[Plan]]) -> list[Composed]:

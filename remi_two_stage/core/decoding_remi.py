@@ -8,6 +8,9 @@ Conventions
 - Choosing is in float64 on plain numbers, among the tokens that the grammar allows and no others. Each row has a random
   stream of its own, `random.Random(seed)`, of which a choice by sampling takes one number, and a forced token none.
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
+- A tune of one voice is helped to repeat itself (`Sampling.repetition`): many choices that are each nearly certain
+  seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
+  lookup compares, the one that followed them before has a higher score.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that a request's music is that of `generate()` after `torch.manual_seed(seed)`.
 """
@@ -31,6 +34,7 @@ from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
 from .sampling import DEFAULT_SAMPLING, Sampling
+from .vocabulary import IDS
 
 ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
@@ -161,12 +165,12 @@ class _Row:
         self._ids = list(start.ids)
         self._grammar = start.grammar
         self._random = Random(start.seed)
-        self._sampling = sampling
         self._given = len(self._ids)
         self._end = None if longest is None else self._given + longest
         self._report = report
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
         self._lookup = PromptLookup()
+        self._sampling = sampling.settled(alone=len({token for token in start.ids if token in IDS["voice"]}) == 1)
         self._guess: list[int] = []
         self._bars = self._choices = 0
 
@@ -199,6 +203,8 @@ class _Row:
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
+        if self._sampling.repetition and (token := self._lookup.repeated(self._ids)) is not None:
+            costs = _in_favour(choice, token, self._sampling.repetition, costs)
         self._choices += 1
         self._take(_id_at(choice, self._sampling.choose(scores, self._random, costs)))
 
@@ -225,6 +231,18 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens both begin with."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (token, another) in pairs if token != another), min(len(one), len(other)))
+
+
+def _in_favour(choice: Sequence[range], token: int, nats: float, costs: list[float] | None) -> list[float] | None:
+    """What all ids of a choice cost, one range after the other, with one that is wanted so many nats cheaper."""
+    before = 0
+    for ids in choice:
+        if token in ids:
+            cheaper = [*(costs or [0.0] * sum(map(len, choice)))]
+            cheaper[before + token - ids.start] -= nats
+            return cheaper
+        before += len(ids)
+    return costs
 
 
 def _id_at(choice: Sequence[range], index: int) -> int:

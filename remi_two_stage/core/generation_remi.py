@@ -220,7 +220,7 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
     times as fast; greedily both ways lead to the same tokens. All others (beams, caches, processors, streamers, scores
     and so on), and models that are more than their weights, go through transformers' loop with the grammar. Samples
     follow torch's random state either way, but not with the same numbers: transformers draws for forced tokens too, and
-    for all rows from one stream.
+    for all rows from one stream. Both are of the model alone: `Sampling.repetition` is for `Composer` and the pipeline.
     """
 
     def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
@@ -346,7 +346,7 @@ def _known_sampling(processors: LogitsProcessorList, config: GenerationConfig) -
         return None if kinds else Sampling(greedy=True, counterpoint=config.counterpoint)
     if kinds != [kind for kind in _WARPERS if kind in kinds]:
         return None
-    settings: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    settings: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition": 0.0}
     for kind, warper in zip(kinds, processors[1:-1], strict=True):
         settings[_WARPERS[kind]] = value = getattr(warper, _WARPERS[kind])
         if vars(warper) != vars(kind(value)):  # one of the call's own, made in another way

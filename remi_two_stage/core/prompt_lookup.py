@@ -31,6 +31,12 @@ class PromptLookup:
                 return ids[place : place + min(length, most)]
         return []
 
+    def repeated(self, ids: list[int]) -> int | None:
+        """What followed the longest context that is compared, where it was last; None if it was not there before."""
+        self._learn(ids)
+        place = self._following.get(tuple(ids[-_LONGEST_CONTEXT:]))
+        return None if place is None or len(ids) <= _LONGEST_CONTEXT else ids[place]
+
     def _learn(self, ids: list[int]) -> None:
         for place in range(self._known, len(ids)):
             for length in range(1, min(_LONGEST_CONTEXT, place) + 1):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp
 from random import Random
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
+
+_ALONE, _TOGETHER = (0.95, 1.0), (0.85, 0.95)
+"""Usual temperature and top_p for one voice and for several, by the figures of `evaluate`: tunes are then as varied as
+real ones, and voices that go together seldom sing what a rule forbids.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +27,24 @@ class Sampling:
         RequestError: a value out of range.
     """
 
-    temperature: float = field(
-        default=0.85, metadata={"help": "above 1 for more surprising music, below 1 for more predictable music"}
+    temperature: float | None = field(
+        default=None,
+        metadata={
+            "help": "above 1 for more surprising music, below 1 for more predictable music; if not given, "
+            f"{_ALONE[0]} for one voice, {_TOGETHER[0]} for several"
+        },
     )
     top_k: int = field(default=0, metadata={"help": "sample from the k likeliest tokens; 0 samples from all"})
-    top_p: float = field(
-        default=0.95,
-        metadata={"help": "sample from the likeliest tokens that together have this share of the probability"},
+    top_p: float | None = field(
+        default=None,
+        metadata={
+            "help": "sample from the likeliest tokens that together have this share of the probability; if not given, "
+            f"{_ALONE[1]} for one voice, {_TOGETHER[1]} for several"
+        },
+    )
+    repetition: float = field(
+        default=1.5,
+        metadata={"help": "nats, 0 to 10, in favour of going on with what repeats a passage, in tunes of one voice"},
     )
     greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
     counterpoint: Counterpoint = field(
@@ -43,13 +59,16 @@ class Sampling:
     )
 
     def __post_init__(self) -> None:
-        is_number = isinstance(self.temperature, int | float) and isinstance(self.top_p, int | float)
-        in_range = is_number and 0.01 <= self.temperature <= 100 and 0 < self.top_p <= 1
+        temperature, top_p = self._settings(True)
+        is_number = isinstance(temperature, int | float) and isinstance(top_p, int | float)
+        in_range = is_number and 0.01 <= temperature <= 100 and 0 < top_p <= 1
         if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
             raise RequestError(
-                f"no sampling with temperature {self.temperature}, `top_k` {self.top_k}, `top_p` {self.top_p}; "
+                f"no sampling with temperature {temperature}, `top_k` {self.top_k}, `top_p` {top_p}; "
                 "temperature is 0.01 to 100, `top_k` 0 (off) or a whole number above, `top_p` above 0 and at most 1"
             )
+        if not isinstance(self.repetition, int | float) or not 0 <= self.repetition <= 10:
+            raise RequestError(f"no sampling with repetition {self.repetition!r}; it is 0 (off) to 10 nats")
         if self.counterpoint not in COUNTERPOINTS:
             raise RequestError(
                 f"there is no counterpoint {self.counterpoint!r}; choose one of {', '.join(COUNTERPOINTS)}"
@@ -59,6 +78,18 @@ class Sampling:
         if self.greedy and self.candidates > 1:
             raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
 
+    def settled(self, alone: bool) -> Sampling:
+        """The same with the usual values where none are given, for one voice or for several, which repeat less."""
+        temperature, top_p = self._settings(alone)
+        repetition = self.repetition if alone and not self.greedy else 0.0
+        return replace(self, temperature=temperature, top_p=top_p, repetition=repetition)
+
+    def _settings(self, alone: bool) -> tuple[float, float]:
+        usual = _ALONE if alone else _TOGETHER
+        given = (self.temperature, self.top_p)
+        temperature, top_p = (default if value is None else value for value, default in zip(given, usual, strict=True))
+        return temperature, top_p
+
     def choose(self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None) -> int:
         """Index of the one chosen of scores, which are unnormalised log-probabilities, less what each costs."""
         if costs is not None:
@@ -66,8 +97,9 @@ class Sampling:
         top = max(scores)
         if self.greedy:
             return scores.index(top)
-        weights = [exp((score - top) / self.temperature) for score in scores]
-        kept = self._kept(weights)
+        temperature, top_p = self._settings(alone=True)
+        weights = [exp((score - top) / temperature) for score in scores]
+        kept = self._kept(weights, top_p)
         rest = random.random() * sum([weights[index] for index in kept])
         for index in kept:
             rest -= weights[index]
@@ -75,16 +107,16 @@ class Sampling:
                 return index
         return kept[0]
 
-    def _kept(self, weights: list[float]) -> Sequence[int]:
+    def _kept(self, weights: list[float], top_p: float) -> Sequence[int]:
         """Indices of the weights that top_k and then top_p leave, heaviest first if any of the two is on."""
-        if self.top_p == 1 and not 0 < self.top_k < len(weights):
+        if top_p == 1 and not 0 < self.top_k < len(weights):
             return range(len(weights))
         total = sum(weights)
         # Weights below this make up less than what top_p leaves out: they need not be sorted.
-        least = 0.0 if self.top_k else (1 - self.top_p) * total / len(weights)
+        least = 0.0 if self.top_k else (1 - top_p) * total / len(weights)
         large = [index for index, weight in enumerate(weights) if not weight < least]  # nan stays
         order = sorted(large, key=weights.__getitem__, reverse=True)[: self.top_k or None]
-        missing = self.top_p * (sum([weights[index] for index in order]) if self.top_k else total)
+        missing = top_p * (sum([weights[index] for index in order]) if self.top_k else total)
         for count, index in enumerate(order, 1):
             missing -= weights[index]
             if missing <= 0:
