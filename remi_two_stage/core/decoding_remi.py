@@ -12,7 +12,8 @@ Conventions
   seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
   lookup compares, the one that followed them before has a higher score.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
-  from torch's random state, so that a request's music is that of `generate()` after `torch.manual_seed(seed)`.
+  from torch's random state, so that without `repetition` a row's music is that of `generate()` after
+  `torch.manual_seed(seed)`.
 """
 
 from __future__ import annotations
