@@ -88,7 +88,7 @@ class TestRepository:
         assert {name for name in files if "/" in name and not name.startswith("code/")} == {
             f"{stage}/{name}" for stage in ("planner", "detail") for name in (*of_a_model, "model.safetensors")
         }
-        at_the_root = {"README.md", "example.py", "model.safetensors.index.json"} | of_a_model
+        at_the_root = {"README.md", "example.py", "example.flac", "model.safetensors.index.json"} | of_a_model
         assert {name for name in files if "/" not in name} - {".gitattributes"} == at_the_root
         config = json.loads(files["config.json"])
         assert config["auto_map"] == {
