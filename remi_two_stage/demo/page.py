@@ -268,7 +268,7 @@ class Page:
             try:
                 outcome = action(Call(report, request), work, *given)
                 if outcome is None:
-                    return {}
+                    return dict(gr.skip())
                 work, remark = outcome
                 shown = self._shown(work, notation, is_accompanied, is_close)
                 said = remark if work.offered else f"{remark} {views.said(work)}".strip()

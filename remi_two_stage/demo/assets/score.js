@@ -48,7 +48,7 @@ function show() {
   const value = props.value;
   root.classList.toggle("is-empty", !value?.wide && !value?.offered);
   root.classList.toggle("is-offering", Boolean(value?.offered));
-  if (value?.offered) return void ((drawn = ""), showOffered(value));
+  if (value?.offered) return void ((drawn = ""), (measures = notes = shades = []), showOffered(value));
   const pictures = value?.wide ? value.wide + (value.changes?.wide ?? "") : "";
   if (pictures && pictures === drawn) return void root.querySelector(".links").replaceWith(links(value));
   player?.stop();
