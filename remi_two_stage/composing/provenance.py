@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _COMMAND = "remi-two-stage"
-_ALWAYS_SAID = ("temperature", "top_p")
+_ALWAYS_SAID = ("temperature", "top_p", "repetition")
 """Fields of `Sampling` whose defaults are a matter of taste and may change."""
 
 
@@ -48,7 +48,7 @@ class Maker:
 
     def composed(self, piece: Piece, request: Request, number: int) -> Piece:
         """A piece with notes on how it was composed, as number `number` of its batch, from 0."""
-        command = self._note(["compose", *_flags(request)], number)
+        command = self._note(["compose", *_flags(request)], number, piece)
         return replace(piece, made=(command, f"{self._start} over the plan: {_on_one_line(Plan.of(piece))}"))
 
     def realized(self, piece: Piece, plan: Plan, number: int) -> Piece:
@@ -64,7 +64,7 @@ class Maker:
         if not is_typed:  # phrases of its own, a title
             return replace(piece, made=(f"{self._start} with the seed {self.seed + number} over the plan: {text}",))
         words = [word for word in _flags(request) if not word.startswith("--bars ")]
-        return replace(piece, made=(self._note(["realize", f'"{text}"', *words], number),))
+        return replace(piece, made=(self._note(["realize", f'"{text}"', *words], number, piece),))
 
     def edited(self, piece: Piece, before: Piece, number: int, command: str, *arguments: str, **flags: Any) -> Piece:
         """An edited piece with the notes that it had before, and one on the edit.
@@ -74,18 +74,19 @@ class Maker:
             flags: Of the command by their names; those with None are left out.
         """
         words = [command, "FILE", *arguments, *_words({f"--{name}": value for name, value in flags.items()})]
-        return replace(piece, made=(*before.made, self._note(words, number)))
+        return replace(piece, made=(*before.made, self._note(words, number, piece)))
 
     @property
     def _start(self) -> str:
         model = f"{self.model} at {self.commit}" if self.commit else self.model or "its embedded model"
         return f"{MADE_WITH}{__version__} and {model}"
 
-    def _note(self, words: list[str], number: int) -> str:
+    def _note(self, words: list[str], number: int, piece: Piece) -> str:
+        sampling = self.sampling.settled(alone=len(piece.voices) == 1)
         changed = {
             flag_of(field): value
             for field in fields(Sampling)
-            if (value := getattr(self.sampling, field.name)) != field.default or field.name in _ALWAYS_SAID
+            if (value := getattr(sampling, field.name)) != field.default or field.name in _ALWAYS_SAID
         }
         model = {"--model": self.model or None, "--int8": self.int8}
         words = [f"{self._start}:", _COMMAND, *words, *_words(changed | model), "--seed", str(self.seed + number)]
