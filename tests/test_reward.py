@@ -8,10 +8,14 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.analysis.harmony import label_chords
+from remi_two_stage.core.codec import encode_ids
+from remi_two_stage.core.counterpoint import VoiceLeading
 from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.reward import ENDS, MOST, USUAL, closes_on_tonic, harmony, leading_cost, reward
+from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.signatures import Key
+from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -38,6 +42,28 @@ def test_a_tune_ends_on_its_tonic_on_a_beat_and_held_over_the_tonic_chord() -> N
     over_dominant = with_last_bar(kesh_jig(), list(good.bars[-1].notes[0]), "V")
     worse = [reward(piece).ends for piece in (on_fifth, off_beat, short, over_dominant)]
     assert worse == pytest.approx([-1.53, -1.93, -2.13, -1.86], abs=0.01)
+
+
+def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:
+    """The Kesh Jig with its last chord on the tonic, up to its last note and up to that of the bar before."""
+    jig = kesh_jig()
+    ids = detail_sequence(encode_ids(with_last_bar(jig, list(jig.bars[-1].notes[0])).in_c()))
+    notes = [at for at, token in enumerate(ids) if token in IDS["Note-On"]]
+
+    def cheaper_than_the_fifth(at: int) -> float:
+        leading = VoiceLeading("soft")
+        for token in ids[:at]:
+            leading.advance(token)
+        fifth, tonic = (
+            leading.costs(
+                [range(TOKEN_IDS[f"<Note-On={pitch}>"], TOKEN_IDS[f"<Note-On={pitch}>"] + 1) for pitch in (67, 72)]
+            )
+            or ()
+        )
+        return fifth - tonic
+
+    assert cheaper_than_the_fifth(notes[-1]) == 1
+    assert cheaper_than_the_fifth(notes[-5]) == 0
 
 
 def test_what_leaves_the_range_of_the_style_loses_register() -> None:
@@ -71,6 +97,7 @@ def test_a_plan_that_closes_from_elsewhere_or_stays_at_home_loses_harmony() -> N
         close - 1.85, abs=0.01
     )
     assert harmony(Plan.parse("I | I | I | I | I | I | I V7 | I", Key("D")).skeleton) < close - 6
+    assert harmony(Plan.parse("I | IV | ii V7 | vi | IV vi | IV | ii V7 | I", Key("D")).skeleton) >= close
     assert closes_on_tonic(Plan.parse("i | bVII | i", Key("D", "dor")).skeleton)
     assert closes_on_tonic(Plan.parse("I | bVII | I", Key("D")).skeleton) is False
     assert closes_on_tonic(Plan.parse("I | V", Key("D")).skeleton) is None

@@ -12,6 +12,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     leading     the leading note does not rise as the tonic follows
     bass        the lowest voice begins a chord on another note than the chord's bass
     third       a chord in all voices lacks its third; that of the last bar least of all
+    close       a tune's note over its last chord, in the last bar, the tonic's, is not the tonic
     return      a new note just before a given one, as where bars are rewritten, lies further from it than a whole tone
 
 Where a voice has given notes, new ones also keep to their range and a third around it: beyond, they cost the most.
@@ -69,13 +70,14 @@ class Costs:
     leading: float
     bass: float
     third: float
+    close: float
     leap: float
     most: float
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(8.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 0.45, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 0.9, 30.0),
+    "soft": Costs(8.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 1.0, 0.45, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.9, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -219,7 +221,14 @@ class VoiceLeading:
             costs = [cost + self._costs.leading * (pitch != left + 1) for pitch, cost in enumerate(costs, start=first)]
         if (goal := part.following(self._time)) is not None:
             costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
+        if self._may_close():
+            costs = [cost + self._costs.close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
         return costs
+
+    def _may_close(self) -> bool:
+        """Whether a note here may be the last one of a tune that ends on the tonic's chord."""
+        is_at_end = self._bar == self._last_bar and len(self._parts) == 1 and self._chords
+        return bool(is_at_end) and self._time >= self._chords[-1][0] and _root_of(self._chords[-1]) == 0
 
     def _leap(self, pitch: int, goal: int) -> float:
         return self._costs.leap * max(0, abs(pitch - goal) - _WHOLE_TONE)

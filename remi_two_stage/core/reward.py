@@ -5,8 +5,8 @@
     leading     what the rules of counterpoint cost a note (counterpoint.py), where several voices sing
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
-    harmony     the plan closes V-I (in modes also bVII-i), is at home about as often as plans are, and changes chords
-                within bars as often
+    harmony     the plan closes V-I (in modes also bVII-i), is at home no more often than plans are, and changes chords
+                within bars as often as they do
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -223,7 +223,7 @@ def harmony(piece: Piece, style: str | None = None) -> float:
     usual = usual_for(piece, style or piece.style)
     closes = closes_on_tonic(piece)
     return (
-        usual.tonic_chords.likelihood(tonic_chords(piece))
+        usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
         + usual.two_chords.likelihood(bars_with_two_chords(piece))
         + (_lacking(_ends_of(piece).close) if closes is False else 0.0)
     )
