@@ -60,10 +60,22 @@ def test_embeddings_before_the_ids_have_the_coordinates_of_padding(detail: Detai
     assert (changed - short)[:, 6:].abs().max() > 1e-4
 
 
-def test_embeddings_alone_are_refused_where_bars_are_measured() -> None:
+def test_embeddings_of_tokens_alone_are_read_as_these(detail: DetailGeneratorModel) -> None:
+    embeddings = detail.get_input_embeddings()(DETAIL)
+    learnt = torch.cat([torch.randn(1, 6, TINY["hidden_size"]), embeddings], dim=1)
+    for given in (embeddings, learnt):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            expected = detail(inputs_embeds=given, coordinate_ids=DETAIL).logits
+            assert torch.equal(detail(inputs_embeds=given).logits, expected)
+        assert torch.equal(
+            detail(inputs_embeds=given).logits, detail(inputs_embeds=given, coordinate_ids=DETAIL).logits
+        )
+
+
+def test_embeddings_of_no_token_alone_are_refused_where_bars_are_measured() -> None:
     detail = randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY)))
     with pytest.raises(RequestError, match=r"rope\+fourier' measures in bars and time; give coordinate_ids"):
-        detail(inputs_embeds=detail.get_input_embeddings()(DETAIL))
+        detail(inputs_embeds=detail.get_input_embeddings()(DETAIL) + 0.01)
 
 
 @of_peft
@@ -77,9 +89,9 @@ def test_peft_learns_a_prompt_and_writes_after_it() -> None:
     losses = []
     tuned.train()
     for _ in range(8):
-        loss = tuned(
-            input_ids=DETAIL, attention_mask=torch.ones_like(DETAIL), labels=DETAIL, coordinate_ids=DETAIL
-        ).loss
+        given = {"input_ids": DETAIL, "attention_mask": torch.ones_like(DETAIL), "labels": DETAIL}
+        loss = tuned(**given, coordinate_ids=DETAIL).loss
+        assert torch.equal(tuned(**given).loss, loss)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

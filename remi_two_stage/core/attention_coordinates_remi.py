@@ -162,6 +162,14 @@ class BarReader(nn.Module):
         return Reading(bar, start + position, start, length, offset, meter, first_meter, has_voices, in_header.long())
 
 
+def ids_of(embeddings: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """[B, L, hidden] embeddings -> [B, L]: the tokens whose rows of the table [V, hidden] they are; 0 where of none."""
+    with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):  # the nearest row has to be the one
+        rows = table.float()
+        nearest = (embeddings.float() @ rows.t() - rows.square().sum(dim=1) / 2).argmax(dim=-1)
+        return nearest.where((table[nearest] == embeddings).all(dim=-1), 0)
+
+
 def _latest(values: torch.Tensor, events: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """[B, Q]: the value at the latest event up to each token, or `before` [B, 1] where there was none."""
     numbers = events.long().cumsum(dim=1)
