@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from urllib.error import HTTPError
@@ -11,7 +10,7 @@ from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
-from page_in_browser import LONGEST_WAIT, OpenPage, ask, compose, download, expect, press, status
+from page_in_browser import LONGEST_WAIT, OpenPage, ask, compose, download, expect, press, status, violations
 from test_demo_actions import HOSTILE
 
 from remi_two_stage.score_files import read_score
@@ -19,8 +18,6 @@ from remi_two_stage.score_files import read_score
 pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
 
-AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
-"""As `npm install axe-core` leaves it in this folder."""
 PHONE = {"width": 360, "height": 740}
 
 
@@ -275,11 +272,7 @@ def test_the_score_is_in_view_and_everything_can_be_reached(
             .map((node) => node.outerHTML)"""
     )
     assert small == []
-    if not AXE.exists():
-        pytest.skip("axe-core is not there (npm install axe-core)")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -304,3 +297,23 @@ def test_nothing_is_wider_than_a_phone(open_page: OpenPage, scheme: str) -> None
         }"""
     )
     assert not overlaps
+
+
+def test_on_a_phone_what_is_said_of_a_plan_comes_into_view(open_page: OpenPage) -> None:
+    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    line = page.locator("#status .status")
+    expect(line).not_to_be_in_viewport()
+    ask(page, bars=2)
+    press(page, "Plan")
+    status(page, "A plan of 2 bars")
+    expect(line).to_be_in_viewport()
+    expect(page.get_by_label("Chords of bar 1", exact=True)).to_be_in_viewport()
+    page.get_by_text("The plan as text").click()
+    page.get_by_label("Chords between bar lines").fill("(V 4/4) | I")
+    press(page, "Use this plan")
+    status(page, "^Pick-up: the pick-up is not shorter than a bar of 6/8")
+    expect(line).to_be_in_viewport()
+    page.get_by_label("Tempo", exact=True).fill("fast")
+    page.get_by_role("button", name="Plan", exact=True).click()
+    status(page, "There is no tempo 'fast'")
+    expect(line).to_be_in_viewport()
