@@ -19,6 +19,19 @@ pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
 
 PHONE = {"width": 360, "height": 740}
+CUT_OFF = """() => {
+    window.cutOff = [];
+    const state = document.querySelector("#state");
+    const look = () => {
+        const { bottom } = state.getBoundingClientRect();
+        for (const text of state.querySelectorAll(".progress-text, .progress-level")) {
+            if (text.checkVisibility() && text.getBoundingClientRect().bottom > bottom) cutOff.push(text.textContent);
+        }
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+"""Collects what is said of progress below the box that it belongs into."""
 
 
 def test_an_edited_chord_is_in_the_score_and_in_the_files(open_page: OpenPage, tmp_path: Path) -> None:
@@ -97,6 +110,7 @@ def test_fields_stay_as_they_were_left_and_the_style_decides_anew(open_page: Ope
 def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     page = open_page()
     ask(page)
+    page.evaluate(CUT_OFF)
     press(page, "Compose")
     button = page.get_by_role("button", name="Compose", exact=True)
     expect(button).to_have_attribute("aria-busy", "true")
@@ -104,6 +118,7 @@ def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     status(page, "seed 1")
     expect(button).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("#status [data-testid=status-tracker]")).to_have_css("opacity", "0")
+    assert page.evaluate("cutOff") == []
 
 
 def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:

@@ -189,6 +189,10 @@ def test_old_and_new_are_two_staves_with_what_changed_in_colour(open_page: OpenP
     expect(page.locator("#score .legend")).to_have_count(0)
     press(page, "Undo")
     expect(page.get_by_role("button", name="Old and new")).to_have_count(0)
+    press(page, "Redo")
+    status(page, "Done again")
+    expect(page.locator("#score .legend")).to_contain_text("Changed: bar")
+    expect(page.get_by_role("button", name="Redo")).to_be_disabled()
 
 
 def test_a_hymn_has_its_words_and_two_staves_or_four(open_page: OpenPage) -> None:

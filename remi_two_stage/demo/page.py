@@ -134,7 +134,8 @@ class Page:
         """The state, the score with its tools, and the plan."""
         with gr.Row(elem_id="state"):
             self.status = components.status()
-            self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
+            self.undo = gr.Button("Undo", elem_id="undo", min_width=70, scale=0, interactive=False)
+            self.redo = gr.Button("Redo", elem_id="redo", min_width=70, scale=0, interactive=False)
         with gr.Row(elem_classes="bar-of-heading", elem_id="music-heading"):
             components.fixed("<h2>Music</h2>")
             self.title = gr.Textbox(label="Title", elem_id="title", max_length=LONGEST_TITLE, min_width=160)
@@ -195,6 +196,7 @@ class Page:
         self._on(self.extend.click, self._extend, [self.counterpoint, self.more], ["bars"])
         self._on(self.harmonize.click, self._harmonize, [self.counterpoint, self.grid, self.chords])
         self._on(self.undo.click, self._undo, [], _FIELDS)
+        self._on(self.redo.click, self._redo, [], _FIELDS)
         self._on(self.file.upload, self._open, [self.file], _FIELDS)
         self._on(self.which.input, self._pick, [self.which], _FIELDS)
         for setting in (self.accompanied, self.close):
@@ -238,8 +240,8 @@ class Page:
             progress: Whether the status line shows how far it is.
         """
         outputs = [
-            self.work, self.status, self.undo, self.grid, self.score, self.text, self.abc, self.tools, self.first,
-            self.last, self.which, self.title, self.close, *(getattr(self, name) for name in fields),
+            self.work, self.status, self.undo, self.redo, self.grid, self.score, self.text, self.abc, self.tools,
+            self.first, self.last, self.which, self.title, self.close, *(getattr(self, name) for name in fields),
         ]  # fmt: skip
         done = event(
             self._answering(action, fields),
@@ -352,6 +354,9 @@ class Page:
         work = self.actions.undo(work)
         return work, f"Undone; {len(work.past) or 'nothing'} more to undo."
 
+    def _redo(self, _call: Call, work: Work) -> Outcome:
+        return self.actions.redo(work), "Done again."
+
     def _open(self, _call: Call, work: Work, path: str) -> Outcome:
         work = self.actions.open(work, Path(path))
         if len(work.titles) > 1:
@@ -417,6 +422,7 @@ class Page:
             self.abc: write_abc(piece) if piece else "",
             self.score: views.score(work, files, is_close),
             self.undo: gr.Button(interactive=bool(work.past)),
+            self.redo: gr.Button(interactive=bool(work.undone)),
             self.tools: gr.Row(visible=True if piece else "hidden"),
             self.first: None,
             self.last: None,

@@ -1,5 +1,5 @@
 // Value from the server: [tone, text]; the tone is "said" or "wrong". Also shows which button is at work.
-const BUTTONS = "#plan, #compose, #three, #take, #take-abc, #rewrite, #extend, #harmonize, #undo, #file";
+const BUTTONS = "#plan, #compose, #three, #take, #take-abc, #rewrite, #extend, #harmonize, #undo, #redo, #file";
 const FIELDS = "#request, #tools, .as-text"; // what a message other than of chords is about
 const line = element.firstElementChild;
 line.className = "status";
