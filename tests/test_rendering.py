@@ -24,6 +24,7 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.rendering.notebook import piece_html, show
 from remi_two_stage.rendering.piano_roll import piano_roll
+from remi_two_stage.rendering.picture import MARGIN
 from remi_two_stage.rendering.sound import sound_bytes, wav_bytes
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -282,6 +283,19 @@ def test_a_piano_roll_names_chords_in_the_key_of_their_bar() -> None:
     piece = tune('X:1\nM:4/4\nL:1/4\nK:E\n"E"E4|[K:Ab]"Ab"A4|"Eb7"e4|]')
     texts = {"".join(text.itertext()) for text in ElementTree.fromstring(piano_roll(piece).svg()).iter(f"{SVG}text")}
     assert {"E", "Ab", "Eb7"} <= texts
+
+
+@pytest.mark.parametrize("width", [950.0, 1250.0, 2100.0])
+def test_the_legend_of_a_piano_roll_has_lines_as_long_as_its_width(width: float) -> None:
+    picture = ElementTree.fromstring(piano_roll(kesh_jig(), width).svg())
+    places = {
+        text.text: (float(text.attrib["x"]), float(text.attrib["y"]))
+        for text in picture.iter(f"{SVG}text")
+        if text.text in {"in the chord", "not in the chord", "pitches of the chord"}
+    }
+    assert len(places) == 3
+    assert all(x + 17 * len(text or "") < width - 2 * MARGIN for text, (x, _) in places.items())
+    assert len({y for _, y in places.values()}) == (2 if width < 1300 else 1)
 
 
 def test_a_note_that_rings_over_a_piano_rolls_rows_is_drawn_in_each_of_them() -> None:

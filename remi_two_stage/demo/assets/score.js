@@ -46,6 +46,8 @@ function picture(source) {
 
 function show() {
   const value = props.value;
+  if (value?.wide) remember(value.query, value.abc);
+  else if (drawn && !value?.offered) remember("", "");
   root.classList.toggle("is-empty", !value?.wide && !value?.offered);
   root.classList.toggle("is-offering", Boolean(value?.offered));
   if (value?.offered) return void ((drawn = ""), (measures = notes = shades = []), showOffered(value));
@@ -68,6 +70,14 @@ function show() {
   const isEdited = edited !== null;
   draw();
   if (!isEdited) bringIntoView();
+}
+
+// A page that is loaded again shows the same tune: by its link, which becomes the address, or by its ABC.
+function remember(query, abc) {
+  history.replaceState(null, "", query ? `?${query}` : location.pathname);
+  try {
+    sessionStorage.setItem("tune", abc);
+  } catch {} // some browsers keep nothing in pages within pages
 }
 
 // Whoever has pressed a button far from the score, as on a phone, is led to it.
