@@ -332,3 +332,23 @@ def test_on_a_phone_what_is_said_of_a_plan_comes_into_view(open_page: OpenPage) 
     page.get_by_role("button", name="Plan", exact=True).click()
     status(page, "There is no tempo 'fast'")
     expect(line).to_be_in_viewport()
+
+
+def test_on_paper_the_tune_stands_alone(open_page: OpenPage) -> None:
+    page = open_page(color_scheme="dark")
+    compose(page)
+    page.emulate_media(media="print")
+    expect(page.locator("#score .paper svg")).to_be_visible()
+    for other in (
+        "header",
+        "#request",
+        "#state",
+        "#music-heading",
+        "#score .player",
+        "#score .links",
+        "#tools",
+        "#grid",
+    ):
+        expect(page.locator(other)).to_be_hidden()
+    expect(page.locator("#score .paper")).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(page.locator("#score .paper svg")).to_have_css("color", "rgb(0, 0, 0)")

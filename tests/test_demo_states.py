@@ -42,11 +42,11 @@ def states(page: Page) -> Iterator[str]:
     yield "a wrong chord and what is said of it"
     chord.fill("I")
     expect(page.get_by_role("alert")).to_be_empty()
-    ask(page, bars=64)
+    ask(page, bars=32)
     press(page, "Compose")
     expect(page.get_by_role("progressbar")).to_be_visible()
     yield "a button at work"
-    status(page, "64 bars")
+    status(page, "32 bars")
     ask(page, bars=2)
     press(page, "Three to choose from")
     expect(page.locator(".candidate")).to_have_count(3)

@@ -162,8 +162,9 @@ def test_an_adapter_alone_names_both_stages_and_is_one_of_the_detail_generator(f
         base, peft.LoraConfig(task_type="CAUSAL_LM", target_modules=["qkv_proj"], init_lora_weights=False)
     ).eval()
     adapted.save_pretrained(tmp_path)
-    loaded = peft.AutoPeftModelForCausalLM.from_pretrained(tmp_path)
-    assert torch.equal(loaded(input_ids=IDS).logits, adapted(input_ids=IDS).logits)
+    for auto in (peft.AutoPeftModelForCausalLM, AutoModelForCausalLM):
+        loaded = auto.from_pretrained(tmp_path)
+        assert torch.equal(loaded(input_ids=IDS).logits, adapted(input_ids=IDS).logits)
 
 
 def test_one_file_for_both_is_read_and_a_stage_in_it_says_what_to_do(

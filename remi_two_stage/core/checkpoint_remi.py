@@ -113,9 +113,19 @@ class StageOfBoth:
     stage_class: ClassVar[Any]
 
     @classmethod
-    def from_pretrained(cls, *args: Any, config: Any = None, **kwargs: Any) -> Any:
-        """As in transformers; the config is that which the stage has in its folder."""
-        return cls.stage_class.from_pretrained(*args, **kwargs)
+    def from_pretrained(
+        cls, *args: Any, config: Any = None, adapter_kwargs: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """As in transformers; the config is that which the stage has in its folder, and an adapter that names this
+        model as its base is looked for where it is, not in a folder of that name.
+        """
+        own = dict(adapter_kwargs or {})
+        adapter, name = own.pop("_adapter_model_path", None), kwargs.get("adapter_name", "default")
+        loaded = cls.stage_class.from_pretrained(*args, adapter_kwargs=own, **kwargs)
+        if adapter is not None:
+            model = loaded[0] if isinstance(loaded, tuple) else loaded
+            model.load_adapter(adapter, adapter_name=name, adapter_kwargs=own)
+        return loaded
 
     @classmethod
     def _from_config(cls, config: Any, **kwargs: Any) -> Any:
