@@ -242,6 +242,30 @@ def test_new_voices_repeat_as_the_melody_does_and_go_on_in_its_staves() -> None:
     assert [line.endswith("\\") for line in alto[1:]] == [True, False, False]
 
 
+def test_new_voices_have_as_many_staves_as_the_melody_where_bars_go_over_lines() -> None:
+    """Logie o' Buchan of Aird's fourth book: a pick-up after the sign that the music goes on in the same staff."""
+    text = "X:1\nM:3/4\nL:1/8\nK:D\nAG|F3G A2|d4  \\\nAG|F3G A2|f4||\\\nde|f3e f2|d4|]\n"
+    before = read_abc(text)[0]
+    lines = edited_bytes(text.encode(), ".abc", before, harmonised(before)).content.decode().split("\n")
+    voices = "\n".join(lines[lines.index("K:D") + 1 :]).strip().split("V:")[1:]
+    assert [[line.endswith("\\") for line in voice.split("\n")[1:4]] for voice in voices] == [[True, True, False]] * 4
+
+
+def test_new_voices_state_their_key_where_it_changes() -> None:
+    """The key in which the melody ends would hold from the start of the next voice in abcjs."""
+    text = "X:1\nM:4/4\nL:1/4\nK:D\nDFAd|f4|\nK:Bb\nBFBd|B4|]\n"
+    before = read_abc(text)[0]
+    after = harmonised(before)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    lines = edited.split("\n")
+    assert [lines[lines.index(f"V:{name}") + 1] for name in "ATB"] == ["K:D"] * 3
+    assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
+    plain = text.replace("K:Bb\n", "")
+    before = read_abc(plain)[0]
+    edited = edited_bytes(plain.encode(), ".abc", before, harmonised(before)).content.decode()
+    assert edited.count("K:D") == 1
+
+
 def test_new_voices_stand_in_the_parts_that_are_played_in_an_order() -> None:
     text = "X:1\nP:ABA\nM:4/4\nL:1/4\nK:C\nP:A\ncdef|g4:|\nw:a b c d e\nP:B\nK:G\ngfed|c4|]\n"
     before = read_abc(text)[0]
