@@ -125,7 +125,7 @@ def test_voices_take_the_names_and_the_order_of_the_score() -> None:
     lines = edited_bytes(text.encode(), ".abc", before, harmonised(before)).content.decode().split("\n")
     assert lines[1:3] == ["%%score Lead A T B", "V:Lead name=Flute"]
     assert [line for line in lines if line.startswith("V:")] == [
-        "V:Lead name=Flute", 'V:A clef=treble name="Alto" snm="A."', 'V:T clef=treble-8 name="Tenor" snm="T."',
+        "V:Lead name=Flute", 'V:A clef=treble name="Alto" snm="A."', 'V:T name="Tenor" snm="T." clef=treble-8',
         'V:B clef=bass name="Bass" snm="B."', "V:Lead", "V:A", "V:T", "V:B",
     ]  # fmt: skip
     assert lines[-2] == "W:More"
@@ -249,6 +249,15 @@ def test_new_voices_have_as_many_staves_as_the_melody_where_bars_go_over_lines()
     lines = edited_bytes(text.encode(), ".abc", before, harmonised(before)).content.decode().split("\n")
     voices = "\n".join(lines[lines.index("K:D") + 1 :]).strip().split("V:")[1:]
     assert [[line.endswith("\\") for line in voice.split("\n")[1:4]] for voice in voices] == [[True, True, False]] * 4
+
+
+@needs_abc2midi
+def test_abc2midi_plays_new_voices_in_their_octaves(tmp_path: Path) -> None:
+    text = "X:1\nM:4/4\nL:1/4\nK:F\nFAcA|BAGE|FGAB|c4|]\n"
+    before = read_abc(text)[0]
+    after = harmonised(before)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    assert agrees(after, edited, tmp_path)
 
 
 def test_new_voices_state_their_key_where_it_changes() -> None:
