@@ -206,6 +206,17 @@ def test_chord_names_stand_over_the_staff() -> None:
     assert names == ["F♯m", "C♯7", "G♭", "C♭"]
 
 
+def test_chord_names_with_a_bass_leave_room_for_the_next() -> None:
+    """verovio moves names apart, but not for an accidental at the end; degrees are not written once more."""
+    music = '"Ab/Eb"C"Ab"C"Ebmaj7#11/G"E"Bb7b9"D|'
+    picture = engrave(read_abc(f"X:1\nM:4/4\nL:1/4\nK:Ab\n{music * 8}]\n")[0]).svg()
+    groups = [each for each in ElementTree.fromstring(picture).iter(f"{SVG}g") if each.get("class") == "harm"]
+    texts = [text for group in groups for text in group.iter(f"{SVG}text")]
+    assert ["".join(text.itertext()) for text in texts[:4]] == ["A♭/E♭", "A♭", "E♭maj7#11/G", "B♭7b9"]
+    places = [float(text.attrib["x"]) for text in texts[:2]]
+    assert places[1] - places[0] > 1400  # hundredths of a millimetre; 1187 where the names touch
+
+
 def test_pictures_are_what_their_names_say(piece: Piece, tmp_path: Path) -> None:
     for ending in ("svg", "png", "pdf"):
         write_score(piece, tmp_path / f"piece.{ending}")

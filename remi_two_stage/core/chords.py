@@ -83,7 +83,7 @@ _NAME_ALIASES = {
     "min7": "min7 mi7 -7",
     "hdim7": "ø ø7 -7b5 min7b5",
     "dim7": "o7 °7 d7",
-    "minmaj7": "mM7 m(maj7) minmaj7",
+    "minmaj7": "mM7 mMaj7 m(maj7) m(M7) minmaj7",
     "aug7": "+7 7#5 7+ a7",
     "6": "add6 maj6 M6",
     "min6": "min6 -6",
@@ -257,9 +257,14 @@ def named_chord(name: str, key: Key) -> NamedChord | None:
         return None
 
 
+def quality_of_suffix(suffix: str) -> str | None:
+    """The quality that a suffix of a name stands for by itself; None for one that says more, or nothing."""
+    return _NAME_SUFFIXES.get(suffix)
+
+
 def _without_extensions(suffix: str) -> str | None:
     """Quality of a suffix such as `m7add11` when what it adds is left out; None when it is no suffix."""
-    match = re.fullmatch(r"((?:m(?!a)|min|dim|aug|sus|maj)?7?)(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*", suffix)
+    match = re.fullmatch(r"((?:m(?!aj?\d)|min|dim|aug|sus|maj|M)?7?)(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*", suffix)
     return match and _NAME_SUFFIXES.get(match[1])
 
 

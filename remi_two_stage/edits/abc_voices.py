@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ..core.abc_notation import instrument_text
+from ..core.abc_notation import instrument_text, staff_text
 from ..core.abc_writer import key_text
 from ..core.piece import Piece
 from ..core.voices import clef_of
@@ -81,7 +81,7 @@ def _write_header(
     for voice, (name, clef) in enumerate(zip(names, clefs, strict=True)):
         if voice != kept:
             moved = " octave=0 transpose=0" if tune.transposes else ""
-            lines.append(f"V:{name} clef={clef}{moved}{instrument_text(usual[voice])}")
+            lines.append(f"V:{name}{moved}{staff_text(clef, usual[voice])}")
         elif not is_named:
             lines.append(f"V:{name}{instrument_text(usual[voice])}")
     header = range(tune.first_line, tune.key_line)
