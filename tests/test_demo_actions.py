@@ -120,23 +120,6 @@ def test_undo_goes_back_by_one_action_each(actions: Actions, composed: Work) -> 
         actions.undo(Work())
 
 
-def test_what_was_undone_is_done_again_until_something_else_is_done(actions: Actions, composed: Work) -> None:
-    longer = actions.extend(composed, 2)
-    renamed = actions.retitle(longer, "Long")
-    back = actions.undo(actions.undo(renamed))
-    assert back.piece == composed.piece
-    again = actions.redo(back)
-    assert (again.piece, again.link) == (longer.piece, longer.link)
-    assert actions.undo(again).piece == composed.piece
-    last = actions.redo(again)
-    assert last.piece is not None
-    assert last.piece.title == "Long"
-    with pytest.raises(RequestError, match="there is nothing to do again"):
-        actions.redo(last)
-    with pytest.raises(RequestError, match="there is nothing to do again"):
-        actions.redo(actions.retitle(back, "Another"))
-
-
 def test_a_link_makes_the_same_tune_again(actions: Actions, composed: Work) -> None:
     texts = texts_of(composed)
     texts[2] = "IV V7"
