@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
+from remi_two_stage.edits.held import keeping_held
 from remi_two_stage.edits.notation import with_new_notes
 
 
@@ -14,7 +15,7 @@ def rewritten(piece: Piece, first: int, count: int, seed: int = 1) -> Piece:
         tuple(_notes(bar, _pitches(piece, voice), source) for voice in range(len(piece.voices)))
         for bar in piece.bars[first : first + count]
     ]
-    return with_new_notes(piece, first, new)
+    return with_new_notes(piece, first, keeping_held(piece.bars, first, new))
 
 
 def extended(piece: Piece, count: int, seed: int = 1) -> Piece:

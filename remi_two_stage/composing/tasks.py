@@ -40,6 +40,7 @@ from ..core.signatures import TICKS_PER_WHOLE, Key, Meter
 from ..core.text import counted
 from ..core.vocabulary import DETAIL, MAX_BARS, token_id
 from ..core.voices import FOUR_PARTS, MELODY
+from ..edits.held import keeping_held, with_held_struck
 from ..edits.notation import with_new_notes
 from ..scores.voices import usual_instruments
 from .consensus import agreed
@@ -142,7 +143,10 @@ class Rewriting:
         stop = max(cut for cut in after if _count(piece.bars[after[0] : cut]) <= room_after)
         room_before = room - _count(piece.bars[after[0] : stop])
         start = min(cut for cut in before if _count(piece.bars[cut : before[-1]]) <= room_before)
-        return cls(piece, crop(with_chords(_in_one_go(piece)), start, stop), start, first - start, last - start)
+        shown = with_chords(_in_one_go(piece))
+        if last + 1 < stop:  # new notes are to lead to what is held into the bar after them
+            shown = with_held_struck(shown, last + 1)
+        return cls(piece, crop(shown, start, stop), start, first - start, last - start)
 
     def for_detail(self) -> Prompt:
         """The bars after the new ones, then the bars before them, and the header of the first new bar."""
@@ -159,7 +163,8 @@ class Rewriting:
         """The piece with the notes of the rewritten bars from `tokens`, a sequence of the whole window."""
         written = decode_ids(tokens).in_voice_order(self.piece.voices).from_c(self.window.keys).bars
         new = [bar.notes for bar in written[self.first : self.last + 1]]
-        return with_new_notes(self.piece, self.start + self.first, new)
+        first = self.start + self.first
+        return with_new_notes(self.piece, first, keeping_held(self.piece.bars, first, new))
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,8 +355,8 @@ def check_piece(piece: Any) -> Piece:
 
 
 def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
-    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`. Both halves of a bar that a repeat
-    splits have the same number.
+    """Indices of the first and last of the bars numbered `bars[0]` to `bars[1]`. Of a bar that a repeat or the end of a
+    phrase splits, both halves have the same number; the second one leads into what follows, and is not the last.
 
     Raises:
         RequestError: there are no such bars.
@@ -363,7 +368,15 @@ def numbered_bars(piece: Piece, bars: Any) -> tuple[int, int]:
             f"within 1 to {piece.bar_count}"
         )
     numbers = piece.bar_numbers
-    return numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+    first, last = numbers.index(bars[0]), len(numbers) - 1 - numbers[::-1].index(bars[1])
+    while last > first and _leads_on(piece.bars[last - 1], piece.bars[last]):
+        last -= 1
+    return first, last
+
+
+def _leads_on(before: Bar, bar: Bar) -> bool:
+    """Whether a bar is the pick-up of what follows the bar before."""
+    return bar.is_pickup and (before.repeat_end or bar.repeat_start or bar.phrase_start or bool(bar.endings))
 
 
 def four_parts_around(melody: Piece) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     bass        the lowest voice begins a chord on another note than the chord's bass
     third       a chord in all voices lacks its third; that of the last bar least of all
     close       a tune's note over its last chord, in the last bar, the tonic's, is not the tonic
-    return      a new note just before a given one, as where bars are rewritten, lies further from it than a whole tone
+    return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
+                each beat that is left
 
 Where a voice has given notes, new ones also keep to their range and a third around it: beyond, they cost the most.
 
@@ -53,6 +54,8 @@ _FEWEST_GIVEN = 8
 """Given notes of a voice that tell its range."""
 _THIRD = 4
 _WHOLE_TONE = 2
+_RETURN = 4 * TICKS_PER_QUARTER
+"""Ticks before a given note from which on new ones are led to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +133,11 @@ class _Part:
         at = bisect_left(self.onsets, time) - 1
         return self.pitches[at] if at >= 0 and self.ends[at] > time - _LONGEST_GAP else None
 
-    def following(self, time: int) -> int | None:
-        """The pitch of a note that begins within a beat after a time."""
+    def following(self, time: int) -> tuple[int, int] | None:
+        """The pitch of a note that begins soon after a time, and the ticks until then."""
         at = bisect_right(self.onsets, time)
-        return self.pitches[at] if at < len(self.onsets) and self.onsets[at] <= time + _LONGEST_GAP else None
+        is_near = at < len(self.onsets) and self.onsets[at] <= time + _RETURN
+        return (self.pitches[at], self.onsets[at] - time) if is_near else None
 
     def moves(self, time: int) -> bool:
         """Whether a note begins at a time."""
@@ -230,8 +234,8 @@ class VoiceLeading:
         is_at_end = self._bar == self._last_bar and len(self._parts) == 1 and self._chords
         return bool(is_at_end) and self._time >= self._chords[-1][0] and _root_of(self._chords[-1]) == 0
 
-    def _leap(self, pitch: int, goal: int) -> float:
-        return self._costs.leap * max(0, abs(pitch - goal) - _WHOLE_TONE)
+    def _leap(self, pitch: int, goal: tuple[int, int]) -> float:
+        return self._costs.leap * max(0, abs(pitch - goal[0]) - _WHOLE_TONE * max(1, goal[1] // TICKS_PER_QUARTER))
 
     def _in_range(self) -> list[float]:
         """What each MIDI number costs by its distance from the voice's usual range."""

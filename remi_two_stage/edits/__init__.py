@@ -2,6 +2,7 @@
 
 files.py              edited_bytes, write_edited: into a file of any format
 changes.py            what has changed: runs of written bars, bars that follow, voices that were added
+held.py               notes that sound over the seams of bars with new ones, which stay
 notation.py           what stays beside the notes of bars that get new ones, and how much goes
 difference.py         old and new bars side by side as text
 abc.py                into ABC text

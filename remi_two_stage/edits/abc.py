@@ -3,8 +3,8 @@
 Conventions
 - A bar is replaced from its first note, rest or sign to its last one; bar lines, endings, fields, comments and the
   blanks beside bar lines stay. A bar that goes on over several lines is written into the first.
-- Bars that follow stand in lines of their own after the last line of music, new voices after the given melody, and what
-  they need in the header before its K: line.
+- Bars that follow stand in lines of their own after the last line of the tune, so that its text goes before them as it
+  was; new voices after the given melody, and what they need in the header before its K: line.
 - What is written is read again; it must sound as the edit does, and all else as before.
 """
 
@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 
 from ..core.errors import AbcSyntaxError
 from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
@@ -327,17 +327,24 @@ class _Splice:
         """Write the bars that follow."""
         names = sorted(self._tune.voice_ids, key=lambda name: self._tune.last_lines[name])
         lines = {name: self._new_lines(name) for name in names}
+        new: list[str] = []
         order = [name for name, _ in groupby(self._tune.tokens, key=lambda token: token.voice)]
-        if len(order) > len(names):  # one system after the other
-            new: list[str] = []
+        if len(names) == 1:
+            new += [self._prefix(names[0]) + text for text in lines[names[0]]]
+        elif len(order) > len(names):  # one system after the other
             for system in zip(*lines.values(), strict=True):
                 for name, text in zip(lines, system, strict=True):
                     new += self._labelled(name, text)
-            self._file.insert_after(max(self._tune.last_lines.values()), new)
         else:
-            for name, texts in lines.items():
-                prefix = self._prefix(name)
-                self._file.insert_after(self._tune.last_lines[name], [prefix + text for text in texts])
+            for name, (first, *others) in lines.items():
+                new += [*self._labelled(name, first), *others]
+        self._file.insert_after(self._last_line(), new)
+
+    def _last_line(self) -> int:
+        """The last line of the tune, which words and comments may be after those of its music."""
+        line = max(self._tune.last_lines.values())
+        following = self._file.lines[line + 1 :]
+        return line + sum(1 for _ in takewhile(lambda text: text.strip() and not text.startswith("X:"), following))
 
     def _new_lines(self, name: str) -> list[str]:
         """The lines of a voice after its last bar."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ..composing.composer import Composer
+from ..composing.tasks import numbered_bars
 from ..core.errors import RequestError
 from ..core.piece import Piece
 from .estimates import Count, Measure
@@ -44,19 +45,19 @@ def rewritten(composer: Composer, tunes: Iterable[Piece], count: int, seed: int)
     new: list[Joined] = []
     own: list[Joined] = []
     for tune in tunes:
-        numbers = tune.bar_numbers
         if len(new) == count:
             break
         if len(tune.voices) > 1 or tune.bar_count < REWRITTEN + 2:
             continue
         number = chance.randrange(2, tune.bar_count - REWRITTEN + 1)
         try:
-            piece = composer.rewrite(tune, (number, number + REWRITTEN - 1), seed=seed)
+            bars = number, number + REWRITTEN - 1
+            piece = composer.rewrite(tune, bars, seed=seed)
         except RequestError:  # the bars are in an ending that is too long to be shown
             continue
-        first, stop = numbers.index(number), numbers.index(number + REWRITTEN)
-        new.append(Joined(piece, first, stop, tune))
-        own.append(Joined(tune, first, stop, tune))
+        first, last = numbered_bars(tune, bars)
+        new.append(Joined(piece, first, last + 1, tune))
+        own.append(Joined(tune, first, last + 1, tune))
     return new, own
 
 
@@ -64,19 +65,34 @@ def _pitches(piece: Piece, first: int, stop: int) -> list[int]:
     return [note.pitch for bar in piece.bars[first:stop] for note in bar.notes[0]]
 
 
+def leap_in(joined: Joined) -> int | None:
+    """Semitones from the last note before the bars to their first one."""
+    before = _pitches(joined.piece, 0, joined.first)
+    return abs(joined.pitches[0] - before[-1]) if joined.pitches and before else None
+
+
+def leap_out(joined: Joined) -> int | None:
+    """Semitones from the last note of the bars to the first one after them."""
+    after = _pitches(joined.piece, joined.stop, len(joined.piece.bars))
+    return abs(after[0] - joined.pitches[-1]) if joined.pitches and after else None
+
+
 def leaps(joined: Joined) -> Iterator[int]:
     """Semitones by which the voice leaps over each seam that has notes on both sides."""
-    before = _pitches(joined.piece, 0, joined.first)
-    after = _pitches(joined.piece, joined.stop, len(joined.piece.bars))
-    if joined.pitches and before:
-        yield abs(joined.pitches[0] - before[-1])
-    if joined.pitches and after:
-        yield abs(after[0] - joined.pitches[-1])
+    yield from (leap for leap in (leap_in(joined), leap_out(joined)) if leap is not None)
 
 
 def _mean_leap(joined: Joined) -> Count | None:
     found = list(leaps(joined))
     return (sum(found), len(found)) if found else None
+
+
+def _mean_leap_in(joined: Joined) -> Count | None:
+    return None if (leap := leap_in(joined)) is None else (leap, 1)
+
+
+def _mean_leap_out(joined: Joined) -> Count | None:
+    return None if (leap := leap_out(joined)) is None else (leap, 1)
 
 
 def _wide_leaps(joined: Joined) -> Count | None:
@@ -107,6 +123,8 @@ SEAMS = {
     "leap at seams": Measure(
         _mean_leap, "semitones from the last note before a seam to the first after it", None, _NONE
     ),
+    "leap in": Measure(_mean_leap_in, "semitones from the last note before the four bars to their first", None, _NONE),
+    "leap out": Measure(_mean_leap_out, "semitones from the last note of the four bars to the next", None, _NONE),
     "leaps over a sixth": Measure(_wide_leaps, "seams at which the voice leaps over a major sixth", None, _NONE),
     "within the range": Measure(
         _within_range, "rewrites whose notes keep within the tune's range and a third beyond", None, _NONE

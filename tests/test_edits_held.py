@@ -1,0 +1,73 @@
+"""Where a rewritten bar begins and ends: ties over its edges, pick-ups, and bars that follow the last line."""
+
+from edited import extended
+
+from remi_two_stage.composing.tasks import Rewriting, numbered_bars
+from remi_two_stage.core.piece import Note
+from remi_two_stage.edits.changes import Change
+from remi_two_stage.edits.files import edited_bytes
+from remi_two_stage.edits.held import keeping_held
+from remi_two_stage.edits.notation import with_new_notes
+from remi_two_stage.scores.abc_reader import read_abc
+
+HEAD = "X:1\nM:4/4\nL:1/4\nK:C\n"
+EIGHTHS = tuple(Note(12 * place, 60 + place, 12) for place in range(8))
+
+
+def rewritten(music: str, index: int) -> str:
+    """The music, a bar a line, with rising eighths in a bar."""
+    text = HEAD + music
+    before = read_abc(text)[0]
+    after = with_new_notes(before, index, keeping_held(before.bars, index, [(EIGHTHS,)]))
+    assert Change.between(before, after).bars == (range(index, index + 1),)
+    return edited_bytes(text.encode(), ".abc", before, after).content.decode()[len(HEAD) :]
+
+
+def test_ties_over_both_edges_stay_and_new_notes_stand_between_them() -> None:
+    lines = rewritten("CDEF-|\nFAB^c-|\nc/def3/2|\ng4|]\n", 1).split("\n")
+    assert lines[0] == "CDEF-|"
+    assert lines[2:] == ["c/def3/2|", "g4|]", ""]  # the sharp needs no sign there, for it is held
+    (bar,) = [bar for bar in read_abc(HEAD + "\n".join(lines))[0].bars[1:2]]
+    assert bar.notes[0][0] == Note(24, 62, 12)
+    assert bar.notes[0][-1].pitch == 73
+
+
+def test_a_long_note_is_held_over_from_the_last_half_of_the_bar() -> None:
+    before = read_abc(HEAD + "CDEF|G4-|G2ef|g4|]\n")[0]
+    ((sung,),) = keeping_held(before.bars, 1, [(EIGHTHS,)])
+    assert sung == (*EIGHTHS[:4], Note(48, 67, 96))
+
+
+def test_a_note_beside_which_others_move_leaves_them_room() -> None:
+    before = read_abc(HEAD + "CDEF|G4-&cdef|[G4c4]|]\n")[0]
+    ((sung,),) = keeping_held(before.bars, 1, [(EIGHTHS,)])
+    assert sung == (*EIGHTHS[:4], Note(48, 64, 12), Note(48, 67, 144), *EIGHTHS[5:7])  # the eighth is the held pitch
+
+
+def test_a_bar_through_which_a_note_is_held_gets_its_new_notes_all_the_same() -> None:
+    before = read_abc(HEAD + "CDE2-|E4-|E2G2|]\n")[0]
+    assert keeping_held(before.bars, 1, [(EIGHTHS,)]) == [(EIGHTHS,)]
+
+
+def test_the_models_are_shown_what_is_held_into_the_bar_that_follows() -> None:
+    before = read_abc(HEAD + "CDEF|GABc-|c2ef|g4|]\n")[0]
+    shown = Rewriting.of(before, 1, 1).window.bars[2].notes[0]
+    assert shown[0] == Note(0, 72, 48)
+
+
+def test_the_pick_up_of_what_follows_is_no_part_of_the_bars_before() -> None:
+    tune = read_abc("X:1\nM:3/4\nL:1/4\nK:C\nG|cde|fed|c2:|\n|:G|efg|agf|e2:|\n")[0]
+    assert numbered_bars(tune, (2, 3)) == (2, 3)
+    assert numbered_bars(tune, (3, 4)) == (3, 5)
+
+
+def test_a_tune_is_a_prefix_of_its_continuation_whatever_stands_after_its_music() -> None:
+    for text in (
+        HEAD + "CDEF|G4|]\nw:one two three four five\nW:and more words\n% the end\n",
+        "X:1\nM:4/4\nL:1/4\nK:C\nV:1\nV:2 clef=bass\nV:1\nCDEF|G4|]\nV:2\nC,4|G,4|]\n",
+    ):
+        before = read_abc(text)[0]
+        after = extended(before, 2)
+        edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+        assert edited.startswith(text)
+        assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
