@@ -1,5 +1,6 @@
 """The reward: real tunes earn it, and lose it by what a musician would call worse."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +15,7 @@ from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.reward import ENDS, MOST, USUAL, closes_on_tonic, harmony, leading_cost, reward
 from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.signatures import Key
+from remi_two_stage.core.signatures import Key, shift_from_c
 from remi_two_stage.core.vocabulary import IDS, TOKEN_IDS
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.score_files import read_score
@@ -44,26 +45,38 @@ def test_a_tune_ends_on_its_tonic_on_a_beat_and_held_over_the_tonic_chord() -> N
     assert worse == pytest.approx([-1.53, -1.93, -2.13, -1.86], abs=0.01)
 
 
+def costs_of(ids: Sequence[int], pitches: Sequence[int]) -> list[float]:
+    """What these notes cost after a sequence, pitches in C."""
+    leading = VoiceLeading("soft")
+    for token in ids:
+        leading.advance(token)
+    found = leading.costs([range(at, at + 1) for at in (TOKEN_IDS[f"<Note-On={pitch}>"] for pitch in pitches)])
+    assert found is not None
+    return found
+
+
 def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:
     """The Kesh Jig with its last chord on the tonic, up to its last note and up to that of the bar before."""
     jig = kesh_jig()
     ids = detail_sequence(encode_ids(with_last_bar(jig, list(jig.bars[-1].notes[0])).in_c()))
     notes = [at for at, token in enumerate(ids) if token in IDS["Note-On"]]
+    for note, more in ((notes[-1], 2), (notes[-5], 0)):
+        fifth, tonic = costs_of(ids[:note], (67, 72))
+        assert fifth - tonic == more
 
-    def cheaper_than_the_fifth(at: int) -> float:
-        leading = VoiceLeading("soft")
-        for token in ids[:at]:
-            leading.advance(token)
-        fifth, tonic = (
-            leading.costs(
-                [range(TOKEN_IDS[f"<Note-On={pitch}>"], TOKEN_IDS[f"<Note-On={pitch}>"] + 1) for pitch in (67, 72)]
-            )
-            or ()
-        )
-        return fifth - tonic
 
-    assert cheaper_than_the_fifth(notes[-1]) == 2
-    assert cheaper_than_the_fifth(notes[-5]) == 0
+def test_a_tune_that_lies_far_from_others_is_led_back_to_them() -> None:
+    """The Kesh Jig, whose mean is B4 where tunes have C5, and ten semitones above and nine below: what F4, F5, A5 cost."""
+    jig = kesh_jig()
+
+    def costs(piece: Piece) -> list[float]:
+        ids = detail_sequence(encode_ids(piece.in_c()))
+        last = max(at for at, token in enumerate(ids) if token in IDS["Note-On"])
+        return costs_of(ids[:last], [pitch - shift_from_c(piece.key.pitch_class) for pitch in (65, 77, 81)])
+
+    assert costs(jig) == [0, 0, 0]
+    assert costs(jig.transpose(10)) == pytest.approx([0, 0.93, 1.74], abs=0.01)
+    assert costs(jig.transpose(-9)) == pytest.approx([1.83, 0, 0], abs=0.01)
 
 
 def test_what_leaves_the_range_of_the_style_loses_register() -> None:

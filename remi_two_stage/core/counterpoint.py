@@ -13,6 +13,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     bass        the lowest voice begins a chord on another note than the chord's bass
     third       a chord in all voices lacks its third; that of the last bar least of all
     close       a tune's note over its last chord, in the last bar, the tonic's, is not the tonic
+    register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
 
@@ -25,6 +26,7 @@ are those of the tokens, in C; times are ticks from the start.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +37,7 @@ from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, split_label
 from .grammar_voices import place_in_score
-from .ranges import usual_range
+from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, shift_from_c
 from .vocabulary import DETAIL, IDS, TOKENS
 from .voices import SINGERS, singer
@@ -50,8 +52,8 @@ _LEADING_NOTE = 11
 _DOMINANT_ROOTS = (7, 11)
 _LONGEST_GAP = TICKS_PER_QUARTER
 """Ticks of silence after which a note no longer leads into the next one."""
-_FEWEST_GIVEN = 8
-"""Given notes of a voice that tell its range."""
+_FEWEST_NOTES = 8
+"""Notes of a voice that tell its range or its register."""
 _THIRD = 4
 _WHOLE_TONE = 2
 _RETURN = 4 * TICKS_PER_QUARTER
@@ -61,7 +63,7 @@ _RETURN = 4 * TICKS_PER_QUARTER
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What breaking each rule costs, in nats; `spacing`, `range` and `leap`, of a return, for each semitone beyond; a
-    range costs at most `most`.
+    range costs at most `most`; `register` for each semitone of the note and of the tune.
     """
 
     parallels: float
@@ -74,13 +76,14 @@ class Costs:
     bass: float
     third: float
     close: float
+    register: float
     leap: float
     most: float
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 2.0, 0.45, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.9, 30.0),
+    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 2.0, 0.03, 0.45, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.06, 0.9, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -167,7 +170,7 @@ class VoiceLeading:
         self._given = {
             voice: (min(part.pitches) - _THIRD, max(part.pitches) + _THIRD)
             for voice, part in self._parts.items()
-            if len(part.pitches) >= _FEWEST_GIVEN
+            if len(part.pitches) >= _FEWEST_NOTES
         }
 
     def advance(self, token: int) -> None:
@@ -227,7 +230,24 @@ class VoiceLeading:
             costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
         if self._may_close():
             costs = [cost + self._costs.close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
+        if pull := self._pull():
+            usual, cost_of_semitone = pull
+            costs = [
+                cost + max(0.0, cost_of_semitone * (pitch - usual)) for pitch, cost in enumerate(costs, start=first)
+            ]
         return costs
+
+    def _pull(self) -> tuple[float, float] | None:
+        """Where a composed tune usually lies, in C, and what a semitone above costs, or one below if that is negative;
+        None while it lies about there.
+        """
+        part, mean = self._parts[self._voice], usual_mean(TOKENS[self._voice][1], self._style)
+        if mean is None or self._given or len(self._parts) > 1 or len(part.pitches) < _FEWEST_NOTES:
+            return None
+        usual = mean - self._shift
+        away = sum(part.pitches) / len(part.pitches) - usual
+        beyond = max(0.0, abs(away) - _WHOLE_TONE)
+        return (usual, math.copysign(beyond, away) * self._costs.register) if beyond else None
 
     def _may_close(self) -> bool:
         """Whether a note here may be the last one of a tune that ends on the tonic's chord."""
