@@ -66,7 +66,7 @@ def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:
 
 
 def test_a_tune_that_lies_far_from_others_is_led_back_to_them() -> None:
-    """The Kesh Jig, whose mean is B4 where tunes have C5, and ten semitones above and nine below: what F4, F5, A5 cost."""
+    """The Kesh Jig, which lies about as tunes do, ten semitones above and nine below: what F4, F5, A5 cost."""
     jig = kesh_jig()
 
     def costs(piece: Piece) -> list[float]:
