@@ -5,12 +5,15 @@
 The tests come from the source distribution of the transformers that is installed, which pip fetches once into
 build/transformers-tests/; nothing of it is committed. Those of `generate()` are not in it: their one file comes from
 the tag of that version in transformers' repository, or from a checkout of it that MODEL_TESTS_CHECKOUT names; where
-neither is to be had they are left out, and that is said. `tests/transformers_common.py` says what is run and, test by
-test, what is left out and why. Ends with pytest's exit status.
+neither is to be had they are left out, and that is said. Since they are run, the first fetch of a version writes the
+file's SHA-256 into benchmarks/model_tests.sha256, to be committed, and a later one that brings another file ends the
+command. `tests/transformers_common.py` says what is run and, test by test, what is left out and why. Ends with pytest's
+exit status.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -25,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "transformers-tests" / transformers.__version__
 GENERATION = "tests/generation/test_utils.py"
 ADDRESS = f"https://raw.githubusercontent.com/huggingface/transformers/v{transformers.__version__}/{GENERATION}"
+CHECKSUMS = Path(__file__).with_suffix(".sha256")
 SECONDS = 30
 # What the distribution lacks and its tests open.
 EMPTY_FILES = ("tests/__init__.py", "tests/fixtures/sample_text.txt")
@@ -65,10 +69,27 @@ def fetch_generation() -> str | None:
                 content = answer.read()
     except OSError as error:
         return f"{checkout or ADDRESS}: {error}"
+    if not checkout:
+        check(content)
     path.parent.mkdir(exist_ok=True)
     (path.parent / "__init__.py").touch()
     path.write_bytes(content)
     return None
+
+
+def check(content: bytes) -> None:
+    """Compare what was fetched with the checksum of this version, or note it where there is none yet."""
+    name = f"{transformers.__version__}/{GENERATION}"
+    found = hashlib.sha256(content).hexdigest()
+    noted = CHECKSUMS.read_text(encoding="utf-8").splitlines() if CHECKSUMS.exists() else []
+    expected = {line.split()[1]: line.split()[0] for line in noted}
+    if expected.setdefault(name, found) != found:
+        sys.exit(
+            f"{ADDRESS} has the SHA-256 {found}, and {CHECKSUMS.name} says {expected[name]} of {name}: the file was "
+            "changed, and it is not run. Compare it with transformers' tag; if it is right, remove that line"
+        )
+    lines = [f"{checksum}  {file}" for file, checksum in sorted(expected.items())]
+    CHECKSUMS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def main() -> int:

@@ -2,8 +2,8 @@
 
     python benchmarks/two_stages.py [--rows tunes] [--steps 400] [--seeds 0 1 2] [--output runs/two_stages]
 
-The two-stage kind is of size `tiny`: a planner with an eighth of the parameters writes the plan of the whole tune, a
-detail generator reads it before it writes the notes. The single-stage one is a detail generator that writes each bar's
+The two-stage kind: a planner with an eighth of the parameters writes the plan of the whole tune, a detail generator
+reads it before it writes the notes. The single-stage one is a detail generator that writes each bar's
 header and then its notes, as wide as it takes to have as many parameters as both stages together. A third kind, `large
 planner`, has the same parameters as well, a third of them in the planner. Folk tunes and chorales (four voices) are
 measured apart. Every model learns for `--steps` steps of one row, 2,048 tokens of the single stage and of the planner,
@@ -56,14 +56,17 @@ from remi_two_stage.stage_data.datasets import (
     StageDataset,
     stage_dataset,
 )
-from remi_two_stage.training.arguments import DETAIL_SIZES, LEARNING_RATES, PLANNER_SIZES
+from remi_two_stage.training.arguments import LEARNING_RATES
 
 ROW_LENGTH = 2048
 ROWS = ("tunes", "tokens")
 MATERIALS = ("folk", "chorales")
 TWO_STAGE, SINGLE_STAGE, LARGE_PLANNER = KINDS = ("two-stage", "single-stage", "large planner")
 STAGE_SIZES = {
-    TWO_STAGE: (PLANNER_SIZES["tiny"], DETAIL_SIZES["tiny"]),
+    TWO_STAGE: (
+        {"num_hidden_layers": 2, "hidden_size": 96, "intermediate_size": 384, "num_attention_heads": 3},
+        {"num_hidden_layers": 4, "hidden_size": 224, "intermediate_size": 896, "num_attention_heads": 7},
+    ),
     LARGE_PLANNER: (
         {"num_hidden_layers": 4, "hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4},
         {"num_hidden_layers": 4, "hidden_size": 192, "intermediate_size": 768, "num_attention_heads": 6},

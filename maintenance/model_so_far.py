@@ -2,7 +2,8 @@
 
     python maintenance/model_so_far.py my-planner my-detail my-model
 
-The runs are of prepared corpora, whose folders give them their names in the model's training.json.
+The runs are of prepared corpora, whose folders give them their names in the model's training.json. What a run with
+`--from` goes on from has its commands and epochs there too.
 """
 
 from __future__ import annotations
@@ -50,7 +51,14 @@ def command_of(run: Path) -> str:
     """The command of a run, without the folders of its machine."""
     arguments = TrainingPlan.of(run / "run" / "arguments.json")
     named = tuple(f"{Path(source).name}={weight:g}" for source, weight in arguments.corpora)
-    return replace(arguments, corpus=named, output=Path(arguments.output.name)).command()
+    before = arguments.start_from and Path(arguments.start_from).name
+    return replace(arguments, corpus=named, output=Path(arguments.output.name), start_from=before).command()
+
+
+def record_before(run: Path) -> dict[str, Any]:
+    """The record of the model in the folder that a run goes on from; empty if it began anew."""
+    before = TrainingPlan.of(run / "run" / "arguments.json").start_from
+    return json.loads((Path(before) / RECORD).read_text(encoding="utf-8")) if before else {}
 
 
 def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:
@@ -70,7 +78,9 @@ def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:
         raise SystemExit(f"{run} has no checkpoint of the stage {stage} yet; wait for the first one")
     state = json.loads(file.read_text(encoding="utf-8"))
     record = {"epochs": round(state["epoch"], 2), "of_epochs": state["num_train_epochs"], "steps": state["global_step"]}
-    return model, record | {"parameters": model.num_parameters()}
+    before = record_before(run).get("trained_so_far", {}).get(stage, {})
+    summed = {name: round(value + before.get(name, 0), 2) for name, value in record.items()}
+    return model, summed | {"parameters": model.num_parameters()}
 
 
 def main() -> None:
@@ -94,6 +104,8 @@ def main() -> None:
     trained: dict[str, dict[str, Any]] = {}
     for stage, run in zip(STAGES, (options.planner, options.detail), strict=True):
         stages[stage], trained[stage] = stage_so_far(run, stage)
+    runs = dict.fromkeys((options.planner, options.detail))
+    before = dict.fromkeys(command for run in runs if (command := record_before(run).get("command")))
     arguments = TrainingPlan.of(options.detail / "run" / "arguments.json")
     data = find_training_data(arguments)
     losses = {
@@ -108,7 +120,7 @@ def main() -> None:
     model.to(torch.bfloat16).save_pretrained(options.output)
     REMIABCTokenizer().save_pretrained(options.output)
     record: dict[str, Any] = {
-        "command": "; ".join(command_of(run) for run in dict.fromkeys((options.planner, options.detail))),
+        "command": "; ".join([*before, *map(command_of, runs)]),
         "corpus": [described(counts, dict(options.describe)) for counts in data.counts],
         "split": {
             "fingerprint": data.fingerprint,

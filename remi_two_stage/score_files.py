@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -85,7 +86,8 @@ def file_name(title: str) -> str:
     """The name of a tune's files, without an ending: the letters and digits of its title, joined by hyphens; never one
     that Windows keeps for a device, such as `con`.
     """
-    words = re.sub(r"[\W_]+", "-", title.lower().replace("#", "-sharp"))
+    composed = unicodedata.normalize("NFC", title.lower())  # as typed on a Mac, an accent is a sign of its own
+    words = re.sub(r"[\W_]+", "-", composed.replace("#", "-sharp"))
     name = words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "tune"
     return f"{name}-tune" if _DEVICE.fullmatch(name) else name
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,26 @@ def open_page(browser: Browser, address: str) -> Iterator[OpenPage]:
 
 def _is_local(url: str, address: str) -> bool:
     return url.startswith((address, "data:", "blob:"))
+
+
+def violations(page: Page) -> list[tuple[str, str, str]]:
+    """What axe-core finds in the present state of the page: rule, element, and how to mend it.
+
+    axe-core comes with axe-playwright-python, or REMI_AXE names its `axe.min.js`.
+    """
+    package = find_spec("axe_playwright_python")
+    brought = Path(package.origin).with_name("axe.min.js") if package and package.origin else None
+    script = os.environ.get("REMI_AXE", brought)
+    if script is None and not os.environ.get("REMI_REQUIRE_BROWSER"):
+        pytest.skip("axe-core is not there: pip install -c constraints.txt axe-playwright-python")
+    assert script is not None, "axe-playwright-python is not installed"
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(Path(script).read_text(encoding="utf-8"))
+    return [
+        (found["id"], node["html"][:200], node["failureSummary"][:300])
+        for found in page.evaluate("axe.run()")["violations"]
+        for node in found["nodes"][:2]
+    ]
 
 
 def status(page: Page, text: str) -> None:

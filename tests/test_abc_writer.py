@@ -134,6 +134,9 @@ class TestEngraving:
 
     def test_an_accidental_after_a_tie_over_the_bar_line(self) -> None:
         assert rewritten("z4 ^F4- | F4 F4 |]") == "z4 ^F4- | ^F4 =F4 |]"
+        # abcjs passes over the accidental of a note that is tied on
+        assert rewritten("z4 ^F4- | F4 ^F2 F2 |]") == "z4 ^F4- | ^F4 ^F2 F2 |]"
+        assert rewritten("z4 ^F4- | F4- F2 ^F2 |]") == "z4 ^F4- | ^F6 ^F2 |]"
 
     def test_choir(self) -> None:
         text = write_abc(chorale())

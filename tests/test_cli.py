@@ -28,8 +28,8 @@ def test_compose_writes_the_same_tune_in_three_formats(tmp_path: Path, capsys: p
     assert main(["compose", *options, "--output", str(folder)]) == 0
     printed = capsys.readouterr()
     assert "chord plan, 8 bars in D major, 6/8, seed 1" in printed.out
-    assert re.search(r"plan .* (\d+)/\1 bars", printed.err)
-    assert re.search(r"notes .* (\d+)/\1 +bars", printed.err)
+    assert re.search(r"plan .* 8/8 bars", printed.err)
+    assert re.search(r"notes .* 8/8 bars", printed.err)
     abc, midi, musicxml = (folder / f"jig-in-d-major-1{suffix}" for suffix in (".abc", ".mid", ".musicxml"))
     (piece,) = read_score(abc)
     assert (piece.bar_count, piece.key, piece.meter, piece.style) == (8, Key("D"), Meter(6, 8), "jig")

@@ -44,7 +44,8 @@ def test_bars_are_rewritten_in_the_file_itself(book: Path, capsys: pytest.Captur
     assert edited[13].endswith("|G6:|")
     assert book.with_name("book.abc.bak").read_text() == BOOK
     assert sorted(path.name for path in book.parent.iterdir()) == ["book.abc", "book.abc.bak"]
-    printed = capsys.readouterr().out
+    printed, shown = capsys.readouterr()
+    assert re.search(r"notes .* 2/2 bars", shown)
     assert re.search(r'^ +2 +"G"!mf!B2 \(A2 G2\) +\| ', printed, re.MULTILINE)
     assert "what is played twice is rewritten once and sounds so every time" in printed
     assert "went with the old bars: a slur or a hairpin in a rewritten bar (1)" in printed

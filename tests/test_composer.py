@@ -169,6 +169,22 @@ def test_progress_counts_the_bars_of_both_stages(composer: Composer) -> None:
         assert begun[-1] >= 3
 
 
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_progress_counts_the_bars_that_were_asked_for_however_many_candidates_there_are(
+    composer: Composer, candidates: int
+) -> None:
+    seen: list[tuple[str, int, int]] = []
+    requests = [Request("jig", bars=3), Request("reel", bars=2)]
+    sampling = Sampling(candidates=candidates)
+    composer.compose_batch(requests, seed=2, sampling=sampling, progress=lambda *report: seen.append(report))
+    for stage in ("plan", "notes"):
+        counts = [(begun, total) for name, begun, total in seen if name == stage]
+        assert len({total for _, total in counts}) == 1
+        assert counts[0][1] == 5
+        assert counts[0][0] <= 1
+        assert counts[-1][0] == counts[-1][1]
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [

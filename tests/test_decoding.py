@@ -22,8 +22,9 @@ from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbon
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
 from remi_two_stage.core.decoding_weights_remi import Int8Product, StageWeights
 from remi_two_stage.core.errors import RequestError
-from remi_two_stage.core.features import repeated_bars
+from remi_two_stage.core.features import commonest_rhythm, repeated_bars
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.prompt_lookup import PromptLookup
 from remi_two_stage.core.ranges import VOICE_RANGES
@@ -355,6 +356,20 @@ def test_a_tune_repeats_more_bars_where_it_is_helped_to_and_a_choir_sings_as_bef
     assert composer.compose_batch([hymn], seed=1) == composer.compose_batch(
         [hymn], seed=1, sampling=Sampling(repetition=0.0)
     )
+
+
+def test_rhythm_has_a_temperature_of_its_own_in_tunes_and_that_of_pitches_where_one_is_given() -> None:
+    composer = Composer.from_pretrained()
+    reels = [Request("reel", key, bars=16) for key in "DGA"]
+
+    def written(**settings: float) -> list[Piece]:
+        return composer.compose_batch(reels, seed=1, sampling=Sampling(repetition=0.0, **settings))
+
+    alike, varied = (fmean(map(commonest_rhythm, written(rhythm_temperature=value))) for value in (0.2, 1.5))
+    assert alike > varied + 0.2
+    assert written(temperature=0.9) == written(temperature=0.9, rhythm_temperature=0.9)
+    with pytest.raises(RequestError, match=r"no sampling with rhythm_temperature 0; it is 0\.01 to 100"):
+        Sampling(rhythm_temperature=0)
 
 
 def test_top_p_keeps_no_more_than_it_needs() -> None:

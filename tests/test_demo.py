@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from urllib.error import HTTPError
@@ -11,7 +10,7 @@ from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
-from page_in_browser import LONGEST_WAIT, OpenPage, ask, compose, download, expect, press, status
+from page_in_browser import LONGEST_WAIT, OpenPage, ask, compose, download, expect, press, status, violations
 from test_demo_actions import HOSTILE
 
 from remi_two_stage.score_files import read_score
@@ -19,9 +18,20 @@ from remi_two_stage.score_files import read_score
 pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
 
-AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
-"""As `npm install axe-core` leaves it in this folder."""
 PHONE = {"width": 360, "height": 740}
+CUT_OFF = """() => {
+    window.cutOff = [];
+    const state = document.querySelector("#state");
+    const look = () => {
+        const { bottom } = state.getBoundingClientRect();
+        for (const text of state.querySelectorAll(".progress-text, .progress-level")) {
+            if (text.checkVisibility() && text.getBoundingClientRect().bottom > bottom) cutOff.push(text.textContent);
+        }
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+"""Collects what is said of progress below the box that it belongs into."""
 
 
 def test_an_edited_chord_is_in_the_score_and_in_the_files(open_page: OpenPage, tmp_path: Path) -> None:
@@ -100,6 +110,7 @@ def test_fields_stay_as_they_were_left_and_the_style_decides_anew(open_page: Ope
 def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     page = open_page()
     ask(page)
+    page.evaluate(CUT_OFF)
     press(page, "Compose")
     button = page.get_by_role("button", name="Compose", exact=True)
     expect(button).to_have_attribute("aria-busy", "true")
@@ -107,6 +118,7 @@ def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     status(page, "seed 1")
     expect(button).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("#status [data-testid=status-tracker]")).to_have_css("opacity", "0")
+    assert page.evaluate("cutOff") == []
 
 
 def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:
@@ -275,11 +287,7 @@ def test_the_score_is_in_view_and_everything_can_be_reached(
             .map((node) => node.outerHTML)"""
     )
     assert small == []
-    if not AXE.exists():
-        pytest.skip("axe-core is not there (npm install axe-core)")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    violations = page.evaluate("axe.run()")["violations"]
-    assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -304,3 +312,43 @@ def test_nothing_is_wider_than_a_phone(open_page: OpenPage, scheme: str) -> None
         }"""
     )
     assert not overlaps
+
+
+def test_on_a_phone_what_is_said_of_a_plan_comes_into_view(open_page: OpenPage) -> None:
+    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    line = page.locator("#status .status")
+    expect(line).not_to_be_in_viewport()
+    ask(page, bars=2)
+    press(page, "Plan")
+    status(page, "A plan of 2 bars")
+    expect(line).to_be_in_viewport()
+    expect(page.get_by_label("Chords of bar 1", exact=True)).to_be_in_viewport()
+    page.get_by_text("The plan as text").click()
+    page.get_by_label("Chords between bar lines").fill("(V 4/4) | I")
+    press(page, "Use this plan")
+    status(page, "^Pick-up: the pick-up is not shorter than a bar of 6/8")
+    expect(line).to_be_in_viewport()
+    page.get_by_label("Tempo", exact=True).fill("fast")
+    page.get_by_role("button", name="Plan", exact=True).click()
+    status(page, "There is no tempo 'fast'")
+    expect(line).to_be_in_viewport()
+
+
+def test_on_paper_the_tune_stands_alone(open_page: OpenPage) -> None:
+    page = open_page(color_scheme="dark")
+    compose(page)
+    page.emulate_media(media="print")
+    expect(page.locator("#score .paper svg")).to_be_visible()
+    for other in (
+        "header",
+        "#request",
+        "#state",
+        "#music-heading",
+        "#score .player",
+        "#score .links",
+        "#tools",
+        "#grid",
+    ):
+        expect(page.locator(other)).to_be_hidden()
+    expect(page.locator("#score .paper")).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(page.locator("#score .paper svg")).to_have_css("color", "rgb(0, 0, 0)")

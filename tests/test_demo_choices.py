@@ -72,6 +72,24 @@ def test_chosen_is_gone_on_with_and_undo_leads_back_to_the_choice(actions: Actio
         actions.choose(chosen, 0)
 
 
+def test_what_was_undone_is_done_again_until_something_else_is_done(actions: Actions) -> None:
+    composed = actions.compose(Work(), JIG, [], 1)
+    longer = actions.extend(composed, 2)
+    renamed = actions.retitle(longer, "Long")
+    back = actions.undo(actions.undo(renamed))
+    assert back.piece == composed.piece
+    again = actions.redo(back)
+    assert (again.piece, again.link) == (longer.piece, longer.link)
+    assert actions.undo(again).piece == composed.piece
+    last = actions.redo(again)
+    assert last.piece is not None
+    assert last.piece.title == "Long"
+    with pytest.raises(RequestError, match="there is nothing to do again"):
+        actions.redo(last)
+    with pytest.raises(RequestError, match="there is nothing to do again"):
+        actions.redo(actions.retitle(back, "Another"))
+
+
 def test_three_tunes_are_written_over_the_chords_in_the_grid(actions: Actions) -> None:
     planned = actions.plan(Work(), JIG, 1)
     texts = texts_of(planned)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from page_in_browser import OpenPage, Page, ask, compose, expect, press, status
+from page_in_browser import OpenPage, Page, ask, compose, expect, press, status, violations
 from tunes import OLD_HUNDREDTH
 
 from remi_two_stage.score_files import read_score
@@ -16,8 +15,6 @@ from remi_two_stage.score_files import read_score
 pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
 
-AXE = Path(os.environ.get("REMI_AXE", "node_modules/axe-core/axe.min.js"))
-"""As `npm install axe-core` leaves it in this folder."""
 HYMN = f"{OLD_HUNDREDTH}\nX:2\nT:Scale\nK:C\nCDEF|]\n".encode()
 
 
@@ -45,6 +42,12 @@ def states(page: Page) -> Iterator[str]:
     yield "a wrong chord and what is said of it"
     chord.fill("I")
     expect(page.get_by_role("alert")).to_be_empty()
+    ask(page, bars=32)
+    press(page, "Compose")
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    yield "a button at work"
+    status(page, "32 bars")
+    ask(page, bars=2)
     press(page, "Three to choose from")
     expect(page.locator(".candidate")).to_have_count(3)
     yield "three tunes"
@@ -84,18 +87,9 @@ def states(page: Page) -> Iterator[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1400, 900), (390, 844)])
 def test_axe_finds_nothing_in_any_state(open_page: OpenPage, size: tuple[int, int], scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not there (npm install axe-core)")
     width, height = size
     page = open_page(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    violations = [
-        (state, found["id"], node["html"][:200], node["failureSummary"][:300])
-        for state in states(page)
-        for found in page.evaluate("axe.run()")["violations"]
-        for node in found["nodes"][:2]
-    ]
-    assert violations == []
+    assert [(state, *found) for state in states(page) for found in violations(page)] == []
 
 
 def tab_to(page: Page, name: str, role: str = "button", key: str = "Tab") -> None:
@@ -195,6 +189,10 @@ def test_old_and_new_are_two_staves_with_what_changed_in_colour(open_page: OpenP
     expect(page.locator("#score .legend")).to_have_count(0)
     press(page, "Undo")
     expect(page.get_by_role("button", name="Old and new")).to_have_count(0)
+    press(page, "Redo")
+    status(page, "Done again")
+    expect(page.locator("#score .legend")).to_contain_text("Changed: bar")
+    expect(page.get_by_role("button", name="Redo")).to_be_disabled()
 
 
 def test_a_hymn_has_its_words_and_two_staves_or_four(open_page: OpenPage) -> None:
@@ -230,3 +228,45 @@ def test_the_page_has_a_title_that_can_be_said_and_keys_in_the_circles_order(ope
     assert [key.replace("✓", "").strip() for key in keys()][:7] == [
         f"{tonic} major" for tonic in ("C", "G", "D", "A", "E", "B", "F#")
     ]
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_tune(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, seed=5, bars=4)
+    press(page, "Compose")
+    status(page, r"seed 5\.")
+    sung = page.locator("#score .note").evaluate_all("all => all.map((node) => node.getAttribute('aria-label'))")
+    page.reload()
+    status(page, r"seed 5\.")
+    names = page.locator("#score .note")
+    expect(names).to_have_count(len(sung))
+    assert names.evaluate_all("all => all.map((node) => node.getAttribute('aria-label'))") == sung
+    names.first.press("ArrowUp")
+    status(page, "A note is changed")
+    moved = names.first.get_attribute("aria-label")
+    assert moved != sung[0]
+    page.reload()
+    status(page, "As you left it: Jig in D major: 4 bars")
+    expect(names.first).to_have_attribute("aria-label", moved or "")
+    page.get_by_label("Seed", exact=True).fill("6")
+    press(page, "Plan")
+    status(page, "A plan of 4 bars")
+    page.reload()
+    status(page, "Choose what to write")
+
+
+def test_a_list_opens_where_its_chosen_entry_is(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 1400, "height": 900})
+    page.get_by_label("Key", exact=True).click()
+    expect(page.get_by_role("option", name="D major", exact=True)).to_be_in_viewport()
+
+
+def test_the_plan_as_text_is_in_the_notation_that_was_chosen(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, bars=2)
+    press(page, "Plan")
+    status(page, "A plan of 2 bars")
+    page.get_by_label("Chords of bar 2", exact=True).fill("bVII")
+    page.get_by_text("The plan as text").click()
+    page.get_by_label("Chord names", exact=True).check()
+    expect(page.get_by_label("Chords between bar lines")).to_have_value(re.compile(r"\| C :?\|"))

@@ -125,7 +125,7 @@ def test_voices_take_the_names_and_the_order_of_the_score() -> None:
     lines = edited_bytes(text.encode(), ".abc", before, harmonised(before)).content.decode().split("\n")
     assert lines[1:3] == ["%%score Lead A T B", "V:Lead name=Flute"]
     assert [line for line in lines if line.startswith("V:")] == [
-        "V:Lead name=Flute", 'V:A clef=treble name="Alto" snm="A."', 'V:T clef=treble-8 name="Tenor" snm="T."',
+        "V:Lead name=Flute", 'V:A clef=treble name="Alto" snm="A."', 'V:T name="Tenor" snm="T." clef=treble-8',
         'V:B clef=bass name="Bass" snm="B."', "V:Lead", "V:A", "V:T", "V:B",
     ]  # fmt: skip
     assert lines[-2] == "W:More"
@@ -240,6 +240,39 @@ def test_new_voices_repeat_as_the_melody_does_and_go_on_in_its_staves() -> None:
     assert alto[0] == "M:3/4"
     assert ["|:" in line for line in alto] == [False] * 4
     assert [line.endswith("\\") for line in alto[1:]] == [True, False, False]
+
+
+def test_new_voices_have_as_many_staves_as_the_melody_where_bars_go_over_lines() -> None:
+    """Logie o' Buchan of Aird's fourth book: a pick-up after the sign that the music goes on in the same staff."""
+    text = "X:1\nM:3/4\nL:1/8\nK:D\nAG|F3G A2|d4  \\\nAG|F3G A2|f4||\\\nde|f3e f2|d4|]\n"
+    before = read_abc(text)[0]
+    lines = edited_bytes(text.encode(), ".abc", before, harmonised(before)).content.decode().split("\n")
+    voices = "\n".join(lines[lines.index("K:D") + 1 :]).strip().split("V:")[1:]
+    assert [[line.endswith("\\") for line in voice.split("\n")[1:4]] for voice in voices] == [[True, True, False]] * 4
+
+
+@needs_abc2midi
+def test_abc2midi_plays_new_voices_in_their_octaves(tmp_path: Path) -> None:
+    text = "X:1\nM:4/4\nL:1/4\nK:F\nFAcA|BAGE|FGAB|c4|]\n"
+    before = read_abc(text)[0]
+    after = harmonised(before)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    assert agrees(after, edited, tmp_path)
+
+
+def test_new_voices_state_their_key_where_it_changes() -> None:
+    """The key in which the melody ends would hold from the start of the next voice in abcjs."""
+    text = "X:1\nM:4/4\nL:1/4\nK:D\nDFAd|f4|\nK:Bb\nBFBd|B4|]\n"
+    before = read_abc(text)[0]
+    after = harmonised(before)
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    lines = edited.split("\n")
+    assert [lines[lines.index(f"V:{name}") + 1] for name in "ATB"] == ["K:D"] * 3
+    assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
+    plain = text.replace("K:Bb\n", "")
+    before = read_abc(plain)[0]
+    edited = edited_bytes(plain.encode(), ".abc", before, harmonised(before)).content.decode()
+    assert edited.count("K:D") == 1
 
 
 def test_new_voices_stand_in_the_parts_that_are_played_in_an_order() -> None:

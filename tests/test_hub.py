@@ -94,6 +94,7 @@ class TestRepository:
         assert config["auto_map"] == {
             "AutoConfig": "code/configuration_remi.TwoStageConfig",
             "AutoModel": "code/modeling_remi.TwoStageModel",
+            "AutoModelForCausalLM": "code/modeling_remi.TwoStageForCausalLM",
         }
         assert config["custom_pipelines"]["music-generation"]["impl"] == "code/pipeline_remi.MusicGenerationPipeline"
         for stage, name in (("planner", "BarPlanner"), ("detail", "DetailGenerator")):

@@ -38,21 +38,21 @@ def test_the_card_and_what_the_hub_offers_to_copy_run_as_printed(
     Composer(model).push_to_hub(REPOSITORY)
     card = ModelCard(hub.files(REPOSITORY)["README.md"].decode())
     *alone, with_package = re.findall(r"```python\n(.*?)```", card.text, re.DOTALL)
-    # the button of a page asks for a pipeline of the tag's task, if transformers has one, and for the Auto class
+    # the button of a page asks for a pipeline of the tag's task, if transformers has one, and for an Auto class
     assert card.data.pipeline_tag not in PIPELINE_REGISTRY.get_supported_tasks()
-    (auto,) = {"AutoModel", "AutoModelForCausalLM"} & json.loads(hub.files(REPOSITORY)["config.json"])[
-        "auto_map"
-    ].keys()
-    button = (
+    named = json.loads(hub.files(REPOSITORY)["config.json"])["auto_map"].keys() - {"AutoConfig", "AutoTokenizer"}
+    assert named == {"AutoModel", "AutoModelForCausalLM"}
+    buttons = [
         f"from transformers import {auto}\n"
         f'model = {auto}.from_pretrained("{REPOSITORY}", trust_remote_code=True, dtype="auto")\n'
         "print(type(model).__name__)"
-    )
-    shown = shown_to_stranger(hub, tmp_path, "\n".join([*alone, button]))
+        for auto in sorted(named)
+    ]
+    shown = shown_to_stranger(hub, tmp_path, "\n".join([*alone, *buttons]))
     plan, abc = shown[: shown.index("X:")], shown[shown.index("X:") : shown.index("<BOS>")]
     assert plan.count("|") >= 16
     assert read_abc(abc)[0].bar_count == 16
-    assert shown[shown.index("<BOS>") :].split()[-1] == "TwoStageModel"
+    assert shown[shown.index("<BOS>") :].split()[-2:] == ["TwoStageModel", "DetailGeneratorModel"]
     assert shown.count("<BarStart>") - shown.count("<PickUp") == 8
     exec(compile(with_package, "card", "exec"), {})
     assert Path("jig.musicxml").stat().st_size

@@ -1,8 +1,12 @@
 """Embeddings in the place of ids: the same numbers when they stand for ids, and prompts that PEFT learns."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from tiny_models import TINY, randomised
+from transformers.cache_utils import DynamicCache
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from tunes import kesh_jig
 
@@ -18,6 +22,13 @@ from remi_two_stage.core.vocabulary import PAD
 
 DETAIL = torch.tensor([detail_sequence(encode_ids(kesh_jig()))])
 PROMPT = DETAIL[:, : DETAIL[0].tolist().index(DETAIL_TOKEN) + 1]
+
+
+def of_peft(test: Callable[..., None]) -> Callable[..., None]:
+    """What PEFT warns of by itself, and what it still asks transformers for."""
+    for warning in ("ignore::UserWarning:peft", "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"):
+        test = pytest.mark.filterwarnings(warning)(test)
+    return test
 
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
@@ -49,12 +60,25 @@ def test_embeddings_before_the_ids_have_the_coordinates_of_padding(detail: Detai
     assert (changed - short)[:, 6:].abs().max() > 1e-4
 
 
-def test_embeddings_alone_are_refused_where_bars_are_measured() -> None:
+def test_embeddings_of_tokens_alone_are_read_as_these(detail: DetailGeneratorModel) -> None:
+    embeddings = detail.get_input_embeddings()(DETAIL)
+    learnt = torch.cat([torch.randn(1, 6, TINY["hidden_size"]), embeddings], dim=1)
+    for given in (embeddings, learnt):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            expected = detail(inputs_embeds=given, coordinate_ids=DETAIL).logits
+            assert torch.equal(detail(inputs_embeds=given).logits, expected)
+        assert torch.equal(
+            detail(inputs_embeds=given).logits, detail(inputs_embeds=given, coordinate_ids=DETAIL).logits
+        )
+
+
+def test_embeddings_of_no_token_alone_are_refused_where_bars_are_measured() -> None:
     detail = randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY)))
     with pytest.raises(RequestError, match=r"rope\+fourier' measures in bars and time; give coordinate_ids"):
-        detail(inputs_embeds=detail.get_input_embeddings()(DETAIL))
+        detail(inputs_embeds=detail.get_input_embeddings()(DETAIL) + 0.01)
 
 
+@of_peft
 def test_peft_learns_a_prompt_and_writes_after_it() -> None:
     peft = pytest.importorskip("peft")
     detail = randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY)))
@@ -65,9 +89,9 @@ def test_peft_learns_a_prompt_and_writes_after_it() -> None:
     losses = []
     tuned.train()
     for _ in range(8):
-        loss = tuned(
-            input_ids=DETAIL, attention_mask=torch.ones_like(DETAIL), labels=DETAIL, coordinate_ids=DETAIL
-        ).loss
+        given = {"input_ids": DETAIL, "attention_mask": torch.ones_like(DETAIL), "labels": DETAIL}
+        loss = tuned(**given, coordinate_ids=DETAIL).loss
+        assert torch.equal(tuned(**given).loss, loss)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -88,3 +112,48 @@ def test_a_model_whose_inputs_others_make_is_not_decoded_past_them() -> None:
     assert is_plain(detail)
     detail.prepare_inputs_for_generation = lambda *arguments, **settings: {}
     assert not is_plain(detail)
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+def test_keys_that_others_put_into_the_cache_are_those_of_padding(
+    detail: DetailGeneratorModel, implementation: str
+) -> None:
+    detail.set_attn_implementation(implementation)
+    padding = detail(torch.full((1, 6), PAD)).past_key_values
+    layers = padding.layers[: TINY["num_hidden_layers"]]
+    width = detail.config.head_dim
+    prefix = DynamicCache([(layer.keys[..., :width], layer.values) for layer in layers])
+    mask = torch.ones(1, 6 + DETAIL.shape[1])
+    expected = detail(DETAIL, attention_mask=mask, past_key_values=padding).logits
+    begun = detail(DETAIL[:, :90], attention_mask=mask[:, :96], past_key_values=prefix)
+    rest = detail(DETAIL[:, 90:], attention_mask=mask, past_key_values=begun.past_key_values)
+    close(torch.cat([begun.logits, rest.logits], dim=1), expected)
+
+
+@of_peft
+def test_peft_learns_a_prefix_and_writes_after_it(tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    detail = randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY, num_key_value_heads=2)))
+    plain = detail.generate(PROMPT, max_new_tokens=40)
+    tuned = peft.get_peft_model(detail, peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5))
+    optimizer = torch.optim.Adam([weight for weight in tuned.parameters() if weight.requires_grad], lr=0.3)
+    losses = []
+    for _ in range(8):
+        loss = tuned(input_ids=DETAIL, attention_mask=torch.ones_like(DETAIL), labels=DETAIL).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.01
+    tuned.eval()
+    settings = {"max_new_tokens": 40, "return_dict_in_generate": True, "output_logits": True}
+    found = tuned.generate(input_ids=PROMPT, attention_mask=torch.ones_like(PROMPT), **settings)
+    written = found.sequences
+    assert not written.equal(plain)
+    with torch.no_grad():
+        logits = tuned(input_ids=written, attention_mask=torch.ones_like(written)).logits
+    close(torch.stack(found.logits, dim=1), logits[:, PROMPT.shape[1] - 1 : -1])
+    tuned.save_pretrained(tmp_path)
+    again = peft.PeftModel.from_pretrained(detail, tmp_path).eval()
+    with torch.no_grad():
+        close(again(input_ids=written, attention_mask=torch.ones_like(written)).logits, logits)

@@ -223,6 +223,12 @@ def test_a_piece_and_a_plan_are_shown_in_a_line_and_printed_as_music() -> None:
     assert repr(Plan.of(jig)).endswith(" ...>")
 
 
+def test_chords_over_short_notes_stand_apart() -> None:
+    """The second bar of a hymn whose chord over one note is as long as the note."""
+    (hymn,) = read_abc('X:1\nT:Old Hundredth\nM:4/4\nL:1/8\nK:G\n"Em"B2 "G/B"B2 "D"A2 "G"G2|]\n')
+    assert str(hymn).splitlines()[-2].split() == ["Em", "G/B", "D", "G"]
+
+
 def test_of_a_long_piece_the_beginning_is_printed() -> None:
     jig = kesh_jig()
     long = replace(jig, bars=jig.bars * 5, title="Five times")

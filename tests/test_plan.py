@@ -136,6 +136,7 @@ def test_a_pick_up_and_the_bar_before_it_fill_a_bar(text: str, quarters: list[fl
         ("I / V", "3 items for 4 beats"),
         ("I :vi IV", "bar 1: ':' has no meaning here"),
         ("I [1 V :| [2 I", "bar 1: '\\[1' stands inside a bar"),
+        ("I | " + "I" * 4_000, f"bar 2: there is no chord '{'I' * 59}…'; write a Roman numeral"),
         ("(V 4/4) | I", "bar 0: the pick-up is not shorter than a bar of 4/4"),
         ("/ I / V", "begins with /"),
         (

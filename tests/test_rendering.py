@@ -24,6 +24,7 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.rendering.notebook import piece_html, show
 from remi_two_stage.rendering.piano_roll import piano_roll
+from remi_two_stage.rendering.picture import MARGIN
 from remi_two_stage.rendering.sound import sound_bytes, wav_bytes
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -205,6 +206,17 @@ def test_chord_names_stand_over_the_staff() -> None:
     assert names == ["F♯m", "C♯7", "G♭", "C♭"]
 
 
+def test_chord_names_with_a_bass_leave_room_for_the_next() -> None:
+    """verovio moves names apart, but not for an accidental at the end; degrees are not written once more."""
+    music = '"Ab/Eb"C"Ab"C"Ebmaj7#11/G"E"Bb7b9"D|'
+    picture = engrave(read_abc(f"X:1\nM:4/4\nL:1/4\nK:Ab\n{music * 8}]\n")[0]).svg()
+    groups = [each for each in ElementTree.fromstring(picture).iter(f"{SVG}g") if each.get("class") == "harm"]
+    texts = [text for group in groups for text in group.iter(f"{SVG}text")]
+    assert ["".join(text.itertext()) for text in texts[:4]] == ["A♭/E♭", "A♭", "E♭maj7#11/G", "B♭7b9"]
+    places = [float(text.attrib["x"]) for text in texts[:2]]
+    assert places[1] - places[0] > 1400  # hundredths of a millimetre; 1187 where the names touch
+
+
 def test_pictures_are_what_their_names_say(piece: Piece, tmp_path: Path) -> None:
     for ending in ("svg", "png", "pdf"):
         write_score(piece, tmp_path / f"piece.{ending}")
@@ -282,6 +294,19 @@ def test_a_piano_roll_names_chords_in_the_key_of_their_bar() -> None:
     piece = tune('X:1\nM:4/4\nL:1/4\nK:E\n"E"E4|[K:Ab]"Ab"A4|"Eb7"e4|]')
     texts = {"".join(text.itertext()) for text in ElementTree.fromstring(piano_roll(piece).svg()).iter(f"{SVG}text")}
     assert {"E", "Ab", "Eb7"} <= texts
+
+
+@pytest.mark.parametrize("width", [950.0, 1250.0, 2100.0])
+def test_the_legend_of_a_piano_roll_has_lines_as_long_as_its_width(width: float) -> None:
+    picture = ElementTree.fromstring(piano_roll(kesh_jig(), width).svg())
+    places = {
+        text.text: (float(text.attrib["x"]), float(text.attrib["y"]))
+        for text in picture.iter(f"{SVG}text")
+        if text.text in {"in the chord", "not in the chord", "pitches of the chord"}
+    }
+    assert len(places) == 3
+    assert all(x + 17 * len(text or "") < width - 2 * MARGIN for text, (x, _) in places.items())
+    assert len({y for _, y in places.values()}) == (2 if width < 1300 else 1)
 
 
 def test_a_note_that_rings_over_a_piano_rolls_rows_is_drawn_in_each_of_them() -> None:

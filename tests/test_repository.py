@@ -25,12 +25,18 @@ from tunes import kesh_jig
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
-from remi_two_stage.core.modeling_remi import BarPlannerModel, TwoStageModel, register_auto_classes
+from remi_two_stage.core.modeling_remi import (
+    BarPlannerModel,
+    DetailGeneratorModel,
+    TwoStageModel,
+    register_auto_classes,
+)
 from remi_two_stage.core.tokenization_remi import REMIABCTokenizer
 from remi_two_stage.core.tokenization_remi import register_auto_classes as register_tokenizer
 
 IDS = torch.tensor([encode_ids(kesh_jig())])
 STAGES = ("planner", "detail")
+OF_PEFT = "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +124,7 @@ class TestAStageOfItsOwn:
         model.save_pretrained(tmp_path, variant="fp32")
         assert [path.name for path in (tmp_path / stage).glob("model*")] == ["model.fp32.safetensors"]
 
+    @pytest.mark.filterwarnings(OF_PEFT)
     @pytest.mark.skipif(importlib.util.find_spec("peft") is None, reason="peft is not installed")
     def test_takes_adapters(self, folder: Path, stage: str, tmp_path: Path) -> None:
         import peft
@@ -135,6 +142,29 @@ class TestAStageOfItsOwn:
         merged.save_pretrained(tmp_path / "merged")
         alone = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
         assert torch.allclose(alone(IDS).logits, expected, atol=1e-5)
+
+
+def test_without_a_subfolder_a_causal_lm_is_the_detail_generator(model: TwoStageModel, folder: Path) -> None:
+    loaded = AutoModelForCausalLM.from_pretrained(folder)
+    assert type(loaded) is DetailGeneratorModel
+    assert torch.equal(loaded(IDS).logits, model.detail(IDS).logits)
+    assert type(AutoModelForCausalLM.from_config(model.config)) is DetailGeneratorModel
+    assert len(AutoModelForCausalLM.from_pretrained(folder, num_hidden_layers=1).model.layers) == 1
+
+
+@pytest.mark.filterwarnings(OF_PEFT)
+@pytest.mark.skipif(importlib.util.find_spec("peft") is None, reason="peft is not installed")
+def test_an_adapter_alone_names_both_stages_and_is_one_of_the_detail_generator(folder: Path, tmp_path: Path) -> None:
+    import peft
+
+    base = AutoModelForCausalLM.from_pretrained(folder, subfolder="detail")
+    adapted = peft.get_peft_model(
+        base, peft.LoraConfig(task_type="CAUSAL_LM", target_modules=["qkv_proj"], init_lora_weights=False)
+    ).eval()
+    adapted.save_pretrained(tmp_path)
+    for auto in (peft.AutoPeftModelForCausalLM, AutoModelForCausalLM):
+        loaded = auto.from_pretrained(tmp_path)
+        assert torch.equal(loaded(input_ids=IDS).logits, adapted(input_ids=IDS).logits)
 
 
 def test_one_file_for_both_is_read_and_a_stage_in_it_says_what_to_do(
@@ -163,7 +193,11 @@ def test_what_is_loaded_is_saved_again_whole(folder: Path, tmp_path: Path) -> No
         assert json.loads((tmp_path / name).read_text()) == json.loads((folder / name).read_text()), name
     before, after = (json.loads((path / "config.json").read_text()) for path in (folder, tmp_path))
     assert [after[name] for name in ("auto_map", "custom_pipelines")] == [
-        {"AutoConfig": "code/configuration_remi.TwoStageConfig", "AutoModel": "code/modeling_remi.TwoStageModel"},
+        {
+            "AutoConfig": "code/configuration_remi.TwoStageConfig",
+            "AutoModel": "code/modeling_remi.TwoStageModel",
+            "AutoModelForCausalLM": "code/modeling_remi.TwoStageForCausalLM",
+        },
         {
             "music-generation": {
                 "impl": "code/pipeline_remi.MusicGenerationPipeline",

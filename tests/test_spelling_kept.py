@@ -3,6 +3,7 @@
 import gzip
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -35,6 +36,52 @@ def through_musicxml(piece: Piece) -> Piece:
     """The piece that is read from ABC that is written of what is read from its MusicXML."""
     (again,) = read_abc(write_abc(read_musicxml(musicxml_bytes(piece))))
     return again
+
+
+_SUFFIXES = (
+    "m7b5 maj7#11 mMaj7 m(maj7) 7#9 7b9b13 7b5b9 7#5#9 9#11 13b9 13#11 11 maj11 m11 maj13 m13 69 6/9 m69 add2 add11 "
+    "madd9 m(add9) 9sus4 13sus4 7sus 7alt alt maj7#5 M7#11 (#11) (no3) ø7 +7 5 sus2 7(b9) dim7 -7b5 Δ7"
+)
+"""As people write them."""
+
+
+@pytest.mark.parametrize("suffix", _SUFFIXES.split())
+def test_long_names_of_chords_stay(suffix: str) -> None:
+    names = [f"C{suffix}/G", f"F#{suffix}/A#", f"Bb{suffix}"]
+    music = "|".join(f'"{name}"C4' for name in names)
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/4\nK:C\n{music}|]\n")
+    again = through_musicxml(piece)
+    assert [chord.name(again.key, bar.key) for bar in again.bars for chord in bar.chords] == names
+    assert [bar.chords for bar in again.bars] == [bar.chords for bar in piece.bars]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "degrees"),
+    [
+        ("Cmaj7#11/G", "major-seventh", [("11", "1", "add")]),
+        ("Bb11", "dominant-11th", []),
+        ("G7b5b9", "dominant", [("5", "-1", "alter"), ("9", "-1", "add")]),
+        ("Dm(no5)", "minor", [("5", "0", "subtract")]),
+        ("A9sus4", "suspended-fourth", [("7", "0", "add"), ("9", "0", "add")]),
+    ],
+)
+def test_what_a_chords_name_adds_is_a_degree(name: str, kind: str, degrees: list[tuple[str, ...]]) -> None:
+    """MuseScore shows what the kind and the degrees make, and not the text."""
+    (piece,) = read_abc(f'X:1\nM:4/4\nL:1/4\nK:C\n"{name}"C4|]\n')
+    harmony = next(ElementTree.fromstring(musicxml_bytes(piece)).iter("harmony"))
+    found = [
+        tuple(degree.findtext(f"degree-{part}") for part in ("value", "alter", "type"))
+        for degree in harmony.iter("degree")
+    ]
+    assert (harmony.findtext("kind"), found) == (kind, degrees)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("dominant-11th", "C11"), ("minor-13th", "Cm13"), ("major-13th", "Cmaj13")])
+def test_a_kind_without_text_is_named_as_it_is(kind: str, name: str) -> None:
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\n"C7"C4|]\n')
+    source = musicxml_bytes(piece).replace(b'<kind text="7">dominant<', f"<kind>{kind}<".encode())
+    (bar,) = read_musicxml(source).bars
+    assert [chord.name(piece.key, bar.key) for chord in bar.chords] == [name]
 
 
 @pytest.mark.parametrize("name", ["hymns/valid.abc.gz", "nottingham/valid.abc"])

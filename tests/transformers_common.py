@@ -28,19 +28,14 @@ from remi_two_stage.core.tokenization_remi import register_auto_classes as regis
 from remi_two_stage.core.vocabulary import token_names
 
 _NEVER_RANDOM = "a checkpoint that lacks weights raises and is not loaded with random ones"
-_NEEDS_IDS = "bars and time are read off ids, given beside embeddings as coordinate_ids; tests/test_learnt_prompts.py"
+_OF_NO_TOKEN = "bars and time cannot be read off random embeddings, which raise; tests/test_learnt_prompts.py"
 HAS_GENERATION = importlib.util.find_spec("tests.generation") is not None
 _OF_GENERATION = {
-    "test_generate_continue_from_inputs_embeds": _NEEDS_IDS,
-    "test_generate_from_inputs_embeds_0_greedy": _NEEDS_IDS,
-    "test_generate_from_inputs_embeds_1_beam_search": _NEEDS_IDS,
-    "test_generate_from_inputs_embeds_with_static_cache": _NEEDS_IDS,
-    "test_generate_from_random_inputs_embeds": _NEEDS_IDS,
+    "test_generate_from_random_inputs_embeds": _OF_NO_TOKEN,
     "test_inherits_generation_mixin": "right above a class stands GrammarGenerationMixin, which is a GenerationMixin",
 }
 _OF_A_STAGE = (_OF_GENERATION if HAS_GENERATION else {}) | {
     "test_model_weights_reload_no_missing_tied_weights": _NEVER_RANDOM,
-    "test_inputs_embeds": _NEEDS_IDS,
 }
 EXCLUDED: dict[str, dict[str, str]] = {
     "BarPlannerModelTest": _OF_A_STAGE,

@@ -83,6 +83,8 @@ def _progress_bars() -> Iterator[Progress]:
 
     try:
         yield progress
+        for task in bars.tasks:  # the last bars of a stage may have no bar after them to begin
+            bars.update(task.id, completed=task.total)
     finally:
         if stages:
             bars.stop()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _COMMAND = "remi-two-stage"
-_ALWAYS_SAID = ("temperature", "top_p", "repetition")
+_ALWAYS_SAID = ("temperature", "top_p", "rhythm_temperature", "repetition")
 """Fields of `Sampling` whose defaults are a matter of taste and may change."""
 
 

@@ -69,6 +69,12 @@ def instrument_text(instrument: Instrument) -> str:
     return "".join(f" {what}={string_of(name)}" for what, name in names if name)
 
 
+def staff_text(clef: str, instrument: Instrument) -> str:
+    """Clef and names of a voice as `V:` says them; abc2midi passes over the octave of a clef that a name follows."""
+    names = instrument_text(instrument)
+    return f"{names} clef={clef}" if clef.endswith("-8") else f" clef={clef}{names}"
+
+
 def jumps_text(signs: Iterable[str], are_before: bool) -> str:
     """Those of a bar's jump signs that stand before it, or those after it."""
     return "".join(f"!{sign}!" for sign in signs if (sign in SIGNS_BEFORE) == are_before)

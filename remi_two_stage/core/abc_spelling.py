@@ -193,7 +193,8 @@ def spelled_as(pitch: int, fifths: int) -> tuple[str, int, int]:
 
 class Accidentals:
     """Which notes of a voice need an accidental, so that it is read right by those who take accidentals for their
-    octave only, by those who take them for all octaves, and by those who carry them over ties.
+    octave only, by those who take them for all octaves, by those who carry them over ties, and by those who pass over
+    the accidental of a note that is tied on.
     """
 
     def __init__(self) -> None:
@@ -201,6 +202,7 @@ class Accidentals:
         self._in_octave: dict[tuple[str, int], int] = {}
         self._in_all: dict[str, int] = {}
         self._in_graces: dict[str, int] = {}
+        self._before_ties: dict[str, tuple[int, ...]] = {}
         self._beside: Mapping[str, Collection[int]] = {}
 
     def start_layer(self, key: Key, beside: Mapping[str, Collection[int]]) -> None:
@@ -215,14 +217,19 @@ class Accidentals:
         self._in_octave.clear()
         self._in_all.clear()
         self._in_graces.clear()
+        self._before_ties.clear()
         self._beside = beside
 
     def sign(self, note: Sounding, tied: Sequence[Sounding]) -> str:
         """The accidental of a note, empty where none is needed; `tied` are the notes that are tied on to here."""
         letter, octave, alteration = note.letter, note.octave, note.alteration
+        in_octave = self._in_octave.get((letter, octave), self._signature[letter])
+        in_all = self._in_all.get(letter, self._signature[letter])
+        is_tied = note in tied
         readings = {
-            self._in_octave.get((letter, octave), self._signature[letter]),
-            self._in_all.get(letter, self._signature[letter]),
+            in_octave,
+            in_all,
+            *(() if is_tied else self._before_ties.get(letter, ())),
             *([self._in_graces[letter]] if letter in self._in_graces else []),
             *self._beside.get(letter, ()),
             *(other.alteration for other in tied if (other.letter, other.octave) == (letter, octave)),
@@ -231,6 +238,10 @@ class Accidentals:
             return ""
         self._in_octave[letter, octave] = self._in_all[letter] = alteration
         self._in_graces.pop(letter, None)
+        if is_tied:
+            self._before_ties[letter] = in_octave, in_all
+        else:
+            self._before_ties.pop(letter, None)
         return _ACCIDENTALS[alteration]
 
     def sign_in_grace(self, letter: str, octave: int, alteration: int) -> str:

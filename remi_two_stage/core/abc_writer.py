@@ -21,7 +21,7 @@ from functools import lru_cache
 from itertools import accumulate, chain
 from operator import attrgetter
 
-from .abc_notation import WrittenNotation, defined_dynamics, instrument_text, jumps_text, tempo_mark_text, tempo_text
+from .abc_notation import WrittenNotation, defined_dynamics, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
@@ -125,10 +125,10 @@ def _header(piece: Piece) -> list[str]:
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
         if piece.voices != (MELODY,) or instrument != Instrument():
-            lines.append(f"V:{name} clef={staff_clef(piece, voice)}{instrument_text(instrument)}")
+            lines.append(f"V:{name}{staff_text(staff_clef(piece, voice), instrument)}")
         if instrument.program is not None:
             lines.append(f"%%MIDI program {instrument.program}")
-    return [*lines, f"K:{_key_text(piece.key)}"]
+    return [*lines, f"K:{key_text(piece.key)}"]
 
 
 def _tempo_texts(piece: Piece) -> list[str]:
@@ -177,7 +177,8 @@ def _meter_text(meter: Meter | None) -> str:
     return "none" if meter is None else meter.written or str(meter)
 
 
-def _key_text(key: Key) -> str:
+def key_text(key: Key) -> str:
+    """A key as `K:` names it."""
     return key.tonic + {"maj": "", "min": "m"}.get(key.mode, key.mode)
 
 
@@ -279,7 +280,7 @@ class BarLines:
         if bar.meter != last.meter:
             yield f"[M:{_meter_text(bar.meter)}]"
         if bar.key != last.key:
-            yield f"[K:{_key_text(bar.key)}]"
+            yield f"[K:{key_text(bar.key)}]"
 
     def _remarks(self, index: int) -> Iterator[str]:
         bar = self._bars[index]

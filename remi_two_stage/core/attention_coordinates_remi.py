@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -116,6 +116,7 @@ class BarReader(nn.Module):
             return nothing
         if cache.layers and len(cache.layers) == layer_idx:
             cache.layers.append(_layer_like(cache.layers[0]))
+            _read_nothing(cache.layers, nothing)
         layer = cache.layers[layer_idx] if len(cache.layers) > layer_idx else None
         if layer is None or not layer.is_initialized:
             return nothing
@@ -161,6 +162,14 @@ class BarReader(nn.Module):
         return Reading(bar, start + position, start, length, offset, meter, first_meter, has_voices, in_header.long())
 
 
+def ids_of(embeddings: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """[B, L, hidden] embeddings -> [B, L]: the tokens whose rows of the table [V, hidden] they are; 0 where of none."""
+    with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):  # the nearest row has to be the one
+        rows = table.float()
+        nearest = (embeddings.float() @ rows.t() - rows.square().sum(dim=1) / 2).argmax(dim=-1)
+        return nearest.where((table[nearest] == embeddings).all(dim=-1), 0)
+
+
 def _latest(values: torch.Tensor, events: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """[B, Q]: the value at the latest event up to each token, or `before` [B, 1] where there was none."""
     numbers = events.long().cumsum(dim=1)
@@ -179,6 +188,15 @@ def _running_sum(steps: torch.Tensor, restarts: torch.Tensor, before: torch.Tens
     """[B, Q]: `before` [B, 1] and the steps so far, from the latest restart on."""
     total = before + steps.cumsum(dim=1)
     return total - _latest(total - steps, restarts, torch.zeros_like(before))
+
+
+def _read_nothing(layers: list[Any], nothing: Reading) -> None:
+    """Fill the last layer as far as the first one is filled: keys that others put there, as PEFT's prefixes are, stand
+    for no tokens.
+    """
+    if isinstance(layers[0], DynamicLayer) and (length := layers[0].get_seq_length()):
+        known = torch.stack(nothing, dim=-1)[:, None].expand(-1, -1, length, -1)
+        layers[-1].update(known[..., :2], known[..., 2:])
 
 
 def _layer_like(layer: object) -> DynamicLayer | StaticLayer:

@@ -277,6 +277,8 @@ def attention_context(
     key = key | {"token": torch.arange(key_length, device=query_slots.device)[None]}
     turns = rotation(config, query)
     fourier = fourier_context(config.fourier_periods, query, key) if config.fourier_periods else None
+    if config.fourier_periods and past_key_values is not None:
+        _complete_keys(past_key_values, config, key)
     spans = mask = None
     if key_length == length and _spans_apply(config, inputs_embeds, training):
         spans = _spans(inputs_embeds.shape[0], length, attention_mask, position_ids)
@@ -297,6 +299,14 @@ def fourier_context(
     """What the layers' Fourier biases share, from the coordinates of the query tokens and of all tokens."""
     angles = phases(periods, query)[:, None]
     return FourierContext(query, key, (angles.cos(), angles.sin()))
+
+
+def _complete_keys(cache: Cache, config: PreTrainedConfig, coordinates: dict[str, torch.Tensor]) -> None:
+    """Give keys that others have put into the cache, as PEFT's prefixes are, the features of their coordinates."""
+    for layer in cache.layers[: config.num_hidden_layers]:
+        if layer.is_initialized and layer.keys.shape[-1] == config.head_dim:
+            past = {name: values[:, : layer.keys.shape[2]] for name, values in coordinates.items()}
+            layer.keys = append_features(layer.keys, key_features(fourier_context(config.fourier_periods, past, past)))
 
 
 def _spans_apply(config: PreTrainedConfig, inputs_embeds: torch.Tensor, training: bool) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedConfig
@@ -100,6 +100,36 @@ class CheckedLoading:
         if config.get("quantization_config"):
             shapes = _unquantized(shapes, wanted)
         compare_shapes(source, kind.__name__, shapes, wanted, tied, not kwargs.get("ignore_mismatched_sizes"))
+
+
+class StageOfBoth:
+    """Loads one stage by the config of both: the name of the base model that PEFT keeps with an adapter has no
+    subfolder.
+
+    Attributes:
+        stage_class: The stage's model, which it loads as from a `subfolder`.
+    """
+
+    stage_class: ClassVar[Any]
+
+    @classmethod
+    def from_pretrained(
+        cls, *args: Any, config: Any = None, adapter_kwargs: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """As in transformers; the config is that which the stage has in its folder, and an adapter that names this
+        model as its base is looked for where it is, not in a folder of that name.
+        """
+        own = dict(adapter_kwargs or {})
+        adapter, name = own.pop("_adapter_model_path", None), kwargs.get("adapter_name", "default")
+        loaded = cls.stage_class.from_pretrained(*args, adapter_kwargs=own, **kwargs)
+        if adapter is not None:
+            model = loaded[0] if isinstance(loaded, tuple) else loaded
+            model.load_adapter(adapter, adapter_name=name, adapter_kwargs=own)
+        return loaded
+
+    @classmethod
+    def _from_config(cls, config: Any, **kwargs: Any) -> Any:
+        return cls.stage_class._from_config(getattr(config, cls.stage_class.config_class.base_config_key), **kwargs)
 
 
 def _kinds_of(kind: Any) -> Iterator[Any]:

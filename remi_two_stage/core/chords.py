@@ -30,6 +30,7 @@ _TONE_FIFTHS = {0: 0, 1: -5, 2: 2, 3: -3, 4: 4, 5: -1, 6: -6, 7: 1, 8: 8, 9: 3, 
 _DIMINISHED_SEVENTH = -9
 _DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _ACCIDENTALS = {"": 0, "b": -1, "♭": -1, "#": 1, "♯": 1}
+_LONGEST_QUOTED = 60
 _ASCII_SIGNS = str.maketrans("♭♯", "b#")
 
 NO_CHORD = "N"
@@ -82,7 +83,7 @@ _NAME_ALIASES = {
     "min7": "min7 mi7 -7",
     "hdim7": "ø ø7 -7b5 min7b5",
     "dim7": "o7 °7 d7",
-    "minmaj7": "mM7 m(maj7) minmaj7",
+    "minmaj7": "mM7 mMaj7 m(maj7) m(M7) minmaj7",
     "aug7": "+7 7#5 7+ a7",
     "6": "add6 maj6 M6",
     "min6": "min6 -6",
@@ -144,7 +145,7 @@ def split_label(label: str) -> tuple[int, str] | None:
     if label in (NO_CHORD, UNKNOWN_CHORD):
         return None
     if label not in _PARTS:
-        raise ChordError(f"there is no chord {label!r}; write a Roman numeral such as I, ii, V7, viio7 or bVII")
+        raise ChordError(f"there is no chord {_quoted(label)}; write a Roman numeral such as I, ii, V7, viio7 or bVII")
     return _PARTS[label]
 
 
@@ -230,12 +231,12 @@ def parse_name(name: str, key: Key) -> NamedChord:
         return NamedChord(NO_CHORD)
     match = re.fullmatch(r"([A-G])([#b♯♭]?)((?:[^/\s]|/9)*)(?:/([A-Ga-g][#b♯♭]?))?", text)
     if match is None:
-        raise ChordError(f"there is no chord {name!r}; write a name such as D, Em, A7 or F#dim")
+        raise ChordError(f"there is no chord {_quoted(name)}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()
     nearest = _NAME_SUFFIXES.get(suffix) or _REDUCTIONS.get(suffix) or _without_extensions(suffix)
     if nearest is None:
         raise ChordError(
-            f"there is no chord quality {suffix!r} (in {name!r}); "
+            f"there is no chord quality {_quoted(suffix)} (in {_quoted(name)}); "
             f"there are {', '.join(kind.name_suffix for kind in QUALITIES.values() if kind.name_suffix)}"
         )
     root = _written_fifths(letter + accidental)
@@ -256,9 +257,14 @@ def named_chord(name: str, key: Key) -> NamedChord | None:
         return None
 
 
+def quality_of_suffix(suffix: str) -> str | None:
+    """The quality that a suffix of a name stands for by itself; None for one that says more, or nothing."""
+    return _NAME_SUFFIXES.get(suffix)
+
+
 def _without_extensions(suffix: str) -> str | None:
     """Quality of a suffix such as `m7add11` when what it adds is left out; None when it is no suffix."""
-    match = re.fullmatch(r"((?:m(?!a)|min|dim|aug|sus|maj)?7?)(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*", suffix)
+    match = re.fullmatch(r"((?:m(?!aj?\d)|min|dim|aug|sus|maj|M)?7?)(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*", suffix)
     return match and _NAME_SUFFIXES.get(match[1])
 
 
@@ -276,7 +282,9 @@ def parse_roman(text: str) -> tuple[str, int]:
     text = re.sub(r"(?<=[IViv+oø])(6/4|6/5|4/3|4/2|2)$", lambda figure: _FIGURE_ALIASES[figure[0]], text)
     match = re.fullmatch(r"([#b♯♭]?)([IV]+|[iv]+)([^/]*)(?:/(.+))?", text)
     if match is None or match[2].upper() not in _DEGREES:
-        raise ChordError(f"there is no chord {text!r}; write a Roman numeral (I, ii, V7, bVII) or a name (D, Em, A7)")
+        raise ChordError(
+            f"there is no chord {_quoted(text)}; write a Roman numeral (I, ii, V7, bVII) or a name (D, Em, A7)"
+        )
     accidental, numeral, written, degree = match.groups()
     root = (_DEGREES[numeral.upper()] + _ACCIDENTALS[accidental]) % 12
     suffix, tone = _without_figure(written)
@@ -286,8 +294,8 @@ def parse_roman(text: str) -> tuple[str, int]:
             bass = quality.intervals[tone] if degree is None else (_degree(degree, text) - root) % 12
             return make_label(root, name), bass
     raise ChordError(
-        f"there is no chord {text!r}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))}, a figure "
-        "(6, 64, 65, 43, 42), /2 and the like for a bass by its degree, or nothing"
+        f"there is no chord {_quoted(text)}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))}, "
+        "a figure (6, 64, 65, 43, 42), /2 and the like for a bass by its degree, or nothing"
     )
 
 
@@ -325,3 +333,8 @@ def _degree(text: str, chord: str) -> int:
 
 def _suffixes(is_minor: bool) -> list[str]:
     return [quality.suffix for quality in QUALITIES.values() if quality.is_minor == is_minor and quality.suffix]
+
+
+def _quoted(text: str) -> str:
+    """The text in quotes, for a message; of a long one the beginning."""
+    return repr(text if len(text) <= _LONGEST_QUOTED else f"{text[: _LONGEST_QUOTED - 1]}…")

@@ -48,7 +48,7 @@ def notes_prompt(plan: Plan) -> Prompt:
     """
     skeleton = plan.skeleton
     ids = up_to_detail(detail_sequence(in_writing_order(encode_ids(skeleton))))
-    return Prompt("detail", ids, len(skeleton.bars))
+    return Prompt("detail", ids, plan.bar_count)
 
 
 def piece_over(plan: Plan, tokens: Sequence[int]) -> Piece:
@@ -117,7 +117,7 @@ class CandidateWriter:
         ]
         report = None
         if self._progress is not None:
-            bars = [prompt.bars for prompt, _ in rows]
+            bars = [[prompt.bars for prompt in several] for several in prompts]
             report = _bar_counter(self._progress, "plan" if stage == "planner" else "notes", bars)
         written = iter(decode_rows(getattr(self._stages, stage), starts, self.sampling, report=report))
         return [[next(written).ids for _ in several] for several in prompts]
@@ -154,12 +154,17 @@ def best(candidates: Sequence[T], reward_of: Callable[[T], float]) -> T:
     return candidates[0] if len(candidates) == 1 else max(candidates, key=reward_of)
 
 
-def _bar_counter(progress: Progress, stage: str, bars: Sequence[int]) -> BarCallback:
-    """A callback that reports the bars of all rows together."""
-    begun = [0] * len(bars)
+def _bar_counter(progress: Progress, stage: str, bars: Sequence[Sequence[int]]) -> BarCallback:
+    """A callback that reports the bars of all items together, each item's as the mean of its candidates.
+
+    Args:
+        bars: Of each candidate of each item.
+    """
+    begun = [0] * sum(map(len, bars))
+    asked, written = sum(several[0] for several in bars if several), sum(map(sum, bars))
 
     def report(row: int, count: int) -> None:
         begun[row] = count
-        progress(stage, sum(begun), sum(bars))
+        progress(stage, min(sum(begun) * asked // written, asked), asked)  # a pick-up begins a bar too
 
     return report

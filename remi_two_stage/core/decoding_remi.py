@@ -10,10 +10,11 @@ Conventions
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
 - A tune of one voice is helped to repeat itself (`Sampling.repetition`): many choices that are each nearly certain
   seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
-  lookup compares, the one that followed them before has a higher score.
+  lookup compares, the one that followed them before has a higher score. Its rhythm is more varied than its pitches
+  (`Sampling.rhythm_temperature`): models hold to a rhythm longer than people do.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
-  from torch's random state, so that without `repetition` a row's music is that of `generate()` after
-  `torch.manual_seed(seed)`.
+  from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
+  after `torch.manual_seed(seed)`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
 _GUESSES_AT_ONCE = 32
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
+_NOTE_ON = IDS["Note-On"]
 _COUNTING = Lock()
 _composing = _threads_before = 0
 BarCallback = Callable[[int, int], None]
@@ -172,6 +174,7 @@ class _Row:
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
         self._lookup = PromptLookup()
         self._sampling = sampling.settled(alone=len({token for token in start.ids if token in IDS["voice"]}) == 1)
+        self._of_rhythm = self._sampling if start.grammar.kind == "plan" else self._sampling.of_rhythm
         self._guess: list[int] = []
         self._bars = self._choices = 0
 
@@ -207,7 +210,8 @@ class _Row:
         if self._sampling.repetition and (token := self._lookup.repeated(self._ids)) is not None:
             costs = _in_favour(choice, token, self._sampling.repetition, costs)
         self._choices += 1
-        self._take(_id_at(choice, self._sampling.choose(scores, self._random, costs)))
+        sampling = self._sampling if any(ids.start in _NOTE_ON for ids in choice) else self._of_rhythm
+        self._take(_id_at(choice, sampling.choose(scores, self._random, costs)))
 
     def _take_forced(self) -> bool:
         """Take what the grammar forces; False if the row has ended."""

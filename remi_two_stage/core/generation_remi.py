@@ -220,7 +220,8 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
     times as fast; greedily both ways lead to the same tokens. All others (beams, caches, processors, streamers, scores
     and so on), and models that are more than their weights, go through transformers' loop with the grammar. Samples
     follow torch's random state either way, but not with the same numbers: transformers draws for forced tokens too, and
-    for all rows from one stream. Both are of the model alone: `Sampling.repetition` is for `Composer` and the pipeline.
+    for all rows from one stream. Both are of the model alone: `repetition` and `rhythm_temperature` of `Sampling` are
+    for `Composer` and the pipeline.
     """
 
     def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:

@@ -23,15 +23,9 @@ from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
+import transformers
 from torch import nn
-from transformers import (
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    PreTrainedConfig,
-    PreTrainedModel,
-    initialization,
-)
+from transformers import PreTrainedConfig, PreTrainedModel, initialization
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
@@ -40,7 +34,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-from .attention_coordinates_remi import BarReader
+from .attention_coordinates_remi import BarReader, ids_of
 from .attention_remi import (
     AttentionContext,
     FourierBias,
@@ -49,7 +43,7 @@ from .attention_remi import (
     attention_context,
     is_packed,
 )
-from .checkpoint_remi import CheckedLoading
+from .checkpoint_remi import CheckedLoading, StageOfBoth
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
 from .configuration_remi import register_auto_classes as register_auto_configs
 from .errors import IdlePlannerWarning, RequestError
@@ -170,10 +164,11 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
             past_key_values: Keys and values of the tokens so far; grows by L.
             coordinate_ids: [B, up to L], read for bars and musical time where `inputs_embeds` are given: the ids that
                 the last embeddings stand for, `<PAD>` where they stand for none. Embeddings before them stand for none.
+                Where it is not given, embeddings that are those of tokens stand for these.
 
         Raises:
-            RequestError: both or neither of ids and embeddings were given, or embeddings without `coordinate_ids` where
-                attention measures distances in bars or musical time.
+            RequestError: both or neither of ids and embeddings were given, or embeddings of no token without
+                `coordinate_ids` where attention measures distances in bars or musical time.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise RequestError("forward got both or neither of input_ids and inputs_embeds; give one of them")
@@ -187,10 +182,14 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         coordinates = None
         if self.bar_reader is not None:
             if read_ids is None:
-                raise RequestError(
-                    f"forward got inputs_embeds, and relative_attention {self.config.relative_attention!r} measures in "
-                    "bars and time; give coordinate_ids, the ids that the embeddings stand for"
-                )
+                every = torch.arange(self.config.vocab_size, device=embeddings.device)
+                read_ids = ids_of(embeddings, self.embed_tokens(every))
+                if not torch.compiler.is_compiling() and not read_ids.any():
+                    raise RequestError(
+                        f"forward got inputs_embeds of no token, and relative_attention "
+                        f"{self.config.relative_attention!r} measures in bars and time; give coordinate_ids, the ids "
+                        "that the embeddings stand for"
+                    )
             coordinates = self.bar_reader(read_ids, attention_mask, position_ids, past_key_values, len(layers))
         context = attention_context(
             self.config, embeddings, attention_mask, position_ids, past_key_values, self.training, coordinates
@@ -465,6 +464,13 @@ class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin
         return self.detail.resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
 
 
+class TwoStageForCausalLM(StageOfBoth, DetailGeneratorModel):
+    """The detail generator of a repository of both stages, where no `subfolder` can be given."""
+
+    config: TwoStageConfig
+    stage_class = DetailGeneratorModel
+
+
 # By these names Trainer knows that the labels are to be shifted, which it does itself for label smoothing.
 MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.update(
     {model.config_class.model_type: model.__name__ for model in (BarPlannerModel, DetailGeneratorModel, TwoStageModel)}
@@ -480,10 +486,7 @@ SavedWithCode.auto_classes = {
         "AutoModelForCausalLM": DetailGeneratorModel,
         "AutoModelForSequenceClassification": DetailGeneratorForSequenceClassification,
     },
-    "TwoStageConfig": {"AutoModel": TwoStageModel},
-}
-_AUTO: dict[str, Any] = {
-    auto.__name__: auto for auto in (AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification)
+    "TwoStageConfig": {"AutoModel": TwoStageModel, "AutoModelForCausalLM": TwoStageForCausalLM},
 }
 
 
@@ -493,5 +496,5 @@ def register_auto_classes() -> None:
     register_pipeline()
     for kinds in SavedWithCode.auto_classes.values():
         for auto, kind in kinds.items():
-            _AUTO[auto].register(kind.config_class, kind, exist_ok=True)
+            getattr(transformers, auto).register(kind.config_class, kind, exist_ok=True)
             kind.register_for_auto_class(auto)

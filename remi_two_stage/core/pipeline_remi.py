@@ -72,7 +72,7 @@ class MusicGenerationPipeline(Pipeline):
                 same ones in batches of any size, where there is a seed.
             num_workers: Nothing, as in other pipelines without files to read.
             **keywords: style, key, meter, bars, tempo, voices of `Request`; for all pieces alike temperature, top_k,
-                top_p, repetition, greedy, candidates of `Sampling`.
+                top_p, rhythm_temperature, repetition, greedy, candidates of `Sampling`.
 
         Returns:
             A composition; for a list of requests a list of them.

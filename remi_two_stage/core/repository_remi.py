@@ -119,7 +119,7 @@ class TwoStageSaving:
             REMIABCTokenizer().save_pretrained(path)
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         pipeline = {"impl": reference(MusicGenerationPipeline), "pt": ["AutoModel"], "type": "text"}
-        config["custom_pipelines"] = {TASK: pipeline}
+        config |= {"custom_pipelines": {TASK: pipeline}, "auto_map": auto_map(self.config)}
         for name in STAGES:
             config[f"{name}_config"].pop("_name_or_path", None)
             self._save_stage(path / name, getattr(self, name), config)

@@ -10,9 +10,9 @@ from random import Random
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
 
-_ALONE, _TOGETHER = (0.95, 1.0), (0.85, 0.95)
-"""Usual temperature and top_p for one voice and for several, by the figures of `evaluate`: tunes are then as varied as
-real ones, and voices that go together seldom sing what a rule forbids.
+_ALONE, _TOGETHER = (0.95, 1.0, 1.15), (0.85, 0.95, 0.85)
+"""Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
+are then as varied as real ones, and voices that go together seldom sing what a rule forbids.
 """
 
 
@@ -42,8 +42,15 @@ class Sampling:
             f"{_ALONE[1]} for one voice, {_TOGETHER[1]} for several"
         },
     )
+    rhythm_temperature: float | None = field(
+        default=None,
+        metadata={
+            "help": "temperature where only times and lengths of notes are chosen; if not given, --temperature, and "
+            f"without that {_ALONE[2]} for one voice"
+        },
+    )
     repetition: float = field(
-        default=1.5,
+        default=2.5,
         metadata={"help": "nats, 0 to 10, in favour of going on with what repeats a passage, in tunes of one voice"},
     )
     greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
@@ -59,7 +66,7 @@ class Sampling:
     )
 
     def __post_init__(self) -> None:
-        temperature, top_p = self._settings(True)
+        temperature, top_p, of_rhythm = self._settings(True)
         is_number = isinstance(temperature, int | float) and isinstance(top_p, int | float)
         in_range = is_number and 0.01 <= temperature <= 100 and 0 < top_p <= 1
         if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
@@ -67,6 +74,8 @@ class Sampling:
                 f"no sampling with temperature {temperature}, `top_k` {self.top_k}, `top_p` {top_p}; "
                 "temperature is 0.01 to 100, `top_k` 0 (off) or a whole number above, `top_p` above 0 and at most 1"
             )
+        if not isinstance(of_rhythm, int | float) or not 0.01 <= of_rhythm <= 100:
+            raise RequestError(f"no sampling with rhythm_temperature {of_rhythm!r}; it is 0.01 to 100")
         if not isinstance(self.repetition, int | float) or not 0 <= self.repetition <= 10:
             raise RequestError(f"no sampling with repetition {self.repetition!r}; it is 0 (off) to 10 nats")
         if self.counterpoint not in COUNTERPOINTS:
@@ -80,15 +89,23 @@ class Sampling:
 
     def settled(self, alone: bool) -> Sampling:
         """The same with the usual values where none are given, for one voice or for several, which repeat less."""
-        temperature, top_p = self._settings(alone)
+        temperature, top_p, of_rhythm = self._settings(alone)
         repetition = self.repetition if alone and not self.greedy else 0.0
-        return replace(self, temperature=temperature, top_p=top_p, repetition=repetition)
+        return replace(self, temperature=temperature, top_p=top_p, rhythm_temperature=of_rhythm, repetition=repetition)
 
-    def _settings(self, alone: bool) -> tuple[float, float]:
+    @property
+    def of_rhythm(self) -> Sampling:
+        """How tokens are sampled where only times and lengths of notes are chosen, once all values are settled."""
+        return replace(self, temperature=self.rhythm_temperature)
+
+    def _settings(self, alone: bool) -> tuple[float, float, float]:
         usual = _ALONE if alone else _TOGETHER
-        given = (self.temperature, self.top_p)
-        temperature, top_p = (default if value is None else value for value, default in zip(given, usual, strict=True))
-        return temperature, top_p
+        of_rhythm = self.temperature if self.rhythm_temperature is None else self.rhythm_temperature
+        given = (self.temperature, self.top_p, of_rhythm)
+        temperature, top_p, of_rhythm = (
+            default if value is None else value for value, default in zip(given, usual, strict=True)
+        )
+        return temperature, top_p, of_rhythm
 
     def choose(self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None) -> int:
         """Index of the one chosen of scores, which are unnormalised log-probabilities, less what each costs."""
@@ -97,7 +114,7 @@ class Sampling:
         top = max(scores)
         if self.greedy:
             return scores.index(top)
-        temperature, top_p = self._settings(alone=True)
+        temperature, top_p, _ = self._settings(alone=True)
         weights = [exp((score - top) / temperature) for score in scores]
         kept = self._kept(weights, top_p)
         rest = random.random() * sum([weights[index] for index in kept])

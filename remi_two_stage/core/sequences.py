@@ -61,7 +61,7 @@ class Prompt:
     Attributes:
         kind: Of the sequence.
         ids: Token ids.
-        bars: Bars to be written, pick-ups included as far as they are known.
+        bars: Bars to be written, as they are counted to whoever waits for them.
         given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
     """
 

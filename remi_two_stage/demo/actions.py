@@ -53,6 +53,7 @@ class Work:
         titles: Of the tunes in that file.
         picked: Number of the one that is open, from 1.
         past: Earlier states without pasts of their own, the latest last.
+        undone: States that were undone, likewise, the one to come back to first.
     """
 
     request: Request | None = None
@@ -66,10 +67,11 @@ class Work:
     titles: tuple[str, ...] = ()
     picked: int = 1
     past: tuple[Work, ...] = ()
+    undone: tuple[Work, ...] = ()
 
     def then(self, **changes: object) -> Work:
         """The next state, which can be undone to this one."""
-        changes = {"before": None, "offered": ()} | changes
+        changes = {"before": None, "offered": (), "undone": ()} | changes
         if self.plan is None:
             return replace(self, **changes)  # type: ignore[arg-type]
         return replace(self, past=self.remembered, **changes)  # type: ignore[arg-type]
@@ -77,7 +79,12 @@ class Work:
     @property
     def remembered(self) -> tuple[Work, ...]:
         """The past of a next state, to which this one belongs."""
-        return (*self.past, replace(self, past=()))[-_MOST_UNDONE:]
+        return (*self.past, self.alone)[-_MOST_UNDONE:]
+
+    @property
+    def alone(self) -> Work:
+        """This state as another one remembers it."""
+        return replace(self, past=(), undone=())
 
     @property
     def edited_bars(self) -> tuple[int, ...]:
@@ -168,7 +175,7 @@ class Actions:
         """Write a first tune to choose from, as `compose` does; `offer_another` adds one."""
         if work.plan is not None and len(texts) == len(work.plan.skeleton.bars):
             work = replace(work, plan=_understood(work.plan, texts))
-        work = replace(work, offered=())
+        work = replace(work, offered=(), undone=())
         return replace(work, offered=(self.compose(work, request, texts, seed, progress, sampling),))
 
     def offer_another(
@@ -292,7 +299,15 @@ class Actions:
         """Undo one action."""
         if not work.past:
             raise RequestError("there is nothing to undo")
-        return replace(work.past[-1], past=work.past[:-1], written=work.written)
+        undone = (work.alone, *work.undone)
+        return replace(work.past[-1], past=work.past[:-1], undone=undone, written=work.written)
+
+    def redo(self, work: Work) -> Work:
+        """Go back to what was undone last, until something else is done."""
+        if not work.undone:
+            raise RequestError("there is nothing to do again")
+        again, *later = work.undone
+        return replace(again, past=work.remembered, undone=tuple(later), written=work.written)
 
     def follow(self, link: Link, progress: Progress | None = None) -> Work:
         """Make the tune that a link describes."""

@@ -25,7 +25,7 @@ from ..core.vocabulary import STYLES
 from ..rendering.close_score import two_staves
 from ..score_files import READABLE
 from . import components, form, views
-from .actions import Actions, Work
+from .actions import Actions, Work, edited_plan
 from .components import typed_texts
 from .downloads import write_downloads
 from .link import LONGEST_TITLE, Link
@@ -57,6 +57,10 @@ _SETTINGS = ("work", "notation", "chords", "staves")
 """What every action is given."""
 _EDIT = f"({', '.join(_SETTINGS)}, score) => [{', '.join(_SETTINGS)}, {{ edit: score.edit }}]"
 _CHOICE = f"({', '.join(_SETTINGS)}, score) => [{', '.join(_SETTINGS)}, score.choice]"
+_KEPT = (
+    f"({', '.join(_SETTINGS)}) => {{ let kept = ''; try {{ kept = sessionStorage.getItem('tune') ?? ''; }} catch {{}} "
+    f"return [{', '.join(_SETTINGS)}, kept]; }}"
+)
 _IDLE = "() => document.dispatchEvent(new Event('music-idle'))"
 _FIELDS = ("style", "key", "meter", "bars", "tempo", "voices")
 _NOTHING = Work()
@@ -130,7 +134,8 @@ class Page:
         """The state, the score with its tools, and the plan."""
         with gr.Row(elem_id="state"):
             self.status = components.status()
-            self.undo = gr.Button("Undo", elem_id="undo", min_width=80, scale=0, interactive=False)
+            self.undo = gr.Button("Undo", elem_id="undo", min_width=70, scale=0, interactive=False)
+            self.redo = gr.Button("Redo", elem_id="redo", min_width=70, scale=0, interactive=False)
         with gr.Row(elem_classes="bar-of-heading", elem_id="music-heading"):
             components.fixed("<h2>Music</h2>")
             self.title = gr.Textbox(label="Title", elem_id="title", max_length=LONGEST_TITLE, min_width=160)
@@ -191,11 +196,12 @@ class Page:
         self._on(self.extend.click, self._extend, [self.counterpoint, self.more], ["bars"])
         self._on(self.harmonize.click, self._harmonize, [self.counterpoint, self.grid, self.chords])
         self._on(self.undo.click, self._undo, [], _FIELDS)
+        self._on(self.redo.click, self._redo, [], _FIELDS)
         self._on(self.file.upload, self._open, [self.file], _FIELDS)
         self._on(self.which.input, self._pick, [self.which], _FIELDS)
         for setting in (self.accompanied, self.close):
             self._on(setting.input, self._listen, [])
-        shown = self._on(self.blocks.load, self._follow, [], _FIELDS)
+        shown = self._on(self.blocks.load, self._follow, [self.abc], _FIELDS, js=_KEPT)
         # Loading the model keeps the processor busy, so it waits until the page is shown.
         shown.then(self.actions.prepare, queue=False, show_progress="hidden", api_visibility="private")
         checking: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -206,7 +212,7 @@ class Page:
             trigger_mode="always_last",
             **checking,
         )
-        self.notation.change(self._show_as, [*state, self.grid], [self.grid], **checking)
+        self.notation.change(self._show_as, [*state, self.grid], [self.grid, self.text], **checking)
         marks = [self.first, self.last]
         self.score.select(None, [self.score], marks, js=_MARKED, api_visibility="private")
         gr.on(
@@ -234,8 +240,8 @@ class Page:
             progress: Whether the status line shows how far it is.
         """
         outputs = [
-            self.work, self.status, self.undo, self.grid, self.score, self.text, self.abc, self.tools, self.first,
-            self.last, self.which, self.title, self.close, *(getattr(self, name) for name in fields),
+            self.work, self.status, self.undo, self.redo, self.grid, self.score, self.text, self.abc, self.tools,
+            self.first, self.last, self.which, self.title, self.close, *(getattr(self, name) for name in fields),
         ]  # fmt: skip
         done = event(
             self._answering(action, fields),
@@ -263,7 +269,7 @@ class Page:
             *given: Any,
         ) -> dict[Any, Any]:
             def report(stage: str, begun: int, total: int) -> None:
-                progress((begun, max(begun, total)), desc=f"Writing {stage}", unit="bars")
+                progress((begun, max(begun, total)), desc=f"Writing the {stage}", unit="bars")
 
             try:
                 outcome = action(Call(report, request), work, *given)
@@ -323,6 +329,8 @@ class Page:
     ) -> Outcome:
         if first is None or last is None:
             raise RequestError("no bars are marked; click on them in the score, or type the first and the last")
+        if work.piece is not None and not 1 <= first <= last <= work.piece.bar_count:
+            raise RequestError(f"there are no bars {first} to {last}; the tune has bars 1 to {work.piece.bar_count}")
         work = self.actions.rewrite(
             work, typed_texts(grid), first, last, call.report, Sampling(counterpoint=counterpoint)
         )
@@ -346,6 +354,9 @@ class Page:
         work = self.actions.undo(work)
         return work, f"Undone; {len(work.past) or 'nothing'} more to undo."
 
+    def _redo(self, _call: Call, work: Work) -> Outcome:
+        return self.actions.redo(work), "Done again."
+
     def _open(self, _call: Call, work: Work, path: str) -> Outcome:
         work = self.actions.open(work, Path(path))
         if len(work.titles) > 1:
@@ -366,12 +377,15 @@ class Page:
             raise RequestError(f"there is no such note {edit!r}; load the page again")
         return self.actions.move_note(work, *edit), "A note is changed."
 
-    def _follow(self, call: Call, work: Work) -> Outcome:
+    def _follow(self, call: Call, work: Work, kept: str) -> Outcome:
+        """Make the tune of the page's address, or open what was there before the page was loaded again."""
         query = call.request.query_params
         link = Link.of_query({name: query.getlist(name) for name in query})
-        if link is None:
-            return work, "Choose what to write, then plan its chords, or compose at once."
-        return self.actions.follow(link, call.report), ""
+        if link is not None:
+            return self.actions.follow(link, call.report), ""
+        if kept:
+            return self.actions.take_abc(work, kept), "As you left it:"
+        return work, "Choose what to write, then plan its chords, or compose at once."
 
     def _listen(self, _call: Call, work: Work) -> Outcome:
         return work, ""
@@ -392,7 +406,9 @@ class Page:
         texts = typed_texts(grid)
         if work.plan is None or len(texts) != len(work.plan.skeleton.bars):
             return {}
-        return {self.grid: views.renamed_grid(work, notation == _NAMES, texts)}
+        names = notation == _NAMES
+        plan, _ = edited_plan(work.plan, texts)
+        return {self.grid: views.renamed_grid(work, names, texts), self.text: plan.text(names)}
 
     def _shown(self, work: Work, notation: str, is_accompanied: bool, is_close: bool) -> dict[Any, Any]:
         """The values of all components that show the work."""
@@ -406,6 +422,7 @@ class Page:
             self.abc: write_abc(piece) if piece else "",
             self.score: views.score(work, files, is_close),
             self.undo: gr.Button(interactive=bool(work.past)),
+            self.redo: gr.Button(interactive=bool(work.undone)),
             self.tools: gr.Row(visible=True if piece else "hidden"),
             self.first: None,
             self.last: None,
@@ -431,6 +448,7 @@ def _bars_in_words(first: int | None, last: int | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    """The text with a capital, unless it begins with the name of a file."""
+    """The text with a capital, unless it begins with the name of a file; a pick-up is called so, as in the grid."""
+    text = text.replace("bar 0:", "pick-up:", 1) if text.startswith("bar 0:") else text
     is_name = "." in text.partition(" ")[0]
     return (text if is_name else text[:1].upper() + text[1:]) + "."

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from ..analysis.score_checking import check_score
+from ..core.abc_writer import write_abc
 from ..core.piece import Bar, Piece
 from ..core.text import counted
 from ..rendering.close_score import Staff, two_staves
@@ -104,9 +105,9 @@ def _signs(bar: Bar) -> dict[str, Any]:
 
 
 def score(work: Work, files: Sequence[Download], is_close: bool = True) -> dict[str, Any] | None:
-    """The tune, engraved in two widths and as a piano roll, what is played, files and link, what the last edit changed,
-    and what is wrong with its voice-leading if it has several voices; the tunes that are offered, if any are; None if
-    there is no tune.
+    """The tune, engraved in two widths and as a piano roll, what is played, files and link, or its ABC where it has no
+    link, what the last edit changed, and what is wrong with its voice-leading if it has several voices; the tunes that
+    are offered, if any are; None if there is no tune.
 
     Args:
         is_close: Whether a choir stands on two staves.
@@ -131,6 +132,7 @@ def score(work: Work, files: Sequence[Download], is_close: bool = True) -> dict[
         "playing": playback(piece),
         "files": [{"kind": file.kind, "file": file.data()} for file in files],
         "query": work.link.query() if work.link else "",
+        "abc": "" if work.link else write_abc(piece),
         "check": _check(piece) if len(piece.voices) > 1 else None,
     }
 

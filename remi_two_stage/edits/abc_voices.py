@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from ..core.abc_notation import instrument_text
+from ..core.abc_notation import instrument_text, staff_text
+from ..core.abc_writer import key_text
 from ..core.piece import Piece
 from ..core.voices import clef_of
 from ..scores.abc_fields import signature_of
@@ -19,6 +21,7 @@ from .changes import Change
 
 _FIELD = re.compile("[KLM]:")
 _COMMENT = re.compile(r"(?<!\\)%.*")
+_FRAME = ("bar", "ending", "field")
 _SCORE = re.compile(r"%%(?:score|staves)\b|I:\s*(?:score|staves)\b")
 
 
@@ -37,17 +40,19 @@ def with_voices(
     begins = [min(_lines_of(tune, section[0])) for section in sections]
     if not any(line <= begins[0] for line in tune.voice_lines):  # else its music would be the header's last voice's
         file.insert_after(begins[0] - 1 if is_in_parts else tune.key_line, [f"V:{names[kept]}"])
-    said_before = [] if is_in_parts else _fields_before_music(tune, begins[0])
+    first_fields = [] if is_in_parts else _fields_before_music(tune, begins[0])
     manners = {
         voice: Manner(_settings(tune, after, clefs[voice]), habits, has_symbols=False, is_explicit=is_explicit)
         for voice in change.voices_added
     }
     alike = _with_written_signs(tune, after)
     writers = {voice: FileVoiceWriter(alike, voice, manner) for voice, manner in manners.items()}
+    line_ends = _line_ends(tune, file)
     for number, section in enumerate(sections):
+        said_before = [*_key_line(after, section[0].start), *first_fields]
         new = []
         for voice, writer in writers.items():
-            music = [writer.line(bars.start, bars.stop) + _continuation(tune, file, bars) for bars in section]
+            music = [writer.line(bars.start, bars.stop) + line_ends[bars.start] for bars in section]
             new += [f"V:{names[voice]}", *said_before, *music]
         is_last = number + 1 == len(sections)
         last_line = tune.last_lines[melody] if is_last else max(_lines_of(tune, section[-1]))
@@ -76,7 +81,7 @@ def _write_header(
     for voice, (name, clef) in enumerate(zip(names, clefs, strict=True)):
         if voice != kept:
             moved = " octave=0 transpose=0" if tune.transposes else ""
-            lines.append(f"V:{name} clef={clef}{moved}{instrument_text(usual[voice])}")
+            lines.append(f"V:{name}{moved}{staff_text(clef, usual[voice])}")
         elif not is_named:
             lines.append(f"V:{name}{instrument_text(usual[voice])}")
     header = range(tune.first_line, tune.key_line)
@@ -108,6 +113,15 @@ def _fields_before_music(tune: PlacedTune, first: int) -> list[str]:
     return [line for line in lines if _FIELD.match(line)]
 
 
+def _key_line(after: Piece, index: int) -> list[str]:
+    """The key in which a new voice goes on at a bar, for programs in which a change in one voice holds for the next; no
+    line where the key never changes.
+    """
+    if all(bar.key == after.key for bar in after.bars):
+        return []
+    return [f"K:{key_text(after.bars[max(0, index - 1)].key)}"]
+
+
 def _with_written_signs(tune: PlacedTune, after: Piece) -> Piece:
     """The piece with `|:` only where the melody has it, so that programs that play each voice by itself keep them
     together, and without labels of parts, which the melody's lines say.
@@ -119,7 +133,7 @@ def _with_written_signs(tune: PlacedTune, after: Piece) -> Piece:
 
 def _sections(tune: PlacedTune, after: Piece) -> list[list[range]]:
     """The bars of the melody's lines: those of each part together, where there is an order of parts."""
-    starts = _line_starts(tune, len(after.bars))
+    starts = [*_line_starts(tune)]
     lines = [range(*bars) for bars in zip(starts, [*starts[1:], len(after.bars)], strict=True)]
     begins = [index for index, bar in enumerate(after.bars) if bar.part]
     if not after.part_order or not {*begins} <= {*starts}:
@@ -141,25 +155,26 @@ def _lines_of(tune: PlacedTune, bars: range) -> list[int]:
     return [*lines, *(each.line for each in tune.syllables if each.onset is not None and each.onset in times)]
 
 
-def _continuation(tune: PlacedTune, file: AbcFile, bars: range) -> str:
-    """The sign that the music goes on in the same staff, where the melody's line has it: voices have as many staves."""
-    (melody,) = tune.voice_ids
-    own = tune.bars_of(melody, bars[-1])
-    lines = [
-        token.line for token in tune.tokens if token.bar in own[-1:] and token.kind not in ("bar", "ending", "field")
-    ]
-    return "\\" if lines and _COMMENT.sub("", file.lines[max(lines)]).rstrip().endswith("\\") else ""
+def _line_ends(tune: PlacedTune, file: AbcFile) -> dict[int, str]:
+    """What ends each of the melody's lines, by its first bar: the sign that the music goes on in the same staff, where
+    the melody has it. Voices with other numbers of staves are taken for one another by some programs.
+    """
+    begins = _line_starts(tune)
+    music = sorted({token.line for token in tune.tokens if token.kind not in _FRAME})
+    ends = {}
+    for (bar, _), (_, following) in pairwise([*begins.items(), (0, len(file.lines))]):
+        last = max((line for line in music if line < following), default=0)
+        ends[bar] = "\\" if _COMMENT.sub("", file.lines[last]).rstrip().endswith("\\") else ""
+    return ends
 
 
-def _line_starts(tune: PlacedTune, count: int) -> list[int]:
-    """Indices of the bars with which the melody's lines begin."""
+def _line_starts(tune: PlacedTune) -> dict[int, int]:
+    """Indices of the bars with which the melody's lines begin, with the lines."""
     (melody,) = tune.voice_ids
+    index_of = {bar: index for index in range(len(tune.times) - 1) for bar in tune.bars_of(melody, index)[:1]}
     lines: dict[int, int] = {}
-    for index in range(count):
-        for bar in tune.bars_of(melody, index)[:1]:
-            for token in tune.tokens:
-                if token.bar == bar and token.kind not in ("bar", "ending", "field"):
-                    lines.setdefault(token.line, index)
-                    break
-    starts = sorted(set(lines.values()))
-    return starts if starts[:1] == [0] else [0, *starts]
+    for index, bar in sorted((index, bar) for bar, index in index_of.items()):
+        line = next((token.line for token in tune.tokens if token.bar == bar and token.kind not in _FRAME), None)
+        if line is not None and line not in lines.values():
+            lines[index] = line
+    return lines if 0 in lines else {0: tune.key_line, **lines}

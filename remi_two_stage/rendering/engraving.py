@@ -38,6 +38,12 @@ _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
 _ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
 """SMuFL code points of accidentals in chord names -> Unicode's own."""
+_CHORD_NAME = re.compile(
+    r'<kind text="([^"]*)">([^<]*)</kind>'
+    r"(?:<bass><bass-step>(.)</bass-step>(?:<bass-alter>(-?\d)</bass-alter>)?</bass>)?(?:<degree .*?</degree>)*"
+)
+_BASS_SIGNS = {"-2": "♭♭", "-1": "♭", "0": "", "1": "♯", "2": "♯♯"}
+_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 _NOTE_SIGNS = {12: "♪", 24: "♩", 36: "♩."}
 """Ticks of a beat -> its sign in words."""
 _STYLE = (
@@ -121,7 +127,17 @@ def _laid_out(source: str, width: float, breaks: str) -> Any:
 def _score_xml(piece: Piece, starts: Collection[int]) -> str:
     """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`."""
     bars = tuple([_with_tempos_as_words(bar, is_first=index == 0) for index, bar in enumerate(piece.bars)])
-    return musicxml_bytes(replace(piece, title="", tempo=None, part_order=(), bars=bars), starts).decode()
+    source = musicxml_bytes(replace(piece, title="", tempo=None, part_order=(), bars=bars), starts).decode()
+    return _CHORD_NAME.sub(_whole_name, source)
+
+
+def _whole_name(match: re.Match[str]) -> str:
+    """A chord's name in one text with a blank after it: verovio leaves no room after a bass, and would write the
+    degrees twice.
+    """
+    text, kind, step, alteration = match.groups()
+    bass = f"/{step}{_BASS_SIGNS[alteration or '0']}" if step else ""
+    return f'<kind text="{text}{bass}{_NO_BREAK_SPACE}">{kind}</kind>'
 
 
 def _with_tempos_as_words(bar: Bar, is_first: bool) -> Bar:
@@ -168,6 +184,7 @@ def _plain_text(match: re.Match[str]) -> str:
     text = "".join(unescape(part) for part in re.findall(r">([^<>]+)<", content))
     for glyph, letter in _ACCIDENTALS.items():
         text = text.replace(glyph, letter)
+    text = text.rstrip(_NO_BREAK_SPACE)
     return f'<text {match[1]}font-size="{size[1] if size else "405px"}">{xml_text(text)}</text>'
 
 

@@ -183,7 +183,7 @@ def _chords(piece: Piece, starts: Sequence[int]) -> Iterator[_Chord]:
 
 
 def _heading(piece: Piece, width: float) -> Strip:
-    """Title and legend."""
+    """Title and legend, on as many lines as it takes."""
     title = title_row(piece.title, width)
     parts, height = [title.content], title.height
     height += 2 * _TEXT_SIZE
@@ -196,9 +196,12 @@ def _heading(piece: Piece, width: float) -> Strip:
         ("pitches of the chord", _TINT, _TINT),
     ]
     for name, fill, stroke in entries:
+        end = x + 50 + 0.5 * _TEXT_SIZE * len(name)
+        if end > width and x > _LEFT:
+            x, end, height = _LEFT, end - x + _LEFT, height + 1.5 * _TEXT_SIZE
         parts.append(_rect(x, height - 20, 36, 16, f'rx="4" fill="{fill}" stroke="{stroke}" stroke-width="4"'))
         parts.append(_text(x + 48, height - 2, name, _TEXT_SIZE))
-        x += 100 + 0.5 * _TEXT_SIZE * len(name)
+        x = end + 50
     return Strip("".join(parts), height)
 
 

@@ -91,7 +91,7 @@ def _chords_over(music: str) -> str:
     over, taken = "", 0
     for match in _CHORD.finditer(music):
         place = match.start() - taken
-        over = f"{over:{place}}" if len(over) <= place else over + " "
+        over = f"{over} " if over and len(over) >= place else f"{over:{place}}"
         over += match[1]
         taken += len(match[0])
     return over

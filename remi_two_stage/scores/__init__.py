@@ -28,6 +28,7 @@ musicxml_writer.py            Piece -> MusicXML
 musicxml_writer_measure.py    the notes of a bar
 musicxml_writer_rhythm.py     note values with their tuplets and beams
 musicxml_writer_signs.py      chord symbols, tempos, words, marks, barlines
+musicxml_kinds.py             names of chords as kinds with degrees
 musicxml_names.py             what things are called in MusicXML
 music21_bridge.py             music21 scores <-> Piece
 music21_reader.py             music21 score -> Piece

@@ -30,6 +30,11 @@ KINDS = CHORD_KINDS | {
     "7b9": "dominant", "add9": "major",
 }  # fmt: skip
 """Key of `chords.QUALITIES` -> MusicXML's name of the chord kind; a suspended seventh is a fourth with a degree."""
+FURTHER_KINDS = {
+    "11": "dominant-11th", "maj11": "major-11th", "M11": "major-11th", "m11": "minor-11th", "min11": "minor-11th",
+    "maj13": "major-13th", "M13": "major-13th", "m13": "minor-13th", "min13": "minor-13th", "alt": "dominant",
+}  # fmt: skip
+"""Suffix of a chord's name -> MusicXML's name of a chord kind that has no quality of its own."""
 QUALITY_OF_MUSICXML_KIND = QUALITY_OF_KIND | {
     "dominant": "7", "half-diminished": "hdim7", "major-minor": "minmaj7",
     "dominant-11th": "9", "major-11th": "maj9", "major-13th": "maj9", "minor-11th": "min9", "minor-13th": "min9",

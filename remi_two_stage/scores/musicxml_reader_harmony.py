@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
-from ..core.chords import NO_CHORD, QUALITIES, make_label, parse_name, parse_roman, split_label
+from ..core.chords import NO_CHORD, QUALITIES, make_label, named_chord, parse_name, parse_roman, split_label
 from ..core.errors import ChordError
 from ..core.notation import ChordSymbol
 from ..core.piece import Chord
 from ..core.signatures import Key, fifths_of, name_at
 from ..core.text import printable
-from .musicxml_names import QUALITY_OF_MUSICXML_KIND
+from .musicxml_kinds import Degree, kind_of
+from .musicxml_names import FURTHER_KINDS, QUALITY_OF_MUSICXML_KIND
 from .musicxml_reader_document import is_whole, number_of
 from .musicxml_reader_part import Transposition
 
@@ -50,7 +51,7 @@ def chord_of(element: Element, transposition: Transposition, onset: int, key: Ke
     text = printable(kind.get("text", "")).strip() if kind is not None and "text" in kind.attrib else None
     quality = next((_ALTERED[name, *degree] for degree in degrees if (name, *degree) in _ALTERED), None)
     quality = quality or QUALITY_OF_MUSICXML_KIND.get(name)
-    suffix = text if text is not None else QUALITIES[quality].name_suffix if quality else ""
+    suffix = text if text is not None else _usual_suffix(name, quality)
     if quality is None:
         try:
             parts = split_label(parse_name(name_at(root) + suffix, key).label) if suffix or not name else None
@@ -59,12 +60,27 @@ def chord_of(element: Element, transposition: Transposition, onset: int, key: Ke
         if parts is None:
             return None
         quality = parts[1]
+    elif own := _quality_written_so(root, suffix, name, degrees, key):
+        quality = own
     elif text is None or name not in ("suspended-fourth",):
         suffix += _degrees_text(degrees, suffix, quality)
     bass = element.find("bass")
     symbol = ChordSymbol(root, suffix, None if bass is None else _fifths(bass, "bass", transposition))
     above = 0 if symbol.bass is None else 7 * (symbol.bass - root) % 12
     return Chord(onset, make_label((7 * root - key.pitch_class) % 12, quality), symbol, above)
+
+
+def _usual_suffix(kind: str, quality: str | None) -> str:
+    """How a chord's name ends where the file does not say how it is written."""
+    further = next((suffix for suffix, name in FURTHER_KINDS.items() if name == kind), None)
+    return QUALITIES[quality].name_suffix if quality and (further is None or kind == "dominant") else further or ""
+
+
+def _quality_written_so(root: int, suffix: str, kind: str, degrees: Sequence[Degree], key: Key) -> str | None:
+    """The quality of the chord that the text of a kind names, if it is written with this kind and these degrees."""
+    named = named_chord(name_at(root) + suffix, key)
+    parts = split_label(named.label) if named else None
+    return parts[1] if parts and kind_of(suffix, parts[1]) == (kind, tuple(degrees)) else None
 
 
 def _root(element: Element, transposition: Transposition, key: Key) -> int | None:

@@ -12,6 +12,7 @@ from ..core.notation import SIGNS_BEFORE, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
 from ..core.text import printable
+from .musicxml_kinds import Degree, kind_of
 from .musicxml_names import (
     ARTICULATIONS,
     DYNAMICS_ELEMENTS,
@@ -19,7 +20,6 @@ from .musicxml_names import (
     FINGERS,
     JUMP_SOUNDS,
     JUMP_WORDS,
-    KINDS,
     ORNAMENTS,
     SAME_MARKS,
     TECHNICAL,
@@ -28,8 +28,6 @@ from .musicxml_writer_rhythm import PLAIN_VALUES
 
 _PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
-_ADDED_DEGREES = {"7sus4": (7, 0), "7b9": (9, -1), "add9": (9, 0)}
-"""Key of `chords.QUALITIES` -> the degree that its MusicXML kind lacks, and by how much that is raised."""
 
 
 def text_of(text: str) -> str:
@@ -114,16 +112,19 @@ def harmony(chord: Chord, home: Key, key: Key, offset: int) -> str:
     else:
         suffix, root = chord.symbol.suffix, name_at(chord.symbol.root)
         bass = "" if chord.symbol.bass is None else name_at(chord.symbol.bass)
-    kind = f"<kind text={attribute_of(suffix)}>{KINDS[parts[1]]}</kind>"
+    name, degrees = kind_of(suffix, parts[1])
+    kind = f"<kind text={attribute_of(suffix)}>{name}</kind>"
     slash = f"<bass>{_named('bass', bass)}</bass>" if bass else ""
-    degree = _added_degree(*_ADDED_DEGREES[parts[1]]) if parts[1] in _ADDED_DEGREES else ""
-    return f"<harmony><root>{_named('root', root)}</root>{kind}{slash}{degree}{shift}</harmony>\n"
-
-
-def _added_degree(value: int, alteration: int) -> str:
     return (
-        f"<degree><degree-value>{value}</degree-value><degree-alter>{alteration}</degree-alter>"
-        "<degree-type>add</degree-type></degree>"
+        f"<harmony><root>{_named('root', root)}</root>{kind}{slash}{''.join(map(_degree, degrees))}{shift}</harmony>\n"
+    )
+
+
+def _degree(degree: Degree) -> str:
+    kind, value, alteration = degree
+    return (
+        f'<degree print-object="no"><degree-value>{value}</degree-value><degree-alter>{alteration}</degree-alter>'
+        f"<degree-type>{kind}</degree-type></degree>"
     )
 
 

@@ -220,7 +220,9 @@ class StageTrainer(Trainer):
             raise CheckpointError(
                 f"{checkpoint} is of a run with other numbers of processes or `loaders`; a stream goes on with the same"
             )
-        self._places = {int(reader): tuple(place) for reader, place in json.loads(path.read_text()).items()}
+        self._places = {
+            int(reader): tuple(place) for reader, place in json.loads(path.read_text(encoding="utf-8")).items()
+        }
         steps = int(checkpoint.name.rpartition("-")[2])
         self.train_dataset.go_on(steps * self.args.gradient_accumulation_steps, self._places)
 

@@ -17,6 +17,7 @@ let instrument = "piano";
 let isLooping = false;
 let hasClicks = false;
 let view = "score";
+let isKept = false; // whether the tune is there again when the page is loaded again
 let edited = null; // [place, old pitch, new one] of the note that is being changed
 
 function child(parent, tag, attributes = {}, text = "") {
@@ -46,6 +47,8 @@ function picture(source) {
 
 function show() {
   const value = props.value;
+  if (value?.wide) remember(value.query, value.abc);
+  else if (isKept && !value?.offered) remember("", "");
   root.classList.toggle("is-empty", !value?.wide && !value?.offered);
   root.classList.toggle("is-offering", Boolean(value?.offered));
   if (value?.offered) return void ((drawn = ""), (measures = notes = shades = []), showOffered(value));
@@ -68,6 +71,15 @@ function show() {
   const isEdited = edited !== null;
   draw();
   if (!isEdited) bringIntoView();
+}
+
+// A page that is loaded again shows the same tune: by its link, which becomes the address, or by its ABC.
+function remember(query, abc) {
+  isKept = Boolean(query || abc);
+  history.replaceState(null, "", query ? `?${query}` : location.pathname);
+  try {
+    sessionStorage.setItem("tune", abc);
+  } catch {} // some browsers keep nothing in pages within pages
 }
 
 // Whoever has pressed a button far from the score, as on a phone, is led to it.

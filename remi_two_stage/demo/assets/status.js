@@ -1,5 +1,5 @@
 // Value from the server: [tone, text]; the tone is "said" or "wrong". Also shows which button is at work.
-const BUTTONS = "#plan, #compose, #three, #take, #take-abc, #rewrite, #extend, #harmonize, #undo, #file";
+const BUTTONS = "#plan, #compose, #three, #take, #take-abc, #rewrite, #extend, #harmonize, #undo, #redo, #file";
 const FIELDS = "#request, #tools, .as-text"; // what a message other than of chords is about
 const line = element.firstElementChild;
 line.className = "status";
@@ -16,6 +16,17 @@ function show() {
   const [tone, text] = props.value ?? ["said", ""];
   if (tone === "said") lastSaid = text;
   put(tone, text);
+  const isAnswer = document.querySelector("[aria-busy=true]") !== null;
+  requestAnimationFrame(() => lead(tone, isAnswer)); // the score is there by then, if it comes
+}
+
+// Whoever has pressed a button far from here, as on a phone, is led to what is said of it, unless the score does that.
+function lead(tone, isAnswer) {
+  const { top, bottom } = line.getBoundingClientRect();
+  const isAlone = tone === "wrong" || (isAnswer && document.querySelector(".score-view.is-empty"));
+  if (!isAlone || !line.textContent || (top >= 0 && bottom <= innerHeight)) return;
+  const behavior = matchMedia("(prefers-reduced-motion: no-preference)").matches ? "smooth" : "instant";
+  line.closest("#state").scrollIntoView({ block: tone === "wrong" ? "center" : "start", behavior });
 }
 
 // A message goes when what it is about is changed; of chords, when they can all be read.

@@ -7,6 +7,7 @@ from remi_two_stage.core.modeling_remi import (
     DetailGeneratorBackbone,
     DetailGeneratorForSequenceClassification,
     DetailGeneratorModel,
+    TwoStageForCausalLM,
     TwoStageModel,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "DetailGeneratorBackbone",
     "DetailGeneratorForSequenceClassification",
     "DetailGeneratorModel",
+    "TwoStageForCausalLM",
     "TwoStageModel",
 ]
