@@ -2,7 +2,7 @@
 
 from edited import extended
 
-from remi_two_stage.composing.tasks import Rewriting, numbered_bars
+from remi_two_stage.composing.tasks import Rewriting, numbered_bars, to_be_continued
 from remi_two_stage.core.piece import Note
 from remi_two_stage.edits.changes import Change
 from remi_two_stage.edits.files import edited_bytes
@@ -71,3 +71,17 @@ def test_a_tune_is_a_prefix_of_its_continuation_whatever_stands_after_its_music(
         edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
         assert edited.startswith(text)
         assert [bar.notes for bar in read_abc(edited)[0].bars] == [bar.notes for bar in after.bars]
+
+
+def test_only_a_piece_whose_last_bar_is_not_played_last_is_written_out_to_be_continued() -> None:
+    head = "X:1\nM:2/4\nL:1/4\n"
+    for text, is_as_written in (
+        (head + "K:C\nCD|!segno!EF|GA|]\n", True),
+        (head + "K:C\nCD|EF|GA!D.C.!|]\n", True),
+        (head + "K:C\nCD|EF!fine!|GA!D.C.alfine!|]\n", False),
+        (head + "P:AAB\nK:C\nP:A\nCD|EF|\nP:B\nGA|]\n", True),
+        (head + "P:ABA\nK:C\nP:A\nCD|EF|\nP:B\nGA|]\n", False),
+    ):
+        piece = read_abc(text)[0]
+        assert piece.part_order or any(bar.jumps for bar in piece.bars)
+        assert (to_be_continued(piece) == piece) is is_as_written, text

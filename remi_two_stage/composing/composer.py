@@ -25,7 +25,15 @@ from ..core.voices import FOUR_PARTS
 from .arguments import EXTENDED_BY
 from .checkpoint import EMBEDDED, StoredModel, TwoStageWeights
 from .provenance import Maker
-from .tasks import Extension, Harmonization, Rewriting, check_piece, four_parts_around, numbered_bars
+from .tasks import (
+    Extension,
+    Harmonization,
+    Rewriting,
+    check_piece,
+    four_parts_around,
+    numbered_bars,
+    to_be_continued,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -278,7 +286,7 @@ class Composer:
     ) -> list[Piece]:
         """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
-        extensions = [Extension.of(check_piece(piece).in_part_order(), bars) for piece in pieces]
+        extensions = [Extension.of(to_be_continued(check_piece(piece)), bars) for piece in pieces]
         writer = self._writer(seed, sampling, progress)
         plans = writer.write("planner", [writer.several(extension.for_planner()) for extension in extensions])
         prompts = [

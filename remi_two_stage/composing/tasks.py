@@ -71,7 +71,7 @@ class Extension:
             raise RequestError(
                 f"cannot write {counted(bars, 'bar')} after a piece that ends in an ending of its own; ask for fewer"
             )
-        return cls(piece, crop(with_chords(piece), starts[0], len(piece.bars)), bars)
+        return cls(piece, crop(with_chords(_in_one_go(piece)), starts[0], len(piece.bars)), bars)
 
     def for_planner(self) -> Prompt:
         """The plan of the context, with the total number of bars, and the start of a phrase."""
@@ -331,6 +331,17 @@ def _in_one_go(piece: Piece) -> Piece:
         return piece
     bars = tuple(replace(bar, jumps=()) for bar in piece.bars)
     return replace(piece, bars=bars, part_order=())
+
+
+def to_be_continued(piece: Piece) -> Piece:
+    """The piece as written, where a bar after the last one is played once and after all else; otherwise its bars in the
+    order in which jumps or an order of parts have them played.
+    """
+    if not piece.part_order and not any(bar.jumps for bar in piece.bars):
+        return piece
+    last = Bar(piece.bars[-1].meter, piece.bars[-1].key, piece.bars[-1].length, ((),) * len(piece.voices))
+    longer = replace(piece, bars=(*piece.bars, last)).playing_order()
+    return piece if longer == [*piece.playing_order(), len(piece.bars)] else piece.in_part_order()
 
 
 def _count(bars: Sequence[Bar]) -> int:
