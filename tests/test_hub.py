@@ -30,6 +30,7 @@ from remi_two_stage.core.modeling_remi import (
     BarPlannerModel,
     DetailGeneratorModel,
     TwoStageModel,
+    register_auto_classes,
 )
 from remi_two_stage.corpus.abc_corpus import AbcCorpus
 from remi_two_stage.evaluation.likelihood import LikelihoodTable
@@ -235,6 +236,7 @@ class TestWayBack:
         assert not any("GET" in request and ".py" in request for request in hub.log)
 
     def test_each_stage_alone(self, hub: Hub, model: TwoStageModel) -> None:
+        register_auto_classes()
         push_model(model, REPOSITORY)
         expected = model.planner(IDS).logits
         assert torch.equal(BarPlannerModel.from_pretrained(REPOSITORY)(IDS).logits, expected)
