@@ -104,10 +104,11 @@ def test_a_kept_cache_goes_on_where_it_ended(model: DetailGeneratorModel) -> Non
     assert first + written(model, longer, past_key_values=cache, max_new_tokens=NEW - 5)[0] == whole
 
 
-def test_embeddings_alone_do_for_forms_that_read_no_bars(model: DetailGeneratorModel) -> None:
+def test_embeddings_alone_do_where_they_are_those_of_tokens_or_no_bars_are_read(model: DetailGeneratorModel) -> None:
     embeddings = model.get_input_embeddings()(PROMPT)
+    torch.testing.assert_close(model(inputs_embeds=embeddings).logits, model(PROMPT).logits)
     if model.model.bar_reader is None:
-        torch.testing.assert_close(model(inputs_embeds=embeddings).logits, model(PROMPT).logits)
+        assert model(inputs_embeds=embeddings + 0.5).logits.isfinite().all()
     else:
         with pytest.raises(ValueError, match="measures in bars and time; give coordinate_ids"):
-            model(inputs_embeds=embeddings)
+            model(inputs_embeds=embeddings + 0.5)
