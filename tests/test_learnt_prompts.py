@@ -24,6 +24,9 @@ DETAIL = torch.tensor([detail_sequence(encode_ids(kesh_jig()))])
 PROMPT = DETAIL[:, : DETAIL[0].tolist().index(DETAIL_TOKEN) + 1]
 
 
+LEARNT = {"input_ids": DETAIL, "attention_mask": torch.ones_like(DETAIL), "labels": DETAIL}
+
+
 def of_peft(test: Callable[..., None]) -> Callable[..., None]:
     """What PEFT warns of by itself, and what it still asks transformers for."""
     for warning in ("ignore::UserWarning:peft", "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"):
@@ -33,6 +36,20 @@ def of_peft(test: Callable[..., None]) -> Callable[..., None]:
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def learn(tuned: torch.nn.Module, rate: float, **given: torch.Tensor) -> None:
+    """Eight steps on the Kesh Jig, by which its loss falls."""
+    optimizer = torch.optim.Adam([weight for weight in tuned.parameters() if weight.requires_grad], lr=rate)
+    losses = []
+    for _ in range(8):
+        loss = tuned(**LEARNT, **given).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.01
+    tuned.eval()
 
 
 @pytest.fixture(params=ATTENTION_KINDS)
@@ -85,19 +102,8 @@ def test_peft_learns_a_prompt_and_writes_after_it() -> None:
     plain = detail.generate(PROMPT, max_new_tokens=40)
     config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5)
     tuned = peft.get_peft_model(detail, config)
-    optimizer = torch.optim.Adam([weight for weight in tuned.parameters() if weight.requires_grad], lr=1.0)
-    losses = []
-    tuned.train()
-    for _ in range(8):
-        given = {"input_ids": DETAIL, "attention_mask": torch.ones_like(DETAIL), "labels": DETAIL}
-        loss = tuned(**given, coordinate_ids=DETAIL).loss
-        assert torch.equal(tuned(**given).loss, loss)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0] - 0.01
-    tuned.eval()
+    learn(tuned, 1.0, coordinate_ids=DETAIL)
+    assert torch.equal(tuned(**LEARNT).loss, tuned(**LEARNT, coordinate_ids=DETAIL).loss)
     settings = {"max_new_tokens": 40, "return_dict_in_generate": True, "output_logits": True}
     found = tuned.generate(input_ids=PROMPT, attention_mask=torch.ones_like(PROMPT), coordinate_ids=PROMPT, **settings)
     written = found.sequences
@@ -136,16 +142,7 @@ def test_peft_learns_a_prefix_and_writes_after_it(tmp_path: Path) -> None:
     detail = randomised(DetailGeneratorModel(DetailGeneratorConfig(**TINY, num_key_value_heads=2)))
     plain = detail.generate(PROMPT, max_new_tokens=40)
     tuned = peft.get_peft_model(detail, peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5))
-    optimizer = torch.optim.Adam([weight for weight in tuned.parameters() if weight.requires_grad], lr=0.3)
-    losses = []
-    for _ in range(8):
-        loss = tuned(input_ids=DETAIL, attention_mask=torch.ones_like(DETAIL), labels=DETAIL).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0] - 0.01
-    tuned.eval()
+    learn(tuned, 0.3)
     settings = {"max_new_tokens": 40, "return_dict_in_generate": True, "output_logits": True}
     found = tuned.generate(input_ids=PROMPT, attention_mask=torch.ones_like(PROMPT), **settings)
     written = found.sequences
