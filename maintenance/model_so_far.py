@@ -30,6 +30,7 @@ from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.stage_data.datasets import PackedRows
 from remi_two_stage.training.arguments import STAGES, Stage, TrainingPlan
 from remi_two_stage.training.run_folder import last_checkpoint
+from remi_two_stage.training.trainer import source_model
 from remi_two_stage.training.training_data import TrainingRows, find_training_data
 
 _MODELS: dict[Stage, Any] = {"planner": BarPlannerModel, "detail": DetailGeneratorModel}
@@ -56,9 +57,10 @@ def command_of(run: Path) -> str:
 
 
 def record_before(run: Path) -> dict[str, Any]:
-    """The record of the model in the folder that a run goes on from; empty if it began anew."""
-    before = TrainingPlan.of(run / "run" / "arguments.json").start_from
-    return json.loads((Path(before) / RECORD).read_text(encoding="utf-8")) if before else {}
+    """The record of the model that a run goes on from, where that is in a folder here; else empty."""
+    before = source_model(TrainingPlan.of(run / "run" / "arguments.json"))
+    file = Path(before or "", RECORD)
+    return json.loads(file.read_text(encoding="utf-8")) if before and file.exists() else {}
 
 
 def stage_so_far(run: Path, stage: Stage) -> tuple[Any, dict[str, Any]]:

@@ -133,7 +133,7 @@ class TwoStageTrainer:
             return finished
         if self.arguments.start_from is None:
             return None
-        source = _source(self.arguments)
+        source = source_model(self.arguments)
         config, _ = TwoStageConfig.get_config_dict(source)
         return source if config.get("model_type") == TwoStageConfig.model_type else None
 
@@ -242,7 +242,7 @@ def new_model(stage: Stage, arguments: TrainingPlan) -> Any:
 
 def _loaded(stage: Stage, arguments: TrainingPlan) -> Any:
     try:
-        model = _MODELS[stage].from_pretrained(_source(arguments), dtype=torch.float32)
+        model = _MODELS[stage].from_pretrained(source_model(arguments), dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"`start_from` is {arguments.start_from!r}, which holds no model to go on from: "
@@ -256,5 +256,6 @@ def _loaded(stage: Stage, arguments: TrainingPlan) -> Any:
     return model
 
 
-def _source(arguments: TrainingPlan) -> str | Path | None:
+def source_model(arguments: TrainingPlan) -> str | Path | None:
+    """Folder or Hub repository of the model that a run goes on from; None if it begins anew."""
     return EMBEDDED if arguments.start_from == EMBEDDED_MODEL else arguments.start_from
