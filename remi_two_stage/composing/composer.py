@@ -7,6 +7,7 @@ the same as if it had been requested alone. On the same machine, the same reques
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,8 +41,12 @@ if TYPE_CHECKING:
 
     from ..core.modeling_remi import TwoStageModel
 
-_HARMONIES = 24
+_HARMONIES = 32
 """How often the planner is asked for a melody's chords, of which those are kept that most of its answers agree on."""
+_HARMONY_TEMPERATURE = 0.6
+"""Of these plans, where no other is given: the unlikely ones have few votes each, and together make the vote a coarse
+one. By `benchmarks/harmonizing.py`.
+"""
 HarmonizationPlan = Plan | str | Literal["inferred", "planned"] | None
 
 
@@ -403,7 +408,7 @@ class Composer:
             prompts = [
                 [part.for_planner()] * asked if wants else [] for part, wants in zip(parts, wanting, strict=True)
             ]
-            plans = writer.write("planner", prompts)
+            plans = self._writer(writer.seed, _of_harmonies(sampling), progress).write("planner", prompts)
             parts = [part.planned(several) if several else part for part, several in zip(parts, plans, strict=True)]
         else:
             parts = [part.over_given(plan) for part in parts]
@@ -434,6 +439,12 @@ class Composer:
 
     def _writer(self, seed: int | None, sampling: Sampling, progress: Progress | None) -> CandidateWriter:
         return CandidateWriter(self._weights or self._model, seed, sampling, progress)
+
+
+def _of_harmonies(sampling: Sampling) -> Sampling:
+    """How plans are sampled that are to agree."""
+    temperature = _HARMONY_TEMPERATURE if sampling.temperature is None else sampling.temperature
+    return replace(sampling, temperature=temperature, top_p=1.0 if sampling.top_p is None else sampling.top_p)
 
 
 def _best_results(
