@@ -279,6 +279,17 @@ class TestSignsOfPlaying:
             ("1 start", "1 stop", "backward"), ("2 start",), ("2 discontinue",),
         ]  # fmt: skip
 
+    def test_an_ending_that_goes_on_to_the_end_comes_back_as_long(self) -> None:
+        """Its bracket is as long as that of the ending before, so that it does not stand over half of a tune."""
+        music = "K:G\n|:GABd|1 g2d2:|2 g2ga|gdBd|edcB|AFDF|G2B2|g4|]"
+        assert self.signs(music)[2:] == [("2 start", "2 discontinue"), (), (), (), (), ()]
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
+        again = read_musicxml(musicxml_bytes(piece))
+        assert again.bars[-1].ending_end
+        assert [(bar.endings, bar.ending_end) for bar in again.bars] == [
+            (bar.endings, bar.ending_end) for bar in piece.bars[:1]
+        ] + [((1,), True), ((2,), False), *[((), False)] * 4, ((), True)]  # fmt: skip
+
 
 def test_a_slur_to_another_staff_cuts_no_rest() -> None:
     """The left hand of Munktell's "Exil d'amour", bar 16: the slur ends on a note of the other hand, in a triplet."""

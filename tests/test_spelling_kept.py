@@ -40,7 +40,8 @@ def through_musicxml(piece: Piece) -> Piece:
 
 _SUFFIXES = (
     "m7b5 maj7#11 mMaj7 m(maj7) 7#9 7b9b13 7b5b9 7#5#9 9#11 13b9 13#11 11 maj11 m11 maj13 m13 69 6/9 m69 add2 add11 "
-    "madd9 m(add9) 9sus4 13sus4 7sus 7alt alt maj7#5 M7#11 (#11) (no3) ø7 +7 5 sus2 7(b9) dim7 -7b5 Δ7"
+    "madd9 m(add9) 9sus4 13sus4 7sus 7alt alt maj7#5 M7#11 (#11) (no3) ø7 +7 5 sus2 7(b9) dim7 -7b5 Δ7 "
+    "augmaj7 +M7 7/13 m6/9"
 )
 """As people write them."""
 
@@ -62,6 +63,10 @@ def test_long_names_of_chords_stay(suffix: str) -> None:
         ("Bb11", "dominant-11th", []),
         ("G7b5b9", "dominant", [("5", "-1", "alter"), ("9", "-1", "add")]),
         ("Dm(no5)", "minor", [("5", "0", "subtract")]),
+        ("Ebaugmaj7/G", "major-seventh", [("5", "1", "alter")]),
+        ("C+M7", "major-seventh", [("5", "1", "alter")]),
+        ("G7/13", "dominant-13th", []),
+        ("Am6/9", "minor-sixth", [("9", "0", "add")]),
         ("A9sus4", "suspended-fourth", [("7", "0", "add"), ("9", "0", "add")]),
     ],
 )

@@ -93,7 +93,7 @@ _NAME_ALIASES = {
     "min9": "min9 -9",
     "add9": "(add9) add2",
     "7b9": "7(b9)",
-    "13": "7add13",
+    "13": "7add13 7/13 7/6",
 }
 """Quality -> further suffixes that names use for it."""
 _NAME_SUFFIXES = {quality.name_suffix: name for name, quality in QUALITIES.items()} | {
@@ -108,6 +108,12 @@ _REDUCTIONS = {
     "4": "sus4",
     "69": "6",
     "6/9": "6",
+    "m69": "min6",
+    "m6/9": "min6",
+    "+M7": "maj7",
+    "+maj7": "maj7",
+    "augM7": "maj7",
+    "augmaj7": "maj7",
 }
 """Name suffixes that have no label of their own -> the nearest quality."""
 _ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7", "m7b5": "ø7", "M7": "maj7", "sus": "sus4"}
@@ -229,7 +235,7 @@ def parse_name(name: str, key: Key) -> NamedChord:
     text = re.sub(r"^\((.*)\)$", r"\1", name.strip())
     if text.upper().rstrip(".") in ("N.C", "NC", "N"):
         return NamedChord(NO_CHORD)
-    match = re.fullmatch(r"([A-G])([#b♯♭]?)((?:[^/\s]|/9)*)(?:/([A-Ga-g][#b♯♭]?))?", text)
+    match = re.fullmatch(r"([A-G])([#b♯♭]?)((?:[^/\s]|/(?:9|13|6))*)(?:/([A-Ga-g][#b♯♭]?))?", text)
     if match is None:
         raise ChordError(f"there is no chord {_quoted(name)}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()

@@ -14,12 +14,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
+from itertools import accumulate
 from math import ceil
 from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
-from ..core.notation import TempoMark, Text
+from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_writer import musicxml_bytes
@@ -34,6 +35,7 @@ _COMPOSER_SIZES = (_SMALL_SIZE, 0.85 * _SMALL_SIZE, 0.7 * _SMALL_SIZE)
 _BESIDE_TEMPO = 0.7
 """Share of the width that composers may take."""
 _LARGEST_SEED = 2**31 - 1
+_CLEF_WIDTH, _ACCIDENTAL_WIDTH = 100, 25
 _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
 _ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
@@ -74,20 +76,43 @@ def engrave(
 def load_into_verovio(
     piece: Piece, width: float = A4_WIDTH, note_ids: bool = False, staves: Sequence[Staff] | None = None
 ) -> Any:
-    """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone."""
+    """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone if
+    there is room in it for another.
+    """
     phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
 
-    def laid_out(breaks: str, starts: Collection[int]) -> Any:
+    def laid_out(breaks: str, starts: Collection[int], room: int = 0) -> Any:
         source = _score_xml(piece, starts)
         source = with_note_ids(source, piece) if note_ids else source
-        return _laid_out(on_staves(source, piece, staves) if staves else source, width, breaks)
+        return _laid_out(on_staves(source, piece, staves) if staves else source, width - room, breaks)
 
+    if _has_words(piece):
+        return laid_out("line", _unsqueezed(laid_out("smart", phrases, _room_of_clef(piece))))
     toolkit = laid_out("smart", phrases)
     systems, bars = toolkit.getPageCount(), len(piece.bars)
     if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
         return toolkit
     systems = min(systems, bars // 2)
     return laid_out("line", [ceil(bars * index / systems) for index in range(1, systems)])
+
+
+def _has_words(piece: Piece) -> bool:
+    return any(isinstance(record, Lyric) for bar in piece.bars for of_voice in bar.notation for record in of_voice)
+
+
+def _room_of_clef(piece: Piece) -> int:
+    """Tenths of a millimetre that clef and key signature take at the start of a system. verovio forgets them where it
+    breaks lines, and would push the words of a full line into one another.
+    """
+    return _CLEF_WIDTH + _ACCIDENTAL_WIDTH * max(abs(bar.key.signature) for bar in piece.bars)
+
+
+def _unsqueezed(toolkit: Any) -> list[int]:
+    """Indices of the bars that begin the further systems of a layout, the last of which gets a second bar if it can."""
+    counts = [toolkit.renderToSVG(page).count('class="measure') for page in range(1, toolkit.getPageCount() + 1)]
+    if len(counts) > 1 and counts[-1] == 1 < counts[-2] - 1:
+        counts[-2:] = [counts[-2] - 1, 2]
+    return [*accumulate(counts[:-1])]
 
 
 def _laid_out(source: str, width: float, breaks: str) -> Any:

@@ -26,6 +26,7 @@ _SUSPENDED = {
     "13sus": (("add", 7, 0), ("add", 13, 0)),
 }
 """Suffix of a chord's name -> the degrees beside a suspended fourth."""
+_AUGMENTED_MAJOR_SEVENTH = re.compile(r"(aug|\+)(maj|M)7")
 _EXTENSION = re.compile(r"(add|no|omit)?([#b+-]?)(13|11|[1-9])|[(),/]|alt")
 _ALTERATIONS = {"": 0, "#": 1, "+": 1, "b": -1, "-": -1}
 _IN_CHORD = (3, 5, 7)
@@ -41,6 +42,8 @@ def kind_of(suffix: str, quality: str) -> tuple[str, tuple[Degree, ...]]:
     """
     if suffix in _SUSPENDED:
         return KINDS["sus4"], _SUSPENDED[suffix]
+    if _AUGMENTED_MAJOR_SEVENTH.fullmatch(suffix):
+        return KINDS["maj7"], (("alter", 5, 1),)
     for end in range(len(suffix), -1, -1):
         base = quality_of_suffix(suffix[:end])
         kind = FURTHER_KINDS.get(suffix[:end]) or (KINDS[base] if base else None)

@@ -6,6 +6,8 @@ SOFTWARE = "remi-two-stage"
 """Stands in a score's metadata as the program that made it; such a score says itself which short bars are pick-ups."""
 CONTAINER = "META-INF/container.xml"
 """The member of a compressed file that names the score in it."""
+NO_JOG = "0"
+"""Length of the jog of a bracket that stops while its ending goes on to the end of the piece; other stops say none."""
 
 MODE_NAMES = {
     "maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian",

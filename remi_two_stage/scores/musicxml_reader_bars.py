@@ -22,12 +22,14 @@ from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending
 from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
+from .musicxml_names import NO_JOG
 from .musicxml_reader_document import is_whole
 from .musicxml_reader_part import Measure, Signature
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
 _MOST_PLAYS, _MOST_BEATS = 9, 12
 _PASSES = re.compile(r"(?<![0-9])([0-9]{1,2})(?![0-9])(?:[. ]*[-\u2013][ ]*([0-9]{1,2})(?![0-9]))?", re.ASCII)
+_GOES_ON = "goes on"
 _SLACK = 2
 """Ticks that a bar may be too long or too short, from rounded durations."""
 
@@ -201,8 +203,9 @@ def _with_endings(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) 
                 found[index - 1] = replace(found[index - 1], ending_end=True)
             found[index] = replace(found[index], endings=passes)
             is_open, last_passes = True, passes
-        elif kind in ("stop", "discontinue") and is_open:
+        elif kind in ("stop", "discontinue", _GOES_ON) and is_open:
             last = index if is_own else _last_of_bracket(found, columns, part, index)
+            last = len(found) - 1 if is_own and kind == _GOES_ON else last
             found[last] = replace(found[last], ending_end=True)
             is_open = False
     return found
@@ -227,7 +230,7 @@ def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, st
     for index, column in enumerate(columns):
         measure = column[part] if part is not None and part < len(column) else None
         signs = [
-            (ending.get("type", ""), _number_of(ending), barline.get("location") == "left")
+            (_kind_of(ending), _number_of(ending), barline.get("location") == "left")
             for barline in (measure.barlines if measure else ())
             for ending in barline.iterfind("ending")
         ]
@@ -235,6 +238,12 @@ def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, st
         ends = [(index - 1 if is_left else index, kind, number) for kind, number, is_left in signs if kind != "start"]
         found += sorted([*begins, *ends], key=lambda sign: (sign[0], sign[1] != "start"))
     return found
+
+
+def _kind_of(ending: Element) -> str:
+    """The type of an ending: `_GOES_ON` where the bracket stops and the ending does not."""
+    kind = ending.get("type", "")
+    return _GOES_ON if kind == "discontinue" and ending.get("end-length") == NO_JOG else kind
 
 
 def _number_of(ending: Element) -> str:

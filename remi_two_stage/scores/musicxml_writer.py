@@ -146,7 +146,7 @@ def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_s
 def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int] = ()) -> str:
     """The `<part>` of a voice, whose notes are named as `names` has them."""
     writer = VoiceWriter(piece, voice, names)
-    closed = _closed_endings(piece.bars)
+    closed, shortened = _closed_endings(piece.bars)
     targets, idle = repeat_targets(piece.bars), idle_repeats(piece.bars)
     measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
@@ -162,7 +162,10 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
             writer.notes(index),
             signs.jumps(bar.jumps, are_before=False) if voice == 0 else "",
             signs.right_barline(
-                bar, closed.get(index, ()), index + 1 == len(piece.bars), 1 if index in idle else bar.plays
+                bar,
+                signs.ending_stop(closed[index], bar, index == shortened) if index in closed else "",
+                index + 1 == len(piece.bars),
+                1 if index in idle else bar.plays,
             ),
             "</measure>\n",
         ]
@@ -203,18 +206,22 @@ def _time(meter: Meter | None) -> str:
     return f"<time{symbol}><beats>{upper}</beats><beat-type>{lower}</beat-type></time>"
 
 
-def _closed_endings(bars: Sequence[Bar]) -> dict[int, tuple[int, ...]]:
+def _closed_endings(bars: Sequence[Bar]) -> tuple[dict[int, tuple[int, ...]], int | None]:
     """The passes of the ending that stops after each bar where one does, by the bar's index. A long one that nothing
-    closes before the piece ends is shown as long as the ending before it.
+    closes before the piece ends is shown as long as the ending before it: the index of the bar where it stops, too, if
+    the ending is meant to go on, for no strain with a pick-up begins in it, which would shorten a bar.
     """
     closed: dict[int, tuple[int, ...]] = {}
+    shortened = None
     before = 0
     for index, bar in enumerate(bars):
         if bar.endings:
             last = last_of_ending(bars, index)
             length = last + 1 - index
             if last + 1 == len(bars) and before and length > max(before, _LONGEST_OPEN_ENDING):
+                goes_on = bars[last].ending_end and all(bar.is_full for bar in bars[index:last])
                 last = index + before - 1
+                shortened = last if goes_on else None
             closed[last] = bar.endings
             before = length
-    return closed
+    return closed, shortened

@@ -20,6 +20,7 @@ from .musicxml_names import (
     FINGERS,
     JUMP_SOUNDS,
     JUMP_WORDS,
+    NO_JOG,
     ORNAMENTS,
     SAME_MARKS,
     TECHNICAL,
@@ -191,13 +192,18 @@ def left_barline(bar: Bar, is_target: bool) -> str:
     return f'<barline location="left">{inside}</barline>\n' if inside else ""
 
 
-def right_barline(bar: Bar, closed: tuple[int, ...], is_last: bool, plays: int) -> str:
-    """The barline after a bar, where the ending of the passes `closed` stops, if any; `plays` is how often the section
-    before a repeat is played in all: once, where the repeat is not followed.
+def ending_stop(passes: tuple[int, ...], bar: Bar, goes_on: bool) -> str:
+    """Where the bracket of an ending stops, after a bar; the ending itself may go on to the end of the piece."""
+    kind = "stop" if bar.repeat_end else "discontinue"
+    length = f' end-length="{NO_JOG}"' if goes_on else ""
+    return f'<ending number="{", ".join(map(str, passes))}" type="{kind}"{length}/>'
+
+
+def right_barline(bar: Bar, ending: str, is_last: bool, plays: int) -> str:
+    """The barline after a bar, with the stop of an ending, if any; `plays` is how often the section before a repeat is
+    played in all: once, where the repeat is not followed.
     """
     style = "<bar-style>light-heavy</bar-style>" if bar.repeat_end or is_last else ""
-    kind = "stop" if bar.repeat_end else "discontinue"
-    ending = f'<ending number="{", ".join(map(str, closed))}" type="{kind}"/>' if closed else ""
     times = f' times="{plays}"' if plays != 2 else ""
     repeat = f'<repeat direction="backward"{times}/>' if bar.repeat_end else ""
     inside = style + ending + repeat

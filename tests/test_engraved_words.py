@@ -1,0 +1,42 @@
+"""Words beneath the notes of engraved scores."""
+
+import re
+
+from remi_two_stage.rendering.engraving import load_into_verovio
+from remi_two_stage.scores.abc_reader import read_abc
+
+WIDMUNG = """X:1
+T:Widmung
+C:Robert Franz
+M:2/4
+L:1/8
+K:F
+A2 GF|B>A GF|A2 Gz|c2 BA|GG B>A|G2 z2|
+w:O dan-ke nicht für die-se Lie-der, mir ziemt es dank-bar Dir zu sein;
+c2 G>G|A3 z|G2 D>D|F2 EC|FGA=B|c2 B2|A2 z2|z4|
+w:Du gabst sie mir, ich ge-be wie-der, was jetzt und einst und e-wig Dein.
+A2 GF|B>A GF|A2 GG|(cB)A2|GG B>A|G2 z2|
+w:Thine are they all! Yes, thou hast made them, For in_ the light of thy dear eyes
+c2 G>G|A2 Fz|(FE)F2|G2 Gz|F2 GA|(EF)G2|(FA)c2|c3 z|]
+w:I have but tru-ly learned_ to read them: Know'st not thine own_ sweet mel_-o-dies?
+"""
+
+
+def test_words_are_not_pushed_together_where_a_line_is_full() -> None:
+    """Franz's "Widmung": verovio forgets the clef and the key signature where it breaks lines."""
+    (piece,) = read_abc(WIDMUNG)
+    toolkit = load_into_verovio(piece.transpose(-6))  # five sharps
+
+    def width_of_systems() -> list[int]:
+        pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
+        lines = [
+            [re.search(r'<path d="M(\d+) \d+ ?L(\d+)', measure) for measure in page.split('class="measure')[1:]]
+            for page in pages
+        ]
+        return [sum(int(line[2]) - int(line[1]) for line in page if line) for page in lines]
+
+    drawn = width_of_systems()
+    toolkit.setOptions({"noJustification": True})
+    toolkit.redoLayout()
+    assert len(drawn) > 2
+    assert all(width >= natural for width, natural in zip(drawn, width_of_systems(), strict=True))
