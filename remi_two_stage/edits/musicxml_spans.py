@@ -2,7 +2,7 @@
 
 Conventions
 - A span from a measure that stays to a new one goes on under its own number if the edit has it there too; else it is
-  cut in both.
+  cut in both. A slur from one staff to another, which pieces do not hold, goes on in any case.
 - Spans that lie within new measures get numbers above those that are open around them.
 """
 
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from .musicxml_part import SourcePart
 from .musicxml_staff import music_of
@@ -107,13 +107,13 @@ def settle_spans(
         spans = list(paired(ends_in_written(measures, staff)))
         lowest = _number_above(lowest, [span for span in spans if {end.measure for end in span} <= set(new)])
         crossing = [span for span in spans if len({end.measure in new for end in span}) == 2]
-        for outer in _outer_ends(around, new):
+        for outer, inner in _over_seams(around, new):
             if outer.staff != staff and (outer.staff in written or staff != min(written)):
                 continue
             found = _same_span(outer, crossing, new)
-            if found is None:
+            if found is None and not _joined(inner, outer, written):
                 cut.append(outer.sign)
-            else:
+            elif found is not None:
                 crossing.remove(found)
                 _inner(found, new).sign.set("number", outer.number)
         nowhere += [_inner(span, new).sign for span in crossing]
@@ -131,13 +131,33 @@ def _number_above(lowest: int, spans: Iterable[tuple[SpanEnd[Element], SpanEnd[E
     return highest
 
 
-def _outer_ends(spans: Iterable[tuple[SpanEnd[Node], SpanEnd[Node]]], new: Collection[int]) -> Iterator[SpanEnd[Node]]:
-    """The ends in measures that stay of the spans that have their other end in a new one."""
+def _over_seams(
+    spans: Iterable[tuple[SpanEnd[Node], SpanEnd[Node]]], new: Collection[int]
+) -> Iterator[tuple[SpanEnd[Node], SpanEnd[Node]]]:
+    """The ends, in measures that stay and in new ones, of the spans that have one in each."""
     for begin, end in spans:
-        if begin.measure in new:
-            yield end
-        elif end.measure in new:
-            yield begin
+        if (begin.measure in new) != (end.measure in new):
+            yield (end, begin) if begin.measure in new else (begin, end)
+
+
+def _joined(inner: SpanEnd[Node], outer: SpanEnd[Node], written: Mapping[int, Sequence[Element]]) -> bool:
+    """Put the end of a slur from one staff to another at the new note nearest to where it stood; returns whether there
+    is a note.
+    """
+    if inner.tag != "slur" or inner.staff == outer.staff or inner.staff not in written:
+        return False
+    music = music_of(written[inner.staff][inner.measure])
+    notes = [timed for timed in music if timed.element.find("pitch") is not None and timed.element.find("chord") is None]
+    if not notes:
+        return False
+    note = min(notes, key=lambda timed: abs(timed.onset - inner.onset)).element
+    notations = note.find("notations")
+    if notations is None:
+        notations = Element("notations")
+        place = next((at for at, child in enumerate(note) if child.tag in ("lyric", "play")), len(note))
+        note.insert(place, notations)
+    SubElement(notations, "slur", {"type": inner.kind, "number": outer.number})
+    return True
 
 
 def _same_span(
