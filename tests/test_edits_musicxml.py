@@ -225,6 +225,16 @@ class TestNotes:
         assert "slur" not in edited.decode()
         assert measures(edited.decode())[0] == measures(data.decode())[0].replace(begin, "")
 
+    def test_a_slur_to_a_note_that_is_tied_goes_on(self) -> None:
+        begin, end = (f'<slur type="{kind}" number="1"/>' for kind in ("start", "stop"))
+        tied = note("G", inside='<tie type="start"/>')
+        tied += note("G", inside=f'<tie type="stop"/><notations><tied type="stop"/>{end}</notations>')
+        first = note("C", inside=f"<notations>{begin}</notations>") + scale("DEF")
+        data = score([first, scale(), tied + scale("FE")])
+        _, edited = spliced(data, lambda piece: rewritten(piece, 0, QUARTERS))
+        assert measures(edited.decode())[1:] == measures(data.decode())[1:]
+        assert re.findall("<slur.*?>", edited.decode()) == [begin, end]
+
     def test_a_slur_from_one_staff_to_another_goes_on(self) -> None:
         def on(staff: int, steps: str, kind: str = "", voice: int = 1) -> str:
             slur = f'<notations><slur type="{kind}" number="2"/></notations>' if kind else ""

@@ -107,7 +107,8 @@ def settle_spans(
         spans = list(paired(ends_in_written(measures, staff)))
         lowest = _number_above(lowest, [span for span in spans if {end.measure for end in span} <= set(new)])
         crossing = [span for span in spans if len({end.measure in new for end in span}) == 2]
-        for outer, inner in _over_seams(around, new):
+        seams = [*_over_seams(around, new)]
+        for outer, inner in sorted(seams, key=lambda ends: _distance(ends[0], crossing, new)):
             if outer.staff != staff and (outer.staff in written or staff != min(written)):
                 continue
             found = _same_span(outer, crossing, new)
@@ -147,7 +148,9 @@ def _joined(inner: SpanEnd[Node], outer: SpanEnd[Node], written: Mapping[int, Se
     if inner.tag != "slur" or inner.staff == outer.staff or inner.staff not in written:
         return False
     music = music_of(written[inner.staff][inner.measure])
-    notes = [timed for timed in music if timed.element.find("pitch") is not None and timed.element.find("chord") is None]
+    notes = [
+        timed for timed in music if timed.element.find("pitch") is not None and timed.element.find("chord") is None
+    ]
     if not notes:
         return False
     note = min(notes, key=lambda timed: abs(timed.onset - inner.onset)).element
@@ -163,14 +166,31 @@ def _joined(inner: SpanEnd[Node], outer: SpanEnd[Node], written: Mapping[int, Se
 def _same_span(
     outer: SpanEnd[Node], spans: Sequence[tuple[SpanEnd[Element], SpanEnd[Element]]], new: Collection[int]
 ) -> tuple[SpanEnd[Element], SpanEnd[Element]] | None:
-    """The written span that has an end in the same place outside the new measures; of hairpins, in the same measure."""
+    """The written span that has the nearest end outside the new measures; of slurs, at the same note, which the writer
+    begins where the source has one that is tied to it.
+    """
+    near = _near(outer, spans, new)
+    return min(near, key=lambda entry: entry[0], default=(0, None))[1]
+
+
+def _distance(
+    outer: SpanEnd[Node], spans: Sequence[tuple[SpanEnd[Element], SpanEnd[Element]]], new: Collection[int]
+) -> int:
+    """Ticks from an end in a measure that stays to that of the nearest written span."""
+    return min((distance for distance, _ in _near(outer, spans, new)), default=0)
+
+
+def _near(
+    outer: SpanEnd[Node], spans: Sequence[tuple[SpanEnd[Element], SpanEnd[Element]]], new: Collection[int]
+) -> list[tuple[int, tuple[SpanEnd[Element], SpanEnd[Element]]]]:
+    """The written spans that may be one, with the ticks between their ends outside the new measures."""
     near = []
     for span in spans:
         end = span[1] if span[0].measure in new else span[0]
-        if (end.tag, end.is_begin, end.measure) == (outer.tag, outer.is_begin, outer.measure):
+        is_like = (end.tag, end.is_begin, end.measure) == (outer.tag, outer.is_begin, outer.measure)
+        if is_like and (outer.tag != "slur" or end.onset <= outer.onset):
             near.append((abs(end.onset - outer.onset), span))
-    distance, found = min(near, key=lambda entry: entry[0], default=(0, None))
-    return None if outer.tag == "slur" and distance else found
+    return near
 
 
 def _inner(span: tuple[SpanEnd[Element], SpanEnd[Element]], new: Collection[int]) -> SpanEnd[Element]:
