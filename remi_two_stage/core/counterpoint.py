@@ -85,8 +85,8 @@ class Costs:
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 2.0, 0.03, 0.55, 0.35, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.06, 1.1, 0.35, 30.0),
+    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 2.0, 0.03, 0.58, 0.5, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.06, 1.1, 0.5, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -170,9 +170,7 @@ class VoiceLeading:
         self._entering: set[int] = set()
 
     def keep_to_given(self) -> None:
-        """Hold each voice to the range of the notes that it has by now, if they are enough to tell; its next note is the
-        first new one.
-        """
+        """Hold each voice to the range of the notes that it has by now, if they are enough to tell; new ones follow."""
         self._entering = set(self._parts)
         self._given = {
             voice: (min(part.pitches) - _THIRD, max(part.pitches) + _THIRD)
