@@ -225,6 +225,35 @@ class TestNotes:
         assert "slur" not in edited.decode()
         assert measures(edited.decode())[0] == measures(data.decode())[0].replace(begin, "")
 
+    def test_a_slur_to_a_note_that_is_tied_goes_on(self) -> None:
+        begin, end = (f'<slur type="{kind}" number="1"/>' for kind in ("start", "stop"))
+        tied = note("G", inside='<tie type="start"/>')
+        tied += note("G", inside=f'<tie type="stop"/><notations><tied type="stop"/>{end}</notations>')
+        first = note("C", inside=f"<notations>{begin}</notations>") + scale("DEF")
+        data = score([first, scale(), tied + scale("FE")])
+        _, edited = spliced(data, lambda piece: rewritten(piece, 0, QUARTERS))
+        assert measures(edited.decode())[1:] == measures(data.decode())[1:]
+        assert re.findall("<slur.*?>", edited.decode()) == [begin, end]
+
+    def test_a_slur_from_one_staff_to_another_goes_on(self) -> None:
+        def on(staff: int, steps: str, kind: str = "", voice: int = 1) -> str:
+            slur = f'<notations><slur type="{kind}" number="2"/></notations>' if kind else ""
+            placed = [note(step, voice=voice, staff=staff) for step in steps]
+            return "".join([*placed[:-1], note(steps[-1], voice=voice, staff=staff, inside=slur)])
+
+        back = "<backup><duration>16</duration></backup>"
+        staves = "<attributes><staves>2</staves></attributes>"
+        for kinds, index in ((("start", "stop"), 0), (("stop", "start"), 1)):
+            begin, end = kinds if index == 0 else kinds[::-1]
+            first = on(1, "CDEF") + back + on(2, "EDCB", begin, voice=5)
+            second = on(1, "GFED", end) + back + on(2, "CDEF", voice=5)
+            data = score([staves + first, second, on(1, "CDEF") + back + on(2, "CDEF", voice=5)])
+            voice = 1 if index == 0 else 0
+            _, edited = spliced(data, lambda piece, at=index, of=voice: rewritten(piece, at, QUARTERS, of))
+            stood, stands = measures(data.decode()), measures(edited.decode())
+            assert [at for at in range(3) if stood[at] != stands[at]] == [index]
+            assert re.findall("<slur.*?>", edited.decode()) == re.findall("<slur.*?>", data.decode())
+
     def test_chord_symbols_stay_unless_they_change(self) -> None:
         harmony = "<harmony><root><root-step>{}</root-step></root><kind text='{}'>major</kind></harmony>"
         data = score([harmony.format("C", "odd") + scale(), harmony.format("G", "odd") + scale("GABG"), scale()])
@@ -249,13 +278,13 @@ class TestMore:
         data = score([scale(), scale() + final], [drum, drum + final])
 
         def longer(piece: Piece) -> Piece:
-            return replace(piece, bars=(*piece.bars, replace(piece.bars[-1], notes=(QUARTERS,))))
+            return replace(piece, bars=(*piece.bars, replace(piece.bars[-1], notes=(QUARTERS,), phrase_start=True)))
 
         after, edited = spliced(data, longer)
         assert read_musicxml(edited).bars == after.bars
         first, second = edited.decode().split("</part>")[:2]
-        assert first.startswith(data.decode().split(final)[0])
-        assert first.count("light-heavy") == 1
+        assert first.startswith(data.decode().split("</part>")[0].rstrip())
+        assert [measure.count("light-heavy") for measure in measures(first)] == [0, 1, 1]
         assert second.count("<measure") == 3
 
     def test_a_harmonised_melody_gets_parts(self, schema: object) -> None:  # noqa: F811

@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from musicxml_scores import BACKWARD, COMMON, WHOLE_REST, note, notes_of, scale, score
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.core.notation import Grace, Notation, Span, TempoMark
+from remi_two_stage.core.notation import Grace, Notation, Span, TempoMark, Text
 from remi_two_stage.core.piece import Piece
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
@@ -272,6 +274,14 @@ class TestSlurs:
         piece = read_musicxml(score([note("C", 8, tied.format("start")) + note("C", 8, tied.format("stop"))]))
         assert notes_of(piece) == [(0, 0, 4, 60)]
 
+    def test_syllables_that_are_sung_on_one_note(self) -> None:
+        parts = "<text>1.</text><text>\u00a0Vem</text>", "<text>se</text><text>\ue550</text><text>ai</text>"
+        sung = [note("C", 8, f"<lyric><syllabic>single</syllabic>{texts}</lyric>") for texts in parts]
+        piece = read_musicxml(score(["".join(sung)]))
+        assert [record.text for record in piece.bars[0].notation[0]] == ["1. Vem", "se‿ai"]  # type: ignore[union-attr]
+        (again,) = read_abc(write_abc(piece))
+        assert read_musicxml(musicxml_bytes(again)).bars[0].notation == piece.bars[0].notation
+
 
 class TestLosses:
     @pytest.mark.parametrize(
@@ -301,6 +311,24 @@ class TestLosses:
     def test_signs_between_notes_that_have_no_name_here_are_counted(self, kinds: tuple[str, str], loss: str) -> None:
         first, last = (f"<direction><direction-type>{kind}</direction-type></direction>" for kind in kinds)
         assert read_musicxml(score([first + scale() + last])).losses == ((loss, 1),)
+
+    def test_what_two_layers_say_at_once_is_counted(self) -> None:
+        sign = "<notations><articulations><tenuto/></articulations></notations>"
+        lower = "".join(note(step, octave=3, voice=2, inside=sign) for step in "CD")
+        piece = read_musicxml(
+            score([note("C", inside=sign) + scale("DEF") + "<backup><duration>16</duration></backup>" + lower])
+        )
+        assert piece.losses == (("a sign that its staff has twice at one time", 1),)
+
+    def test_a_fermata_over_a_barline_is_counted(self) -> None:
+        piece = read_musicxml(score([scale() + right("<fermata/>")]))
+        assert piece.losses == (("a fermata over a barline", 1),)
+
+    def test_dynamics_in_words_stay_as_words(self) -> None:
+        sempre = "<dynamics><other-dynamics>sempre p</other-dynamics></dynamics>"
+        piece = read_musicxml(score([f"<direction><direction-type>{sempre}</direction-type></direction>" + scale()]))
+        assert piece.bars[0].notation == ((Text(0, "sempre p", "_"),),)
+        assert piece.losses == (("a dynamic that is words alone now", 1),)
 
     def test_notes_that_do_not_sound_are_counted(self) -> None:
         long = note("C").replace("<duration>4</duration>", "")

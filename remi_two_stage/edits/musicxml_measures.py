@@ -270,11 +270,8 @@ class PartEdit:
         put_on_staff(element, layers, staff if self._is_staved else None)
 
     def _append(self, written: dict[int, list[Element]], nowhere: Sequence[Element]) -> None:
-        """Add the bars that follow, after the part's last measure, whose final barline goes to the new last one."""
+        """Add the bars that follow, after the part's last measure, which stays as it is with its final barline."""
         last = self._part.measures[-1]
-        for style in (style for barline in last.node.each("barline") for style in barline.each("bar-style")):
-            if self._text.text_of(style) == "light-heavy" and not self._edit.before.bars[-1].repeat_end:
-                self._text.remove(style)
         line = self._text.indent(last.node.start)
         number = last.node.attributes.get("number", "")
         first = int(number) if number.isdigit() else self._edit.before.bar_numbers[-1]

@@ -2,7 +2,7 @@
 
 Conventions
 - A span from a measure that stays to a new one goes on under its own number if the edit has it there too; else it is
-  cut in both.
+  cut in both. A slur from one staff to another, which pieces do not hold, goes on in any case.
 - Spans that lie within new measures get numbers above those that are open around them.
 """
 
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from .musicxml_part import SourcePart
 from .musicxml_staff import music_of
@@ -107,13 +107,14 @@ def settle_spans(
         spans = list(paired(ends_in_written(measures, staff)))
         lowest = _number_above(lowest, [span for span in spans if {end.measure for end in span} <= set(new)])
         crossing = [span for span in spans if len({end.measure in new for end in span}) == 2]
-        for outer in _outer_ends(around, new):
+        seams = [*_over_seams(around, new)]
+        for outer, inner in sorted(seams, key=lambda ends: _distance(ends[0], crossing, new)):
             if outer.staff != staff and (outer.staff in written or staff != min(written)):
                 continue
             found = _same_span(outer, crossing, new)
-            if found is None:
+            if found is None and not _joined(inner, outer, written):
                 cut.append(outer.sign)
-            else:
+            elif found is not None:
                 crossing.remove(found)
                 _inner(found, new).sign.set("number", outer.number)
         nowhere += [_inner(span, new).sign for span in crossing]
@@ -131,26 +132,65 @@ def _number_above(lowest: int, spans: Iterable[tuple[SpanEnd[Element], SpanEnd[E
     return highest
 
 
-def _outer_ends(spans: Iterable[tuple[SpanEnd[Node], SpanEnd[Node]]], new: Collection[int]) -> Iterator[SpanEnd[Node]]:
-    """The ends in measures that stay of the spans that have their other end in a new one."""
+def _over_seams(
+    spans: Iterable[tuple[SpanEnd[Node], SpanEnd[Node]]], new: Collection[int]
+) -> Iterator[tuple[SpanEnd[Node], SpanEnd[Node]]]:
+    """The ends, in measures that stay and in new ones, of the spans that have one in each."""
     for begin, end in spans:
-        if begin.measure in new:
-            yield end
-        elif end.measure in new:
-            yield begin
+        if (begin.measure in new) != (end.measure in new):
+            yield (end, begin) if begin.measure in new else (begin, end)
+
+
+def _joined(inner: SpanEnd[Node], outer: SpanEnd[Node], written: Mapping[int, Sequence[Element]]) -> bool:
+    """Put the end of a slur from one staff to another at the new note nearest to where it stood; returns whether there
+    is a note.
+    """
+    if inner.tag != "slur" or inner.staff == outer.staff or inner.staff not in written:
+        return False
+    music = music_of(written[inner.staff][inner.measure])
+    notes = [
+        timed for timed in music if timed.element.find("pitch") is not None and timed.element.find("chord") is None
+    ]
+    if not notes:
+        return False
+    note = min(notes, key=lambda timed: abs(timed.onset - inner.onset)).element
+    notations = note.find("notations")
+    if notations is None:
+        notations = Element("notations")
+        place = next((at for at, child in enumerate(note) if child.tag in ("lyric", "play")), len(note))
+        note.insert(place, notations)
+    SubElement(notations, "slur", {"type": inner.kind, "number": outer.number})
+    return True
 
 
 def _same_span(
     outer: SpanEnd[Node], spans: Sequence[tuple[SpanEnd[Element], SpanEnd[Element]]], new: Collection[int]
 ) -> tuple[SpanEnd[Element], SpanEnd[Element]] | None:
-    """The written span that has an end in the same place outside the new measures; of hairpins, in the same measure."""
+    """The written span that has the nearest end outside the new measures; of slurs, at the same note, which the writer
+    begins where the source has one that is tied to it.
+    """
+    near = _near(outer, spans, new)
+    return min(near, key=lambda entry: entry[0], default=(0, None))[1]
+
+
+def _distance(
+    outer: SpanEnd[Node], spans: Sequence[tuple[SpanEnd[Element], SpanEnd[Element]]], new: Collection[int]
+) -> int:
+    """Ticks from an end in a measure that stays to that of the nearest written span."""
+    return min((distance for distance, _ in _near(outer, spans, new)), default=0)
+
+
+def _near(
+    outer: SpanEnd[Node], spans: Sequence[tuple[SpanEnd[Element], SpanEnd[Element]]], new: Collection[int]
+) -> list[tuple[int, tuple[SpanEnd[Element], SpanEnd[Element]]]]:
+    """The written spans that may be one, with the ticks between their ends outside the new measures."""
     near = []
     for span in spans:
         end = span[1] if span[0].measure in new else span[0]
-        if (end.tag, end.is_begin, end.measure) == (outer.tag, outer.is_begin, outer.measure):
+        is_like = (end.tag, end.is_begin, end.measure) == (outer.tag, outer.is_begin, outer.measure)
+        if is_like and (outer.tag != "slur" or end.onset <= outer.onset):
             near.append((abs(end.onset - outer.onset), span))
-    distance, found = min(near, key=lambda entry: entry[0], default=(0, None))
-    return None if outer.tag == "slur" and distance else found
+    return near
 
 
 def _inner(span: tuple[SpanEnd[Element], SpanEnd[Element]], new: Collection[int]) -> SpanEnd[Element]:

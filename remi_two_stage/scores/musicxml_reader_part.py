@@ -178,6 +178,7 @@ class PartReader:
                 self._harmony(child)
             elif tag == "barline":
                 measure.barlines.append(child)
+                self.losses["a fermata over a barline"] += len(child.findall("fermata"))
             elif tag == "figured-bass":
                 self.losses["a figured bass"] += 1
         self.spans.end_measure(index, measure.sounds)
@@ -328,9 +329,11 @@ class PartReader:
             for name in records.marks_of(notations, self.losses):
                 mark = Mark(onset, name)
                 self._measure.has_fermata |= name.endswith("fermata")
-                if mark not in known:
-                    known.add(mark)
-                    self._measure.records.append((staff, mark))
+                if mark in known:
+                    self.losses["a sign that its staff has twice at one time"] += name != "arpeggio"
+                    continue
+                known.add(mark)
+                self._measure.records.append((staff, mark))
             for slur in notations.iterfind("slur"):
                 self.spans.slur(slur, self._index, staff, onset)
         for lyric in note.iterfind("lyric"):

@@ -22,6 +22,8 @@ from .musicxml_names import ARTICULATIONS, DYNAMICS_ELEMENTS, FERMATAS, JUMP_WOR
 
 _TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_triplet and not value.dots}
 _USUAL_GRACE = 12
+_ELISIONS = re.compile("[\ue550-\ue552]")
+"""Signs of music fonts for syllables that are sung on one note, narrow, usual and wide."""
 _NAMES = {
     group: {element: name for name, element in names.items()}
     for group, names in (("articulations", ARTICULATIONS), ("ornaments", ORNAMENTS), ("technical", TECHNICAL))
@@ -102,8 +104,8 @@ class LyricPlace(NamedTuple):
 
 def lyric_of(element: Element, index: int, staff: int, onset: int) -> LyricPlace | None:
     """The syllable in a `<lyric>`; None for an empty one."""
-    texts = [printable(text.text or "") for text in element if text.tag in ("text", "elision")]
-    text = "".join(part or " " for part in texts).strip()
+    texts = [text.text or " " for text in element if text.tag in ("text", "elision")]
+    text = printable(_ELISIONS.sub("‿", "".join(texts))).strip()
     extend = element.find("extend")
     syllabics = [syllabic.text for syllabic in element.iterfind("syllabic")]
     goes_on = bool(syllabics) and syllabics[-1] in ("begin", "middle")
@@ -251,11 +253,9 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
     for kind in kinds:
         if kind.tag == "dynamics":
             found.records += [Mark(onset, sign.tag) for sign in kind if sign.tag in DYNAMICS_ELEMENTS]
-            found.records += [
-                Text(onset, printable(sign.text or "").strip(), "_")
-                for sign in kind.iterfind("other-dynamics")
-                if (sign.text or "").strip()
-            ]
+            others = [text for sign in kind.iterfind("other-dynamics") if (text := printable(sign.text or "").strip())]
+            found.records += [Text(onset, text, "_") for text in others]
+            losses["a dynamic that is words alone now"] += len(others)
         elif kind.tag == "rehearsal":
             found.label = printable(kind.text or "").strip()
         elif kind.tag in _LOST_DIRECTIONS:
