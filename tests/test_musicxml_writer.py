@@ -290,6 +290,18 @@ class TestSignsOfPlaying:
             (bar.endings, bar.ending_end) for bar in piece.bars[:1]
         ] + [((1,), True), ((2,), False), *[((), False)] * 4, ((), True)]  # fmt: skip
 
+    def test_what_is_played_in_place_of_a_first_ending_is_a_hidden_second(self) -> None:
+        """The end of the first part of "Calisthenic Hornpipe", Cole's 1000: verovio would not repeat it."""
+        music = "K:Bb\n|:d/B/c/A/ B/F/=E/F/|[1 c/B/A/c/ B2:|\nc/B/A/c/ B2|:f>g f/=e/f/^f/|gg g>a:|"
+        assert self.signs(music)[1:3] == [("1 start", "1 stop", "backward"), ("2 start", "2 discontinue")]
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
+        score = musicxml_bytes(piece)
+        hidden = [ending.get("print-object") for ending in ElementTree.fromstring(score).iter("ending")]
+        assert hidden == [None, None, "no", "no"]
+        again = read_musicxml(score)
+        assert [bar.endings for bar in again.bars] == [bar.endings for bar in piece.bars] == [(), (1,), (), (), ()]
+        assert again.playing_order() == piece.playing_order() == [0, 1, 0, 2, 3, 4, 3, 4]
+
 
 def test_a_slur_to_another_staff_cuts_no_rest() -> None:
     """The left hand of Munktell's "Exil d'amour", bar 16: the slur ends on a note of the other hand, in a triplet."""

@@ -182,11 +182,19 @@ def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
         yield f"{number}{text}{extend}</lyric>"
 
 
-def left_barline(bar: Bar, is_target: bool) -> str:
-    """The barline before a bar: the begin of an ending, or of a repeat, which `is_target` says that it is."""
+def hidden_ending(kind: str, play: int | None) -> str:
+    """The begin or the stop of an ending that is not marked in the piece, for some players go wrong without it."""
+    return f'<ending number="{play}" type="{kind}" print-object="no"/>' if play else ""
+
+
+def left_barline(bar: Bar, is_target: bool, unmarked: int | None) -> str:
+    """The barline before a bar: the begin of an ending, which may be for the pass `unmarked`, or of a repeat, which
+    `is_target` says that it is.
+    """
     begins_repeat = bar.repeat_start or is_target
     style = "<bar-style>heavy-light</bar-style>" if begins_repeat else ""
     ending = f'<ending number="{", ".join(map(str, bar.endings))}" type="start"/>' if bar.endings else ""
+    ending = ending or hidden_ending("start", unmarked)
     repeat = '<repeat direction="forward"/>' if begins_repeat else ""
     inside = style + ending + repeat
     return f'<barline location="left">{inside}</barline>\n' if inside else ""
