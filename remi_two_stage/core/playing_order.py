@@ -139,8 +139,8 @@ def idle_repeats(bars: Sequence[PlayedSigns]) -> set[int]:
 
 def unmarked_endings(bars: Sequence[PlayedSigns]) -> dict[int, tuple[int, int]]:
     """What is played in place of a first ending where no later one is marked: index of its first bar -> index of its
-    last, which makes it as long as the ending before if no repeat comes first, and the pass. There is none where a repeat
-    goes back to it.
+    last, which makes it as long as the ending before if no repeat comes first, and the pass. None stands where a repeat
+    goes back to.
     """
     begun = [index for index, bar in enumerate(bars) if bar.endings]
     if not begun:
