@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -28,6 +29,11 @@ from .musicxml_names import (
 from .musicxml_writer_rhythm import PLAIN_VALUES
 
 _PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
+_JUMP = re.compile(
+    r"(d\.?\s*[cs]\.?|da\s*capo|d[ae]l\s*segno)([,.\s]*al\s*(fine|coda)\.?)?|(fine|(to\s*)?coda|segno)\.?",
+    re.IGNORECASE,
+)
+ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
 
 
@@ -54,8 +60,14 @@ def words(text: str, alignment: str = "") -> str:
 
 
 def annotation(text: Text, offset: int) -> str:
-    """Words at a place."""
-    return direction(words(text.text, _ALIGNMENTS.get(text.placement, "")), offset, _PLACEMENTS.get(text.placement, ""))
+    """Words at a place. Those that name a jump, which the piece does not have, hold a space without width, for
+    MuseScore would jump; on reading it is gone.
+    """
+    said = text.text.strip()
+    kinds = words(said, _ALIGNMENTS.get(text.placement, ""))
+    if _JUMP.fullmatch(said):
+        kinds = kinds.replace(f">{said[0]}", f">{said[0]}{ZERO_WIDTH_SPACE}")
+    return direction(kinds, offset, _PLACEMENTS.get(text.placement, ""))
 
 
 def tempo(mark: TempoMark, beat: int, offset: int) -> str:
