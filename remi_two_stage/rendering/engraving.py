@@ -183,7 +183,7 @@ def _tempo_text(mark: TempoMark) -> str:
     if mark.tempo is None:
         return mark.words
     beat = mark.beat if mark.beat in _NOTE_SIGNS else TICKS_PER_QUARTER
-    count = f"{_NOTE_SIGNS[beat]} = {mark.tempo * TICKS_PER_QUARTER / beat:.4g}"
+    count = f"{_NOTE_SIGNS[beat]} = {mark.tempo * TICKS_PER_QUARTER / beat:.0f}"
     return f"{mark.words} ({count})" if mark.words else count
 
 
@@ -266,7 +266,7 @@ def _tempo_mark(tempo: float, beat: int) -> str:
     head = f'<ellipse cx="14" cy="-11" rx="13" ry="9.5" transform="rotate(-22 14 -11)" {_head_fill(is_half)}/>'
     stem = '<path d="M25.5 -15V-70" stroke="black" stroke-width="3"/>'
     dot = '<circle cx="38" cy="-11" r="4"/>' if is_dotted else ""
-    beats = f"= {tempo * TICKS_PER_QUARTER / beat:.4g}"
+    beats = f"= {tempo * TICKS_PER_QUARTER / beat:.0f}"
     text = f'<text x="{58 if is_dotted else 44}" font-size="{_SMALL_SIZE}" font-weight="bold">{beats}</text>'
     return head + stem + dot + text
 
