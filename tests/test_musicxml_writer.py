@@ -290,6 +290,33 @@ class TestSignsOfPlaying:
             (bar.endings, bar.ending_end) for bar in piece.bars[:1]
         ] + [((1,), True), ((2,), False), *[((), False)] * 4, ((), True)]  # fmt: skip
 
+    def test_what_is_played_in_place_of_a_first_ending_is_a_hidden_second(self) -> None:
+        """The end of the first part of "Calisthenic Hornpipe", Cole's 1000: verovio would not repeat it."""
+        music = "K:Bb\n|:d/B/c/A/ B/F/=E/F/|[1 c/B/A/c/ B2:|\nc/B/A/c/ B2|:f>g f/=e/f/^f/|gg g>a:|"
+        assert self.signs(music)[1:3] == [("1 start", "1 stop", "backward"), ("2 start", "2 discontinue")]
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
+        score = musicxml_bytes(piece)
+        hidden = [ending.get("print-object") for ending in ElementTree.fromstring(score).iter("ending")]
+        assert hidden == [None, None, "no", "no"]
+        again = read_musicxml(score)
+        assert [bar.endings for bar in again.bars] == [bar.endings for bar in piece.bars] == [(), (1,), (), (), ()]
+        assert again.playing_order() == piece.playing_order() == [0, 1, 0, 2, 3, 4, 3, 4]
+
+    @pytest.mark.parametrize("words", ["D.C.", "D.C. al Fine", "D. S.", "Da Capo", "Fine", "Segno", "To Coda"])
+    def test_words_that_are_no_jump_are_none_in_musescore(self, words: str) -> None:
+        """O'Neill's music has "^D.C." as words, which MuseScore would take for a jump if it knew them."""
+        (piece,) = read_abc(f'X:1\nM:2/4\nL:1/8\nK:G\nGABd|g2"^{words}"d2|]\n')
+        score = ElementTree.fromstring(musicxml_bytes(piece))
+        assert [text.text for text in score.iter("words")] == [f"{words[0]}\u200b{words[1:]}"]
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
+        assert not any(bar.jumps for bar in again.bars)
+
+    def test_other_words_stay(self) -> None:
+        (piece,) = read_abc('X:1\nM:2/4\nL:1/8\nK:G\n"^hands round"GABd|"^fine tune"g2"^End"d2|]\n')
+        words = ElementTree.fromstring(musicxml_bytes(piece)).iter("words")
+        assert [text.text for text in words] == ["hands round", "fine tune", "End"]
+
 
 def test_a_slur_to_another_staff_cuts_no_rest() -> None:
     """The left hand of Munktell's "Exil d'amour", bar 16: the slur ends on a note of the other hand, in a triplet."""

@@ -347,6 +347,13 @@ def test_each_composer_has_a_line_of_the_heading() -> None:
     assert texts["jig"][1] == below
 
 
+def test_a_tempo_is_a_whole_number_of_beats() -> None:
+    """Fauré's "Hymne", whose file counts quarters."""
+    (piece,) = read_abc("X:1\nT:Hymne\nM:6/8\nL:1/8\nQ:1/4=116\nK:G\nz6|z6|DE^E F2G|G^GA ^A2B|]\n")
+    assert piece.tempo == 116
+    assert ">= 77<" in engrave(piece).svg()
+
+
 @pytest.mark.parametrize("width", [700, 2100])
 def test_long_lines_of_composers_are_wrapped_between_words_in_type_that_can_be_read(width: float) -> None:
     composers = [

@@ -11,7 +11,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -51,12 +51,17 @@ class WrittenValue:
     notes: list[Sounding] = field(default_factory=list)
 
 
-def break_rhythm(values: Sequence[WrittenValue], bar_start: int) -> None:
-    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied."""
+def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Collection[int] = ()) -> None:
+    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied.
+
+    Args:
+        staccato: Onsets of short notes, which abc2midi does not take for one of a pair.
+    """
     for first, second in pairwise(values):
         long, short = sorted((first.written, second.written), reverse=True)
         pair = second.end - first.start
         is_pair = long == 3 * short and pair in (_EIGHTH, _QUARTER) and first.start % pair == 0
+        is_pair = is_pair and first.start not in staccato and second.start not in staccato
         is_plain = first.window is None and second.window is None and first.notes and second.notes
         if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
             first.broken = ">" if first.written == long else "<"

@@ -396,7 +396,7 @@ class VoiceWriter:
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
         if self._breaks_rhythm:
-            break_rhythm(values, start)
+            break_rhythm(values, start, [onset for onset, place in places.items() if "." in place.marks])
         text = []
         for last, value in zip([None, *values], values, strict=False):
             text.append(self._between(last, value, index) if last else "")

@@ -137,6 +137,33 @@ def idle_repeats(bars: Sequence[PlayedSigns]) -> set[int]:
     return {index for index in order if bars[index].repeat_end} - followed if len(order) <= most else set()
 
 
+def unmarked_endings(bars: Sequence[PlayedSigns]) -> dict[int, tuple[int, int]]:
+    """What is played in place of a first ending where no later one is marked: index of its first bar -> index of its
+    last, which makes it as long as the ending before if no repeat comes first, and the pass. None stands where a repeat
+    goes back to.
+    """
+    begun = [index for index, bar in enumerate(bars) if bar.endings]
+    if not begun:
+        return {}
+    steps = set(pairwise(order_of_repeats(bars, _MOST_PLAYS * len(bars))))
+    targets = {after for index, after in steps if after <= index}
+    found: dict[int, tuple[int, int]] = {}
+    for index in begun:
+        first = last_of_ending(bars, index) + 1
+        is_free = first < len(bars) and not (bars[first].endings or bars[first].repeat_start or first in targets)
+        if is_free and bars[first - 1].repeat_end and (index - 1, first) in steps:
+            last = first
+            while last + 1 < min(len(bars), 2 * first - index) and not _has_sign(bars, last):
+                last += 1
+            found[first] = last, max(bars[index].endings) + 1
+    return found
+
+
+def _has_sign(bars: Sequence[PlayedSigns], index: int) -> bool:
+    """Whether a repeat or an ending stands between a bar and the next."""
+    return bars[index].repeat_end or bars[index + 1].repeat_start or bool(bars[index + 1].endings)
+
+
 def _passes(bars: Sequence[PlayedSigns]) -> list[int]:
     """How often the section that begins at each bar is played: up to its highest ending, or as its repeat says."""
     passes = [2] * len(bars)

@@ -24,6 +24,7 @@ from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_writer import musicxml_bytes
+from ..scores.musicxml_writer_signs import ZERO_WIDTH_SPACE
 from .close_score import Staff, on_staves
 from .extras import require
 from .note_ids import with_note_ids
@@ -153,7 +154,7 @@ def _score_xml(piece: Piece, starts: Collection[int]) -> str:
     """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`."""
     bars = tuple([_with_tempos_as_words(bar, is_first=index == 0) for index, bar in enumerate(piece.bars)])
     source = musicxml_bytes(replace(piece, title="", tempo=None, part_order=(), bars=bars), starts).decode()
-    return _CHORD_NAME.sub(_whole_name, source)
+    return _CHORD_NAME.sub(_whole_name, source.replace(ZERO_WIDTH_SPACE, ""))
 
 
 def _whole_name(match: re.Match[str]) -> str:
@@ -182,7 +183,7 @@ def _tempo_text(mark: TempoMark) -> str:
     if mark.tempo is None:
         return mark.words
     beat = mark.beat if mark.beat in _NOTE_SIGNS else TICKS_PER_QUARTER
-    count = f"{_NOTE_SIGNS[beat]} = {mark.tempo * TICKS_PER_QUARTER / beat:.4g}"
+    count = f"{_NOTE_SIGNS[beat]} = {mark.tempo * TICKS_PER_QUARTER / beat:.0f}"
     return f"{mark.words} ({count})" if mark.words else count
 
 
@@ -265,7 +266,7 @@ def _tempo_mark(tempo: float, beat: int) -> str:
     head = f'<ellipse cx="14" cy="-11" rx="13" ry="9.5" transform="rotate(-22 14 -11)" {_head_fill(is_half)}/>'
     stem = '<path d="M25.5 -15V-70" stroke="black" stroke-width="3"/>'
     dot = '<circle cx="38" cy="-11" r="4"/>' if is_dotted else ""
-    beats = f"= {tempo * TICKS_PER_QUARTER / beat:.4g}"
+    beats = f"= {tempo * TICKS_PER_QUARTER / beat:.0f}"
     text = f'<text x="{58 if is_dotted else 44}" font-size="{_SMALL_SIZE}" font-weight="bold">{beats}</text>'
     return head + stem + dot + text
 

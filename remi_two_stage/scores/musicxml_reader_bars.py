@@ -192,10 +192,10 @@ def _with_endings(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) 
     """Take the endings from brackets: the first part that has some decides."""
     found = list(bars)
     parts = max(map(len, columns))
-    part = next((part for part in range(parts) if _brackets(columns, part)), None)
+    part = next((part for part in range(parts) if _brackets(columns, part, is_own)), None)
     is_open = False
     last_passes: tuple[int, ...] = ()
-    for index, kind, number in _brackets(columns, part) if part is not None else ():
+    for index, kind, number in _brackets(columns, part, is_own) if part is not None else ():
         if kind == "start" and index < len(found):
             follows = index > 0 and (found[index - 1].ending_end or is_open)
             passes = _passes(number) or ((max(last_passes) + 1,) if follows and last_passes else (1,))
@@ -224,8 +224,10 @@ def _without_idle_brackets(bars: Sequence[Bar], losses: Counter[str]) -> list[Ba
     return found
 
 
-def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, str, str]]:
-    """The begins and ends of a part's brackets: (index of the bar, kind, passes), begins first within a bar."""
+def _brackets(columns: Sequence[Column], part: int | None, is_own: bool) -> list[tuple[int, str, str]]:
+    """The begins and ends of a part's brackets: (index of the bar, kind, passes), begins first within a bar; without
+    hidden ones of our own, which the piece does not have.
+    """
     found = []
     for index, column in enumerate(columns):
         measure = column[part] if part is not None and part < len(column) else None
@@ -233,6 +235,7 @@ def _brackets(columns: Sequence[Column], part: int | None) -> list[tuple[int, st
             (_kind_of(ending), _number_of(ending), barline.get("location") == "left")
             for barline in (measure.barlines if measure else ())
             for ending in barline.iterfind("ending")
+            if not (is_own and ending.get("print-object") == "no")
         ]
         begins = [(index if is_left else index + 1, kind, number) for kind, number, is_left in signs if kind == "start"]
         ends = [(index - 1 if is_left else index, kind, number) for kind, number, is_left in signs if kind != "start"]
@@ -263,7 +266,7 @@ def _last_of_bracket(bars: Sequence[Bar], columns: Sequence[Column], part: int |
     """The bar at which a bracket that stops at bar `index` really ends: its repeat, if that comes before all else."""
     if bars[index].repeat_end:
         return index
-    begins = {at for at, kind, _ in _brackets(columns, part) if kind == "start"}
+    begins = {at for at, kind, _ in _brackets(columns, part, is_own=False) if kind == "start"}
     for last in range(index, len(bars)):
         if bars[last].repeat_end:
             return last if last + 1 in begins else index

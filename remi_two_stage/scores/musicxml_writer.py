@@ -20,7 +20,7 @@ from ..core.abc_spelling import BarNames, names_of
 from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
-from ..core.playing_order import idle_repeats, last_of_ending, repeat_targets
+from ..core.playing_order import idle_repeats, last_of_ending, repeat_targets, unmarked_endings
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
@@ -148,6 +148,8 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
     writer = VoiceWriter(piece, voice, names)
     closed, shortened = _closed_endings(piece.bars)
     targets, idle = repeat_targets(piece.bars), idle_repeats(piece.bars)
+    unmarked = unmarked_endings(piece.bars)
+    unmarked_stops = dict(unmarked.values())
     measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         name = f"{number}X" if bar.is_pickup and number else str(number)
@@ -156,14 +158,16 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
         measures += [
             f'<measure number="{name}"{implicit}>\n',
             '<print new-system="yes"/>\n' if voice == 0 and index in system_starts else "",
-            signs.left_barline(bar, index in targets),
+            signs.left_barline(bar, index in targets, unmarked[index][1] if index in unmarked else None),
             _attributes(piece, voice, bar, last),
             _signs_before(bar) if voice == 0 else "",
             writer.notes(index),
             signs.jumps(bar.jumps, are_before=False) if voice == 0 else "",
             signs.right_barline(
                 bar,
-                signs.ending_stop(closed[index], bar, index == shortened) if index in closed else "",
+                signs.ending_stop(closed[index], bar, index == shortened)
+                if index in closed
+                else signs.hidden_ending("discontinue", unmarked_stops.get(index)),
                 index + 1 == len(piece.bars),
                 1 if index in idle else bar.plays,
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -28,6 +29,11 @@ from .musicxml_names import (
 from .musicxml_writer_rhythm import PLAIN_VALUES
 
 _PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
+_JUMP = re.compile(
+    r"(d\.?\s*[cs]\.?|da\s*capo|d[ae]l\s*segno)([,.\s]*al\s*(fine|coda)\.?)?|(fine|(to\s*)?coda|segno)\.?",
+    re.IGNORECASE,
+)
+ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
 
 
@@ -54,8 +60,14 @@ def words(text: str, alignment: str = "") -> str:
 
 
 def annotation(text: Text, offset: int) -> str:
-    """Words at a place."""
-    return direction(words(text.text, _ALIGNMENTS.get(text.placement, "")), offset, _PLACEMENTS.get(text.placement, ""))
+    """Words at a place. Those that name a jump, which the piece does not have, hold a space without width, for
+    MuseScore would jump; on reading it is gone.
+    """
+    said = text.text.strip()
+    kinds = words(said, _ALIGNMENTS.get(text.placement, ""))
+    if _JUMP.fullmatch(said):
+        kinds = kinds.replace(f">{said[0]}", f">{said[0]}{ZERO_WIDTH_SPACE}")
+    return direction(kinds, offset, _PLACEMENTS.get(text.placement, ""))
 
 
 def tempo(mark: TempoMark, beat: int, offset: int) -> str:
@@ -182,11 +194,19 @@ def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
         yield f"{number}{text}{extend}</lyric>"
 
 
-def left_barline(bar: Bar, is_target: bool) -> str:
-    """The barline before a bar: the begin of an ending, or of a repeat, which `is_target` says that it is."""
+def hidden_ending(kind: str, play: int | None) -> str:
+    """The begin or the stop of an ending that is not marked in the piece, for some players go wrong without it."""
+    return f'<ending number="{play}" type="{kind}" print-object="no"/>' if play else ""
+
+
+def left_barline(bar: Bar, is_target: bool, unmarked: int | None) -> str:
+    """The barline before a bar: the begin of an ending, which may be for the pass `unmarked`, or of a repeat, which
+    `is_target` says that it is.
+    """
     begins_repeat = bar.repeat_start or is_target
     style = "<bar-style>heavy-light</bar-style>" if begins_repeat else ""
     ending = f'<ending number="{", ".join(map(str, bar.endings))}" type="start"/>' if bar.endings else ""
+    ending = ending or hidden_ending("start", unmarked)
     repeat = '<repeat direction="forward"/>' if begins_repeat else ""
     inside = style + ending + repeat
     return f'<barline location="left">{inside}</barline>\n' if inside else ""
