@@ -298,6 +298,20 @@ class TestMore:
         assert [measure.count("light-heavy") for measure in measures(first)] == [0, 1, 1]
         assert second.count("<measure") == 3
 
+    def test_a_pick_up_that_follows_is_not_counted(self) -> None:
+        data = score([scale(), note("C", 12)])
+
+        def longer(piece: Piece) -> Piece:
+            full = replace(piece.bars[0], notes=(QUARTERS,))
+            lead = replace(full, length=24, notes=(QUARTERS[:1],), is_pickup=True, phrase_start=True)
+            return replace(piece, bars=(*piece.bars, lead, full))
+
+        after, edited = spliced(data, longer)
+        assert re.findall("<measure .*?>", edited.decode())[2:] == [
+            '<measure number="2X" implicit="yes">', '<measure number="3">'
+        ]  # fmt: skip
+        assert read_musicxml(edited).bar_numbers == after.bar_numbers == [1, 2, 2, 3]
+
     @pytest.mark.parametrize("ending", [".musicxml", ".mxl"])
     def test_what_stood_beside_a_harmonised_melody_goes(self, ending: str, schema: object) -> None:  # noqa: F811
         data = score([scale(), scale("GFED")], [scale("CCCC"), scale()]).replace(
