@@ -13,6 +13,7 @@ from test_musicxml_writer import check_valid, schema  # noqa: F401
 from remi_two_stage.core.notation import Span
 from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.edits.changes import Change, NotAnEditError
+from remi_two_stage.edits.files import edited_bytes
 from remi_two_stage.edits.musicxml import splice
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import compressed_musicxml_bytes
@@ -61,10 +62,20 @@ def spliced(data: bytes, edit: Callable[[Piece], Piece]) -> tuple[Piece, bytes]:
     return after, splice(data, before, after, Change.between(before, after))
 
 
+def archived(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        place = f'<container><rootfiles><rootfile full-path="{SCORE}"/></rootfiles></container>'
+        archive.writestr("META-INF/container.xml", place)
+        archive.writestr(SCORE, data)
+    return file.getvalue()
+
+
 def measures(text: str) -> list[str]:
     return re.findall("<measure.*?</measure>", text, re.DOTALL)
 
 
+SCORE = "song.xml"
 QUARTERS = tuple(Note(24 * beat, 72 + beat, 24) for beat in range(4))
 TRIPLETS = tuple(Note(8 * place, 60 + place, 8) for place in range(12))
 
@@ -286,6 +297,36 @@ class TestMore:
         assert first.startswith(data.decode().split("</part>")[0].rstrip())
         assert [measure.count("light-heavy") for measure in measures(first)] == [0, 1, 1]
         assert second.count("<measure") == 3
+
+    def test_a_pick_up_that_follows_is_not_counted(self) -> None:
+        data = score([scale(), note("C", 12)])
+
+        def longer(piece: Piece) -> Piece:
+            full = replace(piece.bars[0], notes=(QUARTERS,))
+            lead = replace(full, length=24, notes=(QUARTERS[:1],), is_pickup=True, phrase_start=True)
+            return replace(piece, bars=(*piece.bars, lead, full))
+
+        after, edited = spliced(data, longer)
+        assert re.findall("<measure .*?>", edited.decode())[2:] == [
+            '<measure number="2X" implicit="yes">', '<measure number="3">'
+        ]  # fmt: skip
+        assert read_musicxml(edited).bar_numbers == after.bar_numbers == [1, 2, 2, 3]
+
+    @pytest.mark.parametrize("ending", [".musicxml", ".mxl"])
+    def test_what_stood_beside_a_harmonised_melody_goes(self, ending: str, schema: object) -> None:  # noqa: F811
+        data = score([scale(), scale("GFED")], [scale("CCCC"), scale()]).replace(
+            b"<part-list>", b'<part-list><part-group type="start" number="1"/>'
+        )
+        before = read_musicxml(data)
+        bars = [replace(bar, notes=(bar.notes[0], (Note(0, 48, 96),))) for bar in before.bars]
+        after = replace(before, voices=("S", "B"), bars=tuple(bars), instruments=())
+        given = data if ending == ".musicxml" else archived(data)
+        edited = edited_bytes(given, ending, before, after)
+        text = edited.content if ending == ".musicxml" else zipfile.ZipFile(io.BytesIO(edited.content)).read(SCORE)
+        assert measures(text.decode())[:2] == measures(data.decode())[:2]
+        assert [bar.notes for bar in read_musicxml(edited.content).bars] == [bar.notes for bar in after.bars]
+        assert edited.losses == (("a voice beside the melody", 1),)
+        check_valid(schema, text)
 
     def test_a_harmonised_melody_gets_parts(self, schema: object) -> None:  # noqa: F811
         data = score([scale(), scale("GFED")]).replace(b"Part 1", b"Lied")

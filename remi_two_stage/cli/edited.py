@@ -188,17 +188,17 @@ def remarks(before: Piece, after: Piece) -> list[str]:
     from ..edits.files import losses_of
     from ..rendering.score_text import short_score_text
 
+    gone = ", ".join(f"{reason} ({count})" for reason, count in losses_of(before, after))
     try:
         change = Change.between(before, after)
     except NotAnEditError:
-        return []
+        return [f"left out: {gone}"] if gone else []
     lines = [short_score_text(after) if change.voices_added else side_by_side(before, after, change)]
     plays = Counter(after.playing_order())
     most = max((plays[index] for index in change.indices), default=1)
     if most > 1:
         times = _TIMES.get(most, f"{most} times")
         lines.append(f"what is played {times} is rewritten once and sounds so every time")
-    if losses := losses_of(before, after):
-        gone = ", ".join(f"{reason} ({count})" for reason, count in losses)
+    if gone:
         lines.append(f"went with the old bars: {gone}")
     return [line for line in lines if line]

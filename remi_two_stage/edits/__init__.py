@@ -17,6 +17,7 @@ musicxml_part.py      a part and its measures as they stand in the file
 musicxml_measures.py  which measures are written anew, and what stays of them
 musicxml_measure.py   one measure
 musicxml_staff.py     what stands on a staff of a measure
+musicxml_melody.py    the part of a melody alone, without what a harmonisation leaves out
 musicxml_spans.py     slurs and hairpins across the seams
 musicxml_added.py     new parts
 midi.py               into MIDI files

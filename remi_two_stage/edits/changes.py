@@ -146,5 +146,12 @@ def _voices_kept(before: Piece, after: Piece) -> tuple[int, ...]:
     raise NotAnEditError("no voice has the notes that the melody had before; it was moved")
 
 
+def sings_melody(before: Piece, after: Piece) -> bool:
+    """Whether other voices stand beside the first voice of a piece, which stays."""
+    sung = _sung(before.bars, 0, len(before.bars))
+    has_others = before.voices != after.voices and len(before.bars) == len(after.bars)
+    return has_others and any(_sung(after.bars, voice, len(sung)) == sung for voice in range(len(after.voices)))
+
+
 def _sung(bars: Sequence[Bar], voice: int, count: int) -> list[tuple[object, ...]]:
     return [bar.notes[voice] for bar in bars[:count]]

@@ -13,11 +13,12 @@ from ..atomic_files import write_whole
 from ..core.errors import ScoreError
 from ..core.piece import Piece
 from . import abc, midi, musicxml
-from .changes import Change, NotAnEditError
+from .changes import Change, NotAnEditError, sings_melody
 
 _Splice = Callable[[bytes, Piece, Piece, Change], bytes]
+_MUSICXML = (".musicxml", ".xml", ".mxl")
 _SPLICES: dict[str, _Splice] = {
-    **dict.fromkeys((".musicxml", ".xml", ".mxl"), musicxml.splice),
+    **dict.fromkeys(_MUSICXML, musicxml.splice),
     **dict.fromkeys((".mid", ".midi"), midi.splice),
 }
 _ABC = (".abc", ".abc.gz")
@@ -53,17 +54,23 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
     Raises:
         NotAnEditError: the edit cannot be written into this file.
     """
+    losses = losses_of(before, after)
+    if ending in _MUSICXML:
+        source, before = musicxml.for_melody(source, before, after)
     change = Change.between(before, after)
     splice = partial(abc.splice, number=number) if ending in _ABC else _SPLICES.get(ending)
     if splice is None:
         raise NotAnEditError(f"edits cannot be written into {ending or 'files without an ending'}")
     content = source if change.is_nothing else splice(source, before, after, change)
-    return EditedFile(content, change, losses_of(before, after))
+    return EditedFile(content, change, losses)
 
 
 def losses_of(before: Piece, after: Piece) -> tuple[tuple[str, int], ...]:
-    """What went with the bars that an edit has rewritten."""
-    return tuple((Counter(dict(after.losses)) - Counter(dict(before.losses))).items())
+    """What went with the bars that an edit has rewritten, and which voices beside a melody that was harmonised."""
+    gone = Counter(dict(after.losses)) - Counter(dict(before.losses))
+    if sings_melody(before, after):
+        gone["a voice beside the melody"] += len(before.voices) - 1
+    return tuple((+gone).items())
 
 
 def write_edited(

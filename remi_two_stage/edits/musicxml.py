@@ -22,9 +22,10 @@ from ..core.errors import ScoreError
 from ..core.piece import Bar, Piece
 from ..scores.musicxml_reader import read_musicxml
 from ..scores.musicxml_reader_document import is_compressed, score_in
-from .changes import Change, NotAnEditError
+from .changes import Change, NotAnEditError, sings_melody
 from .musicxml_added import add_parts
 from .musicxml_measures import Edit, PartEdit, StaffOf
+from .musicxml_melody import melody_alone
 from .musicxml_part import SourcePart
 from .musicxml_text import FileText
 
@@ -45,6 +46,23 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change) -> bytes:
     with zipfile.ZipFile(io.BytesIO(source)) as archive:
         name = score_in(archive)
         return _with_member(archive, name, _spliced(archive.read(name), before, after, change))
+
+
+def for_melody(source: bytes, before: Piece, after: Piece) -> tuple[bytes, Piece]:
+    """A file and its piece as an edit takes them: with the first voice alone where that is harmonised and other voices
+    are left out.
+
+    Raises:
+        NotAnEditError: the file has no such part alone.
+    """
+    if len(before.voices) == 1 or not sings_melody(before, after):
+        return source, before
+    if not is_compressed(source):
+        return melody_alone(source)
+    with zipfile.ZipFile(io.BytesIO(source)) as archive:
+        name = score_in(archive)
+        alone, piece = melody_alone(archive.read(name))
+        return _with_member(archive, name, alone), piece
 
 
 def _with_member(archive: zipfile.ZipFile, name: str, content: bytes) -> bytes:

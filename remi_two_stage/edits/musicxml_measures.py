@@ -274,10 +274,14 @@ class PartEdit:
         last = self._part.measures[-1]
         line = self._text.indent(last.node.start)
         number = last.node.attributes.get("number", "")
-        first = int(number) if number.isdigit() else self._edit.before.bar_numbers[-1]
+        first = (int(number) if number.isdigit() else self._edit.before.bar_numbers[-1]) + 1
         added = b""
         for index in self._edit.appended:
-            measure = Element("measure", {"number": str(first + index - len(self._edit.before.bars) + 1)})
+            measure = Element("measure", {"number": str(first)})
+            if self._edit.after.bars[index].is_pickup:
+                measure.attrib.update(number=f"{first - 1}X", implicit="yes")
+            else:
+                first += 1
             measure.extend(self._appended(index, written, nowhere))
             added += as_text(measure, line, self._text.unit, self._text.are_nested)
         self._text.replace(last.node.end, last.node.end, added)

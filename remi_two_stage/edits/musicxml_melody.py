@@ -1,0 +1,30 @@
+"""A MusicXML file without the parts that a harmonisation of its melody leaves out."""
+
+from __future__ import annotations
+
+from ..core.piece import Piece
+from ..scores.musicxml_reader import read_musicxml
+from .changes import NotAnEditError
+from .musicxml_text import FileText
+
+
+def melody_alone(source: bytes) -> tuple[bytes, Piece]:
+    """The text of a file with the part of its first voice alone, which stays as it is, and its piece.
+
+    Raises:
+        NotAnEditError: the part has other voices too, or no name in the list of parts.
+    """
+    read = read_musicxml(source).source
+    if read is None or read.voices.count(number := read.voices[0]) > 1:
+        raise NotAnEditError("the part of the melody has other voices too")
+    text = FileText(source)
+    parts = list(text.root.each("part"))
+    melody = parts[number].attributes.get("id")
+    listed = [entry for entries in text.root.each("part-list") for entry in entries.children]
+    if melody is None or all(entry.attributes.get("id") != melody for entry in listed):
+        raise NotAnEditError(f"its list of parts does not name the part {melody!r}")
+    for node in [*listed, *parts]:
+        if node.tag == "part-group" or node.attributes.get("id") != melody:
+            text.remove(node)
+    alone = text.edited()
+    return alone, read_musicxml(alone)
