@@ -23,8 +23,8 @@ from zlib import crc32
 from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
+from ..scores.musicxml_names import ZERO_WIDTH_SPACE
 from ..scores.musicxml_writer import musicxml_bytes
-from ..scores.musicxml_writer_signs import ZERO_WIDTH_SPACE
 from .close_score import Staff, on_staves
 from .extras import require
 from .note_ids import with_note_ids

@@ -8,6 +8,8 @@ CONTAINER = "META-INF/container.xml"
 """The member of a compressed file that names the score in it."""
 NO_JOG = "0"
 """Length of the jog of a bracket that stops while its ending goes on to the end of the piece; other stops say none."""
+ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
+"""In words such as "D.C." that are no jump."""
 
 MODE_NAMES = {
     "maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian",

@@ -18,7 +18,15 @@ from ..core.notation import HAIRPINS, SLUR, Grace, GraceNote, Lyric, Mark, Notat
 from ..core.note_values import NOTE_VALUES
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import printable
-from .musicxml_names import ARTICULATIONS, DYNAMICS_ELEMENTS, FERMATAS, JUMP_WORDS, ORNAMENTS, TECHNICAL
+from .musicxml_names import (
+    ARTICULATIONS,
+    DYNAMICS_ELEMENTS,
+    FERMATAS,
+    JUMP_WORDS,
+    ORNAMENTS,
+    TECHNICAL,
+    ZERO_WIDTH_SPACE,
+)
 
 _TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_triplet and not value.dots}
 _USUAL_GRACE = 12
@@ -264,7 +272,8 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
             losses["a metronome mark without a number"] += 1
     said = " ".join(text for _, text in words)
     found.begins_repeat = sound is not None and sound.get("forward-repeat") == "yes"
-    found.jumps = _jumps(sound, kinds, said) if sound is not None or not is_own else []
+    may_jump = not any(ZERO_WIDTH_SPACE in (kind.text or "") for kind, _ in words)
+    found.jumps = _jumps(sound, kinds, said if may_jump else "") if sound is not None or not is_own else []
     found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
     if not found.jumps and found.tempo is None:
         found.records += [Text(onset, text, _placement(element, kind)) for kind, text in words]

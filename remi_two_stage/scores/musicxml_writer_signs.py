@@ -25,6 +25,7 @@ from .musicxml_names import (
     ORNAMENTS,
     SAME_MARKS,
     TECHNICAL,
+    ZERO_WIDTH_SPACE,
 )
 from .musicxml_writer_rhythm import PLAIN_VALUES
 
@@ -33,7 +34,6 @@ _JUMP = re.compile(
     r"(d\.?\s*[cs]\.?|da\s*capo|d[ae]l\s*segno)([,.\s]*al\s*(fine|coda)\.?)?|(fine|(to\s*)?coda|segno)\.?",
     re.IGNORECASE,
 )
-ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
 
 
