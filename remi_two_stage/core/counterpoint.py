@@ -16,8 +16,6 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
-    entry       the first new note of a tune after given ones is less than an octave away: models leap there less than
-                tunes do
     rhythm      a new note is of a length that no given note has at its place in the bar
 
 Where a voice has given notes, new ones also keep to their range and a third around it: beyond, they cost the most.
@@ -65,8 +63,8 @@ _RETURN = 4 * TICKS_PER_QUARTER
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What breaking each rule costs, in nats; `spacing`, `range` and `leap`, of a return, for each semitone beyond, and
-    `entry` for each one short; a range costs at most `most`; `register` for each semitone of the note and of the tune.
+    """What breaking each rule costs, in nats; `spacing`, `range` and `leap`, of a return, for each semitone beyond; a
+    range costs at most `most`; `register` for each semitone of the note and of the tune.
     """
 
     parallels: float
@@ -81,14 +79,13 @@ class Costs:
     close: float
     register: float
     leap: float
-    entry: float
     rhythm: float
     most: float
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 2.0, 0.03, 0.58, 0.075, 1.2, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.06, 1.2, 0.075, 2.4, 30.0),
+    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 1.5, 4.0, 2.0, 0.03, 0.68, 1.2, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.06, 1.4, 2.4, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -169,19 +166,17 @@ class VoiceLeading:
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
         self._given: dict[int, tuple[int, int]] = {}
-        self._entering: set[int] = set()
         self._place = 0  # ticks from the start of the bar
         self._rhythms: dict[int, set[tuple[int, int]]] = {}
         self._given_rhythms: dict[int, set[tuple[int, int]]] = {}
 
     def keep_to_given(self) -> None:
-        """Hold each voice to the range of the notes that it has by now, if they are enough to tell; new ones follow."""
+        """Hold each voice to the range and the rhythm of the notes that it has by now, if they are enough to tell."""
         self._given = {
             voice: (min(part.pitches) - _THIRD, max(part.pitches) + _THIRD)
             for voice, part in self._parts.items()
             if len(part.pitches) >= _FEWEST_NOTES
         }
-        self._entering = set(self._parts)
         self._given_rhythms = {voice: set(self._rhythms.get(voice, ())) for voice in self._given}
 
     def advance(self, token: int) -> None:
@@ -197,7 +192,6 @@ class VoiceLeading:
             self._time, self._place = time, token - _REL_POS.start
         elif token in _NOTE_ON:
             self._parts[self._voice].add(self._time, token - _NOTE_ON.start)
-            self._entering.discard(self._voice)
         elif token in _DURATION:
             part = self._parts[self._voice]
             part.ends[bisect_left(part.onsets, self._time)] += token - _DURATION.start + 1
@@ -250,11 +244,6 @@ class VoiceLeading:
         costs, part = self._in_range()[first:stop], self._parts[self._voice]
         if (left := part.left(self._time)) is not None and self._must_rise(left):
             costs = [cost + self._costs.leading * (pitch != left + 1) for pitch, cost in enumerate(costs, start=first)]
-        if left is not None and self._voice in self._entering:
-            costs = [
-                cost + self._costs.entry * max(0, _OCTAVE - abs(pitch - left))
-                for pitch, cost in enumerate(costs, start=first)
-            ]
         if (goal := part.following(self._time)) is not None:
             costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
         if self._may_close():

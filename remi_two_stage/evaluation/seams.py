@@ -40,7 +40,9 @@ class Joined:
 
 
 def rewritten(composer: Composer, tunes: Iterable[Piece], count: int, seed: int) -> tuple[list[Joined], list[Joined]]:
-    """At most `count` tunes of one voice with four bars rewritten, and the same tunes as they were."""
+    """At most `count` tunes of one voice with four bars rewritten, and the same tunes as they were. Each has a seed of
+    its own: from one seed the new bars would begin alike in all tunes.
+    """
     chance = Random(seed)
     new: list[Joined] = []
     own: list[Joined] = []
@@ -52,7 +54,7 @@ def rewritten(composer: Composer, tunes: Iterable[Piece], count: int, seed: int)
         number = chance.randrange(2, tune.bar_count - REWRITTEN + 1)
         try:
             bars = number, number + REWRITTEN - 1
-            piece = composer.rewrite(tune, bars, seed=seed)
+            piece = composer.rewrite(tune, bars, seed=seed + len(new))
         except RequestError:  # the bars are in an ending that is too long to be shown
             continue
         first, last = numbered_bars(tune, bars)
