@@ -151,6 +151,18 @@ class TestNotes:
         piece = read_musicxml(score([tied + note("D", 8) + note("E", 8, '<chord/><tie type="stop"/>')]))
         assert notes_of(piece) == [(0, 0, 2, 60), (0, 0, 4, 64), (0, 2, 2, 62)]
 
+    def test_a_tie_from_one_of_two_layers_that_share_a_head(self) -> None:
+        # as in Schumann's "Hör' ich das Liedchen klingen": the layer below holds what the moving one ties
+        moving = note("C", 2) + note("D", 2, '<tie type="start"/>') + "".join(note(step, 4) for step in "CBA")
+        back = "<backup><duration>14</duration></backup>"
+        held = note("D", 6, voice=2) + note("D", 8, '<tie type="stop"/>', voice=2)
+        piece = read_musicxml(score([moving + back + held]))
+        assert [(onset, length) for _, onset, length, pitch in notes_of(piece) if pitch == 62] == [
+            (0.5, 1.5),
+            (0.5, 3.5),
+        ]
+        assert not piece.losses
+
     def test_lengths_of_tuplets_that_are_no_ticks_are_rounded_and_counted(self) -> None:
         sevens = "<attributes><divisions>7</divisions></attributes>" + "".join(note("C", 2) for _ in range(14))
         piece = read_musicxml(score([sevens]))

@@ -178,11 +178,13 @@ def _sung_notes(measures: Sequence[Measure], bars: Sequence[Bar], losses: Counte
 
 
 def _continued(waiting: list[tuple[tuple[int, str], int, _Sung]], layer: tuple[int, str], time: int) -> _Sung | None:
-    """Take the note that is tied over to a time, from the same layer if there is a choice; else one of this layer that
-    ends a little earlier, since some programs write such notes of chords too short.
+    """Take the note that is tied over to a time, from the same layer if there is a choice; else one of its staff that
+    ends a little earlier, since some programs write such notes of chords too short, and tie one of two layers that
+    share a head.
     """
     near = [entry for entry in waiting if abs(entry[1] - time) <= _SLACK]
-    near = near or [entry for entry in waiting if entry[0] == layer and 0 < time - entry[1] <= _LONGEST_GAP]
+    for is_near in (layer.__eq__, lambda other: other[0] == layer[0]):
+        near = near or [entry for entry in waiting if is_near(entry[0]) and 0 < time - entry[1] <= _LONGEST_GAP]
     if not near:
         return None
     found = min(near, key=lambda entry: (abs(entry[1] - time), entry[0] != layer, entry[0][0] != layer[0]))
