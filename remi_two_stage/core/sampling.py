@@ -50,7 +50,7 @@ class Sampling:
         },
     )
     repetition: float = field(
-        default=2.5,
+        default=1.5,
         metadata={"help": "nats, 0 to 10, in favour of going on with what repeats a passage, in tunes of one voice"},
     )
     greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
