@@ -368,6 +368,12 @@ class TestRoundTrip:
         assert body(piece) == "C8 | D8 :: E8 | F8 :|"
         assert read_abc(write_abc(piece))[0].playing_order() == piece.playing_order()
 
+    def test_a_repeat_says_the_key_to_which_it_goes_back(self) -> None:
+        # as the exposition of a quartet in E flat does, whose repeat ends in B flat
+        (piece,) = read_abc("X:1\nM:4/4\nL:1/8\nK:Eb\nE8|[K:Bb]B8:|B8|]\n")
+        assert body(piece) == "E8 | [K:Bb] B8 [K:Eb] :| [K:Bb] B8 |]"
+        assert_reads_back(piece)
+
     def test_a_repeat_that_begins_at_a_second_ending(self) -> None:
         bars = one_bar(Note(0, 60, 96), endings=(2,), ending_end=True, repeat_start=True, repeat_end=True).bars
         piece = Piece(("M",), one_bar(Note(0, 62, 96), repeat_end=True).bars + bars)

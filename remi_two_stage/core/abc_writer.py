@@ -31,7 +31,7 @@ from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
 from .playing_order import are_in_endings, bars_before, completes_bar
-from .repeats import with_repeat_starts
+from .repeats import keys_gone_back_to, plays_of_sections, with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY
 
@@ -74,7 +74,7 @@ def write_abc(piece: Piece) -> str:
     _check(piece)
     piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
     lines = _header(piece)
-    bar_lines = BarLines(piece.bars, has_courtesy=len(piece.voices) > 1)
+    bar_lines = BarLines(piece.bars, has_courtesy=len(piece.voices) > 1, says_keys=True)
     voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
     for first, last in systems(piece.bars):
@@ -198,26 +198,20 @@ def systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
     yield first, len(bars)
 
 
-def _plays(bars: Sequence[Bar]) -> list[int]:
-    """How often the section is played that the next repeat at or after each bar ends."""
-    plays = [2] * len(bars)
-    for index in reversed(range(len(bars))):
-        plays[index] = bars[index].plays if bars[index].repeat_end or index + 1 == len(bars) else plays[index + 1]
-    return plays
-
-
 class BarLines:
     """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice.
 
     Args:
         has_courtesy: Whether changes of metre and key stand at the end of a line and not at the start of the next.
+        says_keys: Whether a repeat that goes back to another key says so before it, as a printed courtesy does.
     """
 
-    def __init__(self, bars: Sequence[Bar], has_courtesy: bool) -> None:
+    def __init__(self, bars: Sequence[Bar], has_courtesy: bool, says_keys: bool = False) -> None:
         self._bars = bars
         self._has_courtesy = has_courtesy
         self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
-        self._plays = _plays(bars)
+        self._plays = plays_of_sections(bars)
+        self._keys_gone_back_to = keys_gone_back_to(bars) if says_keys else {}
         self._is_in_ending = are_in_endings(bars)
 
     def line_start(self, index: int) -> str:
@@ -227,7 +221,7 @@ class BarLines:
     def line_end(self, index: int) -> str:
         """What stands after a bar at the end of a line."""
         follows = self._has_courtesy and index + 1 < len(self._bars)
-        return " ".join([self._closing(index), *(self._changes(index + 1) if follows else ())])
+        return " ".join([*self._key_back(index), self._closing(index), *(self._changes(index + 1) if follows else ())])
 
     def _opening(self, index: int, has_changes: bool = True) -> str:
         bar = self._bars[index]
@@ -258,7 +252,12 @@ class BarLines:
         if opening.startswith("|:") and not (is_later_ending and close.startswith(":")):
             opening = (close[:-1] if close.startswith(":") else "|") + opening[1:]
             close = ""
-        return " ".join(filter(None, (close, opening)))
+        return " ".join(filter(None, (*self._key_back(index), close, opening)))
+
+    def _key_back(self, index: int) -> Iterator[str]:
+        """The key to which the repeat after a bar goes back, if it is another: not every program remembers it."""
+        if index in self._keys_gone_back_to:
+            yield f"[K:{key_text(self._keys_gone_back_to[index])}]"
 
     def _has_sign(self, index: int) -> bool:
         """Whether a repeat or an ending stands between a bar and the next."""
@@ -279,7 +278,7 @@ class BarLines:
         bar, last = self._bars[index], self._bars[max(0, index - 1)]
         if bar.meter != last.meter:
             yield f"[M:{_meter_text(bar.meter)}]"
-        if bar.key != last.key:
+        if bar.key != self._keys_gone_back_to.get(index - 1, last.key):
             yield f"[K:{key_text(bar.key)}]"
 
     def _remarks(self, index: int) -> Iterator[str]:

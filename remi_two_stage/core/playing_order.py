@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .notation import JUMPS
 
-_MOST_PLAYS = 10
+MOST_PLAYS = 10
 """Of a section, on average; beyond, nobody plays the piece."""
 
 
@@ -125,13 +125,13 @@ def order_of_repeats(bars: Sequence[PlayedSigns], most: int) -> Iterator[int]:
 
 def repeat_targets(bars: Sequence[PlayedSigns]) -> set[int]:
     """Indices of the bars to which repeats go back, but for the first bar, which every player knows."""
-    order = list(order_of_repeats(bars, _MOST_PLAYS * len(bars)))
+    order = list(order_of_repeats(bars, MOST_PLAYS * len(bars)))
     return {after for index, after in pairwise(order) if 0 < after <= index}
 
 
 def idle_repeats(bars: Sequence[PlayedSigns]) -> set[int]:
     """Indices of the bars whose `:|` sends nobody back, such as one after the last of several endings."""
-    most = _MOST_PLAYS * len(bars)
+    most = MOST_PLAYS * len(bars)
     order = list(order_of_repeats(bars, most))
     followed = {index for index, after in pairwise(order) if after <= index}
     return {index for index in order if bars[index].repeat_end} - followed if len(order) <= most else set()
@@ -145,7 +145,7 @@ def unmarked_endings(bars: Sequence[PlayedSigns]) -> dict[int, tuple[int, int]]:
     begun = [index for index, bar in enumerate(bars) if bar.endings]
     if not begun:
         return {}
-    steps = set(pairwise(order_of_repeats(bars, _MOST_PLAYS * len(bars))))
+    steps = set(pairwise(order_of_repeats(bars, MOST_PLAYS * len(bars))))
     targets = {after for index, after in steps if after <= index}
     found: dict[int, tuple[int, int]] = {}
     for index in begun:

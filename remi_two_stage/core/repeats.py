@@ -1,13 +1,14 @@
-"""Repeats whose start a source leaves out because players know it: `A :| B :|` goes back to the start of B."""
+"""What a repeat leaves to the players: where it goes back to (`A :| B :|` to the start of B) and in which key."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from .piece import Bar
-from .playing_order import repeat_targets
+from .playing_order import MOST_PLAYS, order_of_repeats, repeat_targets
+from .signatures import Key
 
 
 def with_repeat_starts(bars: Sequence[Bar]) -> list[Bar]:
@@ -31,3 +32,24 @@ def _leave_starts_out(bars: Sequence[Bar]) -> bool:
         if (bar.repeat_end or bar.ending_end) and not (following and following.endings):
             is_open = False
     return False
+
+
+def plays_of_sections(bars: Sequence[Bar]) -> list[int]:
+    """How often the section is played that the next repeat at or after each bar ends."""
+    plays = [2] * len(bars)
+    for index in reversed(range(len(bars))):
+        plays[index] = bars[index].plays if bars[index].repeat_end or index + 1 == len(bars) else plays[index + 1]
+    return plays
+
+
+def keys_gone_back_to(bars: Sequence[Bar]) -> dict[int, Key]:
+    """The key to which each repeat goes back, by the index of the bar before the repeat, where its signature differs
+    from that bar's.
+    """
+    if len({bar.key.signature for bar in bars}) < 2:
+        return {}
+    return {
+        index: bars[after].key
+        for index, after in pairwise(order_of_repeats(bars, MOST_PLAYS * len(bars)))
+        if after <= index and bars[after].key.signature != bars[index].key.signature
+    }
