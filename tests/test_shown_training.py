@@ -4,6 +4,7 @@ A test has no hour, so the folders that they name hold a few tunes, `music21` a 
 """
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 from zipfile import ZipFile
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.slow
 
 FOLDERS = {"path/to/my/tunes": 10, "path/to/tunes": 10, "ten-tunes": 3, "five-others": 2}
 ARCHIVES = ("corpora/hymns.zip", "corpora/lieder.zip", "corpora/quartets.zip")
+SECOND_CYCLE = ["planner-2", "detail-2", "my-model-2"]
+"""Two runs, and the model that is made of them, which the third cycle goes on from."""
 MODELS = ("my-model", "my-small-model", "my-other-model", "my-tuned-model", "my-mixed-model")
 
 
@@ -44,8 +47,12 @@ def _workshop(tune_books: dict[str, list[Path]], tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.usefixtures("_workshop")
-def test_a_session_from_tunes_to_models(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_session_from_tunes_to_models(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    so_far = ROOT / "maintenance" / "model_so_far.py"
+    monkeypatch.setattr("sys.argv", [str(so_far), *SECOND_CYCLE])
     for line in commands("training"):
+        if "--from my-model-2" in line and not Path("my-model-2").exists():
+            runpy.run_path(str(so_far), run_name="__main__")
         assert main(shlex.split(line, comments=True)[1:]) == 0, line + capsys.readouterr().err
         assert capsys.readouterr().out, line
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
