@@ -30,7 +30,7 @@ from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
-from .playing_order import are_in_endings, bars_before, completes_bar
+from .playing_order import are_in_endings, bars_before, completes_bar, has_sign
 from .repeats import keys_gone_back_to, plays_of_sections, with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY
@@ -259,14 +259,9 @@ class BarLines:
         if index in self._keys_gone_back_to:
             yield f"[K:{key_text(self._keys_gone_back_to[index])}]"
 
-    def _has_sign(self, index: int) -> bool:
-        """Whether a repeat or an ending stands between a bar and the next."""
-        bar, after = self._bars[index], self._bars[index + 1]
-        return bar.repeat_end or bar.ending_end or after.repeat_start or bool(after.endings)
-
     def _splits_bar(self, index: int) -> bool:
         """Whether a bar and the next are one that nothing but a bar line splits."""
-        return self._bars[index + 1].is_pickup and not self._has_sign(index) and self._completes_bar(index + 1)
+        return self._bars[index + 1].is_pickup and not has_sign(self._bars, index) and self._completes_bar(index + 1)
 
     def _completes_bar(self, index: int) -> bool:
         bar, before = self._bars[index], self._bars[self._before[index]]
@@ -284,7 +279,7 @@ class BarLines:
     def _remarks(self, index: int) -> Iterator[str]:
         bar = self._bars[index]
         if bar.meter and bar.length < bar.meter.bar_length:
-            is_signed = index == 0 or self._has_sign(index - 1) or self._splits_bar(index - 1)
+            is_signed = index == 0 or has_sign(self._bars, index - 1) or self._splits_bar(index - 1)
             if bar.is_pickup != (is_signed and self._completes_bar(index)):
                 yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
 

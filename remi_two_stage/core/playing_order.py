@@ -153,15 +153,16 @@ def unmarked_endings(bars: Sequence[PlayedSigns]) -> dict[int, tuple[int, int]]:
         is_free = first < len(bars) and not (bars[first].endings or bars[first].repeat_start or first in targets)
         if is_free and bars[first - 1].repeat_end and (index - 1, first) in steps:
             last = first
-            while last + 1 < min(len(bars), 2 * first - index) and not _has_sign(bars, last):
+            while last + 1 < min(len(bars), 2 * first - index) and not has_sign(bars, last):
                 last += 1
             found[first] = last, max(bars[index].endings) + 1
     return found
 
 
-def _has_sign(bars: Sequence[PlayedSigns], index: int) -> bool:
+def has_sign(bars: Sequence[PlayedSigns], index: int) -> bool:
     """Whether a repeat or an ending stands between a bar and the next."""
-    return bars[index].repeat_end or bars[index + 1].repeat_start or bool(bars[index + 1].endings)
+    bar, after = bars[index], bars[index + 1]
+    return bar.repeat_end or bar.ending_end or after.repeat_start or bool(after.endings)
 
 
 def _passes(bars: Sequence[PlayedSigns]) -> list[int]:
