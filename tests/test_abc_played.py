@@ -164,3 +164,25 @@ class TestThreePlays:
     def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
         (piece,) = read_abc(self.STRANDS)
         assert played(write_abc(piece), tmp_path) == expected(piece)
+
+
+class TestPrinting:
+    def test_words_that_end_early_say_so(self) -> None:
+        music = "G G F E | D G A B | B A G c | B4 |\nw: Praise God from whom all *|\n"
+        (piece,) = read_abc(f"X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\n{music}")
+        assert "w: Praise God from whom all|||\n" in write_abc(piece)
+        assert read_abc(write_abc(piece))[0].bars == piece.bars
+
+    def test_marks_that_no_program_knows_are_defined(self) -> None:
+        (piece,) = read_abc("X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\n!sintro!G G F E | D G A !trill!B !eintro!|]\n")
+        written = write_abc(piece)
+        assert "%%deco eintro 0 - 0 0 0\n%%deco sintro 0 - 0 0 0\n" in written
+        assert written.count("%%deco") == 2
+
+    def test_dense_bars_are_fewer_in_a_line(self) -> None:
+        runs = "abcd gfed cBAG efga | " * 8
+        text = f"X:1\nT:Study\nM:4/4\nL:1/16\nK:C\n{runs.strip(' |')} |]\n"
+        lines = write_abc(read_abc(text)[0]).split("K:C\n")[1].splitlines()
+        assert [line.count("|") for line in lines] == [2, 2, 2, 2]
+        calm = write_abc(read_abc(text.replace("cBAG efga", "c4 e4"))[0]).split("K:C\n")[1].splitlines()
+        assert [line.count("|") for line in calm] == [4, 4]
