@@ -252,11 +252,11 @@ def _halves(bars: Sequence[Bar], first: int, last: int) -> Iterator[tuple[int, i
 
 def _is_too_wide(bars: Sequence[Bar]) -> bool:
     """Whether abcm2ps cannot set bars in one line, by the least widths of their notes and of the words beneath."""
-    return sum(map(_width, bars)) > _WIDEST_LINE
+    return sum(map(least_width, bars)) > _WIDEST_LINE
 
 
-def _width(bar: Bar) -> int:
-    """Points that a bar takes up at least."""
+def least_width(bar: Bar) -> int:
+    """Points that the notes of a bar and the words beneath them take up at least."""
     widths = {note.onset: _NOTE_WIDTH for notes in bar.notes for note in notes}
     for record in (record for notation in bar.notation for record in notation):
         if isinstance(record, Lyric):
