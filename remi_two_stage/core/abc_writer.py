@@ -28,7 +28,7 @@ from .chords import chord_name, named_chord
 from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
-from .notation import Grace, GraceNote, Instrument, Lyric, Spelling
+from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Note, Piece
 from .repeats import with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
@@ -262,8 +262,6 @@ def least_width(bar: Bar) -> int:
         if isinstance(record, Lyric):
             width = _LETTER_WIDTH * (len(record.text) + 1)
             widths[record.onset] = max(widths.get(record.onset, 0), width)
-        elif isinstance(record, Spelling):
-            widths[record.onset] = max(widths.get(record.onset, 0), _NOTE_WIDTH + _LETTER_WIDTH)
     return sum(widths.values())
 
 
