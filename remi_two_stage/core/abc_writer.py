@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from operator import attrgetter
 
 from .abc_bar_lines import BarLines, key_text, meter_text
@@ -29,7 +29,7 @@ from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
-from .piece import Bar, Chord, Note, Piece
+from .piece import Bar, Chord, Piece
 from .repeats import with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY
@@ -92,7 +92,7 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
             for voice.alone, layer in enumerate(layers, 1):
                 lines.append(f"[V:{layer}] {voice.line(first, last)}")
     lines += [f"W:{_one_line(text)}" for letter, text in piece.metadata if letter == "W"]
-    directives = _played_as_written(piece, any(voice.has_broken for voice in voices))
+    directives = _played_as_written(piece, voices)
     text = "\n".join([*_header(piece, names, directives), *lines]) + "\n"
     if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
         size = f"the piece has {len(piece.bars)} bars and {len(text)} characters of ABC"
@@ -156,18 +156,14 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     return [*lines, f"K:{key_text(piece.key)}"]
 
 
-def _played_as_written(piece: Piece, has_broken: bool) -> Iterator[str]:
+def _played_as_written(piece: Piece, voices: Sequence[VoiceWriter]) -> Iterator[str]:
     """The directives without which abc2midi spreads chords and swings hornpipes."""
-    if any(_has_chord(notes) for bar in piece.bars for notes in bar.notes):
+    if any(voice.has_chords for voice in voices):
         yield "%%MIDI chordattack 0"
     if _is_swung(piece):
         yield "%%MIDI ratio 1 1"
-    elif has_broken and _is_hornpipe(piece):
+    elif any(voice.has_broken for voice in voices) and _is_hornpipe(piece):
         yield "%%MIDI ratio 3 1"
-
-
-def _has_chord(notes: Sequence[Note]) -> bool:
-    return any((one.onset, one.duration) == (other.onset, other.duration) for one, other in pairwise(notes))
 
 
 def _is_hornpipe(piece: Piece) -> bool:
@@ -252,7 +248,9 @@ def _halves(bars: Sequence[Bar], first: int, last: int) -> Iterator[tuple[int, i
 
 def _is_too_wide(bars: Sequence[Bar]) -> bool:
     """Whether abcm2ps cannot set bars in one line, by the least widths of their notes and of the words beneath."""
-    return sum(map(least_width, bars)) > _WIDEST_LINE
+    count = sum([len(notes) for bar in bars for notes in bar.notes])
+    has_signs = any([any(bar.notation) for bar in bars])
+    return (has_signs or count * _NOTE_WIDTH > _WIDEST_LINE) and sum(map(least_width, bars)) > _WIDEST_LINE
 
 
 def least_width(bar: Bar) -> int:
@@ -272,6 +270,7 @@ class VoiceWriter:
         layers: How many it has where it has most.
         alone: The layer that is written; None for all of them as overlays.
         has_broken: Whether broken rhythm was written.
+        has_chords: Whether notes between brackets were written.
     """
 
     def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
@@ -291,7 +290,7 @@ class VoiceWriter:
             self._layers = [[list(chain.from_iterable(layers))] for layers in self._layers]
         self.layers = max(map(len, self._layers))
         self.alone: int | None = None
-        self.has_broken = False
+        self.has_broken = self.has_chords = False
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
@@ -441,6 +440,7 @@ class VoiceWriter:
         length = _length_text(value.written / self._unit)
         if not heads:
             return rest + length
+        self.has_chords |= len(heads) > 1
         if len(heads) > 1 and all(head.endswith("-") for head in heads):  # abcjs mixes up voices' ties within brackets
             return f"[{''.join(head[:-1] for head in heads)}]{length}-"
         if len(heads) > 1:
