@@ -98,6 +98,20 @@ class TestLayersOfSeveralVoices:
         assert read_abc(short)[0].bars == piece.bars
         assert "layer" not in score_text(piece)
 
+    def test_so_are_those_of_one_voice_with_endings(self) -> None:
+        music = "G4 & z B, D2 | [1 A4 & D2 C2 :| [2 d4 & D F A2 |]"
+        head = "X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\n"
+        (piece,) = read_abc(f"{head}{music}\n")
+        text = write_abc(piece)
+        assert "%%score (M Mlayer2)\n" in text
+        assert "[V:Mlayer2] x2 B,2 D4 | [1 D4 C4 :| [2 D2 F2 A4 |]\n" in text
+        changed = write_abc(read_abc(f"{head}{music} c4 | [K:D] A4 | G4 | d4 |]\n")[0])
+        assert "c8 | [K:D]\n" in changed  # at the end of the line: abcjs stops at one before several voices
+        assert read_abc(text)[0].voices == ("M",)
+        assert read_abc(text)[0].bars == piece.bars
+        (plain,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nc d e f & C4|\n")
+        assert "c2 d2 e2 f2 & C8 |]" in write_abc(plain)
+
     @needs_abc2midi
     def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
         piece = without_signs(read_abc(HYMN)[0])

@@ -43,7 +43,7 @@ class BarLines:
 
     def __init__(self, bars: Sequence[Bar], has_courtesy: bool, says_keys: bool = False) -> None:
         self._bars = bars
-        self._has_courtesy = has_courtesy
+        self.has_courtesy = has_courtesy
         self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
         self._plays = plays_of_sections([_plain_if_counted(bars, index) for index in range(len(bars))])
         self._keys_gone_back_to = keys_gone_back_to(bars) if says_keys else {}
@@ -51,11 +51,11 @@ class BarLines:
 
     def line_start(self, index: int) -> str:
         """What stands before a bar at the start of a line."""
-        return self._opening(index, has_changes=not self._has_courtesy)
+        return self._opening(index, has_changes=not self.has_courtesy)
 
     def line_end(self, index: int) -> str:
         """What stands after a bar at the end of a line."""
-        follows = self._has_courtesy and index + 1 < len(self._bars)
+        follows = self.has_courtesy and index + 1 < len(self._bars)
         return " ".join([*self._key_back(index), self._closing(index), *(self._changes(index + 1) if follows else ())])
 
     def _opening(self, index: int, has_changes: bool = True) -> str:

@@ -1,8 +1,8 @@
 """`Piece` to ABC, as a person would engrave it (ABC standard 2.1); `read_abc(write_abc(piece))` is the same music.
 
 Conventions
-- Notes that overlap go to layers (`layers.Layers`): overlays (`&`) with invisible rests beneath the first, and in
-  several voices, where abcjs confuses them, voices of their own on the same staff: V2layer2 beside V2.
+- Notes that overlap go to layers (`layers.Layers`): overlays (`&`) with invisible rests beneath the first, but where
+  abcjs confuses them, in several voices or beside endings, voices of their own on the same staff: V2layer2 beside V2.
 - Directives tell abc2midi to play as written: the notes of a chord together, and hornpipes without their swing.
 - A layer is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
   between two cuts is a rest, a note or a chord, and a note that continues is tied.
@@ -80,13 +80,14 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
     """
     _check(piece)
     piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
-    bar_lines = BarLines(piece.bars, has_courtesy=len(piece.voices) > 1, says_keys=True)
+    bar_lines = BarLines(piece.bars, has_courtesy=False, says_keys=True)
     voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     names = _names(piece, voices, overlays)
+    bar_lines.has_courtesy = len([name for layers in names for name in layers]) > 1
     lines: list[str] = []
     for first, last in systems(piece.bars):
         for (name, *layers), voice in zip(names, voices, strict=True):
-            label = f"[V:{name}] " if piece.voices != (MELODY,) else ""
+            label = f"[V:{name}] " if names != [[MELODY]] else ""
             voice.alone = 0 if layers else None
             lines += [label + voice.line(first, last), *voice.lyric_lines()]
             for voice.alone, layer in enumerate(layers, 1):
@@ -104,7 +105,8 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
 
 def _names(piece: Piece, voices: Sequence[VoiceWriter], overlays: bool) -> list[list[str]]:
     """The names of each voice and of its layers that are voices of their own."""
-    if overlays or len(voices) == 1 or sum(voice.layers for voice in voices) > _MOST_TRACKS:
+    is_plain = len(voices) == 1 and not any(bar.endings for bar in piece.bars)
+    if overlays or is_plain or sum(voice.layers for voice in voices) > _MOST_TRACKS:
         return [[name] for name in piece.voices]
     return [
         [name, *(f"{name}layer{number}" for number in range(2, voice.layers + 1))]
@@ -142,14 +144,15 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
     lines += [*defined_marks(piece.bars), *directives]
-    if piece.voices != (MELODY,):
+    is_named = [*names] != [[MELODY]]
+    if is_named:
         staves = [f"({' '.join(each)})" if len(each) > 1 else each[0] for each in names]
         lines.append("%%score " + " ".join(group.text(staves) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (layers, instrument) in enumerate(zip(names, instruments, strict=True)):
         clef = staff_clef(piece, voice)
         for number, name in enumerate(layers):
-            if piece.voices != (MELODY,) or instrument != Instrument():
+            if is_named or instrument != Instrument():
                 lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument)}")
             if instrument.program is not None:
                 lines.append(f"%%MIDI program {instrument.program}")
