@@ -30,6 +30,8 @@ from .abc_voices import with_voices
 from .changes import Change, NotAnEditError, frame, segments
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
+_ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")
+_SEPARATOR = re.compile("(?<=[A-Za-z0-9)])[ .]+(?=[A-Za-z(])")
 _TAKE_TIME = (*SOUNDING, "bar_rest")
 _FRAME = ("bar", "ending", "field")
 _JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
@@ -85,6 +87,8 @@ def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece
         return str(error)
     if len(read.voices) != len(after.voices) or len(read.bars) != len(after.bars):
         return f"it would have {len(read.voices)} voices and {len(read.bars)} bars"
+    if read.part_order != after.part_order:
+        return "its parts would be played in another order"
     for number, old, new in zip(after.bar_numbers, after.bars, read.bars, strict=True):
         if frame(old) != frame(new):
             return f"bar {number} would have another metre, key, length or repeat"
@@ -154,6 +158,11 @@ class _Splice:
         for token in tune.tokens:
             self._tokens[token.voice, token.bar].append(token)
         self._edits: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+
+    @property
+    def _appended(self) -> range:
+        """Indices of the bars that follow."""
+        return range(len(self._before.bars), len(self._after.bars))
 
     def write(self) -> None:
         """Write the edit into the file."""
@@ -231,7 +240,7 @@ class _Splice:
         if not settings:
             raise NotAnEditError(f"voice {name} has no music in the file")
         last = settings[max(settings)]
-        for index in range(len(self._before.bars), len(self._after.bars)):
+        for index in self._appended:
             key = self._after.bars[index].key
             is_same = key == self._before.bars[-1].key
             settings[index] = last if is_same else replace(last, alterations=signature_of(key))
@@ -338,7 +347,26 @@ class _Splice:
         else:
             for name, (first, *others) in lines.items():
                 new += [*self._labelled(name, first), *others]
-        self._file.insert_after(self._last_line(), new)
+        self._file.insert_after(self._last_line(), [*self._new_part(), *new])
+
+    def _new_part(self) -> list[str]:
+        """The label of the bars that follow, where they are a part; the header's order of parts goes on with it."""
+        label = self._after.bars[self._appended.start].part
+        if not label:
+            return []
+        for line in range(self._tune.key_line, self._tune.first_line, -1):
+            text = self._file.lines[line]
+            if found := _ORDER.match(text):
+                separator = _SEPARATOR.search(text, len("P:"), found.end())
+                order = found[0] + (separator[0] if separator else "") + label
+                self._file.replace(line, order + text[found.end() :])
+                break
+        return [] if self._lacks_bar_line else [f"P:{label}"]
+
+    @property
+    def _lacks_bar_line(self) -> bool:
+        """Whether the tune's text does not end with a bar line, so that no line of its own can label what follows."""
+        return [token for token in self._tune.tokens if token.kind != "field"][-1].kind != "bar"
 
     def _last_line(self) -> int:
         """The last line of the tune, which words and comments may be after those of its music."""
@@ -350,8 +378,9 @@ class _Splice:
         """The lines of a voice after its last bar."""
         voice = self._tune.voice_ids.index(name)
         kept, first = self._change.voices[voice], len(self._before.bars)
-        piece = _with_symbols(self._after, first, self._habits)
-        writer = FileVoiceWriter(piece, kept, self._manner(name, self._has_symbols(voice, name)))
+        piece = _with_symbols(self._after, first, self._habits, has_label=self._lacks_bar_line)
+        manner = replace(self._manner(name, self._has_symbols(voice, name)), has_jumps=self._appended)
+        writer = FileVoiceWriter(piece, kept, manner)
         starts = [
             index
             for index in range(first, len(piece.bars))
@@ -402,8 +431,10 @@ def _runs(tokens: Sequence[Token]) -> list[list[Token]]:
     return [[token for _, token in group] for _, group in groups]
 
 
-def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
-    """The piece with those chords from a bar on that the writer of the file would have written."""
+def _with_symbols(piece: Piece, first: int, habits: Habits, has_label: bool) -> Piece:
+    """The piece with those chords from a bar on that the writer of the file would have written, and with the label of a
+    part or none.
+    """
     bars = list(piece.bars)
     last = next((bar.chords[-1] for bar in reversed(bars[:first]) if bar.chords), None)
     for index in range(first, len(bars)):
@@ -413,8 +444,8 @@ def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
             if is_new or habits.repeats_symbols:
                 kept.append(chord)
             last = chord
-        bars[index] = replace(bars[index], chords=tuple(kept))
-    return replace(piece, bars=tuple(bars))
+        bars[index] = replace(bars[index], chords=tuple(kept), part=bars[index].part if has_label else "")
+    return replace(piece, bars=tuple(bars), part_order=())
 
 
 def _is_chord_symbol(token: Token) -> bool:
