@@ -24,10 +24,11 @@ from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
 from .abc_habits import SOUNDING, Habits
+from .abc_melody import check_melody, take_out_other_voices
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
-from .changes import Change, NotAnEditError, frame, segments
+from .changes import Change, NotAnEditError, frame, segments, sings_melody
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
 _ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")
@@ -57,6 +58,23 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
         if not why:
             return file.edited()
     raise NotAnEditError(f"its text cannot be edited: {why}")
+
+
+def for_melody(source: bytes, before: Piece, after: Piece, number: int | None) -> tuple[bytes, Piece]:
+    """A file and its tune as an edit takes them: with the first voice alone where that is harmonised and other voices
+    are left out.
+
+    Raises:
+        NotAnEditError: the tune is not in the file, or its first voice cannot stand alone.
+    """
+    if len(before.voices) == 1 or not sings_melody(before, after):
+        return source, before
+    file = AbcFile.parse(source)
+    place, tune = _found(file.lines, before, number)
+    take_out_other_voices(file, tune)
+    alone = [*tunes_in(file.edited_lines(), PlacedTune)][place].read()
+    check_melody(alone, before)
+    return file.edited(), alone
 
 
 def tune_alone(content: bytes, number: int) -> bytes:

@@ -57,6 +57,8 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
     losses = losses_of(before, after)
     if ending in _MUSICXML:
         source, before = musicxml.for_melody(source, before, after)
+    elif ending in _ABC:
+        source, before = abc.for_melody(source, before, after, number)
     change = Change.between(before, after)
     splice = partial(abc.splice, number=number) if ending in _ABC else _SPLICES.get(ending)
     if splice is None:

@@ -58,10 +58,10 @@ def for_melody(source: bytes, before: Piece, after: Piece) -> tuple[bytes, Piece
     if len(before.voices) == 1 or not sings_melody(before, after):
         return source, before
     if not is_compressed(source):
-        return melody_alone(source)
+        return melody_alone(source, before)
     with zipfile.ZipFile(io.BytesIO(source)) as archive:
         name = score_in(archive)
-        alone, piece = melody_alone(archive.read(name))
+        alone, piece = melody_alone(archive.read(name), before)
         return _with_member(archive, name, alone), piece
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..core.piece import Piece
 from ..scores.musicxml_reader import read_musicxml
 from .changes import NotAnEditError
 from .musicxml_text import FileText
 
 
-def melody_alone(source: bytes) -> tuple[bytes, Piece]:
+def melody_alone(source: bytes, before: Piece) -> tuple[bytes, Piece]:
     """The text of a file with the part of its first voice alone, which stays as it is, and its piece.
 
+    Args:
+        before: The piece with all parts, from which modes of keys are heard and words of jumps are taken.
+
     Raises:
-        NotAnEditError: the part has other voices too, or no name in the list of parts.
+        NotAnEditError: the part has other voices too, or no name in the list of parts, or is read otherwise when it is
+            alone.
     """
     read = read_musicxml(source).source
     if read is None or read.voices.count(number := read.voices[0]) > 1:
@@ -27,4 +33,14 @@ def melody_alone(source: bytes) -> tuple[bytes, Piece]:
         if node.tag == "part-group" or node.attributes.get("id") != melody:
             text.remove(node)
     alone = text.edited()
-    return alone, read_musicxml(alone)
+    return alone, _as_before(read_musicxml(alone), before)
+
+
+def _as_before(alone: Piece, before: Piece) -> Piece:
+    """The melody alone, with what the other parts have told of its bars."""
+    bars = [replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in before.bars]
+    if [(bar.length, bar.notes) for bar in bars] != [(bar.length, bar.notes) for bar in alone.bars]:
+        raise NotAnEditError("the lengths of its bars come from other parts than the melody's")
+    if alone.playing_order() != before.playing_order():
+        raise NotAnEditError("its repeats and jumps stand in other parts than the melody's")
+    return replace(alone, bars=tuple(bars))
