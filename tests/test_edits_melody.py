@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from edited import harmonised
 
-from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.edits.changes import NotAnEditError
 from remi_two_stage.edits.files import edited_bytes
 from remi_two_stage.scores.abc_reader import read_abc
@@ -14,7 +14,8 @@ from remi_two_stage.scores.musicxml_reader import read_musicxml
 HEAD = "X:1\nT:Two\nM:4/4\nL:1/4\n"
 INLINE = (
     HEAD + "%%score (1 2)\nV:1 name=\"Fiddle\"\nV:2 clef=bass\n%%MIDI program 43\nK:G\n% first\n[V:1] GABc | d4 |\n"
-    "w: one two three four five\n[V:2] G,4 | D,4 |\n% second\n[V:1] !trill!BAGF | G4 |]\n[V:2] D,4 | G,4 |]\nw: hum hum\n"
+    "w: one two three four five\n"
+    "[V:2] G,4 | D,4 |\n% second\n[V:1] !trill!BAGF | G4 |]\n[V:2] D,4 | G,4 |]\nw: hum hum\n"
 )  # fmt: skip
 BLOCKS = HEAD + "K:G\nV:1\nGABc | d4 |\nBAGF | G4 |]\nV:2 clef=bass\nK:G\nG,4 | D,4 |\nD,4 | G,4 |]\n"
 
@@ -76,3 +77,17 @@ def test_a_melody_keeps_modes_and_words_that_its_accompaniment_has_told() -> Non
     edited = edited_bytes(text.encode(), ".musicxml", before, harmonized(before)).content.decode()
     assert melody.replace("number=1", 'number="1"').replace("number=2", 'number="2"') in edited
     assert 'id="P2"><part-name>2' not in edited
+
+
+def test_new_chords_leave_a_melody_alone_whose_other_voices_are_named_as_before() -> None:
+    text = HEAD + "%%score S B\nV:S\nV:B clef=bass\nK:G\n[V:S] GABc | d4 |]\n[V:B] G,4 | D,4 |]\n"
+    before = read_abc(text)[0]
+    bars = [
+        replace(bar, notes=(bar.notes[0], tuple(replace(note, pitch=note.pitch - 5) for note in bar.notes[1])), chords=(
+            Chord(0, "IV"),
+        ))
+        for bar in before.bars
+    ]  # fmt: skip
+    after = replace(before, bars=tuple(bars))
+    edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+    assert edited == text.replace("G,4 | D,4", "D,4 | A,,4")

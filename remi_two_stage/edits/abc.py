@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise, takewhile
 
+from ..core.abc_writer import systems
 from ..core.errors import AbcSyntaxError
 from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
 from ..core.piece import Bar, Piece
@@ -201,11 +202,12 @@ class _Splice:
         kept = self._change.voices[voice]
         pairs = [*zip(segments(self._before, voice), segments(self._after, kept), strict=False)]
         has_symbols = self._has_symbols(voice, name)
+        takes_chords = has_symbols and self._change.has_new_chords
         changed = [
             index
             for index in (range(len(pairs)) if self._writes_struck else self._change.indices)
             if pairs[index][0] != pairs[index][1]
-            or (has_symbols and self._before.bars[index].chords != self._after.bars[index].chords)
+            or (takes_chords and self._before.bars[index].chords != self._after.bars[index].chords)
         ]
         if not changed:
             return
@@ -399,13 +401,8 @@ class _Splice:
         piece = _with_symbols(self._after, first, self._habits, has_label=self._lacks_bar_line)
         manner = replace(self._manner(name, self._has_symbols(voice, name)), has_jumps=self._appended)
         writer = FileVoiceWriter(piece, kept, manner)
-        starts = [
-            index
-            for index in range(first, len(piece.bars))
-            if sum(not bar.is_pickup for bar in piece.bars[first:index]) % self._habits.bars_per_line == 0
-            and not (index > first and piece.bars[index].is_pickup)
-        ]
-        lines = [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(piece.bars)], strict=True)]
+        per_line = self._habits.bars_per_line
+        lines = [writer.line(first + begin, first + stop) for begin, stop in systems(piece.bars[first:], per_line)]
         written = self._bars_written(name)
         rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
         return [self._missing_bar_line(name, writer, written) + rests + lines[0], *lines[1:]]

@@ -5,7 +5,8 @@ Conventions
 - A bar has changed if what stands in it has: the notes that begin there, those that are held into it or out of it, and
   its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was
   held into it from a bar that has changed.
-- Where voices were added, chords do not count: the chords of a harmonisation leave the given melody alone.
+- Where voices were added, or the first one stays while most bars of others are new, chords do not count: those of a
+  harmonisation leave the given melody alone.
 """
 
 from __future__ import annotations
@@ -36,12 +37,19 @@ class Change:
         appended: How many bars follow the last one of before.
         voices: For each voice before, its index among the voices after.
         voices_added: Indices of the other voices after, in order.
+        is_harmony: Whether the first voice has new ones in place of those that stood beside it, with the same names.
     """
 
     bars: tuple[range, ...]
     appended: int
     voices: tuple[int, ...]
     voices_added: tuple[int, ...]
+    is_harmony: bool = False
+
+    @property
+    def has_new_chords(self) -> bool:
+        """Whether the chord symbols are those of the edit."""
+        return not self.voices_added and not self.is_harmony
 
     @property
     def is_nothing(self) -> bool:
@@ -74,13 +82,19 @@ class Change:
         for voice, kept in enumerate(voices):
             stood, stands = segments(before, voice), segments(after, kept)[:count]
             is_changed = [was or is_new(old, new) for was, old, new in zip(is_changed, stood, stands, strict=True)]
-        if not added:
+        is_harmony = not added and len(voices) > 1 and len(after.bars) == count and 2 * sum(is_changed) > count
+        is_harmony = is_harmony and segments(before, 0) == segments(after, voices[0])
+        if not added and not is_harmony:
             pairs = zip(before.bars, after.bars, strict=False)
             is_changed = [
                 is_new or old.chords != new.chords for is_new, (old, new) in zip(is_changed, pairs, strict=True)
             ]
         return cls(
-            tuple(runs(index for index in range(count) if is_changed[index])), len(after.bars) - count, voices, added
+            tuple(runs(index for index in range(count) if is_changed[index])),
+            len(after.bars) - count,
+            voices,
+            added,
+            is_harmony,
         )
 
 

@@ -125,7 +125,7 @@ class PartEdit:
     @cached_property
     def _new_chords(self) -> set[int]:
         """The measures with other chord symbols; those of a harmonisation are not the melody's."""
-        if self._edit.change.voices_added:
+        if not self._edit.change.has_new_chords:
             return set()
         pairs = zip(self._edit.before.bars, self._edit.after.bars, strict=False)
         return {index for index, (old, new) in enumerate(pairs) if old.chords != new.chords}
