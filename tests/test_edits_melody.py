@@ -8,7 +8,10 @@ from edited import harmonised
 from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.edits.changes import NotAnEditError
 from remi_two_stage.edits.files import edited_bytes
+from remi_two_stage.edits.midi_tracks import tracks_in
 from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.midi_writer import midi_bytes
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 
 HEAD = "X:1\nT:Two\nM:4/4\nL:1/4\n"
@@ -91,3 +94,22 @@ def test_new_chords_leave_a_melody_alone_whose_other_voices_are_named_as_before(
     after = replace(before, bars=tuple(bars))
     edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
     assert edited == text.replace("G,4 | D,4", "D,4 | A,,4")
+
+
+def test_a_melody_of_a_midi_file_keeps_its_track_and_percussion_stays() -> None:
+    text = HEAD + "V:1\nV:2 clef=bass\nK:G\n[V:1] GABc | d4 |]\n[V:2] G,4 | D,4 |]\n"
+    plain = midi_bytes(read_abc(text)[0])
+    tracks = _tracks(plain)
+    kit = tracks[-1].replace(b"\x91", b"\x99").replace(b"\x81", b"\x89")  # the bass on the drums' channel
+    assert kit != tracks[-1]
+    source = plain[:10] + bytes([0, len(tracks) + 1]) + plain[12:14] + b"".join([*tracks, kit])
+    before = parse_midi(source)
+    assert len(before.voices) == 2
+    after = harmonized(before)
+    edited = edited_bytes(source, ".mid", before, after).content
+    assert [track for track in _tracks(edited) if track in (*tracks, kit)] == [*tracks[:-1], kit]
+    assert [note[1:] for note in parse_midi(edited).note_list()] == [note[1:] for note in after.note_list()]
+
+
+def _tracks(content: bytes) -> list[bytes]:
+    return [content[begin:end] for begin, end in tracks_in(content)]

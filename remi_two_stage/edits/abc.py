@@ -25,11 +25,11 @@ from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
 from .abc_habits import SOUNDING, Habits
-from .abc_melody import check_melody, take_out_other_voices
+from .abc_melody import take_out_other_voices
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
-from .changes import Change, NotAnEditError, frame, segments, sings_melody
+from .changes import Change, NotAnEditError, check_melody, frame, segments, sings_melody
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
 _ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")

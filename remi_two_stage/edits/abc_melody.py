@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from ..core.piece import Piece
 from .abc_file import AbcFile
 from .abc_places import PlacedTune
 from .changes import NotAnEditError
@@ -42,10 +41,3 @@ def take_out_other_voices(file: AbcFile, tune: PlacedTune) -> None:
             file.replace(line, f"{directive[0]} {melody}")
         elif current != melody and (voices or named or _PLAYERS.match(text) or (is_in_body and _FIELD.match(text))):
             file.replace(line, None)
-
-
-def check_melody(alone: Piece, before: Piece) -> None:
-    """Raise unless a melody alone sounds as it did among the other voices."""
-    sung = [(bar.length, bar.notes[:1]) for bar in before.bars]
-    if [(bar.length, bar.notes) for bar in alone.bars] != sung or alone.playing_order() != before.playing_order():
-        raise NotAnEditError("its bars, repeats or jumps come from other voices than the melody")

@@ -167,5 +167,16 @@ def sings_melody(before: Piece, after: Piece) -> bool:
     return has_others and any(_sung(after.bars, voice, len(sung)) == sung for voice in range(len(after.voices)))
 
 
+def check_melody(alone: Piece, before: Piece) -> None:
+    """Raise unless the first voice of a piece sounds alone as it did among the others.
+
+    Raises:
+        NotAnEditError: it does not, since bars, repeats or jumps were in the text of other voices.
+    """
+    sung = [(bar.length, bar.notes[:1]) for bar in before.bars]
+    if [(bar.length, bar.notes) for bar in alone.bars] != sung or alone.playing_order() != before.playing_order():
+        raise NotAnEditError("its bars, repeats or jumps come from other voices than the melody")
+
+
 def _sung(bars: Sequence[Bar], voice: int, count: int) -> list[tuple[object, ...]]:
     return [bar.notes[voice] for bar in bars[:count]]

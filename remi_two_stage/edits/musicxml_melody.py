@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..core.piece import Piece
 from ..scores.musicxml_reader import read_musicxml
-from .changes import NotAnEditError
+from .changes import NotAnEditError, check_melody
 from .musicxml_text import FileText
 
 
@@ -33,14 +33,7 @@ def melody_alone(source: bytes, before: Piece) -> tuple[bytes, Piece]:
         if node.tag == "part-group" or node.attributes.get("id") != melody:
             text.remove(node)
     alone = text.edited()
-    return alone, _as_before(read_musicxml(alone), before)
-
-
-def _as_before(alone: Piece, before: Piece) -> Piece:
-    """The melody alone, with what the other parts have told of its bars."""
+    piece = read_musicxml(alone)
+    check_melody(piece, before)
     bars = [replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in before.bars]
-    if [(bar.length, bar.notes) for bar in bars] != [(bar.length, bar.notes) for bar in alone.bars]:
-        raise NotAnEditError("the lengths of its bars come from other parts than the melody's")
-    if alone.playing_order() != before.playing_order():
-        raise NotAnEditError("its repeats and jumps stand in other parts than the melody's")
-    return replace(alone, bars=tuple(bars))
+    return alone, replace(piece, bars=tuple(bars))
