@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from ..core.errors import RequestError
@@ -193,7 +194,11 @@ def remarks(before: Piece, after: Piece) -> list[str]:
         change = Change.between(before, after)
     except NotAnEditError:
         return [f"left out: {gone}"] if gone else []
-    lines = [short_score_text(after) if change.voices_added else side_by_side(before, after, change)]
+    lines = [
+        short_score_text(after)
+        if change.voices_added
+        else side_by_side(before, after, change, get_terminal_size().columns)
+    ]
     if change.appended:
         lines += _how_reached(after.bars[len(before.bars)])
     plays = Counter(after.playing_order())
