@@ -224,11 +224,11 @@ def _unit_length(meter: Meter | None) -> int:
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
 
 
-def systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
-    """Index of the first bar of each line and of the one after its last: four bars a line, pick-ups not counted."""
+def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterator[tuple[int, int]]:
+    """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted."""
     first = count = 0
     for index, bar in enumerate(bars):
-        if count == _BARS_PER_LINE:
+        if count == bars_per_line:
             yield first, index
             first, count = index, 0
         count += not bar.is_pickup

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise, takewhile
 
+from ..core.abc_writer import systems
 from ..core.errors import AbcSyntaxError
 from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
 from ..core.piece import Bar, Piece
@@ -24,12 +25,15 @@ from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
 from .abc_habits import SOUNDING, Habits
+from .abc_melody import take_out_other_voices
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
-from .changes import Change, NotAnEditError, frame, segments
+from .changes import Change, NotAnEditError, check_melody, frame, segments, sings_melody
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
+_ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")
+_SEPARATOR = re.compile("(?<=[A-Za-z0-9)])[ .]+(?=[A-Za-z(])")
 _TAKE_TIME = (*SOUNDING, "bar_rest")
 _FRAME = ("bar", "ending", "field")
 _JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
@@ -55,6 +59,23 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
         if not why:
             return file.edited()
     raise NotAnEditError(f"its text cannot be edited: {why}")
+
+
+def for_melody(source: bytes, before: Piece, after: Piece, number: int | None) -> tuple[bytes, Piece]:
+    """A file and its tune as an edit takes them: with the first voice alone where that is harmonised and other voices
+    are left out.
+
+    Raises:
+        NotAnEditError: the tune is not in the file, or its first voice cannot stand alone.
+    """
+    if len(before.voices) == 1 or not sings_melody(before, after):
+        return source, before
+    file = AbcFile.parse(source)
+    place, tune = _found(file.lines, before, number)
+    take_out_other_voices(file, tune)
+    alone = [*tunes_in(file.edited_lines(), PlacedTune)][place].read()
+    check_melody(alone, before)
+    return file.edited(), alone
 
 
 def tune_alone(content: bytes, number: int) -> bytes:
@@ -85,6 +106,8 @@ def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece
         return str(error)
     if len(read.voices) != len(after.voices) or len(read.bars) != len(after.bars):
         return f"it would have {len(read.voices)} voices and {len(read.bars)} bars"
+    if read.part_order != after.part_order:
+        return "its parts would be played in another order"
     for number, old, new in zip(after.bar_numbers, after.bars, read.bars, strict=True):
         if frame(old) != frame(new):
             return f"bar {number} would have another metre, key, length or repeat"
@@ -155,6 +178,11 @@ class _Splice:
             self._tokens[token.voice, token.bar].append(token)
         self._edits: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
 
+    @property
+    def _appended(self) -> range:
+        """Indices of the bars that follow."""
+        return range(len(self._before.bars), len(self._after.bars))
+
     def write(self) -> None:
         """Write the edit into the file."""
         for voice, name in enumerate(self._tune.voice_ids):
@@ -174,11 +202,12 @@ class _Splice:
         kept = self._change.voices[voice]
         pairs = [*zip(segments(self._before, voice), segments(self._after, kept), strict=False)]
         has_symbols = self._has_symbols(voice, name)
+        takes_chords = has_symbols and self._change.has_new_chords
         changed = [
             index
             for index in (range(len(pairs)) if self._writes_struck else self._change.indices)
             if pairs[index][0] != pairs[index][1]
-            or (has_symbols and self._before.bars[index].chords != self._after.bars[index].chords)
+            or (takes_chords and self._before.bars[index].chords != self._after.bars[index].chords)
         ]
         if not changed:
             return
@@ -231,7 +260,7 @@ class _Splice:
         if not settings:
             raise NotAnEditError(f"voice {name} has no music in the file")
         last = settings[max(settings)]
-        for index in range(len(self._before.bars), len(self._after.bars)):
+        for index in self._appended:
             key = self._after.bars[index].key
             is_same = key == self._before.bars[-1].key
             settings[index] = last if is_same else replace(last, alterations=signature_of(key))
@@ -338,7 +367,26 @@ class _Splice:
         else:
             for name, (first, *others) in lines.items():
                 new += [*self._labelled(name, first), *others]
-        self._file.insert_after(self._last_line(), new)
+        self._file.insert_after(self._last_line(), [*self._new_part(), *new])
+
+    def _new_part(self) -> list[str]:
+        """The label of the bars that follow, where they are a part; the header's order of parts goes on with it."""
+        label = self._after.bars[self._appended.start].part
+        if not label:
+            return []
+        for line in range(self._tune.key_line, self._tune.first_line, -1):
+            text = self._file.lines[line]
+            if found := _ORDER.match(text):
+                separator = _SEPARATOR.search(text, len("P:"), found.end())
+                order = found[0] + (separator[0] if separator else "") + label
+                self._file.replace(line, order + text[found.end() :])
+                break
+        return [] if self._lacks_bar_line else [f"P:{label}"]
+
+    @property
+    def _lacks_bar_line(self) -> bool:
+        """Whether the tune's text does not end with a bar line, so that no line of its own can label what follows."""
+        return [token for token in self._tune.tokens if token.kind != "field"][-1].kind != "bar"
 
     def _last_line(self) -> int:
         """The last line of the tune, which words and comments may be after those of its music."""
@@ -350,15 +398,11 @@ class _Splice:
         """The lines of a voice after its last bar."""
         voice = self._tune.voice_ids.index(name)
         kept, first = self._change.voices[voice], len(self._before.bars)
-        piece = _with_symbols(self._after, first, self._habits)
-        writer = FileVoiceWriter(piece, kept, self._manner(name, self._has_symbols(voice, name)))
-        starts = [
-            index
-            for index in range(first, len(piece.bars))
-            if sum(not bar.is_pickup for bar in piece.bars[first:index]) % self._habits.bars_per_line == 0
-            and not (index > first and piece.bars[index].is_pickup)
-        ]
-        lines = [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(piece.bars)], strict=True)]
+        piece = _with_symbols(self._after, first, self._habits, has_label=self._lacks_bar_line)
+        manner = replace(self._manner(name, self._has_symbols(voice, name)), has_jumps=self._appended)
+        writer = FileVoiceWriter(piece, kept, manner)
+        per_line = self._habits.bars_per_line
+        lines = [writer.line(first + begin, first + stop) for begin, stop in systems(piece.bars[first:], per_line)]
         written = self._bars_written(name)
         rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
         return [self._missing_bar_line(name, writer, written) + rests + lines[0], *lines[1:]]
@@ -402,8 +446,10 @@ def _runs(tokens: Sequence[Token]) -> list[list[Token]]:
     return [[token for _, token in group] for _, group in groups]
 
 
-def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
-    """The piece with those chords from a bar on that the writer of the file would have written."""
+def _with_symbols(piece: Piece, first: int, habits: Habits, has_label: bool) -> Piece:
+    """The piece with those chords from a bar on that the writer of the file would have written, and with the label of a
+    part or none.
+    """
     bars = list(piece.bars)
     last = next((bar.chords[-1] for bar in reversed(bars[:first]) if bar.chords), None)
     for index in range(first, len(bars)):
@@ -413,8 +459,8 @@ def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
             if is_new or habits.repeats_symbols:
                 kept.append(chord)
             last = chord
-        bars[index] = replace(bars[index], chords=tuple(kept))
-    return replace(piece, bars=tuple(bars))
+        bars[index] = replace(bars[index], chords=tuple(kept), part=bars[index].part if has_label else "")
+    return replace(piece, bars=tuple(bars), part_order=())
 
 
 def _is_chord_symbol(token: Token) -> bool:

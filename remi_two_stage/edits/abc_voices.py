@@ -85,6 +85,8 @@ def _write_header(
         elif not is_named:
             lines.append(f"V:{name}{instrument_text(usual[voice])}")
     header = range(tune.first_line, tune.key_line)
+    if names[kept].isdigit() and not any(file.lines[index].startswith("V:") for index in header):
+        lines.insert(0, f"V:{names[kept]}")  # else abc2midi takes the first new voice for it
     score = next((index for index in header if _SCORE.match(file.lines[index])), None)
     if score is None:
         lines.insert(0, "%%score " + " ".join(names))

@@ -17,9 +17,10 @@ from .changes import Change, NotAnEditError, sings_melody
 
 _Splice = Callable[[bytes, Piece, Piece, Change], bytes]
 _MUSICXML = (".musicxml", ".xml", ".mxl")
+_MIDI = (".mid", ".midi")
 _SPLICES: dict[str, _Splice] = {
     **dict.fromkeys(_MUSICXML, musicxml.splice),
-    **dict.fromkeys((".mid", ".midi"), midi.splice),
+    **dict.fromkeys(_MIDI, midi.splice),
 }
 _ABC = (".abc", ".abc.gz")
 EDITABLE = (*_ABC, *_SPLICES)
@@ -57,6 +58,10 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
     losses = losses_of(before, after)
     if ending in _MUSICXML:
         source, before = musicxml.for_melody(source, before, after)
+    elif ending in _MIDI:
+        source, before = midi.for_melody(source, before, after)
+    elif ending in _ABC:
+        source, before = abc.for_melody(source, before, after, number)
     change = Change.between(before, after)
     splice = partial(abc.splice, number=number) if ending in _ABC else _SPLICES.get(ending)
     if splice is None:
