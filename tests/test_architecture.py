@@ -69,6 +69,7 @@ CORE_LAYERS = (
         "sequences",
         "codec",
         "reward",
+        "abc_bar_lines",
         "abc_notation",
         "abc_spelling",
         "abc_values",

@@ -96,7 +96,8 @@ def test_a_piano_has_a_brace_and_other_players_a_bracket(trio: Piece) -> None:
         StaffGroup(range(2), "bracket", is_joined=True),
         StaffGroup(range(2, 4), "brace", is_joined=True),
     ]
-    assert "%%score [V1 | V2] {V3 | V4}\n" in write_abc(trio)
+    assert "%%score [V1 | V2] {V3 | V4}\n" in write_abc(trio, overlays=True)
+    assert "| (V4 V4layer2)}\n" in write_abc(trio)
     parts = ElementTree.fromstring(musicxml_bytes(trio)).find("part-list")
     assert parts is not None
     assert [symbol.text for symbol in parts.iter("group-symbol")] == ["bracket", "brace"]
@@ -128,7 +129,8 @@ def test_a_piano_has_two_staves_for_any_number_of_voices(chorale: Piece) -> None
     played = with_instrument(chorale, "piano")
     assert played.voices == ("V1", "V2")
     assert staff_groups(played) == [StaffGroup(range(2), "brace", is_joined=True)]
-    assert "%%score {V1 | V2}\n" in write_abc(played)
+    assert "%%score {V1 | V2}\n" in write_abc(played, overlays=True)
+    assert "%%score {(V1 V1layer2) | (V2 V2layer2)}\n" in write_abc(played)
     hands = {"S": "V1", "A": "V1", "T": "V2", "B": "V2"}
     struck = {(hands[voice], *note) for voice, *note in chorale.note_list()}
     assert sorted(played.note_list()) == sorted(struck)

@@ -51,12 +51,14 @@ class WrittenValue:
     notes: list[Sounding] = field(default_factory=list)
 
 
-def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Collection[int] = ()) -> None:
-    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied.
+def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Collection[int] = ()) -> bool:
+    """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied; whether
+    there are any.
 
     Args:
         staccato: Onsets of short notes, which abc2midi does not take for one of a pair.
     """
+    has_broken = False
     for first, second in pairwise(values):
         long, short = sorted((first.written, second.written), reverse=True)
         pair = second.end - first.start
@@ -66,6 +68,8 @@ def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Colle
         if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
             first.broken = ">" if first.written == long else "<"
             first.written = second.written = Fraction(pair, 2)
+            has_broken = True
+    return has_broken
 
 
 def is_beamed(value: WrittenValue, following: WrittenValue, bar: Bar) -> bool:
@@ -133,8 +137,17 @@ def note_values(cuts: Sequence[int], bar: Bar, is_silent: bool = False) -> list[
     for _, group in groupby(values, key=lambda value: value.window):
         first, *others = group
         if first.window is not None:
-            first.tuplet = "(3" if len(others) == 2 else f"(3:2:{len(others) + 1}"
+            first.tuplet = _triplet_sign([value.written for value in (first, *others)])
     return values
+
+
+def _triplet_sign(written: Sequence[Fraction]) -> str:
+    """What stands before the values of a triplet: of three that differ as six in the time of four, because abcjs takes
+    them else for three of the first.
+    """
+    if len(written) == 3:
+        return "(3" if 3 * written[0] == sum(written) else "(6:4:3"
+    return f"(3:2:{len(written)}"
 
 
 def _triplets(cuts: Sequence[int], first: int, last: int, size: int) -> Iterator[tuple[int, int]]:

@@ -1,12 +1,11 @@
 """`Piece` to ABC, as a person would engrave it (ABC standard 2.1); `read_abc(write_abc(piece))` is the same music.
 
 Conventions
-- Notes that overlap go to layers (`layers.Layers`), which are overlays (`&`) with invisible rests beneath the first.
+- Notes that overlap go to layers (`layers.Layers`): overlays (`&`) with invisible rests beneath the first, and in
+  several voices, where abcjs confuses them, voices of their own on the same staff: V2layer2 beside V2.
+- Directives tell abc2midi to play as written: the notes of a chord together, and hornpipes without their swing.
 - A layer is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
   between two cuts is a rest, a note or a chord, and a note that continues is tied.
-- In several voices a change of metre or key ends the line before it, as a courtesy; `|:` stands wherever playing goes
-  back to but the first bar.
-- Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 - Under the clef treble-8 notes are written an octave above where they sound (section 4.6).
 """
 
@@ -18,9 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 
+from .abc_bar_lines import BarLines, key_text, meter_text
 from .abc_notation import WrittenNotation, defined_dynamics, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
@@ -29,14 +29,10 @@ from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
-from .piece import Bar, Chord, Piece
-from .playing_order import are_in_endings, bars_before, completes_bar, has_sign
-from .repeats import keys_gone_back_to, plays_of_sections, with_repeat_starts
+from .piece import Bar, Chord, Note, Piece
+from .repeats import with_repeat_starts
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY
-
-PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
-"""Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
 MOST_BARS = 20_000
 LONGEST_TUNE = 1_000_000
@@ -55,39 +51,62 @@ STYLE_NAMES = {
 }
 """What `R:` says, in lower case and joined by hyphens -> the style's name, where the two differ."""
 
+LAYER_NAME = re.compile(r"(?P<voice>.+)layer(?:[2-9]|1[0-7])")
+"""What a voice is called that holds a layer of another one."""
+
 _BARS_PER_LINE = 4
+_SWUNG = ("hornpipe", "Hornpipe")
+_MOST_TRACKS = 15
+"""Voices and layers that abc2midi gives a channel each."""
 _MIDDLE_C_OCTAVE = 5
 _KEPT_FIELDS = "TCABDFGHNOSZ"
 _LOW_TO_HIGH = attrgetter("pitch", "start", "end")
-_NOT_IN_LABELS = r"[\[\]%\\]"
 
 
-def write_abc(piece: Piece) -> str:
+def write_abc(piece: Piece, overlays: bool = False) -> str:
     """ABC text of a piece: one tune, numbered 1.
 
     Left out are velocities, dynamics, chords that are not known, and phrases. An ending that stays open past a repeat
     or the next ending is closed there.
+
+    Args:
+        overlays: Whether layers are overlays in several voices too, which is shorter.
 
     Raises:
         ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
     _check(piece)
     piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
-    lines = _header(piece)
     bar_lines = BarLines(piece.bars, has_courtesy=len(piece.voices) > 1, says_keys=True)
     voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
-    labels = [f"[V:{name}] " for name in piece.voices] if piece.voices != (MELODY,) else [""]
+    names = _names(piece, voices, overlays)
+    lines: list[str] = []
     for first, last in systems(piece.bars):
-        for label, voice in zip(labels, voices, strict=True):
+        for (name, *layers), voice in zip(names, voices, strict=True):
+            label = f"[V:{name}] " if piece.voices != (MELODY,) else ""
+            voice.alone = 0 if layers else None
             lines += [label + voice.line(first, last), *voice.lyric_lines()]
+            for voice.alone, layer in enumerate(layers, 1):
+                lines.append(f"[V:{layer}] {voice.line(first, last)}")
     lines += [f"W:{_one_line(text)}" for letter, text in piece.metadata if letter == "W"]
-    text = "\n".join(lines) + "\n"
+    directives = _played_as_written(piece, any(voice.has_broken for voice in voices))
+    text = "\n".join([*_header(piece, names, directives), *lines]) + "\n"
     if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
         size = f"the piece has {len(piece.bars)} bars and {len(text)} characters of ABC"
         raise ScoreError(
             f"{size}, more than {MOST_BARS} or {LONGEST_TUNE}; write it in another format, or in parts"
         ).at(title=piece.title)
     return text
+
+
+def _names(piece: Piece, voices: Sequence[VoiceWriter], overlays: bool) -> list[list[str]]:
+    """The names of each voice and of its layers that are voices of their own."""
+    if overlays or len(voices) == 1 or sum(voice.layers for voice in voices) > _MOST_TRACKS:
+        return [[name] for name in piece.voices]
+    return [
+        [name, *(f"{name}layer{number}" for number in range(2, voice.layers + 1))]
+        for name, voice in zip(piece.voices, voices, strict=True)
+    ]
 
 
 def _check(piece: Piece) -> None:
@@ -110,25 +129,52 @@ def _check(piece: Piece) -> None:
         start += bar.length
 
 
-def _header(piece: Piece) -> list[str]:
+def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[str]) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
     fields += [(letter, text) for letter, text in piece.metadata if letter in _KEPT_FIELDS]
     fields += [("N", text) for text in piece.made]
     fields += [("R", _style_text(piece.style, piece.metadata))] if piece.style else []
     fields += [("P", _part_order(piece))] if piece.part_order else []
-    fields += [("M", _meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
+    fields += [("M", meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
-    lines += defined_dynamics(piece.bars)
+    lines += [*defined_dynamics(piece.bars), *directives]
     if piece.voices != (MELODY,):
-        lines.append("%%score " + " ".join(group.text(piece.voices) for group in staff_groups(piece)))
+        staves = [f"({' '.join(each)})" if len(each) > 1 else each[0] for each in names]
+        lines.append("%%score " + " ".join(group.text(staves) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
-    for voice, (name, instrument) in enumerate(zip(piece.voices, instruments, strict=True)):
-        if piece.voices != (MELODY,) or instrument != Instrument():
-            lines.append(f"V:{name}{staff_text(staff_clef(piece, voice), instrument)}")
-        if instrument.program is not None:
-            lines.append(f"%%MIDI program {instrument.program}")
+    for voice, (layers, instrument) in enumerate(zip(names, instruments, strict=True)):
+        clef = staff_clef(piece, voice)
+        for number, name in enumerate(layers):
+            if piece.voices != (MELODY,) or instrument != Instrument():
+                lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument)}")
+            if instrument.program is not None:
+                lines.append(f"%%MIDI program {instrument.program}")
     return [*lines, f"K:{key_text(piece.key)}"]
+
+
+def _played_as_written(piece: Piece, has_broken: bool) -> Iterator[str]:
+    """The directives without which abc2midi spreads chords and swings hornpipes."""
+    if any(_has_chord(notes) for bar in piece.bars for notes in bar.notes):
+        yield "%%MIDI chordattack 0"
+    if _is_swung(piece):
+        yield "%%MIDI ratio 1 1"
+    elif has_broken and _is_hornpipe(piece):
+        yield "%%MIDI ratio 3 1"
+
+
+def _has_chord(notes: Sequence[Note]) -> bool:
+    return any((one.onset, one.duration) == (other.onset, other.duration) for one, other in pairwise(notes))
+
+
+def _is_hornpipe(piece: Piece) -> bool:
+    """Whether `R:` makes abc2midi play broken rhythm 2 to 1."""
+    return piece.style is not None and _style_text(piece.style, piece.metadata).startswith(_SWUNG)
+
+
+def _is_swung(piece: Piece) -> bool:
+    """Whether `R:` makes abc2midi play pairs of equal notes as if they stood in broken rhythm."""
+    return _is_hornpipe(piece) and str(piece.meter) in ("4/4", "2/4")
 
 
 def _tempo_texts(piece: Piece) -> list[str]:
@@ -173,15 +219,6 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
 
 
-def _meter_text(meter: Meter | None) -> str:
-    return "none" if meter is None else meter.written or str(meter)
-
-
-def key_text(key: Key) -> str:
-    """A key as `K:` names it."""
-    return key.tonic + {"maj": "", "min": "m"}.get(key.mode, key.mode)
-
-
 def _unit_length(meter: Meter | None) -> int:
     """Ticks of the unit note length: an eighth, but a 16th in metres of 16ths and shorter."""
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
@@ -198,94 +235,14 @@ def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterato
     yield first, len(bars)
 
 
-class BarLines:
-    """Bar lines, endings, changes of metre and key, and remarks: what stands between the bars of every voice.
-
-    Args:
-        has_courtesy: Whether changes of metre and key stand at the end of a line and not at the start of the next.
-        says_keys: Whether a repeat that goes back to another key says so before it, as a printed courtesy does.
-    """
-
-    def __init__(self, bars: Sequence[Bar], has_courtesy: bool, says_keys: bool = False) -> None:
-        self._bars = bars
-        self._has_courtesy = has_courtesy
-        self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
-        self._plays = plays_of_sections(bars)
-        self._keys_gone_back_to = keys_gone_back_to(bars) if says_keys else {}
-        self._is_in_ending = are_in_endings(bars)
-
-    def line_start(self, index: int) -> str:
-        """What stands before a bar at the start of a line."""
-        return self._opening(index, has_changes=not self._has_courtesy)
-
-    def line_end(self, index: int) -> str:
-        """What stands after a bar at the end of a line."""
-        follows = self._has_courtesy and index + 1 < len(self._bars)
-        return " ".join([*self._key_back(index), self._closing(index), *(self._changes(index + 1) if follows else ())])
-
-    def _opening(self, index: int, has_changes: bool = True) -> str:
-        bar = self._bars[index]
-        signs = ["|" + ":" * (self._plays[index] - 1)] if bar.repeat_start else []
-        if bar.endings:
-            signs.append("[" + ",".join(map(str, bar.endings)))
-        label = [f"[P:{re.sub(_NOT_IN_LABELS, '', bar.part)}]"] if bar.part else []
-        changes = self._changes(index) if has_changes else ()
-        return " ".join([*signs, *label, *changes, *self._remarks(index)])
-
-    def _closing(self, index: int) -> str:
-        bar = self._bars[index]
-        if bar.repeat_end:
-            return ":" * (bar.plays - 1) + "|"
-        if index + 1 == len(self._bars):
-            return "|]"
-        after = self._bars[index + 1]
-        if (bar.ending_end and not after.endings) or (after.repeat_start and not bar.is_full):
-            return "||"
-        if self._splits_bar(index):
-            return ".|" if self._is_in_ending[index] else "||"
-        return "|"
-
-    def joining(self, index: int) -> str:
-        """What stands between a bar and the next on the same line."""
-        close, opening = self._closing(index), self._opening(index + 1)
-        is_later_ending = min(self._bars[index + 1].endings, default=1) > 1  # which would belong to what "::" repeats
-        if opening.startswith("|:") and not (is_later_ending and close.startswith(":")):
-            opening = (close[:-1] if close.startswith(":") else "|") + opening[1:]
-            close = ""
-        return " ".join(filter(None, (*self._key_back(index), close, opening)))
-
-    def _key_back(self, index: int) -> Iterator[str]:
-        """The key to which the repeat after a bar goes back, if it is another: not every program remembers it."""
-        if index in self._keys_gone_back_to:
-            yield f"[K:{key_text(self._keys_gone_back_to[index])}]"
-
-    def _splits_bar(self, index: int) -> bool:
-        """Whether a bar and the next are one that nothing but a bar line splits."""
-        return self._bars[index + 1].is_pickup and not has_sign(self._bars, index) and self._completes_bar(index + 1)
-
-    def _completes_bar(self, index: int) -> bool:
-        bar, before = self._bars[index], self._bars[self._before[index]]
-        full = bar.meter.bar_length if bar.meter else 0
-        return self._before[index] < 0 or completes_bar(bar.length, full, before.length, before.is_pickup)
-
-    def _changes(self, index: int) -> Iterator[str]:
-        """Changes of metre and key at the start of a bar."""
-        bar, last = self._bars[index], self._bars[max(0, index - 1)]
-        if bar.meter != last.meter:
-            yield f"[M:{_meter_text(bar.meter)}]"
-        if bar.key != self._keys_gone_back_to.get(index - 1, last.key):
-            yield f"[K:{key_text(bar.key)}]"
-
-    def _remarks(self, index: int) -> Iterator[str]:
-        bar = self._bars[index]
-        if bar.meter and bar.length < bar.meter.bar_length:
-            is_signed = index == 0 or has_sign(self._bars, index - 1) or self._splits_bar(index - 1)
-            if bar.is_pickup != (is_signed and self._completes_bar(index)):
-                yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
-
-
 class VoiceWriter:
-    """One voice, written line after line."""
+    """One voice, written line after line.
+
+    Attributes:
+        layers: How many it has where it has most.
+        alone: The layer that is written; None for all of them as overlays.
+        has_broken: Whether broken rhythm was written.
+    """
 
     def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
         self._bars = piece.bars
@@ -302,12 +259,15 @@ class VoiceWriter:
         }
         if not self._has_notes_under_words():
             self._layers = [[list(chain.from_iterable(layers))] for layers in self._layers]
+        self.layers = max(map(len, self._layers))
+        self.alone: int | None = None
+        self.has_broken = False
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
-        self._has_symbols, self._breaks_rhythm = voice == 0, True
+        self._has_symbols, self._breaks_rhythm = voice == 0, not _is_swung(piece)
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -372,13 +332,14 @@ class VoiceWriter:
         bar, layers = self._bars[index], self._layers[index]
         altered = [self._altered(index, number) for number in range(len(layers))] if len(layers) > 1 else [{}]
         texts = []
-        for number in range(len(layers)):
+        for number in range(len(layers)) if self.alone is None else (self.alone,):
             self._accidentals.start_layer(bar.key, _merged(altered[:number] + altered[number + 1 :]))
             texts.append(self._layer(index, number))
         return self._with_jumps(" & ".join(texts), bar)
 
     def _layer(self, index: int, number: int) -> str:
-        bar, notes = self._bars[index], self._layers[index][number]
+        bar, layers = self._bars[index], self._layers[index]
+        notes = layers[number] if number < len(layers) else []
         start, end = self._starts[index], self._starts[index + 1]
         symbols = self._symbols(index, number)
         places = self._notation.places(index, number)
@@ -390,7 +351,8 @@ class VoiceWriter:
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
         if self._breaks_rhythm:
-            break_rhythm(values, start, [onset for onset, place in places.items() if "." in place.marks])
+            staccato = [onset for onset, place in places.items() if "." in place.marks]
+            self.has_broken |= break_rhythm(values, start, staccato)
         text = []
         for last, value in zip([None, *values], values, strict=False):
             text.append(self._between(last, value, index) if last else "")
@@ -409,7 +371,7 @@ class VoiceWriter:
         return "" if is_beamed(value, following, self._bars[index]) else " "
 
     def _with_jumps(self, text: str, bar: Bar) -> str:
-        if self._voice or not bar.jumps:
+        if self._voice or self.alone or not bar.jumps:
             return text
         after = jumps_text(bar.jumps, are_before=False)
         return jumps_text(bar.jumps, are_before=True) + text + (f" {after}" if after else "")
@@ -449,6 +411,8 @@ class VoiceWriter:
         length = _length_text(value.written / self._unit)
         if not heads:
             return rest + length
+        if len(heads) > 1 and all(head.endswith("-") for head in heads):  # abcjs mixes up voices' ties within brackets
+            return f"[{''.join(head[:-1] for head in heads)}]{length}-"
         if len(heads) > 1:
             return f"[{''.join(heads)}]{length}"
         head = heads[0].rstrip("-")

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from ..core.abc_bar_lines import BarLines
 from ..core.abc_notation import syllable_text
 from ..core.abc_spelling import Accidentals, Sounding, names_of
 from ..core.abc_values import WrittenValue
-from ..core.abc_writer import BarLines, VoiceWriter
+from ..core.abc_writer import VoiceWriter
 from ..core.notation import Lyric, Notation, Spelling, moved
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import Key

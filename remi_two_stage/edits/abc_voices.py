@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ..core.abc_bar_lines import key_text
 from ..core.abc_notation import instrument_text, staff_text
-from ..core.abc_writer import key_text
 from ..core.piece import Piece
 from ..core.voices import clef_of
 from ..scores.abc_fields import signature_of

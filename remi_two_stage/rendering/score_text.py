@@ -62,7 +62,7 @@ def _tempo(piece: Piece) -> str:
 
 
 def _music(piece: Piece) -> Iterator[str]:
-    text = write_abc(piece)
+    text = write_abc(piece, overlays=True)
     lines = text[text.index("\nK:") + 1 :].splitlines()[1:]
     labels = piece.voices if len(piece.voices) > 1 else ("",)
     width = max(len(str(piece.bar_count)), *map(len, labels))

@@ -19,6 +19,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ..analysis.phrases import phrase_starts
+from ..core.abc_writer import LAYER_NAME
 from ..core.chords import named_chord
 from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.notation import ChordSymbol, TempoMark
@@ -109,6 +110,22 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
 
 def _to_ticks(units: int) -> int:
     return (units + _HALF_TICK) // UNITS_PER_TICK
+
+
+def with_layers(voices: Sequence[Voice]) -> list[Voice]:
+    """The voices, each with the notes and signs of those that `write_abc` has made of its layers."""
+    by_name = {voice.name: voice for voice in voices}
+    kept = []
+    for voice in voices:
+        match = LAYER_NAME.fullmatch(voice.name)
+        main = by_name.get(match["voice"]) if match else None
+        if main is None or voice.time > main.time:
+            kept.append(voice)
+            continue
+        main.notes += voice.notes
+        main.symbols += voice.symbols
+        main.notation.add_layer(voice.notation)
+    return kept
 
 
 def common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:

@@ -60,6 +60,8 @@ _FERMATAS = ("fermata", "invertedfermata")
 _MOST_SLURS = 32
 """Open at a time; more are a mistake, and would take long to tell apart."""
 _SPANS = (SLUR_KIND, HAIRPIN)
+_RANKED = (MARK, GRACE, TEXT)
+"""Kinds of records whose rank is the order in which they were read."""
 _FIFTHS_OF_STEPS = tuple(map(fifths_of, LETTERS))
 _HALF_TICK = UNITS_PER_TICK // 2
 
@@ -132,6 +134,11 @@ class VoiceNotation:
         """Count what has no place."""
         if count:
             self.losses[reason] = self.losses.get(reason, 0) + count
+
+    def add_layer(self, layer: VoiceNotation) -> None:
+        """Take over what stands beside the notes of another voice, after one's own where both say something."""
+        own = len(self.records)
+        self.records += [(time, kind, rank + own * (kind in _RANKED), said) for time, kind, rank, said in layer.records]
 
     def _slur_graces(self) -> None:
         """The last grace notes are slurred to their note."""

@@ -31,7 +31,7 @@ class Boundary:
         part: Label of the part that begins here.
         is_section: A double bar or a part label: a phrase begins here.
         splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
-        pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`write_abc.PICKUP_REMARKS`).
+        pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`abc_bar_lines.PICKUP_REMARKS`).
     """
 
     time: int

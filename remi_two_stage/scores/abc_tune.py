@@ -17,12 +17,13 @@ from itertools import groupby, islice, pairwise
 from operator import attrgetter, itemgetter, length_hint
 from typing import Any
 
-from ..core.abc_writer import LONGEST_TUNE, PICKUP_REMARKS, parse_style, plays_of_parts
+from ..core.abc_bar_lines import PICKUP_REMARKS
+from ..core.abc_writer import LONGEST_TUNE, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.notation import Instrument, TempoMark
 from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
-from .abc_bars import build_bars
+from .abc_bars import build_bars, with_layers
 from .abc_fields import (
     KeySignature,
     Staff,
@@ -404,7 +405,7 @@ class Tune:
             raise AbcSyntaxError("the tune has no music; write notes after its K: line, without an empty line between")
         for reason, count in _LOSSES_OF_VOICES.items():
             self._lose(reason, sum(map(count, voices)))
-        kept, names = _named(_pitched(voices))
+        kept, names = _named(_pitched(with_layers(voices)))
         for voice in voices:
             for loss, times in voice.notation.losses.items():
                 self._lose(loss, times)

@@ -1,0 +1,166 @@
+"""What other programs play of the ABC that we write: layers of several voices, chords, hornpipes, counted endings."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from abc2midi import needs_abc2midi
+
+from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.rendering.score_text import score_text
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.midi_reader import parse_midi
+
+# As an organ plays it: the alto and the tenor move under held notes
+HYMN = """X:1
+T:Old Hundredth
+C:Louis Bourgeois
+M:4/4
+L:1/8
+Q:1/4=90
+%%score {V1 | V2}
+V:V1 clef=treble name="Organ"
+%%MIDI program 19
+V:V2 clef=bass name="Organ"
+%%MIDI program 19
+K:G
+[V:V1] G4 & D2 C2 | "^gently"G4 F4 & D4 (D3 C | E4 D4 & B,4) A,4 | G4 A4 & z2 B,2 E4 | B8 & G2 F2 G4 |
+[V:V2] B,2 A,2 & G,,4 | (B,8 & G,,2 A,,2 .B,,2 !>!C,2 | G,4 F,4) & C,4 {/E,}D,4 | [G,E]4 [C,-G,]4 | [C,E]8 |]
+"""
+
+# O'Neill's Music of Ireland 1596 and 1577
+DOTTED_HORNPIPE = """X:1
+T:The Slipper Hornpipe
+R:Hornpipe
+M:C|
+L:1/8
+K:D
+(3ABc | d>f (3edc d>AB>G | F>dE>d D2 d2 | c>eA>d c>de>f | g>ef>d (3cBA B>c |
+d>f (3edc d>AB>G | F>dE>d D2 d2 | (3edc B>c d>fe>c | d2 d>d d2 :|
+"""
+HORNPIPE = """X:1
+T:Harvest Home
+R:hornpipe
+M:4/4
+L:1/8
+K:D
+|: A>F | DAFA DAFA | defe dcBA | eAfA gAfA | edcB A2 GF |
+DAFA DAFA | defe dcBA | eAfA gfec | d2 dc d2 :|
+"""
+
+
+def played(text: str, folder: Path) -> list[tuple[int, int, int]]:
+    """Onset, length and pitch of what abc2midi plays, in ticks, of which it takes one off each note."""
+    source, target = folder / "tune.abc", folder / "tune.mid"
+    source.write_text(text, encoding="utf-8")
+    subprocess.run(["abc2midi", source, "-o", target, "-NGUI", "-NFER"], check=True, capture_output=True, timeout=30)
+    piece = parse_midi(target.read_bytes())
+    return sorted((round(24 * onset), round(24 * duration), pitch) for _, onset, duration, pitch in piece.note_list())
+
+
+def expected(piece: Piece) -> list[tuple[int, int, int]]:
+    notes = piece.note_list(unfold_repeats=True)
+    return sorted((round(24 * onset), round(24 * duration), pitch) for _, onset, duration, pitch in notes)
+
+
+def without_signs(piece: Piece) -> Piece:
+    """The notes and repeats alone: staccato and grace notes are played otherwise."""
+    return replace(piece, bars=tuple(replace(bar, notation=(), tempos=()) for bar in piece.bars), source=None)
+
+
+class TestLayersOfSeveralVoices:
+    def test_are_voices_of_their_own_on_the_same_staff(self) -> None:
+        text = write_abc(read_abc(HYMN)[0])
+        assert "&" not in text
+        assert "%%score {(V1 V1layer2) | (V2 V2layer2)}" in text
+        assert text.count("%%MIDI program 19") == 4
+        assert "[V:V2layer2] G,,4 | G,,2 A,,2 .B,,2 LC,2 | x8 |" in text
+        assert "[V:V1layer2] D2 C2 | x4 D3 C | x8 | x2 B,2 x4 | G2 F2 G4 |]" in text
+
+    def test_come_back_as_layers_with_all_their_signs(self) -> None:
+        (piece,) = read_abc(HYMN)
+        (again,) = read_abc(write_abc(piece))
+        assert (again.voices, again.instruments) == (piece.voices, piece.instruments)
+        assert again.bars == piece.bars
+        assert write_abc(again) == write_abc(piece)
+
+    def test_are_overlays_if_asked_for_and_in_what_is_printed(self) -> None:
+        (piece,) = read_abc(HYMN)
+        short = write_abc(piece, overlays=True)
+        assert "layer" not in short
+        assert " & " in short
+        assert read_abc(short)[0].bars == piece.bars
+        assert "layer" not in score_text(piece)
+
+    @needs_abc2midi
+    def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
+        piece = without_signs(read_abc(HYMN)[0])
+        assert played(write_abc(piece), tmp_path) == expected(piece)
+
+    @needs_abc2midi
+    def test_abc2midi_plays_songs(self, extra_corpora: Path, tmp_path: Path) -> None:
+        with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
+            names = [name for name in archive.namelist() if "Die_Nacht" in name and name.endswith(".mxl")]
+            (tmp_path / "song.mxl").write_bytes(archive.read(names[0]))
+        (song,) = read_score(tmp_path / "song.mxl")
+        assert read_abc(write_abc(song))[0].note_list() == song.note_list()
+        text = write_abc(without_signs(song))
+        assert "layer2" in text
+        assert played(text, tmp_path) == expected(song)
+
+
+class TestChords:
+    def test_of_which_all_notes_are_tied_have_one_tie(self) -> None:
+        (piece,) = read_abc("X:1\nT:Amen\nM:4/4\nL:1/4\nK:C\n[C-F-A-]4 | [CFA]2 [CEG]2 |]\n")
+        assert "[CFA]8- | [CFA]4 [CEG]4 |]" in write_abc(piece)
+        assert read_abc(write_abc(piece))[0].bars == piece.bars
+
+    @needs_abc2midi
+    def test_begin_together(self, tmp_path: Path) -> None:
+        (piece,) = read_abc("X:1\nT:Amen\nM:4/4\nL:1/4\nK:C\n[CFAc]4 | [CEGc]4 |]\n")
+        assert played(write_abc(piece), tmp_path) == expected(piece)
+
+
+class TestHornpipes:
+    @needs_abc2midi
+    @pytest.mark.parametrize("source", [HORNPIPE, DOTTED_HORNPIPE, HORNPIPE.replace("M:4/4", "M:2/4\nL:1/16")])
+    def test_are_played_as_written(self, source: str, tmp_path: Path) -> None:
+        (piece,) = read_abc(source)
+        text = write_abc(piece)
+        assert f"R:{piece.metadata[0][1]}\n" in text
+        assert played(text, tmp_path) == expected(piece)
+        assert read_abc(text)[0].bars == piece.bars
+
+    def test_keep_their_broken_rhythm_where_it_may_stand(self) -> None:
+        text = write_abc(read_abc(DOTTED_HORNPIPE)[0])
+        assert "| d>f (3edc d>AB>G |" in text
+        assert "%%MIDI ratio 3 1" in text
+        assert "%%MIDI" not in write_abc(read_abc(DOTTED_HORNPIPE.replace("R:Hornpipe", "R:Reel"))[0])
+
+
+class TestTriplets:
+    def test_of_unlike_values_count_them(self) -> None:
+        text = "X:1\nT:The Little Black Rose\nM:3/4\nL:1/8\nK:Cm\nG2 G2 (3G/4A3/8=B/8- (3B/8c3/8d/4 | e6 |]\n"
+        (piece,) = read_abc(text)
+        assert "G2 G2 (3G/4A3/8=B/8- (6:4:3B/8c3/8d/4 |" in write_abc(piece)
+        assert read_abc(write_abc(piece))[0].bars == piece.bars
+
+
+class TestThreePlays:
+    STRANDS = "X:1\nT:The Mill\nM:2/4\nL:1/8\nK:G\n|:: G2 B2 | d2 B2 | [1,2 A2 D2 ::| [3 G4 |]\n"
+
+    def test_that_endings_count_need_no_further_dots(self) -> None:
+        (piece,) = read_abc(self.STRANDS)
+        text = write_abc(piece)
+        assert "::" not in text
+        assert read_abc(text)[0].playing_order() == piece.playing_order() == [0, 1, 2, 0, 1, 2, 0, 1, 3]
+        assert "|:: G2 B2 | d2 B2 ::|" in write_abc(read_abc(self.STRANDS.split("| [1")[0] + "::|\n")[0])
+
+    @needs_abc2midi
+    def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
+        (piece,) = read_abc(self.STRANDS)
+        assert played(write_abc(piece), tmp_path) == expected(piece)
