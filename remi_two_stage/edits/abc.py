@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import groupby, pairwise, takewhile
 
 from ..core.abc_writer import systems
@@ -222,8 +223,20 @@ class _Splice:
             cuts = self._cuts(index, runs)
             self._rewrite_bar(runs, writer.bar(index, cuts))
             self._rewrite_words(name, index, writer, runs, cuts)
+        for layer in self._tune.layers_of(name):
+            self._silence(layer, changed)
         for rest in {rest.order: rest for rest in rests.values()}.values():
             self._split_rest(name, rest, [index for index in rests if rests[index] is rest], writer)
+
+    def _silence(self, layer: str, indices: Sequence[int]) -> None:
+        """Leave nothing of a layer, a voice of its own, in bars whose voice was written with all that sounds there."""
+        for index in indices:
+            tokens = self._content(layer, index)
+            if all(token.kind == "rest" for token in tokens):
+                continue
+            unit = self._tune.settings[layer, tokens[0].bar].unit_length
+            length = Fraction(self._before.bars[index].length * UNITS_PER_TICK, unit)
+            self._rewrite_bar(_runs(tokens), [f"x{length}"])
 
     def _rest_of_bars(self, name: str, index: int) -> Token | None:
         """The rest over several bars that a bar is in."""

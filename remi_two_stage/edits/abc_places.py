@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.abc_writer import LAYER_NAME
 from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
 from ..core.piece import Piece
 from ..scores.abc_bars import common_boundaries
@@ -201,6 +202,11 @@ class PlacedTune(Tune):
     def voice(self, name: str) -> Voice:
         """A voice by its name in the text."""
         return self._voices[name]
+
+    def layers_of(self, name: str) -> list[str]:
+        """The names of voices that are layers of another one."""
+        found = ((other, LAYER_NAME.fullmatch(other)) for other in self._voices)
+        return [other for other, match in found if match and match["voice"] == name and other not in self.voice_ids]
 
     @property
     def transposes(self) -> bool:

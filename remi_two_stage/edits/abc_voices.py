@@ -88,11 +88,13 @@ def _write_header(
     if names[kept].isdigit() and not any(file.lines[index].startswith("V:") for index in header):
         lines.insert(0, f"V:{names[kept]}")  # else abc2midi takes the first new voice for it
     score = next((index for index in header if _SCORE.match(file.lines[index])), None)
+    own_staff = [names[kept], *tune.layers_of(names[kept])]
+    staffs = [f"({' '.join(own_staff)})" if name == names[kept] and len(own_staff) > 1 else name for name in names]
     if score is None:
-        lines.insert(0, "%%score " + " ".join(names))
+        lines.insert(0, "%%score " + " ".join(staffs))
     else:
         own = re.compile(rf"(?<![^\s()\[\]{{}}|*]){re.escape(names[kept])}(?![^\s()\[\]{{}}|*])")
-        file.replace(score, own.sub(" ".join(names), file.lines[score], count=1))
+        file.replace(score, own.sub(" ".join(staffs), file.lines[score], count=1))
     file.insert_after(tune.key_line - 1, lines)
 
 
