@@ -39,10 +39,17 @@ def test_a_melody_among_other_voices_of_an_abc_file_keeps_its_lines(text: str) -
     own = [line for line in text.splitlines() if line.startswith(("T:", "%", "w: one", "[V:1]", "GABc", "BAGF"))]
     kept = [line for line in own if not line.startswith("%%")]
     assert [line for line in lines if line in kept] == kept
-    assert not any("2" in line for line in lines if "V:" in line)
+    assert not any(line.startswith(("V:2", "[V:2")) for line in lines)
     assert edited.losses == (("a voice beside the melody", 1),)
     (read,) = read_abc(edited.content.decode())
     assert [bar.notes for bar in read.bars] == [bar.notes for bar in after.bars]
+
+
+def test_new_voices_stand_below_each_line_where_lines_say_whose_they_are() -> None:
+    before = read_abc(INLINE)[0]
+    lines = edited_bytes(INLINE.encode(), ".abc", before, harmonized(before)).content.decode().splitlines()
+    system = ["[V:1]", "w: on", "[V:A]", "[V:T]", "[V:B]", "% sec", "[V:1]", "[V:A]", "[V:T]", "[V:B]"]
+    assert [line[:5] for line in lines[lines.index("% first") + 1 :]] == system
 
 
 def test_other_tunes_of_a_book_stay_where_one_loses_voices() -> None:
