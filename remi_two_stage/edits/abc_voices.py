@@ -28,8 +28,8 @@ _SCORE = re.compile(r"%%(?:score|staves)\b|I:\s*(?:score|staves)\b")
 def with_voices(
     file: AbcFile, tune: PlacedTune, after: Piece, change: Change, habits: Habits, is_explicit: bool
 ) -> None:
-    """Write the voices that a piece has after an edit, and what the header says of them: below the melody, or below each
-    of its lines where these say whose they are.
+    """Write the voices that a piece has after an edit, and what the header says of them: below the melody, or below
+    each line of it where these say whose they are.
     """
     (melody,) = tune.voice_ids
     is_named = melody in tune.voice_lines.values() or melody in tune.staffs
