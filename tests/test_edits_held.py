@@ -117,3 +117,12 @@ def test_a_coda_after_the_fine_goes_behind_the_measures_of_a_musicxml_file() -> 
     anew = read_musicxml(musicxml_bytes(after))  # other programs stop at the Fine
     assert [bar.notes for bar in anew.bars] == [after.bars[index].notes for index in after.playing_order()]
     assert not any(bar.jumps for bar in anew.bars)
+
+
+def test_bars_that_follow_a_song_have_a_line_for_words_to_come() -> None:
+    text = HEAD + "V:1\nV:2\n[V:1] CDEF|G4|]\nw:one two three four five\n[V:2] C4|C4|]\n"
+    before = read_abc(text)[0]
+    edited = edited_bytes(text.encode(), ".abc", before, extended(before, 2)).content.decode()
+    assert [line[:5] for line in edited.removeprefix(text).splitlines()] == ["[V:1]", "w:*", "[V:2]"]
+    (read,) = read_abc(edited)
+    assert not any(any(bar.notation) for bar in read.bars[2:])

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from edited import harmonised
+from edited import harmonised, rewritten
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.edits.changes import NotAnEditError
 from remi_two_stage.edits.files import edited_bytes
@@ -38,10 +39,17 @@ def test_a_melody_among_other_voices_of_an_abc_file_keeps_its_lines(text: str) -
     own = [line for line in text.splitlines() if line.startswith(("T:", "%", "w: one", "[V:1]", "GABc", "BAGF"))]
     kept = [line for line in own if not line.startswith("%%")]
     assert [line for line in lines if line in kept] == kept
-    assert not any("2" in line for line in lines if "V:" in line)
+    assert not any(line.startswith(("V:2", "[V:2")) for line in lines)
     assert edited.losses == (("a voice beside the melody", 1),)
     (read,) = read_abc(edited.content.decode())
     assert [bar.notes for bar in read.bars] == [bar.notes for bar in after.bars]
+
+
+def test_new_voices_stand_below_each_line_where_lines_say_whose_they_are() -> None:
+    before = read_abc(INLINE)[0]
+    lines = edited_bytes(INLINE.encode(), ".abc", before, harmonized(before)).content.decode().splitlines()
+    system = ["[V:1]", "w: on", "[V:A]", "[V:T]", "[V:B]", "% sec", "[V:1]", "[V:A]", "[V:T]", "[V:B]"]
+    assert [line[:5] for line in lines[lines.index("% first") + 1 :]] == system
 
 
 def test_other_tunes_of_a_book_stay_where_one_loses_voices() -> None:
@@ -113,3 +121,16 @@ def test_a_melody_of_a_midi_file_keeps_its_track_and_percussion_stays() -> None:
 
 def _tracks(content: bytes) -> list[bytes]:
     return [content[begin:end] for begin, end in tracks_in(content)]
+
+
+def test_layers_that_are_voices_of_their_own_go_with_their_voice() -> None:
+    low = HEAD + "V:1\nV:2 clef=bass\nK:C\n[V:1] cdef|g4|]\n[V:2] C2 E2 & G,4|E4 & C2 D2|]\n"
+    text = write_abc(read_abc(low)[0])
+    assert "[V:V2layer2] G,8 | C4 D4 |]" in text
+    before = read_abc(text)[0]
+    edited = edited_bytes(text.encode(), ".abc", before, rewritten(before, 1, 1)).content.decode()
+    assert "[V:V2layer2] G,8 | x8 |]" in edited
+    high = read_abc(write_abc(read_abc(low.replace("V:1\nV:2 clef=bass", "V:2\nV:1"))[0]))[0]
+    edited = edited_bytes(write_abc(high).encode(), ".abc", high, harmonized(high)).content.decode()
+    assert "%%score (V1 V1layer2) A T B\n" in edited
+    assert "[V:V1layer2] G,8 | C4 D4 |]\n" in edited

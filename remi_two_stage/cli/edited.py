@@ -177,7 +177,7 @@ def _data(before: Piece, after: Piece) -> dict[str, Any]:
             "added_bars": change.appended,
             "added_voices": [after.voices[voice] for voice in change.voices_added],
         },
-        "losses": dict(losses_of(before, after)),
+        "losses": {} if change.is_nothing else dict(losses_of(before, after)),
     }
 
 
@@ -194,6 +194,8 @@ def remarks(before: Piece, after: Piece) -> list[str]:
         change = Change.between(before, after)
     except NotAnEditError:
         return [f"left out: {gone}"] if gone else []
+    if change.is_nothing:
+        return ["the new bars are note for note as the old ones; another --seed may write others"]
     lines = [
         short_score_text(after)
         if change.voices_added

@@ -15,11 +15,12 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import groupby, pairwise, takewhile
 
 from ..core.abc_writer import systems
 from ..core.errors import AbcSyntaxError
-from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
+from ..core.notation import Notation, Spelling, Text
 from ..core.piece import Bar, Piece
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
@@ -36,7 +37,6 @@ _ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")
 _SEPARATOR = re.compile("(?<=[A-Za-z0-9)])[ .]+(?=[A-Za-z(])")
 _TAKE_TIME = (*SOUNDING, "bar_rest")
 _FRAME = ("bar", "ending", "field")
-_JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
 
 
 def splice(source: bytes, before: Piece, after: Piece, change: Change, number: int | None = None) -> bytes:
@@ -215,7 +215,7 @@ class _Splice:
         tokens = {index: self._content(name, index) for index in changed if index not in rests}
         manner = replace(
             self._manner(name, has_symbols),
-            has_jumps=[index for index in tokens if any(map(_has_jump, tokens[index]))],
+            has_jumps=[index for index in tokens if any(token.has_jump for token in tokens[index])],
         )
         writer = FileVoiceWriter(self._after, kept, manner)
         for index, held in tokens.items():
@@ -223,8 +223,20 @@ class _Splice:
             cuts = self._cuts(index, runs)
             self._rewrite_bar(runs, writer.bar(index, cuts))
             self._rewrite_words(name, index, writer, runs, cuts)
+        for layer in self._tune.layers_of(name):
+            self._silence(layer, changed)
         for rest in {rest.order: rest for rest in rests.values()}.values():
             self._split_rest(name, rest, [index for index in rests if rests[index] is rest], writer)
+
+    def _silence(self, layer: str, indices: Sequence[int]) -> None:
+        """Leave nothing of a layer, a voice of its own, in bars whose voice was written with all that sounds there."""
+        for index in indices:
+            tokens = self._content(layer, index)
+            if all(token.kind == "rest" for token in tokens):
+                continue
+            unit = self._tune.settings[layer, tokens[0].bar].unit_length
+            length = Fraction(self._before.bars[index].length * UNITS_PER_TICK, unit)
+            self._rewrite_bar(_runs(tokens), [f"x{length}"])
 
     def _rest_of_bars(self, name: str, index: int) -> Token | None:
         """The rest over several bars that a bar is in."""
@@ -268,7 +280,7 @@ class _Splice:
 
     def _has_symbols(self, voice: int, name: str) -> bool:
         """Whether chord symbols stand over a voice: where the file has them, else over the first."""
-        carriers = {token.voice for token in self._tune.tokens if _is_chord_symbol(token)}
+        carriers = {token.voice for token in self._tune.tokens if token.is_chord_symbol}
         return name in carriers if carriers else voice == 0
 
     def _content(self, name: str, index: int) -> list[Token]:
@@ -278,10 +290,10 @@ class _Splice:
         tokens = [token for bar in bars for token in self._tokens[name, bar] if token.kind not in _FRAME]
         if not bars:  # a bar line is missing in this voice
             tokens = self._between(name, *self._tune.times[index : index + 2])
-        while tokens and (_belongs_to_last(tokens[0]) or _is_jump(tokens[0])):
+        while tokens and (tokens[0].belongs_to_last or tokens[0].is_jump):
             tokens.pop(0)
         last = max((place for place, token in enumerate(tokens) if token.kind in _TAKE_TIME), default=-1)
-        tokens[last + 1 :] = [token for token in tokens[last + 1 :] if not (_belongs_to_next(token) or _is_jump(token))]
+        tokens[last + 1 :] = [token for token in tokens[last + 1 :] if not (token.belongs_to_next or token.is_jump)]
         if not tokens:
             raise NotAnEditError(f"bar {number} of voice {name} has no text of its own in the file")
         if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
@@ -358,15 +370,18 @@ class _Splice:
         lines = {name: self._new_lines(name) for name in names}
         new: list[str] = []
         order = [name for name, _ in groupby(self._tune.tokens, key=lambda token: token.voice)]
+        below = {name: self._words_to_come(name) for name in names}
         if len(names) == 1:
-            new += [self._prefix(names[0]) + text for text in lines[names[0]]]
+            for text in lines[names[0]]:
+                new += [self._prefix(names[0]) + text, *below[names[0]]]
         elif len(order) > len(names):  # one system after the other
             for system in zip(*lines.values(), strict=True):
                 for name, text in zip(lines, system, strict=True):
-                    new += self._labelled(name, text)
+                    new += [*self._labelled(name, text), *below[name]]
         else:
             for name, (first, *others) in lines.items():
-                new += [*self._labelled(name, first), *others]
+                new += [*self._labelled(name, first), *below[name]]
+                new += [line for text in others for line in (text, *below[name])]
         self._file.insert_after(self._last_line(), [*self._new_part(), *new])
 
     def _new_part(self) -> list[str]:
@@ -434,6 +449,11 @@ class _Splice:
         blank = following[: len(following) - len(following.lstrip())]
         return (text[: first.end] if has_name_alone else f"[V:{name}]") + blank
 
+    def _words_to_come(self, name: str) -> list[str]:
+        """The line beneath a new one of a voice that has words, without which abc2midi complains: none so far."""
+        found = [self._file.lines[syllable.line] for syllable in self._tune.syllables if syllable.voice == name]
+        return ["w: *" if found[-1].startswith("w: ") else "w:*"] if found else []
+
     def _labelled(self, name: str, text: str) -> list[str]:
         """A line of music that says whose it is, as the file does."""
         prefix = self._prefix(name)
@@ -461,36 +481,3 @@ def _with_symbols(piece: Piece, first: int, habits: Habits, has_label: bool) -> 
             last = chord
         bars[index] = replace(bars[index], chords=tuple(kept), part=bars[index].part if has_label else "")
     return replace(piece, bars=tuple(bars), part_order=())
-
-
-def _is_chord_symbol(token: Token) -> bool:
-    symbols = token.value.symbols if token.kind == "chord" else (token.value,) if token.kind == "symbol" else ()
-    return any(symbol.text and not symbol.placement for symbol in symbols)
-
-
-def _belongs_to_next(token: Token) -> bool:
-    """Whether a token at the end of a bar waits for the next one: a slur, grace notes, a chord symbol."""
-    return (
-        token.kind == "grace"
-        or (token.kind == "signs" and ")" not in token.value)
-        or (token.kind == "symbol" and not token.value.placement)
-    )
-
-
-def _belongs_to_last(token: Token) -> bool:
-    """Whether a token at the start of a bar ends what the bar before has begun: a slur, a tie."""
-    return token.kind == "tie" or (token.kind == "signs" and set(token.value) == {")"})
-
-
-def _is_jump(token: Token) -> bool:
-    """Whether a token is the sign of a jump and nothing else."""
-    return token.kind in ("decoration", "signs") and bool(token.value) and _JUMP_SIGNS.issuperset(token.value)
-
-
-def _has_jump(token: Token) -> bool:
-    """Whether a token is, or holds, the sign of a jump."""
-    if token.kind in ("decoration", "signs"):
-        return not _JUMP_SIGNS.isdisjoint(token.value)
-    if token.kind == "signed_note":
-        return not _JUMP_SIGNS.isdisjoint(token.value.signs)
-    return token.kind == "chord" and not _JUMP_SIGNS.isdisjoint(token.value.signs)

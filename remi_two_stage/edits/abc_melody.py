@@ -25,6 +25,7 @@ def take_out_other_voices(file: AbcFile, tune: PlacedTune) -> None:
         NotAnEditError: the first voice shares a line with another.
     """
     melody = current = tune.voice_ids[0]
+    layers = tune.layers_of(melody)
     music: defaultdict[int, set[str]] = defaultdict(set)
     for token in (token for token in tune.tokens if token.kind != "field"):
         music[token.line].add(token.voice)
@@ -34,6 +35,7 @@ def take_out_other_voices(file: AbcFile, tune: PlacedTune) -> None:
             raise NotAnEditError(f"the melody shares line {line + 1} with another voice")
         named = _VOICE.match(text)
         current = next(iter(voices), (named[1] or named[2]) if named else current)
+        current = melody if current in layers else current
         is_in_body = line > tune.key_line
         if line == tune.key_line:
             current = melody

@@ -66,8 +66,9 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
     splice = partial(abc.splice, number=number) if ending in _ABC else _SPLICES.get(ending)
     if splice is None:
         raise NotAnEditError(f"edits cannot be written into {ending or 'files without an ending'}")
-    content = source if change.is_nothing else splice(source, before, after, change)
-    return EditedFile(content, change, losses)
+    if change.is_nothing:
+        return EditedFile(source, change, ())
+    return EditedFile(splice(source, before, after, change), change, losses)
 
 
 def losses_of(before: Piece, after: Piece) -> tuple[tuple[str, int], ...]:
