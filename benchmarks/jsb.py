@@ -34,7 +34,7 @@ from jsb_grids import (
     read_grids,
     read_pieces,
 )
-from short_training import Recipe, Training
+from short_training import PRECISIONS, Recipe, Training
 from transformers import set_seed
 
 from remi_two_stage.composing.checkpoint import load_model
@@ -160,6 +160,7 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
         "seed": options.seed,
         "weight_decay": options.weight_decay,
         "calibrated": True,
+        "precision": options.precision,
     }
     recipes = {
         "planner": Recipe(options.planner_epochs, 2e-3, patience=12, **shared),
@@ -234,7 +235,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         "--attention", default=DEFAULT_ATTENTION, choices=ATTENTION_KINDS, help="kind of relative attention"
     )
     parser.add_argument("--fourier-periods", type=json.loads, help="as JSON, by coordinate, if not the form's own")
-    parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat"))
+    parser.add_argument("--harmonic-rhythm", default="bar", choices=("bar", "beat", "none"))
     parser.add_argument("--voices", default="SATB", help="order in which a bar's voices are written")
     parser.add_argument("--barring", default="start", choices=("start", "any"), help="where bars are counted from")
     parser.add_argument("--struck", default="change", choices=("change", "beat"), help="where equal pitches are struck")
@@ -250,6 +251,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--infilling", type=float, default=0.0, help="share of sequences with later bars in front")
     parser.add_argument("--voice-orders", type=float, default=0.0, help="share with another voice first")
     parser.add_argument("--transposed", type=float, default=0.0, help="share moved away from C, in an unknown style")
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of products in training")
     parser.add_argument("--seed", type=int, default=0)
 
 

@@ -63,7 +63,7 @@ class GridReading:
     """The choices in reading a grid.
 
     Attributes:
-        harmonic_rhythm: One chord a bar or one a beat at most.
+        harmonic_rhythm: One chord a `bar` or one a `beat` at most, or `none`: plans then say how many bars there are.
         voices: The order in which each bar's voices are written.
         barring: Bars of 4/4 are counted from the `start`, or in `any` of four ways: from it or after a pick-up of one,
             two or three beats.
@@ -73,14 +73,14 @@ class GridReading:
         RequestError: no such rhythm, voices, barring or way to strike.
     """
 
-    harmonic_rhythm: Literal["bar", "beat"] = "bar"
+    harmonic_rhythm: Literal["bar", "beat", "none"] = "bar"
     voices: str = "SATB"
     barring: Literal["start", "any"] = "start"
     struck: Literal["change", "beat"] = "change"
 
     def __post_init__(self) -> None:
-        if self.harmonic_rhythm not in ("bar", "beat"):
-            raise RequestError(f"the harmonic rhythm is {self.harmonic_rhythm!r}; choose bar or beat")
+        if self.harmonic_rhythm not in ("bar", "beat", "none"):
+            raise RequestError(f"the harmonic rhythm is {self.harmonic_rhythm!r}; choose bar, beat or none")
         if self.barring not in ("start", "any"):
             raise RequestError(f"the barring is {self.barring!r}; choose start or any")
         if self.struck not in ("change", "beat"):
@@ -187,7 +187,9 @@ def grid_of_piece(piece: Piece) -> list[list[int]]:
 
 def read_pieces(grid: Grid, reading: GridReading) -> list[Piece]:
     """A grid as a piece with the chords that are heard in it, in each way to count its bars."""
-    pieces = (piece_of_grid(grid, reading.struck, pickup) for pickup in reading.pickups)
+    pieces = [piece_of_grid(grid, reading.struck, pickup) for pickup in reading.pickups]
+    if reading.harmonic_rhythm == "none":
+        return pieces
     return [label_chords(piece, reading.harmonic_rhythm) for piece in pieces]
 
 

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from remi_two_stage.training.optimizer import WEIGHT_DECAY, MuonWithAdamW
 Rows = PackedRows | Subset[Any]
 WARM_UP = 0.03
 TEMPERATURES = tuple(round(1 + step / 20, 2) for step in range(-2, 13))
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FINAL_NORM = ("model.norm.weight", "model.norm.bias")
 """Parameters that the logits are proportional to."""
 
@@ -44,6 +46,7 @@ class Recipe:
         batch_rows: Rows in a step.
         calibrated: Whether held-out losses are taken at the temperature that makes them least, which the weights that
             are returned have in them (Guo et al., 2017). Else a model that is too sure passes for a worse one.
+        precision: Number format of the products, of `PRECISIONS`; weights stay in float32.
     """
 
     epochs: int
@@ -55,6 +58,7 @@ class Recipe:
     weight_decay: float = WEIGHT_DECAY
     seed: int = 0
     calibrated: bool = False
+    precision: str = "float32"
 
 
 class Training:
@@ -72,7 +76,9 @@ class Training:
     ) -> None:
         self.model, self.rows, self.held_out, self.recipe, self.state = model, rows, held_out, recipe, state
         self.averaged = copy.deepcopy(model) if recipe.average else model
-        self.optimizer = MuonWithAdamW((model, recipe.learning_rate), weight_decay=recipe.weight_decay)
+        dtype = PRECISIONS[recipe.precision]
+        self.optimizer = MuonWithAdamW((model, recipe.learning_rate), weight_decay=recipe.weight_decay, dtype=dtype)
+        self._autocast = partial(torch.autocast, "cpu", dtype, enabled=dtype is not torch.float32)
         self._temperatures = TEMPERATURES if recipe.calibrated else (1.0,)
         self.epoch, self.steps, self.seconds = 0, 0, 0.0
         self.curve: list[dict[str, float]] = []
@@ -127,7 +133,8 @@ class Training:
             group["lr"] = self.recipe.learning_rate * max(share, 1e-3)
 
     def _step(self, batch: dict[str, torch.Tensor]) -> float:
-        loss = self.model(**batch, use_cache=False).loss
+        with self._autocast():
+            loss = self.model(**batch, use_cache=False).loss
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()

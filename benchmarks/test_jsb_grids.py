@@ -36,6 +36,7 @@ READINGS = [
     GridReading(),
     GridReading("beat"),
     GridReading("beat", "SBAT"),
+    GridReading("none", "BSAT"),
     GridReading(struck="beat"),
     GridReading(barring="any", struck="beat"),
 ]

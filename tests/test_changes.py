@@ -7,6 +7,7 @@ import pytest
 from remi_two_stage import read_abc
 from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.edits.changes import Change, NotAnEditError
+from remi_two_stage.edits.difference import side_by_side
 
 HEADER = "X:1\nM:4/4\nL:1/4\nK:C\n"
 
@@ -65,3 +66,12 @@ def test_an_order_of_parts_that_is_written_out_is_no_edit() -> None:
     (before,) = read_abc("X:1\nP:ABA\nM:4/4\nL:1/4\nK:C\nP:A\nCDEF|\nP:B\nGABc|]\n")
     with pytest.raises(NotAnEditError, match="its bars are written out in the order in which they are played"):
         Change.between(before, before.in_part_order())
+
+
+def test_old_and_new_bars_stand_side_by_side_or_below_each_other_as_the_terminal_is_wide() -> None:
+    before, after = tune("CDEF|GABc|c4|]\n"), tune("CDEF|GFGA|c2c2|]\n")
+    change = Change.between(before, after)
+    beside = ["bar    before      | after", "2    G2 A2 B2 c2 | G2 F2 G2 A2", "3    c8          | c4 c4"]
+    assert [line.strip() for line in side_by_side(before, after, change, 80).splitlines()] == beside
+    below = ["2    - G2 A2 B2 c2", "+ G2 F2 G2 A2", "3    - c8", "+ c4 c4"]
+    assert [line.strip() for line in side_by_side(before, after, change, 30).splitlines()] == below

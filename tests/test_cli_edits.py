@@ -8,6 +8,8 @@ import pytest
 from conftest import Feed
 
 from remi_two_stage.cli import main
+from remi_two_stage.cli.edited import remarks
+from remi_two_stage.composing.tasks import followed
 from remi_two_stage.scores.abc_reader import read_abc
 
 BOOK = """% two tunes
@@ -129,3 +131,14 @@ def test_edits_that_are_not_clear_are_refused(
     assert main(["extend", *[str(book) if word == "BOOK" else word for word in arguments]]) == 2
     assert reason in capsys.readouterr().err
     assert book.read_text() == BOOK
+
+
+def test_an_edit_says_where_nothing_has_changed_and_how_playing_comes_to_new_bars() -> None:
+    piece = read_abc(BOOK)[0]
+    assert remarks(piece, piece) == ["the new bars are note for note as the old ones; another --seed may write others"]
+    (dance,) = read_abc("X:1\nM:2/4\nL:1/4\nK:C\nCD|EF!fine!|GA!D.C.alfine!|]\n")
+    *_, said = remarks(dance, followed(dance, dance.bars[:1]))
+    assert said == "the new bars are a coda, played after the Fine; for programs that stop there, use --fresh"
+    (rondo,) = read_abc("X:1\nM:2/4\nL:1/4\nP:ABA\nK:C\nP:A\nCD|EF|\nP:B\nGA|]\n")
+    *_, said = remarks(rondo, followed(rondo, rondo.bars[:1]))
+    assert said == "the new bars are part C, with which the order of parts goes on"

@@ -398,9 +398,12 @@ def test_a_bar_that_a_jump_plays_again_is_rewritten_once_and_sounds_so_every_tim
     assert [bar.jumps for bar in rewritten.bars] == [bar.jumps for bar in piece.bars]
     assert [bar.notes for bar in rewritten.in_part_order().bars[5:7]] == [bar.notes for bar in rewritten.bars[:2]]
     extended = composer.extend(piece, 2, seed=1)
-    assert extended.bars[:9] == played.bars
-    assert extended.bar_count == 11
-    assert not any(bar.jumps for bar in extended.bars)
+    assert extended.bars[:5] == piece.bars
+    assert [bar.jumps for bar in extended.bars[5:]] == [("coda",), ()]
+    longer = extended.in_part_order()
+    assert longer.bars[:9] == played.bars
+    assert longer.bar_count == 11
+    assert not any(bar.jumps for bar in longer.bars)
     harmonised = composer.harmonize(piece, seed=1)
     assert [bar.notes[0] for bar in harmonised.bars] == [bar.notes[0] for bar in piece.bars]
     assert [bar.notes[0] for bar in harmonised.in_part_order().bars] == [bar.notes[0] for bar in played.bars]
@@ -412,6 +415,14 @@ def test_an_order_of_parts_stays_where_bars_are_rewritten(composer: Composer) ->
     assert rewritten.part_order == ("A", "B", "A")
     assert rewritten.bars[1:] == piece.bars[1:]
     assert rewritten.in_part_order().bars[4].notes == rewritten.bars[0].notes != piece.bars[0].notes
+
+
+def test_a_continuation_is_a_further_part_of_an_order_of_parts(composer: Composer) -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nP:ABA\nK:D\nP:A\nDFAd|ceac|\nP:B\nGBdB|d4|]")
+    extended = composer.extend(piece, 2, seed=1)
+    assert extended.bars[:4] == piece.bars
+    assert extended.part_order == ("A", "B", "A", "C")
+    assert extended.playing_order()[:7] == [*piece.playing_order(), 4]
 
 
 def test_what_a_reader_returns_for_one_tune_is_a_piece(composer: Composer) -> None:

@@ -2,13 +2,15 @@
 
 from edited import extended
 
-from remi_two_stage.composing.tasks import Rewriting, numbered_bars, to_be_continued
+from remi_two_stage.composing.tasks import Rewriting, followed, numbered_bars, to_be_continued
 from remi_two_stage.core.piece import Note
 from remi_two_stage.edits.changes import Change
 from remi_two_stage.edits.files import edited_bytes
 from remi_two_stage.edits.held import keeping_held
 from remi_two_stage.edits.notation import with_new_notes
 from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 HEAD = "X:1\nM:4/4\nL:1/4\nK:C\n"
 EIGHTHS = tuple(Note(12 * place, 60 + place, 12) for place in range(8))
@@ -85,3 +87,42 @@ def test_only_a_piece_whose_last_bar_is_not_played_last_is_written_out_to_be_con
         piece = read_abc(text)[0]
         assert piece.part_order or any(bar.jumps for bar in piece.bars)
         assert (to_be_continued(piece) == piece) is is_as_written, text
+
+
+def test_bars_follow_a_fine_as_a_coda_and_an_order_of_parts_as_a_part() -> None:
+    head = "X:1\nM:2/4\nL:1/4\n"
+    body = "CD|EF!fine!|GA!D.C.alfine!|]\n"
+    parts = "K:C\nP:A\nCD|EF|\nP:B\nGA"
+    for text, wanted in (
+        (head + "K:C\n" + body, head + "K:C\n" + body + '!coda!"^poi la Coda"'),
+        (head + f"P:AB2A %order\n{parts}|]\n", head + f"P:AB2AC %order\n{parts}|]\nP:C\n"),
+        (head + f"P: A.B.A\n{parts}", head + f"P: A.B.A.C\n{parts}\n|[P:C] "),
+    ):
+        before = read_abc(text)[0]
+        after = followed(before, extended(before, 2).bars[len(before.bars) :])
+        edited = edited_bytes(text.encode(), ".abc", before, after).content.decode()
+        assert edited.startswith(wanted)
+        (read,) = read_abc(edited)
+        assert read.playing_order() == [*before.playing_order(), len(before.bars), len(before.bars) + 1]
+
+
+def test_a_coda_after_the_fine_goes_behind_the_measures_of_a_musicxml_file() -> None:
+    text = "X:1\nM:2/4\nL:1/4\nK:C\nCD|EF!fine!|GA!D.C.alfine!|]\n"
+    source = musicxml_bytes(read_abc(text)[0])
+    before = read_musicxml(source)
+    after = followed(before, extended(before, 2).bars[len(before.bars) :])
+    edited = edited_bytes(source, ".musicxml", before, after).content
+    assert edited.startswith(source[: source.index(b"</part>")].rstrip())
+    assert read_musicxml(edited).playing_order() == [0, 1, 2, 0, 1, 3, 4]
+    anew = read_musicxml(musicxml_bytes(after))  # other programs stop at the Fine
+    assert [bar.notes for bar in anew.bars] == [after.bars[index].notes for index in after.playing_order()]
+    assert not any(bar.jumps for bar in anew.bars)
+
+
+def test_bars_that_follow_a_song_have_a_line_for_words_to_come() -> None:
+    text = HEAD + "V:1\nV:2\n[V:1] CDEF|G4|]\nw:one two three four five\n[V:2] C4|C4|]\n"
+    before = read_abc(text)[0]
+    edited = edited_bytes(text.encode(), ".abc", before, extended(before, 2)).content.decode()
+    assert [line[:5] for line in edited.removeprefix(text).splitlines()] == ["[V:1]", "w:*", "[V:2]"]
+    (read,) = read_abc(edited)
+    assert not any(any(bar.notation) for bar in read.bars[2:])

@@ -297,6 +297,14 @@ class TestChordsAndTempos:
         )
         assert piece.losses == (("a chord symbol that names no chord", 1),)
 
+    def test_a_tremolo_is_counted_on_each_of_its_notes(self) -> None:
+        def shaken(kind: str) -> str:
+            sign = f'<notations><ornaments><tremolo type="{kind}">3</tremolo></ornaments></notations>'
+            return note("C", 4, sign)
+
+        piece = read_musicxml(score([shaken("single") + shaken("start") + shaken("stop") + note("D")]))
+        assert piece.losses == (("a tremolo", 3),)
+
     def test_a_later_tempo_is_none_of_the_beginning(self) -> None:
         mark = '<direction><direction-type><words>Slow</words></direction-type><sound tempo="40"/></direction>'
         piece = read_musicxml(score([scale(), scale(), mark + scale()]))

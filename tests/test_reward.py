@@ -11,6 +11,7 @@ from tunes import kesh_jig
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.counterpoint import VoiceLeading
+from remi_two_stage.core.grammar_structure import BAR_START
 from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.reward import ENDS, MOST, USUAL, closes_on_tonic, harmony, leading_cost, reward
@@ -63,6 +64,16 @@ def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:
     for note, more in ((notes[-1], 2), (notes[-5], 0)):
         fifth, tonic = costs_of(ids[:note], (67, 72))
         assert fifth - tonic == more
+
+
+def test_basses_are_held_to_their_chords_more_firmly_at_the_close(chorale: Piece) -> None:
+    """The bass before the ends of two lines, G over V7, against D: with the second the chorale ends."""
+    ids = detail_sequence(encode_ids(chorale.in_c()))
+    starts = [at for at, token in enumerate(ids) if token == BAR_START][-len(chorale.bars) :]
+    for bar, more in ((19, 3), (23, 5)):
+        last = max(at for at in range(starts[bar]) if ids[at] in IDS["Note-On"])
+        root, fifth = costs_of(ids[:last], (55, 50))
+        assert fifth - root == more
 
 
 def test_a_tune_that_lies_far_from_others_is_led_back_to_them() -> None:

@@ -41,7 +41,8 @@ def extend(
 ) -> None:
     """Continue a tune, which stays note for note.
 
-    Where the result has FILE's own format, it is written into FILE's text: all else in it stays as it is.
+    Where the result has FILE's own format, it is written into FILE's text: all else in it stays as it is. New bars are
+    played last: after the Fine of a D.C. or D.S. they are a coda, after an order of parts (P:) a further part.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input.
     """

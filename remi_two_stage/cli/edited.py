@@ -7,10 +7,11 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from ..core.errors import RequestError
-from ..core.piece import Piece
+from ..core.piece import Bar, Piece
 from ..edits.changes import Change, NotAnEditError
 from .files import DEFAULT_OUTPUT, STANDARD_STREAM, Destination, OnlySource, piece_data, read_tunes
 from .flags import option
@@ -176,13 +177,13 @@ def _data(before: Piece, after: Piece) -> dict[str, Any]:
             "added_bars": change.appended,
             "added_voices": [after.voices[voice] for voice in change.voices_added],
         },
-        "losses": dict(losses_of(before, after)),
+        "losses": {} if change.is_nothing else dict(losses_of(before, after)),
     }
 
 
 def remarks(before: Piece, after: Piece) -> list[str]:
     """What is said of an edit: old and new bars side by side, or new voices below the melody; bars that are played
-    again; and what went.
+    again, or come after a jump or a part; and what went.
     """
     from ..edits.difference import side_by_side
     from ..edits.files import losses_of
@@ -193,7 +194,15 @@ def remarks(before: Piece, after: Piece) -> list[str]:
         change = Change.between(before, after)
     except NotAnEditError:
         return [f"left out: {gone}"] if gone else []
-    lines = [short_score_text(after) if change.voices_added else side_by_side(before, after, change)]
+    if change.is_nothing:
+        return ["the new bars are note for note as the old ones; another --seed may write others"]
+    lines = [
+        short_score_text(after)
+        if change.voices_added
+        else side_by_side(before, after, change, get_terminal_size().columns)
+    ]
+    if change.appended:
+        lines += _how_reached(after.bars[len(before.bars)])
     plays = Counter(after.playing_order())
     most = max((plays[index] for index in change.indices), default=1)
     if most > 1:
@@ -202,3 +211,12 @@ def remarks(before: Piece, after: Piece) -> list[str]:
     if gone:
         lines.append(f"went with the old bars: {gone}")
     return [line for line in lines if line]
+
+
+def _how_reached(bar: Bar) -> list[str]:
+    """How playing comes to the first of the bars that follow, where it would not go on by itself."""
+    if bar.part:
+        return [f"the new bars are part {bar.part}, with which the order of parts goes on"]
+    if "coda" not in bar.jumps:
+        return []
+    return ["the new bars are a coda, played after the Fine; for programs that stop there, use --fresh"]

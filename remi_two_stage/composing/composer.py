@@ -33,7 +33,6 @@ from .tasks import (
     check_piece,
     four_parts_around,
     numbered_bars,
-    to_be_continued,
 )
 
 if TYPE_CHECKING:
@@ -291,7 +290,7 @@ class Composer:
     ) -> list[Piece]:
         """Continue each piece."""
         check_bars(bars, MAX_BARS - 1)
-        extensions = [Extension.of(to_be_continued(check_piece(piece)), bars) for piece in pieces]
+        extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
         writer = self._writer(seed, sampling, progress)
         plans = writer.write("planner", [writer.several(extension.for_planner()) for extension in extensions])
         prompts = [

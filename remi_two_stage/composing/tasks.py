@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from ..analysis.harmony import label_chords
@@ -19,7 +20,7 @@ from ..core.errors import RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
-from ..core.notation import Lyric
+from ..core.notation import Lyric, Text
 from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
 from ..core.plan import Plan
 from ..core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES
@@ -45,6 +46,9 @@ from ..edits.notation import with_new_notes
 from ..scores.voices import usual_instruments
 from .consensus import agreed
 
+_AFTER_FINE = "poi la Coda"
+"""What is written over a coda that is played after the Fine."""
+_LABELS = ascii_uppercase + ascii_lowercase
 _FURTHEST_MOVE = 12
 """Semitones by which a melody is moved into the range of its singers."""
 
@@ -55,7 +59,7 @@ class Extension:
 
     Attributes:
         piece: The whole piece.
-        context: Its last bars, with chords, which the stages see.
+        context: The last bars that are played, with chords, which the stages see.
         bars: Number of bars to write.
     """
 
@@ -66,12 +70,13 @@ class Extension:
     @classmethod
     def of(cls, piece: Piece, bars: int) -> Extension:
         """Choose the context; raises RequestError if the piece's last ending is too long to be shown whole."""
-        starts = [start for start in boundaries(piece.bars) if _count(piece.bars[start:]) + bars <= MAX_BARS]
-        if not starts or not _count(piece.bars[starts[0] :]):
+        played = to_be_continued(piece)
+        starts = [start for start in boundaries(played.bars) if _count(played.bars[start:]) + bars <= MAX_BARS]
+        if not starts or not _count(played.bars[starts[0] :]):
             raise RequestError(
                 f"cannot write {counted(bars, 'bar')} after a piece that ends in an ending of its own; ask for fewer"
             )
-        return cls(piece, crop(with_chords(_in_one_go(piece)), starts[0], len(piece.bars)), bars)
+        return cls(piece, crop(with_chords(_in_one_go(played)), starts[0], len(played.bars)), bars)
 
     def for_planner(self) -> Prompt:
         """The plan of the context, with the total number of bars, and the start of a phrase."""
@@ -95,8 +100,7 @@ class Extension:
         whole = decode_ids(tokens).in_voice_order(self.piece.voices).from_c(self.context.keys)
         written = whole.bars[len(self.context.bars) :]
         shift = self.context.key.pitch_class - self.piece.key.pitch_class
-        new = (replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written)
-        return replace(self.piece, bars=(*self.piece.bars, *new))
+        return followed(self.piece, [replace(bar, chords=moved_chords(bar.chords, shift)) for bar in written])
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +346,28 @@ def to_be_continued(piece: Piece) -> Piece:
     last = Bar(piece.bars[-1].meter, piece.bars[-1].key, piece.bars[-1].length, ((),) * len(piece.voices))
     longer = replace(piece, bars=(*piece.bars, last)).playing_order()
     return piece if longer == [*piece.playing_order(), len(piece.bars)] else piece.in_part_order()
+
+
+def followed(piece: Piece, new: Sequence[Bar]) -> Piece:
+    """The piece with bars after its last one, to which playing comes last: as a further part where it has an order of
+    parts, as a coda where a jump ends at a Fine ("D.C. al Fine e poi la Coda").
+    """
+    played = to_be_continued(piece)
+    if played is piece:
+        return replace(piece, bars=(*piece.bars, *new))
+    label, order = "", piece.part_order
+    if piece.part_order:
+        used = {bar.part for bar in piece.bars}
+        label = next((letter for letter in _LABELS if letter > max(piece.part_order) and letter not in used), "")
+        first, order = replace(new[0], part=label), (*order, label)
+    else:
+        beside = new[0].notation or ((),) * len(piece.voices)
+        first = replace(new[0], jumps=("coda",), notation=((Text(0, _AFTER_FINE), *beside[0]), *beside[1:]))
+    whole = replace(piece, bars=(*piece.bars, first, *new[1:]), part_order=order)
+    old = piece.playing_order()
+    if bool(label) == bool(order) and whole.playing_order()[: len(old) + 1] == [*old, len(piece.bars)]:
+        return whole
+    return replace(played, bars=(*played.bars, *new))
 
 
 def _count(bars: Sequence[Bar]) -> int:

@@ -226,13 +226,13 @@ def _unit_length(meter: Meter | None) -> int:
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
 
 
-def systems(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
-    """Index of the first bar of each line and of the one after its last: four bars a line, pick-ups not counted; two or
-    one where more would not fit.
+def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterator[tuple[int, int]]:
+    """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted;
+    half as many where more would not fit.
     """
     first = count = 0
     for index, bar in enumerate(bars):
-        if count == _BARS_PER_LINE:
+        if count == bars_per_line:
             yield from _halves(bars, first, index)
             first, count = index, 0
         count += not bar.is_pickup

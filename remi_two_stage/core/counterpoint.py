@@ -11,6 +11,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     doubling    the leading note of a dominant is in two voices
     leading     the leading note does not rise as the tonic follows
     bass        the lowest voice begins a chord on another note than the chord's bass
+    cadence     it does so in the last two bars
     third       a chord in all voices lacks its third; that of the last bar least of all
     close       a tune's note over its last chord, in the last bar, the tonic's, is not the tonic
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
@@ -75,6 +76,7 @@ class Costs:
     doubling: float
     leading: float
     bass: float
+    cadence: float
     third: float
     close: float
     register: float
@@ -84,8 +86,8 @@ class Costs:
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 3.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
+    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 3.0, 5.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 10.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -342,6 +344,7 @@ class _Judge:
         third = _third_of(leading._chord_at(time))
         self._third = third if is_last and third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
+        self._bass_cost = self._costs.cadence if leading._bar >= leading._last_bar - 1 else self._costs.bass
         self._has_leading_note = _LEADING_NOTE in heard
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
@@ -375,7 +378,7 @@ class _Judge:
         if self._must_rise and self._left is not None and pitch != self._left + 1:
             cost += costs.leading
         if self._bass is not None and pitch % _OCTAVE != self._bass:
-            cost += costs.bass
+            cost += self._bass_cost
         if self._third is not None and pitch % _OCTAVE != self._third:
             cost += self._third_cost
         return cost

@@ -72,11 +72,12 @@ def jump_of(bars: Sequence[JumpSigns]) -> int | None:
 def after_jump(bars: Sequence[JumpSigns], jump: int) -> Iterator[int]:
     """Indices of the bars that are played after the jump that stands at bar `jump`: once, with the last of alternative
     endings, to the end or into the coda as the jump says; a jump that does not say it goes by the signs there are.
+    After the Fine comes the coda that stands behind the jump, if there is one.
     """
     (sign,) = [sign for sign in bars[jump].jumps if sign in JUMPS][:1]
     signs = [set(bar.jumps) for bar in bars]
     index = _last_with("segno", signs[: jump + 1]) if sign.startswith("D.S.") else 0
-    to_fine = sign.endswith("fine") or (not sign.endswith("coda") and any("fine" in of_bar for of_bar in signs))
+    to_fine = _ends_at_fine(sign, signs)
     leaves = not to_fine and any("dacoda" in of_bar for of_bar in signs[index : jump + 1])
     while index < len(bars):
         last = last_of_ending(bars, index) if bars[index].endings else index
@@ -85,10 +86,32 @@ def after_jump(bars: Sequence[JumpSigns], jump: int) -> Iterator[int]:
             continue
         yield index
         if to_fine and "fine" in signs[index]:
-            return
+            index, to_fine = _after_fine(signs, jump), False
+            continue
         is_left = leaves and index <= jump and (index == jump or "dacoda" in signs[index])
-        index = _coda(signs, jump if index == jump else index) if is_left else index + 1
+        index = _coda(signs, index, index + 1) if is_left else index + 1
         leaves = leaves and not is_left
+
+
+def goes_on_after_fine(bars: Sequence[JumpSigns]) -> bool:
+    """Whether a coda is played after the Fine ("D.C. al Fine e poi la Coda"), which not every program knows of."""
+    jump = jump_of(bars)
+    if jump is None:
+        return False
+    (sign,) = [sign for sign in bars[jump].jumps if sign in JUMPS][:1]
+    signs = [set(bar.jumps) for bar in bars]
+    return _ends_at_fine(sign, signs) and _after_fine(signs, jump) < len(bars)
+
+
+def _ends_at_fine(sign: str, signs: Sequence[set[str]]) -> bool:
+    """Whether a jump has bars played up to the Fine."""
+    return sign.endswith("fine") or (not sign.endswith("coda") and any("fine" in of_bar for of_bar in signs))
+
+
+def _after_fine(signs: Sequence[set[str]], jump: int) -> int:
+    """Index of the bar that is played after the Fine: the coda behind the jump, if no other sign leads there."""
+    has_lead = any("dacoda" in of_bar for of_bar in signs)
+    return len(signs) if has_lead else _coda(signs, jump, len(signs))
 
 
 def _last_with(sign: str, signs: Sequence[set[str]]) -> int:
@@ -96,9 +119,9 @@ def _last_with(sign: str, signs: Sequence[set[str]]) -> int:
     return max((index for index, of_bar in enumerate(signs) if sign in of_bar), default=0)
 
 
-def _coda(signs: Sequence[set[str]], index: int) -> int:
-    """Index of the coda that is entered after bar `index`; without one, playing goes on after the bar."""
-    return next((coda for coda in range(index + 1, len(signs)) if "coda" in signs[coda]), index + 1)
+def _coda(signs: Sequence[set[str]], index: int, without: int) -> int:
+    """Index of the coda that is entered after bar `index`; `without` if there is none."""
+    return next((coda for coda in range(index + 1, len(signs)) if "coda" in signs[coda]), without)
 
 
 def order_of_repeats(bars: Sequence[PlayedSigns], most: int) -> Iterator[int]:

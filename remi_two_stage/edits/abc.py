@@ -15,24 +15,28 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import groupby, pairwise, takewhile
 
+from ..core.abc_writer import systems
 from ..core.errors import AbcSyntaxError
-from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE, Notation, Spelling, Text
+from ..core.notation import Notation, Spelling, Text
 from ..core.piece import Bar, Piece
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
 from .abc_habits import SOUNDING, Habits
+from .abc_melody import take_out_other_voices
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
-from .changes import Change, NotAnEditError, frame, segments
+from .changes import Change, NotAnEditError, check_melody, frame, segments, sings_melody
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
+_ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")
+_SEPARATOR = re.compile("(?<=[A-Za-z0-9)])[ .]+(?=[A-Za-z(])")
 _TAKE_TIME = (*SOUNDING, "bar_rest")
 _FRAME = ("bar", "ending", "field")
-_JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
 
 
 def splice(source: bytes, before: Piece, after: Piece, change: Change, number: int | None = None) -> bytes:
@@ -55,6 +59,23 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
         if not why:
             return file.edited()
     raise NotAnEditError(f"its text cannot be edited: {why}")
+
+
+def for_melody(source: bytes, before: Piece, after: Piece, number: int | None) -> tuple[bytes, Piece]:
+    """A file and its tune as an edit takes them: with the first voice alone where that is harmonised and other voices
+    are left out.
+
+    Raises:
+        NotAnEditError: the tune is not in the file, or its first voice cannot stand alone.
+    """
+    if len(before.voices) == 1 or not sings_melody(before, after):
+        return source, before
+    file = AbcFile.parse(source)
+    place, tune = _found(file.lines, before, number)
+    take_out_other_voices(file, tune)
+    alone = [*tunes_in(file.edited_lines(), PlacedTune)][place].read()
+    check_melody(alone, before)
+    return file.edited(), alone
 
 
 def tune_alone(content: bytes, number: int) -> bytes:
@@ -85,6 +106,8 @@ def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece
         return str(error)
     if len(read.voices) != len(after.voices) or len(read.bars) != len(after.bars):
         return f"it would have {len(read.voices)} voices and {len(read.bars)} bars"
+    if read.part_order != after.part_order:
+        return "its parts would be played in another order"
     for number, old, new in zip(after.bar_numbers, after.bars, read.bars, strict=True):
         if frame(old) != frame(new):
             return f"bar {number} would have another metre, key, length or repeat"
@@ -155,6 +178,11 @@ class _Splice:
             self._tokens[token.voice, token.bar].append(token)
         self._edits: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
 
+    @property
+    def _appended(self) -> range:
+        """Indices of the bars that follow."""
+        return range(len(self._before.bars), len(self._after.bars))
+
     def write(self) -> None:
         """Write the edit into the file."""
         for voice, name in enumerate(self._tune.voice_ids):
@@ -174,11 +202,12 @@ class _Splice:
         kept = self._change.voices[voice]
         pairs = [*zip(segments(self._before, voice), segments(self._after, kept), strict=False)]
         has_symbols = self._has_symbols(voice, name)
+        takes_chords = has_symbols and self._change.has_new_chords
         changed = [
             index
             for index in (range(len(pairs)) if self._writes_struck else self._change.indices)
             if pairs[index][0] != pairs[index][1]
-            or (has_symbols and self._before.bars[index].chords != self._after.bars[index].chords)
+            or (takes_chords and self._before.bars[index].chords != self._after.bars[index].chords)
         ]
         if not changed:
             return
@@ -186,7 +215,7 @@ class _Splice:
         tokens = {index: self._content(name, index) for index in changed if index not in rests}
         manner = replace(
             self._manner(name, has_symbols),
-            has_jumps=[index for index in tokens if any(map(_has_jump, tokens[index]))],
+            has_jumps=[index for index in tokens if any(token.has_jump for token in tokens[index])],
         )
         writer = FileVoiceWriter(self._after, kept, manner)
         for index, held in tokens.items():
@@ -194,8 +223,20 @@ class _Splice:
             cuts = self._cuts(index, runs)
             self._rewrite_bar(runs, writer.bar(index, cuts))
             self._rewrite_words(name, index, writer, runs, cuts)
+        for layer in self._tune.layers_of(name):
+            self._silence(layer, changed)
         for rest in {rest.order: rest for rest in rests.values()}.values():
             self._split_rest(name, rest, [index for index in rests if rests[index] is rest], writer)
+
+    def _silence(self, layer: str, indices: Sequence[int]) -> None:
+        """Leave nothing of a layer, a voice of its own, in bars whose voice was written with all that sounds there."""
+        for index in indices:
+            tokens = self._content(layer, index)
+            if all(token.kind == "rest" for token in tokens):
+                continue
+            unit = self._tune.settings[layer, tokens[0].bar].unit_length
+            length = Fraction(self._before.bars[index].length * UNITS_PER_TICK, unit)
+            self._rewrite_bar(_runs(tokens), [f"x{length}"])
 
     def _rest_of_bars(self, name: str, index: int) -> Token | None:
         """The rest over several bars that a bar is in."""
@@ -231,7 +272,7 @@ class _Splice:
         if not settings:
             raise NotAnEditError(f"voice {name} has no music in the file")
         last = settings[max(settings)]
-        for index in range(len(self._before.bars), len(self._after.bars)):
+        for index in self._appended:
             key = self._after.bars[index].key
             is_same = key == self._before.bars[-1].key
             settings[index] = last if is_same else replace(last, alterations=signature_of(key))
@@ -239,7 +280,7 @@ class _Splice:
 
     def _has_symbols(self, voice: int, name: str) -> bool:
         """Whether chord symbols stand over a voice: where the file has them, else over the first."""
-        carriers = {token.voice for token in self._tune.tokens if _is_chord_symbol(token)}
+        carriers = {token.voice for token in self._tune.tokens if token.is_chord_symbol}
         return name in carriers if carriers else voice == 0
 
     def _content(self, name: str, index: int) -> list[Token]:
@@ -249,10 +290,10 @@ class _Splice:
         tokens = [token for bar in bars for token in self._tokens[name, bar] if token.kind not in _FRAME]
         if not bars:  # a bar line is missing in this voice
             tokens = self._between(name, *self._tune.times[index : index + 2])
-        while tokens and (_belongs_to_last(tokens[0]) or _is_jump(tokens[0])):
+        while tokens and (tokens[0].belongs_to_last or tokens[0].is_jump):
             tokens.pop(0)
         last = max((place for place, token in enumerate(tokens) if token.kind in _TAKE_TIME), default=-1)
-        tokens[last + 1 :] = [token for token in tokens[last + 1 :] if not (_belongs_to_next(token) or _is_jump(token))]
+        tokens[last + 1 :] = [token for token in tokens[last + 1 :] if not (token.belongs_to_next or token.is_jump)]
         if not tokens:
             raise NotAnEditError(f"bar {number} of voice {name} has no text of its own in the file")
         if tokens[0].start < 0 or any(token.kind == "bar_rest" and token.value > 1 for token in tokens):
@@ -329,16 +370,38 @@ class _Splice:
         lines = {name: self._new_lines(name) for name in names}
         new: list[str] = []
         order = [name for name, _ in groupby(self._tune.tokens, key=lambda token: token.voice)]
+        below = {name: self._words_to_come(name) for name in names}
         if len(names) == 1:
-            new += [self._prefix(names[0]) + text for text in lines[names[0]]]
+            for text in lines[names[0]]:
+                new += [self._prefix(names[0]) + text, *below[names[0]]]
         elif len(order) > len(names):  # one system after the other
             for system in zip(*lines.values(), strict=True):
                 for name, text in zip(lines, system, strict=True):
-                    new += self._labelled(name, text)
+                    new += [*self._labelled(name, text), *below[name]]
         else:
             for name, (first, *others) in lines.items():
-                new += [*self._labelled(name, first), *others]
-        self._file.insert_after(self._last_line(), new)
+                new += [*self._labelled(name, first), *below[name]]
+                new += [line for text in others for line in (text, *below[name])]
+        self._file.insert_after(self._last_line(), [*self._new_part(), *new])
+
+    def _new_part(self) -> list[str]:
+        """The label of the bars that follow, where they are a part; the header's order of parts goes on with it."""
+        label = self._after.bars[self._appended.start].part
+        if not label:
+            return []
+        for line in range(self._tune.key_line, self._tune.first_line, -1):
+            text = self._file.lines[line]
+            if found := _ORDER.match(text):
+                separator = _SEPARATOR.search(text, len("P:"), found.end())
+                order = found[0] + (separator[0] if separator else "") + label
+                self._file.replace(line, order + text[found.end() :])
+                break
+        return [] if self._lacks_bar_line else [f"P:{label}"]
+
+    @property
+    def _lacks_bar_line(self) -> bool:
+        """Whether the tune's text does not end with a bar line, so that no line of its own can label what follows."""
+        return [token for token in self._tune.tokens if token.kind != "field"][-1].kind != "bar"
 
     def _last_line(self) -> int:
         """The last line of the tune, which words and comments may be after those of its music."""
@@ -350,15 +413,11 @@ class _Splice:
         """The lines of a voice after its last bar."""
         voice = self._tune.voice_ids.index(name)
         kept, first = self._change.voices[voice], len(self._before.bars)
-        piece = _with_symbols(self._after, first, self._habits)
-        writer = FileVoiceWriter(piece, kept, self._manner(name, self._has_symbols(voice, name)))
-        starts = [
-            index
-            for index in range(first, len(piece.bars))
-            if sum(not bar.is_pickup for bar in piece.bars[first:index]) % self._habits.bars_per_line == 0
-            and not (index > first and piece.bars[index].is_pickup)
-        ]
-        lines = [writer.line(*bars) for bars in zip(starts, [*starts[1:], len(piece.bars)], strict=True)]
+        piece = _with_symbols(self._after, first, self._habits, has_label=self._lacks_bar_line)
+        manner = replace(self._manner(name, self._has_symbols(voice, name)), has_jumps=self._appended)
+        writer = FileVoiceWriter(piece, kept, manner)
+        per_line = self._habits.bars_per_line
+        lines = [writer.line(first + begin, first + stop) for begin, stop in systems(piece.bars[first:], per_line)]
         written = self._bars_written(name)
         rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
         return [self._missing_bar_line(name, writer, written) + rests + lines[0], *lines[1:]]
@@ -390,6 +449,11 @@ class _Splice:
         blank = following[: len(following) - len(following.lstrip())]
         return (text[: first.end] if has_name_alone else f"[V:{name}]") + blank
 
+    def _words_to_come(self, name: str) -> list[str]:
+        """The line beneath a new one of a voice that has words, without which abc2midi complains: none so far."""
+        found = [self._file.lines[syllable.line] for syllable in self._tune.syllables if syllable.voice == name]
+        return ["w: *" if found[-1].startswith("w: ") else "w:*"] if found else []
+
     def _labelled(self, name: str, text: str) -> list[str]:
         """A line of music that says whose it is, as the file does."""
         prefix = self._prefix(name)
@@ -402,8 +466,10 @@ def _runs(tokens: Sequence[Token]) -> list[list[Token]]:
     return [[token for _, token in group] for _, group in groups]
 
 
-def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
-    """The piece with those chords from a bar on that the writer of the file would have written."""
+def _with_symbols(piece: Piece, first: int, habits: Habits, has_label: bool) -> Piece:
+    """The piece with those chords from a bar on that the writer of the file would have written, and with the label of a
+    part or none.
+    """
     bars = list(piece.bars)
     last = next((bar.chords[-1] for bar in reversed(bars[:first]) if bar.chords), None)
     for index in range(first, len(bars)):
@@ -413,38 +479,5 @@ def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
             if is_new or habits.repeats_symbols:
                 kept.append(chord)
             last = chord
-        bars[index] = replace(bars[index], chords=tuple(kept))
-    return replace(piece, bars=tuple(bars))
-
-
-def _is_chord_symbol(token: Token) -> bool:
-    symbols = token.value.symbols if token.kind == "chord" else (token.value,) if token.kind == "symbol" else ()
-    return any(symbol.text and not symbol.placement for symbol in symbols)
-
-
-def _belongs_to_next(token: Token) -> bool:
-    """Whether a token at the end of a bar waits for the next one: a slur, grace notes, a chord symbol."""
-    return (
-        token.kind == "grace"
-        or (token.kind == "signs" and ")" not in token.value)
-        or (token.kind == "symbol" and not token.value.placement)
-    )
-
-
-def _belongs_to_last(token: Token) -> bool:
-    """Whether a token at the start of a bar ends what the bar before has begun: a slur, a tie."""
-    return token.kind == "tie" or (token.kind == "signs" and set(token.value) == {")"})
-
-
-def _is_jump(token: Token) -> bool:
-    """Whether a token is the sign of a jump and nothing else."""
-    return token.kind in ("decoration", "signs") and bool(token.value) and _JUMP_SIGNS.issuperset(token.value)
-
-
-def _has_jump(token: Token) -> bool:
-    """Whether a token is, or holds, the sign of a jump."""
-    if token.kind in ("decoration", "signs"):
-        return not _JUMP_SIGNS.isdisjoint(token.value)
-    if token.kind == "signed_note":
-        return not _JUMP_SIGNS.isdisjoint(token.value.signs)
-    return token.kind == "chord" and not _JUMP_SIGNS.isdisjoint(token.value.signs)
+        bars[index] = replace(bars[index], chords=tuple(kept), part=bars[index].part if has_label else "")
+    return replace(piece, bars=tuple(bars), part_order=())

@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.abc_writer import LAYER_NAME
+from ..core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
 from ..core.piece import Piece
 from ..scores.abc_bars import common_boundaries
 from ..scores.abc_lyrics import SYLLABLE, VoiceLyrics
@@ -21,6 +23,8 @@ from ..scores.abc_state import Boundary
 from ..scores.abc_tokens import NATURALS, STEPS_PER_OCTAVE, TOKENS, read_tokens
 from ..scores.abc_tune import Tune
 from ..scores.abc_voice import Voice
+
+_JUMP_SIGNS = {*JUMPS, *SIGNS_BEFORE, *SIGNS_AFTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,38 @@ class Token:
     voice: str
     bar: int
     time: int
+
+    @property
+    def is_chord_symbol(self) -> bool:
+        """Whether it is, or holds, the name of a chord."""
+        symbols = self.value.symbols if self.kind == "chord" else (self.value,) if self.kind == "symbol" else ()
+        return any(symbol.text and not symbol.placement for symbol in symbols)
+
+    @property
+    def belongs_to_next(self) -> bool:
+        """Whether it waits at the end of a bar for the next one: a slur, grace notes, a chord symbol."""
+        return (
+            self.kind == "grace"
+            or (self.kind == "signs" and ")" not in self.value)
+            or (self.kind == "symbol" and not self.value.placement)
+        )
+
+    @property
+    def belongs_to_last(self) -> bool:
+        """Whether it ends at the start of a bar what the bar before has begun: a slur, a tie."""
+        return self.kind == "tie" or (self.kind == "signs" and set(self.value) == {")"})
+
+    @property
+    def is_jump(self) -> bool:
+        """Whether it is the sign of a jump and nothing else."""
+        return self.kind in ("decoration", "signs") and bool(self.value) and _JUMP_SIGNS.issuperset(self.value)
+
+    @property
+    def has_jump(self) -> bool:
+        """Whether it is, or holds, the sign of a jump."""
+        if self.kind in ("decoration", "signs"):
+            return not _JUMP_SIGNS.isdisjoint(self.value)
+        return self.kind in ("signed_note", "chord") and not _JUMP_SIGNS.isdisjoint(self.value.signs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +202,11 @@ class PlacedTune(Tune):
     def voice(self, name: str) -> Voice:
         """A voice by its name in the text."""
         return self._voices[name]
+
+    def layers_of(self, name: str) -> list[str]:
+        """The names of voices that are layers of another one."""
+        found = ((other, LAYER_NAME.fullmatch(other)) for other in self._voices)
+        return [other for other, match in found if match and match["voice"] == name and other not in self.voice_ids]
 
     @property
     def transposes(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from ..core.abc_bar_lines import key_text
 from ..core.abc_notation import instrument_text, staff_text
@@ -28,7 +28,9 @@ _SCORE = re.compile(r"%%(?:score|staves)\b|I:\s*(?:score|staves)\b")
 def with_voices(
     file: AbcFile, tune: PlacedTune, after: Piece, change: Change, habits: Habits, is_explicit: bool
 ) -> None:
-    """Write the voices that a piece has after an edit below the melody, and what the header says of them."""
+    """Write the voices that a piece has after an edit, and what the header says of them: below the melody, or below
+    each line of it where these say whose they are.
+    """
     (melody,) = tune.voice_ids
     is_named = melody in tune.voice_lines.values() or melody in tune.staffs
     (kept,) = change.voices
@@ -48,6 +50,11 @@ def with_voices(
     alike = _with_written_signs(tune, after)
     writers = {voice: FileVoiceWriter(alike, voice, manner) for voice, manner in manners.items()}
     line_ends = _line_ends(tune, file)
+    if not is_in_parts and not first_fields and not _key_line(after, 0) and _names_each_line(tune):
+        for bars in sections[0]:
+            lines = [f"[V:{names[voice]}] {writer.line(bars.start, bars.stop)}" for voice, writer in writers.items()]
+            file.insert_after(max(_lines_of(tune, bars)), [line + line_ends[bars.start] for line in lines])
+        return
     for number, section in enumerate(sections):
         said_before = [*_key_line(after, section[0].start), *first_fields]
         new = []
@@ -61,6 +68,12 @@ def with_voices(
             begin = begins[number + 1] - 1
             labels = [line for line in range(last_line + 1, begin + 1) if file.lines[line].startswith("P:")]
             file.insert_after(min(labels, default=begin), [f"V:{names[kept]}"])
+
+
+def _names_each_line(tune: PlacedTune) -> bool:
+    """Whether every line of music begins with a `V:` in brackets."""
+    firsts = {line: next(tokens) for line, tokens in groupby(tune.tokens, key=lambda token: token.line)}
+    return all(first.kind == "field" and first.value[0] == "V" for first in firsts.values())
 
 
 def _names(after: Piece, kept: int, melody: str | None) -> list[str]:
@@ -85,12 +98,16 @@ def _write_header(
         elif not is_named:
             lines.append(f"V:{name}{instrument_text(usual[voice])}")
     header = range(tune.first_line, tune.key_line)
+    if names[kept].isdigit() and not any(file.lines[index].startswith("V:") for index in header):
+        lines.insert(0, f"V:{names[kept]}")  # else abc2midi takes the first new voice for it
     score = next((index for index in header if _SCORE.match(file.lines[index])), None)
+    own_staff = [names[kept], *tune.layers_of(names[kept])]
+    staffs = [f"({' '.join(own_staff)})" if name == names[kept] and len(own_staff) > 1 else name for name in names]
     if score is None:
-        lines.insert(0, "%%score " + " ".join(names))
+        lines.insert(0, "%%score " + " ".join(staffs))
     else:
         own = re.compile(rf"(?<![^\s()\[\]{{}}|*]){re.escape(names[kept])}(?![^\s()\[\]{{}}|*])")
-        file.replace(score, own.sub(" ".join(names), file.lines[score], count=1))
+        file.replace(score, own.sub(" ".join(staffs), file.lines[score], count=1))
     file.insert_after(tune.key_line - 1, lines)
 
 

@@ -5,7 +5,8 @@ Conventions
 - A bar has changed if what stands in it has: the notes that begin there, those that are held into it or out of it, and
   its chord symbols. How it is notated (lyrics, signs, spelling) does not count, nor that a note is struck which was
   held into it from a bar that has changed.
-- Where voices were added, chords do not count: the chords of a harmonisation leave the given melody alone.
+- Where voices were added, or the first one stays while most bars of others are new, chords do not count: those of a
+  harmonisation leave the given melody alone.
 """
 
 from __future__ import annotations
@@ -36,12 +37,19 @@ class Change:
         appended: How many bars follow the last one of before.
         voices: For each voice before, its index among the voices after.
         voices_added: Indices of the other voices after, in order.
+        is_harmony: Whether the first voice has new ones in place of those that stood beside it, with the same names.
     """
 
     bars: tuple[range, ...]
     appended: int
     voices: tuple[int, ...]
     voices_added: tuple[int, ...]
+    is_harmony: bool = False
+
+    @property
+    def has_new_chords(self) -> bool:
+        """Whether the chord symbols are those of the edit."""
+        return not self.voices_added and not self.is_harmony
 
     @property
     def is_nothing(self) -> bool:
@@ -74,13 +82,19 @@ class Change:
         for voice, kept in enumerate(voices):
             stood, stands = segments(before, voice), segments(after, kept)[:count]
             is_changed = [was or is_new(old, new) for was, old, new in zip(is_changed, stood, stands, strict=True)]
-        if not added:
+        is_harmony = not added and len(voices) > 1 and len(after.bars) == count and 2 * sum(is_changed) > count
+        is_harmony = is_harmony and segments(before, 0) == segments(after, voices[0])
+        if not added and not is_harmony:
             pairs = zip(before.bars, after.bars, strict=False)
             is_changed = [
                 is_new or old.chords != new.chords for is_new, (old, new) in zip(is_changed, pairs, strict=True)
             ]
         return cls(
-            tuple(runs(index for index in range(count) if is_changed[index])), len(after.bars) - count, voices, added
+            tuple(runs(index for index in range(count) if is_changed[index])),
+            len(after.bars) - count,
+            voices,
+            added,
+            is_harmony,
         )
 
 
@@ -151,6 +165,17 @@ def sings_melody(before: Piece, after: Piece) -> bool:
     sung = _sung(before.bars, 0, len(before.bars))
     has_others = before.voices != after.voices and len(before.bars) == len(after.bars)
     return has_others and any(_sung(after.bars, voice, len(sung)) == sung for voice in range(len(after.voices)))
+
+
+def check_melody(alone: Piece, before: Piece) -> None:
+    """Raise unless the first voice of a piece sounds alone as it did among the others.
+
+    Raises:
+        NotAnEditError: it does not, since bars, repeats or jumps were in the text of other voices.
+    """
+    sung = [(bar.length, bar.notes[:1]) for bar in before.bars]
+    if [(bar.length, bar.notes) for bar in alone.bars] != sung or alone.playing_order() != before.playing_order():
+        raise NotAnEditError("its bars, repeats or jumps come from other voices than the melody")
 
 
 def _sung(bars: Sequence[Bar], voice: int, count: int) -> list[tuple[object, ...]]:

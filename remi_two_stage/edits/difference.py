@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_WHOLE
@@ -14,26 +14,40 @@ from .abc_style import FileVoiceWriter, Manner
 from .changes import Change
 
 _MOST_ROWS = 64
-_WIDEST = 48
+_Row = tuple[str, str, str, str]
+"""Number, voice, music before and music after."""
 
 
-def side_by_side(before: Piece, after: Piece, change: Change) -> str:
-    """A table of the bars that have changed: their numbers, voices, and their music as ABC before and after."""
+def side_by_side(before: Piece, after: Piece, change: Change, columns: int) -> str:
+    """A table of the bars that have changed: their numbers, voices, and their music as ABC before and after; old and
+    new one below the other where they are too long for lines of so many columns.
+    """
     rows = [row for row in _rows(before, after, change) if row[2] != row[3]]
     if not rows:
         return ""
     shown, left = rows[:_MOST_ROWS], len(rows) - _MOST_ROWS
-    table = [("bar", "", "before", "after"), *shown]
-    widths = [max(len(row[column]) for row in table) for column in range(3)]
-    lines = [
-        f"  {row[0]:>{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:{min(widths[2], _WIDEST)}} | {row[3]}".rstrip()
-        for row in table
-    ]
+    lines = _beside([("bar", "", "before", "after"), *shown])
+    if max(map(len, lines)) > columns:
+        lines = _below(shown)
     return "\n".join([*lines, *([f"  and {counted(left, 'row')} more"] if left > 0 else [])])
 
 
-def _rows(before: Piece, after: Piece, change: Change) -> Iterable[tuple[str, str, str, str]]:
-    """Number, voice, music before and music after, bar by bar."""
+def _beside(table: Sequence[_Row]) -> list[str]:
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    return [f"  {row[0]:>{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:{widths[2]}} | {row[3]}".rstrip() for row in table]
+
+
+def _below(rows: Sequence[_Row]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    lines = []
+    for number, voice, old, new in rows:
+        lines.append(f"  {number:>{widths[0]}}  {voice:{widths[1]}}  - {old}".rstrip())
+        lines.append(f"  {'':{widths[0]}}  {'':{widths[1]}}  + {new}".rstrip())
+    return lines
+
+
+def _rows(before: Piece, after: Piece, change: Change) -> Iterable[_Row]:
+    """The rows of all bars that may have changed."""
     old = [_writer(before, voice) for voice in range(len(before.voices))]
     new = [_writer(after, voice) for voice in range(len(after.voices))]
     numbers = after.bar_numbers

@@ -17,9 +17,10 @@ from .changes import Change, NotAnEditError, sings_melody
 
 _Splice = Callable[[bytes, Piece, Piece, Change], bytes]
 _MUSICXML = (".musicxml", ".xml", ".mxl")
+_MIDI = (".mid", ".midi")
 _SPLICES: dict[str, _Splice] = {
     **dict.fromkeys(_MUSICXML, musicxml.splice),
-    **dict.fromkeys((".mid", ".midi"), midi.splice),
+    **dict.fromkeys(_MIDI, midi.splice),
 }
 _ABC = (".abc", ".abc.gz")
 EDITABLE = (*_ABC, *_SPLICES)
@@ -57,12 +58,17 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
     losses = losses_of(before, after)
     if ending in _MUSICXML:
         source, before = musicxml.for_melody(source, before, after)
+    elif ending in _MIDI:
+        source, before = midi.for_melody(source, before, after)
+    elif ending in _ABC:
+        source, before = abc.for_melody(source, before, after, number)
     change = Change.between(before, after)
     splice = partial(abc.splice, number=number) if ending in _ABC else _SPLICES.get(ending)
     if splice is None:
         raise NotAnEditError(f"edits cannot be written into {ending or 'files without an ending'}")
-    content = source if change.is_nothing else splice(source, before, after, change)
-    return EditedFile(content, change, losses)
+    if change.is_nothing:
+        return EditedFile(source, change, ())
+    return EditedFile(splice(source, before, after, change), change, losses)
 
 
 def losses_of(before: Piece, after: Piece) -> tuple[tuple[str, int], ...]:

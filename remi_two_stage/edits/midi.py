@@ -20,7 +20,7 @@ from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.midi_reader import parse_midi, voice_places
 from ..scores.midi_writer import CHANNELS, INSTRUMENT_NAME, PROGRAM_CHANGE, TRACK_NAME, meta_event
 from ..scores.voices import usual_instruments
-from .changes import Change, NotAnEditError
+from .changes import Change, NotAnEditError, check_melody, sings_melody
 from .midi_tracks import Event, Stroke, events_of, strokes_of, track_bytes, tracks_in
 
 _Note = tuple[int, int, int]
@@ -57,6 +57,25 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change) -> bytes:
     return edited
 
 
+def for_melody(source: bytes, before: Piece, after: Piece) -> tuple[bytes, Piece]:
+    """A file and its piece as an edit takes them: with the first voice alone where that is harmonised and other voices
+    are left out; percussion stays.
+
+    Raises:
+        NotAnEditError: the first voice cannot stand alone.
+    """
+    if len(before.voices) == 1 or not sings_melody(before, after):
+        return source, before
+    file = _File(source)
+    melody, *others = voice_places(source)
+    for voice, places in enumerate(others, 1):
+        file.take_out(places, _notes(before, voice), melody)
+    alone = file.content()
+    piece = parse_midi(alone)
+    check_melody(piece, before)
+    return alone, piece
+
+
 class _File:
     """The tracks of a file, of which some are changed, and new ones."""
 
@@ -66,6 +85,7 @@ class _File:
         self._division = int.from_bytes(source[12:14], "big")
         self._tracks = [events_of(source[begin + 8 : end]) for begin, end in self._places]
         self._changed: set[int] = set()
+        self._gone: set[int] = set()
         self._before: dict[int, list[bytes]] = {}
         self._after: dict[int, list[bytes]] = {}
 
@@ -88,6 +108,15 @@ class _File:
             for track, _ in places:
                 self._changed.add(track)
                 self._last_to(track, self._time(end))
+
+    def take_out(
+        self, places: Sequence[tuple[int, int]], old: Sequence[_Note], melody: Sequence[tuple[int, int]]
+    ) -> None:
+        """Take out all notes of a voice, and those of its tracks that have none left but the first and the melody's."""
+        self.change(places, old, [], 0)
+        for track in {track for track, _ in places} - {0, *(track for track, _ in melody)}:
+            if not any(event.is_note_on for event in self._tracks[track]):
+                self._gone.add(track)
 
     def _strokes_of_notes(self, track: int, channel: int, notes: Counter[_Note]) -> Iterator[Stroke]:
         """The strokes that are notes to be taken out, which are counted down."""
@@ -118,11 +147,12 @@ class _File:
 
     def content(self) -> bytes:
         """The bytes of the file."""
-        count = len(self._tracks) + sum(map(len, [*self._before.values(), *self._after.values()]))
+        count = len(self._tracks) - len(self._gone) + sum(map(len, [*self._before.values(), *self._after.values()]))
         parts = [self._source[:8], self._format(count), self._source[12 : self._places[0][0]]]
         done = self._places[0][0]
         for track, (begin, end) in enumerate(self._places):
             own = track_bytes(self._tracks[track]) if track in self._changed else self._source[begin:end]
+            own = b"" if track in self._gone else own
             parts += [self._source[done:begin], *self._before.get(track, ()), own, *self._after.get(track, ())]
             done = end
         return b"".join([*parts, self._source[done:]])

@@ -58,10 +58,10 @@ def for_melody(source: bytes, before: Piece, after: Piece) -> tuple[bytes, Piece
     if len(before.voices) == 1 or not sings_melody(before, after):
         return source, before
     if not is_compressed(source):
-        return melody_alone(source)
+        return melody_alone(source, before)
     with zipfile.ZipFile(io.BytesIO(source)) as archive:
         name = score_in(archive)
-        alone, piece = melody_alone(archive.read(name))
+        alone, piece = melody_alone(archive.read(name), before)
         return _with_member(archive, name, alone), piece
 
 
@@ -95,7 +95,8 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
             for voice, (of_part, staff) in enumerate(places)
             if of_part == number
         ]
-        PartEdit(text, part, edit, staves, writes_chords=with_chords[:1] == [number]).write()
+        has_chords = with_chords[:1] == [number]
+        PartEdit(text, part, edit, staves, has_chords, is_first=number == 0).write()
     if change.voices_added:
         add_parts(text, parts[places[0][0]], edit)
     edited = text.edited()
@@ -111,6 +112,8 @@ def _check(edited: bytes, after: Piece, change: Change) -> None:
         raise NotAnEditError(f"it cannot be read after the edit: {error.message}") from None
     if len(found.bars) != len(after.bars) or len(found.voices) != len(after.voices):
         raise NotAnEditError("its measures or parts depend on others that were to be rewritten")
+    if change.appended and found.playing_order() != after.playing_order():
+        raise NotAnEditError("its bars would be played in another order")
     for number, is_read, wanted in zip(after.bar_numbers, found.bars, after.bars, strict=True):
         if _sung(is_read) != _sung(wanted):
             raise NotAnEditError(

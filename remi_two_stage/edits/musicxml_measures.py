@@ -16,6 +16,7 @@ from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_reader_document import number_of
 from ..scores.musicxml_reader_records import Direction, direction_of
+from ..scores.musicxml_writer_signs import jumps
 from .changes import Change, Segment, segments
 from .musicxml_measure import MeasureEdit
 from .musicxml_part import Placed, SourceMeasure, SourcePart
@@ -66,12 +67,15 @@ class PartEdit:
         staves: Those that are voices of the piece.
         has_chords: Whether chord symbols stand in this part.
         writes_chords: Whether new ones do; in one part alone.
+        is_first: Whether signs of jumps stand in this part.
     """
 
     def __init__(
-        self, text: FileText, part: SourcePart, edit: Edit, staves: Sequence[StaffOf], writes_chords: bool
-    ) -> None:
+        self, text: FileText, part: SourcePart, edit: Edit, staves: Sequence[StaffOf], writes_chords: bool,
+        is_first: bool,
+    ) -> None:  # fmt: skip
         self._text, self._part, self._edit, self._staves = text, part, edit, staves
+        self._is_first = is_first
         self._writes_chords = writes_chords
         self._notation: dict[tuple[int, int], list[Notation]] = {}
         self._layers = part.layer_names()
@@ -121,7 +125,7 @@ class PartEdit:
     @cached_property
     def _new_chords(self) -> set[int]:
         """The measures with other chord symbols; those of a harmonisation are not the melody's."""
-        if self._edit.change.voices_added:
+        if not self._edit.change.has_new_chords:
             return set()
         pairs = zip(self._edit.before.bars, self._edit.after.bars, strict=False)
         return {index for index, (old, new) in enumerate(pairs) if old.chords != new.chords}
@@ -297,6 +301,8 @@ class PartEdit:
             return
         own = written[min(written)][index]
         yield from (child for child in own if child.tag == "attributes" or child.get("location") == "left")
+        if self._is_first and (signs := jumps(self._edit.after.bars[index].jumps, are_before=True)):
+            yield ElementTree.fromstring(signs)
         music = [timed.element for timed in self._music(index, written, nowhere)]
         counted_in = fitting_divisions(music, divisions)
         if counted_in != divisions:

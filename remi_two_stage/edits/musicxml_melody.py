@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..core.piece import Piece
 from ..scores.musicxml_reader import read_musicxml
-from .changes import NotAnEditError
+from .changes import NotAnEditError, check_melody
 from .musicxml_text import FileText
 
 
-def melody_alone(source: bytes) -> tuple[bytes, Piece]:
+def melody_alone(source: bytes, before: Piece) -> tuple[bytes, Piece]:
     """The text of a file with the part of its first voice alone, which stays as it is, and its piece.
 
+    Args:
+        before: The piece with all parts, from which modes of keys are heard and words of jumps are taken.
+
     Raises:
-        NotAnEditError: the part has other voices too, or no name in the list of parts.
+        NotAnEditError: the part has other voices too, or no name in the list of parts, or is read otherwise when it is
+            alone.
     """
     read = read_musicxml(source).source
     if read is None or read.voices.count(number := read.voices[0]) > 1:
@@ -27,4 +33,7 @@ def melody_alone(source: bytes) -> tuple[bytes, Piece]:
         if node.tag == "part-group" or node.attributes.get("id") != melody:
             text.remove(node)
     alone = text.edited()
-    return alone, read_musicxml(alone)
+    piece = read_musicxml(alone)
+    check_melody(piece, before)
+    bars = [replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in before.bars]
+    return alone, replace(piece, bars=tuple(bars))

@@ -94,7 +94,7 @@ def _mark_name(group: str, sign: Element, losses: Counter[str]) -> str | None:
         text = (sign.text or "").strip()
         name = text if _SIGN_NAME.fullmatch(text) else None
     elif sign.tag == "tremolo":
-        losses["a tremolo"] += sign.get("type", "single") != "stop"
+        losses["a tremolo"] += 1  # on each note that has it, both where it goes over two
         return None
     losses[_LOST_SIGNS[group]] += name is None and sign.get("type") != "stop" and sign.tag not in _PARTS_OF_SIGNS
     return name

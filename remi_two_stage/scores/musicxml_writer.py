@@ -5,7 +5,7 @@ Conventions
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
 - `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice.
-- An order of parts, which MusicXML cannot say, is written out; jumps (D.C., D.S.) stay.
+- An order of parts, which MusicXML cannot say, is written out, and so is a coda after the Fine; other jumps stay.
 - Dropped: velocities, the dynamics of notes, phrases, and what rings past the last bar.
 """
 
@@ -21,7 +21,7 @@ from ..core.abc_spelling import BarNames, names_of
 from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
-from ..core.playing_order import idle_repeats, last_of_ending, repeat_targets, unmarked_endings
+from ..core.playing_order import goes_on_after_fine, idle_repeats, last_of_ending, repeat_targets, unmarked_endings
 from ..core.signatures import Key, Meter
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
@@ -55,7 +55,8 @@ def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
     Args:
         system_starts: Indices of bars before which a new system begins.
     """
-    piece = piece.in_part_order() if piece.part_order else piece
+    if piece.part_order or goes_on_after_fine(piece.bars):
+        piece = piece.in_part_order()
     parts = [part_xml(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
