@@ -14,6 +14,8 @@ from remi_two_stage.rendering.score_text import score_text
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 # As an organ plays it: the alto and the tenor move under held notes
 HYMN = """X:1
@@ -164,3 +166,38 @@ class TestThreePlays:
     def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
         (piece,) = read_abc(self.STRANDS)
         assert played(write_abc(piece), tmp_path) == expected(piece)
+
+
+class TestPrinting:
+    def test_words_that_end_early_say_so(self) -> None:
+        music = "G G F E | D G A B | B A G c | B4 |\nw: Praise God from whom all *|\n"
+        (piece,) = read_abc(f"X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\n{music}")
+        assert "w: Praise God from whom all|||\n" in write_abc(piece)
+        assert read_abc(write_abc(piece))[0].bars == piece.bars
+
+    def test_marks_that_no_program_knows_are_defined(self) -> None:
+        (piece,) = read_abc("X:1\nT:Old Hundredth\nM:4/4\nL:1/4\nK:G\n!sintro!G G F E | D G A !trill!B !eintro!|]\n")
+        written = write_abc(piece)
+        assert "%%deco eintro 0 - 0 0 0\n%%deco sintro 0 - 0 0 0\n" in written
+        assert written.count("%%deco") == 2
+
+    def test_dense_bars_are_fewer_in_a_line(self) -> None:
+        runs = "abcd gfed cBAG efga | " * 8
+        text = f"X:1\nT:Study\nM:4/4\nL:1/16\nK:C\n{runs.strip(' |')} |]\n"
+        lines = write_abc(read_abc(text)[0]).split("K:C\n")[1].splitlines()
+        assert [line.count("|") for line in lines] == [2, 2, 2, 2]
+        calm = write_abc(read_abc(text.replace("cBAG efga", "c4 e4"))[0]).split("K:C\n")[1].splitlines()
+        assert [line.count("|") for line in calm] == [4, 4]
+
+
+def test_accidentals_after_ties_are_written_in_each_octave() -> None:
+    text = "X:1\nT:Der Schnee ist zergangen\nM:6/8\nL:1/8\nK:E\n[^A,,^A,]6- | [^A,,^A,]3 [^A,,^A,]3 | [^A,,^A,]6 |]\n"
+    (piece,) = read_abc(text)
+    assert "[^A,,^A,]6- | [^A,,^A,]3 [^A,,^A,]3 |" in write_abc(piece)
+
+
+def test_a_repeat_that_nothing_goes_back_to_is_none_in_musicxml() -> None:
+    (piece,) = read_abc("X:1\nT:The Mill\nM:2/4\nL:1/8\nK:G\nG2 B2 | d2 B2 :|\n|: A2 D2 | G4 |\n|: B2 D2 | G4 :|\n")
+    assert piece.playing_order() == [0, 1, 0, 1, 2, 3, 4, 5, 4, 5]
+    assert musicxml_bytes(piece).count(b'"forward"') == 1
+    assert read_musicxml(musicxml_bytes(piece)).playing_order() == piece.playing_order()

@@ -1,8 +1,11 @@
 """Words beneath the notes of engraved scores."""
 
 import re
+from pathlib import Path
+from zipfile import ZipFile
 
 from remi_two_stage.rendering.engraving import load_into_verovio
+from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
 WIDMUNG = """X:1
@@ -40,3 +43,13 @@ def test_words_are_not_pushed_together_where_a_line_is_full() -> None:
     toolkit.redoLayout()
     assert len(drawn) > 2
     assert all(width >= natural for width, natural in zip(drawn, width_of_systems(), strict=True))
+
+
+def test_no_bar_stands_alone_in_the_last_line_of_a_song(extra_corpora: Path, tmp_path: Path) -> None:
+    with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
+        name = next(name for name in archive.namelist() if "Die_Nacht" in name and name.endswith(".mxl"))
+        (tmp_path / "song.mxl").write_bytes(archive.read(name))
+    toolkit = load_into_verovio(read_score(tmp_path / "song.mxl")[0])
+    counts = [toolkit.renderToSVG(page).count('class="measure') for page in range(1, toolkit.getPageCount() + 1)]
+    assert sum(counts) == 21
+    assert min(counts) == 2

@@ -80,10 +80,14 @@ def jumps_text(signs: Iterable[str], are_before: bool) -> str:
     return "".join(f"!{sign}!" for sign in signs if (sign in SIGNS_BEFORE) == are_before)
 
 
-def lyric_lines(syllables: Sequence[Sequence[Lyric]]) -> list[str]:
-    """The lines of words beneath a line of music, one a verse, given the syllables at each of its notes."""
+def lyric_lines(syllables: Sequence[Sequence[Lyric]], bars: Sequence[int]) -> list[str]:
+    """The lines of words beneath a line of music, one a verse, given the syllables at each of its notes and the indices
+    of the bars that the notes are in.
+    """
     verses = max((lyric.verse for at_note in syllables for lyric in at_note), default=0)
-    return [_lyric_line([syllable_text(at_note, verse) for at_note in syllables]) for verse in range(1, verses + 1)]
+    return [
+        _lyric_line([syllable_text(at_note, verse) for at_note in syllables], bars) for verse in range(1, verses + 1)
+    ]
 
 
 def syllable_text(at_note: Iterable[Lyric], verse: int) -> str:
@@ -97,21 +101,31 @@ def syllable_text(at_note: Iterable[Lyric], verse: int) -> str:
     return text.translate(_IN_LYRICS).replace("-", "\\-").replace(" ", "~") + "-" * (lyric.joint == "-")
 
 
-def _lyric_line(syllables: Sequence[str]) -> str:
-    line = " ".join(syllables).rstrip("* ") or "*"
-    return "w: " + re.sub(r"(?<!\\)- (?=[^*_])", "-", line)
+def _lyric_line(syllables: Sequence[str], bars: Sequence[int]) -> str:
+    """A line of words; where it ends early, bar lines say for abcm2ps that the other notes have none."""
+    said = len(syllables)
+    while said > 1 and syllables[said - 1] == "*":
+        said -= 1
+    left = bars[-1] - bars[said - 1] + 1 if said < len(syllables) else 0
+    line = re.sub(r"(?<!\\)- (?=[^*_])", "-", " ".join(syllables[:said]))
+    return f"w: {line}{'|' * left}"
 
 
-def defined_dynamics(bars: Iterable[Bar]) -> list[str]:
-    """The directives by which abcm2ps and abc2svg print the dynamics that are not in the standard."""
+def defined_marks(bars: Iterable[Bar]) -> list[str]:
+    """The directives by which abcm2ps and abc2svg print the dynamics that are not in the standard, and pass over other
+    marks that abcm2ps does not know, which it takes for errors.
+    """
     names = {
         record.name
         for bar in bars
         for of_voice in bar.notation
         for record in of_voice
-        if isinstance(record, Mark) and record.name in _OTHER_DYNAMICS
+        if isinstance(record, Mark) and MARK_NAME.fullmatch(record.name)
     }
-    return [f"%%deco {name} 6 pf 18 1 10 {name}" for name in sorted(names)]
+    return [
+        f"%%deco {name} 6 pf 18 1 10 {name}" if name in _OTHER_DYNAMICS else f"%%deco {name} 0 - 0 0 0"
+        for name in sorted(names - _KNOWN_MARKS - LETTERS_OF_MARKS.keys())
+    ]
 
 
 @dataclass(slots=True)
@@ -138,6 +152,16 @@ class _Place:
 
 
 _OTHER_DYNAMICS = frozenset("fffff ffffff fp fz n pf ppppp pppppp rf rfz sf sffz sfp sfpp sfzp".split())
+_KNOWN_MARKS = frozenset(
+    """
+    + 0 1 2 3 4 5 8va( 8va) 8vb( 8vb) D.C. D.C.alcoda D.C.alfine D.S. D.S.alcoda D.S.alfine accent arpeggio beambr1
+    beambr2 beamon breath coda dacapo dacoda dot downbow emphasis f fermata ff fff ffff fine gmark invertedfermata
+    invertedturn invertedturnx invisible longphrase lowermordent marcato mediumphrase mf mordent mp open p ped ped-up
+    plus pp ppp pppp pralltriller rbend rbstop roll segno sfz shortphrase slide snap stemless tenuto thumb trem1 trem2
+    trem3 trem4 trill trill( trill) turn turnx upbow uppermordent wedge xstem
+    """.split()
+)
+"""Marks that abcm2ps prints."""
 
 _ABOVE_NOTE = "@0,20 "
 """What stands anywhere, where others want coordinates from the head of the note (in points)."""
@@ -175,7 +199,7 @@ class WrittenNotation:
         """The words beneath a line whose notes begin or go on in these bars at these onsets."""
         empty: dict[int, _Place] = {}
         places = [self._places.get((index, 0), empty).get(onset) for index, onset in notes]
-        return lyric_lines([place.lyrics if place else () for place in places])
+        return lyric_lines([place.lyrics if place else () for place in places], [index for index, _ in notes])
 
     def _place(self, index: int, onset: int, layer: int | None = None) -> _Place:
         onset = max(0, min(onset, self._bars[index].length - 1))

@@ -202,7 +202,7 @@ class Accidentals:
         self._in_octave: dict[tuple[str, int], int] = {}
         self._in_all: dict[str, int] = {}
         self._in_graces: dict[str, int] = {}
-        self._before_ties: dict[str, tuple[int, ...]] = {}
+        self._before_ties: dict[tuple[str, int | None], int] = {}  # by letter and octave, or for all octaves
         self._beside: Mapping[str, Collection[int]] = {}
 
     def start_layer(self, key: Key, beside: Mapping[str, Collection[int]]) -> None:
@@ -226,10 +226,11 @@ class Accidentals:
         in_octave = self._in_octave.get((letter, octave), self._signature[letter])
         in_all = self._in_all.get(letter, self._signature[letter])
         is_tied = note in tied
+        before, places = self._before_ties, ((letter, octave), (letter, None))
         readings = {
             in_octave,
             in_all,
-            *(() if is_tied else self._before_ties.get(letter, ())),
+            *(() if is_tied else (before[place] for place in places if place in before)),
             *([self._in_graces[letter]] if letter in self._in_graces else []),
             *self._beside.get(letter, ()),
             *(other.alteration for other in tied if (other.letter, other.octave) == (letter, octave)),
@@ -239,9 +240,10 @@ class Accidentals:
         self._in_octave[letter, octave] = self._in_all[letter] = alteration
         self._in_graces.pop(letter, None)
         if is_tied:
-            self._before_ties[letter] = in_octave, in_all
+            before |= zip(places, (in_octave, in_all), strict=True)
         else:
-            self._before_ties.pop(letter, None)
+            for place in places:
+                before.pop(place, None)
         return _ACCIDENTALS[alteration]
 
     def sign_in_grace(self, letter: str, octave: int, alteration: int) -> str:

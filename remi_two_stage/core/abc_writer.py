@@ -21,7 +21,7 @@ from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 
 from .abc_bar_lines import BarLines, key_text, meter_text
-from .abc_notation import WrittenNotation, defined_dynamics, jumps_text, staff_text, tempo_mark_text, tempo_text
+from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
@@ -55,6 +55,9 @@ LAYER_NAME = re.compile(r"(?P<voice>.+)layer(?:[2-9]|1[0-7])")
 """What a voice is called that holds a layer of another one."""
 
 _BARS_PER_LINE = 4
+_NOTE_WIDTH, _LETTER_WIDTH = 9, 5
+_WIDEST_LINE = 450
+"""In points, 50 notes or 90 letters of words: from there on abcm2ps squeezes lines."""
 _SWUNG = ("hornpipe", "Hornpipe")
 _MOST_TRACKS = 15
 """Voices and layers that abc2midi gives a channel each."""
@@ -138,7 +141,7 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     fields += [("M", meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
     lines += [f"Q:{text}" for text in _tempo_texts(piece)]
-    lines += [*defined_dynamics(piece.bars), *directives]
+    lines += [*defined_marks(piece.bars), *directives]
     if piece.voices != (MELODY,):
         staves = [f"({' '.join(each)})" if len(each) > 1 else each[0] for each in names]
         lines.append("%%score " + " ".join(group.text(staves) for group in staff_groups(piece)))
@@ -225,14 +228,41 @@ def _unit_length(meter: Meter | None) -> int:
 
 
 def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterator[tuple[int, int]]:
-    """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted."""
+    """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted;
+    half as many where more would not fit.
+    """
     first = count = 0
     for index, bar in enumerate(bars):
         if count == bars_per_line:
-            yield first, index
+            yield from _halves(bars, first, index)
             first, count = index, 0
         count += not bar.is_pickup
-    yield first, len(bars)
+    yield from _halves(bars, first, len(bars))
+
+
+def _halves(bars: Sequence[Bar], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """A line, or the halves of one that is too wide."""
+    middle = (first + last + 1) // 2 + (bars[first].is_pickup and last - first > 2)
+    if not first < middle < last or not _is_too_wide(bars[first:last]):
+        yield first, last
+    else:
+        yield from _halves(bars, first, middle)
+        yield from _halves(bars, middle, last)
+
+
+def _is_too_wide(bars: Sequence[Bar]) -> bool:
+    """Whether abcm2ps cannot set bars in one line, by the least widths of their notes and of the words beneath."""
+    return sum(map(least_width, bars)) > _WIDEST_LINE
+
+
+def least_width(bar: Bar) -> int:
+    """Points that the notes of a bar and the words beneath them take up at least."""
+    widths = {note.onset: _NOTE_WIDTH for notes in bar.notes for note in notes}
+    for record in (record for notation in bar.notation for record in notation):
+        if isinstance(record, Lyric):
+            width = _LETTER_WIDTH * (len(record.text) + 1)
+            widths[record.onset] = max(widths.get(record.onset, 0), width)
+    return sum(widths.values())
 
 
 class VoiceWriter:

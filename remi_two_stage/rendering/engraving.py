@@ -14,12 +14,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
-from itertools import accumulate
-from math import ceil
+from itertools import accumulate, pairwise
+from math import ceil, inf
 from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
+from ..core.abc_writer import least_width
 from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
@@ -37,6 +38,11 @@ _BESIDE_TEMPO = 0.7
 """Share of the width that composers may take."""
 _LARGEST_SEED = 2**31 - 1
 _CLEF_WIDTH, _ACCIDENTAL_WIDTH = 100, 25
+_BAR_LINE_WIDTH = 20
+"""In points, as of `least_width`."""
+_ALONE, _PHRASE = 4.0, 0.1
+"""What it costs that a line holds one bar alone, and is worth that it begins with a phrase, beside squares of shares
+that lines lack of their usual width or have beyond."""
 _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
 _ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
@@ -88,7 +94,7 @@ def load_into_verovio(
         return _laid_out(on_staves(source, piece, staves) if staves else source, width - room, breaks)
 
     if _has_words(piece):
-        return laid_out("line", _unsqueezed(laid_out("smart", phrases, _room_of_clef(piece))))
+        return laid_out("line", _line_starts(piece, laid_out("smart", phrases, _room_of_clef(piece))))
     toolkit = laid_out("smart", phrases)
     systems, bars = toolkit.getPageCount(), len(piece.bars)
     if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
@@ -108,12 +114,44 @@ def _room_of_clef(piece: Piece) -> int:
     return _CLEF_WIDTH + _ACCIDENTAL_WIDTH * max(abs(bar.key.signature) for bar in piece.bars)
 
 
-def _unsqueezed(toolkit: Any) -> list[int]:
-    """Indices of the bars that begin the further systems of a layout, the last of which gets a second bar if it can."""
+def _line_starts(piece: Piece, toolkit: Any) -> list[int]:
+    """Indices of the bars that begin the further systems of a layout; even ones if its last line is rather empty."""
     counts = [toolkit.renderToSVG(page).count('class="measure') for page in range(1, toolkit.getPageCount() + 1)]
-    if len(counts) > 1 and counts[-1] == 1 < counts[-2] - 1:
-        counts[-2:] = [counts[-2] - 1, 2]
-    return [*accumulate(counts[:-1])]
+    starts = [*accumulate(counts[:-1])]
+    widths = [least_width(bar) + _BAR_LINE_WIDTH for bar in piece.bars]
+    lines = [sum(widths[first:last]) for first, last in pairwise([0, *starts, len(widths)])]
+    others = lines[:-1]
+    if 1 in counts[:-1] or not others or (counts[-1] > 1 and 2 * len(others) * lines[-1] >= sum(others)):
+        return starts
+    usual = sum(others) / len(others)
+    phrases = {index for index, bar in enumerate(piece.bars) if bar.phrase_start}
+    return _even_starts(widths, max(others), usual, phrases)
+
+
+def _even_starts(widths: Sequence[int], most: int, usual: float, kept: Collection[int]) -> list[int]:
+    """Where lines begin that are as wide as is usual, none wider than `most`, and hold more than one bar.
+
+    Args:
+        kept: Where a line should begin if there is no great harm in it.
+    """
+    costs, befores = [0.0], [0]
+    for end in range(1, len(widths) + 1):
+        best, before, width = inf, end - 1, 0
+        for start in reversed(range(end)):
+            width += widths[start]
+            if width > most and end - start > 1:
+                break
+            cost = (
+                costs[start] + ((width - usual) / usual) ** 2 + _ALONE * (end - start == 1) - _PHRASE * (start in kept)
+            )
+            if cost < best:
+                best, before = cost, start
+        costs.append(best)
+        befores.append(before)
+    starts = [befores[-1]]
+    while starts[-1]:
+        starts.append(befores[starts[-1]])
+    return starts[-2::-1]
 
 
 def _laid_out(source: str, width: float, breaks: str) -> Any:

@@ -4,6 +4,7 @@ Conventions
 - One part a voice, whose id is the voice's name; bars as written, at sounding pitch, `<divisions>` are ticks.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
+- `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice.
 - An order of parts, which MusicXML cannot say, is written out, and so is a coda after the Fine; other jumps stay.
 - Dropped: velocities, the dynamics of notes, phrases, and what rings past the last bar.
 """
@@ -159,7 +160,11 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
         measures += [
             f'<measure number="{name}"{implicit}>\n',
             '<print new-system="yes"/>\n' if voice == 0 and index in system_starts else "",
-            signs.left_barline(bar, index in targets, unmarked[index][1] if index in unmarked else None),
+            signs.left_barline(
+                bar,
+                bar.repeat_start if last is None else index in targets,
+                unmarked[index][1] if index in unmarked else None,
+            ),
             _attributes(piece, voice, bar, last),
             _signs_before(bar) if voice == 0 else "",
             writer.notes(index),

@@ -199,11 +199,8 @@ def hidden_ending(kind: str, play: int | None) -> str:
     return f'<ending number="{play}" type="{kind}" print-object="no"/>' if play else ""
 
 
-def left_barline(bar: Bar, is_target: bool, unmarked: int | None) -> str:
-    """The barline before a bar: the begin of an ending, which may be for the pass `unmarked`, or of a repeat, which
-    `is_target` says that it is.
-    """
-    begins_repeat = bar.repeat_start or is_target
+def left_barline(bar: Bar, begins_repeat: bool, unmarked: int | None) -> str:
+    """The barline before a bar: the begin of an ending, which may be for the pass `unmarked`, or of a repeat."""
     style = "<bar-style>heavy-light</bar-style>" if begins_repeat else ""
     ending = f'<ending number="{", ".join(map(str, bar.endings))}" type="start"/>' if bar.endings else ""
     ending = ending or hidden_ending("start", unmarked)
