@@ -134,3 +134,16 @@ def test_layers_that_are_voices_of_their_own_go_with_their_voice() -> None:
     edited = edited_bytes(write_abc(high).encode(), ".abc", high, harmonized(high)).content.decode()
     assert "%%score (V1 V1layer2) A T B\n" in edited
     assert "[V:V1layer2] G,8 | C4 D4 |]\n" in edited
+
+
+@pytest.mark.parametrize(
+    ("music", "opens"), [("D|GABc|d3:|\n", True), ("|:D|GABc|d3:|\n", False), ("GABc|d4:|\n", False)]
+)
+def test_a_repeat_that_goes_back_to_a_pickup_is_opened_above_the_melody(music: str, opens: bool) -> None:
+    text = f"X:1\nM:4/4\nL:1/4\nK:G\n% tune\n{music}"
+    before = read_abc(text)[0]
+    edited = edited_bytes(text.encode(), ".abc", before, harmonized(before)).content.decode()
+    assert ("% tune\n|:\\\n" + music in edited) is opens
+    assert "% tune\n" + music in edited.replace("|:\\\n", "")
+    (read,) = read_abc(edited)
+    assert read.playing_order() == before.playing_order()
