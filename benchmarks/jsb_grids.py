@@ -33,7 +33,7 @@ from remi_two_stage.core.codec import encode_with_losses
 from remi_two_stage.core.errors import EncodingError, RequestError, ScoreFormatError
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.piece import Bar, Note, Piece
-from remi_two_stage.core.sequences import detail_sequence, in_voice_order, plan_sequence
+from remi_two_stage.core.sequences import detail_sequence, in_voice_order, plan_sequence, voices_of, writing_order
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER, Key, Meter
 from remi_two_stage.core.vocabulary import IDS, token_id
 from remi_two_stage.core.voices import FOUR_PARTS
@@ -64,7 +64,7 @@ class GridReading:
 
     Attributes:
         harmonic_rhythm: One chord a `bar` or one a `beat` at most, or `none`: plans then say how many bars there are.
-        voices: The order in which each bar's voices are written.
+        voices: The order in which plans name the voices; bars are written in that which `writing_order` makes of it.
         barring: Bars of 4/4 are counted from the `start`, or in `any` of four ways: from it or after a pick-up of one,
             two or three beats.
         struck: Where a pitch that goes on is struck again: nowhere before it changes (`change`), or on each `beat`.
@@ -282,5 +282,10 @@ def _of_tokens(model: TwoStageModel, tokens: Sequence[int]) -> tuple[Likelihood,
     """What both stages pay for a piece."""
     return (
         likelihood(model.planner, plan_sequence(tokens), "plan"),
-        likelihood(model.detail, detail_sequence(tokens), "detail"),
+        likelihood(model.detail, learnt_detail(tokens), "detail"),
     )
+
+
+def learnt_detail(tokens: Sequence[int]) -> list[int]:
+    """The "detail" sequence that training makes of a "full" one."""
+    return detail_sequence(in_voice_order(tokens, writing_order(voices_of(tokens))))

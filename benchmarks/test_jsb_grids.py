@@ -3,18 +3,20 @@
 import json
 import math
 import os
+from argparse import Namespace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from jsb import evaluate
+from jsb import Chorales, evaluate
 from jsb_grids import (
     Grid,
     GridReading,
     grid_likelihood,
     grid_of_piece,
+    learnt_detail,
     piece_of_grid,
     piece_tokens,
     read_grids,
@@ -28,7 +30,7 @@ from remi_two_stage.core.errors import CorpusError, RequestError, ScoreFormatErr
 from remi_two_stage.core.grammar import Grammar, SequenceKind
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.core.sequences import detail_sequence, plan_sequence
+from remi_two_stage.core.sequences import plan_sequence
 from remi_two_stage.core.vocabulary import DETAIL
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -68,7 +70,14 @@ def model(seed: int | None) -> TwoStageModel:
 
 def sequences(piece: Piece, reading: GridReading) -> list[tuple[SequenceKind, list[int]]]:
     tokens = piece_tokens(piece, reading)
-    return [("plan", plan_sequence(tokens)), ("detail", detail_sequence(tokens))]
+    return [("plan", plan_sequence(tokens)), ("detail", learnt_detail(tokens))]
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_what_is_charged_is_what_is_learnt(reading: GridReading) -> None:
+    chorales = Chorales([old_hundredth()], reading, Namespace(infilling=0, voice_orders=0), learnt=False)
+    plan, detail = (rows[0]["input_ids"].tolist() for rows in (chorales.plans(), chorales.details()))
+    assert sequences(read_pieces(old_hundredth(), reading)[0], reading) == [("plan", plan), ("detail", detail)]
 
 
 @pytest.mark.parametrize("reading", READINGS)
