@@ -74,8 +74,7 @@ def after_jump(bars: Sequence[JumpSigns], jump: int) -> Iterator[int]:
     endings, to the end or into the coda as the jump says; a jump that does not say it goes by the signs there are.
     After the Fine comes the coda that stands behind the jump, if there is one.
     """
-    (sign,) = [sign for sign in bars[jump].jumps if sign in JUMPS][:1]
-    signs = [set(bar.jumps) for bar in bars]
+    sign, signs = _sign_of(bars[jump]), [set(bar.jumps) for bar in bars]
     index = _last_with("segno", signs[: jump + 1]) if sign.startswith("D.S.") else 0
     to_fine = _ends_at_fine(sign, signs)
     leaves = not to_fine and any("dacoda" in of_bar for of_bar in signs[index : jump + 1])
@@ -98,9 +97,13 @@ def goes_on_after_fine(bars: Sequence[JumpSigns]) -> bool:
     jump = jump_of(bars)
     if jump is None:
         return False
-    (sign,) = [sign for sign in bars[jump].jumps if sign in JUMPS][:1]
-    signs = [set(bar.jumps) for bar in bars]
+    sign, signs = _sign_of(bars[jump]), [set(bar.jumps) for bar in bars]
     return _ends_at_fine(sign, signs) and _after_fine(signs, jump) < len(bars)
+
+
+def _sign_of(bar: JumpSigns) -> str:
+    """The sign of the jump that stands at a bar."""
+    return next(sign for sign in bar.jumps if sign in JUMPS)
 
 
 def _ends_at_fine(sign: str, signs: Sequence[set[str]]) -> bool:
