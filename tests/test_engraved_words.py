@@ -45,6 +45,14 @@ def test_words_are_not_pushed_together_where_a_line_is_full() -> None:
     assert all(width >= natural for width, natural in zip(drawn, width_of_systems(), strict=True))
 
 
+def test_a_coda_after_the_fine_is_engraved_as_it_is_written() -> None:
+    (piece,) = read_abc(WIDMUNG.replace("|G2 z2|", "|!fine!G2 z2|", 1).replace("z4|", "!D.C.!z4|!coda!", 1))
+    assert len(piece.playing_order()) > len(piece.bars) == 28
+    toolkit = load_into_verovio(piece)
+    pages = range(1, toolkit.getPageCount() + 1)
+    assert sum(toolkit.renderToSVG(page).count('class="measure') for page in pages) == len(piece.bars)
+
+
 def test_no_bar_stands_alone_in_the_last_line_of_a_song(extra_corpora: Path, tmp_path: Path) -> None:
     with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
         name = next(name for name in archive.namelist() if "Die_Nacht" in name and name.endswith(".mxl"))

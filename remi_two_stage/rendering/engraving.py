@@ -25,7 +25,7 @@ from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_names import ZERO_WIDTH_SPACE
-from ..scores.musicxml_writer import musicxml_bytes
+from ..scores.musicxml_writer import printed_musicxml
 from .close_score import Staff, on_staves
 from .extras import require
 from .note_ids import with_note_ids
@@ -191,7 +191,7 @@ def _laid_out(source: str, width: float, breaks: str) -> Any:
 def _score_xml(piece: Piece, starts: Collection[int]) -> str:
     """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`."""
     bars = tuple([_with_tempos_as_words(bar, is_first=index == 0) for index, bar in enumerate(piece.bars)])
-    source = musicxml_bytes(replace(piece, title="", tempo=None, part_order=(), bars=bars), starts).decode()
+    source = printed_musicxml(replace(piece, title="", tempo=None, bars=bars), starts).decode()
     return _CHORD_NAME.sub(_whole_name, source.replace(ZERO_WIDTH_SPACE, ""))
 
 

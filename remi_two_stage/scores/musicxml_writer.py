@@ -49,14 +49,17 @@ _LONGEST_OPEN_ENDING = 4
 _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 
-def musicxml_bytes(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
-    """This piece as the bytes of a MusicXML file.
+def musicxml_bytes(piece: Piece) -> bytes:
+    """This piece as the bytes of a MusicXML file, which programs play."""
+    return printed_musicxml(piece.in_part_order() if piece.part_order or goes_on_after_fine(piece.bars) else piece)
+
+
+def printed_musicxml(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
+    """The same with all bars and signs as they are written, whatever their order.
 
     Args:
         system_starts: Indices of bars before which a new system begins.
     """
-    if piece.part_order or goes_on_after_fine(piece.bars):
-        piece = piece.in_part_order()
     parts = [part_xml(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
