@@ -6,9 +6,10 @@
     python benchmarks/jsb.py table                           all runs so far, beside the published figures
 
 The chorales are `jsb/Jsb16thSeparated.public.json` in the folder that REMI_CORPORA names, or `--data`. A run learns
-from `train`, chooses its best epoch, and the temperature that is put into its weights, by `valid`, and measures `valid`
-and `test_public` (37 of the 77 test chorales) as `jsb_grids.py` defines. It leaves `NAME/` with the model and
-`NAME.json`, one file a run, in the output folder. One thread, or as many as OMP_NUM_THREADS says.
+from `train`, chooses its best epoch, the temperature that is put into its weights, and how far copying is trusted
+(`jsb_copying.py`) by `valid`, and measures `valid` and `test_public` (37 of the 77 test chorales) as `jsb_grids.py`
+defines. It leaves `NAME/` with the model and `NAME.json`, one file a run, in the output folder. One thread, or as many
+as OMP_NUM_THREADS says.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from jsb_copying import Copying
 from jsb_grids import (
     PUBLISHED,
     Grid,
     GridReading,
+    fitted_copying,
     grid_likelihood,
     piece_tokens,
     read_grids,
@@ -39,7 +42,6 @@ from transformers import set_seed
 
 from remi_two_stage.composing.checkpoint import load_model
 from remi_two_stage.core.attention_kinds import ATTENTION_KINDS, DEFAULT_ATTENTION
-from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig
 from remi_two_stage.core.errors import CorpusError
 from remi_two_stage.core.excerpt import moved_chords
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
@@ -140,7 +142,11 @@ def sizes(text: str) -> dict[str, Any]:
 
 def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str, Any]:
     """Train both stages, save the model, and measure it."""
-    reading = GridReading(options.harmonic_rhythm, options.voices, options.barring, options.struck)
+    reading = (
+        GridReading.of(options.start_from)
+        if options.start_from
+        else GridReading(options.harmonic_rhythm, options.voices, options.barring, options.struck)
+    )
     chorales = Chorales(grids[TRAIN], reading, options, learnt=True)
     held_out = Chorales(grids[VALID], reading, options, learnt=False)
     common = {
@@ -149,11 +155,14 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
         "max_position_embeddings": ROW_LENGTH,
     }
     set_seed(options.seed)
-    planner = BarPlannerModel(
-        BarPlannerConfig(**sizes(options.planner), **common, hidden_dropout=options.planner_dropout)
-    )
-    detail = DetailGeneratorModel(
-        DetailGeneratorConfig(**sizes(options.detail), **common, hidden_dropout=options.dropout)
+    planner, detail = (
+        kind.from_pretrained(options.start_from / stage, hidden_dropout=dropout, dtype=torch.float32)
+        if options.start_from
+        else kind(kind.config_class(**sizes(size), **common, hidden_dropout=dropout))
+        for stage, kind, size, dropout in (
+            ("planner", BarPlannerModel, options.planner, options.planner_dropout),
+            ("detail", DetailGeneratorModel, options.detail, options.dropout),
+        )
     )
     shared = {
         "average": options.average,
@@ -176,10 +185,12 @@ def train(options: argparse.Namespace, grids: dict[str, list[Grid]]) -> dict[str
     reading.save(folder)
     # What is measured is what was saved.
     model = TwoStageModel.from_pretrained(folder, dtype=torch.float32).eval()
+    copying = fitted_copying(model, grids[VALID], reading)
+    copying.save(folder)
     return {
         "options": {name: value for name, value in vars(options).items() if name not in ("output", "data", "command")},
         "parameters": model.num_parameters(),
-        "results": {split: grid_likelihood(model, grids[split], reading).to_dict() for split in (VALID, TEST)},
+        "results": {split: grid_likelihood(model, grids[split], reading, copying).to_dict() for split in (VALID, TEST)},
         "curves": curves,
     }
 
@@ -194,8 +205,8 @@ def evaluate(folder: Path, data: Path, split: str | None = None) -> dict[str, di
     splits = [name for name in grids if name == split or (split is None and name != TRAIN)]
     if not splits:
         raise CorpusError(f"{str(data)!r} has no split {split!r}; it has {', '.join(grids)}")
-    model = load_model(folder).eval()
-    return {name: grid_likelihood(model, grids[name], reading).to_dict() for name in splits}
+    model, copying = load_model(folder).eval(), Copying.of(folder)
+    return {name: grid_likelihood(model, grids[name], reading, copying).to_dict() for name in splits}
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -229,6 +240,9 @@ def arguments() -> argparse.Namespace:
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
     """The options of a run."""
+    parser.add_argument(
+        "--from", dest="start_from", type=Path, help="folder of a model to go on from, with its sizes and its reading"
+    )
     parser.add_argument("--detail", default="6x192", help="layers x width of the detail generator")
     parser.add_argument("--planner", default="3x128", help="layers x width of the planner")
     parser.add_argument(
@@ -245,7 +259,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--epochs", type=int, default=27, help="of the detail generator, at most")
-    parser.add_argument("--planner-epochs", type=int, default=40, help="at most")
+    parser.add_argument("--planner-epochs", type=int, default=40, help="at most; 0 leaves the planner as it is")
     parser.add_argument("--patience", type=int, default=10, help="epochs without a better loss on valid")
     parser.add_argument("--minutes", type=float, help="processor time for the detail generator")
     parser.add_argument("--infilling", type=float, default=0.0, help="share of sequences with later bars in front")
@@ -265,7 +279,7 @@ def main() -> None:
         file = options.output / f"{options.name}.json"
         if not file.exists():
             result = train(options, read_grids(options.data))
-            file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            file.write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
     print(table([json.loads(file.read_text(encoding="utf-8")) for file in sorted(options.output.glob("*.json"))]))
 
 

@@ -9,7 +9,7 @@ note or as one in each beat, in the key that `analysis/key_estimation.py` hears,
 Everything is charged, so that the result is minus the logarithm of a probability of the grid itself and is
 comparable with models that predict cell after cell:
 - the plan with all its globals (style, metre, mode, number of bars, voices), as the planner has it;
-- the notes given the plan;
+- the notes given the plan, as the detail generator has them, to which `jsb_copying.py` may add what stood there before;
 - ln 12 for the tonic, which is uniform over the twelve transpositions that `Piece.in_c` undoes.
 What the grammar leaves no choice about costs nothing. All of it is divided by 4 x steps. Other keys, chords and
 barrings would be other tokens for the same grid, and a grid's probability is the sum of theirs. Only the barrings that
@@ -21,11 +21,13 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Literal
+
+from jsb_copying import Copying, Forecast, forecasts
 
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.analysis.key_estimation import estimate_key
@@ -38,7 +40,7 @@ from remi_two_stage.core.signatures import TICKS_PER_QUARTER, Key, Meter
 from remi_two_stage.core.vocabulary import IDS, token_id
 from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.evaluation.counts import Counts
-from remi_two_stage.evaluation.token_losses import Likelihood, likelihood
+from remi_two_stage.evaluation.token_losses import likelihood, token_losses
 
 Grid = Sequence[Sequence[int]]
 
@@ -213,15 +215,17 @@ class GridLikelihood(Counts):
     """What some grids cost; `+` joins them.
 
     Attributes:
-        plan: The planner's share, in the likeliest way to count each grid's bars.
+        plan: The planner's share in nats, in the likeliest way to count each grid's bars.
         detail: The detail generator's share, in that way.
+        copied: Nats that copying takes off the detail generator's share.
         other_barrings: Nats that the probability of the other ways takes off.
         chorales: Number of grids; each costs ln 12 for its tonic.
         cells: 4 x steps.
     """
 
-    plan: Likelihood = field(default_factory=Likelihood)
-    detail: Likelihood = field(default_factory=Likelihood)
+    plan: float = 0.0
+    detail: float = 0.0
+    copied: float = 0.0
     other_barrings: float = 0.0
     chorales: int = 0
     cells: int = 0
@@ -246,43 +250,61 @@ class GridLikelihood(Counts):
 
     def _shares(self) -> dict[str, float]:
         return {
-            "plan": self.plan.masked_nats,
-            "detail": self.detail.masked_nats,
+            "plan": self.plan,
+            "detail": self.detail,
+            "copying": 0.0 - self.copied,
             "key": self.chorales * math.log(12),
             "other_barrings": 0.0 - self.other_barrings,
         }
 
 
-def grid_likelihood(model: TwoStageModel, grids: Iterable[Grid], reading: GridReading) -> GridLikelihood:
-    """What grids cost a two-stage model, everything charged.
+def grid_likelihood(
+    model: TwoStageModel, grids: Iterable[Grid], reading: GridReading, copying: Copying | None = None
+) -> GridLikelihood:
+    """What grids cost a two-stage model, everything charged; without `copying`, by the model alone.
 
     Raises:
         EncodingError: a grid that tokens cannot say.
     """
-    return sum((_of_grid(model, grid, reading) for grid in grids), start=GridLikelihood())
+    return sum((_of_grid(model, grid, reading, copying or Copying()) for grid in grids), start=GridLikelihood())
 
 
-def _of_grid(model: TwoStageModel, grid: Grid, reading: GridReading) -> GridLikelihood:
+def fitted_copying(model: TwoStageModel, grids: Iterable[Grid], reading: GridReading) -> Copying:
+    """The copying that helps a model most with grids, whose bars are counted from the start."""
+    return Copying.fitted(
+        token
+        for grid in grids
+        for token in _charged(model, learnt_detail(piece_tokens(read_pieces(grid, reading)[0], reading)))
+    )
+
+
+def _charged(model: TwoStageModel, detail: Sequence[int]) -> Iterator[tuple[float, Forecast | None]]:
+    """What each token of a "detail" sequence costs that costs anything, and what copying says of it."""
+    nats = token_losses(model.detail, detail, "detail").masked_nats.double().tolist()
+    return zip(nats, forecasts(detail, "detail"), strict=True)
+
+
+def _of_grid(model: TwoStageModel, grid: Grid, reading: GridReading, copying: Copying) -> GridLikelihood:
     # Barrings of less than a bar may come to the same tokens, which count once.
     sequences = dict.fromkeys(tuple(piece_tokens(piece, reading)) for piece in read_pieces(grid, reading))
-    barrings = [_of_tokens(model, tokens) for tokens in sequences]
-    nats = [plan.masked_nats + detail.masked_nats for plan, detail in barrings]
+    barrings = [_of_tokens(model, tokens, copying) for tokens in sequences]
+    nats = [barring.nats for barring in barrings]
     best = min(nats)
-    plan, detail = barrings[nats.index(best)]
-    return GridLikelihood(
-        plan,
-        detail,
+    return replace(
+        barrings[nats.index(best)],
         other_barrings=math.log(sum(math.exp(best - other) for other in nats)),
         chorales=1,
         cells=len(FOUR_PARTS) * len(grid),
     )
 
 
-def _of_tokens(model: TwoStageModel, tokens: Sequence[int]) -> tuple[Likelihood, Likelihood]:
+def _of_tokens(model: TwoStageModel, tokens: Sequence[int], copying: Copying) -> GridLikelihood:
     """What both stages pay for a piece."""
-    return (
-        likelihood(model.planner, plan_sequence(tokens), "plan"),
-        likelihood(model.detail, learnt_detail(tokens), "detail"),
+    charged = list(_charged(model, learnt_detail(tokens)))
+    return GridLikelihood(
+        plan=likelihood(model.planner, plan_sequence(tokens), "plan").masked_nats,
+        detail=sum(nats for nats, _ in charged),
+        copied=sum(copying.gain(nats, forecast) for nats, forecast in charged),
     )
 
 

@@ -101,7 +101,8 @@ class Training:
             self.epoch += 1
             self._save()
             print(f"{name} epoch {self.epoch}: train {loss:.4f}, held out {held_out:.4f} at {temperature}", flush=True)
-        self.model.load_state_dict(self.best)
+        if self.best:
+            self.model.load_state_dict(self.best)
         return self.curve
 
     def _is_over(self) -> bool:
