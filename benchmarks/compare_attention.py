@@ -42,9 +42,12 @@ ATTENTION_KINDS: dict[str, dict[str, Any]] = {
     "rotary": {"relative_attention": "rotary"},
     "rotary+fourier": {"relative_attention": "rotary+fourier"},
     "table+fourier": {"relative_attention": "table+fourier"},
+    "8-heads": {"num_attention_heads": 8},
+    "8-heads-2-keys": {"num_attention_heads": 8, "num_key_value_heads": 2},
 }
 """Name -> fields of the config. All Fourier forms have eight pairs: `fourier` over tokens, bars and time,
-`fourier-tokens` and `rotary+fourier` over tokens, the others over bars and time.
+`fourier-tokens` and `rotary+fourier` over tokens, the others over bars and time. The last two are the default form with
+as many heads as size `tiny` has, and with a quarter of them for keys and values, as all sizes have it.
 """
 ROW_LENGTH = 2048
 SIZE: dict[str, Any] = {"num_hidden_layers": 4, "hidden_size": 192, "intermediate_size": 768, "num_attention_heads": 6}
@@ -58,7 +61,7 @@ def rows_of(tunes: Tunes) -> PackedRows:
 def run(kind: str, seed: int, steps: int, train: PackedRows, valid: PackedRows, state: Path) -> dict[str, Any]:
     """Train one model and measure it."""
     set_seed(seed)
-    model = DetailGeneratorModel(DetailGeneratorConfig(**SIZE, **ATTENTION_KINDS[kind]))
+    model = DetailGeneratorModel(DetailGeneratorConfig(**SIZE | ATTENTION_KINDS[kind]))
     shown = drawn(train, steps, seed)
     recipe = Recipe(epochs=1, learning_rate=2e-3, seed=seed)
     (point,) = Training(model, lambda _: shown, valid, recipe, state).run(f"{kind}, seed {seed},")
