@@ -167,7 +167,8 @@ class TestTriplets:
 
 
 class TestThreePlays:
-    STRANDS = "X:1\nT:The Mill\nM:2/4\nL:1/8\nK:G\n|:: G2 B2 | d2 B2 | [1,2 A2 D2 ::| [3 G4 |]\n"
+    HEAD = "X:1\nT:The Mill\nM:2/4\nL:1/8\nK:G\n"
+    STRANDS = f"{HEAD}|:: G2 B2 | d2 B2 | [1,2 A2 D2 ::| [3 G4 |]\n"
 
     def test_that_endings_count_need_no_further_dots(self) -> None:
         (piece,) = read_abc(self.STRANDS)
@@ -176,10 +177,46 @@ class TestThreePlays:
         assert read_abc(text)[0].playing_order() == piece.playing_order() == [0, 1, 2, 0, 1, 2, 0, 1, 3]
         assert "|:: G2 B2 | d2 B2 ::|" in write_abc(read_abc(self.STRANDS.split("| [1")[0] + "::|\n")[0])
 
+    @pytest.mark.parametrize(
+        ("music", "written"),
+        [
+            ("|:: G2 B2 | d2 B2 ::| A2 D2 | G4 |]", "|: G2 B2 | d2 B2 [1,2 :| [3 || A2 D2 | G4 |]"),
+            ("|:: G2 B2 | d2 B2 ::|: A2 D2 | G4 :|", "|: G2 B2 | d2 B2 [1,2 :| [3 |: A2 D2 | G4 :|"),
+            ("G2 | A2 B2 | d2 :::| F2 | A2 D2 | G2 :|", "G2 | A2 B2 | d2 [1,2,3 :| [4 |: F2 | A2 D2 | G2 :|"),
+            ("V:A\n|:: G2 B2 ::| G4 |]\nV:B\n|:: D2 G2 ::| D4 |]", "|: D2 G2 [1,2 :| [3 || D4 |]"),
+        ],
+    )
+    def test_that_no_endings_count_are_counted_by_endings_without_music(self, music: str, written: str) -> None:
+        (piece,) = read_abc(f"{self.HEAD}{music}\n")
+        text = write_abc(piece)
+        assert written in text
+        assert read_abc(text)[0].bars == piece.bars
+        assert write_abc(read_abc(text)[0]) == text
+
+    def test_endings_without_music_may_stand_at_the_end_and_before_music(self) -> None:
+        (piece,) = read_abc(f"{self.HEAD}|: G2 B2 | d2 B2 [1,2 :|[3 |]\n")
+        assert piece.bars == read_abc(f"{self.HEAD}|:: G2 B2 | d2 B2 ::|\n")[0].bars
+        (piece,) = read_abc(f"{self.HEAD}|: G2 B2 | d2 B2 [1,2 :|[3 A2 D2 | G4 |]\n")
+        assert piece.bars == read_abc(f"{self.HEAD}|:: G2 B2 | d2 B2 ::| A2 D2 | G4 |]\n")[0].bars
+
     @needs_abc2midi
     def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
-        (piece,) = read_abc(self.STRANDS)
-        assert played(write_abc(piece), tmp_path) == expected(piece)
+        for text in (self.STRANDS, f"{self.HEAD}|:: G2 B2 | d2 B2 ::| A2 D2 | G4 |]\n"):
+            (piece,) = read_abc(text)
+            assert played(write_abc(piece), tmp_path) == expected(piece)
+
+
+class TestHairpins:
+    FADING = "!>(!G2F2!>)! !>(!E2D2!>)! | !>(!G2A2!>)! !>(!B4!>)! |\n"
+
+    @needs_abc2midi
+    def test_never_lead_to_silence(self, tmp_path: Path) -> None:
+        """abc2midi makes all notes softer at each, those that it lets sound at loudness 0 too."""
+        (piece,) = read_abc(f"X:1\nT:Old Hundredth\nM:4/4\nL:1/8\nK:G\n!p! {self.FADING}{self.FADING}")
+        text = write_abc(piece)
+        assert "%%MIDI deltaloudness 0\n" in text
+        assert played(text, tmp_path) == expected(piece)
+        assert "MIDI" not in write_abc(without_signs(piece))
 
 
 class TestPrinting:

@@ -160,9 +160,13 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
 
 
 def _played_as_written(piece: Piece, voices: Sequence[VoiceWriter]) -> Iterator[str]:
-    """The directives without which abc2midi spreads chords and swings hornpipes."""
+    """The directives without which abc2midi spreads chords, swings hornpipes, and goes down to silence by hairpins that
+    make softer, each by as much again.
+    """
     if any(voice.has_chords for voice in voices):
         yield "%%MIDI chordattack 0"
+    if any(voice.has_hairpins for voice in voices):
+        yield "%%MIDI deltaloudness 0"
     if _is_swung(piece):
         yield "%%MIDI ratio 1 1"
     elif any(voice.has_broken for voice in voices) and _is_hornpipe(piece):
@@ -274,6 +278,7 @@ class VoiceWriter:
         alone: The layer that is written; None for all of them as overlays.
         has_broken: Whether broken rhythm was written.
         has_chords: Whether notes between brackets were written.
+        has_hairpins: Whether it gets louder or softer anywhere.
     """
 
     def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
@@ -295,6 +300,7 @@ class VoiceWriter:
         self.alone: int | None = None
         self.has_broken = self.has_chords = False
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
+        self.has_hairpins = self._notation.has_hairpins
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
