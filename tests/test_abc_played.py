@@ -1,5 +1,6 @@
 """What other programs play of the ABC that we write: layers of several voices, chords, hornpipes, counted endings."""
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +240,26 @@ class TestPrinting:
         assert [line.count("|") for line in lines] == [2, 2, 2, 2]
         calm = write_abc(read_abc(text.replace("cBAG efga", "c4 e4"))[0]).split("K:C\n")[1].splitlines()
         assert [line.count("|") for line in calm] == [4, 4]
+
+    def test_so_are_bars_full_of_accidentals_and_those_beside_names_of_voices(self) -> None:
+        def bars_a_line(text: str) -> list[int]:
+            lines = write_abc(read_abc(f"X:1\nT:Study\nM:4/4\nL:1/8\nK:C\n{text}\n")[0]).split("K:C\n")[1].splitlines()
+            return [line.count("|") for line in lines]
+
+        assert bars_a_line("^c^d^f^g ^g^f^d^c | " * 7 + "^c^d^f^g ^g^f^d^c |]") == [2, 2, 2, 2]
+        assert bars_a_line("cdfg gfdc | " * 7 + "cdfg gfdc |]") == [4, 4]
+        runs = "| ".join(["e/d/e/d/ ed d2 c/B/c/d/"] * 8) + " |]"
+        assert bars_a_line(runs) == [4, 4]
+        assert bars_a_line(f"V:1\n{runs}\nV:2\n{runs}")[::2] == [2, 2, 4]
+
+    @pytest.mark.skipif(shutil.which("abcm2ps") is None, reason="abcm2ps is not installed")
+    def test_songs_are_printed_without_an_error(self, extra_corpora: Path, tmp_path: Path) -> None:
+        with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
+            names = [name for name in archive.namelist() if "Busslied" in name or "Too_late_for_love" in name]
+            songs = [read_score(archive.extract(name, tmp_path))[0] for name in names]
+        for song in songs:
+            (tmp_path / "song.abc").write_text(write_abc(song), encoding="utf-8")
+            subprocess.run(["abcm2ps", "song.abc", "-O", "song.ps"], cwd=tmp_path, check=True, timeout=30)
 
 
 def test_accidentals_after_ties_are_written_in_each_octave() -> None:
