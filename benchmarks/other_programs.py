@@ -2,18 +2,19 @@
 
     REMI_CORPORA=path/to/corpora python benchmarks/other_programs.py [--programs abc2midi abcjs ...] [--folk 200 ...]
 
-The set is the same in every run: folk tunes from all the collections, hymns, songs and quartets, read and written
-again; what the embedded checkpoint composes, over plans of its own and typed ones; and edits, written into the text of
-the file that they are of. ABC goes to abc2midi, abcjs and abcm2ps, MusicXML to MuseScore, verovio and LilyPond (by way
-of musicxml2ly), MIDI to symusic. Programs that are not installed are skipped: `apt-get install abcmidi abcm2ps lilypond
-musescore3`, `pip install verovio symusic`, and `npm install abcjs`, whose folder NODE_PATH names.
+The set is the same in every run: folk tunes from all the collections, some with da capo, dal segno or an order of parts
+(`--orders`), hymns, songs and quartets, read and written again; what the embedded checkpoint composes, over plans of
+its own and typed ones; and edits, written into the text of the file that they are of. ABC goes to abc2midi, abcjs and
+abcm2ps, MusicXML to MuseScore, verovio and LilyPond (by way of musicxml2ly, and slowly), MIDI to symusic. Programs that
+are not installed are skipped: `apt-get install abcmidi abcm2ps lilypond musescore3`, `pip install verovio symusic`, and
+`npm install abcjs`, whose folder NODE_PATH names.
 
 A piece is right in a program if it plays each note of `Piece.note_list(unfold_repeats=True)` and no other, in pitch,
 onset and length, to a twelfth of a quarter note; notes may be released a tenth of their length early, as MuseScore has
 them. Abcm2ps plays nothing: it is right if it sets the piece without an error. Not compared are loudness, tempo and
 which voice has a note: one that begins while its pitch still sounds is not heard by itself, since MuseScore does not
-strike it. Grace notes, staccatos, trills and other marks that programs play in their own ways are left out
-before the piece is written, and so are changes of tempo.
+strike it. Grace notes, staccatos, trills and other marks that programs play in their own ways are left out before the
+piece is written, and so are changes of tempo.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,6 +43,7 @@ from tqdm import tqdm
 
 from remi_two_stage import Composer, Piece, RemiError, Request, read_abc, read_score
 from remi_two_stage.core.notation import Grace, Mark, Notation
+from remi_two_stage.core.playing_order import jump_of
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER
 from remi_two_stage.edits.files import edited_bytes
 from remi_two_stage.score_files import score_bytes
@@ -124,6 +127,7 @@ def read_text(path: Path) -> str:
     return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
 
 
+@cache
 def tunes(folder: Path) -> list[Piece]:
     """All tunes of a collection that can be read."""
     files = sorted([*folder.glob("*.abc"), *folder.glob("*.abc.gz")])
@@ -138,11 +142,18 @@ def scores(archive: Path, count: int) -> list[Piece]:
         return [read_score(content.extract(name, folder))[0] for name in chosen]
 
 
+def has_an_order(piece: Piece) -> bool:
+    """Whether it is played in another order than repeats and endings say."""
+    return bool(piece.part_order) or jump_of(piece.bars) is not None
+
+
 def conversions(corpora: Path, options: argparse.Namespace) -> Iterator[tuple[str, Piece]]:
     """Pieces of the collections."""
     for index, name in enumerate(COLLECTIONS):
         count = len(range(index, options.folk, len(COLLECTIONS)))
         yield from ((name, piece) for piece in random.Random(name).sample(tunes(corpora / name), count))
+    unusual = [(name, piece) for name in COLLECTIONS for piece in tunes(corpora / name) if has_an_order(piece)]
+    yield from random.Random("orders").sample(unusual, options.orders)
     hymns = tunes(corpora / "hymns")
     yield from (("hymns", piece) for piece in random.Random("hymns").sample(hymns, options.hymns))
     yield from (("songs", piece) for piece in scores(corpora / "openscore/lieder.zip", options.songs))
@@ -414,7 +425,16 @@ def main() -> None:
     """Write the set, have it played, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
-    counts = {"folk": 200, "hymns": 40, "songs": 14, "quartets": 6, "compositions": 43, "plans": 9, "edits": 24}
+    counts = {
+        "folk": 200,
+        "orders": 12,
+        "hymns": 40,
+        "songs": 14,
+        "quartets": 6,
+        "compositions": 43,
+        "plans": 9,
+        "edits": 24,
+    }
     for group, count in counts.items():
         parser.add_argument(f"--{group}", type=int, default=count)
     options = parser.parse_args()
