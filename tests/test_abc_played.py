@@ -1,5 +1,6 @@
 """What other programs play of the ABC that we write: layers of several voices, chords, hornpipes, counted endings."""
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -167,7 +168,8 @@ class TestTriplets:
 
 
 class TestThreePlays:
-    STRANDS = "X:1\nT:The Mill\nM:2/4\nL:1/8\nK:G\n|:: G2 B2 | d2 B2 | [1,2 A2 D2 ::| [3 G4 |]\n"
+    HEAD = "X:1\nT:The Mill\nM:2/4\nL:1/8\nK:G\n"
+    STRANDS = f"{HEAD}|:: G2 B2 | d2 B2 | [1,2 A2 D2 ::| [3 G4 |]\n"
 
     def test_that_endings_count_need_no_further_dots(self) -> None:
         (piece,) = read_abc(self.STRANDS)
@@ -176,10 +178,46 @@ class TestThreePlays:
         assert read_abc(text)[0].playing_order() == piece.playing_order() == [0, 1, 2, 0, 1, 2, 0, 1, 3]
         assert "|:: G2 B2 | d2 B2 ::|" in write_abc(read_abc(self.STRANDS.split("| [1")[0] + "::|\n")[0])
 
+    @pytest.mark.parametrize(
+        ("music", "written"),
+        [
+            ("|:: G2 B2 | d2 B2 ::| A2 D2 | G4 |]", "|: G2 B2 | d2 B2 [1,2 :| [3 || A2 D2 | G4 |]"),
+            ("|:: G2 B2 | d2 B2 ::|: A2 D2 | G4 :|", "|: G2 B2 | d2 B2 [1,2 :| [3 |: A2 D2 | G4 :|"),
+            ("G2 | A2 B2 | d2 :::| F2 | A2 D2 | G2 :|", "G2 | A2 B2 | d2 [1,2,3 :| [4 |: F2 | A2 D2 | G2 :|"),
+            ("V:A\n|:: G2 B2 ::| G4 |]\nV:B\n|:: D2 G2 ::| D4 |]", "|: D2 G2 [1,2 :| [3 || D4 |]"),
+        ],
+    )
+    def test_that_no_endings_count_are_counted_by_endings_without_music(self, music: str, written: str) -> None:
+        (piece,) = read_abc(f"{self.HEAD}{music}\n")
+        text = write_abc(piece)
+        assert written in text
+        assert read_abc(text)[0].bars == piece.bars
+        assert write_abc(read_abc(text)[0]) == text
+
+    def test_endings_without_music_may_stand_at_the_end_and_before_music(self) -> None:
+        (piece,) = read_abc(f"{self.HEAD}|: G2 B2 | d2 B2 [1,2 :|[3 |]\n")
+        assert piece.bars == read_abc(f"{self.HEAD}|:: G2 B2 | d2 B2 ::|\n")[0].bars
+        (piece,) = read_abc(f"{self.HEAD}|: G2 B2 | d2 B2 [1,2 :|[3 A2 D2 | G4 |]\n")
+        assert piece.bars == read_abc(f"{self.HEAD}|:: G2 B2 | d2 B2 ::| A2 D2 | G4 |]\n")[0].bars
+
     @needs_abc2midi
     def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
-        (piece,) = read_abc(self.STRANDS)
-        assert played(write_abc(piece), tmp_path) == expected(piece)
+        for text in (self.STRANDS, f"{self.HEAD}|:: G2 B2 | d2 B2 ::| A2 D2 | G4 |]\n"):
+            (piece,) = read_abc(text)
+            assert played(write_abc(piece), tmp_path) == expected(piece)
+
+
+class TestHairpins:
+    FADING = "!>(!G2F2!>)! !>(!E2D2!>)! | !>(!G2A2!>)! !>(!B4!>)! |\n"
+
+    @needs_abc2midi
+    def test_never_lead_to_silence(self, tmp_path: Path) -> None:
+        """abc2midi makes all notes softer at each, those that it lets sound at loudness 0 too."""
+        (piece,) = read_abc(f"X:1\nT:Old Hundredth\nM:4/4\nL:1/8\nK:G\n!p! {self.FADING}{self.FADING}")
+        text = write_abc(piece)
+        assert "%%MIDI deltaloudness 0\n" in text
+        assert played(text, tmp_path) == expected(piece)
+        assert "MIDI" not in write_abc(without_signs(piece))
 
 
 class TestPrinting:
@@ -202,6 +240,26 @@ class TestPrinting:
         assert [line.count("|") for line in lines] == [2, 2, 2, 2]
         calm = write_abc(read_abc(text.replace("cBAG efga", "c4 e4"))[0]).split("K:C\n")[1].splitlines()
         assert [line.count("|") for line in calm] == [4, 4]
+
+    def test_so_are_bars_full_of_accidentals_and_those_beside_names_of_voices(self) -> None:
+        def bars_a_line(text: str) -> list[int]:
+            lines = write_abc(read_abc(f"X:1\nT:Study\nM:4/4\nL:1/8\nK:C\n{text}\n")[0]).split("K:C\n")[1].splitlines()
+            return [line.count("|") for line in lines]
+
+        assert bars_a_line("^c^d^f^g ^g^f^d^c | " * 7 + "^c^d^f^g ^g^f^d^c |]") == [2, 2, 2, 2]
+        assert bars_a_line("cdfg gfdc | " * 7 + "cdfg gfdc |]") == [4, 4]
+        runs = "| ".join(["e/d/e/d/ ed d2 c/B/c/d/"] * 8) + " |]"
+        assert bars_a_line(runs) == [4, 4]
+        assert bars_a_line(f"V:1\n{runs}\nV:2\n{runs}")[::2] == [2, 2, 4]
+
+    @pytest.mark.skipif(shutil.which("abcm2ps") is None, reason="abcm2ps is not installed")
+    def test_songs_are_printed_without_an_error(self, extra_corpora: Path, tmp_path: Path) -> None:
+        with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
+            names = [name for name in archive.namelist() if "Busslied" in name or "Too_late_for_love" in name]
+            songs = [read_score(archive.extract(name, tmp_path))[0] for name in names]
+        for song in songs:
+            (tmp_path / "song.abc").write_text(write_abc(song), encoding="utf-8")
+            subprocess.run(["abcm2ps", "song.abc", "-O", "song.ps"], cwd=tmp_path, check=True, timeout=30)
 
 
 def test_accidentals_after_ties_are_written_in_each_octave() -> None:

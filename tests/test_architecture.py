@@ -72,6 +72,7 @@ CORE_LAYERS = (
         "abc_bar_lines",
         "abc_notation",
         "abc_spelling",
+        "abc_systems",
         "abc_values",
         "layers",
         "repeats",

@@ -1,6 +1,8 @@
 """MusicXML is written so that other programs read it right, and comes back with all its notation."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -346,3 +348,34 @@ def test_only_full_bars_have_a_bar_rest() -> None:
     (piece,) = read_abc("X:1\nM:6/8\nL:1/8\nK:A\nz|A6|z6|]")
     rests = ElementTree.fromstring(musicxml_bytes(piece)).findall("part/measure/note/rest")
     assert [rest.get("measure") for rest in rests] == [None, "yes"]
+
+
+SPOKEN = """X:1
+T:Come, Ye Disconsolate
+M:4/4
+L:1/4
+K:C
+c2 G2 | c d e f | d2 e2 |]
+w:"Earth has no sor-row that cure."
+w:“Earth has ("no") sor-row that cure.”
+"""
+
+
+def test_straight_quotation_marks_of_words_are_curly_and_come_back() -> None:
+    (piece,) = read_abc(SPOKEN)
+    data = musicxml_bytes(piece)
+    texts = [text.text or "" for text in ElementTree.fromstring(data).iter("text")]
+    assert not any('"' in text for text in texts)
+    assert [text.replace("\u200b", "") for text in texts[:2]] == ["“Earth", "“Earth"]
+    assert texts[-2].startswith("cure.”")
+    again = read_musicxml(data)
+    assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
+    assert musicxml_bytes(again) == data
+
+
+@pytest.mark.skipif(shutil.which("musicxml2ly") is None, reason="LilyPond is not installed")
+def test_lilypond_takes_words_with_quotation_marks(tmp_path: Path) -> None:
+    write_score(read_abc(SPOKEN)[0], tmp_path / "hymn.musicxml")
+    command = ["musicxml2ly", "-o", "hymn.ly", "hymn.musicxml"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert "“Earth" in (tmp_path / "hymn.ly").read_text(encoding="utf-8")

@@ -33,6 +33,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     layers.py                        notes of one voice that overlap, sorted into layers
     abc_writer.py                    Piece -> ABC
     abc_bar_lines.py                 bar lines, repeats, endings and remarks in ABC
+    abc_systems.py                   how many bars stand in a line of ABC
     abc_notation.py                  notation in ABC: signs before and after notes, lines of words
     abc_spelling.py                  how notes are spelled, and accidentals in ABC
     note_values.py                   the note values there are, with dots and in triplets

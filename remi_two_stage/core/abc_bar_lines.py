@@ -3,6 +3,8 @@
 Conventions
 - In several voices a change of metre or key ends the line before it, as a courtesy; `|:` stands wherever playing goes
   back to but the first bar.
+- Three plays and more are counted by endings without music (`[1,2 :| [3 ||`), as programs that do not know `::|` play
+  them; not at the end of a tune, where abcjs fails by an ending without music.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from .piece import Bar
 from .playing_order import are_in_endings, bars_before, completes_bar, has_sign, last_of_ending
@@ -45,7 +48,11 @@ class BarLines:
         self._bars = bars
         self.has_courtesy = has_courtesy
         self._before = bars_before([bool(bar.endings) for bar in bars], [bar.ending_end for bar in bars])
-        self._plays = plays_of_sections([_plain_if_counted(bars, index) for index in range(len(bars))])
+        plain = [_plain_if_counted(bars, index) for index in range(len(bars))]
+        self._counted = _counted_by_empty_endings(plain)
+        self._plays = plays_of_sections(
+            [replace(bar, plays=2) if index in self._counted else bar for index, bar in enumerate(plain)]
+        )
         self._keys_gone_back_to = keys_gone_back_to(bars) if says_keys else {}
         self._is_in_ending = are_in_endings(bars)
 
@@ -69,6 +76,8 @@ class BarLines:
 
     def _closing(self, index: int) -> str:
         bar = self._bars[index]
+        if index in self._counted:
+            return f"[{','.join(map(str, range(1, bar.plays)))} :| [{bar.plays} ||"
         if bar.repeat_end:
             return ":" * (self._plays[index] - 1) + "|"
         if index + 1 == len(self._bars):
@@ -83,6 +92,8 @@ class BarLines:
     def joining(self, index: int) -> str:
         """What stands between a bar and the next on the same line."""
         close, opening = self._closing(index), self._opening(index + 1)
+        if index in self._counted and opening.startswith("|:"):
+            return " ".join([*self._key_back(index), close.removesuffix(" ||"), opening])
         is_later_ending = min(self._bars[index + 1].endings, default=1) > 1  # which would belong to what "::" repeats
         if opening.startswith("|:") and not (is_later_ending and close.startswith(":")):
             opening = (close[:-1] if close.startswith(":") else "|") + opening[1:]
@@ -128,3 +139,14 @@ def _plain_if_counted(bars: Sequence[Bar], index: int) -> Bar:
         counted = max(counted, *bars[after].endings)
         after = last_of_ending(bars, after) + 1
     return replace(bar, plays=2) if counted >= bar.plays else bar
+
+
+def _counted_by_empty_endings(bars: Sequence[Bar]) -> set[int]:
+    """Indices of the bars after which a section is played again more than once, where endings without music say so."""
+    found: set[int] = set()
+    has_endings = False
+    for index, (bar, following) in enumerate(pairwise(bars)):
+        has_endings = bool(bar.endings) or (has_endings and not bar.repeat_start)
+        if bar.repeat_end and bar.plays > 2 and not has_endings and not following.endings:
+            found.add(index)
+    return found

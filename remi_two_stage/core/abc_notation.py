@@ -177,6 +177,7 @@ class WrittenNotation:
         self._bars = bars
         self._layers_at = layers_at
         self._places: dict[tuple[int, int], dict[int, _Place]] = {}
+        self.has_hairpins = False
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 self._add(index, record)
@@ -227,6 +228,7 @@ class WrittenNotation:
         layer = self._layer_of_slur(index, span) if span.name == SLUR else 0
         first, end = self._place(index, span.onset, layer), self._place(last, span.end, layer)
         if span.name != SLUR:
+            self.has_hairpins = True
             first.marks.insert(0, f"!{span.name}(!")
             if first is end:
                 first.marks.insert(1, f"!{span.name})!")

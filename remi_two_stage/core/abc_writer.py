@@ -23,6 +23,7 @@ from operator import attrgetter
 from .abc_bar_lines import BarLines, key_text, meter_text
 from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
+from .abc_systems import systems
 from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
@@ -54,10 +55,6 @@ STYLE_NAMES = {
 LAYER_NAME = re.compile(r"(?P<voice>.+)layer(?:[2-9]|1[0-7])")
 """What a voice is called that holds a layer of another one."""
 
-_BARS_PER_LINE = 4
-_NOTE_WIDTH, _LETTER_WIDTH = 9, 5
-_WIDEST_LINE = 450
-"""In points, 50 notes or 90 letters of words: from there on abcm2ps squeezes lines."""
 _SWUNG = ("hornpipe", "Hornpipe")
 _MOST_TRACKS = 15
 """Voices and layers that abc2midi gives a channel each."""
@@ -160,9 +157,13 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
 
 
 def _played_as_written(piece: Piece, voices: Sequence[VoiceWriter]) -> Iterator[str]:
-    """The directives without which abc2midi spreads chords and swings hornpipes."""
+    """The directives without which abc2midi spreads chords, swings hornpipes, and goes down to silence by hairpins that
+    make softer, each by as much again.
+    """
     if any(voice.has_chords for voice in voices):
         yield "%%MIDI chordattack 0"
+    if any(voice.has_hairpins for voice in voices):
+        yield "%%MIDI deltaloudness 0"
     if _is_swung(piece):
         yield "%%MIDI ratio 1 1"
     elif any(voice.has_broken for voice in voices) and _is_hornpipe(piece):
@@ -226,46 +227,6 @@ def _unit_length(meter: Meter | None) -> int:
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
 
 
-def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterator[tuple[int, int]]:
-    """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted;
-    half as many where more would not fit.
-    """
-    first = count = 0
-    for index, bar in enumerate(bars):
-        if count == bars_per_line:
-            yield from _halves(bars, first, index)
-            first, count = index, 0
-        count += not bar.is_pickup
-    yield from _halves(bars, first, len(bars))
-
-
-def _halves(bars: Sequence[Bar], first: int, last: int) -> Iterator[tuple[int, int]]:
-    """A line, or the halves of one that is too wide."""
-    middle = (first + last + 1) // 2 + (bars[first].is_pickup and last - first > 2)
-    if not first < middle < last or not _is_too_wide(bars[first:last]):
-        yield first, last
-    else:
-        yield from _halves(bars, first, middle)
-        yield from _halves(bars, middle, last)
-
-
-def _is_too_wide(bars: Sequence[Bar]) -> bool:
-    """Whether abcm2ps cannot set bars in one line, by the least widths of their notes and of the words beneath."""
-    count = sum([len(notes) for bar in bars for notes in bar.notes])
-    has_signs = any([any(bar.notation) for bar in bars])
-    return (has_signs or count * _NOTE_WIDTH > _WIDEST_LINE) and sum(map(least_width, bars)) > _WIDEST_LINE
-
-
-def least_width(bar: Bar) -> int:
-    """Points that the notes of a bar and the words beneath them take up at least."""
-    widths = {note.onset: _NOTE_WIDTH for notes in bar.notes for note in notes}
-    for record in (record for notation in bar.notation for record in notation):
-        if isinstance(record, Lyric):
-            width = _LETTER_WIDTH * (len(record.text) + 1)
-            widths[record.onset] = max(widths.get(record.onset, 0), width)
-    return sum(widths.values())
-
-
 class VoiceWriter:
     """One voice, written line after line.
 
@@ -274,6 +235,7 @@ class VoiceWriter:
         alone: The layer that is written; None for all of them as overlays.
         has_broken: Whether broken rhythm was written.
         has_chords: Whether notes between brackets were written.
+        has_hairpins: Whether it gets louder or softer anywhere.
     """
 
     def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
@@ -295,6 +257,7 @@ class VoiceWriter:
         self.alone: int | None = None
         self.has_broken = self.has_chords = False
         self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
+        self.has_hairpins = self._notation.has_hairpins
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")

@@ -18,7 +18,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby, pairwise, takewhile
 
-from ..core.abc_writer import systems
+from ..core.abc_systems import systems
 from ..core.errors import AbcSyntaxError
 from ..core.notation import Notation, Spelling, Text
 from ..core.piece import Bar, Piece

@@ -20,7 +20,7 @@ from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
-from ..core.abc_writer import least_width
+from ..core.abc_systems import least_width
 from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..core.abc_writer import systems, write_abc
+from ..core.abc_systems import systems
+from ..core.abc_writer import write_abc
 from ..core.errors import ScoreError
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..core.signatures import Key, Meter
 from .abc_fields import COMMAS, KeySignature
-from .abc_tokens import BrokenRhythm
+from .abc_tokens import BarLine, BrokenRhythm
 
 _Record = TypeVar("_Record")
 SungNote = list[int]
@@ -20,6 +20,7 @@ SungNote = list[int]
 
 PITCH, END, STEP = 1, 2, 3
 END_OF = itemgetter(END)
+_MOST_PLAYS = 9
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Boundary:
 
     Attributes:
         plays: How often the section that a repeat closes here is played; 0 without a repeat.
+        counts_plays: An ending without music before that repeat says so; the next one is the last play: `[1,2 :| [3`.
         part: Label of the part that begins here.
         is_section: A double bar or a part label: a phrase begins here.
         splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
@@ -38,6 +40,7 @@ class Boundary:
     meter: Meter | None
     key: Key
     plays: int = 0
+    counts_plays: bool = False
     repeat_start: bool = False
     endings: tuple[int, ...] = ()
     part: str = ""
@@ -50,6 +53,23 @@ class Boundary:
     def has_signs(self) -> bool:
         """Whether anything but the metre and the key is said here."""
         return bool(self.splits_bar or self.is_section or self.part or self.pickup_remark is not None)
+
+    def add(self, sign: BarLine) -> None:
+        """What a bar line says."""
+        plays = sign.plays
+        if plays and self.endings and not self.plays:  # there is no music between this ending and the repeat
+            plays, self.counts_plays = self.endings[-1] + 1, True
+        if sign.splits_bar:
+            self.splits_bar = True
+            self.plays = max(self.plays, min(plays, _MOST_PLAYS))
+            self.repeat_start |= sign.repeat_start
+            self.is_double |= sign.is_double
+            self.begin_ending(sign.endings or self.endings)
+
+    def begin_ending(self, passes: tuple[int, ...]) -> None:
+        """An ending begins here, unless it only counts how often the section before is played."""
+        self.splits_bar = True
+        self.endings = () if self.counts_plays else passes
 
 
 Event = tuple[int, Sequence[SungNote], bool, int]

@@ -41,7 +41,6 @@ from .abc_tokens import (
     usual_scale,
 )
 
-_MOST_PLAYS = 9
 _PERCUSSION_CHANNEL = 10
 _SEMITONES_PER_OCTAVE = 12
 _MOST_UNITS_SHORT = 99
@@ -374,17 +373,12 @@ class Voice:
         """A bar line with its repeats and ending (sections 4.8 to 4.10)."""
         boundary = self.end_bar()
         self._is_double_repeat = sign.plays > 0 and sign.repeat_start
-        if sign.splits_bar:
-            boundary.splits_bar = True
-            boundary.plays = max(boundary.plays, min(sign.plays, _MOST_PLAYS))
-            boundary.repeat_start |= sign.repeat_start
-            boundary.is_double |= sign.is_double
-            boundary.endings = sign.endings or boundary.endings
+        boundary.add(sign)
 
     def ending(self, passes: tuple[int, ...]) -> None:
         """A variant ending that begins here, after a bar line or without one."""
         boundary = self.end_bar()
-        boundary.endings, boundary.splits_bar = passes, True
+        boundary.begin_ending(passes)
         if self._is_double_repeat and min(passes, default=1) > 1:  # the ending belongs to what "::" repeats
             boundary.repeat_start = False
 

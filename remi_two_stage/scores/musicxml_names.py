@@ -9,7 +9,7 @@ CONTAINER = "META-INF/container.xml"
 NO_JOG = "0"
 """Length of the jog of a bracket that stops while its ending goes on to the end of the piece; other stops say none."""
 ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
-"""In words such as "D.C." that are no jump."""
+"""In words such as "D.C." that are no jump, and after quotation marks of syllables that are straight in the piece."""
 
 MODE_NAMES = {
     "maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian",

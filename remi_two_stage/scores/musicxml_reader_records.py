@@ -32,6 +32,7 @@ _TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_
 _USUAL_GRACE = 12
 _ELISIONS = re.compile("[\ue550-\ue552]")
 """Signs of music fonts for syllables that are sung on one note, narrow, usual and wide."""
+_STRAIGHT_QUOTES = re.compile(f"[“”]{ZERO_WIDTH_SPACE}")
 _NAMES = {
     group: {element: name for name, element in names.items()}
     for group, names in (("articulations", ARTICULATIONS), ("ornaments", ORNAMENTS), ("technical", TECHNICAL))
@@ -113,7 +114,7 @@ class LyricPlace(NamedTuple):
 def lyric_of(element: Element, index: int, staff: int, onset: int) -> LyricPlace | None:
     """The syllable in a `<lyric>`; None for an empty one."""
     texts = [text.text or " " for text in element if text.tag in ("text", "elision")]
-    text = printable(_ELISIONS.sub("‿", "".join(texts))).strip()
+    text = printable(_STRAIGHT_QUOTES.sub('"', _ELISIONS.sub("‿", "".join(texts)))).strip()
     extend = element.find("extend")
     syllabics = [syllabic.text for syllabic in element.iterfind("syllabic")]
     goes_on = bool(syllabics) and syllabics[-1] in ("begin", "middle")

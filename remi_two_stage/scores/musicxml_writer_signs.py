@@ -34,6 +34,7 @@ _JUMP = re.compile(
     r"(d\.?\s*[cs]\.?|da\s*capo|d[ae]l\s*segno)([,.\s]*al\s*(fine|coda)\.?)?|(fine|(to\s*)?coda|segno)\.?",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"\w")
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
 
 
@@ -190,8 +191,19 @@ def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
         place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
         (open_words.add if is_open else open_words.discard)(syllable.verse)
         extend = '<extend type="start"/>' if syllable.joint == "_" else ""
-        text = f"<syllabic>{place[was_open, is_open]}</syllabic><text>{text_of(syllable.text)}</text>"
+        text = f"<syllabic>{place[was_open, is_open]}</syllabic><text>{_syllable_of(syllable.text)}</text>"
         yield f"{number}{text}{extend}</lyric>"
+
+
+def _syllable_of(text: str) -> str:
+    """A syllable as the content of an element. A straight quotation mark, by which LilyPond's musicxml2ly fails, is a
+    curly one before a space without width; on reading it is straight again.
+    """
+
+    def curly(mark: re.Match[str]) -> str:
+        return ("”" if _LETTER.search(mark.string, 0, mark.start()) else "“") + ZERO_WIDTH_SPACE
+
+    return re.sub('"', curly, text_of(text))
 
 
 def hidden_ending(kind: str, play: int | None) -> str:
