@@ -389,7 +389,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(book: Path, tmp_path: Path) -> No
     ("module", "old", "new", "is_read_again"),
     [
         ("core/codec.py", "onset = -1", "onset = -2", True),
-        ("core/abc_writer.py", "_BARS_PER_LINE = 4", "_BARS_PER_LINE = 5", True),
+        ("core/abc_systems.py", "_BARS_PER_LINE = 4", "_BARS_PER_LINE = 5", True),
         ("core/layers.py", "MOST_LAYERS = 4", "MOST_LAYERS = 5", True),
         ("scores/abc_bars.py", "length >= full", "length > full", True),
         ("analysis/phrases.py", "_BARS_A_PHRASE = 4", "_BARS_A_PHRASE = 2", True),
