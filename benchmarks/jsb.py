@@ -258,7 +258,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--average", type=float, default=0.0, help="decay of the moving average, such as 0.998")
     parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--epochs", type=int, default=27, help="of the detail generator, at most")
+    parser.add_argument("--epochs", type=int, default=27, help="of the detail generator, at most; 0 leaves it as it is")
     parser.add_argument("--planner-epochs", type=int, default=40, help="at most; 0 leaves the planner as it is")
     parser.add_argument("--patience", type=int, default=10, help="epochs without a better loss on valid")
     parser.add_argument("--minutes", type=float, help="processor time for the detail generator")

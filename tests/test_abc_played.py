@@ -257,6 +257,7 @@ class TestPrinting:
         with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
             names = [name for name in archive.namelist() if "Busslied" in name or "Too_late_for_love" in name]
             songs = [read_score(archive.extract(name, tmp_path))[0] for name in names]
+        assert len(songs) == 2
         for song in songs:
             (tmp_path / "song.abc").write_text(write_abc(song), encoding="utf-8")
             subprocess.run(["abcm2ps", "song.abc", "-O", "song.ps"], cwd=tmp_path, check=True, timeout=30)
