@@ -1,4 +1,5 @@
-"""Makes a model of a run that is still going, or of two, one a stage: the averaged weights of their last checkpoints.
+"""Makes a model of a run that is still going, or of two, one a stage: the averaged weights of their last checkpoints,
+calibrated as at the end of a run.
 
     python maintenance/model_so_far.py my-planner my-detail my-model
 
@@ -29,6 +30,7 @@ from remi_two_stage.core.tokenization_remi import register_auto_classes as regis
 from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.stage_data.datasets import PackedRows
 from remi_two_stage.training.arguments import STAGES, Stage, TrainingPlan
+from remi_two_stage.training.calibration import calibrate
 from remi_two_stage.training.run_folder import last_checkpoint
 from remi_two_stage.training.trainer import source_model
 from remi_two_stage.training.training_data import TrainingRows, find_training_data
@@ -110,6 +112,10 @@ def main() -> None:
     before = dict.fromkeys(command for run in runs if (command := record_before(run).get("command")))
     arguments = TrainingPlan.of(options.detail / "run" / "arguments.json")
     data = find_training_data(arguments)
+    for stage, model in stages.items():
+        rows = data.held_out_rows(stage, "validation", arguments)
+        assert isinstance(rows, PackedRows)  # a run of both stages at once has no folder for each
+        calibrate(model.eval(), rows)
     losses = {
         stage: {split: held_out_loss(model, data.held_out_rows(stage, split, arguments)) for split in data.held_out}
         for stage, model in stages.items()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import signal
 from dataclasses import replace
@@ -14,8 +15,9 @@ from full_disk import largest_file
 from safetensors.torch import load_file
 from test_loading import Evil
 from tiny_runs import copy_tunes, weights
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoTokenizer, TrainerCallback
 
+from remi_two_stage.composing.checkpoint import EMBEDDED
 from remi_two_stage.core.codec import decode
 from remi_two_stage.core.errors import CheckpointError, CorpusError, RequestError
 from remi_two_stage.core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel
@@ -24,6 +26,7 @@ from remi_two_stage.evaluation.likelihood import mean_loss
 from remi_two_stage.stage_data.datasets import Item, PackedRows, collate, collate_joint
 from remi_two_stage.stage_data.streaming import StreamedRows
 from remi_two_stage.training.arguments import Stage, TrainingPlan
+from remi_two_stage.training.calibration import calibrate
 from remi_two_stage.training.run_folder import keep_or_compare, last_checkpoint
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
@@ -86,8 +89,7 @@ def test_both_stages_end_up_in_one_folder_that_loads(plan: TrainingPlan) -> None
 
 def test_a_single_stage_is_trained_for_comparison_and_composes_by_itself(plan: TrainingPlan) -> None:
     folder = TwoStageTrainer(replace(plan, stage="single")).train()
-    model = AutoModelForCausalLM.from_pretrained(folder)
-    assert isinstance(model, DetailGeneratorModel)
+    model = DetailGeneratorModel.from_pretrained(folder)
     prompt = ["<BOS>", "<time=6/8>", "<key=Cmaj>", "<Bars=4>", "<voice=M>"]
     written = model.generate(torch.tensor([[TOKEN_IDS[name] for name in prompt]]), do_sample=False)
     tokens = [token_names()[token] for token in written[0].tolist()]
@@ -119,9 +121,26 @@ def test_an_epoch_ends_with_the_loss_on_training_tunes_beside_the_held_out_one(
         learnt = data.held_out_rows(stage, "train", plan)
         assert isinstance(learnt, PackedRows)
         assert record["train_loss"][stage] == round(mean_loss(part, learnt), 4)
-        held_out = record["held_out_loss"][stage]["validation"]
-        assert f"{stage}, epoch {epoch}: held-out loss {held_out:.4f}, perplexity" in shown
-        assert f"; train loss {record['train_loss'][stage]:.4f}\n" in shown
+        line = re.search(rf"{stage}, epoch {epoch}: held-out loss (.+?), perplexity .+; train loss (.+)\n", shown)
+        assert line is not None
+        # What is saved was calibrated after that epoch, and models of so few steps are too unsure.
+        assert float(line[1]) - 1 < record["held_out_loss"][stage]["validation"] < float(line[1])
+        assert float(line[2]) - 1 < record["train_loss"][stage] < float(line[2])
+        assert f"{stage}: calibrated on held-out tunes, by a temperature of 0." in shown
+
+
+@pytest.mark.parametrize("sureness", [0.8, 1.0, 1.4])
+def test_calibration_takes_back_what_makes_a_stage_too_sure_or_too_unsure(plan: TrainingPlan, sureness: float) -> None:
+    detail: DetailGeneratorModel = DetailGeneratorModel.from_pretrained(EMBEDDED / "detail", dtype=torch.float32).eval()
+    rows = rows_of("detail", plan)[1]
+    usual = calibrate(detail, rows)
+    best = mean_loss(detail, rows)
+    with torch.no_grad():
+        for weight in detail.model.norm.parameters():
+            weight *= sureness
+    assert calibrate(detail, rows) == pytest.approx(sureness, rel=0.021)
+    assert mean_loss(detail, rows) == pytest.approx(best, rel=0.001)
+    assert 0.9 < usual < 1.4
 
 
 @pytest.mark.parametrize("stage", ["planner", "detail"])

@@ -28,14 +28,15 @@ from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStage
 from ..core.tokenization_remi import REMIABCTokenizer
 from ..core.tokenization_remi import register_auto_classes as register_tokenizer
 from ..evaluation.likelihood import mean_loss
+from ..evaluation.token_losses import StageModel
 from ..stage_data.datasets import FullDetailDataset
 from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stage, TrainingPlan
+from .calibration import calibrate
 from .plan_source import PlanSource, whole_planner
 from .run_folder import keep_losses_alone, keep_or_compare, save_whole, written_to
 from .stage_trainer import train_stage
 from .training_data import TrainingData, find_training_data, stage_rows
 
-StageModel = BarPlannerModel | DetailGeneratorModel
 _MODELS: dict[Stage, Any] = {
     "planner": BarPlannerModel,
     "detail": DetailGeneratorModel,
@@ -117,11 +118,32 @@ class TwoStageTrainer:
             training_data.held_out_rows(stage, "train", arguments),
         )
         best = arguments.run_folder / stage / "best"
-        save = trainer.save_weights
+        save_weights = trainer.save_weights
         if best.exists():
-            save = _MODELS[stage].from_pretrained(best, dtype=torch.float32).save_pretrained
+            save_weights = _MODELS[stage].from_pretrained(best, dtype=torch.float32).save_pretrained
+
+        def save(folder: str) -> None:
+            save_weights(folder)
+            if trainer.args.should_save:
+                self._calibrate(stage, folder, training_data)
+
         save_whole(save, self._finished(stage), trainer.args.should_save)
         trainer.accelerator.wait_for_everyone()
+
+    def _calibrate(self, stage: Stage, folder: str, training_data: TrainingData) -> None:
+        """Have what learnt, saved in a folder, be as sure as it is right."""
+        arguments = self.arguments
+        model = _MODELS[stage].from_pretrained(folder, dtype=torch.float32).eval().to(PartialState().device)
+        learnt: dict[Stage, StageModel] = {stage: model}
+        if stage == "joint":
+            learnt = {"planner": model.planner, "detail": model.detail}
+            if arguments.joint_planner != "trained":
+                del learnt["planner"]
+        tunes, weights = training_data.measured_tunes("validation", arguments)
+        for name, part in learnt.items():
+            temperature = calibrate(part, stage_rows(name, tunes, arguments.max_length, weights=weights))
+            print(f"{name}: calibrated on held-out tunes, by a temperature of {temperature:.2f}")
+        model.save_pretrained(folder)
 
     def _finished(self, stage: Stage) -> Path:
         return self.arguments.run_folder / stage / "finished"

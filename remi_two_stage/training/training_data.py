@@ -160,15 +160,6 @@ def _sample(tunes: Tunes, number: int, seed: int) -> Iterable[list[int]]:
     return (tokens for index, tokens in enumerate(tunes.tokens()) if index in chosen)
 
 
-def _measured_rows(
-    stage: Stage, tokens: TokenIds, weights: Sequence[float], arguments: TrainingPlan
-) -> PackedRows | JointRows:
-    if stage == "joint":
-        of_planner: dict[str, Any] | None = {} if arguments.joint_planner == "trained" else None
-        return joint_rows(tokens, arguments.max_length, of_planner, {}, weights)
-    return stage_rows(stage, tokens, arguments.max_length, weights=weights)
-
-
 def stage_rows(stage: Stage, tunes: TokenIds, max_length: int, **options: Any) -> PackedRows:
     """Tunes as packed rows of one stage."""
     return PackedRows(stage_dataset(_DATASETS[stage], tunes, max_length, **options), max_length)
