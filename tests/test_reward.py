@@ -76,6 +76,23 @@ def test_basses_are_held_to_their_chords_more_firmly_at_the_close(chorale: Piece
         assert fifth - root == more
 
 
+def test_a_note_foreign_to_chord_and_key_costs_as_a_chord_begins(chorale: Piece) -> None:
+    """The chorale's last bar in the tenor: what A flat, A, B flat and B cost there."""
+    major = chorale.in_c()
+    minor = replace(major, bars=tuple(replace(bar, key=Key("C", "min")) for bar in major.bars))
+    seventh = replace(major, bars=(*major.bars[:-1], replace(major.bars[-1], chords=(Chord(0, "I7"),))))
+
+    def costs(piece: Piece) -> list[float]:
+        ids = detail_sequence(encode_ids(piece))
+        tenor = max(at for at, token in enumerate(ids) if token == TOKEN_IDS["<voice=T>"])
+        first = next(at for at in range(tenor, len(ids)) if ids[at] in IDS["Note-On"])
+        return costs_of(ids[:first], (56, 57, 58, 59))
+
+    assert costs(major) == [5, 0, 5, 0]
+    assert costs(minor) == [0, 0, 0, 0]  # the sixth and seventh degree, as they are and raised
+    assert costs(seventh) == [5, 0, 0, 0]
+
+
 def test_a_tune_that_lies_far_from_others_is_led_back_to_them() -> None:
     """The Kesh Jig, which lies about as tunes do, ten semitones above and nine below: what F4, F5, A5 cost."""
     jig = kesh_jig()

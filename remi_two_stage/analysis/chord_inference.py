@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from ..core.chords import QUALITIES, make_label, split_label
 from ..core.piece import Bar, Chord, Note, Piece
-from ..core.signatures import MODES
+from ..core.signatures import MODES, Key
 from . import chord_parameters as table
 from .packed_numbers import PackedNumbers
 
@@ -210,7 +210,7 @@ def _foreign_tones(triad: Triad, mode: str) -> int:
     """How many of a triad's notes the mode lacks; only minor has a raised leading note."""
     if mode == "min" and triad == (7, "maj"):
         return 0
-    scale = {7 * (MODES[mode] - 1 + step) % 12 for step in range(7)}
+    scale = Key("C", mode).scale
     root, quality = triad
     return sum((root + interval) % 12 not in scale for interval in _INTERVALS[quality])
 

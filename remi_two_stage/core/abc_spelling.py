@@ -13,7 +13,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import NamedTuple
@@ -85,18 +84,13 @@ def _chromatic_notes(piece: Piece) -> list[_ChromaticNote]:
     found: set[_ChromaticNote] = set()
     start = 0
     for index, bar in enumerate(piece.bars):
-        own = _pitch_classes(bar.key)
+        own = bar.key.scale
         for voice, sung in enumerate(bar.notes):
             for note in sung:
                 if note.pitch % 12 not in own:
                     found.add(_ChromaticNote(start + note.onset, voice, index, note.onset, note.pitch))
         start += bar.length
     return sorted(found)
-
-
-@lru_cache(maxsize=256)
-def _pitch_classes(key: Key) -> frozenset[int]:
-    return frozenset(7 * (key.signature - 1 + step) % 12 for step in range(7))
 
 
 def _in_chord(pitch: int, chord: Chord, home: Key, key: Key) -> int | None:
@@ -113,7 +107,7 @@ class _Context:
         in_key: list[tuple[int, int, int]] = []  # (time, end, name)
         start = 0
         for bar in piece.bars:
-            own, flattest = _pitch_classes(bar.key), bar.key.signature - 1
+            own, flattest = bar.key.scale, bar.key.signature - 1
             for pitches, sung in zip(self._sung, bar.notes, strict=True):
                 for note in sung:
                     time = start + note.onset

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from .notation import Lyric
 from .piece import Bar
-from .signatures import Key
 
 _BARS_PER_LINE = 4
 _NOTE_WIDTH, _LETTER_WIDTH, _ACCIDENTAL_WIDTH = 9, 5, 8
@@ -57,14 +56,9 @@ def _is_too_wide(bars: Sequence[Bar], first: int, last: int) -> bool:
 
 
 def _width_with_accidentals(bar: Bar) -> int:
-    scale = _scale_of(bar.key)
+    scale = bar.key.scale
     altered = {note.onset for notes in bar.notes for note in notes if note.pitch % 12 not in scale}
     return least_width(bar) + _ACCIDENTAL_WIDTH * len(altered)
-
-
-def _scale_of(key: Key) -> set[int]:
-    """The pitch classes that need no accidental."""
-    return {7 * (key.signature + step) % 12 for step in range(-1, 6)}
 
 
 def least_width(bar: Bar) -> int:

@@ -12,6 +12,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     leading     the leading note does not rise as the tonic follows
     bass        the lowest voice begins a chord on another note than the chord's bass
     cadence     it does so in the last two bars
+    foreign     as a chord begins, a note is neither the chord's nor the key's, raised degrees of minor included
     third       a chord in all voices lacks its third; that of the last bar least of all
     close       a tune's note over its last chord, in the last bar, the tonic's, is not the tonic
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
@@ -40,14 +41,15 @@ from .attention_coordinates import BarCursor
 from .chords import QUALITIES, split_label
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
-from .signatures import TICKS_PER_QUARTER, shift_from_c
+from .signatures import TICKS_PER_QUARTER, Key, shift_from_c
 from .vocabulary import DETAIL, IDS, TOKENS
 from .voices import SINGERS, singer
 
 Counterpoint = Literal["strict", "soft", "off"]
 COUNTERPOINTS: tuple[Counterpoint, ...] = get_args(Counterpoint)
 
-_CHORD, _BASS, _VOICE, _STYLE, _TONIC = (IDS[family] for family in ("Chord", "Bass", "voice", "Style", "Tonic"))
+_CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
+_KEY, _TONIC = IDS["key"], IDS["Tonic"]
 _REL_POS, _NOTE_ON, _DURATION = (IDS[family] for family in ("RelPos", "Note-On", "Duration"))
 _OCTAVE, _FIFTH = 12, 7
 _LEADING_NOTE = 11
@@ -77,6 +79,7 @@ class Costs:
     leading: float
     bass: float
     cadence: float
+    foreign: float
     third: float
     close: float
     register: float
@@ -86,8 +89,8 @@ class Costs:
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 3.0, 5.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 10.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
+    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 3.0, 5.0, 5.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 10.0, 10.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -165,6 +168,7 @@ class VoiceLeading:
         self._parts: dict[int, _Part] = {}
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
+        self._scales = [(0, _scale_of(Key()))]  # from a time on
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
         self._given: dict[int, tuple[int, int]] = {}
@@ -203,6 +207,8 @@ class VoiceLeading:
         elif token in _BASS:
             begun, chord, _ = self._chords[-1]
             self._chords[-1] = begun, chord, token - _BASS.start + 1
+        elif token in _KEY:
+            self._scales.append((time, _scale_of(Key.parse(TOKENS[token][1]))))
         elif token in _TONIC:
             self._shift = shift_from_c(token - _TONIC.start)
         elif token in _STYLE:
@@ -233,6 +239,10 @@ class VoiceLeading:
     def _chord_at(self, time: int) -> tuple[int, int, int] | None:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
         return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
+
+    def _scale_at(self, time: int) -> frozenset[int]:
+        """The pitch classes of the key at a time."""
+        return next(scale for begun, scale in reversed(self._scales) if begun <= time)
 
     def _rules(self) -> Callable[[int, int], list[float]]:
         """What the pitches from one to another, which is left out, cost now."""
@@ -354,6 +364,7 @@ class _Judge:
         self._is_dominant = parts in _DOMINANT_ROOTS
         begins = here is not None and here[0] == time
         self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
+        self._at_home = leading._scale_at(time) | _tones_of(here) if begins else None
 
     def costs(self, first: int, stop: int) -> list[float]:
         """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
@@ -381,6 +392,8 @@ class _Judge:
             cost += self._bass_cost
         if self._third is not None and pitch % _OCTAVE != self._third:
             cost += self._third_cost
+        if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
+            cost += costs.foreign
         return cost
 
 
@@ -398,6 +411,22 @@ def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:
     parts = None if chord is None else split_label(TOKENS[chord[1]][1])
     return None if parts is None else parts[0]
+
+
+def _tones_of(chord: tuple[int, int, int] | None) -> frozenset[int]:
+    """Pitch classes of a chord's notes."""
+    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
+    return (
+        frozenset()
+        if parts is None
+        else frozenset((parts[0] + tone) % _OCTAVE for tone in QUALITIES[parts[1]].intervals)
+    )
+
+
+@cache
+def _scale_of(key: Key) -> frozenset[int]:
+    """The pitch classes of a key; of minor, the raised sixth and seventh degree too."""
+    return key.scale | {(key.pitch_class + raised) % _OCTAVE for raised in (9, 11) if key.mode == "min"}
 
 
 def _third_of(chord: tuple[int, int, int] | None) -> int | None:

@@ -99,6 +99,11 @@ class Key:
         return self.fifths + MODES[self.mode]
 
     @property
+    def scale(self) -> frozenset[int]:
+        """The pitch classes that need no accidental."""
+        return frozenset(7 * (self.signature + step) % 12 for step in range(-1, 6))
+
+    @property
     def pitch_class(self) -> int:
         """The tonic's pitch class, 0 (C) to 11 (B)."""
         return 7 * self.fifths % 12
