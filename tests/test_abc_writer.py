@@ -20,6 +20,8 @@ from remi_two_stage.core.piece import Bar, Chord, Note, Piece
 from remi_two_stage.core.repeats import with_repeat_starts
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 KEYS = [Key("C"), Key("F#"), Key("Gb"), Key("A", "min"), Key("Ab", "min"), Key("D", "dor"), Key("B", "loc"), Key("C#")]
 METERS = [None, Meter(4, 4), Meter(6, 8), Meter(3, 4), Meter(7, 8), Meter(2, 2), Meter(5, 16), Meter(9, 8), Meter(3, 2)]
@@ -164,6 +166,12 @@ class TestEngraving:
         piece = Piece(("M",), (bar,), tempo=tempo)
         assert f"Q:{text}\n" in write_abc(piece)
         assert read_abc(write_abc(piece))[0].tempo == tempo
+
+    @pytest.mark.parametrize(("meter", "beats"), [("4/4", "1/2=96"), ("6/8", "1/4=100"), ("3/4", "3/4=60")])
+    def test_a_tempo_counts_the_note_value_that_was_written(self, meter: str, beats: str) -> None:
+        (piece,) = read_abc(f"X:1\nM:{meter}\nL:1/8\nQ:{beats}\nK:G\nGABc dedB|G4 A4|]\n")
+        for each in (piece, read_musicxml(musicxml_bytes(piece))):
+            assert f"\nQ:{beats}\n" in write_abc(each)
 
 
 def chorale() -> Piece:

@@ -272,9 +272,9 @@ def _heading(piece: Piece, width: float) -> Strip:
     for above, line in enumerate(reversed(composers)):
         parts += _small_text(line, width, height - step * above, "end", size, _BESIDE_TEMPO * width)
     if piece.tempo:
-        parts.append(
-            f'<g transform="translate(0, {height:.0f})">{_tempo_mark(piece.tempo, piece.bars[0].beat_length)}</g>'
-        )
+        counted = [mark.beat for mark in piece.bars[0].tempos if mark.onset == 0 and mark.tempo == piece.tempo]
+        mark = _tempo_mark(piece.tempo, next(filter(None, counted), piece.bars[0].beat_length))
+        parts.append(f'<g transform="translate(0, {height:.0f})">{mark}</g>')
     return Strip("".join(parts), height)
 
 

@@ -26,7 +26,7 @@ from ..core.notation import ChordSymbol, TempoMark
 from ..core.piece import Bar, Chord, Note
 from ..core.playing_order import bars_before, completes_bar
 from ..core.repeats import with_repeat_starts
-from ..core.signatures import Key
+from ..core.signatures import TICKS_PER_QUARTER, Key, Meter
 from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text
 from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
@@ -92,7 +92,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         repeat_ends,
         jumps_by_bar(jump_signs, times) if jump_signs else repeat(()),
         notation_by_bar(records, times, lengths, [each.key for each in boundaries]) if any(records) else repeat(()),
-        _tempos_by_bar(tempos, times, lengths) if tempos else repeat(()),
+        _tempos_by_bar(tempos, times, lengths, boundaries[0].meter) if tempos else repeat(()),
         strict=False,  # the last boundary begins no bar
     )
     bars = [
@@ -213,11 +213,15 @@ _KEPT = _KeptNotes()
 
 
 def _tempos_by_bar(
-    tempos: Sequence[tuple[int, TempoMark]], times: Sequence[int], lengths: Sequence[int]
+    tempos: Sequence[tuple[int, TempoMark]], times: Sequence[int], lengths: Sequence[int], meter: Meter | None
 ) -> list[tuple[TempoMark, ...]]:
-    """The tempo marks of each bar; two voices may say the same."""
+    """The tempo marks of each bar, but for what the tune's own tempo says in the beat of the first metre; two voices
+    may say the same.
+    """
     bars: list[dict[TempoMark, None]] = [{} for _ in lengths]
-    for time, mark in sorted(tempos, key=itemgetter(0)):
+    beat = meter.beat_length if meter else TICKS_PER_QUARTER
+    marks = [(time, mark) for time, mark in tempos if time or mark.words or mark.beat not in (0, beat)]
+    for time, mark in sorted(marks, key=itemgetter(0)):
         bar = bisect_right(times, time) - 1
         if bar < len(bars):
             bars[bar][replace(mark, onset=min(_to_ticks(time - times[bar]), lengths[bar] - 1))] = None

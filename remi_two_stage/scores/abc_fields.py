@@ -307,7 +307,7 @@ def parse_tempo_mark(text: str, unit_length: int) -> TempoMark | None:
     match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
     if tempo is None or match is None:
         return TempoMark(0, None, words) if words else None
-    return TempoMark(0, tempo, words, round(_beat_of(match, unit_length) * TICKS_PER_WHOLE))
+    return TempoMark(0, tempo, words, round(_beat_of(match, unit_length) * TICKS_PER_WHOLE) if match["beats"] else 0)
 
 
 def _beat_of(match: re.Match[str], unit_length: int) -> Fraction:

@@ -439,9 +439,9 @@ class Tune:
         )
 
     def _tempo_marks(self) -> list[tuple[int, TempoMark]]:
-        """The tempos that the tune's own does not say: those with words, and those that come later."""
+        """What each tempo says."""
         marks = ((time, parse_tempo_mark(text, self._settings.unit_length)) for time, text in self._tempos)
-        return [(time, mark) for time, mark in marks if mark and (time or mark.words)]
+        return [(time, mark) for time, mark in marks if mark]
 
     def _first_tempo(self) -> float | None:
         """The tempo that comes first in time; those that follow are lost, and so is where a late one begins."""
