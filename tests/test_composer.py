@@ -189,6 +189,7 @@ def test_progress_counts_the_bars_that_were_asked_for_however_many_candidates_th
     ("request_", "message"),
     [
         ({"style": "polonaise"}, "there is no style 'polonaise'; there are jig, reel"),
+        ({"style": [Request("jig")]}, "style is of type list; give a name such as jig, and several requests to comp"),
         ({"key": "H"}, "there is no key 'H'"),
         ({"meter": "7/0"}, "there is no metre 7/0"),
         ({"meter": "25/4"}, "there is no time '25/4'"),

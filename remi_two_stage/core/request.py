@@ -123,7 +123,10 @@ class Request:
 
 def _style(style: str) -> str:
     """A style in the vocabulary's spelling: "Slip Jig" is "slip-jig"."""
-    name = parse_style(style) if isinstance(style, str) else None
+    if not isinstance(style, str):
+        kind = type(style).__name__
+        raise RequestError(f"style is of type {kind}; give a name such as jig, and several requests to compose_batch")
+    name = parse_style(style)
     if name not in STYLES:
         raise RequestError(f"there is no style {style!r}; there are {', '.join(STYLES)}{did_you_mean(style, STYLES)}")
     return name
