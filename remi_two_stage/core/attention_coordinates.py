@@ -10,6 +10,8 @@ Conventions
 
 from __future__ import annotations
 
+from functools import cache
+
 TOKEN_KINDS = (
     "other", "time", "key", "PhraseStart", "RepeatStart", "Ending", "BarStart", "PickUp", "BarLen", "voice", "RelPos",
     "RepeatEnd", "EndingEnd", "Detail",
@@ -30,6 +32,13 @@ def kinds_of_tokens(bar_tokens: dict[str, list[int]]) -> list[tuple[int, int]]:
     return table
 
 
+@cache
+def _named_kinds(bar_tokens: tuple[tuple[str, tuple[int, ...]], ...]) -> list[tuple[str, int]]:
+    """The kind and the value of each id: of every row, and made once, since it takes as long as dozens of steps."""
+    table = kinds_of_tokens({kind: list(numbers) for kind, numbers in bar_tokens})
+    return [(TOKEN_KINDS[kind], value) for kind, value in table]
+
+
 class BarCursor:
     """Reads like `BarReader` of `attention_coordinates_remi.py`, one token at a time on plain numbers: tensors take
     longer than a decoding step.
@@ -39,7 +48,7 @@ class BarCursor:
     """
 
     def __init__(self, bar_tokens: dict[str, list[int]]) -> None:
-        self._tokens = [(TOKEN_KINDS[kind], value) for kind, value in kinds_of_tokens(bar_tokens)]
+        self._tokens = _named_kinds(tuple((kind, tuple(numbers)) for kind, numbers in bar_tokens.items()))
         self._bar = self._position = self._start = self._length = self._offset = 0
         self._meter = self._first_meter = 0
         self._has_voices = self._in_header = False
