@@ -3,13 +3,16 @@
 Where the standard is silent, they are what abc2midi, abcm2ps and abcjs make of it. What is lost is counted.
 """
 
+import re
 from pathlib import Path
 
 import pytest
+from abc2midi import agrees, needs_abc2midi
 
 from remi_two_stage.core.abc_writer import MOST_BARS, write_abc
 from remi_two_stage.core.codec import decode, encode
 from remi_two_stage.core.errors import AbcSyntaxError, ScoreError
+from remi_two_stage.core.notation import TempoMark
 from remi_two_stage.core.piece import Bar, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
@@ -336,13 +339,27 @@ class TestTempo:
             ("Q:1/4=120\n", "C[Q:1/4=90]D|[Q:1/4=60]E", 2),
             ("Q:1/4=120\n", "[V:1]C4|[Q:1/4=90]D4|\n[V:2]C4|[Q:1/4=90]D4|", 1),
             ('Q:"Allegro"\n', "[Q:1/4=120]C[Q:1/4=120]D", 0),
-            ("", "C4|\nQ:1/4=120\nD4|", 1),
+            ("", "C|\nQ:1/4=120\nDEFG|", 0),
         ],
     )
     def test_changes_are_counted(self, header: str, music: str, changes: int) -> None:
         piece = tune(music, header=header)
         assert piece.tempo == 120
         assert dict(piece.losses) == ({"a tempo change": changes} if changes else {})
+
+    def test_before_the_first_tempo_there_is_none(self) -> None:
+        piece = tune("CDEF|GABc|[Q:1/4=60]C4|D4|]")
+        assert (piece.tempo, piece.losses) == (None, (("a tempo change", 1),))
+        assert piece.bars[2].tempos == (TempoMark(0, 60, "", 24),)
+        assert "\nQ:" not in write_abc(piece)
+        assert "| [Q:1/4=60]C8 |" in write_abc(piece)
+
+    def test_groups_of_one_metre_that_change_are_written(self) -> None:
+        text = "ABcdefg | [M:3+2+2/8] ABcdefg | [M:8/8] A2B2c2d2 | [M:3+3+2/8] ABcdefga |]"
+        piece = tune(text, header="M:7/8\nL:1/8\n")
+        written = write_abc(piece)
+        assert re.findall(r"\[M:.+?\]", written) == ["[M:3+2+2/8]", "[M:8/8]", "[M:3+3+2/8]"]
+        assert write_abc(read_abc(written)[0]) == written
 
 
 class TestVoicesAndParts:
@@ -372,6 +389,23 @@ class TestVoicesAndParts:
         piece = tune(parts, header=f"P:{order}\n")
         for same in (piece, read_abc(write_abc(piece))[0], decode(encode(piece))):
             assert notes_of(same, unfold=True).replace("4:4", "").replace(" ", "") == expected
+
+    def test_an_order_of_parts_is_written_as_it_was(self) -> None:
+        music = "P:A\nDEFG|A4|\nP:B\n|:ABAG|1 F4:|2 E4|]"
+        assert "\nP:A.B.A\n" in write_abc(tune(music, header="P:ABA\n"))
+
+    @needs_abc2midi
+    @pytest.mark.parametrize(
+        ("order", "music"),
+        [
+            ("ABA", "P:A\nDEFG|A4|\nP:B\n|:ABAG|1 F4:|2 E4|]"),
+            ("ABA", "P:A\n|:DEFG|A4:|\nP:B\nFGAB|c4|]"),
+            ("ABA", "V:1\nV:2 clef=bass\nP:A\n[V:1]DEFG|A4|\n[V:2]D,4|A,4|\nP:B\n[V:1]FGAB|c4|]\n[V:2]F,4|C,4|]"),
+        ],
+    )
+    def test_orders_of_parts_are_played_by_abc2midi(self, order: str, music: str, tmp_path: Path) -> None:
+        piece = tune(music, header=f"P:{order}\n")
+        assert agrees(piece, write_abc(piece), tmp_path)
 
 
 class TestEmptyLines:

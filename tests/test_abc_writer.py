@@ -330,7 +330,7 @@ class TestLayers:
         hymn = replace(chorale(), bars=(*(bar,) * 4, replace(later, repeat_start=True, part="B"), later))
         text = body(hymn)
         assert text.splitlines()[0] == "[V:S] c4 | c4 | c4 | c4 | [M:4/8] [K:D]"
-        assert text.splitlines()[4] == "[V:S] |: [P:B] =c4 | =c4 |]"
+        assert text.splitlines()[4:6] == ["P:B", "[V:S] |: =c4 | =c4 |]"]
         assert_reads_back(hymn)
 
 

@@ -13,9 +13,7 @@ from tunes import kesh_jig
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import roman_text
 from remi_two_stage.core.errors import ScoreFormatError
-from remi_two_stage.core.notation import (
-    TempoMark,
-)
+from remi_two_stage.core.notation import Mark, Span, TempoMark, Text
 from remi_two_stage.core.piece import Note
 from remi_two_stage.core.signatures import Meter
 from remi_two_stage.score_files import read_score
@@ -323,6 +321,29 @@ class TestChordsAndTempos:
             "per-minute",
         ]
         assert read_musicxml(musicxml_bytes(piece)).tempo == 180.0
+
+    def test_what_is_said_after_the_last_note_of_a_measure_begins_the_next_one(self) -> None:
+        """As MuseScore and others write words, dynamics and wedges before a barline; the last are the last note's."""
+
+        def said(kind: str) -> str:
+            return f"<direction><direction-type>{kind}</direction-type></direction>"
+
+        rit, loud = said("<words>rit.</words>"), said("<dynamics><f/></dynamics>")
+        grow, end = said('<wedge type="crescendo"/>'), said('<wedge type="stop"/>')
+        measures = [
+            scale() + rit + grow,
+            scale("GABC") + end,
+            scale() + loud,
+            note("C", 16) + said("<words>dolce</words>"),
+        ]
+        piece = read_musicxml(score(measures))
+        assert [(bar.notation or ((),))[0] for bar in piece.bars] == [
+            (),
+            (Text(0, "rit."), Span(0, "crescendo", 0, 72)),
+            (),
+            (Mark(0, "f"), Text(0, "dolce")),
+        ]
+        assert "-" not in write_abc(piece).partition("K:")[2]  # no note is cut
 
 
 class TestDocuments:

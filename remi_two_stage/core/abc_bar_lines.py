@@ -26,6 +26,11 @@ PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 _NOT_IN_LABELS = r"[\[\]%\\]"
 
 
+def part_text(bar: Bar) -> str:
+    """The label of a part that begins with a bar, as `P:` says it."""
+    return re.sub(_NOT_IN_LABELS, "", bar.part).strip()
+
+
 def meter_text(meter: Meter | None) -> str:
     """A metre as `M:` names it."""
     return "none" if meter is None else meter.written or str(meter)
@@ -70,9 +75,8 @@ class BarLines:
         signs = ["|" + ":" * (self._plays[index] - 1)] if bar.repeat_start else []
         if bar.endings:
             signs.append("[" + ",".join(map(str, bar.endings)))
-        label = [f"[P:{re.sub(_NOT_IN_LABELS, '', bar.part)}]"] if bar.part else []
         changes = self._changes(index) if has_changes else ()
-        return " ".join([*signs, *label, *changes, *self._remarks(index)])
+        return " ".join([*signs, *changes, *self._remarks(index)])
 
     def _closing(self, index: int) -> str:
         bar = self._bars[index]
@@ -117,7 +121,7 @@ class BarLines:
     def _changes(self, index: int) -> Iterator[str]:
         """Changes of metre and key at the start of a bar."""
         bar, last = self._bars[index], self._bars[max(0, index - 1)]
-        if bar.meter != last.meter:
+        if bar.meter != last.meter or _grouping(bar.meter) != _grouping(last.meter):
             yield f"[M:{meter_text(bar.meter)}]"
         if bar.key != self._keys_gone_back_to.get(index - 1, last.key):
             yield f"[K:{key_text(bar.key)}]"
@@ -128,6 +132,11 @@ class BarLines:
             is_signed = index == 0 or has_sign(self._bars, index - 1) or self._splits_bar(index - 1)
             if bar.is_pickup != (is_signed and self._completes_bar(index)):
                 yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
+
+
+def _grouping(meter: Meter | None) -> str:
+    """How a metre adds up beats, "2+2+3/8"; empty where it does not say so."""
+    return meter.written if meter and "+" in meter.written else ""
 
 
 def _plain_if_counted(bars: Sequence[Bar], index: int) -> Bar:

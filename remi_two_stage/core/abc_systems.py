@@ -23,11 +23,11 @@ _WIDEST_LINE = 450
 
 def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterator[tuple[int, int]]:
     """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted;
-    half as many where more would not fit.
+    half as many where more would not fit. Parts begin a line.
     """
     first = count = 0
     for index, bar in enumerate(bars):
-        if count == bars_per_line:
+        if count == bars_per_line or (bar.part and index):
             yield from _halves(bars, first, index)
             first, count = index, 0
         count += not bar.is_pickup

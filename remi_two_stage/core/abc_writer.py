@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
 from operator import attrgetter
 
-from .abc_bar_lines import BarLines, key_text, meter_text
+from .abc_bar_lines import BarLines, key_text, meter_text, part_text
 from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
@@ -83,6 +83,8 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
     bar_lines.has_courtesy = len([name for layers in names for name in layers]) > 1
     lines: list[str] = []
     for first, last in systems(piece.bars):
+        if label := part_text(piece.bars[first]):
+            lines.append(f"P:{label}")
         for (name, *layers), voice in zip(names, voices, strict=True):
             label = f"[V:{name}] " if names != [[MELODY]] else ""
             voice.alone = 0 if layers else None
@@ -206,8 +208,14 @@ def plays_of_parts(bars: Sequence[Bar]) -> dict[str, int]:
 
 
 def _part_order(piece: Piece) -> str:
-    plays = plays_of_parts(piece.bars)
-    return ".".join(label for label in piece.part_order for _ in range(plays[label]))
+    """The order of parts; where a part comes as often in a row as it has endings, or a multiple of that, it is written
+    that many times as often, since it would be read as one play of all of them.
+    """
+    plays, labels = plays_of_parts(piece.bars), list[str]()
+    for label, run in groupby(piece.part_order):
+        count, most = len(list(run)), plays[label]
+        labels += [label] * (count if count % most else count * most)
+    return ".".join(labels)
 
 
 @lru_cache(maxsize=1024)

@@ -414,14 +414,16 @@ class _Splice:
         """The lines of a voice after its last bar."""
         voice = self._tune.voice_ids.index(name)
         kept, first = self._change.voices[voice], len(self._before.bars)
-        piece = _with_symbols(self._after, first, self._habits, has_label=self._lacks_bar_line)
+        piece = _with_symbols(self._after, first, self._habits)
         manner = replace(self._manner(name, self._has_symbols(voice, name)), has_jumps=self._appended)
         writer = FileVoiceWriter(piece, kept, manner)
         per_line = self._habits.bars_per_line
         lines = [writer.line(first + begin, first + stop) for begin, stop in systems(piece.bars[first:], per_line)]
         written = self._bars_written(name)
         rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
-        return [self._missing_bar_line(name, writer, written) + rests + lines[0], *lines[1:]]
+        label = self._after.bars[first].part if self._lacks_bar_line else ""
+        begin = rests + (f"[P:{label}] " if label else "")
+        return [self._missing_bar_line(name, writer, written) + begin + lines[0], *lines[1:]]
 
     def _bars_written(self, name: str) -> int:
         """How many bars of the piece a voice has text for; it may be silent from there on."""
@@ -467,10 +469,8 @@ def _runs(tokens: Sequence[Token]) -> list[list[Token]]:
     return [[token for _, token in group] for _, group in groups]
 
 
-def _with_symbols(piece: Piece, first: int, habits: Habits, has_label: bool) -> Piece:
-    """The piece with those chords from a bar on that the writer of the file would have written, and with the label of a
-    part or none.
-    """
+def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
+    """The piece with those chords from a bar on that the writer of the file would have written, and without labels."""
     bars = list(piece.bars)
     last = next((bar.chords[-1] for bar in reversed(bars[:first]) if bar.chords), None)
     for index in range(first, len(bars)):
@@ -480,5 +480,5 @@ def _with_symbols(piece: Piece, first: int, habits: Habits, has_label: bool) -> 
             if is_new or habits.repeats_symbols:
                 kept.append(chord)
             last = chord
-        bars[index] = replace(bars[index], chords=tuple(kept), part=bars[index].part if has_label else "")
+        bars[index] = replace(bars[index], chords=tuple(kept), part="")
     return replace(piece, bars=tuple(bars), part_order=())

@@ -68,10 +68,12 @@ def _music(piece: Piece) -> Iterator[str]:
     labels = piece.voices if len(piece.voices) > 1 else ("",)
     width = max(len(str(piece.bar_count)), *map(len, labels))
     numbers = [piece.bar_numbers[first] + piece.bars[first].is_pickup for first, _ in systems(piece.bars)]
-    sung = 0
+    sung, label = 0, ""
     for line in lines:
         if field := _FIELD.match(line):
-            if field[1] == "w":
+            if field[1] == "P":
+                label = line[2:]
+            elif field[1] == "w":
                 yield f"{'':{width}}  {line[2:].strip()}"
             continue
         system, voice = divmod(sung, len(labels))
@@ -81,6 +83,9 @@ def _music(piece: Piece) -> Iterator[str]:
             number = str(numbers[system])
             if system and len(labels) > 1:
                 yield ""
+            if label:
+                yield f"{'':{width}}  {label}"
+                label = ""
             if chords := _chords_over(music):
                 yield f"{'' if not labels[0] else number:>{width}}  {chords}".rstrip()
         name = labels[voice] or number

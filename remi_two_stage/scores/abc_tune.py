@@ -25,6 +25,7 @@ from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
 from .abc_bars import build_bars, with_layers
 from .abc_fields import (
+    UNITS_PER_TICK,
     KeySignature,
     Staff,
     decode_text,
@@ -419,7 +420,7 @@ class Tune:
             bars=_repeated_for_endings(bars) if part_order else bars,
             title=self.title,
             style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
-            tempo=self._first_tempo(),
+            tempo=self._first_tempo(bars),
             metadata=tuple(self._metadata),
             part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
@@ -443,15 +444,16 @@ class Tune:
         marks = ((time, parse_tempo_mark(text, self._settings.unit_length)) for time, text in self._tempos)
         return [(time, mark) for time, mark in marks if mark]
 
-    def _first_tempo(self) -> float | None:
-        """The tempo that comes first in time; those that follow are lost, and so is where a late one begins."""
+    def _first_tempo(self, bars: Sequence[Bar]) -> float | None:
+        """The tempo at the start, or after a pick-up there; those that follow are lost where only one can be kept."""
         said = [(time, parse_tempo(text, self._settings.unit_length)) for time, text in self._tempos]
         tempos = sorted(((time, tempo) for time, tempo in said if tempo), key=itemgetter(0))
         if not tempos:
             return None
         changes = sum(before != after for (_, before), (_, after) in pairwise(tempos))
-        self._lose("a tempo change", changes + (tempos[0][0] > 0))
-        return tempos[0][1]
+        is_first = tempos[0][0] <= UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
+        self._lose("a tempo change", changes + (not is_first))
+        return tempos[0][1] if is_first else None
 
 
 def _part_order(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:

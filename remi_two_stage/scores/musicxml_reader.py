@@ -71,6 +71,7 @@ def read_musicxml(data: bytes) -> Piece:
     columns = [[of_part[index] if index < len(of_part) else None for of_part in parts] for index in range(count)]
     bars, key_is_written = bars_of(columns, is_own, losses)
     _repeat_measures(parts)
+    _move_over_barlines(parts, bars)
     sung = [_sung_notes(measures, bars, losses) for measures in parts]
     by_staff = [_by_bar(sung[staff.part], staff.number, count) for staff in staves]
     bars = [replace(bar, notes=notes) for bar, notes in zip(bars, zip(*by_staff, strict=True), strict=True)]
@@ -233,6 +234,21 @@ def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Measure | None]
     return found
 
 
+def _move_over_barlines(parts: Sequence[Sequence[Measure]], bars: Sequence[Bar]) -> None:
+    """What directions after the last note of a measure say begins with the next one; after the last, with its last
+    note. Labels and jumps stay.
+    """
+    for measures in parts:
+        for index, (measure, bar) in enumerate(zip(measures, bars, strict=False)):
+            late = [direction for direction in measure.directions if direction.onset >= bar.length]
+            to, onset = measure, max((sound.onset for sound in measure.sounds), default=0)
+            if index + 1 < len(measures):
+                to, onset = measures[index + 1], 0
+            to.directions[:0] = [direction.said_at(onset) for direction in late]
+            for direction in late:
+                direction.records, direction.tempo = [], None
+
+
 def _with_directions(
     bars: Sequence[Bar], columns: Sequence[Sequence[Measure | None]], losses: Counter[str]
 ) -> tuple[list[Bar], float | None]:
@@ -315,6 +331,8 @@ def _spans(
     """Slurs and hairpins of a staff, with the index of the bar in which they begin."""
     for index, number, span in reader.spans.found:
         if _is_shown(number, staff, staves) and index + span.bars < len(bars):
+            if span.bars and span.onset >= bars[index].length:
+                index, span = index + 1, replace(span, onset=0, bars=span.bars - 1)
             yield index, replace(span, end=min(span.end, bars[index + span.bars].length - 1))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
@@ -250,6 +250,11 @@ class Direction:
     label: str = ""
     jumps: list[str] = field(default_factory=list)
     begins_repeat: bool = False
+
+    def said_at(self, onset: int) -> Direction:
+        """What is said to the players, at another onset: neither a label nor a jump."""
+        records = [replace(record, onset=onset) for record in self.records]
+        return Direction(onset, self.staff, records, self.tempo and replace(self.tempo, onset=onset))
 
 
 def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
