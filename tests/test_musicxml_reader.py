@@ -339,9 +339,9 @@ class TestChordsAndTempos:
         piece = read_musicxml(score(measures))
         assert [(bar.notation or ((),))[0] for bar in piece.bars] == [
             (),
-            (Text(0, "rit."), Span(0, "crescendo", 0, 72)),
+            (Text(0, "rit.", "@"), Span(0, "crescendo", 0, 72)),
             (),
-            (Mark(0, "f"), Text(0, "dolce")),
+            (Mark(0, "f"), Text(0, "dolce", "@")),
         ]
         assert "-" not in write_abc(piece).partition("K:")[2]  # no note is cut
 
