@@ -241,10 +241,11 @@ def _move_over_barlines(parts: Sequence[Sequence[Measure]], bars: Sequence[Bar])
     for measures in parts:
         for index, (measure, bar) in enumerate(zip(measures, bars, strict=False)):
             late = [direction for direction in measure.directions if direction.onset >= bar.length]
-            to, onset = measure, max((sound.onset for sound in measure.sounds), default=0)
             if index + 1 < len(measures):
-                to, onset = measures[index + 1], 0
-            to.directions[:0] = [direction.said_at(onset) for direction in late]
+                measures[index + 1].directions[:0] = [direction.said_at(0) for direction in late]
+            else:
+                last = max((sound.onset for sound in measure.sounds), default=0)
+                measure.directions += [direction.said_at(last) for direction in late]
             for direction in late:
                 direction.records, direction.tempo = [], None
 
