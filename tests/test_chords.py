@@ -183,3 +183,14 @@ def test_what_is_no_chord_name_is_refused(name: str) -> None:
 def test_what_is_no_roman_numeral_is_refused_with_the_fix(text: str, message: str) -> None:
     with pytest.raises(ChordError, match=message):
         parse_roman(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("C9b13", "I9"), ("Cmaj9(#11)", "Imaj9"), ("Eb6(add9)", "bIIIadd6"), ("C13#11", "I13"), ("G7#5b9", "V+7"),
+        ("Cm7add11", "i7"), ("Bm7-5", "viiø7"), ("C7(#5,b9)", "I7"), ("Cm9b5", "i9"), ("Cadd11", "I"),
+    ],
+)  # fmt: skip
+def test_a_name_that_adds_to_a_chord_has_the_label_of_the_longest_that_is_known(name: str, label: str) -> None:
+    assert parse_name(name, Key("C")).label == label

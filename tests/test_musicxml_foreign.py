@@ -78,6 +78,24 @@ class TestNumbers:
         piece = read_musicxml(score([f"<harmony>{root}<kind>major</kind></harmony>" + scale()]))
         assert piece.losses == (("a chord symbol that names no chord", 1),)
 
+    @pytest.mark.parametrize(
+        ("kind", "degree", "name"),
+        [
+            ("major-sixth", "9,0", "C6(add9)"), ("minor-sixth", "9,0", "Cm6(add9)"),
+            ("major-ninth", "11,1", "Cmaj9(#11)"), ("dominant-ninth", "13,-1", "C9(b13)"),
+        ],
+    )  # fmt: skip
+    def test_degrees_without_a_text_are_said_in_abc_too(self, kind: str, degree: str, name: str) -> None:
+        value, alter = degree.split(",")
+        added = (
+            f"<degree-value>{value}</degree-value><degree-alter>{alter}</degree-alter><degree-type>add</degree-type>"
+        )
+        root = "<root><root-step>C</root-step></root>"
+        piece = read_musicxml(score([f"<harmony>{root}<kind>{kind}</kind><degree>{added}</degree></harmony>" + WHOLE]))
+        for each in (piece, read_musicxml(musicxml_bytes(piece))):
+            assert f'"{name}"' in write_abc(each)
+            assert each.bars[0].chords == piece.bars[0].chords
+
     def test_a_note_that_is_raised_too_far_is_spelled_as_it_sounds(self) -> None:
         low = note("C", octave=2).replace("<octave>", "<alter>-30</alter><octave>")
         piece = read_musicxml(score([low + scale("DEF")]))

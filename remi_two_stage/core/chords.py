@@ -81,9 +81,9 @@ _NAME_ALIASES = {
     "7": "dom7",
     "maj7": "M7 ma7 Maj7 ^7 Δ Δ7",
     "min7": "min7 mi7 -7",
-    "hdim7": "ø ø7 -7b5 min7b5",
+    "hdim7": "ø ø7 -7b5 min7b5 m7-5",
     "dim7": "o7 °7 d7",
-    "minmaj7": "mM7 mMaj7 m(maj7) m(M7) minmaj7",
+    "minmaj7": "mM7 mMaj7 m(maj7) m(M7) minmaj7 min(maj7)",
     "aug7": "+7 7#5 7+ a7",
     "6": "add6 maj6 M6",
     "min6": "min6 -6",
@@ -92,7 +92,7 @@ _NAME_ALIASES = {
     "maj9": "M9 Maj9",
     "min9": "min9 -9",
     "add9": "(add9) add2",
-    "7b9": "7(b9)",
+    "7b9": "7(b9) 7-9",
     "13": "7add13 7/13 7/6",
 }
 """Quality -> further suffixes that names use for it."""
@@ -116,6 +116,7 @@ _REDUCTIONS = {
     "augmaj7": "maj7",
 }
 """Name suffixes that have no label of their own -> the nearest quality."""
+_EXTENSIONS = re.compile(r"(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*")
 _ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7", "m7b5": "ø7", "M7": "maj7", "sus": "sus4"}
 
 
@@ -269,9 +270,14 @@ def quality_of_suffix(suffix: str) -> str | None:
 
 
 def _without_extensions(suffix: str) -> str | None:
-    """Quality of a suffix such as `m7add11` when what it adds is left out; None when it is no suffix."""
-    match = re.fullmatch(r"((?:m(?!aj?\d)|min|dim|aug|sus|maj|M)?7?)(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*", suffix)
-    return match and _NAME_SUFFIXES.get(match[1])
+    """Quality of a suffix such as `m7add11` or `9b13` when what it adds is left out: that of its longest beginning that
+    names one; None when it is no suffix.
+    """
+    for end in range(len(suffix) - 1, -1, -1):
+        quality = _NAME_SUFFIXES.get(suffix[:end]) or _REDUCTIONS.get(suffix[:end])
+        if quality and _EXTENSIONS.fullmatch(suffix, end):
+            return quality
+    return None
 
 
 def parse_roman(text: str) -> tuple[str, int]:
