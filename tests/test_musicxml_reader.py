@@ -322,6 +322,12 @@ class TestChordsAndTempos:
         ]
         assert read_musicxml(musicxml_bytes(piece)).tempo == 180.0
 
+    def test_a_tempo_without_a_whole_number_of_dotted_quarters_counts_quarters(self) -> None:
+        piece = replace(kesh_jig(), tempo=100.0)
+        metronome = ElementTree.fromstring(musicxml_bytes(piece)).find(".//metronome")
+        assert metronome is not None
+        assert [element.text for element in metronome] == ["quarter", "100"]
+
     def test_what_is_said_after_the_last_note_of_a_measure_begins_the_next_one(self) -> None:
         """As MuseScore and others write words, dynamics and wedges before a barline; the last are the last note's."""
 

@@ -72,11 +72,14 @@ def annotation(text: Text, offset: int) -> str:
 
 
 def tempo(mark: TempoMark, beat: int, offset: int) -> str:
-    """A tempo in the note value that it counts, or else in beats of `beat` ticks; words without one stand alone."""
+    """A tempo in the note value that it counts, or else in beats of `beat` ticks where these are a whole number a
+    minute, or in quarter notes; words without one stand alone.
+    """
     kinds = words(mark.words) if mark.words else ""
     sound = "" if mark.tempo is None else f'tempo="{mark.tempo:.10g}"'
     if mark.tempo is not None and (mark.beat or not mark.words):
-        value = PLAIN_VALUES.get(mark.beat or beat) or PLAIN_VALUES[TICKS_PER_QUARTER]
+        is_whole = (mark.tempo * TICKS_PER_QUARTER / beat).is_integer()
+        value = PLAIN_VALUES.get(mark.beat or beat * is_whole) or PLAIN_VALUES[TICKS_PER_QUARTER]
         unit = f"<beat-unit>{value.type}</beat-unit>" + "<beat-unit-dot/>" * value.dots
         count = f"{mark.tempo * TICKS_PER_QUARTER / value.ticks:.6g}"
         kinds += f"<direction-type><metronome>{unit}<per-minute>{count}</per-minute></metronome></direction-type>"
