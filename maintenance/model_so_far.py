@@ -109,7 +109,7 @@ def main() -> None:
     for stage, run in zip(STAGES, (options.planner, options.detail), strict=True):
         stages[stage], trained[stage] = stage_so_far(run, stage)
     runs = dict.fromkeys((options.planner, options.detail))
-    before = dict.fromkeys(command for run in runs if (command := record_before(run).get("command")))
+    before = [command for run in runs for command in record_before(run).get("command", "").split("; ") if command]
     arguments = TrainingPlan.of(options.detail / "run" / "arguments.json")
     data = find_training_data(arguments)
     for stage, model in stages.items():
@@ -128,7 +128,7 @@ def main() -> None:
     model.to(torch.bfloat16).save_pretrained(options.output)
     REMIABCTokenizer().save_pretrained(options.output)
     record: dict[str, Any] = {
-        "command": "; ".join([*before, *map(command_of, runs)]),
+        "command": "; ".join(dict.fromkeys([*before, *map(command_of, runs)])),
         "corpus": [described(counts, dict(options.describe)) for counts in data.counts],
         "split": {
             "fingerprint": data.fingerprint,
