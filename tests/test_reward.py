@@ -93,6 +93,17 @@ def test_a_note_foreign_to_chord_and_key_costs_as_a_chord_begins(chorale: Piece)
     assert costs(seventh) == [5, 0, 0, 0]
 
 
+def test_a_leap_by_a_seventh_or_beyond_an_octave_costs(chorale: Piece) -> None:
+    """The last bass note of the chorale, which comes from G3: what A2 and A flat 2 cost beside those an octave above,
+    and the octave G2 beside G3.
+    """
+    ids = detail_sequence(encode_ids(chorale.in_c()))
+    bass = max(at for at, token in enumerate(ids) if token == TOKEN_IDS["<voice=B>"])
+    note = next(at for at in range(bass, len(ids)) if ids[at] in IDS["Note-On"])
+    low, high = costs_of(ids[:note], (45, 44, 43)), costs_of(ids[:note], (57, 56, 55))
+    assert [below - above for below, above in zip(low, high, strict=True)] == [6, 6, 0]
+
+
 def test_a_tune_that_lies_far_from_others_is_led_back_to_them() -> None:
     """The Kesh Jig, which lies about as tunes do, ten semitones above and nine below: what F4, F5, A5 cost."""
     jig = kesh_jig()

@@ -6,6 +6,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     parallels   two voices move in one direction from a perfect fifth or octave to another, or from a unison to one
     crossing    a voice lies below the next lower one
     overlap     a voice moves beyond the note that its neighbour leaves
+    seventh     a voice leaps by a seventh or further than an octave
     spacing     neighbours among sopranos, altos and tenors are more than an octave apart
     range       a note lies outside the usual range of its singer, or of the instrument that a style is played on
     doubling    the leading note of a dominant is in two voices
@@ -51,7 +52,7 @@ COUNTERPOINTS: tuple[Counterpoint, ...] = get_args(Counterpoint)
 _CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
 _KEY, _TONIC = IDS["key"], IDS["Tonic"]
 _REL_POS, _NOTE_ON, _DURATION = (IDS[family] for family in ("RelPos", "Note-On", "Duration"))
-_OCTAVE, _FIFTH = 12, 7
+_OCTAVE, _FIFTH, _MAJOR_SIXTH = 12, 7, 9
 _LEADING_NOTE = 11
 _DOMINANT_ROOTS = (7, 11)
 _LONGEST_GAP = TICKS_PER_QUARTER
@@ -73,6 +74,7 @@ class Costs:
     parallels: float
     crossing: float
     overlap: float
+    seventh: float
     spacing: float
     range: float
     doubling: float
@@ -89,8 +91,8 @@ class Costs:
 
 
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 1.8, 2.0, 2.5, 1.5, 3.0, 5.0, 5.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 4.0, 4.0, 8.0, 6.0, 6.0, 10.0, 10.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
+    "soft": Costs(12.0, 5.0, 0.7, 6.0, 1.8, 2.0, 2.5, 1.5, 3.0, 5.0, 5.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
+    "strict": Costs(30.0, 12.0, 3.0, 12.0, 4.0, 4.0, 8.0, 6.0, 6.0, 10.0, 10.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
 }
 """By setting; "off" has none."""
 
@@ -376,6 +378,7 @@ class _Judge:
         if self._goal is not None:
             cost += self._leading._leap(pitch, self._goal)
         if self._left is not None and pitch != self._left:
+            cost += costs.seventh * (abs(pitch - self._left) > _MAJOR_SIXTH and abs(pitch - self._left) != _OCTAVE)
             cost += costs.parallels * any(is_parallel((self._left, old), (pitch, new)) for old, new in self._moving)
         cost += costs.crossing * (
             sum(pitch > other for other in self._above) + sum(pitch < other for other in self._below)
