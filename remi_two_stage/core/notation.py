@@ -38,6 +38,10 @@ JUMPS = ("D.C.", "D.C.alfine", "D.C.alcoda", "D.S.", "D.S.alfine", "D.S.alcoda")
 """Signs of `Bar.jumps`: places to jump to, which stand before their bar; the end, and the place to leave for the coda;
 and the jumps. Those of the last two kinds stand after their bar.
 """
+DoubleLine = Literal["", "||", "|]"]
+"""What `Bar.double_line` may be: no double bar line, a thin-thin one, and a thin-thick one as at the end of a piece, as
+ABC writes them (ABC standard 2.1, section 4.8).
+"""
 
 
 @dataclass(frozen=True, slots=True)
