@@ -16,7 +16,7 @@ from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.notation import (
     TempoMark,
 )
-from remi_two_stage.core.piece import Note
+from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.core.signatures import Meter
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -186,6 +186,59 @@ class TestNotes:
     def test_lengths_without_divisions_are_quarters(self) -> None:
         data = score([scale()]).replace(b"<divisions>4</divisions>", b"").replace(b"<duration>4<", b"<duration>1<")
         assert [onset for _, onset, _, _ in notes_of(read_musicxml(data))] == [0, 1, 2, 3]
+
+
+def sung(steps: str, words: str, length: int = 4, voice: int = 1) -> str:
+    """Notes with a syllable each; a hyphen after one leads to the next, and a dot stands for none."""
+    found, is_inside = "", False
+    for step, word in zip(steps, words.split(), strict=True):
+        place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+        syllabic = place[is_inside, word.endswith("-")]
+        is_inside = word.endswith("-") or (word == "." and is_inside)
+        text = f"<lyric number='1'><syllabic>{syllabic}</syllabic><text>{word.strip('-')}</text></lyric>"
+        found += note(step, length, "" if word == "." else text, 5 - (voice == 2), voice)
+    return found
+
+
+class TestWordsOfTwoLayers:
+    BACK = "<backup><duration>16</duration></backup>"
+
+    @staticmethod
+    def words(piece: Piece) -> list[str]:
+        text = write_abc(piece)
+        return [line.removeprefix("w: ") for line in text.splitlines() if line.startswith("w: ")]
+
+    def test_those_of_the_first_stay_and_the_others_are_counted(self) -> None:
+        piece = read_musicxml(score([sung("ED", "Glo- ria", 8) + self.BACK + sung("CBAG", "sing we now oh", voice=2)]))
+        assert self.words(piece) == ["Glo-ria"]
+        assert "e4 d4 & C2 B2 A2 G2" in write_abc(piece, overlays=True)
+        assert piece.losses == (("a syllable of another layer", 4),)
+        written = read_musicxml(musicxml_bytes(piece))
+        assert written.losses == ()
+        assert written.bars[0].notation == piece.bars[0].notation
+
+    def test_nor_do_they_come_between_the_syllables_of_a_word(self) -> None:
+        bars = [
+            sung("E", "Glo-", 16) + self.BACK + sung("CBAG", "sing we now oh", voice=2),
+            sung("D", ".", 16) + self.BACK + sung("CBAG", "sing we . oh", voice=2),
+            sung("ED", "ri- a", 8) + self.BACK + sung("CBAG", ". sing we now", voice=2),
+            sung("E", ".", 16) + self.BACK + sung("CBAG", "sing we now oh", voice=2),
+        ]
+        piece = read_musicxml(score(bars))
+        assert self.words(piece) == ["Glo- * ri-a sing we now oh"]
+        assert piece.losses == (("a syllable of another layer", 10),)
+
+    def test_the_same_words_are_no_others(self) -> None:
+        piece = read_musicxml(score([sung("EFGE", "Glo- . ri- a") + self.BACK + sung("CDEC", "Glo- . ri- a", voice=2)]))
+        assert self.words(piece) == ["Glo- * ri-a"]
+        assert piece.losses == ()
+
+    def test_two_layers_may_share_a_line_of_words(self) -> None:
+        rest = "<note><rest/><duration>8</duration><voice>1</voice></note>"
+        first, second = sung("EF", "Now ye") + rest, sung("CDEC", ". . sing- er", voice=2)
+        piece = read_musicxml(score([first + self.BACK + second]))
+        assert self.words(piece) == ["Now ye sing-er"]
+        assert piece.losses == ()
 
 
 def ending(kind: str, number: str, location: str) -> str:

@@ -24,8 +24,8 @@ SLUR = "slur"
 """Name of the span over notes in one breath or bow."""
 NOTATION_LOSSES = frozenset((
     "a slur without an end", "a hairpin without an end", "grace notes without a note", "a decoration without a meaning",
-    "a syllable without a note", "a sign in a rewritten bar", "grace notes in a rewritten bar",
-    "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
+    "a syllable without a note", "a syllable of another layer", "a sign in a rewritten bar",
+    "grace notes in a rewritten bar", "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
 ))  # fmt: skip
 """Reasons of `Piece.losses` that are none of the music: what of the notation has no place."""
 MADE_WITH = "made with remi-two-stage "
