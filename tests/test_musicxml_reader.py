@@ -1,5 +1,6 @@
 """MusicXML is read as its specification has it, whatever program wrote it."""
 
+import re
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -239,6 +240,11 @@ class TestWordsOfTwoLayers:
         piece = read_musicxml(score([first + self.BACK + second]))
         assert self.words(piece) == ["Now ye sing-er"]
         assert piece.losses == ()
+
+    def test_a_word_may_go_on_in_the_other_layer(self) -> None:
+        piece = read_musicxml(score([sung("EF", "o- the", 8) + self.BACK + sung("CDEC", ". ver . sea", voice=2)]))
+        syllables = re.findall("<syllabic>([a-z]+)</syllabic><text>([a-z]+)</text>", musicxml_bytes(piece).decode())
+        assert dict(map(reversed, syllables)) == {"o": "begin", "ver": "end", "the": "single", "sea": "single"}
 
 
 def ending(kind: str, number: str, location: str) -> str:
