@@ -76,6 +76,7 @@ CORE_LAYERS = (
         "abc_values",
         "layers",
         "repeats",
+        "double_lines",
         "abc_writer",
         "instruments",
         "sampling",

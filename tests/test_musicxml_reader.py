@@ -1,5 +1,6 @@
 """MusicXML is read as its specification has it, whatever program wrote it."""
 
+import re
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +15,7 @@ from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import roman_text
 from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.notation import Mark, Span, TempoMark, Text
-from remi_two_stage.core.piece import Note
+from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.core.signatures import Meter
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -184,6 +185,64 @@ class TestNotes:
     def test_lengths_without_divisions_are_quarters(self) -> None:
         data = score([scale()]).replace(b"<divisions>4</divisions>", b"").replace(b"<duration>4<", b"<duration>1<")
         assert [onset for _, onset, _, _ in notes_of(read_musicxml(data))] == [0, 1, 2, 3]
+
+
+def sung(steps: str, words: str, length: int = 4, voice: int = 1) -> str:
+    """Notes with a syllable each; a hyphen after one leads to the next, and a dot stands for none."""
+    found, is_inside = "", False
+    for step, word in zip(steps, words.split(), strict=True):
+        place = {(False, False): "single", (False, True): "begin", (True, True): "middle", (True, False): "end"}
+        syllabic = place[is_inside, word.endswith("-")]
+        is_inside = word.endswith("-") or (word == "." and is_inside)
+        text = f"<lyric number='1'><syllabic>{syllabic}</syllabic><text>{word.strip('-')}</text></lyric>"
+        found += note(step, length, "" if word == "." else text, 5 - (voice == 2), voice)
+    return found
+
+
+class TestWordsOfTwoLayers:
+    BACK = "<backup><duration>16</duration></backup>"
+
+    @staticmethod
+    def words(piece: Piece) -> list[str]:
+        text = write_abc(piece)
+        return [line.removeprefix("w: ") for line in text.splitlines() if line.startswith("w: ")]
+
+    def test_those_of_the_first_stay_and_the_others_are_counted(self) -> None:
+        piece = read_musicxml(score([sung("ED", "Glo- ria", 8) + self.BACK + sung("CBAG", "sing we now oh", voice=2)]))
+        assert self.words(piece) == ["Glo-ria"]
+        assert "e4 d4 & C2 B2 A2 G2" in write_abc(piece, overlays=True)
+        assert piece.losses == (("a syllable of another layer", 4),)
+        written = read_musicxml(musicxml_bytes(piece))
+        assert written.losses == ()
+        assert written.bars[0].notation == piece.bars[0].notation
+
+    def test_nor_do_they_come_between_the_syllables_of_a_word(self) -> None:
+        bars = [
+            sung("E", "Glo-", 16) + self.BACK + sung("CBAG", "sing we now oh", voice=2),
+            sung("D", ".", 16) + self.BACK + sung("CBAG", "sing we . oh", voice=2),
+            sung("ED", "ri- a", 8) + self.BACK + sung("CBAG", ". sing we now", voice=2),
+            sung("E", ".", 16) + self.BACK + sung("CBAG", "sing we now oh", voice=2),
+        ]
+        piece = read_musicxml(score(bars))
+        assert self.words(piece) == ["Glo- * ri-a sing we now oh"]
+        assert piece.losses == (("a syllable of another layer", 10),)
+
+    def test_the_same_words_are_no_others(self) -> None:
+        piece = read_musicxml(score([sung("EFGE", "Glo- . ri- a") + self.BACK + sung("CDEC", "Glo- . ri- a", voice=2)]))
+        assert self.words(piece) == ["Glo- * ri-a"]
+        assert piece.losses == ()
+
+    def test_two_layers_may_share_a_line_of_words(self) -> None:
+        rest = "<note><rest/><duration>8</duration><voice>1</voice></note>"
+        first, second = sung("EF", "Now ye") + rest, sung("CDEC", ". . sing- er", voice=2)
+        piece = read_musicxml(score([first + self.BACK + second]))
+        assert self.words(piece) == ["Now ye sing-er"]
+        assert piece.losses == ()
+
+    def test_a_word_may_go_on_in_the_other_layer(self) -> None:
+        piece = read_musicxml(score([sung("EF", "o- the", 8) + self.BACK + sung("CDEC", ". ver . sea", voice=2)]))
+        syllables = re.findall("<syllabic>([a-z]+)</syllabic><text>([a-z]+)</text>", musicxml_bytes(piece).decode())
+        assert dict(map(reversed, syllables)) == {"o": "begin", "ver": "end", "the": "single", "sea": "single"}
 
 
 def ending(kind: str, number: str, location: str) -> str:

@@ -30,6 +30,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
     repeats.py                       where repeats begin whose start is left out
+    double_lines.py                  where double bar lines within a piece are drawn
     layers.py                        notes of one voice that overlap, sorted into layers
     abc_writer.py                    Piece -> ABC
     abc_bar_lines.py                 bar lines, repeats, endings and remarks in ABC

@@ -5,6 +5,7 @@ Conventions
   back to but the first bar.
 - Three plays and more are counted by endings without music (`[1,2 :| [3 ||`), as programs that do not know `::|` play
   them; not at the end of a tune, where abcjs fails by an ending without music.
+- A double bar line (section 4.8) closes the ending that is open, and so stands in none but at its end.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 """
 
@@ -15,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from .double_lines import double_line_after
+from .notation import DoubleLine
 from .piece import Bar
 from .playing_order import are_in_endings, bars_before, completes_bar, has_sign, last_of_ending
 from .repeats import keys_gone_back_to, plays_of_sections
@@ -86,6 +89,8 @@ class BarLines:
             return ":" * (self._plays[index] - 1) + "|"
         if index + 1 == len(self._bars):
             return "|]"
+        if line := self._double_line(index):
+            return line
         after = self._bars[index + 1]
         if (bar.ending_end and not after.endings) or (after.repeat_start and not bar.is_full):
             return "||"
@@ -109,6 +114,11 @@ class BarLines:
         if index in self._keys_gone_back_to:
             yield f"[K:{key_text(self._keys_gone_back_to[index])}]"
 
+    def _double_line(self, index: int) -> DoubleLine:
+        """The double bar line of the piece that stands after a bar, if there is one."""
+        is_within_ending = self._is_in_ending[index] and not self._bars[index].ending_end
+        return "" if is_within_ending else double_line_after(self._bars, index)
+
     def _splits_bar(self, index: int) -> bool:
         """Whether a bar and the next are one that nothing but a bar line splits."""
         return self._bars[index + 1].is_pickup and not has_sign(self._bars, index) and self._completes_bar(index + 1)
@@ -130,6 +140,7 @@ class BarLines:
         bar = self._bars[index]
         if bar.meter and bar.length < bar.meter.bar_length:
             is_signed = index == 0 or has_sign(self._bars, index - 1) or self._splits_bar(index - 1)
+            is_signed = is_signed or self._double_line(index - 1) != ""
             if bar.is_pickup != (is_signed and self._completes_bar(index)):
                 yield f"[r:{PICKUP_REMARKS[bar.is_pickup]}]"
 

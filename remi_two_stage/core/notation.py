@@ -24,8 +24,8 @@ SLUR = "slur"
 """Name of the span over notes in one breath or bow."""
 NOTATION_LOSSES = frozenset((
     "a slur without an end", "a hairpin without an end", "grace notes without a note", "a decoration without a meaning",
-    "a syllable without a note", "a sign in a rewritten bar", "grace notes in a rewritten bar",
-    "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
+    "a syllable without a note", "a syllable of another layer", "a sign in a rewritten bar",
+    "grace notes in a rewritten bar", "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
 ))  # fmt: skip
 """Reasons of `Piece.losses` that are none of the music: what of the notation has no place."""
 MADE_WITH = "made with remi-two-stage "
@@ -37,6 +37,10 @@ SIGNS_AFTER = ("fine", "dacoda")
 JUMPS = ("D.C.", "D.C.alfine", "D.C.alcoda", "D.S.", "D.S.alfine", "D.S.alcoda")
 """Signs of `Bar.jumps`: places to jump to, which stand before their bar; the end, and the place to leave for the coda;
 and the jumps. Those of the last two kinds stand after their bar.
+"""
+DoubleLine = Literal["", "||", "|]"]
+"""What `Bar.double_line` may be: no double bar line, a thin-thin one, and a thin-thick one as at the end of a piece, as
+ABC writes them (ABC standard 2.1, section 4.8).
 """
 
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from .chords import chord_name
 from .errors import ScoreError
-from .notation import MADE_WITH, ChordSymbol, Instrument, Notation, Source, TempoMark, moved
+from .notation import MADE_WITH, ChordSymbol, DoubleLine, Instrument, Notation, Source, TempoMark, moved
 from .playing_order import (
     after_jump,
     are_in_endings,
@@ -99,10 +99,11 @@ class Bar:
         repeat_end: `:|` stands after this bar.
         plays: How often the section that this bar's repeat ends is played: 2, or 3 for `::|` and so on.
         part: Label of the part that begins here (`P:` in ABC), which is no more part of the music than a title.
-        jumps: Signs that have bars played in another order: those of `notation.SIGNS_BEFORE` stand before this bar,
-            those of `notation.SIGNS_AFTER` and `notation.JUMPS` after it.
+        jumps: Signs that have bars played in another order, before this bar (`notation.SIGNS_BEFORE`) or after it.
         notation: For each voice what is written beside its notes, sorted by onset; empty where nothing is.
         tempos: Sorted by onset.
+        double_line: The double bar line that the source has after this bar; where it is drawn says `double_lines.py`.
+            It changes nothing that is played.
     """
 
     meter: Meter | None
@@ -121,6 +122,7 @@ class Bar:
     jumps: tuple[str, ...] = ()
     notation: tuple[tuple[Notation, ...], ...] = field(default=(), compare=False, repr=False)
     tempos: tuple[TempoMark, ...] = field(default=(), compare=False, repr=False)
+    double_line: DoubleLine = field(default="", compare=False, repr=False)
 
     @property
     def is_full(self) -> bool:
@@ -155,7 +157,7 @@ class Bar:
         return Bar(
             self.meter, key, self.length, notes, chords, self.is_pickup, self.phrase_start, self.repeat_start,
             self.endings, self.ending_end, self.repeat_end, self.plays, self.part, self.jumps, self.notation,
-            self.tempos,
+            self.tempos, self.double_line,
         )  # fmt: skip
 
 
@@ -420,9 +422,8 @@ class Piece:
                 message = f"transposed by {semitones} semitones, a note leaves the MIDI range: {error.message}"
                 raise ScoreError(message).at(bar=number) from None
             key = keys[bar.key]
-            bars.append(
-                _with_moved_notation(bar.with_music(key, notes, bar.chords), key.fifths - bar.key.fifths, semitones)
-            )
+            as_sung = bar.with_music(key, notes, bar.chords)
+            bars.append(_with_moved_notation(as_sung, key.fifths - bar.key.fifths, semitones))
         return replace(self, bars=tuple(bars), original_keys=original_keys)
 
 
@@ -446,9 +447,8 @@ def _with_moved_notation(bar: Bar, fifths: int, semitones: int) -> Bar:
     if not bar.notation and all(chord.symbol is None for chord in bar.chords):
         return bar
     chords = [replace(chord, symbol=chord.symbol and chord.symbol.moved(fifths)) for chord in bar.chords]
-    return replace(
-        bar, chords=tuple(chords), notation=tuple([moved(written, fifths, semitones) for written in bar.notation])
-    )
+    notation = tuple([moved(written, fifths, semitones) for written in bar.notation])
+    return replace(bar, chords=tuple(chords), notation=notation)
 
 
 def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:

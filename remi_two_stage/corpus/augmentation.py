@@ -114,7 +114,7 @@ def _joined(first: Bar, second: Bar) -> Bar:
         (*before, *(replace(note, onset=note.onset + shift) for note in after))
         for before, after in zip(first.notes, second.notes, strict=True)
     )
-    bar = replace(first, length=shift + second.length, notes=notes)
+    bar = replace(first, length=shift + second.length, notes=notes, double_line=second.double_line)
     chords = (*first.chords, *(replace(chord, onset=chord.onset + shift) for chord in second.chords))
     return replace(bar, chords=chords_on_beats(bar, chords))
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from ..analysis.phrases import phrase_starts
 from ..core.abc_writer import LAYER_NAME
 from ..core.chords import named_chord
+from ..core.double_lines import with_double_lines
 from ..core.errors import AbcSyntaxError, ScoreError
 from ..core.notation import ChordSymbol, TempoMark
 from ..core.piece import Bar, Chord, Note
@@ -98,14 +99,15 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     bars = [
         _bar(
             left.meter, left.key, length, notes, chords, is_pickup, phrase_start, left.repeat_start, left.endings,
-            ending_end, repeat_end, right.plays or 2, left.part, jumps, notation, tempos,
+            ending_end, repeat_end, right.plays or 2, left.part, jumps, notation, tempos, "",
         )
         for (
             left, right, length, notes, chords, is_pickup, phrase_start, ending_end, repeat_end, jumps, notation,
             tempos,
         ) in columns
     ]  # fmt: skip
-    return Bars(tuple(with_repeat_starts(bars)), sum(between_ticks), unknown_symbols)
+    bars = with_double_lines(with_repeat_starts(bars), [boundary.double_line for boundary in boundaries[1:]])
+    return Bars(tuple(bars), sum(between_ticks), unknown_symbols)
 
 
 def _to_ticks(units: int) -> int:
@@ -144,7 +146,7 @@ def common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
 def _merge(common: Boundary, other: Boundary) -> None:
     common.plays = max(common.plays, other.plays)
     common.repeat_start |= other.repeat_start
-    common.is_double |= other.is_double
+    common.double_line = common.double_line or other.double_line
     common.is_section |= other.is_section
     common.splits_bar |= other.splits_bar
     common.endings = common.endings or other.endings
@@ -277,7 +279,11 @@ def _ending_ends(boundaries: Sequence[Boundary]) -> list[bool]:
         return ends
     for index, boundary in enumerate(boundaries[1:]):
         closes = (
-            boundary.endings or boundary.plays or boundary.repeat_start or boundary.is_double or index + 1 == len(ends)
+            boundary.endings
+            or boundary.plays
+            or boundary.repeat_start
+            or boundary.double_line
+            or index + 1 == len(ends)
         )
         if closes:
             ends[index] = is_open
@@ -317,7 +323,7 @@ def _phrases(boundaries: Sequence[Boundary], times: Sequence[int], voices: Seque
 
     They come after double bars and part labels; in several voices, after lyric lines and fermatas too.
     """
-    begins = {index for index, boundary in enumerate(boundaries) if boundary.is_double or boundary.is_section}
+    begins = {index for index, boundary in enumerate(boundaries) if boundary.double_line or boundary.is_section}
     ends = [time for voice in voices for time in voice.phrase_ends] if len(voices) > 1 else []
     ends += [time + 1 for voice in voices for time in voice.notation.fermatas()] if len(voices) > 1 else []
     begins.update(bisect_left(times, time) for time in ends)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from operator import itemgetter
 from typing import TypeVar
 
+from ..core.notation import DoubleLine
 from ..core.signatures import Key, Meter
 from .abc_fields import COMMAS, KeySignature
 from .abc_tokens import BarLine, BrokenRhythm
@@ -31,6 +32,7 @@ class Boundary:
         plays: How often the section that a repeat closes here is played; 0 without a repeat.
         counts_plays: An ending without music before that repeat says so; the next one is the last play: `[1,2 :| [3`.
         part: Label of the part that begins here.
+        double_line: A double bar line stands here.
         is_section: A double bar or a part label: a phrase begins here.
         splits_bar: A sign stands here that may part a bar in two, even a dotted line alone.
         pickup_remark: Whether the bar after it is a pick-up, where a remark says so (`abc_bar_lines.PICKUP_REMARKS`).
@@ -44,7 +46,7 @@ class Boundary:
     repeat_start: bool = False
     endings: tuple[int, ...] = ()
     part: str = ""
-    is_double: bool = False
+    double_line: DoubleLine = ""
     is_section: bool = False
     splits_bar: bool = False
     pickup_remark: bool | None = None
@@ -63,7 +65,7 @@ class Boundary:
             self.splits_bar = True
             self.plays = max(self.plays, min(plays, _MOST_PLAYS))
             self.repeat_start |= sign.repeat_start
-            self.is_double |= sign.is_double
+            self.double_line = self.double_line or sign.double_line
             self.begin_ending(sign.endings or self.endings)
 
     def begin_ending(self, passes: tuple[int, ...]) -> None:

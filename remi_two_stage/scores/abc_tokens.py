@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..core.errors import AbcSyntaxError
+from ..core.notation import DoubleLine
 from ..core.signatures import Key
 from .abc_fields import ACCIDENTAL, LETTERS, MIDDLE_C_OCTAVE, SEMITONES, parse_accidental, signature_of
 from .abc_signs import DECORATIONS, WrittenText, leading_signs, parse_decoration, parse_signs, parse_symbol
@@ -192,14 +193,14 @@ class BarLine(NamedTuple):
     Attributes:
         plays: How often what lies before a repeat is played, 2 or more; 0 where nothing is repeated.
         repeat_start: A repeated section begins.
-        is_double: A double line, thin or thick.
+        double_line: A double line, thin or thick; `[|`, which is thick-thin, counts as thin-thin.
         splits_bar: A sign that may stand within a measure.
         endings: The passes of the ending that begins.
     """
 
     plays: int
     repeat_start: bool
-    is_double: bool
+    double_line: DoubleLine
     splits_bar: bool
     endings: tuple[int, ...]
 
@@ -383,10 +384,16 @@ def parse_bar_line(text: str) -> BarLine:
     return BarLine(
         plays=colons + 1 if colons else 0,
         repeat_start=":" in after and not (colons and endings),
-        is_double=("||" in signs or "[" in signs or "]" in signs) and signs != "[|]",
+        double_line=_double_line(signs),
         splits_bar=text != "|",
         endings=endings,
     )
+
+
+def _double_line(signs: str) -> DoubleLine:
+    if signs == "[|]":  # which is invisible
+        return ""
+    return "|]" if "]" in signs else "||" if "||" in signs or "[" in signs else ""
 
 
 def refuse_notes(text: str) -> None:

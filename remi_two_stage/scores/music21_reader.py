@@ -19,7 +19,9 @@ from typing import Any
 from ..analysis.key_estimation import with_modes
 from ..analysis.phrases import mark_phrases
 from ..core.chords import NO_CHORD, make_label, parse_name
+from ..core.double_lines import with_double_lines
 from ..core.errors import ChordError, RequestError, ScoreFormatError
+from ..core.notation import DoubleLine
 from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
 from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
@@ -28,6 +30,7 @@ from .musicxml_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
 from .voices import voice_names
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
+_DOUBLE_LINES: dict[str, DoubleLine] = {"double": "||", "final": "|]"}
 
 
 def from_music21(score: Any) -> Piece:
@@ -58,6 +61,7 @@ def from_music21(score: Any) -> Piece:
     bars = [replace(bar, notes=sung) for bar, sung in zip(bars, zip(*notes, strict=True), strict=True)]
     bars = with_modes(bars, key_is_written)
     bars = _with_endings(bars, measures[0], parts[0])
+    bars = with_double_lines(with_repeat_starts(bars), [_double_line(column) for column in columns])
     bars, unknown_symbols = _with_chords(bars, columns)
     losses = losses_of(score) + Counter({"a chord symbol that names no chord": unknown_symbols})
     begins, are_fermatas = _phrase_begins(columns)
@@ -66,7 +70,7 @@ def from_music21(score: Any) -> Piece:
             [str(getattr(part, "partName", None) or part.id) for part in parts],
             [[note.pitch for bar in of_part for note in bar] for of_part in notes],
         ),
-        bars=tuple(mark_phrases(with_repeat_starts(bars), begins, are_fermatas)),
+        bars=tuple(mark_phrases(bars, begins, are_fermatas)),
         title=_title_of(score),
         tempo=_tempo_of(score),
         losses=tuple(sorted(losses.items())),
@@ -302,6 +306,13 @@ def _chords(measure: Any, key: Key) -> Iterator[tuple[int, Chord | None]]:
                 yield onset, None
 
 
+def _double_line(column: Sequence[Any]) -> DoubleLine:
+    """The double bar line after a bar, in the first part that has one there."""
+    barlines = (measure.rightBarline for measure in column if measure is not None)
+    lines = (_DOUBLE_LINES.get(barline.type) for barline in barlines if barline is not None)
+    return next(filter(None, lines), "")
+
+
 def _phrase_begins(columns: Sequence[Sequence[Any]]) -> tuple[set[int], bool]:
     """Bars that follow a fermata, or without any those that follow a double bar; and whether they follow fermatas."""
     after_fermata, after_double = set(), set()
@@ -309,7 +320,7 @@ def _phrase_begins(columns: Sequence[Sequence[Any]]) -> tuple[set[int], bool]:
         measure = next(measure for measure in column if measure is not None)
         if any(_is_fermata(mark) for element in measure.recurse().notes for mark in element.expressions):
             after_fermata.add(index + 1)
-        if getattr(measure.rightBarline, "type", None) in ("double", "final"):
+        if getattr(measure.rightBarline, "type", None) in _DOUBLE_LINES:
             after_double.add(index + 1)
     return (after_fermata, True) if after_fermata else (after_double, False)
 

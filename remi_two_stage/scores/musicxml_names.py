@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ..core.notation import DoubleLine
+
 SOFTWARE = "remi-two-stage"
 """Stands in a score's metadata as the program that made it; such a score says itself which short bars are pick-ups."""
 CONTAINER = "META-INF/container.xml"
@@ -10,6 +14,9 @@ NO_JOG = "0"
 """Length of the jog of a bracket that stops while its ending goes on to the end of the piece; other stops say none."""
 ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 """In words such as "D.C." that are no jump, and after quotation marks of syllables that are straight in the piece."""
+
+BAR_STYLES: Mapping[DoubleLine, str] = {"": "", "||": "light-light", "|]": "light-heavy"}
+DOUBLE_LINES = {style: line for line, style in BAR_STYLES.items()}
 
 MODE_NAMES = {
     "maj": "major", "min": "minor", "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian",

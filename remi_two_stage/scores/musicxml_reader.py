@@ -299,7 +299,8 @@ def _with_notation(
         records = _records(parts[staff.part], staff, staves, bars)
         for index, span in _spans(readers[staff.part], staff, staves, bars):
             records[index].append(_to_struck(span, index, notes))
-        for index, lyrics in lyrics_of(readers[staff.part].lyrics, staff.number, notes, bars).items():
+        places = [place for place in readers[staff.part].lyrics if place.staff == staff.number]
+        for index, lyrics in lyrics_of(places, notes, bars, readers[staff.part].losses).items():
             records[index] += lyrics
         spelled: dict[tuple[int, int, int], int] = {}
         for note in own:

@@ -16,13 +16,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
+from ..core.double_lines import with_double_lines
 from ..core.errors import ScoreFormatError
-from ..core.notation import JUMPS, SIGNS_BEFORE
+from ..core.notation import JUMPS, SIGNS_BEFORE, DoubleLine
 from ..core.piece import Bar, Piece
 from ..core.playing_order import last_of_ending
 from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
-from .musicxml_names import NO_JOG
+from .musicxml_names import DOUBLE_LINES, NO_JOG
 from .musicxml_reader_document import is_whole
 from .musicxml_reader_part import Measure, Signature
 
@@ -64,10 +65,11 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
     bars = _with_endings(bars, columns, is_own)
     if not is_own:
         bars = _without_idle_brackets(bars, losses)
-    bars = _with_jumps(bars, columns, losses)
+    bars = _with_jumps(bars, columns, is_own, losses)
     if not is_own:
         bars = _all_played(bars, losses)
-    return with_repeat_starts(bars), [signature.mode is not None for signature in signatures]
+    bars = with_double_lines(with_repeat_starts(bars), _double_lines(columns))
+    return bars, [signature.mode is not None for signature in signatures]
 
 
 # --- lengths, metres, keys
@@ -159,7 +161,18 @@ def _is_pickup(column: Column, before: Sequence[Bar], length: int, after: Sequen
     return completes or (is_unnumbered and last.repeat_end)
 
 
-# --- repeats, endings, jumps
+# --- double bar lines, repeats, endings, jumps
+
+
+def _double_lines(columns: Sequence[Column]) -> list[DoubleLine]:
+    """The double bar line after each bar: that of the first part which has one there, at either side of the line."""
+    lines: list[DoubleLine] = [""] * len(columns)
+    for index, measure in ((index, measure) for index, column in enumerate(columns) for measure in column if measure):
+        for barline in measure.barlines:
+            place = {"right": index, "left": index - 1}.get(barline.get("location", "right"), -1)
+            if place >= 0:
+                lines[place] = lines[place] or DOUBLE_LINES.get(barline.findtext("bar-style", ""), "")
+    return lines
 
 
 def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[str]) -> list[Bar]:
@@ -275,7 +288,7 @@ def _last_of_bracket(bars: Sequence[Bar], columns: Sequence[Column], part: int |
     return index
 
 
-def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[str]) -> list[Bar]:
+def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> list[Bar]:
     """Take the signs of jumps from directions and barlines; of two codas, the first is where to leave for the other."""
     signs: list[list[str]] = [[] for _ in bars]
     codas: set[tuple[int, bool]] = set()  # and whether they stand at the start of their bar
@@ -288,7 +301,8 @@ def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], losses: Counter[
         signs[first].remove("coda")
         signs[first if is_inside else max(0, first - 1)].append("dacoda")
     jumps = [index for index, of_bar in enumerate(signs) for sign in of_bar if sign in JUMPS]
-    if jumps and (len(jumps) > 1 or _begins_movement(bars, columns, signs) & set(range(1, jumps[0] + 1))):
+    movements = set() if is_own else _begins_movement(bars, columns, signs)
+    if jumps and (len(jumps) > 1 or movements & set(range(1, jumps[0] + 1))):
         losses["a jump (D.C., D.S.)"] += len(jumps)
         return list(bars)
     return [replace(bar, jumps=tuple(of_bar)) if of_bar else bar for bar, of_bar in zip(bars, signs, strict=True)]

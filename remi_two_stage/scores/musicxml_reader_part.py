@@ -236,7 +236,7 @@ class PartReader:
             for slur in group.slurs:
                 self.spans.slur(slur, self._index, place[0], start, group)
         if "notations" in held or "lyric" in held:
-            self._beside(note, place[0], start)
+            self._beside(note, place, start)
         self._placed_graces += [(place[0], start, group) for group in graces]
 
     def _is_drum(self, staff: int) -> bool:
@@ -322,8 +322,9 @@ class PartReader:
         origins = [place, last] if last is not None and last[1] == place[1] else [place]
         return [self._graces.pop(origin) for origin in origins if origin in self._graces]
 
-    def _beside(self, note: Element, staff: int, onset: int) -> None:
+    def _beside(self, note: Element, place: tuple[int, str], onset: int) -> None:
         """Marks, slurs and syllables of a note."""
+        staff, layer = place
         known = {record for number, record in self._measure.records if number == staff and record.onset == onset}
         for notations in note.iterfind("notations"):
             for name in records.marks_of(notations, self.losses):
@@ -337,8 +338,8 @@ class PartReader:
             for slur in notations.iterfind("slur"):
                 self.spans.slur(slur, self._index, staff, onset)
         for lyric in note.iterfind("lyric"):
-            if place := records.lyric_of(lyric, self._index, staff, onset):
-                self.lyrics.append(place)
+            if sung := records.lyric_of(lyric, self._index, staff, layer, onset):
+                self.lyrics.append(sung)
 
     # --- attributes
 

@@ -102,16 +102,19 @@ def _mark_name(group: str, sign: Element, losses: Counter[str]) -> str | None:
 
 
 class LyricPlace(NamedTuple):
-    """A syllable where it stands: index of the measure, staff, and whether a line without an end holds it."""
+    """A syllable where it stands: index of the measure, staff, the `<voice>` that is its layer, and whether a line
+    without an end holds it.
+    """
 
     bar: int
     staff: int
+    layer: str
     lyric: Lyric
     verse_name: str
     is_open_line: bool
 
 
-def lyric_of(element: Element, index: int, staff: int, onset: int) -> LyricPlace | None:
+def lyric_of(element: Element, index: int, staff: int, layer: str, onset: int) -> LyricPlace | None:
     """The syllable in a `<lyric>`; None for an empty one."""
     texts = [text.text or " " for text in element if text.tag in ("text", "elision")]
     text = printable(_STRAIGHT_QUOTES.sub('"', _ELISIONS.sub("‿", "".join(texts)))).strip()
@@ -123,7 +126,7 @@ def lyric_of(element: Element, index: int, staff: int, onset: int) -> LyricPlace
         return None
     lyric = Lyric(onset, text, 1, joint)
     return LyricPlace(
-        index, staff, lyric, element.get("number", "1"), extend is not None and extend.get("type") is None
+        index, staff, layer, lyric, element.get("number", "1"), extend is not None and extend.get("type") is None
     )
 
 

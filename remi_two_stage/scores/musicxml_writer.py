@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
+from ..core.double_lines import double_line_after
 from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
@@ -177,7 +178,7 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
                 signs.ending_stop(closed[index], bar, index == shortened)
                 if index in closed
                 else signs.hidden_ending("discontinue", unmarked_stops.get(index)),
-                index + 1 == len(piece.bars),
+                "|]" if index + 1 == len(piece.bars) else double_line_after(piece.bars, index),
                 1 if index in idle else bar.plays,
             ),
             "</measure>\n",

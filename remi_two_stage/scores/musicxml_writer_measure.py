@@ -54,7 +54,7 @@ class _AtNote:
     """What stands at one note or rest; `further` holds second groups of grace notes, which are for other layers."""
 
     marks: list[Mark] = field(default_factory=list)
-    syllables: list[Lyric] = field(default_factory=list)
+    lyrics: str = ""
     graces: list[list[_Sung]] = field(default_factory=list)
     grace_types: list[str] = field(default_factory=list)
     grace_slur: int = 0
@@ -115,8 +115,11 @@ class VoiceWriter:
     def _at_notes(
         self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
     ) -> dict[int, _AtNote]:
-        """What stands at notes, by onset; slurs that end come before those that begin."""
+        """What stands at notes, by onset; slurs that end come before those that begin, and words go on from layer to
+        layer.
+        """
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
+        syllables: defaultdict[int, list[Lyric]] = defaultdict(list)
         for end, kind, number in self._ends[index]:
             if kind == "slur":
                 found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
@@ -124,12 +127,14 @@ class VoiceWriter:
             if isinstance(record, Mark) and not signs.is_dynamic(record):
                 found[record.onset].marks.append(record)
             elif isinstance(record, Lyric):
-                found[record.onset].syllables.append(record)
+                syllables[record.onset].append(record)
             elif isinstance(record, Grace):
                 self._add_graces(found[record.onset], record, bar.key)
         for span, number in begun:
             if span.name not in HAIRPINS:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
+        for onset in sorted(syllables):
+            found[onset].lyrics = "".join(signs.lyrics(syllables[onset], self._open_words))
         return {onset: at for onset, at in found.items() if onset < bar.length}
 
     def _add_graces(self, at: _AtNote, record: Grace, key: Key) -> None:
@@ -255,7 +260,7 @@ class VoiceWriter:
             if layer and not value.ratio and at is None:
                 yield f"<forward>{duration}{voice}</forward>\n"
                 return
-            is_shown = not layer or value.ratio or (at and (at.marks or at.syllables))  # of a triplet, every part
+            is_shown = not layer or value.ratio or (at and (at.marks or at.lyrics))  # of a triplet, every part
             hidden = "" if is_shown else ' print-object="no"'
             yield f"<note{hidden}><rest/>{duration}{voice}{''.join(rhythm)}{_notations(notations)}{lyrics}</note>\n"
             return
@@ -275,8 +280,7 @@ class VoiceWriter:
         """What stands at the first note of a value: the content of its `<notations>`, and its syllables."""
         if at is None:
             return value.bracket, ""
-        lyrics = "".join(signs.lyrics(at.syllables, self._open_words))
-        return "".join(at.slurs) + value.bracket + signs.at_note(at.marks), lyrics
+        return "".join(at.slurs) + value.bracket + signs.at_note(at.marks), at.lyrics
 
 
 def _notations(content: str) -> str:
@@ -306,7 +310,7 @@ def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int]) -> dict[int, _At
     """
     placed: dict[int, _AtNote] = {}
     for onset, at in sorted(at_notes.items()):
-        is_slur_alone = not (at.marks or at.syllables or at.graces)
+        is_slur_alone = not (at.marks or at.lyrics or at.graces)
         place = max(cut for cut in cuts if cut <= onset) if is_slur_alone else onset
         if place in placed and place != onset:
             placed[place].slurs += at.slurs

@@ -9,13 +9,14 @@ from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, split_label
-from ..core.notation import SIGNS_BEFORE, Lyric, Mark, TempoMark, Text
+from ..core.notation import SIGNS_BEFORE, DoubleLine, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
 from ..core.text import printable
 from .musicxml_kinds import Degree, kind_of
 from .musicxml_names import (
     ARTICULATIONS,
+    BAR_STYLES,
     DYNAMICS_ELEMENTS,
     FERMATAS,
     FINGERS,
@@ -231,11 +232,12 @@ def ending_stop(passes: tuple[int, ...], bar: Bar, goes_on: bool) -> str:
     return f'<ending number="{", ".join(map(str, passes))}" type="{kind}"{length}/>'
 
 
-def right_barline(bar: Bar, ending: str, is_last: bool, plays: int) -> str:
-    """The barline after a bar, with the stop of an ending, if any; `plays` is how often the section before a repeat is
-    played in all: once, where the repeat is not followed.
+def right_barline(bar: Bar, ending: str, double_line: DoubleLine, plays: int) -> str:
+    """The barline after a bar, which may be double, with the stop of an ending, if any; `plays` is how often what comes
+    before a repeat is played in all: once, where the repeat is not followed.
     """
-    style = "<bar-style>light-heavy</bar-style>" if bar.repeat_end or is_last else ""
+    line = BAR_STYLES["|]" if bar.repeat_end else double_line]
+    style = f"<bar-style>{line}</bar-style>" if line else ""
     times = f' times="{plays}"' if plays != 2 else ""
     repeat = f'<repeat direction="backward"{times}/>' if bar.repeat_end else ""
     inside = style + ending + repeat
