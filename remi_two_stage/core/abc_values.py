@@ -3,7 +3,9 @@
 Conventions
 - Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
 - Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
-- A tie shows where the beats of compound metres are: only values of whole beats reach over them.
+- A triplet begins on a multiple of its length, or of half of that where shorter triplets would tear a note in two.
+- A tie shows where the beats of compound metres are: only values of whole beats reach over them. In other metres it
+  shows them beside notes that are off the halves of beats; syncopation by halves of beats needs none.
 - Irregular metres of eighths and shorter fall into groups of twos and threes, as the sum says that they are written as,
   or as most often: 3+2, 2+2+3, 3+3+2.
 """
@@ -22,12 +24,14 @@ from .note_values import NOTE_VALUES
 from .piece import Bar
 from .signatures import TICKS_PER_WHOLE, Meter
 
-_HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 48, 24, 12, 6
+_WHOLE, _HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 96, 48, 24, 12, 6
 _GRID = 3  # ticks of a 32nd, the shortest value outside triplets
 _DOUBLE_DOTTED = {value.ticks for value in NOTE_VALUES if value.dots == 2}
 _VALUES, _TRIPLET_VALUES = (
     tuple(value.ticks for value in NOTE_VALUES if value.is_triplet == is_triplet) for is_triplet in (False, True)
 )
+_WHOLE_TRIPLETS = {(2, 4), (2,), (4,), (1, 4), (2, 5)}
+"""Triplets that stay whole wherever they may begin: where their notes after the first begin, in sixths of them."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class WrittenValue:
         window: Where its triplet begins; None outside triplets.
         tuplet: The sign before the first value of a triplet.
         broken: The sign of broken rhythm after it.
+        is_beamed: Whether it stands under one beam with the value after it.
         notes: What sounds.
     """
 
@@ -48,6 +53,7 @@ class WrittenValue:
     window: int | None
     tuplet: str = ""
     broken: str = ""
+    is_beamed: bool = False
     notes: list[Sounding] = field(default_factory=list)
 
 
@@ -72,14 +78,22 @@ def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Colle
     return has_broken
 
 
-def is_beamed(value: WrittenValue, following: WrittenValue, bar: Bar) -> bool:
-    """Whether two neighbours stand under one beam: short ones within a beat, a group of an irregular metre, half a bar
-    of 4/4, or a bar of 3/8.
+def join_beams(values: Sequence[WrittenValue], bar: Bar) -> None:
+    """Join neighbours under beams: short ones within a triplet, a beat, a group of an irregular metre, a bar of 3/8, or
+    half a bar of 4/4 or 2/2 in which nothing is written shorter than an eighth.
     """
-    if max(value.written, following.written) >= _QUARTER or value.window != following.window:
-        return False
     beams = {"4/4": (_HALF,), "3/8": (3 * _EIGHTH,)}.get(str(bar.meter)) or _groups(bar.meter)
-    return _group_at(value.start + bar.offset, beams) == _group_at(following.start + bar.offset, beams)
+    groups = [_group_at(value.start + bar.offset, beams) for value in values]
+    if beams == (_HALF,):
+        with_short = {group for group, value in zip(groups, values, strict=True) if value.written < _EIGHTH}
+        groups = [
+            _group_at(value.start + bar.offset, (_QUARTER,)) if group in with_short else group
+            for group, value in zip(groups, values, strict=True)
+        ]
+    for (group, value), (next_group, following) in pairwise(zip(groups, values, strict=True)):
+        is_together = group == next_group or value.window is not None
+        is_short = max(value.written, following.written) < _QUARTER
+        value.is_beamed = is_short and is_together and value.window == following.window
 
 
 def _groups(meter: Meter | None) -> tuple[int, ...]:
@@ -124,14 +138,18 @@ def note_values(cuts: Sequence[int], bar: Bar, is_silent: bool = False) -> list[
     origin = bar.offset if bar.offset % _GRID == 0 else 0
     positions = [cut + origin for cut in cuts]
     is_compound = bar.meter is not None and bar.meter.is_compound
-    windows = dict(_triplets(positions, positions[0], positions[-1], _EIGHTH if is_compound else _HALF))
+    rounded_end = -(-positions[-1] // _WHOLE) * _WHOLE
+    windows = dict(_triplets(positions, 0, rounded_end, _WHOLE, _EIGHTH if is_compound else _HALF))
     edges = {edge for window in windows.items() for edge in window if positions[0] < edge < positions[-1]}
     starts = sorted(windows)
     values = []
     for left, right in pairwise(sorted({*positions, *edges})):
         nearest = bisect_right(starts, left) - 1
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
-        for start, end in _split(left, right, bar.meter, _VALUES if window is None else _TRIPLET_VALUES):
+        parts = (
+            _split_at_beats(left, right, bar.meter) if window is None else _split(left, right, None, _TRIPLET_VALUES)
+        )
+        for start, end in parts:
             written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
             values.append(WrittenValue(start - origin, end - origin, written, window))
     for _, group in groupby(values, key=lambda value: value.window):
@@ -150,17 +168,62 @@ def _triplet_sign(written: Sequence[Fraction]) -> str:
     return f"(3:2:{len(written)}"
 
 
-def _triplets(cuts: Sequence[int], first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
-    """Start and end of the triplets that the cuts need: the longest that have all cuts within them on their grid."""
-    for start in range(first - first % size, last, size):
-        end = start + size
-        inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
-        if all(cut % _GRID == 0 for cut in inside):
-            continue
-        if size == _SHORTEST_TRIPLET or all((cut - start) % (size // 3) == 0 for cut in inside):
-            yield start, end
-        else:
-            yield from _triplets(inside, start, end, size // 2)
+def _triplets(cuts: Sequence[int], first: int, last: int, size: int, most: int) -> Iterator[tuple[int, int]]:
+    """Start and end of the triplets that the cuts between two places need, the longest that there are.
+
+    Args:
+        size: Ticks of the longest that are tried.
+        most: Ticks of the longest within which notes may go on from before or to after.
+    """
+    if all(cut % _GRID == 0 for cut in cuts[bisect_right(cuts, first) : bisect_left(cuts, last)]):
+        return
+    is_shortest = size == _SHORTEST_TRIPLET
+    for start in range(first, last - size + 1, size if is_shortest else size // 2):
+        is_regular = size <= most and start % size == 0 and _needs_triplet(cuts, start, size)
+        if start >= first and (is_regular or _is_whole_triplet(cuts, start, size)):
+            yield from _triplets(cuts, first, start, size // 2, most)
+            yield start, start + size
+            first = start + size
+    if not is_shortest:
+        yield from _triplets(cuts, first, last, size // 2, most)
+
+
+def _needs_triplet(cuts: Sequence[int], start: int, size: int) -> bool:
+    """Whether there are cuts off the grid within a triplet, and all are on its thirds; anywhere in the shortest."""
+    inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, start + size)]
+    is_on_thirds = size == _SHORTEST_TRIPLET or all((cut - start) % (size // 3) == 0 for cut in inside)
+    return is_on_thirds and any(cut % _GRID for cut in inside)
+
+
+def _is_whole_triplet(cuts: Sequence[int], start: int, size: int) -> bool:
+    inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, start + size)]
+    is_bounded = {start, start + size}.issubset(cuts)
+    return is_bounded and tuple(Fraction(6 * (cut - start), size) for cut in inside) in _WHOLE_TRIPLETS
+
+
+def _split_at_beats(start: int, end: int, meter: Meter | None) -> Iterator[tuple[int, int]]:
+    """Cut a stretch outside triplets into note values, at beats first where it is off the halves of them."""
+    for left, right in pairwise((start, *_shown_beats(start, end, meter), end)):
+        yield from _split(left, right, meter, _VALUES)
+
+
+def _shown_beats(start: int, end: int, meter: Meter | None) -> list[int]:
+    """The beats at which a stretch is tied that begins or ends off the halves of beats: the one after its start, the
+    one before its end, and the middle of 4/4 and 2/2 unless it begins with the bar. None where it has two dots and
+    begins on a beat.
+    """
+    beat = _QUARTER if meter is None else min(meter.beat_length, _QUARTER)
+    is_off_at_start, is_off_at_end = (2 * position % beat > 0 for position in (start, end))
+    if not (is_off_at_start or is_off_at_end) or (meter is not None and meter.is_compound):
+        return []
+    beats = set()
+    if str(meter) in ("4/4", "2/2") and start % _WHOLE > 0:
+        beats.add(start - start % _WHOLE + _HALF)
+    if is_off_at_start:
+        beats.add(start - start % beat + beat)
+    if is_off_at_end and (start % beat or end - start not in _DOUBLE_DOTTED):
+        beats.add(end - end % beat)
+    return sorted(position for position in beats if start < position < end)
 
 
 def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -24,7 +24,7 @@ from .abc_bar_lines import BarLines, key_text, meter_text, part_text
 from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
-from .abc_values import WrittenValue, break_rhythm, is_beamed, note_values
+from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
@@ -356,6 +356,7 @@ class VoiceWriter:
         if self._breaks_rhythm:
             staccato = [onset for onset, place in places.items() if "." in place.marks]
             self.has_broken |= break_rhythm(values, start, staccato)
+        join_beams(values, bar)
         text = []
         for last, value in zip([None, *values], values, strict=False):
             text.append(self._between(last, value, index) if last else "")
@@ -371,7 +372,8 @@ class VoiceWriter:
         return ()
 
     def _between(self, value: WrittenValue, following: WrittenValue, index: int) -> str:
-        return "" if is_beamed(value, following, self._bars[index]) else " "
+        is_in_triplet = value.window is not None and value.window == following.window
+        return "" if value.is_beamed or is_in_triplet else " "
 
     def _with_jumps(self, text: str, bar: Bar) -> str:
         if self._voice or self.alone or not bar.jumps:

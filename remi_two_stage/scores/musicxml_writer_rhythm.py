@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
-from ..core.abc_values import WrittenValue, is_beamed, note_values
+from ..core.abc_values import WrittenValue, join_beams, note_values
 from ..core.note_values import NOTE_VALUES
 from ..core.piece import Bar
 from ..core.signatures import TICKS_PER_QUARTER, Key, Meter
@@ -61,11 +61,12 @@ def _values_of(
 ) -> tuple[Value, ...]:
     bar = Bar(meter, Key(), length, (), is_pickup=is_pickup)
     values = note_values(cuts, bar)
+    join_beams(values, bar)
     heard = [sounds[max(index for index, cut in enumerate(cuts) if cut <= value.start)] for value in values]
     brackets = [
         bracket for _, group in groupby(values, key=lambda value: value.window) for bracket in _brackets([*group])
     ]
-    beams = _beams(values, heard, bar)
+    beams = _beams(values, heard)
     return tuple(
         Value(value.start, value.end, _type(value), "" if value.window is None else _TRIPLET, beam, bracket)
         for value, beam, bracket in zip(values, beams, brackets, strict=True)
@@ -89,15 +90,12 @@ def _brackets(group: Sequence[WrittenValue]) -> Iterator[str]:
             yield f'<tuplet type="{"stop" if index else "start"}"/>'
 
 
-def _beams(values: Sequence[WrittenValue], heard: Sequence[bool], bar: Bar) -> list[str]:
+def _beams(values: Sequence[WrittenValue], heard: Sequence[bool]) -> list[str]:
     counts = [
         _BEAMS.get(_type(value).removeprefix("<type>").partition("<")[0], 0) if sounds else 0
         for value, sounds in zip(values, heard, strict=True)
     ]
-    joined = [
-        bool(counts[index] and counts[index + 1]) and is_beamed(values[index], values[index + 1], bar)
-        for index in range(len(values) - 1)
-    ]
+    joined = [bool(counts[index] and counts[index + 1]) and values[index].is_beamed for index in range(len(values) - 1)]
     return [
         "".join(_beam(counts, joined, index, level) for level in range(1, counts[index] + 1))
         for index in range(len(values))
