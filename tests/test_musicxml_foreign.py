@@ -90,8 +90,8 @@ class TestNumbers:
         added = (
             f"<degree-value>{value}</degree-value><degree-alter>{alter}</degree-alter><degree-type>add</degree-type>"
         )
-        root = "<root><root-step>C</root-step></root>"
-        piece = read_musicxml(score([f"<harmony>{root}<kind>{kind}</kind><degree>{added}</degree></harmony>" + WHOLE]))
+        chord = f"<root><root-step>C</root-step></root><kind>{kind}</kind><degree>{added}</degree>"
+        piece = read_musicxml(score([f"<harmony>{chord}</harmony>" + WHOLE]))
         for each in (piece, read_musicxml(musicxml_bytes(piece))):
             assert f'"{name}"' in write_abc(each)
             assert each.bars[0].chords == piece.bars[0].chords
