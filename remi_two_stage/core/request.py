@@ -112,12 +112,13 @@ class Request:
         """A plan that a person typed, in this key, metre, style and tempo, for these voices.
 
         Raises:
-            ChordError: the text is no plan, or its repeats and endings cannot be followed.
+            ChordError: the text is no plan, a pick-up is not whole 16ths long, or repeats and endings cannot be
+                followed.
         """
         meter = _meter(self.meter, self.style)
         key = key_of_names(chords) if self.key is None else self.tonality
         plan = Plan.parse(chords, key, meter, tuple(self.voices or ()), self.style, self.tempo)
-        plan.check_repeats()
+        plan.check_typed()
         return plan
 
 
