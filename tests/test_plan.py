@@ -164,6 +164,10 @@ def test_a_plan_that_cannot_be_is_refused_with_its_bar(text: str, message: str) 
         ("|: (V) | I | |: V | I :|", "bar 2: |: opens a repeat within that of bar 0; close that one with :|"),
         ("|: I | V :| [2 I |", "bar 3: the ending [2 follows no ending [1; number endings from [1"),
         ("|: I | [1 V :| [3 I |", "bar 3: the ending [3 follows no ending [2; number endings from [1"),
+        ("[1 V :| I", "bar 1: no ending [2 follows the ending [1; write one after its :|, or leave the ending's sign"),
+        ("|: I | [1 IV | V :|", "bar 2: no ending [2 follows the ending [1"),
+        ("|: I | [1 V :| [1 I |", "bar 2: no ending [2 follows the ending [1"),
+        ("|: (V) | I | [1,2 V :| IV |", "bar 2: no ending [3 follows the ending [1,2"),
         ("|: I | [1 V | [2 I :|", "bar 3: the ending [1 does not lead back; write :| before [2"),
     ],
 )

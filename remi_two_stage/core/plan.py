@@ -103,7 +103,7 @@ class Plan:
 
         Raises:
             ChordError: a pick-up that is not whole 16ths long; a repeat that is not closed, or begins within another;
-                an ending that follows no other.
+                an ending that follows no other, or a first one that no other follows.
         """
         bars = self.skeleton.bars
         opened: int | None = None
@@ -124,6 +124,12 @@ class Plan:
             ending = bar.endings[-1] if bar.endings else 0 if bar.repeat_start else ending
         if opened is not None:
             raise ChordError("|: opens a repeat that nothing closes; write :| at its end, or | here").at(bar=opened)
+        for index, bar in enumerate(bars):
+            if bar.endings[:1] == (1,) and bar.endings[-1] + 1 not in _endings_after(bars, index):
+                raise ChordError(
+                    f"no ending [{bar.endings[-1] + 1} follows the ending [{','.join(map(str, bar.endings))}; write "
+                    "one after its :|, or leave the ending's sign out"
+                ).at(bar=self.skeleton.bar_numbers[index])
 
     def text(self, names: bool = False) -> str:
         """The plan as `parse` reads it, a line every four bars. Phrases, changes of metre or key, irregular bars and
@@ -241,6 +247,12 @@ def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> Non
         raise ChordError(f"the ending [{ending} follows no ending [{ending - 1}; number endings from [1").at(bar=bar)
     if not follows_repeat:
         raise ChordError(f"the ending [{last} does not lead back; write :| before [{ending}").at(bar=bar)
+
+
+def _endings_after(bars: Sequence[Bar], index: int) -> tuple[int, ...]:
+    """The numbers of the ending that begins where the one that begins at bar `index` stops."""
+    following = last_of_ending(bars, index) + 1
+    return bars[following].endings if following < len(bars) else ()
 
 
 def _check_pickup(value: Fraction, steps: int) -> None:
