@@ -114,6 +114,14 @@ def test_several_tunes_have_seeds_in_a_row(tmp_path: Path, capsys: pytest.Captur
     assert (alone / "jig-in-d-major-6.abc").read_text() == (tmp_path / "jig-in-d-major-6.abc").read_text()
 
 
+@pytest.mark.parametrize("name", ["new.doc/", "there.doc", "new", "new.abc/"])
+def test_folders_may_be_called_like_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.doc").mkdir()
+    assert main(["realize", "D | G", "--seed", "1", "--formats", "abc", "--output", name]) == 0
+    assert [path.suffix for path in (tmp_path / name).iterdir()] == [".abc"]
+
+
 def test_a_tune_is_extended_rewritten_and_harmonised(tmp_path: Path) -> None:
     source = tmp_path / "waltz.abc"
     source.write_text("X:1\nT:Waltz\nM:3/4\nL:1/4\nK:D\nFAd|f2e|dcB|A3|GBd|c2B|A2G|F3|]\n")
@@ -166,6 +174,10 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--output", "tune.abc", "--count", "2"], "'tune.abc' is one file; name a folder for several"),
         (["compose", "--output", "-", "--formats", "abc,mid"], "one tune in one format"),
         (["compose", "--output", "-", "--json"], "choose --output - or --json"),
+        (["compose", "--output", "x.doc"], "cannot write '.doc'; known are .abc"),
+        (["compose", "--output", "x.doc"], "for a folder of that name, write x.doc/"),
+        (["realize", "D | G", "--output", "tunes/x.gif", "--formats", "abc"], "cannot write '.gif'; known are .abc"),
+        (["rewrite", "TUNE", "2", "--output", "x.musixml"], "did you mean .musicxml?; for a folder"),
         (["compose", "--formats", "abc,doc"], "cannot write '.doc'; known are .abc"),
         (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),

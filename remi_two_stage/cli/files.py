@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,18 +11,18 @@ from types import MappingProxyType
 from typing import Any
 
 from ..core.abc_writer import write_abc
-from ..core.errors import RequestError, ScoreError
+from ..core.errors import RequestError, ScoreError, ScoreFormatError
 from ..core.instruments import INSTRUMENT_HELP, INSTRUMENTS, with_instrument
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.reward import reward
 from ..core.signatures import Key
-from ..core.text import counted, did_you_mean
-from .flags import option
+from ..core.text import counted
+from .flags import TypedPath, option
 from .output import Reporting
 
 STANDARD_STREAM = "-"
-DEFAULT_OUTPUT = Path("out")
+DEFAULT_OUTPUT = TypedPath("out")
 _MOST_LISTED = 8
 DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
 
@@ -143,21 +144,34 @@ def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
 class Destination:
     """The place and the formats in which tunes are written."""
 
-    output: Path = option(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
+    output: TypedPath = option(  # noqa: RUF009
+        DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output"
+    )
     formats: Sequence[str] | None = option(None, "file endings  [default: abc,mid,musicxml, or abc on stdout]")
     instrument: str | None = option(None, INSTRUMENT_HELP, choices=tuple(INSTRUMENTS))
 
     @property
     def is_stream(self) -> bool:
         """Whether tunes are written to standard output."""
-        return str(self.output) == STANDARD_STREAM
+        return self.output == STANDARD_STREAM
+
+    @property
+    def path(self) -> Path:
+        """The file or the folder that the output names."""
+        return Path(self.output)
+
+    @property
+    def ending(self) -> str:
+        """The ending of the output's name, in lower case; none where it is a folder, or is typed as one, with `/`."""
+        is_folder = self.output.endswith(("/", os.sep)) or self.path.is_dir()
+        return "" if is_folder else self.path.suffix.lower()
 
     @property
     def is_file(self) -> bool:
         """Whether the output is a file in a format that can be written, and not a folder."""
         from ..score_files import WRITABLE
 
-        return self.output.suffix.lower() in WRITABLE and not self.output.is_dir()
+        return self.ending in WRITABLE
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -165,7 +179,7 @@ class Destination:
         if self.formats is not None:
             return tuple("." + name.strip().lstrip(".").lower() for name in self.formats)
         if self.is_file:
-            return (self.output.suffix.lower(),)
+            return (self.ending,)
         return DEFAULT_FORMATS[:1] if self.is_stream else DEFAULT_FORMATS
 
     def check(self, reporting: Reporting, count: int = 1) -> None:
@@ -174,7 +188,7 @@ class Destination:
         Raises:
             RequestError, ScoreFormatError, MissingExtraError: it cannot.
         """
-        from ..score_files import WRITABLE, check_writable
+        from ..score_files import check_writable
 
         for ending in self.endings:
             check_writable(ending)
@@ -182,15 +196,16 @@ class Destination:
             self._check_stream(reporting, count)
         elif self.is_file:
             if self.formats is not None or count > 1:
-                raise RequestError(f"the output {str(self.output)!r} is one file; name a folder for several")
-        elif self.output.exists():
-            if not self.output.is_dir():
-                raise RequestError(f"the output {str(self.output)!r} is a file; name a folder")
-        elif meant := did_you_mean(self.output.suffix, WRITABLE):
-            raise RequestError(
-                f"the output {str(self.output)!r} has an ending that is not known; name a folder, or a file that ends "
-                f"in {', '.join(WRITABLE)}{meant}"
-            )
+                raise RequestError(f"the output {self.output!r} is one file; name a folder for several")
+        elif self.path.exists():
+            if not self.path.is_dir():
+                raise RequestError(f"the output {self.output!r} is a file; name a folder")
+        elif self.ending:
+            try:
+                check_writable(self.ending)
+            except ScoreFormatError as error:
+                error.message += f"; for a folder of that name, write {self.output}/"
+                raise
 
     def _check_stream(self, reporting: Reporting, count: int) -> None:
         if reporting.json:
@@ -251,12 +266,12 @@ class Destination:
     def _write_to_files(self, piece: Piece, name: str, contents: Mapping[str, bytes]) -> list[Path]:
         from ..score_files import ending_of, write_content, write_score
 
-        folder = self.output.parent if self.is_file else self.output
+        folder = self.path.parent if self.is_file else self.path
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"the output folder {str(folder)!r} cannot be created: {error.strerror}") from None
-        paths = [self.output] if self.is_file else [folder / (name + ending) for ending in self.endings]
+        paths = [self.path] if self.is_file else [folder / (name + ending) for ending in self.endings]
         for path in paths:
             if content := contents.get(ending_of(path)):
                 write_content(path, content)

@@ -13,7 +13,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import click
 from click.core import ParameterSource
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 Kind: TypeAlias = "type[DataclassInstance] | functools.partial[Any]"
 """A dataclass, or one with other defaults."""
+TypedPath = NewType("TypedPath", str)
+"""A path as it was typed: `Path` does not know that one which ends with `/` names a folder."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The help options of every command, and the width of the help."""
@@ -184,6 +186,8 @@ def _reading_of(kind: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": str, "callback": _as_spelt, "shell_complete": functools.partial(_completed, known)}
     if typing.get_origin(kind) is Sequence:
         return {"type": str, "callback": _one_by_one, "metavar": "A,B,..."}
+    if kind is TypedPath:
+        return {"type": click.Path()}
     return {"type": click.Path(path_type=Path) if kind is Path else kind}
 
 
