@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..core.abc_writer import write_abc
+from ..core.chords import UNKNOWN_CHORD
 from ..core.errors import RequestError, ScoreError, ScoreFormatError
 from ..core.instruments import INSTRUMENT_HELP, INSTRUMENTS, with_instrument
 from ..core.piece import Piece
@@ -281,12 +282,15 @@ class Destination:
 
 
 def plan_text(plan: Plan, seed: int) -> str:
-    """A plan in Roman numerals and in chord names, side by side under a title."""
+    """A plan in Roman numerals and in chord names, side by side under a title; that alone where no chord is known."""
+    piece = plan.skeleton
+    title = f"{counted(plan.bar_count, 'bar')} in {piece.key.spoken}, {piece.meter}, seed {seed}"
+    if all(chord.label == UNKNOWN_CHORD for bar in piece.bars for chord in bar.chords):
+        return f"{title}, no chord symbols"
     roman, names = plan.text().splitlines(), plan.text(names=True).splitlines()
     width = max(map(len, roman))
-    piece = plan.skeleton
-    title = f"chord plan, {counted(plan.bar_count, 'bar')} in {piece.key.spoken}, {piece.meter}, seed {seed}"
-    return "\n".join([title, *(f"  {left:{width}}    {right}" for left, right in zip(roman, names, strict=True))])
+    lines = (f"  {left:{width}}    {right}" for left, right in zip(roman, names, strict=True))
+    return "\n".join([f"chord plan, {title}", *lines])
 
 
 def plan_data(plan: Plan, seed: int) -> dict[str, Any]:
