@@ -167,6 +167,7 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--bars", "0"], "cannot write 0 bars; ask for 1 to 64"),
         (["compose", "--bars", "10000"], "cannot write 10000 bars"),
         (["compose", "--seed", "-1"], "the seed -1 is out of range"),
+        (["compose", "--seed", "9" * 20], "it is a whole number from 0 to 4611686018427387903"),
         (["compose", "--style", "polonaise"], "there is no style 'polonaise'"),
         (["compose", "--model", "no-such-folder"], "there is no model 'no-such-folder'"),
         (["compose", "--output", __file__], "is a file; name a folder"),
@@ -182,7 +183,10 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),
         (["extend", "no-such.abc"], "no-such.abc"),
-        (["rewrite", "TUNE", "9-4"], "cannot rewrite the bars (9, 4)"),
+        (["rewrite", "TUNE", "9-4"], "the bars are '9-4'; write the first and the last, such as 5-8, or one number; "),
+        (["rewrite", "TUNE", "3-99"], "such as 5-8, or one number; the tune has 24 bars"),
+        (["rewrite", "TUNE", "0"], "the bars are '0'; write the first and the last, such as 5-8, or one number"),
+        (["rewrite", "TUNE", "3", "--chords", "Hm7"], "error: bar 3: there is no chord 'Hm7'"),
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
@@ -384,6 +388,8 @@ def test_a_tune_is_shown_and_rendered_in_another_key(options: list[str], key: st
         (["--key", "Dmaj"], "is in E minor and cannot move to D major, .* another mode; name the tonic alone, D"),
         (["--key", "D", "--transpose", "2"], "--key is 'D' and --transpose 2; give one of them"),
         (["--key", "H"], "there is no key 'H'"),
+        (["--transpose", "100"], "--transpose is 100, by which a note .*; for this tune it may be -64 to 58"),
+        (["--transpose", "-65"], "--transpose is -65, .* it may be -64 to 58"),
     ],
 )
 def test_a_tune_moves_to_one_key_in_its_mode(

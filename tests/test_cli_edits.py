@@ -129,6 +129,7 @@ def test_a_tune_for_another_instrument_is_written_anew(book: Path, capsys: pytes
     [
         (["BOOK"], "has 2 tunes; name one with --tune, by its number or title: 1 'First', 2 'The Second Tune'"),
         (["BOOK", "--tune", "Third"], "has no tune with the title 'Third'; 1 'First', 2 'The Second Tune'"),
+        (["BOOK", "--tune", ""], "has no tune with the title ''; 1 'First', 2 'The Second Tune'"),
         (["BOOK", "--tune", "S"], "has 2 tunes with the title 'S'"),
         (["BOOK", "--tune", "3"], "there is no tune 3 in"),
         (["BOOK", "--tune", "1", "--in-place", "--fresh"], "--in-place writes into the file itself; leave out --fresh"),

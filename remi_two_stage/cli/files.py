@@ -59,7 +59,7 @@ class Source:
         wanted = self.tune.casefold().strip()
         titles = [piece.title.casefold() for piece in pieces]
         found = [number for number, title in enumerate(titles, 1) if title == wanted] or [
-            number for number, title in enumerate(titles, 1) if wanted in title
+            number for number, title in enumerate(titles, 1) if wanted and wanted in title
         ]
         if len(found) != 1:
             which = "no tune" if not found else f"{len(found)} tunes"
@@ -105,11 +105,11 @@ class Transposition:
         """The piece, moved.
 
         Raises:
-            RequestError: both ways are named, the key does not exist, or it is in another mode.
-            ScoreError: a note would leave MIDI's range.
+            RequestError: both ways are named, the key does not exist, or it is in another mode; or a note would leave
+                MIDI's range.
         """
         if self.key is None:
-            return piece.transpose(self.transpose) if self.transpose else piece
+            return self._by_semitones(piece) if self.transpose else piece
         if self.transpose:
             raise RequestError(f"`key` is {self.key!r} and `transpose` {self.transpose}; give one of them")
         wanted = Key.parse(self.key)
@@ -120,6 +120,16 @@ class Transposition:
             )
         moved = piece.transpose((wanted.pitch_class - piece.key.pitch_class + 5) % 12 - 5)
         return moved if moved.key.tonic == wanted.tonic else moved.in_key(wanted.tonic)
+
+    def _by_semitones(self, piece: Piece) -> Piece:
+        try:
+            return piece.transpose(self.transpose)
+        except ScoreError:
+            pitches = [note.pitch for bar in piece.bars for sung in bar.notes for note in sung]
+            raise RequestError(
+                f"`transpose` is {self.transpose}, by which a note leaves MIDI's range; for this tune it may be "
+                f"{-min(pitches)} to {127 - max(pitches)}"
+            ) from None
 
 
 def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
