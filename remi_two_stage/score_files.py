@@ -50,9 +50,11 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
     Raises:
         ScoreFormatError: another ending, content that is not what the ending says, or more than 100 MB of it.
         MissingFileError: there is no such file.
-        ScoreError: the file cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
+        ScoreError: it is a folder, or the file cannot be read (ABC: `AbcSyntaxError` for what is wrong in it).
     """
     path = Path(path)
+    if path.is_dir():
+        raise ScoreError("this is a folder; give the path of a file in it").at(file=str(path))
     reader = _READERS.get(ending_of(path))
     if reader is None:
         raise ScoreFormatError(

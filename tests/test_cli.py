@@ -114,6 +114,14 @@ def test_several_tunes_have_seeds_in_a_row(tmp_path: Path, capsys: pytest.Captur
     assert (alone / "jig-in-d-major-6.abc").read_text() == (tmp_path / "jig-in-d-major-6.abc").read_text()
 
 
+@pytest.mark.parametrize("name", ["new.doc/", "there.doc", "new", "new.abc/"])
+def test_folders_may_be_called_like_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.doc").mkdir()
+    assert main(["realize", "D | G", "--seed", "1", "--formats", "abc", "--output", name]) == 0
+    assert [path.suffix for path in (tmp_path / name).iterdir()] == [".abc"]
+
+
 def test_a_tune_is_extended_rewritten_and_harmonised(tmp_path: Path) -> None:
     source = tmp_path / "waltz.abc"
     source.write_text("X:1\nT:Waltz\nM:3/4\nL:1/4\nK:D\nFAd|f2e|dcB|A3|GBd|c2B|A2G|F3|]\n")
@@ -159,6 +167,7 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--bars", "0"], "cannot write 0 bars; ask for 1 to 64"),
         (["compose", "--bars", "10000"], "cannot write 10000 bars"),
         (["compose", "--seed", "-1"], "the seed -1 is out of range"),
+        (["compose", "--seed", "9" * 20], "it is a whole number from 0 to 4611686018427387903"),
         (["compose", "--style", "polonaise"], "there is no style 'polonaise'"),
         (["compose", "--model", "no-such-folder"], "there is no model 'no-such-folder'"),
         (["compose", "--output", __file__], "is a file; name a folder"),
@@ -166,11 +175,18 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--output", "tune.abc", "--count", "2"], "'tune.abc' is one file; name a folder for several"),
         (["compose", "--output", "-", "--formats", "abc,mid"], "one tune in one format"),
         (["compose", "--output", "-", "--json"], "choose --output - or --json"),
+        (["compose", "--output", "x.doc"], "cannot write '.doc'; known are .abc"),
+        (["compose", "--output", "x.doc"], "for a folder of that name, write x.doc/"),
+        (["realize", "D | G", "--output", "tunes/x.gif", "--formats", "abc"], "cannot write '.gif'; known are .abc"),
+        (["rewrite", "TUNE", "2", "--output", "x.musixml"], "did you mean .musicxml?; for a folder"),
         (["compose", "--formats", "abc,doc"], "cannot write '.doc'; known are .abc"),
         (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),
         (["extend", "no-such.abc"], "no-such.abc"),
-        (["rewrite", "TUNE", "9-4"], "cannot rewrite the bars (9, 4)"),
+        (["rewrite", "TUNE", "9-4"], "the bars are '9-4'; write the first and the last, such as 5-8, or one number; "),
+        (["rewrite", "TUNE", "3-99"], "such as 5-8, or one number; the tune has 24 bars"),
+        (["rewrite", "TUNE", "0"], "the bars are '0'; write the first and the last, such as 5-8, or one number"),
+        (["rewrite", "TUNE", "3", "--chords", "Hm7"], "error: bar 3: there is no chord 'Hm7'"),
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
@@ -372,6 +388,8 @@ def test_a_tune_is_shown_and_rendered_in_another_key(options: list[str], key: st
         (["--key", "Dmaj"], "is in E minor and cannot move to D major, .* another mode; name the tonic alone, D"),
         (["--key", "D", "--transpose", "2"], "--key is 'D' and --transpose 2; give one of them"),
         (["--key", "H"], "there is no key 'H'"),
+        (["--transpose", "100"], "--transpose is 100, by which a note .*; for this tune it may be -64 to 58"),
+        (["--transpose", "-65"], "--transpose is -65, .* it may be -64 to 58"),
     ],
 )
 def test_a_tune_moves_to_one_key_in_its_mode(

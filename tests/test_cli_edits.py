@@ -53,6 +53,18 @@ def test_bars_are_rewritten_in_the_file_itself(book: Path, capsys: pytest.Captur
     assert "went with the old bars: a slur or a hairpin in a rewritten bar (1)" in printed
 
 
+def test_no_grid_of_chords_is_printed_for_a_tune_without_any(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--seed", "1", "--output", str(book.with_name("new.abc"))]
+    assert main(["rewrite", str(book), "2-3", "--tune", "1", *options]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("4 bars in C major, 4/4, seed 1, no chord symbols\nwrote ")
+    assert "?" not in printed
+    assert main(["rewrite", str(book), "2", "--tune", "2", *options]) == 0
+    assert capsys.readouterr().out.startswith(
+        "chord plan, 4 bars in G major, 3/4, seed 1\n  |: ? | I | ? V7 | ? :|    |: ? | G | ? D7 | ? :|"
+    )
+
+
 def test_edits_keep_the_text_of_the_file_where_the_format_is_its_own(book: Path) -> None:
     options = ["--tune", "2", "--seed", "1", "--output"]
     longer, full, anew = (book.with_name(name) for name in ("longer.abc", "full.abc", "anew.abc"))
@@ -117,6 +129,7 @@ def test_a_tune_for_another_instrument_is_written_anew(book: Path, capsys: pytes
     [
         (["BOOK"], "has 2 tunes; name one with --tune, by its number or title: 1 'First', 2 'The Second Tune'"),
         (["BOOK", "--tune", "Third"], "has no tune with the title 'Third'; 1 'First', 2 'The Second Tune'"),
+        (["BOOK", "--tune", ""], "has no tune with the title ''; 1 'First', 2 'The Second Tune'"),
         (["BOOK", "--tune", "S"], "has 2 tunes with the title 'S'"),
         (["BOOK", "--tune", "3"], "there is no tune 3 in"),
         (["BOOK", "--tune", "1", "--in-place", "--fresh"], "--in-place writes into the file itself; leave out --fresh"),

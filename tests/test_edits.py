@@ -146,6 +146,10 @@ def test_rewritten_bars_may_get_other_chords(composer: Composer) -> None:
         composer.harmonize(piece, "I V | I | I | I | I | I | I | I | I | I | I | I")
     with pytest.raises(ChordError, match="there is no chord 'Xv'"):
         composer.rewrite(piece, (2, 3), chords="I | Xv")
+    with pytest.raises(ChordError, match=r"^bar 7: there is no chord 'Hm7'"):
+        composer.rewrite(piece, (7, 8), chords="Hm7 | IV")
+    with pytest.raises(ChordError, match=r"^the plan ' ' has no bars"):
+        composer.rewrite(piece, (7, 8), chords=" ")
 
 
 @pytest.mark.parametrize("plan", [None, "inferred", "planned"])

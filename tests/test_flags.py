@@ -52,12 +52,13 @@ TRAIN = ["train", "--corpus", "music21", "--output", "model"]
 
 
 def shown_defaults(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str | None]:
-    """Each flag in a command's help, and the default that stands last in its text."""
+    """Each flag in a command's help, and the one default in its text."""
     assert main([command, "--help"]) == 0
     options, _ = capsys.readouterr().out.split("\nOptions:\n")[1].split("\nExamples:\n")
     texts = re.findall(r"^  (?:-h, )?(--[a-z0-9-]+)(.*?)(?=^  -|\Z)", options, re.DOTALL | re.MULTILINE)
     defaults = {flag: re.findall(r"\[default: ([^]]+)\]", " ".join(text.split())) for flag, text in texts}
-    return {flag: found[-1] if found else None for flag, found in defaults.items()}
+    assert all(len(found) <= 1 for found in defaults.values()), "two defaults"
+    return {flag: found[0] if found else None for flag, found in defaults.items()}
 
 
 @pytest.mark.parametrize("command", application.commands)

@@ -138,6 +138,8 @@ def test_a_pick_up_and_the_bar_before_it_fill_a_bar(text: str, quarters: list[fl
         ("I [1 V :| [2 I", "bar 1: '\\[1' stands inside a bar"),
         ("I | " + "I" * 4_000, f"bar 2: there is no chord '{'I' * 59}…'; write a Roman numeral"),
         ("(V 4/4) | I", "bar 0: the pick-up is not shorter than a bar of 4/4"),
+        ("(V 1/5) | I", "bar 0: a pick-up of 1/5 is not whole 16ths long; write .* as in \\(V 1/8\\), \\(V 3/16\\) or"),
+        ("I | (V 1/15) | I", "bar 1: a pick-up of 1/15 is not whole 16ths long"),
         ("/ I / V", "begins with /"),
         (
             "(V) | I | I IV V I | (V) | I",
@@ -162,6 +164,10 @@ def test_a_plan_that_cannot_be_is_refused_with_its_bar(text: str, message: str) 
         ("|: (V) | I | |: V | I :|", "bar 2: |: opens a repeat within that of bar 0; close that one with :|"),
         ("|: I | V :| [2 I |", "bar 3: the ending [2 follows no ending [1; number endings from [1"),
         ("|: I | [1 V :| [3 I |", "bar 3: the ending [3 follows no ending [2; number endings from [1"),
+        ("[1 V :| I", "bar 1: no ending [2 follows the ending [1; write one after its :|, or leave the ending's sign"),
+        ("|: I | [1 IV | V :|", "bar 2: no ending [2 follows the ending [1"),
+        ("|: I | [1 V :| [1 I |", "bar 2: no ending [2 follows the ending [1"),
+        ("|: (V) | I | [1,2 V :| IV |", "bar 2: no ending [3 follows the ending [1,2"),
         ("|: I | [1 V | [2 I :|", "bar 3: the ending [1 does not lead back; write :| before [2"),
     ],
 )
@@ -169,6 +175,30 @@ def test_repeats_that_nobody_can_follow_are_no_request(text: str, message: str) 
     with pytest.raises(ChordError, match=re.escape(message)):
         Request().typed(text)
     assert Plan.parse(text).text(), "scores may have them"
+
+
+@pytest.mark.parametrize("value", ["1/3", "1/12", "1/24", "1/32", "5/96"])
+def test_pick_ups_that_nobody_counts_are_no_request(value: str) -> None:
+    text = f"I | IV | (V {value}) | I | V"
+    with pytest.raises(ChordError, match=f"bar 2: a pick-up of {value} is not whole 16ths long; write such a length"):
+        Request().typed(text)
+    assert Plan.parse(text).text(), "scores may have them"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meter", "quarters"),
+    [
+        ("(V)", "4/4", 1),
+        ("(V)", "6/8", 1.5),
+        ("(V 3/16)", "4/4", 0.75),
+        ("(V 2/32)", "3/4", 0.25),
+        ("(V 5/8)", "6/8", 2.5),
+        ("(V 1/32)", "5/32", 0.125),
+    ],
+)
+def test_pick_ups_of_whole_16ths_may_be_typed(typed: str, meter: str, quarters: float) -> None:
+    first, *_ = Request(meter=meter).typed(f"{typed} | I | V").skeleton.bars
+    assert first.length / 24 == quarters
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import re
 import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -244,6 +246,21 @@ def test_the_pipeline_needs_no_code_of_the_folder_where_the_package_is(folder: P
         pipeline("music-generation", model=str(folder), trust_remote_code=trust, batch_size=1)(requests, seed=4)
         == together
     )
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_the_pipeline_prints_what_it_is(folder: Path, trust: bool) -> None:
+    compose = pipeline("music-generation", model=str(folder), trust_remote_code=trust)
+    assert re.match(
+        r"MusicGenerationPipeline: .*'model': 'TwoStageModel'.*'output_modalities': \('text',\)", str(compose)
+    )
+
+
+@pytest.mark.parametrize("requests", ["jig", "", ["jig", "reel"], [{"bars": 2}, None], 8, [("style", "jig")]], ids=repr)
+def test_the_pipeline_refuses_what_has_no_keywords(folder: Path, requests: Any) -> None:
+    compose = pipeline("music-generation", model=str(folder))
+    with pytest.raises(RequestError, match=r"the requests are .*; give keywords, such as style='jig', or .* dicts"):
+        compose(requests)
 
 
 def test_both_stages_take_the_settings_of_both(model: TwoStageModel, folder: Path, tmp_path: Path) -> None:

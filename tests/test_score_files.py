@@ -115,11 +115,15 @@ def test_unknown_endings_are_refused_with_the_known_ones(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid"])
-def test_missing_files_and_folders_are_refused(ending: str, tmp_path: Path) -> None:
+def test_missing_files_are_refused(ending: str, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match=rf"missing\{ending}: there is no such file"):
         read_score(tmp_path / f"missing{ending}")
+
+
+@pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid", "", ".d"])
+def test_folders_are_refused(ending: str, tmp_path: Path) -> None:
     (tmp_path / f"folder{ending}").mkdir()
-    with pytest.raises(ScoreError, match=rf"folder\{ending}: "):
+    with pytest.raises(ScoreError, match=rf"folder{ending}: this is a folder; give the path of a file in it"):
         read_score(tmp_path / f"folder{ending}")
 
 

@@ -134,9 +134,10 @@ def realize(
 ) -> None:
     """Write the notes over your own chord plan.
 
-    CHORDS are Roman numerals, or chord names in the key, with | between bars; - reads them from standard input. Chords
-    share the beats of their bar evenly. In a bar with /, each item takes one beat and / holds the chord: D / A7.
-    Repeats and endings are |: :| [1 [2 as in ABC. (A7) is a pick-up of one beat, (A7 1/8) one of an eighth note.
+    CHORDS are Roman numerals, or chord names in the key, with | between bars; - reads them from standard input. Several
+    chords in a bar divide its beats; where these do not divide evenly, the earlier chords last longer. In a bar with /,
+    each item takes one beat and / holds the chord: D / A7. Repeats and endings are |: :| [1 [2 as in ABC. (A7) is a
+    pick-up of one beat, (A7 1/8) one of an eighth note.
     """
     typed = sys.stdin.read() if chords == STANDARD_STREAM else chords
     written = Request(**request_fields).typed(typed)

@@ -83,12 +83,10 @@ def rewrite(
     such as 5-8, or a single bar. Pick-ups are not counted.
     """
     original = Original.read(score, source)
-    if not (numbers := re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)):
-        raise RequestError(f"the bars are {bars!r}; write the first and the last, such as 5-8, or one number")
+    asked = _numbers_of(bars, original.piece.bar_count)
     destination.check_for(original, reporting)
     composer, seed = chosen.composer()
     with reporting.progress() as progress:
-        asked = int(numbers[1]), int(numbers[2] or numbers[1])
         piece = composer.rewrite(original.piece, asked, chords=chords, seed=seed, sampling=sampling, progress=progress)
     destination.write_edit(original, piece, seed, reporting, sampling.candidates)
 
@@ -160,6 +158,18 @@ def harmonize(
         )
     elif part != highest:
         reporting.remark(f"the melody is outside the range of {highest}: it becomes {part}", destination.is_stream)
+
+
+def _numbers_of(bars: str, count: int) -> tuple[int, int]:
+    """The first and the last of the bars that are typed, of a tune with so many."""
+    numbers = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)
+    first, last = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
+    if not 1 <= first <= last <= count:
+        raise RequestError(
+            f"the bars are {bars!r}; write the first and the last, such as 5-8, or one number; the tune has "
+            f"{counted(count, 'bar')}"
+        )
+    return first, last
 
 
 COMMANDS = (extend, rewrite, harmonize)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,18 +11,19 @@ from types import MappingProxyType
 from typing import Any
 
 from ..core.abc_writer import write_abc
-from ..core.errors import RequestError, ScoreError
+from ..core.chords import UNKNOWN_CHORD
+from ..core.errors import RequestError, ScoreError, ScoreFormatError
 from ..core.instruments import INSTRUMENT_HELP, INSTRUMENTS, with_instrument
 from ..core.piece import Piece
 from ..core.plan import Plan
 from ..core.reward import reward
 from ..core.signatures import Key
-from ..core.text import counted, did_you_mean
-from .flags import option
+from ..core.text import counted
+from .flags import TypedPath, option
 from .output import Reporting
 
 STANDARD_STREAM = "-"
-DEFAULT_OUTPUT = Path("out")
+DEFAULT_OUTPUT = TypedPath("out")
 _MOST_LISTED = 8
 DEFAULT_FORMATS = (".abc", ".mid", ".musicxml")
 
@@ -57,7 +59,7 @@ class Source:
         wanted = self.tune.casefold().strip()
         titles = [piece.title.casefold() for piece in pieces]
         found = [number for number, title in enumerate(titles, 1) if title == wanted] or [
-            number for number, title in enumerate(titles, 1) if wanted in title
+            number for number, title in enumerate(titles, 1) if wanted and wanted in title
         ]
         if len(found) != 1:
             which = "no tune" if not found else f"{len(found)} tunes"
@@ -103,11 +105,11 @@ class Transposition:
         """The piece, moved.
 
         Raises:
-            RequestError: both ways are named, the key does not exist, or it is in another mode.
-            ScoreError: a note would leave MIDI's range.
+            RequestError: both ways are named, the key does not exist, or it is in another mode; or a note would leave
+                MIDI's range.
         """
         if self.key is None:
-            return piece.transpose(self.transpose) if self.transpose else piece
+            return self._by_semitones(piece) if self.transpose else piece
         if self.transpose:
             raise RequestError(f"`key` is {self.key!r} and `transpose` {self.transpose}; give one of them")
         wanted = Key.parse(self.key)
@@ -118,6 +120,16 @@ class Transposition:
             )
         moved = piece.transpose((wanted.pitch_class - piece.key.pitch_class + 5) % 12 - 5)
         return moved if moved.key.tonic == wanted.tonic else moved.in_key(wanted.tonic)
+
+    def _by_semitones(self, piece: Piece) -> Piece:
+        try:
+            return piece.transpose(self.transpose)
+        except ScoreError:
+            pitches = [note.pitch for bar in piece.bars for sung in bar.notes for note in sung]
+            raise RequestError(
+                f"`transpose` is {self.transpose}, by which a note leaves MIDI's range; for this tune it may be "
+                f"{-min(pitches)} to {127 - max(pitches)}"
+            ) from None
 
 
 def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
@@ -143,21 +155,34 @@ def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
 class Destination:
     """The place and the formats in which tunes are written."""
 
-    output: Path = option(DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output")  # noqa: RUF009
+    output: TypedPath = option(  # noqa: RUF009
+        DEFAULT_OUTPUT, "folder, or a file such as tune.pdf, or - for standard output"
+    )
     formats: Sequence[str] | None = option(None, "file endings  [default: abc,mid,musicxml, or abc on stdout]")
     instrument: str | None = option(None, INSTRUMENT_HELP, choices=tuple(INSTRUMENTS))
 
     @property
     def is_stream(self) -> bool:
         """Whether tunes are written to standard output."""
-        return str(self.output) == STANDARD_STREAM
+        return self.output == STANDARD_STREAM
+
+    @property
+    def path(self) -> Path:
+        """The file or the folder that the output names."""
+        return Path(self.output)
+
+    @property
+    def ending(self) -> str:
+        """The ending of the output's name, in lower case; none where it is a folder, or is typed as one, with `/`."""
+        is_folder = self.output.endswith(("/", os.sep)) or self.path.is_dir()
+        return "" if is_folder else self.path.suffix.lower()
 
     @property
     def is_file(self) -> bool:
         """Whether the output is a file in a format that can be written, and not a folder."""
         from ..score_files import WRITABLE
 
-        return self.output.suffix.lower() in WRITABLE and not self.output.is_dir()
+        return self.ending in WRITABLE
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -165,7 +190,7 @@ class Destination:
         if self.formats is not None:
             return tuple("." + name.strip().lstrip(".").lower() for name in self.formats)
         if self.is_file:
-            return (self.output.suffix.lower(),)
+            return (self.ending,)
         return DEFAULT_FORMATS[:1] if self.is_stream else DEFAULT_FORMATS
 
     def check(self, reporting: Reporting, count: int = 1) -> None:
@@ -174,7 +199,7 @@ class Destination:
         Raises:
             RequestError, ScoreFormatError, MissingExtraError: it cannot.
         """
-        from ..score_files import WRITABLE, check_writable
+        from ..score_files import check_writable
 
         for ending in self.endings:
             check_writable(ending)
@@ -182,15 +207,16 @@ class Destination:
             self._check_stream(reporting, count)
         elif self.is_file:
             if self.formats is not None or count > 1:
-                raise RequestError(f"the output {str(self.output)!r} is one file; name a folder for several")
-        elif self.output.exists():
-            if not self.output.is_dir():
-                raise RequestError(f"the output {str(self.output)!r} is a file; name a folder")
-        elif meant := did_you_mean(self.output.suffix, WRITABLE):
-            raise RequestError(
-                f"the output {str(self.output)!r} has an ending that is not known; name a folder, or a file that ends "
-                f"in {', '.join(WRITABLE)}{meant}"
-            )
+                raise RequestError(f"the output {self.output!r} is one file; name a folder for several")
+        elif self.path.exists():
+            if not self.path.is_dir():
+                raise RequestError(f"the output {self.output!r} is a file; name a folder")
+        elif self.ending:
+            try:
+                check_writable(self.ending)
+            except ScoreFormatError as error:
+                error.message += f"; for a folder of that name, write {self.output}/"
+                raise
 
     def _check_stream(self, reporting: Reporting, count: int) -> None:
         if reporting.json:
@@ -251,12 +277,12 @@ class Destination:
     def _write_to_files(self, piece: Piece, name: str, contents: Mapping[str, bytes]) -> list[Path]:
         from ..score_files import ending_of, write_content, write_score
 
-        folder = self.output.parent if self.is_file else self.output
+        folder = self.path.parent if self.is_file else self.path
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RequestError(f"the output folder {str(folder)!r} cannot be created: {error.strerror}") from None
-        paths = [self.output] if self.is_file else [folder / (name + ending) for ending in self.endings]
+        paths = [self.path] if self.is_file else [folder / (name + ending) for ending in self.endings]
         for path in paths:
             if content := contents.get(ending_of(path)):
                 write_content(path, content)
@@ -266,12 +292,15 @@ class Destination:
 
 
 def plan_text(plan: Plan, seed: int) -> str:
-    """A plan in Roman numerals and in chord names, side by side under a title."""
+    """A plan in Roman numerals and in chord names, side by side under a title; that alone where no chord is known."""
+    piece = plan.skeleton
+    title = f"{counted(plan.bar_count, 'bar')} in {piece.key.spoken}, {piece.meter}, seed {seed}"
+    if all(chord.label == UNKNOWN_CHORD for bar in piece.bars for chord in bar.chords):
+        return f"{title}, no chord symbols"
     roman, names = plan.text().splitlines(), plan.text(names=True).splitlines()
     width = max(map(len, roman))
-    piece = plan.skeleton
-    title = f"chord plan, {counted(plan.bar_count, 'bar')} in {piece.key.spoken}, {piece.meter}, seed {seed}"
-    return "\n".join([title, *(f"  {left:{width}}    {right}" for left, right in zip(roman, names, strict=True))])
+    lines = (f"  {left:{width}}    {right}" for left, right in zip(roman, names, strict=True))
+    return "\n".join([f"chord plan, {title}", *lines])
 
 
 def plan_data(plan: Plan, seed: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import click
 from click.core import ParameterSource
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 Kind: TypeAlias = "type[DataclassInstance] | functools.partial[Any]"
 """A dataclass, or one with other defaults."""
+_OWN_DEFAULT = re.compile(r" *\[default: [^]]*\]$")
+"""What a help text says of the default None, which a `partial` may replace by another one."""
+TypedPath = NewType("TypedPath", str)
+"""A path as it was typed: `Path` does not know that one which ends with `/` names a folder."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The help options of every command, and the width of the help."""
@@ -163,14 +167,17 @@ def _flag(
     others = kind.keywords if isinstance(kind, functools.partial) else {}
     default = others.get(option.name, option.default)
     has_default = default is not dataclasses.MISSING
+    is_shown = has_default and default not in (None, "") and value_type is not bool
+    text = help or option.metadata["help"]
+    text = _OWN_DEFAULT.sub("", text) if is_shown else text
     flags = {field.name: flag_of(field) for field in _fields(kind)}
     return click.option(
         flag_of(option),
         option.name,
         is_flag=value_type is bool or None,
         multiple=any(typing.get_origin(kind) is tuple for kind in typing.get_args(hint)),
-        show_default=has_default and default not in (None, "") and value_type is not bool,
-        help=in_flags(help or option.metadata["help"], flags),
+        show_default=is_shown,
+        help=in_flags(text, flags),
         **_reading_of(value_type, option.metadata),
         **({"default": default} if has_default else {"required": required}),
     )
@@ -184,6 +191,8 @@ def _reading_of(kind: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": str, "callback": _as_spelt, "shell_complete": functools.partial(_completed, known)}
     if typing.get_origin(kind) is Sequence:
         return {"type": str, "callback": _one_by_one, "metavar": "A,B,..."}
+    if kind is TypedPath:
+        return {"type": click.Path()}
     return {"type": click.Path(path_type=Path) if kind is Path else kind}
 
 

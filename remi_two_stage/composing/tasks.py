@@ -16,7 +16,7 @@ from typing import Any
 
 from ..analysis.harmony import label_chords
 from ..core.codec import decode_ids, encode_ids
-from ..core.errors import RequestError
+from ..core.errors import ChordError, RequestError
 from ..core.excerpt import boundaries, crop, moved_chords
 from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
@@ -129,12 +129,17 @@ class Rewriting:
             chords: New chords for these bars; None keeps those of the piece.
 
         Raises:
-            ChordError: the text is not a plan.
+            ChordError: the text is not a plan; the message names the piece's bar.
             RequestError: the chords are for a different number of bars, or there are more bars than fit in a window.
         """
         if chords is not None:
             old = piece.bars[first : last + 1]
-            given = _chords_for(old, chords, piece.key)
+            try:
+                given = _chords_for(old, chords, piece.key)
+            except ChordError as error:
+                typed = error.place.bar  # counted from the first bar of the plan
+                number = None if typed is None else typed + piece.bar_numbers[first] - 1
+                raise ChordError(error.message).at(bar=number) from None
             new = (replace(bar, chords=chord) for bar, chord in zip(old, given, strict=True))
             piece = replace(piece, bars=(*piece.bars[:first], *new, *piece.bars[last + 1 :]))
         cuts = [*boundaries(piece.bars), len(piece.bars)]

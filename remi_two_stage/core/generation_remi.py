@@ -411,6 +411,7 @@ class TwoStageGenerationMixin:
     planner: GrammarGenerationMixin
     detail: GrammarGenerationMixin
     generation_config: GenerationConfig
+    output_modalities = ("text",)
 
     def adjust_generation_fn(self, generation_config: Any, *args: Any, subfolder: str = "", **kwargs: Any) -> None:
         """transformers calls this when weights are loaded; the stages have settings in their folders, too."""

@@ -83,6 +83,7 @@ class MusicGenerationPipeline(Pipeline):
         """
         is_alone = requests is None or isinstance(requests, Mapping)
         several: Any = [requests or {}] if is_alone else requests
+        _check_requests(several)
         chosen = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
         asked = [_request(keywords | dict(each), plan) for each in several]
         writing = {"plan": plan, "sampling": Sampling(**chosen)}
@@ -131,6 +132,16 @@ def register_pipeline() -> None:
 
 # What transformers' registry of pipelines would set; with it, code and entry in the config are saved by any instance.
 MusicGenerationPipeline._registered_impl = {TASK: {"impl": MusicGenerationPipeline, "pt": (AutoModel,), "type": "text"}}
+
+
+def _check_requests(requests: Any) -> None:
+    """Raises RequestError unless there are keywords for each piece: a string, say, has none."""
+    is_list = isinstance(requests, Sequence) and not isinstance(requests, str)
+    if not is_list or not all(isinstance(each, Mapping) for each in requests):
+        raise RequestError(
+            f"the requests are {requests!r}; give keywords, such as style='jig', or for several pieces a list of "
+            "dicts, such as [{'style': 'jig'}, {'style': 'reel'}]"
+        )
 
 
 def _request(keywords: dict[str, Any], plan: str | None) -> Request:

@@ -38,6 +38,8 @@ _BAR_LINES = ("|:", ":|:", "::", ":|", "|]", "||", "|")
 _UNKNOWN = "?"
 _REPEATED = "%"
 _PHRASE_BARS = 4
+_FINEST = 16
+"""Typed pick-ups are whole 16ths long, or whole units of a metre that counts shorter ones."""
 _CHORDS_OF_KEYS = {
     "maj": ("I", "ii", "iii", "IV", "V", "vi", "viio"),
     "min": ("i", "iio", "bIII", "iv", "V", "v", "bVI", "bVII", "viio"),
@@ -95,16 +97,23 @@ class Plan:
         """Bars as a musician counts them (see `Piece.bar_count`)."""
         return self.skeleton.bar_count
 
-    def check_repeats(self) -> None:
-        """Refuse repeats and endings that cannot be followed: a score may have them, but a typed plan should not.
+    def check_typed(self) -> None:
+        """Refuse what a score may have, but a typed plan should not: pick-ups in small parts of a triplet, and repeats
+        and endings that cannot be followed.
 
         Raises:
-            ChordError: a repeat that is not closed, or begins within another; an ending that follows no other.
+            ChordError: a pick-up that is not whole 16ths long; a repeat that is not closed, or begins within another;
+                an ending that follows no other, or a first one that no other follows.
         """
         bars = self.skeleton.bars
         opened: int | None = None
         ending = 0
         for number, bar, before in zip(self.skeleton.bar_numbers, bars, (None, *bars), strict=False):
+            if bar.is_pickup and bar.meter is not None:
+                try:
+                    _check_pickup(Fraction(bar.length, TICKS_PER_WHOLE), max(_FINEST, bar.meter.denominator))
+                except ChordError as error:
+                    raise error.at(bar=number) from None
             if opened is not None and bar.repeat_start:
                 raise ChordError(f"|: opens a repeat within that of bar {opened}; close that one with :|").at(
                     bar=number
@@ -115,6 +124,12 @@ class Plan:
             ending = bar.endings[-1] if bar.endings else 0 if bar.repeat_start else ending
         if opened is not None:
             raise ChordError("|: opens a repeat that nothing closes; write :| at its end, or | here").at(bar=opened)
+        for index, bar in enumerate(bars):
+            if bar.endings[:1] == (1,) and bar.endings[-1] + 1 not in _endings_after(bars, index):
+                raise ChordError(
+                    f"no ending [{bar.endings[-1] + 1} follows the ending [{','.join(map(str, bar.endings))}; write "
+                    "one after its :|, or leave the ending's sign out"
+                ).at(bar=self.skeleton.bar_numbers[index])
 
     def text(self, names: bool = False) -> str:
         """The plan as `parse` reads it, a line every four bars. Phrases, changes of metre or key, irregular bars and
@@ -232,6 +247,20 @@ def _check_ending(ending: int, last: int, follows_repeat: bool, bar: int) -> Non
         raise ChordError(f"the ending [{ending} follows no ending [{ending - 1}; number endings from [1").at(bar=bar)
     if not follows_repeat:
         raise ChordError(f"the ending [{last} does not lead back; write :| before [{ending}").at(bar=bar)
+
+
+def _endings_after(bars: Sequence[Bar], index: int) -> tuple[int, ...]:
+    """The numbers of the ending that begins where the one that begins at bar `index` stops."""
+    following = last_of_ending(bars, index) + 1
+    return bars[following].endings if following < len(bars) else ()
+
+
+def _check_pickup(value: Fraction, steps: int) -> None:
+    """Raises ChordError unless a pick-up is some of the `steps` of a whole note long."""
+    if (value * steps).denominator > 1:
+        raise ChordError(
+            f"a pick-up of {value} is not whole 16ths long; write such a length, as in (V 1/8), (V 3/16) or (V 1/4)"
+        )
 
 
 def _in_parentheses(bar: Bar, items: list[str]) -> str:
@@ -363,6 +392,7 @@ def _read_sign(bar: _TypedBar, sign: str, before: Sequence[str]) -> None:
         bar.is_pickup = True
     elif bar.is_pickup and re.fullmatch(r"[1-9]\d?/[1-9]\d?", sign):
         bar.pickup_value = Fraction(sign)
+        _check_pickup(bar.pickup_value, TICKS_PER_WHOLE)
     elif sign in ("[", "]", ":"):
         raise ChordError(f"{sign!r} has no meaning here; bar lines are {' '.join(_BAR_LINES)}")
     elif sign == _REPEATED:

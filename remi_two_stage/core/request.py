@@ -20,6 +20,7 @@ from .text import did_you_mean
 from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
 from .voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
+_HIGHEST_SEED = (1 << 62) - 1
 _STYLE_VOICES = {"hymn": FOUR_PARTS, "chorale": FOUR_PARTS, "quartet": QUARTET}
 """The voices of a style; a melody alone where nothing is listed."""
 STYLE_METERS = {
@@ -112,12 +113,13 @@ class Request:
         """A plan that a person typed, in this key, metre, style and tempo, for these voices.
 
         Raises:
-            ChordError: the text is no plan, or its repeats and endings cannot be followed.
+            ChordError: the text is no plan, a pick-up is not whole 16ths long, or repeats and endings cannot be
+                followed.
         """
         meter = _meter(self.meter, self.style)
         key = key_of_names(chords) if self.key is None else self.tonality
         plan = Plan.parse(chords, key, meter, tuple(self.voices or ()), self.style, self.tempo)
-        plan.check_repeats()
+        plan.check_typed()
         return plan
 
 
@@ -174,6 +176,6 @@ def check_bars(bars: Any, most: int) -> None:
 
 
 def check_seed(seed: Any) -> None:
-    """Raises RequestError unless `seed` is None or a whole number from 0 up."""
-    if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 1 << 62):
-        raise RequestError(f"the seed {seed!r} is out of range; it is a whole number from 0 up")
+    """Raises RequestError unless `seed` is None or a whole number from 0 to `_HIGHEST_SEED`."""
+    if seed is not None and (not isinstance(seed, int) or not 0 <= seed <= _HIGHEST_SEED):
+        raise RequestError(f"the seed {seed!r} is out of range; it is a whole number from 0 to {_HIGHEST_SEED}")
