@@ -10,7 +10,7 @@ from random import Random
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
 
-_ALONE, _TOGETHER = (0.95, 1.0, 1.15), (0.85, 0.95, 0.85)
+_ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 0.8)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
 are then as varied as real ones, and voices that go together seldom sing what a rule forbids.
 """
