@@ -165,7 +165,8 @@ def test_bars_are_rewritten_extended_and_given_back(open_page: OpenPage, tmp_pat
     page = open_page()
     compose(page)
     (before,) = read_score(download(page, "ABC", tmp_path))
-    page.locator("#score .measure").nth(len(before.bars) - 2).click()
+    measure = page.locator("#score .measure").nth(len(before.bars) - 2)
+    measure.locator(".shade").click(position={"x": 3, "y": 3})  # in the middle may be a note, which is heard
     expect(page.locator("#score .measure.marked")).not_to_have_count(0)
     marked = int(page.get_by_label("From bar", exact=True).input_value())
     press(page, "Rewrite")
