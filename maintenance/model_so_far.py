@@ -112,10 +112,11 @@ def main() -> None:
     before = [command for run in runs for command in record_before(run).get("command", "").split("; ") if command]
     arguments = TrainingPlan.of(options.detail / "run" / "arguments.json")
     data = find_training_data(arguments)
-    for stage, model in stages.items():
-        rows = data.held_out_rows(stage, "validation", arguments)
-        assert isinstance(rows, PackedRows)  # a run of both stages at once has no folder for each
-        calibrate(model.eval(), rows)
+    for stage, run in zip(STAGES, (options.planner, options.detail), strict=True):
+        if not (run / "run" / stage / "finished").is_dir():
+            rows = data.held_out_rows(stage, "validation", arguments)
+            assert isinstance(rows, PackedRows)  # a run of both stages at once has no folder for each
+            calibrate(stages[stage].eval(), rows)
     losses = {
         stage: {split: held_out_loss(model, data.held_out_rows(stage, split, arguments)) for split in data.held_out}
         for stage, model in stages.items()

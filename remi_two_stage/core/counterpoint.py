@@ -39,7 +39,7 @@ from typing import Literal, get_args
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
-from .chords import QUALITIES, split_label
+from .chords import QUALITIES, pitch_classes, split_label
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, shift_from_c
@@ -366,7 +366,7 @@ class _Judge:
         self._is_dominant = parts in _DOMINANT_ROOTS
         begins = here is not None and here[0] == time
         self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
-        self._at_home = leading._scale_at(time) | _tones_of(here) if begins else None
+        self._at_home = leading._scale_at(time) | pitch_classes(TOKENS[here[1]][1]) if begins and here else None
 
     def costs(self, first: int, stop: int) -> list[float]:
         """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
@@ -414,16 +414,6 @@ def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:
     parts = None if chord is None else split_label(TOKENS[chord[1]][1])
     return None if parts is None else parts[0]
-
-
-def _tones_of(chord: tuple[int, int, int] | None) -> frozenset[int]:
-    """Pitch classes of a chord's notes."""
-    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
-    return (
-        frozenset()
-        if parts is None
-        else frozenset((parts[0] + tone) % _OCTAVE for tone in QUALITIES[parts[1]].intervals)
-    )
 
 
 @cache

@@ -18,6 +18,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby, pairwise, takewhile
 
+from ..core.abc_bar_lines import part_text
 from ..core.abc_systems import systems
 from ..core.errors import AbcSyntaxError
 from ..core.notation import Notation, Spelling, Text
@@ -387,7 +388,7 @@ class _Splice:
 
     def _new_part(self) -> list[str]:
         """The label of the bars that follow, where they are a part; the header's order of parts goes on with it."""
-        label = self._after.bars[self._appended.start].part
+        label = part_text(self._after.bars[self._appended.start])
         if not label:
             return []
         for line in range(self._tune.key_line, self._tune.first_line, -1):
@@ -421,7 +422,7 @@ class _Splice:
         lines = [writer.line(first + begin, first + stop) for begin, stop in systems(piece.bars[first:], per_line)]
         written = self._bars_written(name)
         rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
-        label = self._after.bars[first].part if self._lacks_bar_line else ""
+        label = part_text(self._after.bars[first]) if self._lacks_bar_line else ""
         begin = rests + (f"[P:{label}] " if label else "")
         return [self._missing_bar_line(name, writer, written) + begin + lines[0], *lines[1:]]
 

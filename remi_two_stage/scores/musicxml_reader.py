@@ -261,8 +261,8 @@ def _with_directions(
         for direction in (direction for measure in column if measure for direction in measure.directions):
             label = label or direction.label
             if direction.tempo is not None:
-                mark = replace(direction.tempo, onset=min(direction.onset, bar.length - 1))
-                marks[mark.onset] = _said(marks.get(mark.onset), mark)
+                onset = direction.onset
+                marks[onset] = _said(marks.get(onset), direction.tempo)
         is_first = last is None and marks and (index == 0 or all(before.is_pickup for before in bars[:index]))
         if is_first:
             tempo = marks[min(marks)].tempo
