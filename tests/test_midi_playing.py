@@ -110,6 +110,10 @@ def test_velocities_are_those_of_the_notes_or_of_their_beats() -> None:
         *(74, 92, 74, 74),
         *(82, 74, 74),
     ]
+    (piece,) = read_abc("X:1\nM:7/8\nL:1/8\nK:D\nABc defg|[M:3+2+2/8]ABc defg|[M:5/8]ABcde|]")
+    assert [[note.velocity for note in bar.notes[0]] for bar in parse_midi(midi_bytes(piece)).bars] == [
+        [92, 74, 82, 74, 82, 74, 74], [92, 74, 74, 82, 74, 82, 74], [92, 74, 74, 82, 74],
+    ]  # fmt: skip
     loud = Bar(Meter(4, 4), Key(), 96, ((Note(0, 60, 48, velocity=111), Note(48, 60, 24, velocity=1)),))
     (bar,) = parse_midi(midi_bytes(Piece(("M",), (loud,)))).bars
     assert [note.velocity for note in bar.notes[0]] == [111, 1]

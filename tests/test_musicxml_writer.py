@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 from musicxml_scores import all_notation, note, scale, score
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.notation import (
     Grace,
     GraceNote,
@@ -77,6 +78,18 @@ class TestNotation:
         piece = read_musicxml(score([first, note("F", inside=lyric.format("Lord", "")) + note("G", 12)]))
         lyrics = [[record for record in bar.notation[0] if isinstance(record, Lyric)] for bar in piece.bars]
         assert lyrics == [[Lyric(0, "O", 1, "_"), Lyric(24, "", 1, "_"), Lyric(48, "", 1, "_")], [Lyric(0, "Lord")]]
+
+    def test_tempos_in_words_alone_come_back(self) -> None:
+        (piece,) = read_abc(
+            'X:1\nQ:"Andante"\nM:3/4\nL:1/4\nK:C\nC D E|[Q:"Più mosso"]F "^dolce"G A|[Q:"Tempo I" 1/4=90]C3|]\n'
+        )
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [bar.tempos for bar in again.bars] == [bar.tempos for bar in piece.bars]
+        assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
+
+    def test_dynamics_stand_before_other_signs(self) -> None:
+        (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\n!mp!HG !f!TA|]\n")
+        assert "!mp!HG2 !f!TA2" in write_abc(read_musicxml(musicxml_bytes(piece)))
 
     def test_a_movement_is_named_after_itself(self) -> None:
         heading = (
@@ -258,6 +271,24 @@ class TestSignsOfPlaying:
 
     def test_a_section_is_played_as_often_as_it_says(self) -> None:
         assert self.signs("K:G\n|::GABd|g2d2::|e2ge|d4|]") == [("forward",), ("backward 3",), (), ()]
+
+    @pytest.mark.parametrize(
+        ("music", "signs"),
+        [
+            ("|:GABd|[1-3 g2d2:|[4 G4|]", [("1, 2, 3 start", "1, 2, 3 stop", "backward 4"), ("4 start", "4 stop")]),
+            ("|:GABd|1,2 g2d2:|3 G4||e4|]", [("1, 2 start", "1, 2 stop", "backward 3"), ("3 start", "3 stop"), ()]),
+        ],
+    )
+    def test_an_ending_for_several_plays_counts_them(self, music: str, signs: list[tuple[str, ...]]) -> None:
+        """MuseScore goes on after the second play without a number of plays."""
+        got = self.signs(f"K:G\n{music}")[1:]
+        assert [tuple(sign.replace("discontinue", "stop") for sign in of_bar) for of_bar in got] == signs
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\nK:G\n{music}\n")
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [(bar.endings, bar.repeat_end, bar.plays) for bar in again.bars] == [
+            (bar.endings, bar.repeat_end, bar.plays) for bar in piece.bars
+        ]
+        assert again.playing_order() == piece.playing_order()
 
     def test_a_repeat_after_the_last_ending_is_played_once_and_stays(self) -> None:
         """The second part of "The Market Town", O'Neill's 958: MuseScore would play its first bars a third time."""

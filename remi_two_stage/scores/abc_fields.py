@@ -323,7 +323,7 @@ def parse_voice_names(text: str) -> Instrument:
     said = {what: decode_text(quoted or bare) for what, quoted, bare in _VOICE_NAMES.findall(text)}
     name = said.get("name", said.get("nm", ""))
     short = said.get("subname", said.get("snm", said.get("sname", "")))
-    return Instrument(printable(name).strip(), printable(short).strip())
+    return Instrument(*(printable(text.replace(r"\n", " ")).strip() for text in (name, short)))
 
 
 _MOST_PARTS = 500

@@ -284,6 +284,8 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
     may_jump = not any(ZERO_WIDTH_SPACE in (kind.text or "") for kind, _ in words)
     found.jumps = _jumps(sound, kinds, said if may_jump else "") if sound is not None or not is_own else []
     found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
+    if found.tempo is None and words and not found.jumps and element.get("directive") == "yes":
+        found.tempo = TempoMark(onset, None, said)
     if not found.jumps and found.tempo is None:
         found.records += [Text(onset, text, _placement(element, kind)) for kind, text in words]
     return found

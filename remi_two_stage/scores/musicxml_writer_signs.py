@@ -84,7 +84,8 @@ def tempo(mark: TempoMark, beat: int, offset: int) -> str:
         unit = f"<beat-unit>{value.type}</beat-unit>" + "<beat-unit-dot/>" * value.dots
         count = f"{mark.tempo * TICKS_PER_QUARTER / value.ticks:.6g}"
         kinds += f"<direction-type><metronome>{unit}<per-minute>{count}</per-minute></metronome></direction-type>"
-    return direction(kinds, offset, _PLACEMENTS["^"], sound)
+    is_words_alone = mark.words and not sound
+    return direction(kinds, offset, _PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
 
 
 def dynamic(name: str, offset: int) -> str:
