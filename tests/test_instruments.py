@@ -226,6 +226,18 @@ def test_instruments_that_transpose_keep_their_part_in_musicxml() -> None:
     assert "[V:V2] =B8 |]" in write_abc(piece)  # where it sounds
 
 
+@pytest.mark.parametrize(
+    ("change", "signatures"),
+    [("", [1, 1]), ("<attributes><key><fifths>-3</fifths></key></attributes>", [1, 1, 3, 3])],
+)
+def test_pictures_show_transposing_parts_as_written_while_the_key_stays(change: str, signatures: list[int]) -> None:
+    """One flat and one sharp; or else one flat and then three in both parts."""
+    measure = f'<measure number="2">{change}<note><rest measure="yes"/><duration>4</duration></note></measure></part>'
+    picture = engrave(read_musicxml(CLARINET.replace("</part>", measure).encode())).svg()
+    keys = picture.split('class="keySig"')[1:]
+    assert [key.split('class="measure')[0].count('class="keyAccid"') for key in keys] == signatures
+
+
 def test_the_octave_of_a_tenor_is_that_of_its_clef() -> None:
     (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nV:T clef=treble-8\nK:C\n[V:T]c4|]\n")
     source = musicxml_bytes(piece).replace(b"<step>C</step><octave>4", b"<step>C</step><octave>5")
