@@ -87,6 +87,21 @@ class TestNotation:
         assert [bar.tempos for bar in again.bars] == [bar.tempos for bar in piece.bars]
         assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
 
+    def test_long_trills_have_a_wavy_line(self) -> None:
+        (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\n!trill(!G A|B !trill)!c|TB A|]\n")
+        file = musicxml_bytes(piece)
+        assert file.count(b"<trill-mark/>") == file.count(b"<wavy-line") == 2
+        assert [bar.notation for bar in read_musicxml(file).bars] == [bar.notation for bar in piece.bars]
+
+    @pytest.mark.parametrize("line", ['<wavy-line type="start"/>', '<wavy-line type="start"/><wavy-line type="stop"/>'])
+    def test_a_line_over_a_single_note_is_a_plain_trill(self, line: str) -> None:
+        trill = f"<notations><ornaments><trill-mark/>{line}</ornaments></notations>"
+        end = '<notations><ornaments><wavy-line type="stop"/></ornaments></notations>'
+        piece = read_musicxml(score([note("C", 4, trill) + note("D", 4) + note("E", 8, trill), note("E", 16)]))
+        assert "TC2 D2 TE4 | E8" in write_abc(piece)
+        piece = read_musicxml(score([note("C", 8, trill + end) + note("D", 8, end), note("E", 16, end)]))
+        assert "TC4 D4 | E8" in write_abc(piece)
+
     def test_dynamics_stand_before_other_signs(self) -> None:
         (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\n!mp!HG !f!TA|]\n")
         assert "!mp!HG2 !f!TA2" in write_abc(read_musicxml(musicxml_bytes(piece)))

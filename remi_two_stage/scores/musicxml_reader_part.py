@@ -155,6 +155,7 @@ class PartReader:
         except ScoreFormatError as error:
             raise error.at(bar=len(found) + 1) from None
         self.spans.close()
+        records.with_paired_trills(measure.records for measure in found)
         self.losses["a grace note before no note"] += sum(len(graces.chords) for graces in self._graces.values())
         return found
 

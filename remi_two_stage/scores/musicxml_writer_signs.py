@@ -26,6 +26,7 @@ from .musicxml_names import (
     ORNAMENTS,
     SAME_MARKS,
     TECHNICAL,
+    TRILL_LINES,
     ZERO_WIDTH_SPACE,
 )
 from .musicxml_writer_rhythm import PLAIN_VALUES
@@ -169,6 +170,8 @@ def _element(name: str) -> tuple[str, str]:
         return "", "<arpeggiate/>"
     if name in ORNAMENTS:
         return "ornaments", f"<{ORNAMENTS[name]}/>"
+    if name in TRILL_LINES:
+        return "ornaments", TRILL_LINES[name]
     if name == "turnx":
         return "ornaments", '<turn slash="yes"/>'
     if name in TECHNICAL:
