@@ -178,6 +178,12 @@ def test_notes_that_are_released_early_or_late_have_their_values(gate: float) ->
     assert [(pitch, float(length)) for _, _, length, pitch in piece.note_list()] == triplets
 
 
+def test_notes_that_are_let_go_hardly_early_are_exact() -> None:
+    """As MuseScore does, one tick of 480 early: the triplet before a rest stays one."""
+    events = [(0, on(60)[1:]), (159, off(60, after=b"")), (480, on(62)[1:]), (1119, off(62, after=b""))]
+    assert notes(parse_midi(smf(track(*events)))) == [(0, pytest.approx(1 / 3), 60), (1, pytest.approx(4 / 3), 62)]
+
+
 def test_notes_of_a_chord_that_are_struck_one_after_the_other_are_one_chord() -> None:
     """As abc2midi plays them, ten ticks apart."""
     strokes = [(1, 60), (11, 64), (21, 67), (481, 72)]

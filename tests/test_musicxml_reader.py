@@ -33,6 +33,16 @@ class TestHeading:
         '<credit page="1"><credit-words halign="center" font-size="large">© 2020 Jane Doe</credit-words></credit>'
     )
 
+    def test_parts_are_called_as_they_are_displayed(self) -> None:
+        display = (
+            "<part-name-display><display-text>Clarinet in B</display-text><accidental-text>flat</accidental-text>"
+            "</part-name-display>"
+        )
+        file = score([scale()]).replace(b"</part-name>", f"</part-name>{display}".encode())
+        assert [player.name for player in read_musicxml(file).instruments] == ["Clarinet in B♭"]
+        hidden = file.replace(b"<part-name-display", b'<part-name-display print-object="no"')
+        assert [player.name for player in read_musicxml(hidden).instruments] == ["Part 1"]
+
     def test_a_title_that_is_only_printed_is_found(self) -> None:
         file = score([scale()]).replace(b"<part-list>", f"{self.CREDITS}<part-list>".encode())
         assert read_musicxml(file).title == "My Song"

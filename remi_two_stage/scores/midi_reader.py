@@ -31,7 +31,7 @@ from ..core.notation import Instrument, TempoMark
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
-from .midi_rhythm import as_meant
+from .midi_rhythm import EXACT, Sounded, as_meant
 from .midi_writer import (
     DRUMS,
     END_OF_TRACK,
@@ -63,12 +63,15 @@ Voice = tuple[int, int]
 
 
 class _Message(NamedTuple):
-    """A message of a track: time in `Piece` ticks, status (or `_META` and the kind of a meta event), data."""
+    """A message of a track: time in `Piece` ticks, status (or `_META` and the kind of a meta event), data, and how far
+    beside its tick it stands, in ticks.
+    """
 
     time: int
     track: int
     status: int
     data: bytes
+    beside: float
 
 
 class _Stroke(NamedTuple):
@@ -89,11 +92,11 @@ class _Contents:
     voice_names: dict[int, str] = field(default_factory=dict)
     instruments: dict[int, str] = field(default_factory=dict)
     programs: dict[Voice, int] = field(default_factory=dict)
-    voices: dict[Voice, list[Note]] = field(default_factory=dict)
+    voices: dict[Voice, list[Sounded]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
     losses: Counter[str] = field(default_factory=Counter)
-    is_played: bool = False
-    """Whether notes begin or end between two ticks."""
+    is_spread: bool = False
+    """Whether notes begin beside ticks."""
 
 
 def parse_midi(data: bytes) -> Piece:
@@ -147,7 +150,7 @@ def _voices(contents: _Contents) -> list[tuple[list[Voice], list[Note]]]:
         return [([(track, 0)], []) for track, name in sorted(names.items()) if is_voice_name(name)]
     voices: list[tuple[list[Voice], list[Note]]] = []
     for place, struck in sorted(contents.voices.items()):
-        notes = as_meant(struck) if contents.is_played else struck
+        notes = as_meant(struck, contents.is_spread)
         layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
         if layer and voices and contents.names.get(voices[-1][0][0][0]) == layer[1]:
             voices[-1][0].append(place)
@@ -216,9 +219,9 @@ def _track_messages(data: bytes, track: int, division: int, contents: _Contents)
     try:
         for time, status, content in _messages(data):
             ticks = (2 * time * TICKS_PER_QUARTER + division) // (2 * division)
-            messages.append(_Message(ticks, track, status, content))
-            is_note = status & 0xF0 in (0x80, 0x90) and status < _META
-            contents.is_played |= is_note and time * TICKS_PER_QUARTER % division > 0
+            beside = abs(time * TICKS_PER_QUARTER / division - ticks)
+            messages.append(_Message(ticks, track, status, content, beside))
+            contents.is_spread |= status & 0xF0 == 0x90 and status < _META and beside > EXACT
             contents.ends[track] = ticks
     except IndexError:
         contents.losses["a truncated track"] = max(1, contents.losses["a truncated track"])
@@ -297,23 +300,23 @@ class _Strokes:
         elif kind == PROGRAM_CHANGE:
             self._programs[channel] = number & 0x7F
         elif kind in (0x80, 0x90):
-            self._end(message.track, channel, number & 0x7F, message.time)
+            self._end(message.track, channel, number & 0x7F, message)
         elif kind == 0xB0 and number in (_ALL_SOUND_OFF, *range(_ALL_NOTES_OFF, 128)):
-            self._end_all(channel, message.time)
+            self._end_all(channel, message)
 
-    def _end(self, track: int, channel: int, pitch: int, time: int) -> None:
+    def _end(self, track: int, channel: int, pitch: int, message: _Message) -> None:
         """End the oldest note of this pitch, of this track if it has one."""
         others = (key for key, held in self._held.items() if key[1:] == (channel, pitch) and held)
         key = (track, channel, pitch)
         if not self._held.get(key):
             key = next(others, key)
         if held := self._held.get(key):
-            self._add(key, held.popleft(), time)
+            self._add(key, held.popleft(), message.time, message.beside)
 
-    def _end_all(self, channel: int, time: int) -> None:
+    def _end_all(self, channel: int, message: _Message) -> None:
         for key, held in self._held.items():
             while key[1] == channel and held:
-                self._add(key, held.popleft(), time)
+                self._add(key, held.popleft(), message.time, message.beside)
 
     def finish(self) -> None:
         """End what nothing has ended: where its pitch is struck again, else with its track."""
@@ -325,13 +328,13 @@ class _Strokes:
                     self._add(key, stroke, end)
         self._contents.losses = +self._contents.losses
 
-    def _add(self, key: tuple[int, int, int], stroke: _Stroke, end: int) -> None:
+    def _add(self, key: tuple[int, int, int], stroke: _Stroke, end: int, beside: float = 0) -> None:
         track, channel, pitch = key
         self._count += 1
         if self._count > _MAX_NOTES:
             raise ScoreFormatError(f"the MIDI file has more than {_MAX_NOTES:,} notes; split it")
         note = Note(stroke.onset, pitch, max(1, end - stroke.onset), stroke.velocity)
-        self._contents.voices.setdefault((track, channel), []).append(note)
+        self._contents.voices.setdefault((track, channel), []).append(Sounded(note, beside))
 
 
 # --- names, metres, keys, bars

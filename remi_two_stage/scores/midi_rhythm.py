@@ -2,7 +2,8 @@
 early or late.
 
 Conventions
-- Times are `Piece` ticks. Only files with times between two ticks are played in this sense; all others are exact.
+- Times are `Piece` ticks. In voices whose notes all end on ticks these ends are meant, and so are the onsets in files
+  where all notes begin on ticks.
 - Notes of a chord are struck within `_SPREAD` ticks; a note is released up to a tenth of its length early or late.
   Before a rest it ends on an eighth note, or else on a 16th or a triplet of one.
 """
@@ -12,36 +13,63 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..core.piece import Note
 from ..core.signatures import TICKS_PER_QUARTER
 
+EXACT = 0.1
+"""Ticks by which a time may be beside one that is meant: programs let go of notes a little early."""
+_HARDLY = 0.25
 _SPREAD = 2
 _RELEASE = 9
 """The part of what sounds of a note by which it may end beside the time that is meant."""
 _EIGHTH = TICKS_PER_QUARTER // 2
 
 
-def as_meant(notes: Iterable[Note]) -> list[Note]:
-    """The notes of a voice, from the start of the piece, with the chords and the lengths that are meant."""
-    together = _chords(sorted(notes, key=lambda note: (note.onset, note.pitch)))
-    onsets = sorted({note.onset for note in together})
-    return [replace(note, duration=_end_of(note, onsets) - note.onset) for note in together]
+class Sounded(NamedTuple):
+    """A note, and how far beside its tick it ends, in ticks."""
+
+    note: Note
+    beside: float
 
 
-def _chords(notes: Sequence[Note]) -> list[Note]:
+def as_meant(sounded: Iterable[Sounded], are_spread: bool) -> list[Note]:
+    """The notes of a voice, from the start of the piece, with the lengths that are meant, and the chords that are.
+
+    Args:
+        are_spread: Whether the file strikes the notes of chords one after the other.
+    """
+    notes = sorted(sounded, key=lambda each: (each.note.onset, each.note.pitch)) if are_spread else [*sounded]
+    together = _chords(notes) if are_spread else notes
+    if all(beside <= EXACT for _, beside in together):
+        return [note for note, _ in together]
+    onsets = sorted({note.onset for note, _ in together})
+    return [
+        note if _is_usual_end(note, beside) else replace(note, duration=_end_of(note, onsets) - note.onset)
+        for note, beside in together
+    ]
+
+
+def _chords(notes: Sequence[Sounded]) -> list[Sounded]:
     """The notes with those of a chord at the time of its first one."""
-    found: list[Note] = []
-    begun: list[Note] = []
-    for note in notes:
-        is_near = begun and note.onset - begun[0].onset <= _SPREAD
-        if is_near and all(other.onset + other.duration > note.onset + _SPREAD for other in begun):
-            late = note.onset - begun[0].onset
-            begun.append(replace(note, onset=begun[0].onset, duration=note.duration + late))
+    found: list[Sounded] = []
+    begun: list[Sounded] = []
+    for note, beside in notes:
+        late = note.onset - begun[0].note.onset if begun else _SPREAD + 1
+        if late <= _SPREAD and all(other.onset + other.duration > note.onset + _SPREAD for other, _ in begun):
+            moved = replace(note, onset=note.onset - late, duration=note.duration + late)
+            begun.append(Sounded(moved, beside))
         else:
             found += begun
-            begun = [note]
+            begun = [Sounded(note, beside)]
     return found + begun
+
+
+def _is_usual_end(note: Note, beside: float) -> bool:
+    """Whether a note ends on a 16th or a triplet of one, to which its end was hardly rounded."""
+    end = note.onset + note.duration
+    return beside <= _HARDLY and (end % (_EIGHTH // 2) == 0 or end % (_EIGHTH // 3) == 0)
 
 
 def _end_of(note: Note, onsets: Sequence[int]) -> int:

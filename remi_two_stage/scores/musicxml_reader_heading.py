@@ -18,6 +18,8 @@ _LETTERS = re.compile(r"^(?!©|\(c\)|copyright).*[^\W\d_]{2}", re.IGNORECASE)
 _SIZE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?")
 _NO_CREATORS = ("Music21", "Composer / arranger")
 """What programs write where there is nothing; a file's name is no title."""
+_ACCIDENTALS = {"flat": "♭", "sharp": "♯", "natural": "♮"}
+"""What `<accidental-text>` says -> its sign."""
 _DRUM_CHANNEL = "10"
 
 
@@ -97,11 +99,19 @@ def _part_info(part: Element) -> PartInfo:
     player = part.find("score-instrument")
     is_named = player is None or not player.get("id", "").endswith(UNNAMED)
     instrument = Instrument(
-        _text(part.find("part-name")) if is_named else "",
-        _text(part.find("part-abbreviation")) if is_named else "",
+        _name_of(part, "part-name") if is_named else "",
+        _name_of(part, "part-abbreviation") if is_named else "",
         int(program) - 1 if is_whole(program) and 1 <= int(program) <= 128 else None,
     )
     return PartInfo(instrument, channels == {_DRUM_CHANNEL})
+
+
+def _name_of(part: Element, kind: str) -> str:
+    """A name of a part as it is displayed, where that is said."""
+    shown = part.find(f"{kind}-display")
+    texts = [] if shown is None or shown.get("print-object") == "no" else list(shown)
+    words = "".join(_ACCIDENTALS.get(text.text or "", text.text or "") for text in texts)
+    return " ".join(printable(words).split()) or _text(part.find(kind))
 
 
 def _text(element: Element | None) -> str:
