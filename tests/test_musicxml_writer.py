@@ -292,10 +292,14 @@ class TestSignsOfPlaying:
         [
             ("|:GABd|[1-3 g2d2:|[4 G4|]", [("1, 2, 3 start", "1, 2, 3 stop", "backward 4"), ("4 start", "4 stop")]),
             ("|:GABd|1,2 g2d2:|3 G4||e4|]", [("1, 2 start", "1, 2 stop", "backward 3"), ("3 start", "3 stop"), ()]),
+            (
+                "|:GABd|1 g4:|2 d4:|3 G4|]",
+                [("1 start", "1 stop", "backward 3"), ("2 start", "2 stop", "backward"), ("3 start", "3 stop")],
+            ),
         ],
     )
     def test_an_ending_for_several_plays_counts_them(self, music: str, signs: list[tuple[str, ...]]) -> None:
-        """MuseScore goes on after the second play without a number of plays."""
+        """MuseScore and LilyPond go on after the second play without a number of plays."""
         got = self.signs(f"K:G\n{music}")[1:]
         assert [tuple(sign.replace("discontinue", "stop") for sign in of_bar) for of_bar in got] == signs
         (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\nK:G\n{music}\n")
@@ -305,14 +309,16 @@ class TestSignsOfPlaying:
         ]
         assert again.playing_order() == piece.playing_order()
 
-    def test_a_repeat_after_the_last_ending_is_played_once_and_stays(self) -> None:
-        """The second part of "The Market Town", O'Neill's 958: MuseScore would play its first bars a third time."""
+    def test_a_repeat_after_the_last_ending_is_none(self) -> None:
+        """The second part of "The Market Town", O'Neill's 958: MuseScore would play its first bars a third time, and
+        LilyPond all bars once.
+        """
         music = "K:A\n|:e2 ec|f2 ga|[1 ed cB|cA A2:|[2 Ac de|cA A2:|"
-        assert self.signs(music)[3:] == [("1 stop", "backward"), ("2 start",), ("2 stop", "backward 1")]
+        assert self.signs(music)[3:] == [("1 stop", "backward"), ("2 start",), ("2 discontinue",)]
         (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
         again = read_musicxml(musicxml_bytes(piece))
         assert [(bar.endings, bar.repeat_end, bar.plays) for bar in again.bars[2:]] == [
-            ((1,), False, 2), ((), True, 2), ((2,), False, 2), ((), True, 2),
+            ((1,), False, 2), ((), True, 2), ((2,), False, 2), ((), False, 2),
         ]  # fmt: skip
         assert again.playing_order() == piece.playing_order()
 

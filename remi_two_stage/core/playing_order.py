@@ -158,14 +158,19 @@ def repeat_targets(bars: Sequence[PlayedSigns]) -> set[int]:
 
 def plays_of_repeats(bars: Sequence[PlayedSigns]) -> dict[int, int]:
     """How often what stands before each `:|` is played in all, by the bar's index: once more than it sends back, which
-    is three times after an ending for the first and second, and once after the last of several endings.
+    is once after the last of several endings. The first of a section counts all its plays, as LilyPond needs to know.
     """
     most = MOST_PLAYS * len(bars)
     order = list(order_of_repeats(bars, most))
     if len(order) > most:
         return {}
-    followed = Counter(index for index, after in pairwise(order) if after <= index)
-    return {index: 1 + followed[index] for index in set(order) if bars[index].repeat_end}
+    steps = [(index, after) for index, after in pairwise(order) if after <= index]
+    plays = {index: 1 for index in order if bars[index].repeat_end}
+    for index, _ in steps:
+        plays[index] += 1
+    for start, returns in Counter(after for _, after in steps).items():
+        plays[min(index for index, after in steps if after == start)] = 1 + returns
+    return plays
 
 
 def unmarked_endings(bars: Sequence[PlayedSigns]) -> dict[int, tuple[int, int]]:

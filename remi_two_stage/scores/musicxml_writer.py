@@ -5,7 +5,8 @@ Conventions
   instruments that transpose.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
-- `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice.
+- `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice. After the
+  last of several endings there is no `:|`, or it would play none of them again.
 - An order of parts, which MusicXML cannot say, is written out, and so is a coda after the Fine; other jumps stay.
 - Dropped: velocities, the dynamics of notes, phrases, and what rings past the last bar.
 """
@@ -16,6 +17,7 @@ import io
 import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
@@ -25,6 +27,7 @@ from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import goes_on_after_fine, last_of_ending, plays_of_repeats, repeat_targets, unmarked_endings
+from ..core.repeats import without_idle_repeats
 from ..core.signatures import Key, Meter, fifths_of_transposition
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
@@ -54,7 +57,8 @@ _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 def musicxml_bytes(piece: Piece) -> bytes:
     """This piece as the bytes of a MusicXML file, which programs play."""
-    return printed_musicxml(piece.in_part_order() if piece.part_order or goes_on_after_fine(piece.bars) else piece)
+    piece = piece.in_part_order() if piece.part_order or goes_on_after_fine(piece.bars) else piece
+    return printed_musicxml(replace(piece, bars=tuple(without_idle_repeats(piece.bars))))
 
 
 def printed_musicxml(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
