@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ import pytest
 from lxml import etree
 from musicxml_scores import all_notation, note, scale, score
 
+from remi_two_stage.core.abc_notation import LETTERS_OF_MARKS
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.notation import (
     Grace,
@@ -26,7 +28,7 @@ from remi_two_stage.core.piece import Bar, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.musicxml_names import SOFTWARE
+from remi_two_stage.scores.musicxml_names import ARTICULATIONS, ORNAMENTS, SOFTWARE, TECHNICAL
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
@@ -86,6 +88,23 @@ class TestNotation:
         again = read_musicxml(musicxml_bytes(piece))
         assert [bar.tempos for bar in again.bars] == [bar.tempos for bar in piece.bars]
         assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
+
+    @pytest.mark.skipif(shutil.which("mscore3") is None, reason="MuseScore is not installed")
+    def test_musescore_plays_on_after_any_sign(self, tmp_path: Path) -> None:
+        """It leaves out the rest of a piece after a mordent with no white space behind it."""
+        signs = [*LETTERS_OF_MARKS, *ARTICULATIONS, *ORNAMENTS, *TECHNICAL, "turnx", "trill(", "trill)", "3", "mf"]
+        bars = "|".join(f"!{sign}!G!{other}!!{sign}!A" for sign, other in pairwise(signs))
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/4\nK:G\n{bars}|B2|]\n")
+        write_score(piece, tmp_path / "signs.musicxml")
+        command = ["mscore3", "-o", tmp_path / "signs.mid", tmp_path / "signs.musicxml"]
+        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+        subprocess.run(command, check=True, capture_output=True, env=environment, timeout=120)
+        (played,) = read_score(tmp_path / "signs.mid")
+        assert played.bars[-1].notes[0][-1].pitch == 71
+
+    def test_white_space_stands_behind_mordents(self) -> None:
+        (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\nMG PA|B2|]\n")
+        assert musicxml_bytes(piece).count(b"mordent/>\n") == 2
 
     def test_long_trills_have_a_wavy_line(self) -> None:
         (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\n!trill(!G A|B !trill)!c|TB A|]\n")

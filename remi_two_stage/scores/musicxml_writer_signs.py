@@ -169,7 +169,7 @@ def _element(name: str) -> tuple[str, str]:
     if name == "arpeggio":
         return "", "<arpeggiate/>"
     if name in ORNAMENTS:
-        return "ornaments", f"<{ORNAMENTS[name]}/>"
+        return "ornaments", f"<{ORNAMENTS[name]}/>\n"  # MuseScore 3 passes over what stands right behind a mordent
     if name in TRILL_LINES:
         return "ornaments", TRILL_LINES[name]
     if name == "turnx":
