@@ -366,6 +366,15 @@ class TestTempos:
         assert (piece.tempo, dict(piece.losses)) == (120, {"a tempo change": 1})
         assert_comes_back(piece)
 
+    def test_those_of_whole_notes_come_back(self) -> None:
+        piece = tune("C4 | [Q:4/4=30] D4 |", "Q:2/1=20\n")
+        assert (piece.tempo, piece.bars[1].tempos) == (160, (TempoMark(0, 120.0, "", 96),))
+        assert_comes_back(piece)
+
+    def test_names_of_voices_on_two_lines_are_one(self) -> None:
+        piece = tune("C4 |", 'V:1 name="Klarinette\\nin B" snm="Kl."\n')
+        assert piece.instruments == (Instrument("Klarinette in B", "Kl."),)
+
 
 class TestSpelling:
     def test_what_the_signature_does_not_spell(self) -> None:

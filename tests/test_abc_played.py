@@ -207,6 +207,31 @@ class TestThreePlays:
             assert played(write_abc(piece), tmp_path) == expected(piece)
 
 
+class TestSecondEndings:
+    HEAD = "X:1\nT:The Market Town\nM:2/4\nL:1/8\nK:A\n"
+
+    @pytest.mark.parametrize(
+        ("music", "written"),
+        [
+            ("|: e4 | [1 d4 :| [2 c4 :|", "|: e4 | [1 d4 :| [2 c4 |]"),
+            ("|: e4 | [1 d4 :| [2 c4 :: A4 :|", "|: e4 | [1 d4 :| [2 c4 |: A4 :|"),
+            ("|: e4 | [1 d4 :| [2 c4 :|\n|: A4 :|", "|: e4 | [1 d4 :| [2 c4 |: A4 :|"),
+            ("|: e4 | [1,3 d4 :| [2 c4 :| [4 A4 :|", "|: e4 | [1,3 d4 :| [2 c4 :| [4 A4 |]"),
+        ],
+    )
+    def test_send_nobody_back(self, music: str, written: str) -> None:
+        """Abc2midi and abcjs play the first bars a third time after `[2 c4 :|`."""
+        (piece,) = read_abc(f"{self.HEAD}{music}\n")
+        text = write_abc(piece)
+        assert text.endswith(f"{written}\n")
+        assert read_abc(text)[0].playing_order() == piece.playing_order()
+
+    @needs_abc2midi
+    def test_abc2midi_plays_them(self, tmp_path: Path) -> None:
+        (piece,) = read_abc(f"{self.HEAD}|: e4 | [1 d4 :| [2 c4 :|\n|: A4 :|\n")
+        assert played(write_abc(piece), tmp_path) == expected(piece)
+
+
 class TestHairpins:
     FADING = "!>(!G2F2!>)! !>(!E2D2!>)! | !>(!G2A2!>)! !>(!B4!>)! |\n"
 

@@ -9,6 +9,7 @@ from abc2midi import agrees, needs_abc2midi, tunes_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import AbcSyntaxError, RemiError, ScoreError
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.signatures import Key, Meter
@@ -134,6 +135,18 @@ class TestNotes:
     )
     def test_transposing_clefs(self, key: str, pitch: int) -> None:
         assert pitches("C", HEADER.replace("K:C", f"K:{key}")) == [pitch]
+
+    @pytest.mark.parametrize("said", ["K:D transpose=-2", "V:1 transpose=-2\nK:D", "%%MIDI transpose -2\nK:D"])
+    def test_keys_and_chords_are_transposed_with_the_notes(self, said: str) -> None:
+        """As for a clarinet in B flat: what is written in D sounds in C."""
+        piece = tune('"D"d "A7/C#"e f "Bm"g | [K:G] "G"b4 |', HEADER.replace("K:C", said))
+        assert [bar.key for bar in piece.bars] == [Key("C"), Key("F")]
+        assert '"C"c2 "G7/B"d2 e2 "Am"f2 | [K:F] "F"a8 |]' in write_abc(piece)
+
+    def test_chords_are_named_with_printed_accidentals(self) -> None:
+        piece = tune('"Gm7♭5"G "C7♯9"C "E♭maj7"E "Gm7b5"G |')
+        assert [chord.label for chord in piece.bars[0].chords] == ["vø7", "I7", "bIIImaj7", "vø7"]
+        assert '"Gm7b5"G2 "C7#9"C2 "Ebmaj7"E2' in write_abc(piece)
 
 
 class TestFields:

@@ -199,3 +199,51 @@ def test_a_file_is_converted_for_an_instrument(tmp_path: Path, capsys: pytest.Ca
     assert piece.instruments == (Instrument("Fiddle", "", 40),)
     assert main(["render", *wanted[:-1], "kazoo"]) != 0
     assert "'kazoo' is not one of 'fiddle', 'flute', 'whistle', 'piano'" in capsys.readouterr().err
+
+
+CLARINET = """<score-partwise version="4.0"><part-list>
+<score-part id="P1"><part-name>Flute</part-name></score-part>
+<score-part id="P2"><part-name>Clarinet in B flat</part-name></score-part></part-list>
+<part id="P1"><measure number="1"><attributes><divisions>1</divisions><key><fifths>-1</fifths></key></attributes>
+<note><pitch><step>F</step><octave>5</octave></pitch><duration>4</duration></note></measure></part>
+<part id="P2"><measure number="1"><attributes><divisions>1</divisions><key><fifths>1</fifths></key>
+<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose></attributes>
+<note><pitch><step>C</step><alter>1</alter><octave>5</octave></pitch><duration>4</duration></note></measure></part>
+</score-partwise>"""
+
+
+def test_instruments_that_transpose_keep_their_part_in_musicxml() -> None:
+    piece = read_musicxml(CLARINET.encode())
+    assert [player.transposition for player in piece.instruments] == [0, -2]
+    assert [pitch for _, _, _, pitch in piece.note_list()] == [77, 71]
+    written = musicxml_bytes(piece)
+    clarinet = ElementTree.fromstring(written).findall("part")[1]
+    assert [clarinet.findtext(f".//{what}") for what in ("fifths", "chromatic", "diatonic", "step", "alter")] == [
+        "1", "-2", "-1", "C", "1",
+    ]  # fmt: skip
+    again = read_musicxml(written)
+    assert (again.bars, again.instruments) == (piece.bars, piece.instruments)
+    assert "[V:V2] =B8 |]" in write_abc(piece)  # where it sounds
+
+
+@pytest.mark.parametrize(
+    ("change", "signatures"),
+    [("", [1, 1]), ("<attributes><key><fifths>-3</fifths></key></attributes>", [1, 1, 3, 3])],
+)
+def test_pictures_show_transposing_parts_as_written_while_the_key_stays(change: str, signatures: list[int]) -> None:
+    """One flat and one sharp; or else one flat and then three in both parts."""
+    measure = f'<measure number="2">{change}<note><rest measure="yes"/><duration>4</duration></note></measure></part>'
+    picture = engrave(read_musicxml(CLARINET.replace("</part>", measure).encode())).svg()
+    keys = picture.split('class="keySig"')[1:]
+    assert [key.split('class="measure')[0].count('class="keyAccid"') for key in keys] == signatures
+
+
+def test_the_octave_of_a_tenor_is_that_of_its_clef() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nV:T clef=treble-8\nK:C\n[V:T]c4|]\n")
+    source = musicxml_bytes(piece).replace(b"<step>C</step><octave>4", b"<step>C</step><octave>5")
+    source = source.replace(
+        b"</clef></attributes>", b"</clef><transpose><chromatic>-12</chromatic></transpose></attributes>"
+    )
+    again = read_musicxml(source)
+    assert again.note_list() == piece.note_list()
+    assert not again.instruments

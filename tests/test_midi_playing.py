@@ -6,14 +6,14 @@ from pathlib import Path
 
 import music21
 import pytest
-from test_midi import END, off, on, smf
+from test_midi import END, notes, off, on, smf
 
 from remi_two_stage.core.notation import Instrument
 from remi_two_stage.core.piece import Bar, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi
-from remi_two_stage.scores.midi_writer import midi_bytes
+from remi_two_stage.scores.midi_writer import midi_bytes, variable_length
 from remi_two_stage.scores.music21_bridge import from_music21
 
 # Metres
@@ -110,6 +110,10 @@ def test_velocities_are_those_of_the_notes_or_of_their_beats() -> None:
         *(74, 92, 74, 74),
         *(82, 74, 74),
     ]
+    (piece,) = read_abc("X:1\nM:7/8\nL:1/8\nK:D\nABc defg|[M:3+2+2/8]ABc defg|[M:5/8]ABcde|]")
+    assert [[note.velocity for note in bar.notes[0]] for bar in parse_midi(midi_bytes(piece)).bars] == [
+        [92, 74, 82, 74, 82, 74, 74], [92, 74, 74, 82, 74, 82, 74], [92, 74, 74, 82, 74],
+    ]  # fmt: skip
     loud = Bar(Meter(4, 4), Key(), 96, ((Note(0, 60, 48, velocity=111), Note(48, 60, 24, velocity=1)),))
     (bar,) = parse_midi(midi_bytes(Piece(("M",), (loud,)))).bars
     assert [note.velocity for note in bar.notes[0]] == [111, 1]
@@ -127,3 +131,83 @@ def test_real_tunes_come_back_and_change_their_metre_only_where_bars_are_wrong(
         changes = sum(one.meter != other.meter for one, other in pairwise(piece.bars))
         steady += len(meters_of(piece)) <= 1 + changes + piece.bars[0].is_pickup
     assert steady >= 0.85 * len(tunes)
+
+
+# Files of other programs
+
+
+def measures(*bars: tuple[int, int], quarter: int = 480) -> bytes:
+    """A track with a time signature at the start of each bar where it changes: (numerator, denominator)."""
+    track, wait, last = b"", 0, (0, 0)
+    for meter in bars:
+        if meter != last:
+            signature = bytes([meter[0], meter[1].bit_length() - 1, 24, 8])
+            track += variable_length(wait) + b"\xff\x58\x04" + signature
+            wait, last = 0, meter
+        wait += 4 * quarter * meter[0] // meter[1]
+    return track + END
+
+
+def track(*events: tuple[int, bytes]) -> bytes:
+    """A track of events: (ticks from the start, message without its time)."""
+    data, now = b"", 0
+    for time, message in sorted(events):
+        data += variable_length(time - now) + message
+        now = time
+    return data + END
+
+
+def melody(*sung: tuple[int, float], gate: float = 1, quarter: int = 480) -> bytes:
+    """A track of notes, each as (pitch, quarter notes), which sound for a part of their time."""
+    events, time = [], 0.0
+    for pitch, quarters in sung:
+        events.append((round(time * quarter), on(pitch)[1:]))
+        events.append((round((time + quarters * gate) * quarter), off(pitch, after=b"")))
+        time += quarters
+    return track(*events)
+
+
+@pytest.mark.parametrize("gate", [0.9, 0.95, 0.98, 1.02])
+def test_notes_that_are_released_early_or_late_have_their_values(gate: float) -> None:
+    sung = [(65, 1.5), (69, 0.5), (72, 0.25), (70, 0.25), (69, 0.5), (67, 1)]
+    piece = parse_midi(smf(measures((4, 4)), melody(*sung, gate=gate)))
+    assert [(pitch, float(length)) for _, _, length, pitch in piece.note_list()] == sung
+    assert notes(parse_midi(smf(melody((60, 0.5), (62, 0.05), (64, 0.5), gate=gate))))  # and none without a length
+    triplets = [(65, 1 / 3), (67, 1 / 3), (69, 1 / 3), (70, 2)]
+    piece = parse_midi(smf(measures((4, 4)), melody(*triplets, gate=gate)))
+    assert [(pitch, float(length)) for _, _, length, pitch in piece.note_list()] == triplets
+
+
+def test_notes_that_are_let_go_hardly_early_are_exact() -> None:
+    """As MuseScore does, one tick of 480 early: the triplet before a rest stays one."""
+    events = [(0, on(60)[1:]), (159, off(60, after=b"")), (480, on(62)[1:]), (1119, off(62, after=b""))]
+    assert notes(parse_midi(smf(track(*events)))) == [(0, pytest.approx(1 / 3), 60), (1, pytest.approx(4 / 3), 62)]
+
+
+def test_notes_of_a_chord_that_are_struck_one_after_the_other_are_one_chord() -> None:
+    """As abc2midi plays them, ten ticks apart."""
+    strokes = [(1, 60), (11, 64), (21, 67), (481, 72)]
+    ends = [(480, 60), (480, 64), (480, 67), (960, 72)]
+    events = [(at, on(pitch)[1:]) for at, pitch in strokes] + [(at, off(pitch, after=b"")) for at, pitch in ends]
+    piece = parse_midi(smf(measures((4, 4)), track(*events)))
+    assert [(onset, length, pitch) for _, onset, length, pitch in piece.note_list()] == [
+        (0, 1, 60), (0, 1, 64), (0, 1, 67), (1, 1, 72),
+    ]  # fmt: skip
+
+
+def test_bars_that_a_repeat_splits_are_whole() -> None:
+    """As MuseScore writes a strain of two bars with a pick-up, twice: 1/4, 3/4, 2/4, 1/4, 3/4, 2/4."""
+    meters = measures((1, 4), (3, 4), (2, 4), (1, 4), (3, 4), (2, 4))
+    sung = [(70, 1), (75, 2), (77, 1), (79, 2), (70, 1), (75, 2), (77, 1), (79, 2)]
+    piece = parse_midi(smf(meters, melody(*sung)))
+    assert [(str(bar.meter), bar.length, bar.is_pickup) for bar in piece.bars] == [
+        ("3/4", 24, True), ("3/4", 72, False), ("3/4", 72, False), ("3/4", 72, False), ("3/4", 48, False),
+    ]  # fmt: skip
+    other = parse_midi(smf(measures((3, 4), (2, 4), (2, 4), (3, 4)), melody(*sung[1:6])))
+    assert [str(bar.meter) for bar in other.bars] == ["3/4", "2/4", "2/4", "3/4"]
+
+
+def test_a_track_that_is_called_as_the_title_names_no_instrument() -> None:
+    title = b"\x00\xff\x03\x07My Tune"
+    piece = parse_midi(smf(title + measures((4, 4)), title + melody((60, 4)), melody((48, 4))))
+    assert (piece.title, piece.voices, piece.instruments) == ("My Tune", ("V1", "V2"), ())

@@ -25,6 +25,34 @@ from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 
+class TestHeading:
+    CREDITS = (
+        '<credit page="1"><credit-words justify="center" font-size="14">for two voices</credit-words></credit>'
+        '<credit page="1"><credit-words justify="center" font-size="24">My Song</credit-words></credit>'
+        '<credit page="1"><credit-words justify="right" font-size="30">Jane Doe</credit-words></credit>'
+        '<credit page="1"><credit-words halign="center" font-size="large">© 2020 Jane Doe</credit-words></credit>'
+    )
+
+    def test_parts_are_called_as_they_are_displayed(self) -> None:
+        display = (
+            "<part-name-display><display-text>Clarinet in B</display-text><accidental-text>flat</accidental-text>"
+            "</part-name-display>"
+        )
+        file = score([scale()]).replace(b"</part-name>", f"</part-name>{display}".encode())
+        assert [player.name for player in read_musicxml(file).instruments] == ["Clarinet in B♭"]
+        hidden = file.replace(b"<part-name-display", b'<part-name-display print-object="no"')
+        assert [player.name for player in read_musicxml(hidden).instruments] == ["Part 1"]
+
+    def test_a_title_that_is_only_printed_is_found(self) -> None:
+        file = score([scale()]).replace(b"<part-list>", f"{self.CREDITS}<part-list>".encode())
+        assert read_musicxml(file).title == "My Song"
+        named = file.replace(b"<credit", b"<movement-title>Song</movement-title><credit", 1)
+        assert read_musicxml(named).title == "Song"
+        only_rights = "".join(re.findall("<credit .*?</credit>", self.CREDITS)[2:])
+        rights = score([scale()]).replace(b"<part-list>", f"{only_rights}<part-list>".encode())
+        assert read_musicxml(rights).title == ""
+
+
 class TestBars:
     def test_a_rest_of_the_whole_measure_makes_no_pickup_longer(self) -> None:
         short = ['implicit="yes"§' + WHOLE_REST, scale()]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 from xml.etree import ElementTree
@@ -13,6 +14,8 @@ import pytest
 from lxml import etree
 from musicxml_scores import all_notation, note, scale, score
 
+from remi_two_stage.core.abc_notation import LETTERS_OF_MARKS
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.notation import (
     Grace,
     GraceNote,
@@ -25,7 +28,7 @@ from remi_two_stage.core.piece import Bar, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.musicxml_names import SOFTWARE
+from remi_two_stage.scores.musicxml_names import ARTICULATIONS, ORNAMENTS, SOFTWARE, TECHNICAL
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
@@ -77,6 +80,50 @@ class TestNotation:
         piece = read_musicxml(score([first, note("F", inside=lyric.format("Lord", "")) + note("G", 12)]))
         lyrics = [[record for record in bar.notation[0] if isinstance(record, Lyric)] for bar in piece.bars]
         assert lyrics == [[Lyric(0, "O", 1, "_"), Lyric(24, "", 1, "_"), Lyric(48, "", 1, "_")], [Lyric(0, "Lord")]]
+
+    def test_tempos_in_words_alone_come_back(self) -> None:
+        (piece,) = read_abc(
+            'X:1\nQ:"Andante"\nM:3/4\nL:1/4\nK:C\nC D E|[Q:"Più mosso"]F "^dolce"G A|[Q:"Tempo I" 1/4=90]C3|]\n'
+        )
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [bar.tempos for bar in again.bars] == [bar.tempos for bar in piece.bars]
+        assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
+
+    @pytest.mark.skipif(shutil.which("mscore3") is None, reason="MuseScore is not installed")
+    def test_musescore_plays_on_after_any_sign(self, tmp_path: Path) -> None:
+        """It leaves out the rest of a piece after a mordent with no white space behind it."""
+        signs = [*LETTERS_OF_MARKS, *ARTICULATIONS, *ORNAMENTS, *TECHNICAL, "turnx", "trill(", "trill)", "3", "mf"]
+        bars = "|".join(f"!{sign}!G!{other}!!{sign}!A" for sign, other in pairwise(signs))
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/4\nK:G\n{bars}|B2|]\n")
+        write_score(piece, tmp_path / "signs.musicxml")
+        command = ["mscore3", "-o", tmp_path / "signs.mid", tmp_path / "signs.musicxml"]
+        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+        subprocess.run(command, check=True, capture_output=True, env=environment, timeout=120)
+        (played,) = read_score(tmp_path / "signs.mid")
+        assert played.bars[-1].notes[0][-1].pitch == 71
+
+    def test_white_space_stands_behind_mordents(self) -> None:
+        (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\nMG PA|B2|]\n")
+        assert musicxml_bytes(piece).count(b"mordent/>\n") == 2
+
+    def test_long_trills_have_a_wavy_line(self) -> None:
+        (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\n!trill(!G A|B !trill)!c|TB A|]\n")
+        file = musicxml_bytes(piece)
+        assert file.count(b"<trill-mark/>") == file.count(b"<wavy-line") == 2
+        assert [bar.notation for bar in read_musicxml(file).bars] == [bar.notation for bar in piece.bars]
+
+    @pytest.mark.parametrize("line", ['<wavy-line type="start"/>', '<wavy-line type="start"/><wavy-line type="stop"/>'])
+    def test_a_line_over_a_single_note_is_a_plain_trill(self, line: str) -> None:
+        trill = f"<notations><ornaments><trill-mark/>{line}</ornaments></notations>"
+        end = '<notations><ornaments><wavy-line type="stop"/></ornaments></notations>'
+        piece = read_musicxml(score([note("C", 4, trill) + note("D", 4) + note("E", 8, trill), note("E", 16)]))
+        assert "TC2 D2 TE4 | E8" in write_abc(piece)
+        piece = read_musicxml(score([note("C", 8, trill + end) + note("D", 8, end), note("E", 16, end)]))
+        assert "TC4 D4 | E8" in write_abc(piece)
+
+    def test_dynamics_stand_before_other_signs(self) -> None:
+        (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:G\n!mp!HG !f!TA|]\n")
+        assert "!mp!HG2 !f!TA2" in write_abc(read_musicxml(musicxml_bytes(piece)))
 
     def test_a_movement_is_named_after_itself(self) -> None:
         heading = (
@@ -259,14 +306,38 @@ class TestSignsOfPlaying:
     def test_a_section_is_played_as_often_as_it_says(self) -> None:
         assert self.signs("K:G\n|::GABd|g2d2::|e2ge|d4|]") == [("forward",), ("backward 3",), (), ()]
 
-    def test_a_repeat_after_the_last_ending_is_played_once_and_stays(self) -> None:
-        """The second part of "The Market Town", O'Neill's 958: MuseScore would play its first bars a third time."""
+    @pytest.mark.parametrize(
+        ("music", "signs"),
+        [
+            ("|:GABd|[1-3 g2d2:|[4 G4|]", [("1, 2, 3 start", "1, 2, 3 stop", "backward 4"), ("4 start", "4 stop")]),
+            ("|:GABd|1,2 g2d2:|3 G4||e4|]", [("1, 2 start", "1, 2 stop", "backward 3"), ("3 start", "3 stop"), ()]),
+            (
+                "|:GABd|1 g4:|2 d4:|3 G4|]",
+                [("1 start", "1 stop", "backward 3"), ("2 start", "2 stop", "backward"), ("3 start", "3 stop")],
+            ),
+        ],
+    )
+    def test_an_ending_for_several_plays_counts_them(self, music: str, signs: list[tuple[str, ...]]) -> None:
+        """MuseScore and LilyPond go on after the second play without a number of plays."""
+        got = self.signs(f"K:G\n{music}")[1:]
+        assert [tuple(sign.replace("discontinue", "stop") for sign in of_bar) for of_bar in got] == signs
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\nK:G\n{music}\n")
+        again = read_musicxml(musicxml_bytes(piece))
+        assert [(bar.endings, bar.repeat_end, bar.plays) for bar in again.bars] == [
+            (bar.endings, bar.repeat_end, bar.plays) for bar in piece.bars
+        ]
+        assert again.playing_order() == piece.playing_order()
+
+    def test_a_repeat_after_the_last_ending_is_none(self) -> None:
+        """The second part of "The Market Town", O'Neill's 958: MuseScore would play its first bars a third time, and
+        LilyPond all bars once.
+        """
         music = "K:A\n|:e2 ec|f2 ga|[1 ed cB|cA A2:|[2 Ac de|cA A2:|"
-        assert self.signs(music)[3:] == [("1 stop", "backward"), ("2 start",), ("2 stop", "backward 1")]
+        assert self.signs(music)[3:] == [("1 stop", "backward"), ("2 start",), ("2 discontinue",)]
         (piece,) = read_abc(f"X:1\nM:2/4\nL:1/8\n{music}\n")
         again = read_musicxml(musicxml_bytes(piece))
         assert [(bar.endings, bar.repeat_end, bar.plays) for bar in again.bars[2:]] == [
-            ((1,), False, 2), ((), True, 2), ((2,), False, 2), ((), True, 2),
+            ((1,), False, 2), ((), True, 2), ((2,), False, 2), ((), False, 2),
         ]  # fmt: skip
         assert again.playing_order() == piece.playing_order()
 

@@ -62,6 +62,17 @@ class TestTriplets:
     def test_stay_whole_wherever_they_begin(self, text: str, meter: str) -> None:
         assert rewritten(text, meter) == text
 
+    @pytest.mark.parametrize(
+        ("text", "meter"),
+        [
+            ("(3:2:4A/B/ce (3:2:4cd/e/f (3:2:4cde/f/ (3:2:5c/d/ef/g/ |]", "4/4"),
+            ("(3:2:4A/4B/4c/e/ d2 (3A/B/c/ d2 |]", "6/8"),
+            ("(6:4:3C3/2D/E (6:4:3E/D3/2C (3:2:2C2D (3:2:2EF2 |]", "4/4"),
+        ],
+    )
+    def test_stay_whole_with_shorter_notes_in_them(self, text: str, meter: str) -> None:
+        assert rewritten(text, meter) == text
+
     @pytest.mark.parametrize("text", ["(3CDE- (3EFG A4 |]", "(3:2:2C2D (3:2:2EF2 G4 |]", "(3CDz (3zEF G4 |]"])
     def test_those_of_single_beats_stay_there(self, text: str) -> None:
         assert rewritten(text, "4/4") == text

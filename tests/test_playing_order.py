@@ -10,6 +10,7 @@ from remi_two_stage.core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.corpus.augmentation import crop_phrases, unfold
+from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi
 from remi_two_stage.scores.midi_writer import midi_bytes
 
@@ -151,3 +152,26 @@ def test_a_piece_that_is_played_endlessly_is_refused_even_if_a_jump_leaves_it() 
     bars = (endless.bars[0], replace(endless.bars[1], plays=200_000))
     with pytest.raises(ScoreError, match="unfolded, the piece has more than 200000 bars"):
         replace(endless, bars=bars).playing_order()
+
+
+@pytest.mark.parametrize(
+    ("music", "notes"),
+    [
+        ("|:C D E F-|1 F4:|2 F2 G2|]", "C D E F:5 C D E F:3 G:2"),
+        ("|:C D E F-|1 F4-|F4:|2 F4-|F2 G2|]", "C D E F:9 C D E F:7 G:2"),
+        ("|:C D E F-|1 F4:|2 G2 F2|]", "C D E F:5 C D E F G:2 F:2"),
+        ("|:C D E F-:|F4|]", "C D E F C D E F:5"),
+        ("P:A\nC D E F-|\nP:B\nF2 G2|]", "C D E F:3 G:2 C D E F"),
+        ("C D E F-!dacoda!|F4 !D.C.alcoda!|!coda!G4|]", "C D E F:5 C D E F G:4"),
+    ],
+    ids=["into endings", "long endings", "into the first ending", "before a repeat", "between parts", "before a coda"],
+)
+def test_a_note_rings_only_into_what_is_played_after_it(music: str, notes: str) -> None:
+    order = "P:ABA\n" if "P:A" in music else ""
+    (piece,) = read_abc(f"X:1\nM:4/4\nL:1/4\n{order}K:C\n{music}")
+    heard = [name.partition(":") for name in notes.split()]
+    assert [(pitch, length) for _, _, length, pitch in piece.note_list(unfold_repeats=True)] == [
+        (dict(C=60, D=62, E=64, F=65, G=67)[name], int(length or 1)) for name, _, length in heard
+    ]
+    assert parse_midi(midi_bytes(piece)).note_list() == piece.note_list(unfold_repeats=True)
+    assert piece.in_part_order().note_list(unfold_repeats=True) == piece.note_list(unfold_repeats=True)

@@ -10,6 +10,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     signatures.py                    Key and Meter, and note names on the line of fifths
     notation.py                      what is written beside the notes: lyrics, slurs, ornaments, dynamics, names
     playing_order.py                 where endings end, what leads into a bar, and in what order bars are played
+    unfolded.py                      the notes of bars that are played in another order than they are written in
     voices.py                        names and clefs of voices
     instruments.py                   who may be asked to play a piece, and which staves belong together
     ranges.py                        how high and low voices are written

@@ -48,8 +48,14 @@ def tempo_text(tempo: float | None, beat: int, words: str = "") -> str:
     if tempo is not None:
         beats = tempo * TICKS_PER_QUARTER / beat
         is_whole = abs(beats - round(beats)) < 1e-6 and round(beats) > 0
-        said.append(f"{Fraction(beat, TICKS_PER_WHOLE)}={round(beats)}" if is_whole else f"1/4={tempo:g}")
+        said.append(f"{_fraction(beat)}={round(beats)}" if is_whole else f"1/4={tempo:g}")
     return " ".join(said)
+
+
+def _fraction(beat: int) -> str:
+    """A note value as `Q:` has it, a whole note too with what it is divided by."""
+    value = Fraction(beat, TICKS_PER_WHOLE)
+    return f"{value.numerator}/{value.denominator}"
 
 
 def tempo_mark_text(mark: TempoMark, beat: int) -> str:
@@ -60,7 +66,7 @@ def tempo_mark_text(mark: TempoMark, beat: int) -> str:
     if rate > _MOST_BEATS:
         return tempo_text(mark.tempo, TICKS_PER_QUARTER, mark.words)
     words = [string_of(mark.words)] if mark.words else []
-    return " ".join([*words, f"{Fraction(mark.beat, TICKS_PER_WHOLE)}={rate:.9g}"])
+    return " ".join([*words, f"{_fraction(mark.beat)}={rate:.9g}"])
 
 
 def instrument_text(instrument: Instrument) -> str:

@@ -32,6 +32,8 @@ _VALUES, _TRIPLET_VALUES = (
 )
 _WHOLE_TRIPLETS = {(2, 4), (2,), (4,), (1, 4), (2, 5)}
 """Triplets that stay whole wherever they may begin: where their notes after the first begin, in sixths of them."""
+_WHOLE_TRIPLETS_OF_A_BEAT = {(1, 2, 4), (2, 3, 4), (2, 4, 5), (1, 2, 4, 5), (3, 4)}
+"""Those that do so within a beat, and no longer than a quarter note: longer ones are triplets of each beat."""
 
 
 @dataclass(slots=True)
@@ -82,12 +84,12 @@ def join_beams(values: Sequence[WrittenValue], bar: Bar) -> None:
     """Join neighbours under beams: short ones within a triplet, a beat, a group of an irregular metre, a bar of 3/8, or
     half a bar of 4/4 or 2/2 in which nothing is written shorter than an eighth.
     """
-    beams = {"4/4": (_HALF,), "3/8": (3 * _EIGHTH,)}.get(str(bar.meter)) or _groups(bar.meter)
-    groups = [_group_at(value.start + bar.offset, beams) for value in values]
+    beams = {"4/4": (_HALF,), "3/8": (3 * _EIGHTH,)}.get(str(bar.meter)) or beat_groups(bar.meter)
+    groups = [group_at(value.start + bar.offset, beams) for value in values]
     if beams == (_HALF,):
         with_short = {group for group, value in zip(groups, values, strict=True) if value.written < _EIGHTH}
         groups = [
-            _group_at(value.start + bar.offset, (_QUARTER,)) if group in with_short else group
+            group_at(value.start + bar.offset, (_QUARTER,)) if group in with_short else group
             for group, value in zip(groups, values, strict=True)
         ]
     for (group, value), (next_group, following) in pairwise(zip(groups, values, strict=True)):
@@ -96,7 +98,7 @@ def join_beams(values: Sequence[WrittenValue], bar: Bar) -> None:
         value.is_beamed = is_short and is_together and value.window == following.window
 
 
-def _groups(meter: Meter | None) -> tuple[int, ...]:
+def beat_groups(meter: Meter | None) -> tuple[int, ...]:
     """Ticks of the beats of a bar, or of the groups that stand for beats in irregular metres; they come again and again
     where a bar is longer.
     """
@@ -119,7 +121,7 @@ def _twos_and_threes(count: int) -> tuple[int, ...]:
     return (2, 2, 3) if count == 7 else (3,) * threes + (2,) * twos
 
 
-def _group_at(position: int, groups: tuple[int, ...]) -> tuple[int, int]:
+def group_at(position: int, groups: tuple[int, ...]) -> tuple[int, int]:
     """Start and end of the group that a position lies in."""
     start = position - position % sum(groups)
     for length in groups:
@@ -179,8 +181,9 @@ def _triplets(cuts: Sequence[int], first: int, last: int, size: int, most: int) 
         return
     is_shortest = size == _SHORTEST_TRIPLET
     for start in range(first, last - size + 1, size if is_shortest else size // 2):
-        is_regular = size <= most and start % size == 0 and _needs_triplet(cuts, start, size)
-        if start >= first and (is_regular or _is_whole_triplet(cuts, start, size)):
+        is_on_beat = size <= most and start % size == 0
+        is_regular = is_on_beat and _needs_triplet(cuts, start, size)
+        if start >= first and (is_regular or _is_whole_triplet(cuts, start, size, is_on_beat)):
             yield from _triplets(cuts, first, start, size // 2, most)
             yield start, start + size
             first = start + size
@@ -195,10 +198,13 @@ def _needs_triplet(cuts: Sequence[int], start: int, size: int) -> bool:
     return is_on_thirds and any(cut % _GRID for cut in inside)
 
 
-def _is_whole_triplet(cuts: Sequence[int], start: int, size: int) -> bool:
+def _is_whole_triplet(cuts: Sequence[int], start: int, size: int, is_on_beat: bool) -> bool:
     inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, start + size)]
-    is_bounded = {start, start + size}.issubset(cuts)
-    return is_bounded and tuple(Fraction(6 * (cut - start), size) for cut in inside) in _WHOLE_TRIPLETS
+    if not {start, start + size}.issubset(cuts):
+        return False
+    sixths = tuple(Fraction(6 * (cut - start), size) for cut in inside)
+    is_of_a_beat = is_on_beat and size <= _QUARTER
+    return sixths in _WHOLE_TRIPLETS or (is_of_a_beat and sixths in _WHOLE_TRIPLETS_OF_A_BEAT)
 
 
 def _split_at_beats(start: int, end: int, meter: Meter | None) -> Iterator[tuple[int, int]]:
@@ -228,11 +234,11 @@ def _shown_beats(start: int, end: int, meter: Meter | None) -> list[int]:
 
 def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Cut a stretch into note values, up to the next beat first where it does not begin on one."""
-    groups = _groups(meter)
+    groups = beat_groups(meter)
     is_compound = meter is not None and meter.is_compound
     while start < end:
         length = end - start
-        beat, next_beat = _group_at(start, groups)
+        beat, next_beat = group_at(start, groups)
         hides_beat = next_beat < end and (is_compound or (len(groups) > 1 and length in _DOUBLE_DOTTED))
         if length not in values or hides_beat:
             most = length if start == beat else min(length, next_beat - start)
@@ -246,4 +252,4 @@ def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> 
 
 
 def _is_beat(position: int, groups: tuple[int, ...]) -> bool:
-    return _group_at(position, groups)[0] == position
+    return group_at(position, groups)[0] == position

@@ -31,7 +31,7 @@ from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
-from .repeats import with_repeat_starts
+from .repeats import with_repeat_starts, without_idle_repeats
 from .signatures import TICKS_PER_WHOLE, Key, Meter
 from .voices import MELODY
 
@@ -67,7 +67,8 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
     """ABC text of a piece: one tune, numbered 1.
 
     Left out are velocities, dynamics, chords that are not known, and phrases. An ending that stays open past a repeat
-    or the next ending is closed there.
+    or the next ending is closed there; `:|` after the last of several endings, from which programs go back once more,
+    is a plain bar line.
 
     Args:
         overlays: Whether layers are overlays in several voices too, which is shorter.
@@ -76,7 +77,8 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
         ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
     _check(piece)
-    piece = replace(piece, bars=tuple(with_repeat_starts(piece.bars)))
+    bars = with_repeat_starts(piece.bars)
+    piece = replace(piece, bars=tuple(bars if piece.part_order else without_idle_repeats(bars)))
     bar_lines = BarLines(piece.bars, has_courtesy=False, says_keys=True)
     voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
     names = _names(piece, voices, overlays)

@@ -233,10 +233,10 @@ def parse_name(name: str, key: Key) -> NamedChord:
     Raises:
         ChordError: not a chord name.
     """
-    text = re.sub(r"^\((.*)\)$", r"\1", name.strip())
+    text = re.sub(r"^\((.*)\)$", r"\1", name.strip().translate(_ASCII_SIGNS))
     if text.upper().rstrip(".") in ("N.C", "NC", "N"):
         return NamedChord(NO_CHORD)
-    match = re.fullmatch(r"([A-G])([#b♯♭]?)((?:[^/\s]|/(?:9|13|6))*)(?:/([A-Ga-g][#b♯♭]?))?", text)
+    match = re.fullmatch(r"([A-G])([#b]?)((?:[^/\s]|/(?:9|13|6))*)(?:/([A-Ga-g][#b]?))?", text)
     if match is None:
         raise ChordError(f"there is no chord {_quoted(name)}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()
@@ -247,13 +247,13 @@ def parse_name(name: str, key: Key) -> NamedChord:
             f"there are {', '.join(kind.name_suffix for kind in QUALITIES.values() if kind.name_suffix)}"
         )
     root = _written_fifths(letter + accidental)
-    symbol = ChordSymbol(root, suffix.translate(_ASCII_SIGNS), _written_fifths(bass) if bass else None)
+    symbol = ChordSymbol(root, suffix, _written_fifths(bass) if bass else None)
     above = 0 if symbol.bass is None else 7 * (symbol.bass - root) % 12
     return NamedChord(make_label((7 * root - key.pitch_class) % 12, nearest), above, symbol)
 
 
 def _written_fifths(name: str) -> int:
-    return fifths_of(name[0].upper() + name[1:].translate(_ASCII_SIGNS))
+    return fifths_of(name[0].upper() + name[1:])
 
 
 def named_chord(name: str, key: Key) -> NamedChord | None:

@@ -194,8 +194,10 @@ def _is_sung(piece: Piece, voice: int) -> bool:
 
 
 def staff_clef(piece: Piece, voice: int) -> Clef:
-    """The clef of a voice's staff: its player's, if strings or a keyboard play it, else that of the voice."""
+    """The clef of a voice's staff: its player's, if strings or a keyboard play it, else that of the voice, or by its
+    notes for an instrument that transposes.
+    """
     pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
     player = piece.instruments[voice] if piece.instruments else Instrument()
-    name = "" if _is_keyboard(player) else piece.voices[voice]
+    name = "" if _is_keyboard(player) or player.transposition else piece.voices[voice]
     return _CLEFS.get(player.program) or clef_of(name, pitches)

@@ -184,11 +184,13 @@ class Instrument:
         name: Such as "Violin I" or "Soprano"; empty where the source names none.
         short_name: Such as "Vln. I".
         program: MIDI's number of its sound, 0 to 127; None where the source names none.
+        transposition: Semitones from where its part is written to where it sounds, -2 for a clarinet in B flat.
     """
 
     name: str = ""
     short_name: str = ""
     program: int | None = None
+    transposition: int = 0
 
 
 @dataclass(frozen=True, slots=True)

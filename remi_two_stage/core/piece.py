@@ -35,6 +35,7 @@ from .playing_order import (
 )
 from .signatures import TICKS_PER_QUARTER, Key, Meter, beats_after
 from .text import counted, printable
+from .unfolded import cut_at_seams, unfolded
 
 _MOST_PLAYED = 200_000
 _KEPT_NOTES = 1 << 14
@@ -277,7 +278,8 @@ class Piece:
         pitch.
 
         Args:
-            unfold_repeats: Play repeats, endings, jumps and the order of parts; else bars are read once as written.
+            unfold_repeats: Play repeats, endings, jumps and the order of parts, with the notes as `unfolded` has them;
+                else bars are read once as written.
 
         Raises:
             ScoreError: unfolded, the piece has more notes or bars than anybody plays.
@@ -285,13 +287,11 @@ class Piece:
         order = self.playing_order() if unfold_repeats else range(len(self.bars))
         if unfold_repeats:
             _check_playable(sum(sum(map(len, self.bars[index].notes)) for index in order), "notes")
-        notes: list[tuple[int, int, int, int]] = []
-        start = 0
-        for index in order:
-            bar = self.bars[index]
-            for voice, sung in enumerate(bar.notes):
-                notes.extend((start + note.onset, voice, note.pitch, note.duration) for note in sung)
-            start += bar.length
+        notes = [
+            (start + note.onset, voice, note.pitch, note.duration)
+            for voice in range(len(self.voices))
+            for _, start, note in unfolded(self.bars, voice, order)
+        ]
         times = {ticks: Fraction(ticks, TICKS_PER_QUARTER) for note in notes for ticks in (note[0], note[3])}
         return [
             (self.voices[voice], times[onset], times[duration], pitch)
@@ -338,7 +338,7 @@ class Piece:
         else:  # signs to which no jump leads
             bars, indices = [*self.bars], [*range(len(self.bars))]
         bars = [replace(bar, jumps=()) if bar.jumps else bar for bar in bars]
-        bars = _in_tempo(bars, indices, self.tempos_before)
+        bars = cut_at_seams(_in_tempo(bars, indices, self.tempos_before), indices)
         return replace(self, bars=tuple(bars), part_order=(), source=None)
 
     def _repr_html_(self) -> str | None:

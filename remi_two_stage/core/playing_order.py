@@ -7,6 +7,7 @@ a plan that is still being read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Protocol
@@ -155,12 +156,21 @@ def repeat_targets(bars: Sequence[PlayedSigns]) -> set[int]:
     return {after for index, after in pairwise(order) if 0 < after <= index}
 
 
-def idle_repeats(bars: Sequence[PlayedSigns]) -> set[int]:
-    """Indices of the bars whose `:|` sends nobody back, such as one after the last of several endings."""
+def plays_of_repeats(bars: Sequence[PlayedSigns]) -> dict[int, int]:
+    """How often what stands before each `:|` is played in all, by the bar's index: once more than it sends back, which
+    is once after the last of several endings. The first of a section counts all its plays, as LilyPond needs to know.
+    """
     most = MOST_PLAYS * len(bars)
     order = list(order_of_repeats(bars, most))
-    followed = {index for index, after in pairwise(order) if after <= index}
-    return {index for index in order if bars[index].repeat_end} - followed if len(order) <= most else set()
+    if len(order) > most:
+        return {}
+    steps = [(index, after) for index, after in pairwise(order) if after <= index]
+    plays = {index: 1 for index in order if bars[index].repeat_end}
+    for index, _ in steps:
+        plays[index] += 1
+    for start, returns in Counter(after for _, after in steps).items():
+        plays[min(index for index, after in steps if after == start)] = 1 + returns
+    return plays
 
 
 def unmarked_endings(bars: Sequence[PlayedSigns]) -> dict[int, tuple[int, int]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise, zip_longest
 
 from .piece import Bar
-from .playing_order import MOST_PLAYS, order_of_repeats, repeat_targets
+from .playing_order import MOST_PLAYS, last_of_ending, order_of_repeats, plays_of_repeats, repeat_targets
 from .signatures import Key
 
 
@@ -20,6 +20,13 @@ def with_repeat_starts(bars: Sequence[Bar]) -> list[Bar]:
         replace(bar, repeat_start=True) if index in targets and not bar.repeat_start else bar
         for index, bar in enumerate(bars)
     ]
+
+
+def without_idle_repeats(bars: Sequence[Bar]) -> list[Bar]:
+    """The bars without a `:|` that sends nobody back, after the last of several endings: not every program knows."""
+    later = {last_of_ending(bars, index) for index, bar in enumerate(bars) if bar.endings and 1 not in bar.endings}
+    idle = {index for index, plays in plays_of_repeats(bars).items() if plays == 1 and index in later}
+    return [replace(bar, repeat_end=False, ending_end=True) if index in idle else bar for index, bar in enumerate(bars)]
 
 
 def _leave_starts_out(bars: Sequence[Bar]) -> bool:

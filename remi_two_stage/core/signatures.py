@@ -40,6 +40,11 @@ def fifths_from(lowest: int, pitch: int) -> int:
     return lowest + (7 * pitch - lowest) % 12
 
 
+def fifths_of_transposition(semitones: int) -> int:
+    """Places on the line of fifths by which names move with a transposition, by the shorter way round it."""
+    return (7 * semitones + 5) % 12 - 5
+
+
 def shift_from_c(pitch_class: int) -> int:
     """Semitones, -6 to 5, by which music in C is moved so that its tonic sounds as a pitch class."""
     return (pitch_class + 6) % 12 - 6

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER
+from ..core.unfolded import unfolded
 from ..rendering.sound import INSTRUMENTS, strummed_chords
 from ..scores.performance import played_notes
 from ..scores.tempo_map import DEFAULT_TEMPO, TempoMap
@@ -46,7 +47,7 @@ def playback(piece: Piece) -> dict[str, Any]:
 
 def _notes(piece: Piece, voice: int, order: list[int], tempo_map: TempoMap) -> list[list[float]]:
     written = list(accumulate((bar.length for bar in piece.bars), initial=0))
-    places = [written[index] + note.onset for index in order for note in piece.bars[index].notes[voice]]
+    places = [written[index] + note.onset for index, _, note in unfolded(piece.bars, voice, order)]
     return [
         [*_span(tempo_map, note.onset, note.duration), note.pitch, note.velocity or 0, place, note.duration, voice]
         for note, place in zip(played_notes(piece, voice), places, strict=True)

@@ -23,6 +23,7 @@ from ..core.abc_systems import systems
 from ..core.errors import AbcSyntaxError
 from ..core.notation import Notation, Spelling, Text
 from ..core.piece import Bar, Piece
+from ..core.signatures import fifths_of_transposition
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
@@ -277,7 +278,8 @@ class _Splice:
         for index in self._appended:
             key = self._after.bars[index].key
             is_same = key == self._before.bars[-1].key
-            settings[index] = last if is_same else replace(last, alterations=signature_of(key))
+            written = key.shifted(-fifths_of_transposition(last.transposition))
+            settings[index] = last if is_same else replace(last, alterations=signature_of(written))
         return Manner(settings, self._habits, has_symbols, is_explicit=self._is_explicit)
 
     def _has_symbols(self, voice: int, name: str) -> bool:

@@ -14,7 +14,7 @@ from ..core.abc_values import WrittenValue
 from ..core.abc_writer import VoiceWriter
 from ..core.notation import Lyric, Notation, Spelling, moved
 from ..core.piece import Bar, Note, Piece
-from ..core.signatures import Key
+from ..core.signatures import Key, fifths_of_transposition
 from ..scores.abc_fields import LETTERS, UNITS_PER_TICK
 from .abc_habits import Habits
 from .abc_places import Setting
@@ -144,7 +144,7 @@ def _without_signs(bar: Bar, index: int, manner: Manner) -> Bar:
 
 
 def _at_written_pitch(piece: Piece, voice: int, transpositions: Sequence[int]) -> Piece:
-    """The piece with the notes of a voice where they are written."""
+    """The piece with the notes of a voice, and keys and chords, where they are written."""
     if not any(transpositions):
         return piece
     bars = []
@@ -153,7 +153,10 @@ def _at_written_pitch(piece: Piece, voice: int, transpositions: Sequence[int]) -
         notes[voice] = tuple(_moved_note(note, -semitones) for note in notes[voice])
         if notation:
             notation[voice] = _moved_notation(notation[voice], -semitones)
-        bars.append(replace(bar, notes=tuple(notes), notation=tuple(notation)))
+        fifths = -fifths_of_transposition(semitones)
+        chords = tuple([replace(chord, symbol=chord.symbol and chord.symbol.moved(fifths)) for chord in bar.chords])
+        key = bar.key.shifted(fifths)
+        bars.append(replace(bar, key=key, notes=tuple(notes), chords=chords, notation=tuple(notation)))
     return replace(piece, bars=tuple(bars))
 
 

@@ -189,9 +189,15 @@ def _laid_out(source: str, width: float, breaks: str) -> Any:
 
 
 def _score_xml(piece: Piece, starts: Collection[int]) -> str:
-    """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`."""
+    """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`. Where
+    the key changes, all staves are as they sound, since verovio goes on with one key for all.
+    """
     bars = tuple([_with_tempos_as_words(bar, is_first=index == 0) for index, bar in enumerate(piece.bars)])
-    source = printed_musicxml(replace(piece, title="", tempo=None, bars=bars), starts).decode()
+    players = piece.instruments
+    if len({bar.key.signature for bar in bars}) > 1:
+        players = tuple([replace(player, transposition=0) for player in players])
+    printed = replace(piece, title="", tempo=None, bars=bars, instruments=players)
+    source = printed_musicxml(printed, starts).decode()
     return _CHORD_NAME.sub(_whole_name, source.replace(ZERO_WIDTH_SPACE, ""))
 
 

@@ -13,6 +13,7 @@ abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros
 abc_losses.py                 what ABC has no place for
 midi_reader.py                MIDI files -> Piece
+midi_rhythm.py                the note values that are meant where notes are played early or late
 midi_writer.py                Piece -> MIDI files
 tempo_map.py                  the tempos at which a piece is played, in ticks and seconds
 performance.py                the notes as they are played, each with a velocity

@@ -27,7 +27,7 @@ from ..core.notation import ChordSymbol, TempoMark
 from ..core.piece import Bar, Chord, Note
 from ..core.playing_order import bars_before, completes_bar
 from ..core.repeats import with_repeat_starts
-from ..core.signatures import TICKS_PER_QUARTER, Key, Meter
+from ..core.signatures import TICKS_PER_QUARTER, Key, Meter, fifths_of_transposition
 from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text
 from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
@@ -131,16 +131,25 @@ def with_layers(voices: Sequence[Voice]) -> list[Voice]:
 
 
 def common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
-    """One line of boundaries for all voices: those of the longest one; voices that end early are silent from there."""
+    """One line of boundaries for all voices: those of the longest one, with keys as they sound; voices that end early
+    are silent from there.
+    """
     if len(voices) == 1:
-        return voices[0].boundaries
+        return _with_sounding_keys(voices[0])
     base = max(voices, key=lambda voice: (voice.time, len(voice.boundaries)))
     by_time = {boundary.time: boundary for boundary in base.boundaries}
     for voice in voices:
         for boundary in voice.boundaries if voice is not base else ():
             if (common := by_time.get(boundary.time)) and boundary.has_signs:
                 _merge(common, boundary)
-    return base.boundaries
+    return _with_sounding_keys(base)
+
+
+def _with_sounding_keys(voice: Voice) -> list[Boundary]:
+    """The boundaries of a voice, whose keys are moved as far as its notes are."""
+    if fifths := fifths_of_transposition(voice.semitones):
+        return [replace(boundary, key=boundary.key.shifted(fifths)) for boundary in voice.boundaries]
+    return voice.boundaries
 
 
 def _merge(common: Boundary, other: Boundary) -> None:
@@ -239,8 +248,9 @@ def _chords_by_bar(
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = 0
     for voice in voices:
+        fifths = fifths_of_transposition(voice.semitones)
         for time, text in voice.symbols:
-            chord = _chord(text, key)
+            chord = _moved(_chord(text, key.shifted(-fifths)), fifths)
             if chord is None:
                 unknown += _CHORD_LIKE.fullmatch(text) is not None
                 if words := printable(decode_text(text)).strip():
@@ -250,6 +260,14 @@ def _chords_by_bar(
             if bar < len(bars):
                 bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), chord)
     return [tuple([Chord(onset, *chord) for onset, chord in sorted(found.items())]) for found in bars], unknown
+
+
+def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
+    """A chord of a voice that transposes as it sounds: its label counts from a tonic that is moved, too."""
+    if chord is None:
+        return None
+    label, symbol, bass = chord
+    return label, symbol and symbol.moved(fifths), bass
 
 
 @lru_cache(maxsize=4096)

@@ -323,7 +323,12 @@ def parse_voice_names(text: str) -> Instrument:
     said = {what: decode_text(quoted or bare) for what, quoted, bare in _VOICE_NAMES.findall(text)}
     name = said.get("name", said.get("nm", ""))
     short = said.get("subname", said.get("snm", said.get("sname", "")))
-    return Instrument(printable(name).strip(), printable(short).strip())
+    return Instrument(_on_one_line(name), _on_one_line(short))
+
+
+def _on_one_line(name: str) -> str:
+    """A name that may be printed on several lines."""
+    return printable(name.replace(r"\n", " ")).strip()
 
 
 _MOST_PARTS = 500

@@ -106,7 +106,7 @@ class Voice:
         return sum(len(layer.ties) for layer in self._layers)
 
     @property
-    def _transposition(self) -> int:
+    def semitones(self) -> int:
         """Semitones from written to sounding pitch."""
         return self.transposition + self.midi_transposition
 
@@ -302,7 +302,7 @@ class Voice:
     def grace(self, written: WrittenGrace) -> None:
         """Grace notes, which take no time; the accidentals of the bar hold for them, and theirs for no other notes."""
         self.signs(["("] * written.begins_slur)
-        grace = grace_of(written, self._layer.scale, self._transposition, self.unit_length)
+        grace = grace_of(written, self._layer.scale, self.semitones, self.unit_length)
         if grace is not None:
             self.pending.append(grace)
             self._awaits_note = True
@@ -390,7 +390,7 @@ class Voice:
         step, alteration, *_ = note
         layer = self._layer
         pitch = layer.scale[step] if alteration is None else self._altered(note, alteration)
-        pitch += self.transposition + self.midi_transposition
+        pitch += self.semitones
         if layer.ties and (tied := self._tied_to(start, step, pitch, has_accidental=alteration is not None)):
             tied[END], tied[STEP] = end, step
             return tied
@@ -401,7 +401,7 @@ class Voice:
     def _keep_names(self) -> None:
         """Keep the names of this bar's notes, which the key might call otherwise."""
         start, usual = self.boundaries[-1].time, self._usual_scale
-        self.notation.records += names_in_bar(self.notes, start, self._transposition, usual)
+        self.notation.records += names_in_bar(self.notes, start, self.semitones, usual)
         self._set_usual_scale(is_bar_start=True)
 
     def _altered(self, note: WrittenNote, alteration: int) -> int:

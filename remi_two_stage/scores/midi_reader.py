@@ -6,6 +6,7 @@ Conventions
 - Each track and channel with notes is a voice; percussion (channel 10) is left out, and counted. A track named
   "Alto (2)" holds further notes of the voice of the track "Alto" (see `midi_writer`). A voice's instrument is the one
   that its first note sounds with, called as an event for this says, else as its track, unless that has a voice's name.
+- In files whose notes begin or end between two ticks, chords and lengths are those that are meant (`midi_rhythm`).
 - Real files break the specification in known ways, and all readers play them: running status continues after meta
   events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
 - A tempo in the first bar is the piece's; where the tempo changes later, bars hold a mark, and it is counted, since no
@@ -30,6 +31,7 @@ from ..core.notation import Instrument, TempoMark
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
+from .midi_rhythm import EXACT, Sounded, as_meant
 from .midi_writer import (
     DRUMS,
     END_OF_TRACK,
@@ -61,12 +63,15 @@ Voice = tuple[int, int]
 
 
 class _Message(NamedTuple):
-    """A message of a track: time in `Piece` ticks, status (or `_META` and the kind of a meta event), data."""
+    """A message of a track: time in `Piece` ticks, status (or `_META` and the kind of a meta event), data, and how far
+    beside its tick it stands, in ticks.
+    """
 
     time: int
     track: int
     status: int
     data: bytes
+    beside: float
 
 
 class _Stroke(NamedTuple):
@@ -87,9 +92,11 @@ class _Contents:
     voice_names: dict[int, str] = field(default_factory=dict)
     instruments: dict[int, str] = field(default_factory=dict)
     programs: dict[Voice, int] = field(default_factory=dict)
-    voices: dict[Voice, list[Note]] = field(default_factory=dict)
+    voices: dict[Voice, list[Sounded]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
     losses: Counter[str] = field(default_factory=Counter)
+    is_spread: bool = False
+    """Whether notes begin beside ticks."""
 
 
 def parse_midi(data: bytes) -> Piece:
@@ -142,7 +149,8 @@ def _voices(contents: _Contents) -> list[tuple[list[Voice], list[Note]]]:
         names = contents.names | contents.voice_names
         return [([(track, 0)], []) for track, name in sorted(names.items()) if is_voice_name(name)]
     voices: list[tuple[list[Voice], list[Note]]] = []
-    for place, notes in sorted(contents.voices.items()):
+    for place, struck in sorted(contents.voices.items()):
+        notes = as_meant(struck, contents.is_spread)
         layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
         if layer and voices and contents.names.get(voices[-1][0][0][0]) == layer[1]:
             voices[-1][0].append(place)
@@ -157,7 +165,8 @@ def _instruments(contents: _Contents, voices: Sequence[str], places: Sequence[Vo
     usual = usual_instruments(voices)
     found = []
     for voice, instrument, (track, channel) in zip(voices, usual, places, strict=True):
-        named = contents.names.get(track, "") if track else ""  # the first track has the title
+        named = contents.names.get(track, "")
+        named = "" if track == 0 or named == contents.names.get(0) else named  # the first track has the title
         own = instrument.name if not named or named == title_of(voice) or VOICE_NAME.fullmatch(named) else named
         name = contents.instruments.get(track, own)
         short = instrument.short_name if name == instrument.name else ""
@@ -210,7 +219,9 @@ def _track_messages(data: bytes, track: int, division: int, contents: _Contents)
     try:
         for time, status, content in _messages(data):
             ticks = (2 * time * TICKS_PER_QUARTER + division) // (2 * division)
-            messages.append(_Message(ticks, track, status, content))
+            beside = abs(time * TICKS_PER_QUARTER / division - ticks)
+            messages.append(_Message(ticks, track, status, content, beside))
+            contents.is_spread |= status & 0xF0 == 0x90 and status < _META and beside > EXACT
             contents.ends[track] = ticks
     except IndexError:
         contents.losses["a truncated track"] = max(1, contents.losses["a truncated track"])
@@ -289,23 +300,23 @@ class _Strokes:
         elif kind == PROGRAM_CHANGE:
             self._programs[channel] = number & 0x7F
         elif kind in (0x80, 0x90):
-            self._end(message.track, channel, number & 0x7F, message.time)
+            self._end(message.track, channel, number & 0x7F, message)
         elif kind == 0xB0 and number in (_ALL_SOUND_OFF, *range(_ALL_NOTES_OFF, 128)):
-            self._end_all(channel, message.time)
+            self._end_all(channel, message)
 
-    def _end(self, track: int, channel: int, pitch: int, time: int) -> None:
+    def _end(self, track: int, channel: int, pitch: int, message: _Message) -> None:
         """End the oldest note of this pitch, of this track if it has one."""
         others = (key for key, held in self._held.items() if key[1:] == (channel, pitch) and held)
         key = (track, channel, pitch)
         if not self._held.get(key):
             key = next(others, key)
         if held := self._held.get(key):
-            self._add(key, held.popleft(), time)
+            self._add(key, held.popleft(), message.time, message.beside)
 
-    def _end_all(self, channel: int, time: int) -> None:
+    def _end_all(self, channel: int, message: _Message) -> None:
         for key, held in self._held.items():
             while key[1] == channel and held:
-                self._add(key, held.popleft(), time)
+                self._add(key, held.popleft(), message.time, message.beside)
 
     def finish(self) -> None:
         """End what nothing has ended: where its pitch is struck again, else with its track."""
@@ -317,13 +328,13 @@ class _Strokes:
                     self._add(key, stroke, end)
         self._contents.losses = +self._contents.losses
 
-    def _add(self, key: tuple[int, int, int], stroke: _Stroke, end: int) -> None:
+    def _add(self, key: tuple[int, int, int], stroke: _Stroke, end: int, beside: float = 0) -> None:
         track, channel, pitch = key
         self._count += 1
         if self._count > _MAX_NOTES:
             raise ScoreFormatError(f"the MIDI file has more than {_MAX_NOTES:,} notes; split it")
         note = Note(stroke.onset, pitch, max(1, end - stroke.onset), stroke.velocity)
-        self._contents.voices.setdefault((track, channel), []).append(note)
+        self._contents.voices.setdefault((track, channel), []).append(Sounded(note, beside))
 
 
 # --- names, metres, keys, bars
@@ -379,7 +390,7 @@ def _bars(contents: _Contents, end: int) -> list[Bar]:
             length = meter_times[following] - time
         bars.append(Bar(meter, key, length, ()))
         time += length
-    return _with_pickup(bars)
+    return _with_whole_bars(_with_pickup(bars))
 
 
 def _is_begun(times: list[int], time: int) -> bool:
@@ -410,6 +421,26 @@ def _with_pickup(bars: list[Bar]) -> list[Bar]:
     if following is None or first.length >= following.bar_length:
         return bars
     return [replace(first, meter=following, is_pickup=True), *bars[1:]]
+
+
+def _with_whole_bars(bars: list[Bar]) -> list[Bar]:
+    """The bars with those put together that a repeat splits, as programs write them: each part of a bar has a metre of
+    its own, after which the one before goes on. So does it in a last bar that fills a bar with the pick-up.
+    """
+    whole = bars[:1]
+    for bar in bars[1:]:
+        before = whole[-2] if len(whole) > 1 else bar
+        first, full = whole[-1], before.meter.bar_length if before.meter else 0
+        is_split = first.meter != before.meter and bar.meter != first.meter and first.length + bar.length == full
+        if is_split and first.is_full and bar.is_full and first.key == bar.key:
+            whole[-1] = replace(first, meter=before.meter, length=full)
+        else:
+            whole.append(bar)
+    if len(whole) > 2 and bars[0].is_pickup and whole[-1].meter != whole[-2].meter:
+        meter = whole[-2].meter
+        if meter and whole[-1].length + bars[0].length == meter.bar_length:
+            whole[-1] = replace(whole[-1], meter=meter)
+    return whole
 
 
 def _by_bar(notes: Iterable[Note], starts: list[int]) -> list[tuple[Note, ...]]:

@@ -66,6 +66,12 @@ ORNAMENTS = {
     "trill": "trill-mark", "turn": "turn", "invertedturn": "inverted-turn", "lowermordent": "mordent",
     "uppermordent": "inverted-mordent", "slide": "schleifer", "shake": "shake", "haydn": "haydn",
 }  # fmt: skip
+TRILL_BEGINS, TRILL_ENDS = "trill(", "trill)"
+TRILL_LINES = {
+    TRILL_BEGINS: '<trill-mark/><wavy-line type="start"/>',
+    TRILL_ENDS: '<wavy-line type="stop"/>',
+}
+"""Marks between which a trill is held -> their elements in `<ornaments>`."""
 TECHNICAL = {
     "upbow": "up-bow", "downbow": "down-bow", "open": "open-string", "thumb": "thumb-position",
     "snap": "snap-pizzicato", "plus": "stopped", "harmonic": "harmonic",

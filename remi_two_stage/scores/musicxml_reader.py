@@ -21,6 +21,7 @@ from ..core.errors import ScoreFormatError
 from ..core.notation import HAIRPINS, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
+from ..core.voices import clef_of
 from .collector import collector_paused
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
@@ -33,6 +34,7 @@ from .voices import usual_instruments, voice_names
 
 _LONGEST_GAP = 2 * TICKS_PER_QUARTER
 _SLACK = 2
+_OCTAVE = 12
 """Ticks by which the ends of a tie may miss each other."""
 
 
@@ -85,6 +87,10 @@ def read_musicxml(data: bytes) -> Piece:
         document.part_ids[staff.part] if is_own else player.name for staff, player in zip(staves, players, strict=True)
     ]
     voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
+    players = [
+        replace(player, transposition=_transposition(readers[staff.part].transposition(staff.number), voice))
+        for player, staff, voice in zip(players, staves, voices, strict=True)
+    ]
     return Piece(
         voices=voices,
         bars=tuple(mark_phrases(bars, *_phrase_begins(columns))),
@@ -96,6 +102,11 @@ def read_musicxml(data: bytes) -> Piece:
         instruments=_named_instruments(players, voices, is_own),
         source=_source(document, staves),
     )
+
+
+def _transposition(semitones: int, voice: str) -> int:
+    """How far a voice transposes: not by the octave that the clef of a tenor says."""
+    return 0 if semitones == -_OCTAVE and clef_of(voice, ()) == "treble-8" else semitones
 
 
 def _source(document: Document, staves: Sequence[_Staff]) -> Source:
@@ -263,15 +274,16 @@ def _with_directions(
             if direction.tempo is not None:
                 onset = direction.onset
                 marks[onset] = _said(marks.get(onset), direction.tempo)
-        is_first = last is None and marks and (index == 0 or all(before.is_pickup for before in bars[:index]))
+        timed = [onset for onset in sorted(marks) if marks[onset].tempo]
+        is_first = last is None and timed and (index == 0 or all(before.is_pickup for before in bars[:index]))
         if is_first:
-            tempo = marks[min(marks)].tempo
-        for onset in sorted(marks):
+            tempo = marks[timed[0]].tempo
+        for onset in timed:
             losses["a tempo change"] += last is not None and marks[onset].tempo != last
             losses["a tempo change"] += last is None and not is_first
             last = marks[onset].tempo
-        if is_first and index == 0 and not marks[min(marks)].words and marks[min(marks)].beat in (0, bar.beat_length):
-            del marks[min(marks)]
+        if is_first and index == 0 and not marks[timed[0]].words and marks[timed[0]].beat in (0, bar.beat_length):
+            del marks[timed[0]]
         is_changed = marks or label
         found.append(replace(bar, tempos=tuple(marks[at] for at in sorted(marks)), part=label) if is_changed else bar)
     return found, tempo
@@ -318,12 +330,12 @@ def _with_notation(
 def _records(
     measures: Sequence[Measure], staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
 ) -> list[list[Notation]]:
-    """Marks, graces and words of a staff, bar by bar."""
+    """Marks, graces and words of a staff, bar by bar: what stands between the notes before what stands at them."""
     records: list[list[Notation]] = [[] for _ in bars]
     for index, measure in enumerate(measures):
-        records[index] += [record for number, record in measure.records if _is_shown(number, staff, staves)]
         for direction in measure.directions:
             records[index] += direction.records if _is_shown(direction.staff, staff, staves) else ()
+        records[index] += [record for number, record in measure.records if _is_shown(number, staff, staves)]
     return records
 
 

@@ -20,7 +20,7 @@ from ..core.double_lines import with_double_lines
 from ..core.errors import ScoreFormatError
 from ..core.notation import JUMPS, SIGNS_BEFORE, DoubleLine
 from ..core.piece import Bar, Piece
-from ..core.playing_order import last_of_ending
+from ..core.playing_order import MOST_PLAYS, are_in_endings, last_of_ending, order_of_repeats
 from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_names import DOUBLE_LINES, NO_JOG
@@ -62,7 +62,7 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
         is_pickup = is_short and _is_pickup(column, bars, length, lengths[index + 1 : index + 2], is_own)
         bars.append(Bar(meter, Key(name_at(signature.sharps - MODES[mode]), mode), length, (), is_pickup=is_pickup))
     bars = _with_repeats(bars, columns, losses)
-    bars = _with_endings(bars, columns, is_own)
+    bars = _counted_once(_with_endings(bars, columns, is_own))
     if not is_own:
         bars = _without_idle_brackets(bars, losses)
     bars = _with_jumps(bars, columns, is_own, losses)
@@ -222,6 +222,16 @@ def _with_endings(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool) 
             found[last] = replace(found[last], ending_end=True)
             is_open = False
     return found
+
+
+def _counted_once(bars: list[Bar]) -> list[Bar]:
+    """The bars without the numbers of plays that the endings which they are in say too."""
+    in_endings = are_in_endings(bars)
+    if not any(bar.plays > 2 and is_inside for bar, is_inside in zip(bars, in_endings, strict=True)):
+        return bars
+    found = [replace(bar, plays=2) if is_inside else bar for bar, is_inside in zip(bars, in_endings, strict=True)]
+    most = MOST_PLAYS * len(bars)
+    return found if [*order_of_repeats(found, most)] == [*order_of_repeats(bars, most)] else bars
 
 
 def _without_idle_brackets(bars: Sequence[Bar], losses: Counter[str]) -> list[Bar]:

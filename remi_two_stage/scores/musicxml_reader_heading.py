@@ -14,8 +14,12 @@ from .musicxml_reader_document import Document, is_whole
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
 _NO_TITLE = re.compile(r"Music21 Fragment|Untitled(?: score)?|\S+\.(?:mxl|xml|musicxml|krn|mid)")
+_LETTERS = re.compile(r"^(?!©|\(c\)|copyright).*[^\W\d_]{2}", re.IGNORECASE)
+_SIZE = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?")
 _NO_CREATORS = ("Music21", "Composer / arranger")
 """What programs write where there is nothing; a file's name is no title."""
+_ACCIDENTALS = {"flat": "♭", "sharp": "♯", "natural": "♮"}
+"""What `<accidental-text>` says -> its sign."""
 _DRUM_CHANNEL = "10"
 
 
@@ -32,6 +36,7 @@ def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tupl
     titles = [_text(root.find(path)) for path in ("movement-title", "work/work-title")]
     credits = [credit for credit in root.iterfind("credit") if _text(credit.find("credit-type")) == "title"]
     titles += [" ".join(map(_text, credit.iterfind("credit-words"))) for credit in credits]
+    titles += [] if any(titles) else [_largest_in_the_middle(root)]
     named = [title for title in dict.fromkeys(titles) if title and (is_own or not _NO_TITLE.fullmatch(title))]
     title, *others = named or [""]
     fields: list[tuple[str, str]] = [("T", other) for other in others]
@@ -42,6 +47,26 @@ def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tupl
         else:
             fields.append((name, text))
     return title, style, tuple(sorted(fields, key=lambda field: field[0] != "T"))  # the rest keeps its order
+
+
+def _largest_in_the_middle(root: Element) -> str:
+    """The words on the first page that look like a title, where nothing says what is one: centred, in the largest type;
+    empty if there are none.
+    """
+    words = [
+        (_size_of(line), _text(line))
+        for credit in root.iterfind("credit")
+        if credit.find("credit-type") is None and credit.get("page", "1") == "1"
+        for line in credit.iterfind("credit-words")
+        if "center" in (line.get("justify"), line.get("halign")) and _LETTERS.search(_text(line))
+    ]
+    return max(words, key=lambda each: each[0], default=(0, ""))[1]
+
+
+def _size_of(words: Element) -> float:
+    """The size of words in points; 0 where it is said in other ways."""
+    size = _SIZE.match(words.get("font-size", ""))
+    return float(size[0]) if size else 0
 
 
 def _fields(root: Element) -> Iterator[tuple[str, str]]:
@@ -74,11 +99,19 @@ def _part_info(part: Element) -> PartInfo:
     player = part.find("score-instrument")
     is_named = player is None or not player.get("id", "").endswith(UNNAMED)
     instrument = Instrument(
-        _text(part.find("part-name")) if is_named else "",
-        _text(part.find("part-abbreviation")) if is_named else "",
+        _name_of(part, "part-name") if is_named else "",
+        _name_of(part, "part-abbreviation") if is_named else "",
         int(program) - 1 if is_whole(program) and 1 <= int(program) <= 128 else None,
     )
     return PartInfo(instrument, channels == {_DRUM_CHANNEL})
+
+
+def _name_of(part: Element, kind: str) -> str:
+    """A name of a part as it is displayed, where that is said."""
+    shown = part.find(f"{kind}-display")
+    texts = [] if shown is None or shown.get("print-object") == "no" else list(shown)
+    words = "".join(_ACCIDENTALS.get(text.text or "", text.text or "") for text in texts)
+    return " ".join(printable(words).split()) or _text(part.find(kind))
 
 
 def _text(element: Element | None) -> str:

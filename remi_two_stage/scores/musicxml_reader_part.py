@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 
 from ..core.errors import RequestError, ScoreFormatError
 from ..core.notation import GraceNote, Mark, Notation
-from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
+from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of, fifths_of_transposition
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME
 from .musicxml_reader_document import Time, number_of
@@ -109,6 +109,7 @@ class PartReader:
         self._time: Time = 0
         self._last_onset: Time | None = None
         self._transpositions: dict[int, Transposition] = {}
+        self._first_transpositions: dict[int, Transposition] = {}
         self._clefs: dict[int, str] = {}
         self._meter: Meter | None = Meter()
         self._next_key: Signature | None = None
@@ -126,6 +127,11 @@ class PartReader:
         """The staves that have notes, or rests and no percussion."""
         used = self._used_staves
         return sorted(used["note"] | (used["rest"] - used["drum"]))
+
+    def transposition(self, staff: int) -> int:
+        """Semitones from where a staff is written to where it sounds, as it says first."""
+        of_staff = self._first_transpositions.get(staff) or self._first_transpositions.get(0)
+        return of_staff.semitones if of_staff else 0
 
     def read(self, measures: Sequence[Element], divisions: str | None) -> list[Measure]:
         """All measures of the part.
@@ -149,6 +155,7 @@ class PartReader:
         except ScoreFormatError as error:
             raise error.at(bar=len(found) + 1) from None
         self.spans.close()
+        records.with_paired_trills(measure.records for measure in found)
         self.losses["a grace note before no note"] += sum(len(graces.chords) for graces in self._graces.values())
         return found
 
@@ -349,7 +356,9 @@ class PartReader:
         for transpose in attributes.iterfind("transpose"):  # which stands after the key that it moves
             if "number" not in transpose.attrib:  # which holds for all staves
                 self._transpositions.clear()
-            self._transpositions[int(transpose.get("number", "0"))] = _transposition(transpose)
+            staff = int(transpose.get("number", "0"))
+            self._transpositions[staff] = _transposition(transpose)
+            self._first_transpositions.setdefault(staff, self._transpositions[staff])
             self.losses["an octave doubling"] += transpose.find("double") is not None
         for child in attributes:
             if child.tag == "divisions":
@@ -452,7 +461,7 @@ def _transposition(element: Element) -> Transposition:
         )
     fifths = 7 * semitones - 12 * steps
     if abs(fifths) > _MOST_FIFTHS or element.find("diatonic") is None:
-        fifths = (7 * semitones + 5) % 12 - 5
+        fifths = fifths_of_transposition(semitones)
     return Transposition(fifths, semitones + 12 * octaves)
 
 

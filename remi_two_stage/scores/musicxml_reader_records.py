@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
@@ -25,6 +25,8 @@ from .musicxml_names import (
     JUMP_WORDS,
     ORNAMENTS,
     TECHNICAL,
+    TRILL_BEGINS,
+    TRILL_ENDS,
     ZERO_WIDTH_SPACE,
 )
 
@@ -75,7 +77,8 @@ def marks_of(notations: Element, losses: Counter[str]) -> Iterator[str]:
     for child in notations:
         tag = child.tag
         if tag in _NAMES:
-            yield from filter(None, (_mark_name(tag, sign, losses) for sign in child))
+            names = filter(None, (_mark_name(tag, sign, losses) for sign in child))
+            yield from _with_line(child, names) if tag == "ornaments" else names
         elif tag == "fermata":
             yield _FERMATA_NAMES.get(child.get("type", "upright"), "fermata")
         elif tag == "arpeggiate":
@@ -84,6 +87,40 @@ def marks_of(notations: Element, losses: Counter[str]) -> Iterator[str]:
             yield from (sign.tag for sign in child if sign.tag in DYNAMICS_ELEMENTS)
         elif tag in _LOST_NOTATIONS:
             losses[_LOST_NOTATIONS[tag]] += child.get("type") != "stop"
+
+
+def _with_line(ornaments: Element, names: Iterable[str]) -> Iterator[str]:
+    """The names of ornaments; a trill that a wavy line holds longer has a begin and an end."""
+    kinds = {line.get("type") for line in ornaments.iterfind("wavy-line")}
+    yield from (TRILL_BEGINS if name == "trill" and kinds == {"start"} else name for name in names)
+    if kinds == {"stop"}:
+        yield TRILL_ENDS
+
+
+def with_paired_trills(measures: Iterable[list[tuple[int, Notation]]]) -> None:
+    """Let the trills of a part that have a begin and an end be such, on each staff, in the (staff, record)s of its
+    measures; others, and those of a single note, are plain ones.
+    """
+    begun: dict[int, tuple[list[tuple[int, Notation]], Mark]] = {}
+    for records in measures:
+        for staff, mark in [(staff, mark) for staff, mark in records if isinstance(mark, Mark)]:
+            if mark.name not in (TRILL_BEGINS, TRILL_ENDS):
+                continue
+            within, first = begun.pop(staff, (records, mark))
+            is_end = mark.name == TRILL_ENDS
+            is_pair = is_end and (within is not records or first.onset < mark.onset)
+            if is_end and not is_pair:
+                records.remove((staff, mark))
+            if first.name == TRILL_BEGINS and first is not mark and not is_pair:
+                _make_plain(within, staff, first)
+            if not is_end:
+                begun[staff] = records, mark
+    for staff, (records, mark) in begun.items():
+        _make_plain(records, staff, mark)
+
+
+def _make_plain(records: list[tuple[int, Notation]], staff: int, mark: Mark) -> None:
+    records[records.index((staff, mark))] = staff, replace(mark, name="trill")
 
 
 def _mark_name(group: str, sign: Element, losses: Counter[str]) -> str | None:
@@ -284,6 +321,8 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
     may_jump = not any(ZERO_WIDTH_SPACE in (kind.text or "") for kind, _ in words)
     found.jumps = _jumps(sound, kinds, said if may_jump else "") if sound is not None or not is_own else []
     found.tempo = _tempo(sound, kinds, "" if found.jumps else said, onset)
+    if found.tempo is None and words and not found.jumps and element.get("directive") == "yes":
+        found.tempo = TempoMark(onset, None, said)
     if not found.jumps and found.tempo is None:
         found.records += [Text(onset, text, _placement(element, kind)) for kind, text in words]
     return found

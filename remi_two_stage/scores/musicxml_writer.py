@@ -1,10 +1,12 @@
 """`Piece` -> MusicXML 4.0 (`score-partwise`), without a detour: the same piece is the same bytes on any day.
 
 Conventions
-- One part a voice, whose id is the voice's name; bars as written, at sounding pitch, `<divisions>` are ticks.
+- One part a voice, whose id is the voice's name; bars as written, `<divisions>` are ticks; at sounding pitch, but for
+  instruments that transpose.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
-- `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice.
+- `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice. After the
+  last of several endings there is no `:|`, or it would play none of them again.
 - An order of parts, which MusicXML cannot say, is written out, and so is a coda after the Fine; other jumps stay.
 - Dropped: velocities, the dynamics of notes, phrases, and what rings past the last bar.
 """
@@ -15,15 +17,18 @@ import io
 import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
 from ..core.double_lines import double_line_after
+from ..core.errors import ScoreError
 from ..core.instruments import staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
-from ..core.playing_order import goes_on_after_fine, idle_repeats, last_of_ending, repeat_targets, unmarked_endings
-from ..core.signatures import Key, Meter
+from ..core.playing_order import goes_on_after_fine, last_of_ending, plays_of_repeats, repeat_targets, unmarked_endings
+from ..core.repeats import without_idle_repeats
+from ..core.signatures import Key, Meter, fifths_of_transposition
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
 from .musicxml_names import CLEFS, CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE, UNNAMED
@@ -52,7 +57,8 @@ _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 
 def musicxml_bytes(piece: Piece) -> bytes:
     """This piece as the bytes of a MusicXML file, which programs play."""
-    return printed_musicxml(piece.in_part_order() if piece.part_order or goes_on_after_fine(piece.bars) else piece)
+    piece = piece.in_part_order() if piece.part_order or goes_on_after_fine(piece.bars) else piece
+    return printed_musicxml(replace(piece, bars=tuple(without_idle_repeats(piece.bars))))
 
 
 def printed_musicxml(piece: Piece, system_starts: Collection[int] = ()) -> bytes:
@@ -61,7 +67,10 @@ def printed_musicxml(piece: Piece, system_starts: Collection[int] = ()) -> bytes
     Args:
         system_starts: Indices of bars before which a new system begins.
     """
-    parts = [part_xml(piece, voice, names, system_starts) for voice, names in enumerate(names_of(piece))]
+    parts = [
+        _at_written_pitch(piece, voice, system_starts) or part_xml(piece, voice, names, system_starts)
+        for voice, names in enumerate(names_of(piece))
+    ]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
 
@@ -149,11 +158,29 @@ def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_s
     return f"<score-part id={attribute_of(part_id)}>{names}{sound}</score-part>\n"
 
 
+def _at_written_pitch(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
+    """The `<part>` of an instrument that transposes; empty for others, and where a note would leave MIDI's range."""
+    semitones = piece.instruments[voice].transposition if piece.instruments else 0
+    if not semitones:
+        return ""
+    fifths = fifths_of_transposition(semitones)
+    try:
+        written = piece.transpose(-semitones, -fifths)
+    except ScoreError:
+        return ""
+    octaves = int(semitones / 12)
+    chromatic = semitones - 12 * octaves
+    transpose = f"<diatonic>{(7 * chromatic - fifths) // 12}</diatonic><chromatic>{chromatic}</chromatic>"
+    transpose += f"<octave-change>{octaves}</octave-change>" if octaves else ""
+    part = part_xml(written, voice, names_of(written)[voice], system_starts)
+    return part.replace("</clef></attributes>", f"</clef><transpose>{transpose}</transpose></attributes>", 1)
+
+
 def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int] = ()) -> str:
     """The `<part>` of a voice, whose notes are named as `names` has them."""
     writer = VoiceWriter(piece, voice, names)
     closed, shortened = _closed_endings(piece.bars)
-    targets, idle = repeat_targets(piece.bars), idle_repeats(piece.bars)
+    targets, plays = repeat_targets(piece.bars), plays_of_repeats(piece.bars)
     unmarked = unmarked_endings(piece.bars)
     unmarked_stops = dict(unmarked.values())
     measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
@@ -179,7 +206,7 @@ def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts:
                 if index in closed
                 else signs.hidden_ending("discontinue", unmarked_stops.get(index)),
                 "|]" if index + 1 == len(piece.bars) else double_line_after(piece.bars, index),
-                1 if index in idle else bar.plays,
+                plays.get(index, bar.plays),
             ),
             "</measure>\n",
         ]

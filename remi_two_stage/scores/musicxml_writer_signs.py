@@ -26,6 +26,7 @@ from .musicxml_names import (
     ORNAMENTS,
     SAME_MARKS,
     TECHNICAL,
+    TRILL_LINES,
     ZERO_WIDTH_SPACE,
 )
 from .musicxml_writer_rhythm import PLAIN_VALUES
@@ -84,7 +85,8 @@ def tempo(mark: TempoMark, beat: int, offset: int) -> str:
         unit = f"<beat-unit>{value.type}</beat-unit>" + "<beat-unit-dot/>" * value.dots
         count = f"{mark.tempo * TICKS_PER_QUARTER / value.ticks:.6g}"
         kinds += f"<direction-type><metronome>{unit}<per-minute>{count}</per-minute></metronome></direction-type>"
-    return direction(kinds, offset, _PLACEMENTS["^"], sound)
+    is_words_alone = mark.words and not sound
+    return direction(kinds, offset, _PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
 
 
 def dynamic(name: str, offset: int) -> str:
@@ -167,7 +169,9 @@ def _element(name: str) -> tuple[str, str]:
     if name == "arpeggio":
         return "", "<arpeggiate/>"
     if name in ORNAMENTS:
-        return "ornaments", f"<{ORNAMENTS[name]}/>"
+        return "ornaments", f"<{ORNAMENTS[name]}/>\n"  # MuseScore 3 passes over what stands right behind a mordent
+    if name in TRILL_LINES:
+        return "ornaments", TRILL_LINES[name]
     if name == "turnx":
         return "ornaments", '<turn slash="yes"/>'
     if name in TECHNICAL:

@@ -1,0 +1,91 @@
+"""The note values that are meant in MIDI files whose notes are played: struck one after the other in a chord, released
+early or late.
+
+Conventions
+- Times are `Piece` ticks. In voices whose notes all end on ticks these ends are meant, and so are the onsets in files
+  where all notes begin on ticks.
+- Notes of a chord are struck within `_SPREAD` ticks; a note is released up to a tenth of its length early or late.
+  Before a rest it ends on an eighth note, or else on a 16th or a triplet of one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..core.piece import Note
+from ..core.signatures import TICKS_PER_QUARTER
+
+EXACT = 0.1
+"""Ticks by which a time may be beside one that is meant: programs let go of notes a little early."""
+_HARDLY = 0.25
+_SPREAD = 2
+_RELEASE = 9
+"""The part of what sounds of a note by which it may end beside the time that is meant."""
+_EIGHTH = TICKS_PER_QUARTER // 2
+
+
+class Sounded(NamedTuple):
+    """A note, and how far beside its tick it ends, in ticks."""
+
+    note: Note
+    beside: float
+
+
+def as_meant(sounded: Iterable[Sounded], are_spread: bool) -> list[Note]:
+    """The notes of a voice, from the start of the piece, with the lengths that are meant, and the chords that are.
+
+    Args:
+        are_spread: Whether the file strikes the notes of chords one after the other.
+    """
+    notes = sorted(sounded, key=lambda each: (each.note.onset, each.note.pitch)) if are_spread else [*sounded]
+    together = _chords(notes) if are_spread else notes
+    if all(beside <= EXACT for _, beside in together):
+        return [note for note, _ in together]
+    onsets = sorted({note.onset for note, _ in together})
+    return [
+        note if _is_usual_end(note, beside) else replace(note, duration=_end_of(note, onsets) - note.onset)
+        for note, beside in together
+    ]
+
+
+def _chords(notes: Sequence[Sounded]) -> list[Sounded]:
+    """The notes with those of a chord at the time of its first one."""
+    found: list[Sounded] = []
+    begun: list[Sounded] = []
+    for note, beside in notes:
+        late = note.onset - begun[0].note.onset if begun else _SPREAD + 1
+        if late <= _SPREAD and all(other.onset + other.duration > note.onset + _SPREAD for other, _ in begun):
+            moved = replace(note, onset=note.onset - late, duration=note.duration + late)
+            begun.append(Sounded(moved, beside))
+        else:
+            found += begun
+            begun = [Sounded(note, beside)]
+    return found + begun
+
+
+def _is_usual_end(note: Note, beside: float) -> bool:
+    """Whether a note ends on a 16th or a triplet of one, to which its end was hardly rounded."""
+    end = note.onset + note.duration
+    return beside <= _HARDLY and (end % (_EIGHTH // 2) == 0 or end % (_EIGHTH // 3) == 0)
+
+
+def _end_of(note: Note, onsets: Sequence[int]) -> int:
+    """Where a note ends, given where those of its voice begin."""
+    end, slack = note.onset + note.duration, -(-note.duration // _RELEASE)
+    following = bisect_right(onsets, note.onset)
+    for onset in onsets[following : following + 1]:
+        if abs(onset - end) <= slack:
+            return onset
+    meant = _nearest(end, (_EIGHTH,))
+    if abs(meant - end) > slack:
+        meant = _nearest(end, (_EIGHTH // 2, _EIGHTH // 3))
+    return meant if meant > note.onset else end
+
+
+def _nearest(time: int, grids: Sequence[int]) -> int:
+    """The multiple of one of the grids that is nearest to a time, the later one of two."""
+    multiples = [around for grid in grids for around in (time - time % grid, time - time % grid + grid)]
+    return min(multiples, key=lambda multiple: (abs(multiple - time), -multiple))
