@@ -109,6 +109,15 @@ def test_a_note_on_a_strong_beat_that_is_not_in_the_chord_costs_a_little_in_a_tu
         assert seventh - root == pytest.approx(cost, abs=0.1)
 
 
+def test_a_melody_that_has_one_note_four_times_running_is_led_on() -> None:
+    (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\n"C"G G G G | "C"G G E C |]\n')
+    ids = detail_sequence(encode_ids(piece))
+    notes = places_of("Note-On", ids)
+    for note, cost in ((3, 0.0), (4, 1.5), (7, 0.0)):
+        fifth, third = costs_of(ids[: notes[note]], (67, 64))
+        assert fifth - third == cost
+
+
 def test_of_the_lengths_of_real_tunes_fewer_than_one_in_a_thousand_costs(tune_books: dict[str, list[Path]]) -> None:
     costing, notes = [], 0
     for path in (path for book in ("oneills1850", "ryansMammoth") for path in tune_books[book][:40]):

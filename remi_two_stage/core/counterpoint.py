@@ -18,6 +18,7 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     close       the melody's note over the last chord, in the last bar, the tonic's, is not the tonic
     final       one of several voices does not hold its note over the last chord to the end
     strong      a tune's note on a strong beat does not belong to the chord
+    static      the melody has the same note for the fifth time running, or more
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
@@ -68,6 +69,7 @@ class Costs:
     close: float
     final: float
     strong: float
+    static: float
     register: float
     leap: float
     rhythm: float
@@ -81,12 +83,12 @@ COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, spacing=1.8, range=2.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
-        register=0.03, leap=0.55, rhythm=1.2, fragment=6.0, rest=3.0, most=8.0,
+        static=1.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0, rest=3.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, spacing=4.0, range=4.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
-        register=0.06, leap=1.1, rhythm=2.4, fragment=12.0, rest=6.0, most=30.0,
+        static=3.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0, rest=6.0, most=30.0,
     ),
 }
 # fmt: on

@@ -34,6 +34,8 @@ _LONGEST_GAP = TICKS_PER_QUARTER
 """Ticks of silence after which a note no longer leads into the next one."""
 _FEWEST_NOTES = 8
 """Notes of a voice that tell its range or its register."""
+_MOST_RUNNING = 4
+"""Times that a melody has one note running."""
 _THIRD = 4
 _WHOLE_TONE = 2
 _RETURN = 4 * TICKS_PER_QUARTER
@@ -82,6 +84,12 @@ class _Part:
         """The pitch that a voice leaves which moves at a time."""
         at = bisect_left(self.onsets, time) - 1
         return self.pitches[at] if at >= 0 and self.ends[at] > time - _LONGEST_GAP else None
+
+    def repeated(self, time: int) -> int | None:
+        """The pitch of the notes before a time, where the last of them are all the same."""
+        at = bisect_left(self.onsets, time)
+        last = self.pitches[max(at - _MOST_RUNNING, 0) : at]
+        return last[0] if len(last) == _MOST_RUNNING and len(set(last)) == 1 else None
 
     def following(self, time: int) -> tuple[int, int] | None:
         """The pitch of a note that begins soon after a time, and the ticks until then."""
@@ -228,6 +236,8 @@ class VoiceLeading:
             costs = [cost + self._costs.leading * (pitch != left + 1) for pitch, cost in enumerate(costs, start=first)]
         if (goal := part.following(self._time)) is not None:
             costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
+        if (said := self._said()) is not None and first <= said < stop:
+            costs[said - first] += self._costs.static
         if self._may_close():
             costs = [cost + self._costs.close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
         if tones := self._strong_tones():
@@ -260,8 +270,15 @@ class VoiceLeading:
 
     def _may_close(self) -> bool:
         """Whether a note here may be the last one of a melody that ends on the tonic's chord."""
-        is_melody = self._voice == min(self._parts, key=place_in_score)
-        return is_melody and self._is_over_last_chord() and _root_of(self._chords[-1]) == 0
+        return self._is_melody and self._is_over_last_chord() and _root_of(self._chords[-1]) == 0
+
+    @property
+    def _is_melody(self) -> bool:
+        return self._voice == min(self._parts, key=place_in_score)
+
+    def _said(self) -> int | None:
+        """The pitch that a melody has had often enough."""
+        return self._parts[self._voice].repeated(self._time) if self._is_melody else None
 
     def _strong_tones(self) -> frozenset[int]:
         """The pitch classes of the chord, where a tune has a strong beat."""
@@ -324,7 +341,7 @@ class _Judge:
         within = {place: part.until(time, time + TICKS_PER_QUARTER) for place, part in others}
         self._above = [min(pitches) for place, pitches in within.items() if place < at and pitches]
         self._below = [max(pitches) for place, pitches in within.items() if place > at and pitches]
-        self._may_close = leading._may_close()
+        self._may_close, self._said = leading._may_close(), leading._said()
         self._left_above = parts[order[at - 1]].left(time) if at else None
         self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
         names = [TOKENS[other][1] for other in order]
@@ -381,6 +398,7 @@ class _Judge:
             cost += self._third_cost
         if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
             cost += costs.foreign
+        cost += costs.static * (pitch == self._said)
         if self._may_close and pitch % _OCTAVE != 0:
             cost += costs.close
         return cost
