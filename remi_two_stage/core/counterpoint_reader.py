@@ -34,6 +34,7 @@ _LONGEST_GAP = TICKS_PER_QUARTER
 """Ticks of silence after which a note no longer leads into the next one."""
 _FEWEST_NOTES = 8
 """Notes of a voice that tell its range or its register."""
+_EIGHTH = TICKS_PER_QUARTER // 2
 _MOST_RUNNING = 4
 """Times that a melody has one note running."""
 _THIRD = 4
@@ -184,21 +185,17 @@ class VoiceLeading:
 
     def _costs_of_lengths(self, choice: Sequence[range]) -> list[float] | None:
         """What lengths of a note cost: by the rhythm of the given notes, else by where they end."""
-        given, place = self._given_rhythms.get(self._voice), self._place
-        is_final = self._is_over_last_chord() and len(self._parts) > 1
-        meter = self._meter if self._is_new_tune else None
-        if given is None and not is_final and meter is None:
+        given, place, costs = self._given_rhythms.get(self._voice), self._place, self._costs
+        if given is not None:
+            return [
+                costs.rhythm * (token in _DURATION and (place, token) not in given) for ids in choice for token in ids
+            ]
+        if self._is_over_last_chord() and len(self._parts) > 1:
+            held = _DURATION.start + min(self._bar_end - place, MAX_DURATION) - 1
+            return [costs.final * (token in _DURATION and token < held) for ids in choice for token in ids]
+        if self._meter is None or not self._is_new_tune:
             return None
-
-        def cost(token: int) -> float:
-            length = token - _DURATION.start + 1
-            if given is not None:
-                return self._costs.rhythm * ((place, token) not in given)
-            if is_final:
-                return self._costs.final * (length < min(self._bar_end - place, MAX_DURATION))
-            return self._costs.fragment * (meter is not None and not is_whole(place, place + length, meter))
-
-        return [cost(token) if token in _DURATION else 0.0 for ids in choice for token in ids]
+        return [cost for ids in choice for cost in _costs_of_fragments(ids, place % _EIGHTH, self._meter, costs)]
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
         """What costs that a tune is silent: that a note begins later than the one before ends, or that a bar ends that
@@ -207,7 +204,8 @@ class VoiceLeading:
         first = next((ids.start for ids in choice if ids and ids.start in _REL_POS), None)
         if first is None or not self._is_new_tune or self._style == _WITH_RESTS:
             return None
-        return [self._costs.rest * (token != first and token not in _VELOCITY) for ids in choice for token in ids]
+        rest = self._costs.rest
+        return [rest if token != first and token not in _VELOCITY else 0.0 for ids in choice for token in ids]
 
     @property
     def _is_new_tune(self) -> bool:
@@ -402,6 +400,15 @@ class _Judge:
         if self._may_close and pitch % _OCTAVE != 0:
             cost += costs.close
         return cost
+
+
+@cache
+def _costs_of_fragments(ids: range, place: int, meter: Meter, costs: Costs) -> list[float]:
+    """What each length of a note costs at a metrical position within an eighth, which plain notes and triplets have in
+    common; other tokens cost nothing.
+    """
+    ends = [place + token - _DURATION.start + 1 if token in _DURATION else place for token in ids]
+    return [costs.fragment * (end > place and not is_whole(place, end, meter)) for end in ends]
 
 
 @cache

@@ -211,15 +211,16 @@ class _Row:
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
+        is_note = any(ids.start in _NOTE_ON for ids in choice)
         if nats := self._sampling.repetition:
-            worn = self._worn.following()
+            worn = self._worn.following() if is_note else set()
             wanted = self._lookup.repeated(self._ids)
             if wanted is not None and wanted not in worn:
                 costs = _in_favour(choice, wanted, nats, costs)
             for token in worn:
                 costs = _in_favour(choice, token, -nats, costs)
         self._choices += 1
-        sampling = self._sampling if any(ids.start in _NOTE_ON for ids in choice) else self._of_rhythm
+        sampling = self._sampling if is_note else self._of_rhythm
         self._take(_id_at(choice, sampling.choose(scores, self._random, costs)))
 
     def _take_forced(self) -> bool:
