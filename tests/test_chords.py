@@ -152,6 +152,19 @@ def test_figures_and_degrees_say_the_bass(numeral: str, name: str) -> None:
     assert parse_roman(roman_text(label, bass)) == (label, bass)
 
 
+@pytest.mark.parametrize(
+    ("numeral", "name"),
+    [
+        ("V/V", "E"), ("V7/V", "E7"), ("V65/V", "E7/G#"), ("V7/vi", "F#7"), ("viio7/ii", "D#dim7"),
+        ("viio6/V", "G#dim/B"), ("IV/bVII", "F"), ("V7/IV", "D7"), ("ii/ii", "F#m"),
+    ],
+)  # fmt: skip
+def test_a_chord_may_be_counted_from_another_degree(numeral: str, name: str) -> None:
+    """Secondary dominants and their like: Kostka and Payne, Tonal Harmony, chapters 16 and 17."""
+    named = parse_name(name, Key("D"))
+    assert parse_roman(numeral) == (named.label, named.bass)
+
+
 def test_the_tones_of_every_quality_are_those_that_music21_hears_in_its_name() -> None:
     names = "C Cm Cdim C+ C7 Cmaj7 Cm7 Cø7 Co7 CmM7 C7+ C6 Cm6 Csus Csus2 C7sus4 Cpower".split()
     names += "C9 C7b9 C7add13 Cadd9 CM9 Cm9".split()
@@ -175,7 +188,7 @@ def test_what_is_no_chord_name_is_refused(name: str) -> None:
     ("text", "message"),
     [
         ("VIII", "there is no chord 'VIII'"),
-        ("V/V", "in 'V/V' there is no degree 'V'"),
+        ("V/8", "in 'V/8' there is no degree '8'; after / stands a bass, one of 1 b2"),
         ("Vsus65", "there is no chord 'Vsus65'; after 'V' may stand .* a figure"),
         ("ivx", "there is no chord 'ivx'; after 'iv' may stand o, 7"),
     ],

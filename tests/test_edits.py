@@ -19,7 +19,7 @@ from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.codec import decode, encode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
-from remi_two_stage.core.counterpoint import leading_after
+from remi_two_stage.core.counterpoint_reader import leading_after
 from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel

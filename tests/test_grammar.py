@@ -99,6 +99,17 @@ def test_any_choice_of_notes_is_a_piece_over_that_plan_in_the_voices_ranges(seed
     assert all(24 * (onset + duration) <= end for _, onset, duration, _ in piece.note_list())
 
 
+def test_pick_ups_of_a_composed_tune_begin_with_a_note() -> None:
+    found = 0
+    for seed in range(40):
+        plan, _ = random_plan(seed)
+        piece = decode_ids(compose_at_random("detail", [*plan[:-1], DETAIL], random.Random(seed)))
+        pickups = [bar for bar in piece.bars if bar.is_pickup]
+        assert all(bar.notes[0] and bar.notes[0][0].onset == 0 for bar in pickups)
+        found += len(pickups)
+    assert found > 10
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_composed_before_given_bars_does_not_ring_into_them(seed: int) -> None:
     jig = kesh_jig()

@@ -26,7 +26,8 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     grammar_structure.py             which bars, repeats, endings and pick-ups may follow
     grammar_harmony.py               basses that are chord tones, and how a piece ends
     grammar_voices.py                what sounds in each voice, and which notes there is room for
-    counterpoint.py                  rules for voices that sound together, and what breaking one costs
+    counterpoint.py                  rules for voices, together and alone, and what breaking one costs
+    counterpoint_reader.py           what the next token of a sequence costs by these rules
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
@@ -60,6 +61,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted
+    worn_bars.py                     the bars of a tune that have come often enough
     prompt_lookup.py                 guesses of the next tokens, from what followed the same ones before
     composing_remi.py                from a request to a plan, from a plan to a piece
     pipeline_remi.py                 the pipeline "music-generation"

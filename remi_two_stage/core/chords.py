@@ -281,7 +281,8 @@ def _without_extensions(suffix: str) -> str | None:
 
 
 def parse_roman(text: str) -> tuple[str, int]:
-    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `I6`, `V65`, `I/2`, `N`).
+    """Read a typed Roman numeral (`V7`, `viio7`, `ii%7`, `bVII`, `I6`, `V65`, `I/2`, `N`), which may be counted from
+    another degree (`V7/V` is `II7`, `viio7/ii` `bIIo7`).
 
     Returns:
         Its label, and its bass in semitones above the root.
@@ -299,6 +300,8 @@ def parse_roman(text: str) -> tuple[str, int]:
         )
     accidental, numeral, written, degree = match.groups()
     root = (_DEGREES[numeral.upper()] + _ACCIDENTALS[accidental]) % 12
+    if (tonic := re.fullmatch(r"([#b♯♭]?)([IV]+|[iv]+)", degree or "")) and tonic[2].upper() in _DEGREES:
+        root, degree = (root + _DEGREES[tonic[2].upper()] + _ACCIDENTALS[tonic[1]]) % 12, None
     suffix, tone = _without_figure(written)
     suffix = _ROMAN_ALIASES.get(suffix, suffix)
     for name, quality in QUALITIES.items():
@@ -307,7 +310,8 @@ def parse_roman(text: str) -> tuple[str, int]:
             return make_label(root, name), bass
     raise ChordError(
         f"there is no chord {_quoted(text)}; after {numeral!r} may stand {', '.join(_suffixes(numeral.islower()))}, "
-        "a figure (6, 64, 65, 43, 42), /2 and the like for a bass by its degree, or nothing"
+        "a figure (6, 64, 65, 43, 42), /2 and the like for a bass by its degree, /V and the like for a degree that it "
+        "is counted from, or nothing"
     )
 
 
@@ -338,7 +342,8 @@ def _degree(text: str, chord: str) -> int:
     """Semitones above the tonic of a degree of the major scale, with an accidental before it."""
     if text not in _DEGREE_NAMES:
         raise ChordError(
-            f"in {chord!r} there is no degree {text!r}; the bass after / is one of {' '.join(_DEGREE_NAMES)}"
+            f"in {chord!r} there is no degree {text!r}; after / stands a bass, one of {' '.join(_DEGREE_NAMES)}, or a "
+            "degree that the chord is counted from, such as V"
         )
     return _DEGREE_NAMES.index(text)
 

@@ -1,4 +1,4 @@
-"""Counterpoint: rules for voices that sound together, and what breaking one costs while notes are chosen.
+"""Counterpoint: rules for voices, together and alone, and what breaking one costs while notes are chosen.
 
 The rules are those of harmony books (Kostka and Payne, Tonal Harmony, chapters 5 and 6; Aldwell and Schachter, Harmony
 and Voice Leading, chapters 5 and 6), where their reasons are:
@@ -15,54 +15,37 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     cadence     it does so in the last two bars
     foreign     as a chord begins, a note is neither the chord's nor the key's, raised degrees of minor included
     third       a chord in all voices lacks its third; that of the last bar least of all
-    close       a tune's note over its last chord, in the last bar, the tonic's, is not the tonic
+    close       the melody's note over the last chord, in the last bar, the tonic's, is not the tonic
+    final       one of several voices does not hold its note over the last chord to the end
+    strong      a tune's note on a strong beat does not belong to the chord
+    static      the melody has the same note for the fifth time running, or more
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
     rhythm      a new note is of a length that no given note has at its place in the bar
+    fragment    a tune's note ends where a triplet is not complete, or in a metre of five or seven units off the 16ths
+    rest        a tune is silent, other than a song
 
-Where a voice has given notes, new ones also keep to their range and a third around it: beyond, they cost the most.
+Where a voice has given notes, new ones also keep to their range and a third around it: beyond, they cost the most; and
+their rhythm is that of the given ones.
 
-A note is judged against the voices that are written already: those of the bars before, and in its own bar those that
-stand earlier in the order in which voices are composed. Costs are in nats, subtracted from the model's scores. Pitches
-are those of the tokens, in C; times are ticks from the start.
+Costs are in nats, subtracted from the model's scores; pitches are MIDI numbers, times ticks.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from typing import Literal, get_args
 
-from .architecture import default_bar_tokens
-from .attention_coordinates import BarCursor
-from .chords import QUALITIES, pitch_classes, split_label
-from .grammar_voices import place_in_score
-from .ranges import usual_mean, usual_range
-from .signatures import TICKS_PER_QUARTER, Key, shift_from_c
-from .vocabulary import DETAIL, IDS, TOKENS
-from .voices import SINGERS, singer
+from .signatures import Meter
+from .voices import singer
 
 Counterpoint = Literal["strict", "soft", "off"]
 COUNTERPOINTS: tuple[Counterpoint, ...] = get_args(Counterpoint)
 
-_CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
-_KEY, _TONIC = IDS["key"], IDS["Tonic"]
-_REL_POS, _NOTE_ON, _DURATION = (IDS[family] for family in ("RelPos", "Note-On", "Duration"))
-_OCTAVE, _FIFTH, _MAJOR_SIXTH = 12, 7, 9
-_LEADING_NOTE = 11
-_DOMINANT_ROOTS = (7, 11)
-_LONGEST_GAP = TICKS_PER_QUARTER
-"""Ticks of silence after which a note no longer leads into the next one."""
-_FEWEST_NOTES = 8
-"""Notes of a voice that tell its range or its register."""
-_THIRD = 4
-_WHOLE_TONE = 2
-_RETURN = 4 * TICKS_PER_QUARTER
-"""Ticks before a given note from which on new ones are led to it."""
+_OCTAVE, _FIFTH = 12, 7
+_16TH, _32ND, _OF_TRIPLET = 6, 3, 4
+"""Ticks of notes, the last that of a 16th in a triplet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +67,31 @@ class Costs:
     foreign: float
     third: float
     close: float
+    final: float
+    strong: float
+    static: float
     register: float
     leap: float
     rhythm: float
+    fragment: float
+    rest: float
     most: float
 
 
+# fmt: off
 COSTS: dict[Counterpoint, Costs] = {
-    "soft": Costs(12.0, 5.0, 0.7, 4.0, 1.8, 2.0, 2.5, 1.5, 3.0, 5.0, 5.0, 4.0, 2.0, 0.03, 0.55, 1.2, 8.0),
-    "strict": Costs(30.0, 12.0, 3.0, 8.0, 4.0, 4.0, 8.0, 6.0, 6.0, 10.0, 10.0, 6.0, 4.0, 0.06, 1.1, 2.4, 30.0),
+    "soft": Costs(
+        parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, spacing=1.8, range=2.0,
+        doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
+        static=1.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0, rest=3.0, most=8.0,
+    ),
+    "strict": Costs(
+        parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, spacing=4.0, range=4.0,
+        doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
+        static=3.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0, rest=6.0, most=30.0,
+    ),
 }
+# fmt: on
 """By setting; "off" has none."""
 
 
@@ -111,319 +109,11 @@ def are_spaced(upper: str, lower: str) -> bool:
     return all(singer(voice) not in (None, "B") for voice in (upper, lower))
 
 
-@dataclass(slots=True)
-class _Part:
-    """What a voice sings: onset, end and pitch of each note, by onset."""
-
-    onsets: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    pitches: list[int] = field(default_factory=list)
-
-    def add(self, onset: int, pitch: int) -> None:
-        """A note begins; of several at one onset the last one written, the highest, counts."""
-        at = bisect_left(self.onsets, onset)
-        if at < len(self.onsets) and self.onsets[at] == onset:
-            self.pitches[at] = pitch
-            return
-        self.onsets.insert(at, onset)
-        self.ends.insert(at, onset)
-        self.pitches.insert(at, pitch)
-
-    def sounding(self, time: int) -> int | None:
-        """The pitch that sounds at a time."""
-        at = bisect_right(self.onsets, time) - 1
-        return self.pitches[at] if at >= 0 and self.ends[at] > time else None
-
-    def until(self, time: int, end: int) -> list[int]:
-        """The pitches that sound from a time on, those included that begin before `end`."""
-        first = max(bisect_right(self.onsets, time) - 1, 0)
-        last = bisect_left(self.onsets, end)
-        return [self.pitches[at] for at in range(first, last) if self.ends[at] > time]
-
-    def left(self, time: int) -> int | None:
-        """The pitch that a voice leaves which moves at a time."""
-        at = bisect_left(self.onsets, time) - 1
-        return self.pitches[at] if at >= 0 and self.ends[at] > time - _LONGEST_GAP else None
-
-    def following(self, time: int) -> tuple[int, int] | None:
-        """The pitch of a note that begins soon after a time, and the ticks until then."""
-        at = bisect_right(self.onsets, time)
-        is_near = at < len(self.onsets) and self.onsets[at] <= time + _RETURN
-        return (self.pitches[at], self.onsets[at] - time) if is_near else None
-
-    def moves(self, time: int) -> bool:
-        """Whether a note begins at a time."""
-        at = bisect_left(self.onsets, time)
-        return at < len(self.onsets) and self.onsets[at] == time
-
-
-class VoiceLeading:
-    """Follows a sequence token by token, and tells what each next note would cost.
-
-    Args:
-        counterpoint: "soft" or "strict".
+def is_whole(start: int, end: int, meter: Meter) -> bool:
+    """Whether a note from one metrical position to another leaves no part of a triplet, and in a metre of five, seven
+    or another such number of units no part of a 16th.
     """
-
-    def __init__(self, counterpoint: Counterpoint) -> None:
-        self._costs = COSTS[counterpoint]
-        self._cursor = BarCursor(default_bar_tokens())
-        self._parts: dict[int, _Part] = {}
-        self._voice = self._time = self._shift = 0
-        self._style: str | None = None
-        self._scales = [(0, _scale_of(Key()))]  # from a time on
-        self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
-        self._bar = self._last_bar = 0
-        self._given: dict[int, tuple[int, int]] = {}
-        self._place = 0  # ticks from the start of the bar
-        self._rhythms: dict[int, set[tuple[int, int]]] = {}
-        self._given_rhythms: dict[int, set[tuple[int, int]]] = {}
-
-    def keep_to_given(self) -> None:
-        """Hold each voice to the range and the rhythm of the notes that it has by now, if they are enough to tell."""
-        self._given = {
-            voice: (min(part.pitches) - _THIRD, max(part.pitches) + _THIRD)
-            for voice, part in self._parts.items()
-            if len(part.pitches) >= _FEWEST_NOTES
-        }
-        self._given_rhythms = {voice: set(self._rhythms.get(voice, ())) for voice in self._given}
-
-    def advance(self, token: int) -> None:
-        """Read a token."""
-        bar, time = self._cursor.read(token)
-        if token == DETAIL:
-            self._last_bar = self._bar
-        self._bar = bar
-        if token in _VOICE:
-            self._voice, self._time, self._place = token, time, 0
-            self._parts.setdefault(token, _Part())
-        elif token in _REL_POS:
-            self._time, self._place = time, token - _REL_POS.start
-        elif token in _NOTE_ON:
-            self._parts[self._voice].add(self._time, token - _NOTE_ON.start)
-        elif token in _DURATION:
-            part = self._parts[self._voice]
-            part.ends[bisect_left(part.onsets, self._time)] += token - _DURATION.start + 1
-            self._rhythms.setdefault(self._voice, set()).add((self._place, token))
-        elif token in _CHORD:
-            self._chords.append((time, token, 0))
-        elif token in _BASS:
-            begun, chord, _ = self._chords[-1]
-            self._chords[-1] = begun, chord, token - _BASS.start + 1
-        elif token in _KEY:
-            self._scales.append((time, _scale_of(Key.parse(TOKENS[token][1]))))
-        elif token in _TONIC:
-            self._shift = shift_from_c(token - _TONIC.start)
-        elif token in _STYLE:
-            self._style = TOKENS[token][1]
-
-    def costs(self, choice: Sequence[range]) -> list[float] | None:
-        """What each token of a choice costs, one range after the other; None where nothing that is chosen does."""
-        if not any(ids.start in _NOTE_ON for ids in choice if ids):
-            return self._costs_of_lengths(choice)
-        rules = self._rules()
-        costs: list[float] = []
-        for ids in choice:
-            is_note = ids and ids.start in _NOTE_ON
-            costs += rules(ids.start - _NOTE_ON.start, ids.stop - _NOTE_ON.start) if is_note else [0.0] * len(ids)
-        return costs
-
-    def _costs_of_lengths(self, choice: Sequence[range]) -> list[float] | None:
-        """What lengths of a note cost, in a voice whose given notes tell its rhythm."""
-        given = self._given_rhythms.get(self._voice)
-        if given is None or not any(ids.start in _DURATION for ids in choice if ids):
-            return None
-        return [
-            self._costs.rhythm * (token in _DURATION and (self._place, token) not in given)
-            for ids in choice
-            for token in ids
-        ]
-
-    def _chord_at(self, time: int) -> tuple[int, int, int] | None:
-        """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
-        return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
-
-    def _scale_at(self, time: int) -> frozenset[int]:
-        """The pitch classes of the key at a time."""
-        return next(scale for begun, scale in reversed(self._scales) if begun <= time)
-
-    def _rules(self) -> Callable[[int, int], list[float]]:
-        """What the pitches from one to another, which is left out, cost now."""
-        singers = [voice for voice in self._parts if TOKENS[voice][1] in SINGERS]
-        if self._voice not in singers or len(singers) == 1:
-            return self._alone
-        return _Judge(self, sorted(singers, key=place_in_score)).costs
-
-    def _alone(self, first: int, stop: int) -> list[float]:
-        """Of a voice with no others beside it, its range and where its leading note goes is all there is to say."""
-        costs, part = self._in_range()[first:stop], self._parts[self._voice]
-        if (left := part.left(self._time)) is not None and self._must_rise(left):
-            costs = [cost + self._costs.leading * (pitch != left + 1) for pitch, cost in enumerate(costs, start=first)]
-        if (goal := part.following(self._time)) is not None:
-            costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
-        if self._may_close():
-            costs = [cost + self._costs.close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
-        if pull := self._pull():
-            usual, cost_of_semitone = pull
-            costs = [
-                cost + max(0.0, cost_of_semitone * (pitch - usual)) for pitch, cost in enumerate(costs, start=first)
-            ]
-        return costs
-
-    def _pull(self) -> tuple[float, float] | None:
-        """Where a composed tune usually lies, in C, and what a semitone above costs, or one below if that is negative;
-        None while it lies about there.
-        """
-        part, mean = self._parts[self._voice], usual_mean(TOKENS[self._voice][1], self._style)
-        if mean is None or self._given or len(self._parts) > 1 or len(part.pitches) < _FEWEST_NOTES:
-            return None
-        usual = mean - self._shift
-        away = sum(part.pitches) / len(part.pitches) - usual
-        beyond = max(0.0, abs(away) - _WHOLE_TONE)
-        return (usual, math.copysign(beyond, away) * self._costs.register) if beyond else None
-
-    def _may_close(self) -> bool:
-        """Whether a note here may be the last one of a tune that ends on the tonic's chord."""
-        is_at_end = self._bar == self._last_bar and len(self._parts) == 1 and self._chords
-        return bool(is_at_end) and self._time >= self._chords[-1][0] and _root_of(self._chords[-1]) == 0
-
-    def _leap(self, pitch: int, goal: tuple[int, int]) -> float:
-        return self._costs.leap * max(0, abs(pitch - goal[0]) - _WHOLE_TONE * max(1, goal[1] // TICKS_PER_QUARTER))
-
-    def _in_range(self) -> list[float]:
-        """What each MIDI number costs by its distance from the voice's usual range."""
-        low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
-        given = self._given.get(self._voice)
-        if given is None:
-            return _costs_of_range(low, high, self._costs)
-        if given[1] < low or given[0] > high:  # given notes count more than what is usual
-            low, high = given
-        return _costs_of_range(low, high, self._costs, given)
-
-    def _must_rise(self, left: int) -> bool:
-        """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
-        if left % _OCTAVE != _LEADING_NOTE or _root_of(here := self._chord_at(self._time)) != 0 or here is None:
-            return False
-        return _root_of(self._chord_at(here[0] - 1)) in _DOMINANT_ROOTS
-
-
-def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | None:
-    """What follows a sequence of a kind after a prompt; None where no notes are written, or without counterpoint."""
-    if counterpoint == "off" or kind in ("plan", "melody"):
-        return None
-    leading = VoiceLeading(counterpoint)
-    for token in ids:
-        leading.advance(token)
-    leading.keep_to_given()
-    return leading
-
-
-class _Judge:
-    """What a note of one voice costs at one time, by its pitch.
-
-    Args:
-        order: The `<voice=>` tokens of the voices that are judged together, from high to low.
-    """
-
-    def __init__(self, leading: VoiceLeading, order: Sequence[int]) -> None:
-        self._leading, self._costs = leading, leading._costs
-        time, voice, parts = leading._time, leading._voice, leading._parts
-        at = order.index(voice)
-        self._in_range = leading._in_range()
-        self._left, self._goal = parts[voice].left(time), parts[voice].following(time)
-        others = [(place, parts[other]) for place, other in enumerate(order) if other != voice]
-        self._moving = [
-            (old, new)
-            for _, part in others
-            if part.moves(time) and (old := part.left(time)) is not None and (new := part.sounding(time)) is not None
-        ]
-        sounding = {place: part.sounding(time) for place, part in others}
-        # A note is often held while others move on: what they sing within a beat counts.
-        within = {place: part.until(time, time + TICKS_PER_QUARTER) for place, part in others}
-        self._above = [min(pitches) for place, pitches in within.items() if place < at and pitches]
-        self._below = [max(pitches) for place, pitches in within.items() if place > at and pitches]
-        self._left_above = parts[order[at - 1]].left(time) if at else None
-        self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
-        names = [TOKENS[other][1] for other in order]
-        self._neighbours = [
-            pitch
-            for place in (at - 1, at + 1)
-            if (pitch := sounding.get(place)) is not None and are_spaced(names[place], names[at])
-        ]
-        self._set_harmony(leading, time, at == len(order) - 1)
-        self._must_rise = self._left is not None and leading._must_rise(self._left)
-        heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
-        is_last = len(order) > 2 and None not in sounding.values()
-        third = _third_of(leading._chord_at(time))
-        self._third = third if is_last and third not in heard else None
-        self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
-        self._bass_cost = self._costs.cadence if leading._bar >= leading._last_bar - 1 else self._costs.bass
-        self._has_leading_note = _LEADING_NOTE in heard
-
-    def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
-        """What the chord here says."""
-        here = leading._chord_at(time)
-        parts = _root_of(here)
-        self._is_dominant = parts in _DOMINANT_ROOTS
-        begins = here is not None and here[0] == time
-        self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
-        self._at_home = leading._scale_at(time) | pitch_classes(TOKENS[here[1]][1]) if begins and here else None
-
-    def costs(self, first: int, stop: int) -> list[float]:
-        """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
-        return [self._cost(pitch) for pitch in range(first, stop)]
-
-    def _cost(self, pitch: int) -> float:
-        costs = self._costs
-        cost = self._in_range[pitch]
-        if self._goal is not None:
-            cost += self._leading._leap(pitch, self._goal)
-        if self._left is not None and pitch != self._left:
-            cost += costs.seventh * (abs(pitch - self._left) > _MAJOR_SIXTH and abs(pitch - self._left) != _OCTAVE)
-            cost += costs.parallels * any(is_parallel((self._left, old), (pitch, new)) for old, new in self._moving)
-        cost += costs.crossing * (
-            sum(pitch > other for other in self._above) + sum(pitch < other for other in self._below)
-        )
-        cost += costs.overlap * (self._left_above is not None and pitch > self._left_above)
-        cost += costs.overlap * (self._left_below is not None and pitch < self._left_below)
-        for neighbour in self._neighbours:
-            cost += costs.spacing * max(0, abs(pitch - neighbour) - _OCTAVE)
-        if self._is_dominant and self._has_leading_note and pitch % _OCTAVE == _LEADING_NOTE:
-            cost += costs.doubling
-        if self._must_rise and self._left is not None and pitch != self._left + 1:
-            cost += costs.leading
-        if self._bass is not None and pitch % _OCTAVE != self._bass:
-            cost += self._bass_cost
-        if self._third is not None and pitch % _OCTAVE != self._third:
-            cost += self._third_cost
-        if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
-            cost += costs.foreign
-        return cost
-
-
-@cache
-def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127)) -> list[float]:
-    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
-    return [
-        min(max(low - pitch, pitch - high, 0) * costs.range, costs.most)
-        if given[0] <= pitch <= given[1]
-        else costs.most
-        for pitch in range(len(_NOTE_ON))
-    ]
-
-
-def _root_of(chord: tuple[int, int, int] | None) -> int | None:
-    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
-    return None if parts is None else parts[0]
-
-
-@cache
-def _scale_of(key: Key) -> frozenset[int]:
-    """The pitch classes of a key; of minor, the raised sixth and seventh degree too."""
-    return key.scale | {(key.pitch_class + raised) % _OCTAVE for raised in (9, 11) if key.mode == "min"}
-
-
-def _third_of(chord: tuple[int, int, int] | None) -> int | None:
-    """Pitch class of a chord's third; None where it has none."""
-    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
-    third = None if parts is None else QUALITIES[parts[1]].intervals[1]
-    return (parts[0] + third) % _OCTAVE if parts is not None and third in (3, 4) else None
+    is_even = meter.numerator == 1 or meter.numerator % 2 == 0 or meter.numerator % 3 == 0
+    shortest = _32ND if is_even else _16TH
+    is_plain = start % shortest == 0 and end % shortest == 0
+    return is_plain or (is_even and start % _OF_TRIPLET == 0 and end % _OF_TRIPLET == 0)

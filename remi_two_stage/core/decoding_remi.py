@@ -10,8 +10,9 @@ Conventions
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
 - A tune of one voice is helped to repeat itself (`Sampling.repetition`): many choices that are each nearly certain
   seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
-  lookup compares, the one that followed them before has a higher score. Its rhythm is more varied than its pitches
-  (`Sampling.rhythm_temperature`): models hold to a rhythm longer than people do.
+  lookup compares, the one that followed them before has a higher score; one that says a bar that has come often enough
+  (`worn_bars`) has a lower one. Its rhythm is more varied than its pitches (`Sampling.rhythm_temperature`): models hold
+  to a rhythm longer than people do.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
   after `torch.manual_seed(seed)`.
@@ -29,7 +30,7 @@ from typing import Any
 
 import torch
 
-from .counterpoint import leading_after
+from .counterpoint_reader import leading_after
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
 from .decoding_weights_remi import StageWeights
 from .grammar import Grammar, SequenceKind
@@ -37,6 +38,7 @@ from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .vocabulary import IDS
+from .worn_bars import WornBars
 
 ROWS_AT_ONCE = 32
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
@@ -172,7 +174,9 @@ class _Row:
         self._end = None if longest is None else self._given + longest
         self._report = report
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
-        self._lookup = PromptLookup()
+        self._lookup, self._worn = PromptLookup(), WornBars()
+        for token in start.ids:
+            self._worn.advance(token)
         self._sampling = sampling.settled(alone=len({token for token in start.ids if token in IDS["voice"]}) == 1)
         self._of_rhythm = self._sampling if start.grammar.kind == "plan" else self._sampling.of_rhythm
         self._guess: list[int] = []
@@ -207,10 +211,16 @@ class _Row:
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
-        if self._sampling.repetition and (token := self._lookup.repeated(self._ids)) is not None:
-            costs = _in_favour(choice, token, self._sampling.repetition, costs)
+        is_note = any(ids.start in _NOTE_ON for ids in choice)
+        if nats := self._sampling.repetition:
+            worn = self._worn.following() if is_note else set()
+            wanted = self._lookup.repeated(self._ids)
+            if wanted is not None and wanted not in worn:
+                costs = _in_favour(choice, wanted, nats, costs)
+            for token in worn:
+                costs = _in_favour(choice, token, -nats, costs)
         self._choices += 1
-        sampling = self._sampling if any(ids.start in _NOTE_ON for ids in choice) else self._of_rhythm
+        sampling = self._sampling if is_note else self._of_rhythm
         self._take(_id_at(choice, sampling.choose(scores, self._random, costs)))
 
     def _take_forced(self) -> bool:
@@ -225,6 +235,7 @@ class _Row:
     def _take(self, token: int) -> None:
         self._ids.append(token)
         self._grammar.advance(token)
+        self._worn.advance(token)
         if self._leading is not None:
             self._leading.advance(token)
         if token == BAR_START and self._report is not None:
@@ -239,7 +250,9 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _in_favour(choice: Sequence[range], token: int, nats: float, costs: list[float] | None) -> list[float] | None:
-    """What all ids of a choice cost, one range after the other, with one that is wanted so many nats cheaper."""
+    """What all ids of a choice cost, one range after the other, with one that is wanted so many nats cheaper, or where
+    that is negative dearer.
+    """
     before = 0
     for ids in choice:
         if token in ids:

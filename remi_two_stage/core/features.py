@@ -94,13 +94,10 @@ def bars_with_two_chords(piece: Piece) -> float:
 
 
 def strong_beats(bar: Bar) -> tuple[int, ...]:
-    """Ticks from the bar's start to its strong beats: the first one, and where the beats can be halved, the first of
-    the second half. Bars without a metre and pick-ups have none.
-    """
+    """Ticks from the bar's start to the strong beats that it has. Bars without a metre and pick-ups have none."""
     if bar.meter is None or bar.is_pickup:
         return ()
-    half = bar.meter.bar_length // 2
-    return (0, half) if half in bar.beats else (0,)
+    return tuple(beat for beat in bar.meter.strong_beats if beat == 0 or beat in bar.beats)
 
 
 def strong_notes(piece: Piece) -> Iterator[bool]:

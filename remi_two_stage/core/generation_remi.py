@@ -33,7 +33,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from .counterpoint import Counterpoint, VoiceLeading, leading_after
+from .counterpoint import Counterpoint
+from .counterpoint_reader import VoiceLeading, leading_after
 from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
 from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError

@@ -419,8 +419,7 @@ class Grammar:
         self, bar: PlannedBar, voice: int, ring: int, follow: Choice | None, final: LastNote | None = None
     ) -> Steps:
         """`final`: what the voice's last note may be, if it ends the piece here."""
-        sounding, end = self._sounding.of[voice], bar.offset + bar.length
-        position = bar.offset - 1
+        sounding, end, position = self._sounding.of[voice], bar.offset + bar.length, bar.offset - 1
 
         def onward(lowest: int | None = None) -> Choice:
             onset, free = position - bar.offset, self._sounding.first_free(voice, self.is_strict)
@@ -434,7 +433,8 @@ class Grammar:
             is_met = any(final.is_met(*note) for note in held) or not further
             return (*notes, further, *(after if is_met else ()))
 
-        token = yield onward()
+        is_tunes_pickup = bar.offset and len(self._voices) == 1 and self.is_strict and not sounding
+        token = yield only(REL_POS.start + bar.offset) if is_tunes_pickup else onward()  # it begins with a note
         while token in REL_POS:
             position = token - REL_POS.start
             onset = position - bar.offset

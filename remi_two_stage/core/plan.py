@@ -2,9 +2,10 @@
 
 Text kind: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
 chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
-it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`); `%` repeats the bar before. `|: :| [1 [2
-|1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of an eighth note;
-the bar before it is shorter by it, and so are those that lead back to the one at the start of a part, and the last bar.
+it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`), and another degree than the tonic to count
+from (`V7/V`); `%` repeats the bar before. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a
+pick-up of one beat, `(V 1/8)` one of an eighth note; the bar before it is shorter by it, and so are those that lead
+back to the one at the start of a part, and the last bar.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """

@@ -28,7 +28,7 @@ from statistics import fmean
 
 from .chords import split_label
 from .codec import encode_ids
-from .counterpoint import VoiceLeading
+from .counterpoint_reader import VoiceLeading
 from .features import (
     bars_with_two_chords,
     chord_roots,

@@ -189,5 +189,13 @@ class Meter:
         """Ticks in a beat: three units in compound metres, else one."""
         return TICKS_PER_WHOLE // self.denominator * (3 if self.is_compound else 1)
 
+    @property
+    def strong_beats(self) -> tuple[int, ...]:
+        """Ticks from a full bar's start to its strong beats: the first one, and where the beats can be halved, the
+        first of the second half.
+        """
+        half = self.bar_length // 2
+        return (0, half) if half % self.beat_length == 0 else (0,)
+
     def __str__(self) -> str:
         return f"{self.numerator}/{self.denominator}"
