@@ -58,7 +58,7 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
     reader = _READERS.get(ending_of(path))
     if reader is None:
         raise ScoreFormatError(
-            f"cannot read {ending_of(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
+            f"cannot read {_named(ending_of(path))}; known are {', '.join(_READERS)}"
             f"{did_you_mean(ending_of(path), _READERS)}"
         ).at(file=str(path))
     try:
@@ -123,10 +123,13 @@ def check_writable(ending: str) -> None:
     """Raises what `score_bytes` would raise for this ending, before there is a piece."""
     if ending not in _WRITERS:
         raise ScoreFormatError(
-            f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
-            f"{did_you_mean(ending, _WRITERS)}"
+            f"cannot write {_named(ending)}; known are {', '.join(_WRITERS)}{did_you_mean(ending, _WRITERS)}"
         )
     require(*_EXTRAS.get(ending, ()), purpose=f"writing {ending} files")
+
+
+def _named(ending: str) -> str:
+    return repr(ending) if ending else "a file whose name has no ending"
 
 
 def parse_score(content: bytes) -> list[Piece]:
@@ -173,6 +176,8 @@ def _check_file(path: Path) -> None:
         ) from None
     except zipfile.BadZipFile as error:
         raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
+    if not size:
+        raise ScoreFormatError("the file is empty; export it again")
     if size > LARGEST_SCORE:
         refuse_size(size)
 

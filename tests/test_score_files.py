@@ -136,6 +136,13 @@ def test_broken_files_are_refused_with_their_name(ending: str, content: bytes, t
         read_score(path)
 
 
+@pytest.mark.parametrize("ending", [".musicxml", ".mxl", ".krn", ".mid"])
+def test_empty_files_are_called_so(ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"empty{ending}").touch()
+    with pytest.raises(ScoreFormatError, match=rf"empty\{ending}: the file is empty; export it again"):
+        read_score(tmp_path / f"empty{ending}")
+
+
 def test_bombs_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.mxl", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("score.xml", b" " * 101 * 2**20)

@@ -1,4 +1,5 @@
-"""Printing: results on standard output, as text or JSON; progress and remarks on standard error.
+"""Printing: results and remarks on standard output, as text or JSON; progress on standard error, and remarks where
+standard output is for the result alone.
 
 A console that lacks a letter gets the nearest ones it has (`text.SPELLED_PLAINLY`), and JSON in escapes.
 """
