@@ -196,6 +196,10 @@ def test_a_config_file_says_the_same_as_flags_and_flags_come_first(plan: Trainin
     assert resolved.resolved() == plan.resolved()
 
 
+def test_an_output_may_be_text(plan: TrainingPlan) -> None:
+    assert replace(plan, output=str(plan.output)) == plan
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

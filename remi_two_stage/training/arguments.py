@@ -160,6 +160,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         named = (self.corpus,) if isinstance(self.corpus, str) else tuple(self.corpus)
         object.__setattr__(self, "corpus", named)
+        object.__setattr__(self, "output", Path(self.output))
         if not named or not all(isinstance(name, str) and name for name in named):
             raise RequestError(f"`corpus` is {named!r}; name at least one corpus, each as a text")
         for option in fields(self):
