@@ -21,7 +21,7 @@ from typing import Any
 
 from .atomic_files import write_whole
 from .core.abc_writer import write_abc
-from .core.errors import MissingFileError, ScoreError, ScoreFormatError
+from .core.errors import MissingFileError, RequestError, ScoreError, ScoreFormatError
 from .core.piece import Piece
 from .core.text import did_you_mean
 from .rendering.engraving import engrave
@@ -72,6 +72,7 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
     engraved score (SVG, PNG, PDF), or as sound (WAV, Ogg Vorbis, FLAC). Repeats are played out in MIDI and in sound.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreFormatError: another ending.
         MissingExtraError: a picture or sound, without the extra that makes it.
         ScoreError: the file cannot be written.
@@ -112,9 +113,12 @@ def score_bytes(piece: Piece, ending: str) -> bytes:
     """What `write_score` writes into a file with this ending.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreFormatError: there is no such format.
         MissingExtraError: a picture or sound, without the extra that makes it.
     """
+    if not isinstance(piece, Piece):
+        raise RequestError(f"cannot write a {type(piece).__name__}; give one Piece, such as read_score(path)[0]")
     check_writable(ending)
     return _WRITERS[ending](piece)
 

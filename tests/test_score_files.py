@@ -12,7 +12,7 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.atomic_files import written_atomically
-from remi_two_stage.core.errors import MissingFileError, ScoreError, ScoreFormatError
+from remi_two_stage.core.errors import MissingFileError, RequestError, ScoreError, ScoreFormatError
 from remi_two_stage.demo.downloads import write_downloads
 from remi_two_stage.score_files import file_name, read_score, write_content, write_score
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
@@ -112,6 +112,12 @@ def test_unknown_endings_are_refused_with_the_known_ones(name: str, tmp_path: Pa
         read_score(tmp_path / name)
     with pytest.raises(ScoreFormatError, match=r"cannot write .* known are \.abc, \.musicxml, .*\.mid"):
         write_score(kesh_jig(), tmp_path / name)
+
+
+def test_the_list_of_a_files_pieces_is_no_piece_to_write(tmp_path: Path) -> None:
+    write_score(kesh_jig(), tmp_path / "tune.abc")
+    with pytest.raises(RequestError, match=r"cannot write a TuneBook; give one Piece, such as read_score\(path\)\[0\]"):
+        write_score(read_score(tmp_path / "tune.abc"), tmp_path / "tune.mid")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid"])
