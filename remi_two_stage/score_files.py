@@ -21,7 +21,7 @@ from typing import Any
 
 from .atomic_files import write_whole
 from .core.abc_writer import write_abc
-from .core.errors import MissingFileError, ScoreError, ScoreFormatError
+from .core.errors import MissingFileError, RequestError, ScoreError, ScoreFormatError
 from .core.piece import Piece
 from .core.text import did_you_mean
 from .rendering.engraving import engrave
@@ -58,7 +58,7 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
     reader = _READERS.get(ending_of(path))
     if reader is None:
         raise ScoreFormatError(
-            f"cannot read {ending_of(path) or 'a file without an ending'!r}; known are {', '.join(_READERS)}"
+            f"cannot read {_named(ending_of(path))}; known are {', '.join(_READERS)}"
             f"{did_you_mean(ending_of(path), _READERS)}"
         ).at(file=str(path))
     try:
@@ -72,6 +72,7 @@ def write_score(piece: Piece, path: str | os.PathLike[str]) -> None:
     engraved score (SVG, PNG, PDF), or as sound (WAV, Ogg Vorbis, FLAC). Repeats are played out in MIDI and in sound.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreFormatError: another ending.
         MissingExtraError: a picture or sound, without the extra that makes it.
         ScoreError: the file cannot be written.
@@ -112,9 +113,12 @@ def score_bytes(piece: Piece, ending: str) -> bytes:
     """What `write_score` writes into a file with this ending.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreFormatError: there is no such format.
         MissingExtraError: a picture or sound, without the extra that makes it.
     """
+    if not isinstance(piece, Piece):
+        raise RequestError(f"cannot write a {type(piece).__name__}; give one Piece, such as read_score(path)[0]")
     check_writable(ending)
     return _WRITERS[ending](piece)
 
@@ -123,10 +127,13 @@ def check_writable(ending: str) -> None:
     """Raises what `score_bytes` would raise for this ending, before there is a piece."""
     if ending not in _WRITERS:
         raise ScoreFormatError(
-            f"cannot write {ending or 'a file without an ending'!r}; known are {', '.join(_WRITERS)}"
-            f"{did_you_mean(ending, _WRITERS)}"
+            f"cannot write {_named(ending)}; known are {', '.join(_WRITERS)}{did_you_mean(ending, _WRITERS)}"
         )
     require(*_EXTRAS.get(ending, ()), purpose=f"writing {ending} files")
+
+
+def _named(ending: str) -> str:
+    return repr(ending) if ending else "a file whose name has no ending"
 
 
 def parse_score(content: bytes) -> list[Piece]:
@@ -173,6 +180,8 @@ def _check_file(path: Path) -> None:
         ) from None
     except zipfile.BadZipFile as error:
         raise ScoreFormatError(f"the compressed file is broken: {error}; export it again") from None
+    if not size:
+        raise ScoreFormatError("the file is empty; export it again")
     if size > LARGEST_SCORE:
         refuse_size(size)
 

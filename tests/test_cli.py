@@ -181,12 +181,15 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["rewrite", "TUNE", "2", "--output", "x.musixml"], "did you mean .musicxml?; for a folder"),
         (["compose", "--formats", "abc,doc"], "cannot write '.doc'; known are .abc"),
         (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
+        (["realize", __file__], "is a file and no plan; have it read with realize - < "),
+        (["render", "TUNE", "folder"], "cannot write a file whose name has no ending; known are .abc"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),
         (["extend", "no-such.abc"], "no-such.abc"),
         (["rewrite", "TUNE", "9-4"], "the bars are '9-4'; write the first and the last, such as 5-8, or one number; "),
         (["rewrite", "TUNE", "3-99"], "such as 5-8, or one number; the tune has 24 bars"),
         (["rewrite", "TUNE", "0"], "the bars are '0'; write the first and the last, such as 5-8, or one number"),
         (["rewrite", "TUNE", "3", "--chords", "Hm7"], "error: bar 3: there is no chord 'Hm7'"),
+        (["rewrite", "TUNE", "20–99"], "the bars are '20–99'; write the first and the last, such as 5-8"),
         (["rewrite", "TUNE", "all"], "the bars are 'all'; write the first and the last, such as 5-8"),
         (["harmonize", "TUNE", "--tune", "9"], "there is no tune 9 in"),
         (["train", "--corpus", "no-such-folder", "--output", "out"], "no-such-folder"),
@@ -237,6 +240,7 @@ def test_a_corpus_that_is_no_music_is_named(
         (["rewrite", "tune.abc"], "Missing argument 'BARS'"),
         (["sing"], "No such command 'sing'"),
         (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
+        (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish; "),
     ],
 )
 def test_options_that_cannot_be_get_one_line(
@@ -345,6 +349,13 @@ def test_show_prints_chords_over_bars(tmp_path: Path, capsys: pytest.CaptureFixt
         "1  D2 |: GABc A4 | dcBA G2 D2 :|\n"
     )
     assert "tune 1 of 2" in printed.err
+
+
+def test_render_says_which_tune_of_several_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "book.abc"
+    path.write_text("X:1\nT:One\nK:G\nG8|]\n\nX:2\nT:Two\nK:D\nD8|]\n")
+    assert main(["render", str(path), str(tmp_path / "tune.mid")]) == 0
+    assert capsys.readouterr().err == "tune 1 of 2; --tune takes another\n"
 
 
 def test_show_names_the_voices_of_a_hymn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def book(tmp_path: Path) -> Path:
 
 
 def test_bars_are_rewritten_in_the_file_itself(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rewrite", str(book), "2-3", "--tune", "second", "--seed", "1", "--in-place"]) == 0
+    assert main(["rewrite", str(book), "2–3", "--tune", "second", "--seed", "1", "--in-place"]) == 0
     lines, edited = BOOK.split("\n"), book.read_text().split("\n")
     assert [index for index, line in enumerate(lines) if line not in edited] == [13, 14]
     assert edited[13].startswith("|:GAB c2d|")

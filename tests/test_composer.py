@@ -1,6 +1,6 @@
 """Composing: whatever the weights, every request ends in a valid piece, or is refused before any work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
@@ -225,6 +225,30 @@ def test_impossible_requests_are_refused(composer: Composer, request_: dict[str,
 def test_impossible_sampling_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(RequestError, match="no sampling with temperature"):
         Sampling(**settings)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda composer, _: composer.compose_batch(["jig"]),
+            "cannot compose from 'jig'; give a list of requests, such",
+        ),
+        (
+            lambda composer, _: composer.plan_batch([{"style": "jig"}]),
+            r"cannot compose from \{'style': 'jig'\}; give a",
+        ),
+        (lambda composer, piece: composer.realize(Plan.of(piece), key="G"), "a Plan has its own style, key, metre"),
+        (lambda composer, piece: composer.harmonize(piece, plan=7), "cannot take chords from a int; give a Plan or a"),
+        (lambda composer, piece: composer.rewrite(piece, (1, 2), chords=["I", "V"]), "cannot take chords from a list"),
+        (lambda *_: Composer("my-model"), r"Composer takes a model, .*; load one with .*_pretrained\('my-model'\)"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    composer: Composer, call: Callable[[Composer, Piece], object], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        call(composer, kesh_jig())
 
 
 def test_a_typed_plan_that_cannot_be_is_refused(composer: Composer) -> None:

@@ -1,5 +1,6 @@
 """How the page starts: what is there before torch, and what is refused before there is a page."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -87,3 +88,22 @@ def test_a_port_that_is_taken_ends_the_command(taken_port: int) -> None:
     code, said, complaints = demo("--port", taken_port)
     assert (code, said) == (2, "")
     assert complaints == [f"remi-two-stage: error: port {taken_port} is taken; choose another --port"]
+
+
+@pytest.mark.parametrize("port", [0, 65536, -1])
+def test_a_port_that_cannot_be_ends_the_command(port: int) -> None:
+    code, said, complaints = demo("--port", port)
+    assert (code, said) == (2, "")
+    assert complaints == [f"remi-two-stage: error: there is no port {port}; choose a --port from 1 to 65535"]
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_the_address_is_the_result_and_is_said_at_once(option: str, free_port: int) -> None:
+    command = [sys.executable, "-m", "remi_two_stage.cli", "demo", "--port", str(free_port), option]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
+        assert page.stdout is not None
+        first = page.stdout.readline()
+        said = json.loads(first + page.stdout.readline() + page.stdout.readline()) if option == "--json" else first
+        page.terminate()
+    address = f"http://127.0.0.1:{free_port}/"
+    assert said == ({"address": address} if option == "--json" else f"The page is at {address} (Ctrl-C stops it)\n")

@@ -283,6 +283,12 @@ def test_a_limit_on_both_stages(both: TwoStageModel) -> None:
         both.generate(GLOBALS)
 
 
+def test_prompts_that_are_padded_on_the_right_are_refused(both: TwoStageModel) -> None:
+    short = torch.cat([GLOBALS[:, :1], GLOBALS[:, 2:], torch.tensor([[PAD]])], dim=1)
+    with pytest.raises(GrammarError, match=r"row 1 ends in <PAD>; pad prompts on the left, with padding_side='left'"):
+        both.planner.generate(torch.cat([GLOBALS, short]))
+
+
 def test_a_stage_keeps_the_settings_that_are_its_own(both: TwoStageModel) -> None:
     whole = both.generate(GLOBALS)
     prompt = whole[0].tolist().index(DETAIL) + 1

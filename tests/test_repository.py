@@ -263,6 +263,25 @@ def test_the_pipeline_refuses_what_has_no_keywords(folder: Path, requests: Any) 
         compose(requests)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"requests": [{"plan": "I | V"}]}, "plan holds for all pieces alike; give it outside of the list"),
+        ({"requests": [{"bars": 2, "seed": 3}]}, "seed holds for all pieces alike; give it outside of the list"),
+        ({"requests": [{"bars": 2}], "seed": "3"}, "the seed '3' is out of range"),
+        ({"stile": "jig"}, "there is no keyword stile; there are style, .*, and for all pieces alike plan, seed"),
+    ],
+)
+def test_the_pipeline_says_which_keywords_are_wrong(folder: Path, call: Any, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        pipeline("music-generation", model=str(folder))(**call)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_config_of_a_stage_has_no_labels_that_nobody_chose(folder: Path, stage: str) -> None:
+    assert not {"id2label", "label2id"} & json.loads((folder / stage / "config.json").read_text()).keys()
+
+
 def test_both_stages_take_the_settings_of_both(model: TwoStageModel, folder: Path, tmp_path: Path) -> None:
     settings = GenerationConfig.from_pretrained(folder)
     settings.update(do_sample=True, temperature=0.5, repetition_penalty=1.25)

@@ -12,7 +12,7 @@ import pytest
 from tunes import kesh_jig
 
 from remi_two_stage.atomic_files import written_atomically
-from remi_two_stage.core.errors import MissingFileError, ScoreError, ScoreFormatError
+from remi_two_stage.core.errors import MissingFileError, RequestError, ScoreError, ScoreFormatError
 from remi_two_stage.demo.downloads import write_downloads
 from remi_two_stage.score_files import file_name, read_score, write_content, write_score
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
@@ -114,6 +114,12 @@ def test_unknown_endings_are_refused_with_the_known_ones(name: str, tmp_path: Pa
         write_score(kesh_jig(), tmp_path / name)
 
 
+def test_the_list_of_a_files_pieces_is_no_piece_to_write(tmp_path: Path) -> None:
+    write_score(kesh_jig(), tmp_path / "tune.abc")
+    with pytest.raises(RequestError, match=r"cannot write a TuneBook; give one Piece, such as read_score\(path\)\[0\]"):
+        write_score(read_score(tmp_path / "tune.abc"), tmp_path / "tune.mid")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid"])
 def test_missing_files_are_refused(ending: str, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match=rf"missing\{ending}: there is no such file"):
@@ -134,6 +140,13 @@ def test_broken_files_are_refused_with_their_name(ending: str, content: bytes, t
     path.write_bytes(content)
     with pytest.raises(ScoreFormatError, match=rf"broken\{ending}: "):
         read_score(path)
+
+
+@pytest.mark.parametrize("ending", [".musicxml", ".mxl", ".krn", ".mid"])
+def test_empty_files_are_called_so(ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"empty{ending}").touch()
+    with pytest.raises(ScoreFormatError, match=rf"empty\{ending}: the file is empty; export it again"):
+        read_score(tmp_path / f"empty{ending}")
 
 
 def test_bombs_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import soundfile
 from test_rendering import ENDINGS, tune, with_jumps
 from tunes import kesh_jig
 
-from remi_two_stage.core.errors import ScoreError
+from remi_two_stage.core.errors import ScoreError, ScoreFormatError
 from remi_two_stage.core.notation import TempoMark
 from remi_two_stage.rendering.sound import SOUNDS, sound_bytes, wav_bytes
 from remi_two_stage.score_files import write_score
@@ -127,3 +127,9 @@ def test_sound_files_say_the_title(ending: str) -> None:
         with soundfile.SoundFile(io.BytesIO(content)) as sound:
             assert sound.title == title
             assert sound.frames > 0
+
+
+@pytest.mark.parametrize("ending", ["ogg", ".mp3", ""])
+def test_other_sounds_are_refused(ending: str) -> None:
+    with pytest.raises(ScoreFormatError, match=rf"there is no sound as '{ending}'; choose one of .wav, .ogg, .flac"):
+        sound_bytes(kesh_jig(), ending)

@@ -196,12 +196,16 @@ def test_a_config_file_says_the_same_as_flags_and_flags_come_first(plan: Trainin
     assert resolved.resolved() == plan.resolved()
 
 
+def test_an_output_may_be_text(plan: TrainingPlan) -> None:
+    assert replace(plan, output=str(plan.output)) == plan
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('{"epochs": 3}', "a training run has no epochs; it has corpus, output"),
         ('{"corpus": "music21"}', "`output` must be given, directly or in a `config` file"),
-        ('{"corpus": "a", "output": "b", "batch_size": "two"}', "`batch_size` is 'two'; it must be of type"),
+        ('{"corpus": "a", "output": "b", "batch_size": "two"}', "`batch_size` is 'two'; it must be of type int$"),
         ("[1]", "holds a list; give fields by name"),
         ("{", "cannot be read .* give a JSON file"),
     ],
@@ -233,6 +237,15 @@ def test_what_does_not_go_together_is_refused(change: dict[str, object], message
 def test_a_device_that_is_not_there_is_refused(plan: TrainingPlan) -> None:
     with pytest.raises(RequestError, match="`device` is cuda and torch sees no GPU; use auto or cpu"):
         TwoStageTrainer(replace(plan, device="cuda")).train()
+    assert not plan.output.exists()  # so that the next attempt is no run with other arguments
+
+
+def test_a_name_that_no_model_can_have_is_not_looked_for_on_the_hub(plan: TrainingPlan) -> None:
+    with pytest.raises(
+        CheckpointError, match="`start_from` is 'my-mdel', which is no folder; name a folder that train"
+    ):
+        TwoStageTrainer(replace(plan, start_from="my-mdel")).train()
+    assert not plan.output.exists()
 
 
 def test_training_in_bfloat16_reports_to_tensorboard(plan: TrainingPlan) -> None:

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else NAME
-        message = error.format_message().strip().rstrip(".")
+        message = " ".join(error.format_message().split()).rstrip(".")  # click lists choices in lines of their own
         return _failed(f"{command}: error: {message}; {command} --help lists the options", 2)
     except RemiError as error:
         return _failed(f"{NAME}: error: {error}", 2)

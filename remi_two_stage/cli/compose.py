@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..composing.arguments import MODEL_HELP, FirstRequest
-from ..core.errors import RequestError
+from ..core.errors import ChordError, RequestError
 from ..core.request import Request
 from ..core.sampling import Sampling
 from .files import STANDARD_STREAM, Destination, plan_data, plan_text
@@ -140,7 +140,12 @@ def realize(
     pick-up of one beat, (A7 1/8) one of an eighth note.
     """
     typed = sys.stdin.read() if chords == STANDARD_STREAM else chords
-    written = Request(**request_fields).typed(typed)
+    try:
+        written = Request(**request_fields).typed(typed)
+    except ChordError:
+        if os.path.isfile(chords):
+            raise RequestError(f"{chords!r} is a file and no plan; have it read with realize - < {chords}") from None
+        raise
     destination.check(reporting)
     composer, seed = chosen.composer()
     with reporting.progress() as progress:

@@ -29,7 +29,10 @@ def demo(page: PageRequest, reporting: Reporting) -> None:
     """Serve a web page with an editable chord plan, the score and sound. Ctrl-C stops it."""
     from ..demo.server import serve
 
-    serve(**asdict(page), announce=reporting.remark)
+    def announce(address: str) -> None:
+        reporting.result(f"The page is at {address} (Ctrl-C stops it)", {"address": address})
+
+    serve(**asdict(page), announce=announce)
 
 
 COMMANDS = (demo,)

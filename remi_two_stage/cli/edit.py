@@ -162,7 +162,7 @@ def harmonize(
 
 def _numbers_of(bars: str, count: int) -> tuple[int, int]:
     """The first and the last of the bars that are typed, of a tune with so many."""
-    numbers = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", bars)
+    numbers = re.fullmatch(r"(\d{1,5})(?:[-–](\d{1,5}))?", bars)  # word processors make a dash of the hyphen
     first, last = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
     if not 1 <= first <= last <= count:
         raise RequestError(

@@ -34,16 +34,6 @@ class Source:
 
     tune: str | None = option(None, "number or title of the tune in the file  [default: the first]")
 
-    def read(self, score: str) -> Piece:
-        """Read the chosen tune from a file or from standard input.
-
-        Raises:
-            ScoreError: the file does not exist or cannot be read.
-            RequestError: the file has no such tune.
-        """
-        pieces = read_tunes(score)
-        return pieces[self.number(pieces, score) - 1]
-
     def number(self, pieces: Sequence[Piece], score: str) -> int:
         """The number of the chosen piece among those of a file, from 1.
 

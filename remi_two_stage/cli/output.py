@@ -1,4 +1,5 @@
-"""Printing: results on standard output, as text or JSON; progress and remarks on standard error.
+"""Printing: results and remarks on standard output, as text or JSON; progress on standard error, and remarks where
+standard output is for the result alone.
 
 A console that lacks a letter gets the nearest ones it has (`text.SPELLED_PLAINLY`), and JSON in escapes.
 """
@@ -32,7 +33,8 @@ class Reporting:
     def result(self, text: str, data: Any) -> None:
         """Print the result, as text or as JSON."""
         has_all_letters = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-        print(json.dumps(data, ensure_ascii=not has_all_letters, indent=2) if self.json else text)
+        printed = json.dumps(data, ensure_ascii=not has_all_letters, indent=2) if self.json else text
+        print(printed, flush=True)  # `demo` goes on, and whoever reads its address waits for it
 
     def remark(self, text: str, to_stderr: bool = False) -> None:
         """Print a remark besides the result."""

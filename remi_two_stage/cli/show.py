@@ -39,8 +39,7 @@ def show(score: str, source: Source, transposition: Transposition, reporting: Re
     number = source.number(pieces, score)
     piece = transposition.of(pieces[number - 1])
     reporting.result(score_text(piece), piece_data(piece))
-    if len(pieces) > 1:
-        reporting.remark(f"tune {number} of {len(pieces)}; --tune shows another", to_stderr=True)
+    _name_others(number, len(pieces), reporting)
 
 
 @command(
@@ -92,7 +91,9 @@ def render(
             else f"{chosen[0]} draws {', '.join(PICTURES)}"
         )
         raise RequestError(f"{wrong}; name another file, or leave the option out")
-    piece = transposition.of(source.read(score))
+    pieces = read_tunes(score)
+    number = source.number(pieces, score)
+    piece = transposition.of(pieces[number - 1])
     piece = with_instrument(piece, instrument) if instrument else piece
     if piano_roll:
         content = drawn(piece).in_format(ending)
@@ -107,6 +108,13 @@ def render(
     reporting.remark(f"wrote {output}")
     if losses:
         reporting.remark("ABC has no place for: " + ", ".join(f"{reason} ({count})" for reason, count in losses))
+    _name_others(number, len(pieces), reporting)
+
+
+def _name_others(number: int, count: int, reporting: Reporting) -> None:
+    """Say that a file has more tunes than the one that is shown."""
+    if count > 1:
+        reporting.remark(f"tune {number} of {count}; --tune takes another", to_stderr=True)
 
 
 def _on_two_staves(piece: Piece) -> Picture:

@@ -60,10 +60,14 @@ class Composer:
 
     Raises:
         CheckpointError: the checkpoint is incomplete, or neither in the cache nor reachable.
-        RequestError: int8 is set for a model that is not in float32 on a CPU.
+        RequestError: int8 is set for a model that is not in float32 on a CPU; a path is given in place of a model.
     """
 
     def __init__(self, model: TwoStageModel | StoredModel, int8: bool = False) -> None:
+        if model is None or isinstance(model, str | Path):
+            raise RequestError(
+                f"Composer takes a model, not {model!r}; load one with Composer.from_pretrained({model!r})"
+            )
         self._int8 = int8
         self._stored = model if isinstance(model, StoredModel) else None
         self._model = None if isinstance(model, StoredModel) else model.eval()
@@ -197,13 +201,17 @@ class Composer:
 
         Raises:
             ChordError: the text is not a plan.
-            RequestError: a value that does not exist or is out of range.
+            RequestError: a value that does not exist or is out of range, or is given beside a `Plan`.
             EncodingError: the plan has a metre, a bar length or a voice that is not in the vocabulary.
         """
         if isinstance(plan, str):
             request = Request(style, key, meter, tempo=tempo, voices=voices)
             request.warn_of_style(self.styles)
             plan = request.typed(plan)
+        elif any(value is not None for value in (style, key, meter, tempo, voices)):
+            raise RequestError(
+                "a Plan has its own style, key, metre, tempo and voices; leave them out, or give its text"
+            )
         return self.realize_batch([plan], seed=seed, sampling=sampling, progress=progress)[0]
 
     def realize_batch(
@@ -417,6 +425,10 @@ class Composer:
 
     def _warn_of_styles(self, requests: Sequence[Request]) -> None:
         for request in requests:
+            if not isinstance(request, Request):
+                raise RequestError(
+                    f"cannot compose from {request!r}; give a list of requests, such as Request('jig', 'D')"
+                )
             request.warn_of_style(self.styles)
 
     def _maker(self, writer: CandidateWriter) -> Maker | None:

@@ -299,6 +299,8 @@ def _chords_for(bars: Sequence[Bar], plan: Plan | str, key: Key) -> list[tuple[C
     """
     if isinstance(plan, str):
         plan = Plan.parse(plan, key, bars[0].meter or Meter())
+    if not isinstance(plan, Plan):
+        raise RequestError(f"cannot take chords from a {type(plan).__name__}; give a Plan or a plan as text")
     shift = plan.skeleton.key.pitch_class - key.pitch_class
     chords = [moved_chords(bar.chords, shift) for bar in plan.skeleton.bars]
     if len(chords) != len(bars):

@@ -89,6 +89,8 @@ class GrammarLogitsProcessor(LogitsProcessor):
         self.forbidden = torch.zeros(0, dtype=torch.bool)
         self.ended: list[int] = []
         for prompt, ids in enumerate(self._prompts):
+            if ids[-1:] == [PAD]:
+                raise GrammarError(f"row {prompt} ends in <PAD>; pad prompts on the left, with padding_side='left'")
             if kinds[prompt] in ("infilling", "melody") and DETAIL not in ids:
                 raise GrammarError("the given bars stop before <Detail>; end the prompt there", position=len(ids))
             self._read(prompt, ids)
@@ -388,7 +390,8 @@ def detail_prompts(plans: torch.Tensor) -> torch.Tensor:
     for ids in map(_unpadded, plans.tolist()):
         if EOS not in ids:
             raise RequestError(
-                "a plan stops before <EOS>; let the planner write it to its end, without max_length or max_new_tokens"
+                "a plan stops before <EOS>; let the planner write it to its end, without max_new_tokens, stop_strings "
+                "or the like"
             )
         rows.append([*ids[: ids.index(EOS)], DETAIL])
     longest = max(map(len, rows))

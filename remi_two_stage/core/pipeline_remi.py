@@ -21,12 +21,13 @@ from .abc_writer import write_abc
 from .codec import names_of
 from .composing_remi import CandidateWriter, Composed
 from .errors import RequestError
-from .request import Request
+from .request import Request, check_seed
 from .sampling import Sampling
 
 TASK = "music-generation"
 _REQUEST = tuple(field.name for field in fields(Request))
 _SAMPLING = tuple(field.name for field in fields(Sampling))
+_FOR_ALL = ("plan", "seed", *_SAMPLING)
 
 
 class Composition(TypedDict):
@@ -72,7 +73,7 @@ class MusicGenerationPipeline(Pipeline):
                 same ones in batches of any size, where there is a seed.
             num_workers: Nothing, as in other pipelines without files to read.
             **keywords: style, key, meter, bars, tempo, voices of `Request`; for all pieces alike temperature, top_k,
-                top_p, rhythm_temperature, repetition, greedy, candidates of `Sampling`.
+                top_p, rhythm_temperature, repetition, greedy, counterpoint, candidates of `Sampling`.
 
         Returns:
             A composition; for a list of requests a list of them.
@@ -84,6 +85,7 @@ class MusicGenerationPipeline(Pipeline):
         is_alone = requests is None or isinstance(requests, Mapping)
         several: Any = [requests or {}] if is_alone else requests
         _check_requests(several)
+        check_seed(seed)
         chosen = {name: keywords.pop(name) for name in _SAMPLING if name in keywords}
         asked = [_request(keywords | dict(each), plan) for each in several]
         writing = {"plan": plan, "sampling": Sampling(**chosen)}
@@ -145,10 +147,12 @@ def _check_requests(requests: Any) -> None:
 
 
 def _request(keywords: dict[str, Any], plan: str | None) -> Request:
-    if unknown := keywords.keys() - set(_REQUEST):
+    if unknown := sorted(keywords.keys() - set(_REQUEST)):
+        if misplaced := [name for name in unknown if name in _FOR_ALL]:
+            raise RequestError(f"{', '.join(misplaced)} holds for all pieces alike; give it outside of the list")
         raise RequestError(
-            f"there is no keyword {', '.join(sorted(unknown))}; there are {', '.join((*_REQUEST, 'plan', 'seed'))}, "
-            f"and for all pieces alike {', '.join(_SAMPLING)}"
+            f"there is no keyword {', '.join(unknown)}; there are {', '.join(_REQUEST)}, and for all pieces alike "
+            f"{', '.join(_FOR_ALL)}"
         )
     if plan is not None and "bars" in keywords:
         raise RequestError(f"bars is {keywords['bars']!r} beside a plan, which has bars of its own; leave one out")

@@ -130,7 +130,7 @@ class TwoStageSaving:
     def _save_stage(self, folder: Path, stage: Any, whole: dict[str, Any]) -> None:
         """Write config and generation config of a stage; what the whole model is quantised with holds for it, too."""
         folder.mkdir(exist_ok=True)
-        config = stage.config.to_dict()
+        config = stage.config.to_diff_dict()  # as transformers saves one: no labels that nobody chose
         config.pop("_name_or_path", None)
         config |= {name: whole[name] for name in ("dtype", "quantization_config") if name in whole}
         config |= {"architectures": [type(stage).__name__], "auto_map": auto_map(stage.config)}

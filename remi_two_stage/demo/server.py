@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ASSETS = Path(__file__).parent / "assets"
 _ANY_ADDRESS = "0.0.0.0"
+_HIGHEST_PORT = 65535
 _QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -44,11 +45,11 @@ def serve(
 
     Args:
         open_browser: Whether to open the page in the browser of this machine.
-        announce: Is told where the page is.
+        announce: Is told the address of the page.
     """
     page = start(model, port=port, public=public)
     address = str(page.local_url)
-    announce(f"The page is at {address} (Ctrl-C stops it)")
+    announce(address)
     if open_browser:
         webbrowser.open(address)
     try:
@@ -70,8 +71,10 @@ def start(model: str | Path | None = None, *, port: int | None = None, public: b
     Raises:
         MissingExtraError: the extra `demo` is not installed.
         CheckpointError: the model does not exist.
-        RequestError: the port is in use.
+        RequestError: the port is in use, or there is none of that number.
     """
+    if port is not None and not 1 <= port <= _HIGHEST_PORT:
+        raise RequestError(f"there is no port {port}; choose a `port` from 1 to {_HIGHEST_PORT}")
     if find_spec("gradio") is None:
         raise MissingExtraError(
             "the page needs the package 'gradio', which is not installed: pip install 'remi-two-stage[demo]', "

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.chords import pitch_classes, split_label
-from ..core.errors import ScoreError
+from ..core.errors import ScoreError, ScoreFormatError
 from ..core.piece import Note, Piece
 from ..core.text import printable
 from ..scores.performance import played_notes
@@ -92,9 +92,12 @@ def sound_bytes(piece: Piece, ending: str = ".wav", with_chords: bool = False, s
         sample_rate: Samples a second.
 
     Raises:
+        ScoreFormatError: another ending.
         MissingExtraError: soundfile is not installed.
         ScoreError: played out, the piece would last longer than half an hour.
     """
+    if ending not in SOUNDS:
+        raise ScoreFormatError(f"there is no sound as {ending!r}; choose one of {', '.join(SOUNDS)}")
     require("soundfile", purpose="sound")
     samples = _in_16_bits(_samples(piece, with_chords, sample_rate))
     title = printable(piece.title)

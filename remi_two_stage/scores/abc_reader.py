@@ -127,7 +127,7 @@ def _hint(source: str | Path) -> str:
 def _lines(source: str | Path) -> list[str]:
     text = _file_text(source) if isinstance(source, Path) else source
     if "\0" in text:
-        message = "this is no ABC text, for it holds zero bytes; give a text file in UTF-8 or Latin-1"
+        message = "this is no ABC text, for it holds zero bytes; save it as text in UTF-8"
         raise AbcSyntaxError(message).at(file=_file_name(source))
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 

@@ -160,6 +160,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         named = (self.corpus,) if isinstance(self.corpus, str) else tuple(self.corpus)
         object.__setattr__(self, "corpus", named)
+        object.__setattr__(self, "output", Path(self.output))
         if not named or not all(isinstance(name, str) and name for name in named):
             raise RequestError(f"`corpus` is {named!r}; name at least one corpus, each as a text")
         for option in fields(self):
@@ -223,7 +224,9 @@ class TrainingPlan:
         for name, value in values.items():
             kinds = tuple(get_origin(kind) or kind for kind in get_args(hints[name]) or (hints[name],))
             if not isinstance(value, (*kinds, int) if float in kinds else kinds):
-                raise RequestError(f"`{name}` is {value!r}; it must be of type {hints[name]}")
+                raise RequestError(
+                    f"`{name}` is {value!r}; it must be of type {getattr(hints[name], '__name__', hints[name])}"
+                )
         if missing := [f"`{name}`" for name in ("corpus", "output") if name not in values]:
             raise RequestError(f"{' and '.join(missing)} must be given, directly or in a `config` file")
         return cls(**values)

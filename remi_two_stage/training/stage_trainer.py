@@ -279,18 +279,18 @@ def train_stage(
     return trainer
 
 
-def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> TrainingArguments:
-    """The recipe as transformers has it.
-
-    Raises:
-        RequestError: there is no such device, or the package that curves are reported to is not installed.
-    """
+def check_machine(arguments: TrainingPlan) -> None:
+    """Raises RequestError where there is no such device, or no package that curves are to be reported to."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise RequestError("`device` is cuda and torch sees no GPU; use auto or cpu")
     if arguments.report_to != "none" and importlib.util.find_spec(arguments.report_to) is None:
         raise RequestError(
             f"`report_to` is {arguments.report_to}, which needs a package; run pip install {arguments.report_to}"
         )
+
+
+def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> TrainingArguments:
+    """The recipe as transformers has it."""
     when: dict[str, Any] = {
         "eval_strategy": "epoch",
         "save_strategy": "epoch",

@@ -21,7 +21,7 @@ from accelerate import PartialState
 from transformers import set_seed
 
 from ..atomic_files import write_whole
-from ..composing.checkpoint import EMBEDDED, RECORD
+from ..composing.checkpoint import EMBEDDED, RECORD, REPOSITORY_NAME
 from ..core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from ..core.errors import CheckpointError
 from ..core.modeling_remi import BarPlannerModel, DetailGeneratorModel, TwoStageModel, register_auto_classes
@@ -34,7 +34,7 @@ from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stag
 from .calibration import calibrate
 from .plan_source import PlanSource, whole_planner
 from .run_folder import keep_losses_alone, keep_or_compare, save_whole, written_to
-from .stage_trainer import train_stage
+from .stage_trainer import check_machine, train_stage
 from .training_data import TrainingData, find_training_data, stage_rows
 
 _MODELS: dict[Stage, Any] = {
@@ -77,6 +77,8 @@ class TwoStageTrainer:
 
     def _train(self) -> Path:
         arguments = self.arguments
+        check_machine(arguments)
+        check_source(arguments)
         training_data = find_training_data(arguments)
         process = PartialState(cpu=arguments.device == "cpu")
         if process.is_main_process:
@@ -276,6 +278,16 @@ def _loaded(stage: Stage, arguments: TrainingPlan) -> Any:
         if isinstance(module, torch.nn.Dropout):
             module.p = arguments.dropout
     return model
+
+
+def check_source(arguments: TrainingPlan) -> None:
+    """Raises CheckpointError unless the model to go on from, if any, is a folder or is named as a repository is."""
+    source = source_model(arguments)
+    if source is not None and not Path(source).is_dir() and not REPOSITORY_NAME.fullmatch(str(source)):
+        raise CheckpointError(
+            f"`start_from` is {arguments.start_from!r}, which is no folder; name a folder that train wrote, a Hub "
+            "repository as user/name, or embedded"
+        )
 
 
 def source_model(arguments: TrainingPlan) -> str | Path | None:
