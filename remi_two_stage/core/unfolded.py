@@ -11,13 +11,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .piece import Bar, Note
+from typing import Any, ClassVar, Protocol, TypeVar
 
 
-def unfolded(bars: Sequence[Bar], voice: int, order: Sequence[int]) -> Iterator[tuple[int, int, Note]]:
+class _Note(Protocol):
+    """What is read of a `piece.Note`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def onset(self) -> int:
+        """Ticks from the start of its bar."""
+
+    @property
+    def pitch(self) -> int:
+        """MIDI number."""
+
+    @property
+    def duration(self) -> int:
+        """Ticks, maybe beyond its bar."""
+
+
+N = TypeVar("N", bound=_Note)
+N_co = TypeVar("N_co", bound=_Note, covariant=True)
+
+
+class _Bar(Protocol[N_co]):
+    """What is read of a `piece.Bar`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def length(self) -> int:
+        """Ticks."""
+
+    @property
+    def endings(self) -> tuple[int, ...]:
+        """The passes for which it begins an ending."""
+
+    @property
+    def notes(self) -> tuple[tuple[N_co, ...], ...]:
+        """Of each voice, by onset."""
+
+
+B = TypeVar("B", bound=_Bar[Any])
+
+
+def unfolded(bars: Sequence[_Bar[N]], voice: int, order: Sequence[int]) -> Iterator[tuple[int, int, N]]:
     """A voice's notes in playing order: the index of the bar, its start in ticks from the start of all, and the note as
     it is played.
     """
@@ -25,7 +65,7 @@ def unfolded(bars: Sequence[Bar], voice: int, order: Sequence[int]) -> Iterator[
     jumps = _places_of_jumps(order, len(bars))
     tied: set[tuple[int, int]] = set()  # places in the order, and pitches with which their bars begin
 
-    def end_of(note: Note, place: int) -> int:
+    def end_of(note: N, place: int) -> int:
         end, jump = starts[place] + note.onset + note.duration, jumps[place]
         if jump is None or end <= starts[jump]:
             return end
@@ -43,7 +83,7 @@ def unfolded(bars: Sequence[Bar], voice: int, order: Sequence[int]) -> Iterator[
                 yield index, start, note if duration == note.duration else replace(note, duration=duration)
 
 
-def cut_at_seams(bars: Sequence[Bar], indices: Sequence[int]) -> list[Bar]:
+def cut_at_seams(bars: Sequence[B], indices: Sequence[int]) -> list[B]:
     """Bars that are written out in another order, given the index that each had: their notes end where another bar
     follows than before.
     """
@@ -79,7 +119,7 @@ def _places_of_jumps(order: Sequence[int], count: int) -> list[int | None]:
     return found
 
 
-def _tied_on(bars: Sequence[Bar], voice: int, order: Sequence[int], jump: int, pitch: int) -> Note | None:
+def _tied_on(bars: Sequence[_Bar[N]], voice: int, order: Sequence[int], jump: int, pitch: int) -> N | None:
     """The note of a pitch with which a later ending begins, if one is entered at a jump."""
     if jump == len(order) or order[jump] <= order[jump - 1]:
         return None

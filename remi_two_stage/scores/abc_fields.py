@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..core.errors import AbcSyntaxError
 from ..core.notation import Instrument, TempoMark
-from ..core.signatures import MODES, TICKS_PER_WHOLE, Key, Meter, fifths_of, name_at
+from ..core.signatures import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
 from ..core.text import printable
 
 UNITS_PER_TICK = 10_080
@@ -147,7 +147,7 @@ def parse_key(text: str, commas: int = COMMAS) -> KeySignature:
     base = (0,) * 7 if is_explicit else signature_of(key)
     alterations = tuple(changes.get(letter, base[step]) for step, letter in enumerate(LETTERS))
     key = _nearest_key(key, alterations) if key is None or is_explicit else key
-    return KeySignature(_shifted(key, text), alterations, staff, sum(is_microtone for *_, is_microtone in read))
+    return KeySignature(key, alterations, staff, sum(is_microtone for *_, is_microtone in read))
 
 
 def parse_accidental(text: str, commas: int = COMMAS) -> tuple[int, bool]:
@@ -193,16 +193,6 @@ def _nearest_key(key: Key | None, alterations: tuple[int, ...]) -> Key:
         return Key(name_at(max(-7, min(7, sum(alterations)))))
     modes = [Key(key.tonic, mode) for mode, sharps in MODES.items() if abs(key.fifths + sharps) <= 7]
     return min(modes, key=lambda mode: sum(a != b for a, b in zip(signature_of(mode), alterations, strict=True)))
-
-
-def _shifted(key: Key, text: str) -> Key:
-    """The key in which music sounds and is printed that `shift=` moves (ABC draft 2.2, section 4.6)."""
-    intervals = (match for match in _INTERVAL.finditer(text) if match["kind"] == "shift" and match["second"])
-    return key.shifted(sum(_fifths(match["second"]) - _fifths(match["first"]) for match in intervals))
-
-
-def _fifths(pitch: str) -> int:
-    return fifths_of(pitch.lstrip("^_=").rstrip(",'").upper()) + 7 * ALTERATIONS[pitch.rstrip("ABCDEFGabcdefg,'")]
 
 
 @lru_cache(maxsize=1024)
