@@ -6,7 +6,7 @@ from pathlib import Path
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.ranges import usual_range
-from remi_two_stage.corpus.augmentation import AUGMENTATIONS, crop_phrases, tonic, unfold
+from remi_two_stage.corpus.augmentation import AUGMENTATIONS, crop_phrases, mode, note_values, tonic, unfold
 from remi_two_stage.scores.abc_reader import read_abc
 
 
@@ -71,3 +71,49 @@ def test_what_fits_no_other_tonic_is_left(tune_books: dict[str, list[Path]]) -> 
     assert tonic(piece, "") is None
     (wide,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G\nDGgg|\n")
     assert tonic(wide, "") is not None
+
+
+PRIMROSE_LASS = """X:1
+T:The Primrose Lass
+R:reel
+M:C|
+L:1/8
+K:G
+D | BcAB G2GE | DEGA BAA2 | BcAB G2GE | DEGA BGG :|
+|: d | Bdgd edgd | Bdgd eAA2 | bgaf gedc | BcAc BGG :|
+"""
+
+
+def test_in_other_note_values_a_reel_is_the_same_tune() -> None:
+    (reel,) = map(label_chords, read_abc(PRIMROSE_LASS))
+    halved = note_values(reel, "")
+    assert str(halved.bars[0].meter) == "2/4"
+    assert [bar.length for bar in halved.bars[:2]] == [6, 48]
+    assert [(note.onset, note.duration) for note in halved.bars[1].notes[0]] == [
+        (0, 6), (6, 6), (12, 6), (18, 6), (24, 12), (36, 6), (42, 6)
+    ]  # fmt: skip
+    restored = note_values(halved, "")
+    assert str(restored.bars[0].meter) == "2/2"
+    assert restored.note_list() == reel.note_list()
+    (jig,) = map(label_chords, read_abc(PRIMROSE_LASS.replace("C|", "6/8").replace("R:reel", "R:jig")))
+    assert note_values(jig, "") is None
+
+
+def test_in_another_mode_a_tune_has_the_same_degrees() -> None:
+    (reel,) = read_abc(PRIMROSE_LASS)
+    found = {str(moved.key): moved for moved in (mode(reel, str(number)) for number in range(20))}
+    assert set(found) == {"Gmix", "Gdor", "Gmin"}
+    for moved in found.values():
+        assert {note.pitch % 12 for bar in moved.bars for note in bar.notes[0]} == moved.key.scale
+        assert moved.bars[1].chords[0].label in ("I", "i")
+        assert [note.onset for bar in moved.bars for note in bar.notes[0]] == [
+            note.onset for bar in reel.bars for note in bar.notes[0]
+        ]
+
+
+def test_a_leading_note_of_minor_stays_where_major_has_it_and_other_accidentals_go_with_their_neighbours() -> None:
+    (air,) = read_abc("X:1\nM:4/4\nL:1/4\nK:Amin\nA B c ^G|A c e2|^d e c2|^G B A2|\n")
+    majors = [moved for moved in (mode(air, str(number)) for number in range(20)) if moved.key.mode == "maj"]
+    assert [note.pitch for bar in majors[0].bars for note in bar.notes[0]] == [
+        69, 71, 73, 68, 69, 73, 76, 75, 76, 73, 68, 71, 69
+    ]  # fmt: skip

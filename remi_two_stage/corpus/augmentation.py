@@ -1,9 +1,9 @@
 """Data augmentation: variants of a tune that are as musical as the tune itself.
 
-All tunes are transposed to C for training, and another mode would be another tune. What is new to a model is another
-tonic, which decides how high the tokens' C sounds, another octave, written-out repeats, and an excerpt that stands
-alone. Each augmentation is a function of a piece with a chord in every bar, as the variant has too, and of the piece's
-id, which decides where there is a choice. It returns None if there is no such variant.
+All tunes are transposed to C for training, so that what is new to a model is another tonic, which decides how high the
+tokens' C sounds, another octave, written-out repeats, an excerpt that stands alone, and of single melodies other note
+values and another mode. Each augmentation is a function of a piece with a chord in every bar, as the variant has too,
+and of the piece's id, which decides where there is a choice. It returns None if there is no such variant.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from fractions import Fraction
 
-from ..analysis.harmony import chords_on_beats
+from ..analysis.harmony import chords_on_beats, label_chords
 from ..core.errors import RequestError
 from ..core.excerpt import crop, phrase_cuts
 from ..core.piece import Bar, Note, Piece
 from ..core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES, usual_range
-from ..core.signatures import fifths_of
+from ..core.signatures import Key, Meter, fifths_of
 from ..core.voices import MELODY
 from .songs import SONG
 
@@ -29,6 +30,10 @@ _SPREAD = 2.5
 """Standard deviation of the mean pitches of tunes, in semitones."""
 _RARE_TONICS = {7 * fifths_of(name) % _OCTAVE for name in ("Db", "Eb", "F", "F#", "Ab", "Bb", "B")}
 """Pitch classes of the tonics that books of tunes rarely have; in the others a tune is to lie where real ones do."""
+_OTHER_METERS = {Meter(2, 2): Meter(2, 4), Meter(4, 4): Meter(2, 4), Meter(2, 4): Meter(2, 2)}
+"""The metre in which the same tune has notes of half or twice the length, beat for beat."""
+_OTHER_MODES = {"maj": ("mix", "dor", "min"), "min": ("dor", "maj"), "dor": ("min", "mix"), "mix": ("maj", "dor")}
+"""Mode -> those that its tunes are moved to; tunes in Lydian and Phrygian are too rare to say what is usual there."""
 _LEAST_BARS = 4
 """Bars of the shortest excerpt; a shorter one shows nothing of the form."""
 
@@ -132,8 +137,68 @@ def crop_phrases(piece: Piece, id: str) -> Piece | None:
     return crop(piece, *random.Random(id).choice(ranges)) if ranges else None
 
 
+def note_values(piece: Piece, id: str) -> Piece | None:
+    """The tune in notes of half or twice the length, as one book has a reel in 2/2 and another in 2/4."""
+    meter = piece.bars[0].meter
+    if piece.voices != (MELODY,) or meter not in _OTHER_METERS or any(bar.meter != meter for bar in piece.bars):
+        return None
+    other = _OTHER_METERS[meter]
+    scale = Fraction(other.bar_length, meter.bar_length)
+    bars = [_in_other_values(bar, other, scale) for bar in piece.bars]
+    known = tuple(bar for bar in bars if bar is not None)
+    return label_chords(replace(piece, bars=known, tempo=None)) if len(known) == len(bars) else None
+
+
+def _in_other_values(bar: Bar, meter: Meter, scale: Fraction) -> Bar | None:
+    """A bar in another metre, everything in it `scale` times as long; None if that is no whole number of ticks."""
+    (sung,) = bar.notes
+    times = [bar.length, *(time for note in sung for time in (note.onset, note.duration))]
+    if any((time * scale).denominator > 1 for time in times):
+        return None
+    notes = [replace(note, onset=int(note.onset * scale), duration=int(note.duration * scale)) for note in sung]
+    chords = tuple(replace(chord, onset=int(chord.onset * scale)) for chord in bar.chords)
+    scaled = replace(
+        bar, meter=meter, length=int(bar.length * scale), notes=(tuple(notes),), chords=(), notation=(), tempos=()
+    )
+    return replace(scaled, chords=chords_on_beats(scaled, chords))
+
+
+def mode(piece: Piece, id: str) -> Piece | None:
+    """The tune on the same degrees of another mode that books of tunes have, over the chords that it has there."""
+    keys = {bar.key for bar in piece.bars}
+    if piece.voices != (MELODY,) or len(keys) > 1 or (key := keys.pop()).mode not in _OTHER_MODES:
+        return None
+    other = Key(key.tonic, random.Random(id).choice(_OTHER_MODES[key.mode]))
+    steps = _steps_between(key, other)
+    bars = []
+    for bar in piece.bars:
+        (sung,) = bar.notes
+        notes = sorted(replace(note, pitch=note.pitch + steps[note.pitch % _OCTAVE]) for note in sung)
+        bars.append(replace(bar, key=other, notes=(tuple(notes),), chords=(), notation=()))
+    return label_chords(replace(piece, bars=tuple(bars)))
+
+
+def _steps_between(key: Key, other: Key) -> dict[int, int]:
+    """By how many semitones each pitch class moves from a mode to another on the same tonic: degrees to degrees; one
+    that is outside the first scale stays where the second one has it, or else goes with a neighbour that moves less.
+    """
+    degrees = [sorted((pitch - scale.pitch_class) % _OCTAVE for pitch in scale.scale) for scale in (key, other)]
+    steps = {(old + key.pitch_class) % _OCTAVE: new - old for old, new in zip(*degrees, strict=True)}
+    for pitch in set(range(_OCTAVE)) - set(steps):
+        neighbours = [steps[near % _OCTAVE] for near in (pitch - 1, pitch + 1) if near % _OCTAVE in key.scale]
+        steps[pitch] = 0 if pitch in other.scale else min(neighbours, key=abs)
+    return steps
+
+
 Augmentation = Callable[[Piece, str], Piece | None]
-AUGMENTATIONS: dict[str, Augmentation] = {"octave": octave, "unfold": unfold, "crop": crop_phrases, "tonic": tonic}
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "octave": octave,
+    "unfold": unfold,
+    "crop": crop_phrases,
+    "tonic": tonic,
+    "values": note_values,
+    "mode": mode,
+}
 """Name -> function of each augmentation."""
 
 
