@@ -91,7 +91,7 @@ def test_lengths_that_leave_a_part_of_a_triplet_cost_and_in_seven_eight_what_is_
 
 def test_silence_costs_in_a_tune_and_not_in_a_song() -> None:
     jig = kesh_jig().in_c()
-    for style, cost in (("jig", 3.0), ("song", 0.0)):
+    for style, cost in (("jig", 1.2), ("song", 0.0)):
         ids = detail_sequence(encode_ids(replace(jig, style=style)))
         second = places_of("RelPos", ids)[1]
         free = range(ids[second], ids[second] + 3)
