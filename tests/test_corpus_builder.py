@@ -166,7 +166,7 @@ def test_remote_files_are_downloaded_first(reels: Path, monkeypatch: pytest.Monk
 
 def test_augmented_forms_join_the_training_split(reels: Path, tunes: datasets.DatasetDict) -> None:
     more = load_dataset("abc", "augmented", data_files=f"{reels}/*.abc")
-    assert {row["augmentation"] for row in more["train"]} == {"", "octave", "tonic", "unfold", "crop"}
+    assert {row["augmentation"] for row in more["train"]} == {"", "octave", "tonic", "unfold", "crop", "values", "mode"}
     assert more["test"].to_list() == tunes["test"].to_list()
     octaves = load_dataset("abc", data_files=f"{reels}/*.abc", augment=["octave"])
     assert {row["augmentation"] for row in octaves["train"]} == {"", "octave"}
