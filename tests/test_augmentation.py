@@ -34,6 +34,12 @@ def test_written_out_a_bar_is_joined_where_a_repeat_has_split_it_and_nowhere_els
     assert [bar.length for bar in unfold(whole, "").bars] == [24, 96, 96, 24, 96, 96, 96]
 
 
+def test_written_out_a_note_that_is_tied_into_a_first_ending_stops_before_the_second() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\n|:CDEF-|1 F4:|2 G4|]\n")
+    written = unfold(label_chords(piece), "")
+    assert [note.duration for bar in written.bars for note in bar.notes[0] if note.pitch == 65] == [120, 24]
+
+
 def test_a_part_that_stands_alone_has_four_bars_at_least() -> None:
     (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\n|:CDEF|GABc:|\n|:cBAG|FEDC:|\n|:EGEG|FAFA:|\n")
     parts = [crop_phrases(piece, str(number)) for number in range(30)]

@@ -20,6 +20,7 @@ from ..core.excerpt import crop, phrase_cuts
 from ..core.piece import Bar, Note, Piece
 from ..core.ranges import DEFAULT_VOICE_RANGE, VOICE_RANGES, usual_range
 from ..core.signatures import Key, Meter, fifths_of
+from ..core.unfolded import cut_at_seams
 from ..core.voices import MELODY
 from .songs import SONG
 
@@ -31,7 +32,7 @@ _SPREAD = 2.5
 _RARE_TONICS = {7 * fifths_of(name) % _OCTAVE for name in ("Db", "Eb", "F", "F#", "Ab", "Bb", "B")}
 """Pitch classes of the tonics that books of tunes rarely have; in the others a tune is to lie where real ones do."""
 _OTHER_METERS = {Meter(2, 2): Meter(2, 4), Meter(4, 4): Meter(2, 4), Meter(2, 4): Meter(2, 2)}
-"""The metre in which the same tune has notes of half or twice the length, beat for beat."""
+"""The metre in which the same tune has notes of half or twice the length, bar for bar."""
 _OTHER_MODES = {"maj": ("mix", "dor", "min"), "min": ("dor", "maj"), "dor": ("min", "mix"), "mix": ("maj", "dor")}
 """Mode -> those that its tunes are moved to; tunes in Lydian and Phrygian are too rare to say what is usual there."""
 _LEAST_BARS = 4
@@ -93,7 +94,7 @@ def unfold(piece: Piece, id: str) -> Piece | None:
         return None
     bars: list[Bar] = []
     is_due = False
-    for bar in (_without_signs(piece.bars[index]) for index in order):
+    for bar in cut_at_seams([_without_signs(piece.bars[index]) for index in order], order):
         if bars and _completes(bars[-1], bar):
             bars[-1] = _joined(bars[-1], bar)
             is_due = bar.phrase_start

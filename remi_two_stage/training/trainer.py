@@ -78,7 +78,7 @@ class TwoStageTrainer:
     def _train(self) -> Path:
         arguments = self.arguments
         check_machine(arguments)
-        check_source(arguments)
+        _check_source(arguments)
         training_data = find_training_data(arguments)
         process = PartialState(cpu=arguments.device == "cpu")
         if process.is_main_process:
@@ -280,7 +280,7 @@ def _loaded(stage: Stage, arguments: TrainingPlan) -> Any:
     return model
 
 
-def check_source(arguments: TrainingPlan) -> None:
+def _check_source(arguments: TrainingPlan) -> None:
     """Raises CheckpointError unless the model to go on from, if any, is a folder or is named as a repository is."""
     source = source_model(arguments)
     if source is not None and not Path(source).is_dir() and not REPOSITORY_NAME.fullmatch(str(source)):
