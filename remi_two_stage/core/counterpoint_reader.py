@@ -228,7 +228,7 @@ class VoiceLeading:
         return _Judge(self, sorted(singers, key=place_in_score)).costs
 
     def _alone(self, first: int, stop: int) -> list[float]:
-        """Of a voice with no others beside it, its range and where its leading note goes is all there is to say."""
+        """What pitches of a voice with no others beside it cost."""
         costs, part = self._in_range()[first:stop], self._parts[self._voice]
         if (left := part.left(self._time)) is not None and self._must_rise(left):
             costs = [cost + self._costs.leading * (pitch != left + 1) for pitch, cost in enumerate(costs, start=first)]
