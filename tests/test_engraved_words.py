@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.engraving import load_into_verovio
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
@@ -25,24 +27,45 @@ w:I have but tru-ly learned_ to read them: Know'st not thine own_ sweet mel_-o-d
 """
 
 
-def test_words_are_not_pushed_together_where_a_line_is_full() -> None:
-    """Franz's "Widmung": verovio forgets the clef and the key signature where it breaks lines."""
-    (piece,) = read_abc(WIDMUNG)
-    toolkit = load_into_verovio(piece.transpose(-6))  # five sharps
+def widths_of_systems(toolkit: Any) -> list[int]:
+    pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
+    lines = [
+        [re.search(r'<path d="M(\d+) \d+ ?L(\d+)', measure) for measure in page.split('class="measure')[1:]]
+        for page in pages
+    ]
+    return [sum(int(line[2]) - int(line[1]) for line in page if line) for page in lines]
 
-    def width_of_systems() -> list[int]:
-        pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
-        lines = [
-            [re.search(r'<path d="M(\d+) \d+ ?L(\d+)', measure) for measure in page.split('class="measure')[1:]]
-            for page in pages
-        ]
-        return [sum(int(line[2]) - int(line[1]) for line in page if line) for page in lines]
 
-    drawn = width_of_systems()
-    toolkit.setOptions({"noJustification": True})
-    toolkit.redoLayout()
-    assert len(drawn) > 2
-    assert all(width >= natural for width, natural in zip(drawn, width_of_systems(), strict=True))
+def song(corpora: Path, title: str, folder: Path) -> Piece:
+    with ZipFile(corpora / "openscore" / "lieder.zip") as archive:
+        name = next(name for name in archive.namelist() if title in name and name.endswith(".mxl"))
+        (folder / "song.mxl").write_bytes(archive.read(name))
+    return read_score(folder / "song.mxl")[0]
+
+
+def test_words_are_not_pushed_together_where_a_line_is_full(extra_corpora: Path, tmp_path: Path) -> None:
+    """Franz's "Widmung": verovio forgets the clef and the key signature where it breaks lines. Gabriel's "Skipper": a
+    last line of two bars, before narrow bars of the piano alone and wide ones of the singer were as many in a line.
+    """
+    (widmung,) = read_abc(WIDMUNG)
+    for piece in (widmung.transpose(-6), song(extra_corpora, "Skipper", tmp_path)):  # five sharps; one flat
+        toolkit = load_into_verovio(piece)
+        drawn = widths_of_systems(toolkit)
+        toolkit.setOptions({"noJustification": True})
+        toolkit.redoLayout()
+        assert len(drawn) > 2
+        assert all(width >= natural for width, natural in zip(drawn, widths_of_systems(toolkit), strict=True))
+
+
+def test_dynamics_and_words_without_a_place_stand_above_the_staff_of_a_singer() -> None:
+    (piece,) = read_abc(WIDMUNG.replace("A2 GF|B>A GF|", '!p!A2 GF|!<(!B>A GF!<)!|"@a tempo"', 1))
+    system = load_into_verovio(piece).renderToSVG(1)
+    staff = min(int(y) for y in re.findall(r'<path d="M\d+ (\d+) ?L', system))
+    signs = re.findall(
+        r'class="(?:dynam|hairpin|dir)">.*?(?:y="|translate\(\d+, |points="\d+,)(\d+)', system, re.DOTALL
+    )
+    assert len(signs) == 3
+    assert all(int(y) < staff for y in signs)
 
 
 def test_a_coda_after_the_fine_is_engraved_as_it_is_written() -> None:
@@ -54,10 +77,7 @@ def test_a_coda_after_the_fine_is_engraved_as_it_is_written() -> None:
 
 
 def test_no_bar_stands_alone_in_the_last_line_of_a_song(extra_corpora: Path, tmp_path: Path) -> None:
-    with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
-        name = next(name for name in archive.namelist() if "Die_Nacht" in name and name.endswith(".mxl"))
-        (tmp_path / "song.mxl").write_bytes(archive.read(name))
-    toolkit = load_into_verovio(read_score(tmp_path / "song.mxl")[0])
+    toolkit = load_into_verovio(song(extra_corpora, "Liebesrausch", tmp_path))
     counts = [toolkit.renderToSVG(page).count('class="measure') for page in range(1, toolkit.getPageCount() + 1)]
-    assert sum(counts) == 21
+    assert sum(counts) == 23
     assert min(counts) == 2

@@ -190,6 +190,11 @@ def _is_sung(piece: Piece, voice: int) -> bool:
     name = piece.instruments[voice].name if piece.instruments else ""
     if part in SINGERS and name in ("", VOICE_TITLES[part][0]):
         return True
+    return has_words(piece, voice)
+
+
+def has_words(piece: Piece, voice: int) -> bool:
+    """Whether words stand beneath the notes of a voice."""
     return any(isinstance(record, Lyric) for bar in piece.bars if bar.notation for record in bar.notation[voice])
 
 

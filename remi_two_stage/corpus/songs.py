@@ -17,7 +17,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from ..core.excerpt import moved_chords
-from ..core.notation import Instrument, Lyric
+from ..core.instruments import has_words
+from ..core.notation import Instrument
 from ..core.piece import Bar, Chord, Piece
 from ..core.playing_order import are_in_endings
 from ..core.voices import MELODY
@@ -70,10 +71,7 @@ def _without_basses(chords: Sequence[Chord]) -> tuple[Chord, ...]:
 def _singers(piece: Piece) -> list[int]:
     """The voices that sing in a song; none in other pieces."""
     names = [player.name for player in piece.instruments] or [""] * len(piece.voices)
-    has_lyrics = [
-        any(isinstance(record, Lyric) for bar in piece.bars if bar.notation for record in bar.notation[voice])
-        for voice in range(len(piece.voices))
-    ]
+    has_lyrics = [has_words(piece, voice) for voice in range(len(piece.voices))]
     parts = piece.source.voices if piece.source is not None else tuple(range(len(piece.voices)))
     staves = Counter(parts)
     sung_parts = {part for part, is_sung in zip(parts, has_lyrics, strict=True) if is_sung}

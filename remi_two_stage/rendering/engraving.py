@@ -20,8 +20,8 @@ from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
-from ..core.abc_systems import least_width
-from ..core.notation import Lyric, TempoMark, Text
+from ..core.instruments import has_words
+from ..core.notation import TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_names import ZERO_WIDTH_SPACE
@@ -38,11 +38,11 @@ _BESIDE_TEMPO = 0.7
 """Share of the width that composers may take."""
 _LARGEST_SEED = 2**31 - 1
 _CLEF_WIDTH, _ACCIDENTAL_WIDTH = 100, 25
-_BAR_LINE_WIDTH = 20
-"""In points, as of `least_width`."""
-_ALONE, _PHRASE = 4.0, 0.1
-"""What it costs that a line holds one bar alone, and is worth that it begins with a phrase, beside squares of shares
-that lines lack of their usual width or have beyond."""
+_WORD_SPACE = 2.4
+"""Between syllables, in verovio's units: twice the usual, since Libertinus is wider than the font that it measures."""
+_ALONE, _ALONE_AT_END, _PHRASE = 4.0, 1.0, 0.1
+"""What it costs that a line holds one bar alone, or that the last one does, and is worth that it begins with a phrase,
+beside squares of shares that lines lack of their usual width or have beyond."""
 _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
 _ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
@@ -93,18 +93,17 @@ def load_into_verovio(
         source = with_note_ids(source, piece) if note_ids else source
         return _laid_out(on_staves(source, piece, staves) if staves else source, width - room, breaks)
 
-    if _has_words(piece):
-        return laid_out("line", _line_starts(piece, laid_out("smart", phrases, _room_of_clef(piece))))
+    if any(_sung(piece)):
+        natural = laid_out("smart", phrases, _room_of_clef(piece))
+        natural.setOptions({"noJustification": True})
+        natural.redoLayout()
+        return laid_out("line", _line_starts(piece, natural))
     toolkit = laid_out("smart", phrases)
     systems, bars = toolkit.getPageCount(), len(piece.bars)
     if systems == 1 or systems >= bars or toolkit.renderToSVG(systems).count('class="measure') > 1:
         return toolkit
     systems = min(systems, bars // 2)
     return laid_out("line", [ceil(bars * index / systems) for index in range(1, systems)])
-
-
-def _has_words(piece: Piece) -> bool:
-    return any(isinstance(record, Lyric) for bar in piece.bars for of_voice in bar.notation for record in of_voice)
 
 
 def _room_of_clef(piece: Piece) -> int:
@@ -115,17 +114,33 @@ def _room_of_clef(piece: Piece) -> int:
 
 
 def _line_starts(piece: Piece, toolkit: Any) -> list[int]:
-    """Indices of the bars that begin the further systems of a layout; even ones if its last line is rather empty."""
-    counts = [toolkit.renderToSVG(page).count('class="measure') for page in range(1, toolkit.getPageCount() + 1)]
-    starts = [*accumulate(counts[:-1])]
-    widths = [least_width(bar) + _BAR_LINE_WIDTH for bar in piece.bars]
-    lines = [sum(widths[first:last]) for first, last in pairwise([0, *starts, len(widths)])]
-    others = lines[:-1]
-    if 1 in counts[:-1] or not others or (counts[-1] > 1 and 2 * len(others) * lines[-1] >= sum(others)):
+    """Indices of the bars that begin the further systems of a layout that is not justified and leaves the room of the
+    clef; even ones if its last line is rather empty.
+    """
+    lines = [_bars_across(toolkit.renderToSVG(page)) for page in range(1, toolkit.getPageCount() + 1)]
+    starts = [*accumulate(map(len, lines[:-1]))]
+    clef = _FINENESS * _room_of_clef(piece)
+    widths = [right - left for line in lines for left, right in line]
+    for first in (0, *starts):
+        widths[first] = max(0, widths[first] - clef)
+    sums = [sum(widths[first:last]) for first, last in pairwise([0, *starts, len(widths)])]
+    last = lines[-1]
+    is_full = len(last) > 1 and 2 * (len(lines) - 1) * sums[-1] >= sum(sums[:-1])
+    if len(lines) == 1 or is_full or any(len(line) == 1 for line in lines[:-1]):
         return starts
-    usual = sum(others) / len(others)
+    most = _FINENESS * toolkit.getOptions()["pageWidth"] - last[0][0]
+    widths[0] += lines[0][0][0] - last[0][0]
     phrases = {index for index, bar in enumerate(piece.bars) if bar.phrase_start}
-    return _even_starts(widths, max(others), usual, phrases)
+    return _even_starts(widths, most, sum(sums[:-1]) / (len(lines) - 1), phrases)
+
+
+def _bars_across(system: str) -> list[tuple[int, int]]:
+    """Where each measure's staves begin and end."""
+    return [
+        (int(line[1]), int(line[2]))
+        for measure in system.split('class="measure')[1:]
+        if (line := re.search(r'<path d="M(-?\d+) \d+ ?L(-?\d+)', measure))
+    ]
 
 
 def _even_starts(widths: Sequence[int], most: int, usual: float, kept: Collection[int]) -> list[int]:
@@ -141,9 +156,9 @@ def _even_starts(widths: Sequence[int], most: int, usual: float, kept: Collectio
             width += widths[start]
             if width > most and end - start > 1:
                 break
-            cost = (
-                costs[start] + ((width - usual) / usual) ** 2 + _ALONE * (end - start == 1) - _PHRASE * (start in kept)
-            )
+            cost = costs[start] + ((width - usual) / usual) ** 2 - _PHRASE * (start in kept)
+            if end - start == 1:
+                cost += _ALONE if end < len(widths) else _ALONE_AT_END
             if cost < best:
                 best, before = cost, start
         costs.append(best)
@@ -181,6 +196,7 @@ def _laid_out(source: str, width: float, breaks: str) -> Any:
             "smuflTextFont": "none",
             "svgFormatRaw": True,
             "svgViewBox": True,
+            "lyricWordSpace": _WORD_SPACE,
             "xmlIdSeed": crc32(source.encode()) % _LARGEST_SEED + 1,
         }
     )
@@ -192,7 +208,13 @@ def _score_xml(piece: Piece, starts: Collection[int]) -> str:
     """MusicXML of the staves alone, without the heading and its tempo, with new lines before the bars `starts`. Where
     the key changes, all staves are as they sound, since verovio goes on with one key for all.
     """
-    bars = tuple([_with_tempos_as_words(bar, is_first=index == 0) for index, bar in enumerate(piece.bars)])
+    sung = _sung(piece)
+    bars = tuple(
+        [
+            _with_tempos_as_words(_with_words_apart(bar, sung), is_first=index == 0)
+            for index, bar in enumerate(piece.bars)
+        ]
+    )
     players = piece.instruments
     if len({bar.key.signature for bar in bars}) > 1:
         players = tuple([replace(player, transposition=0) for player in players])
@@ -208,6 +230,29 @@ def _whole_name(match: re.Match[str]) -> str:
     text, kind, step, alteration = match.groups()
     bass = f"/{step}{_BASS_SIGNS[alteration or '0']}" if step else ""
     return f'<kind text="{text}{bass}{_NO_BREAK_SPACE}">{kind}</kind>'
+
+
+def _sung(piece: Piece) -> list[bool]:
+    """Which voices have words beneath them."""
+    return [has_words(piece, voice) for voice in range(len(piece.voices))]
+
+
+def _with_words_apart(bar: Bar, sung: Sequence[bool]) -> Bar:
+    """A bar whose annotations with no place of their own stand over the staff where words to be sung stand under it."""
+    notation = tuple(
+        [
+            tuple(
+                [
+                    replace(record, placement="^")
+                    if is_sung and isinstance(record, Text) and record.placement == "@"
+                    else record
+                    for record in records
+                ]
+            )
+            for records, is_sung in zip(bar.notation, sung, strict=False)
+        ]
+    )
+    return replace(bar, notation=notation)
 
 
 def _with_tempos_as_words(bar: Bar, is_first: bool) -> Bar:

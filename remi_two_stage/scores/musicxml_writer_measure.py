@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
+from ..core.instruments import has_words
 from ..core.layers import Layers
 from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
@@ -72,6 +73,7 @@ class VoiceWriter:
         self._names = names
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
+        self._is_sung = has_words(piece, voice)
         self._layers = Layers(self._total)
         self._held: list[tuple[int, _Sung]] = []
         self._open_words: set[int] = set()
@@ -197,9 +199,9 @@ class VoiceWriter:
         if isinstance(sign, Text):
             return signs.annotation(sign, offset)
         if isinstance(sign, Mark):
-            return signs.dynamic(sign.name, offset)
+            return signs.dynamic(sign.name, offset, self._is_sung)
         if isinstance(sign, tuple):
-            return signs.wedge(*sign, offset)
+            return signs.wedge(*sign, offset, self._is_sung)
         return signs.harmony(sign, self._piece.key, bar.key, offset)
 
     def _show_accidentals(self, key: Key, layers: dict[int, list[_Sung]], at_notes: dict[int, _AtNote]) -> None:

@@ -89,15 +89,16 @@ def tempo(mark: TempoMark, beat: int, offset: int) -> str:
     return direction(kinds, offset, _PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
 
 
-def dynamic(name: str, offset: int) -> str:
-    """A dynamic such as "mf"."""
-    return direction(f"<direction-type><dynamics><{name}/></dynamics></direction-type>", offset, _PLACEMENTS["_"])
+def dynamic(name: str, offset: int, is_sung: bool) -> str:
+    """A dynamic such as "mf", under the staff, or over it where the words stand beneath."""
+    kind = f"<direction-type><dynamics><{name}/></dynamics></direction-type>"
+    return direction(kind, offset, _PLACEMENTS["^" if is_sung else "_"])
 
 
-def wedge(kind: str, number: int, offset: int) -> str:
-    """The begin ("crescendo", "diminuendo") or end ("stop") of a hairpin."""
+def wedge(kind: str, number: int, offset: int, is_sung: bool) -> str:
+    """The begin ("crescendo", "diminuendo") or end ("stop") of a hairpin, which stands as dynamics do."""
     sign = f'<direction-type><wedge type="{kind}" number="{number}"/></direction-type>'
-    return direction(sign, offset, _PLACEMENTS["_"])
+    return direction(sign, offset, _PLACEMENTS["^" if is_sung else "_"])
 
 
 def rehearsal(label: str) -> str:
