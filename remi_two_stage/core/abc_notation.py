@@ -16,10 +16,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .notation import SIGNS_BEFORE, SLUR, Grace, Instrument, Lyric, Mark, Notation, Span, TempoMark, Text
+from .notation import (
+    SIGNS_BEFORE,
+    SLUR,
+    Clef,
+    ClefSign,
+    Grace,
+    Instrument,
+    Lyric,
+    Mark,
+    Notation,
+    Span,
+    TempoMark,
+    Text,
+)
 from .piece import Bar
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
 from .text import printable
+from .voices import octaves_above
 
 LETTERS_OF_MARKS = {
     "staccato": ".", "roll": "~", "fermata": "H", "accent": "L", "lowermordent": "M", "uppermordent": "P",
@@ -78,7 +92,7 @@ def instrument_text(instrument: Instrument) -> str:
 def staff_text(clef: str, instrument: Instrument) -> str:
     """Clef and names of a voice as `V:` says them; abc2midi passes over the octave of a clef that a name follows."""
     names = instrument_text(instrument)
-    return f"{names} clef={clef}" if clef.endswith("-8") else f" clef={clef}{names}"
+    return f"{names} clef={clef}" if clef.endswith("8") else f" clef={clef}{names}"
 
 
 def jumps_text(signs: Iterable[str], are_before: bool) -> str:
@@ -138,6 +152,7 @@ def defined_marks(bars: Iterable[Bar]) -> list[str]:
 class _Place:
     """What stands at an onset of a bar: before its note, in this order, and after it."""
 
+    clefs: list[str] = field(default_factory=list)
     tempos: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     graces: list[Grace] = field(default_factory=list)
@@ -149,7 +164,9 @@ class _Place:
 
     def before(self, graces: str) -> str:
         """What stands before the note, with the grace notes written out; a dot before a slur would be its own."""
-        return "".join([*self.tempos, *self.texts, graces, "(" * self.slurs, *self.hairpin_ends, *self.marks])
+        return "".join(
+            [*self.clefs, *self.tempos, *self.texts, graces, "(" * self.slurs, *self.hairpin_ends, *self.marks]
+        )
 
     @property
     def after(self) -> str:
@@ -177,10 +194,16 @@ LayersAt = Callable[[int, int], tuple[Sequence[int], Sequence[int]]]
 
 
 class WrittenNotation:
-    """What is written beside the notes of one voice, by bar, layer and onset; the first voice has the tempos too."""
+    """What is written beside the notes of one voice, by bar, layer and onset; the first voice has the tempos too.
 
-    def __init__(self, bars: Sequence[Bar], voice: int, layers_at: LayersAt) -> None:
+    Args:
+        clef: With which the voice begins; of those that follow, it is without the ones of other octaves, which would
+            move the notes.
+    """
+
+    def __init__(self, bars: Sequence[Bar], voice: int, clef: Clef, layers_at: LayersAt) -> None:
         self._bars = bars
+        self._octaves = octaves_above(clef)
         self._layers_at = layers_at
         self._places: dict[tuple[int, int], dict[int, _Place]] = {}
         self.has_hairpins = False
@@ -223,6 +246,9 @@ class WrittenNotation:
         elif isinstance(record, Text) and record.text.strip():
             placement = _ABOVE_NOTE if record.placement == "@" else record.placement
             self._place(index, record.onset).texts.append(f'"{placement}{string_of(record.text)[1:]}')
+        elif isinstance(record, ClefSign):
+            if (index or record.onset) and octaves_above(record.clef) == self._octaves:  # the first is the header's
+                self._place(index, record.onset, 0).clefs.append(f"[K:clef={record.clef}]")
         elif isinstance(record, Mark) and MARK_NAME.fullmatch(record.name):
             sign = LETTERS_OF_MARKS.get(record.name, f"!{record.name}!")
             self._place(index, record.onset).marks.append(sign)

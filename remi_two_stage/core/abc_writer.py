@@ -27,13 +27,13 @@ from .abc_systems import systems
 from .abc_values import WrittenValue, break_rhythm, heard_from, join_beams, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .instruments import staff_clef, staff_groups
+from .instruments import staff_clef, staff_groups, usual_clef
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
 from .repeats import with_repeat_starts, without_idle_repeats
 from .signatures import TICKS_PER_WHOLE, Key, Meter
-from .voices import MELODY
+from .voices import MELODY, octaves_above
 
 MOST_BARS = 20_000
 LONGEST_TUNE = 1_000_000
@@ -153,7 +153,7 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     for voice, (layers, instrument) in enumerate(zip(names, instruments, strict=True)):
         clef = staff_clef(piece, voice)
         for number, name in enumerate(layers):
-            if is_named or instrument != Instrument():
+            if is_named or instrument != Instrument() or clef != usual_clef(piece, voice):
                 lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument)}")
             if instrument.program is not None:
                 lines.append(f"%%MIDI program {instrument.program}")
@@ -266,11 +266,12 @@ class VoiceWriter:
         self.layers = max(map(len, self._layers))
         self.alone: int | None = None
         self.has_broken = self.has_chords = False
-        self._notation = WrittenNotation(piece.bars, voice, self._layers_at)
+        clef = staff_clef(piece, voice)
+        self._notation = WrittenNotation(piece.bars, voice, clef, self._layers_at)
         self.has_hairpins = self._notation.has_hairpins
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
-        self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
+        self._written_octave = _MIDDLE_C_OCTAVE + octaves_above(clef)
         self._accidentals = Accidentals()
         self._has_symbols, self._breaks_rhythm = voice == 0, not _is_swung(piece)
 

@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
 from .errors import RequestError
-from .notation import Instrument, Lyric, Notation
+from .notation import Clef, ClefSign, Instrument, Lyric, Notation
 from .piece import Note, Piece
 from .ranges import CHOIR_RANGES, VOICE_RANGES
 from .text import did_you_mean
-from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, Clef, clef_of
+from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, clef_of
 
 _VIOLIN, _VIOLA, _CELLO, _CHOIR = 40, 41, 42, 52
 _PROGRAMS = dict(zip(QUARTET, (_VIOLIN, _VIOLIN, _VIOLA, _CELLO), strict=True)) | dict.fromkeys(SINGERS, _CHOIR)
@@ -91,6 +91,7 @@ def with_instrument(piece: Piece, name: str) -> Piece:
         raise RequestError(
             f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}{did_you_mean(name, INSTRUMENTS)}"
         )
+    piece = without_clefs(piece, range(len(piece.bars)))
     if name == "piano" and len(piece.voices) > _HANDS:
         piece = _in_two_hands(piece)
     parts = _FOUR_VOICES.get(name, ())
@@ -101,6 +102,16 @@ def with_instrument(piece: Piece, name: str) -> Piece:
     if is_alone:  # later staves of a lone player need no name
         players = [replace(player, short_name="") for player in players]
     return replace(piece, instruments=tuple(players if is_alone else _numbered(players)))
+
+
+def without_clefs(piece: Piece, indices: Container[int]) -> Piece:
+    """The piece without the clefs that its source has in the bars at these indices."""
+    bars = list(piece.bars)
+    for index, bar in enumerate(bars):
+        if index in indices and any(isinstance(record, ClefSign) for records in bar.notation for record in records):
+            notation = [[record for record in records if not isinstance(record, ClefSign)] for records in bar.notation]
+            bars[index] = replace(bar, notation=tuple(map(tuple, notation)))
+    return replace(piece, bars=tuple(bars))
 
 
 def _in_two_hands(piece: Piece) -> Piece:
@@ -199,8 +210,37 @@ def has_words(piece: Piece, voice: int) -> bool:
 
 
 def staff_clef(piece: Piece, voice: int) -> Clef:
-    """The clef of a voice's staff: its player's, if strings or a keyboard play it, else that of the voice, or by its
-    notes for an instrument that transposes.
+    """The clef with which a voice begins: that of its source, or else the usual one."""
+    return _first_clef(piece, voice) or usual_clef(piece, voice)
+
+
+def with_unusual_clefs(piece: Piece) -> Piece:
+    """The piece without those of the clefs at its start that are usual."""
+    first = piece.bars[0] if piece.bars else None
+    if first is None or not first.notation:
+        return piece
+    usual = [_first_clef(piece, voice) == usual_clef(piece, voice) for voice in range(len(piece.voices))]
+    if not any(usual):
+        return piece
+    notation = tuple(
+        [
+            tuple(
+                [record for record in records if not (is_usual and isinstance(record, ClefSign) and record.onset == 0)]
+            )
+            for records, is_usual in zip(first.notation, usual, strict=True)
+        ]
+    )
+    return replace(piece, bars=(replace(first, notation=notation if any(notation) else ()), *piece.bars[1:]))
+
+
+def _first_clef(piece: Piece, voice: int) -> Clef | None:
+    records = piece.bars[0].notation[voice] if piece.bars and piece.bars[0].notation else ()
+    return next((record.clef for record in records if isinstance(record, ClefSign) and record.onset == 0), None)
+
+
+def usual_clef(piece: Piece, voice: int) -> Clef:
+    """The clef of the player, if strings or a keyboard play a voice, else that of the voice, or by its notes for an
+    instrument that transposes.
     """
     pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
     player = piece.instruments[voice] if piece.instruments else Instrument()

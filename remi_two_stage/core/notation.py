@@ -133,7 +133,19 @@ class Spelling:
     fifths: int
 
 
-Notation = Mark | Span | Lyric | Text | Grace | Spelling
+Clef = Literal["treble", "treble-8", "treble+8", "alto", "tenor", "bass", "bass-8"]
+"""As ABC calls it (ABC standard 2.1, section 4.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClefSign:
+    """A clef that the source has from an onset on, where it is not the usual one of the voice."""
+
+    onset: int
+    clef: Clef
+
+
+Notation = Mark | Span | Lyric | Text | Grace | Spelling | ClefSign
 
 
 @dataclass(frozen=True, slots=True)

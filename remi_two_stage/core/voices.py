@@ -8,7 +8,8 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+
+from .notation import Clef
 
 MELODY = "M"
 FOUR_PARTS = ("S", "A", "T", "B")
@@ -33,9 +34,6 @@ VOICE_TITLES = {
 }
 """Voice -> its title in full and in short, before a staff; `titles_of` has those of numbered voices too."""
 
-Clef = Literal["treble", "treble-8", "alto", "bass"]
-"""As ABC calls it; the notes under "treble-8" are written an octave above where they sound."""
-
 _CLEFS: dict[str, Clef] = {
     "T": "treble-8",
     "T2": "treble-8",
@@ -52,6 +50,11 @@ def titles_of(voice: str) -> tuple[str, str]:
     if voice[:1] == "V" and voice[1:].isdecimal():
         return f"Voice {voice[1:]}", f"V. {voice[1:]}"
     return VOICE_TITLES.get(voice, (voice, voice))
+
+
+def octaves_above(clef: Clef) -> int:
+    """How many octaves above where they are written notes under a clef sound."""
+    return int(clef[-2:]) // 8 if clef.endswith("8") else 0
 
 
 def clef_of(voice: str, pitches: Collection[int]) -> Clef:

@@ -21,7 +21,7 @@ from itertools import groupby, pairwise, takewhile
 from ..core.abc_bar_lines import part_text
 from ..core.abc_systems import systems
 from ..core.errors import AbcSyntaxError
-from ..core.notation import Notation, Spelling, Text
+from ..core.notation import ClefSign, Notation, Spelling, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import fifths_of_transposition
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
@@ -141,8 +141,10 @@ def _same_notation(old: Bar, new: Bar, change: Change) -> bool:
 
 
 def _without_names(records: Sequence[Notation]) -> list[Notation]:
-    """Records but for names of notes, which a note that is struck, and was held before, may have of its own."""
-    return [record for record in records if not isinstance(record, Spelling)]
+    """Records but for names of notes, which a note that is struck, and was held before, may have of its own, and for
+    clefs, of which one in a bar that has changed stands at its end now.
+    """
+    return [record for record in records if not isinstance(record, (Spelling, ClefSign))]
 
 
 def _without_words(bar: Bar) -> Bar:

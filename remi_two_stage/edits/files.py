@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..atomic_files import write_whole
 from ..core.errors import ScoreError
+from ..core.instruments import without_clefs
 from ..core.piece import Piece
 from . import abc, midi, musicxml
 from .changes import Change, NotAnEditError, sings_melody
@@ -68,7 +69,8 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
         raise NotAnEditError(f"edits cannot be written into {ending or 'files without an ending'}")
     if change.is_nothing:
         return EditedFile(source, change, ())
-    return EditedFile(splice(source, before, after, change), change, losses)
+    # clefs stay where they are in the file
+    return EditedFile(splice(source, before, without_clefs(after, change.indices), change), change, losses)
 
 
 def losses_of(before: Piece, after: Piece) -> tuple[tuple[str, int], ...]:

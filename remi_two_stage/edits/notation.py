@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
-from ..core.notation import DYNAMICS, Grace, Lyric, Mark, Notation, Span, Spelling, Text
+from ..core.notation import DYNAMICS, ClefSign, Grace, Lyric, Mark, Notation, Span, Spelling, Text
 from ..core.piece import Bar, Note, Piece
 
 _REASONS: dict[type[Notation], str] = {
@@ -110,8 +110,10 @@ def _keep_in_bar(
     _set_notation(bars, index, voice, kept)
 
 
-def _says_how_to_go_on(record: Notation) -> TypeGuard[Mark | Text]:
-    """Whether a record is a dynamic or words, and no fingering in their place."""
+def _says_how_to_go_on(record: Notation) -> TypeGuard[Mark | Text | ClefSign]:
+    """Whether a record is a clef, a dynamic or words, and no fingering in their place."""
+    if isinstance(record, ClefSign):
+        return True
     if isinstance(record, Text):
         return len(record.text) > 1 and not record.text.isdigit()
     return isinstance(record, Mark) and record.name in DYNAMICS

@@ -15,10 +15,10 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from ..core.errors import AbcSyntaxError
-from ..core.notation import Instrument, TempoMark
+from ..core.notation import Clef, Instrument, TempoMark
 from ..core.signatures import MODES, TICKS_PER_WHOLE, Key, Meter, name_at
 from ..core.text import printable
 
@@ -75,11 +75,12 @@ _FASTEST_TEMPO = 1_000
 _VOICE_NAMES = re.compile(r'(?<![\w-])(name|nm|subname|snm|sname)\s*=\s*(?:"([^"]*)"|(\S+))')
 
 
-class Clef(NamedTuple):
-    """A clef, as far as the notes depend on it: the semitones of its 8 or 15, and whether it is for percussion."""
+class StaffClef(NamedTuple):
+    """A clef: the semitones of its 8 or 15, whether it is for percussion, and what it is if that can be kept."""
 
     transposition: int
     is_percussion: bool
+    name: Clef | None
 
 
 class Staff(NamedTuple):
@@ -90,7 +91,7 @@ class Staff(NamedTuple):
         transposition: Semitones from written to sounding pitch, without those of the clef.
     """
 
-    clef: Clef | None = None
+    clef: StaffClef | None = None
     transposition: int | None = None
 
     def over(self, earlier: Staff) -> Staff:
@@ -208,7 +209,9 @@ def parse_staff(text: str) -> Staff:
     clef = None
     if match := _CLEF.search(_QUOTED_NAME.sub("", text)):
         octaves = match["octaves"] or match["bare_octaves"]
-        clef = Clef(_OCTAVES.get(octaves, 0), (match["name"] or match["bare"]) in _PERCUSSION_CLEFS)
+        name = match["name"] or match["bare"]
+        known = next((clef for clef in get_args(Clef) if clef == name + (octaves or "")), None)
+        clef = StaffClef(_OCTAVES.get(octaves, 0), name in _PERCUSSION_CLEFS, known)
     return Staff(clef, sum(semitones) if semitones else None)
 
 

@@ -12,13 +12,13 @@ from dataclasses import replace
 from itertools import chain
 
 from ..core.abc_writer import write_abc
-from ..core.notation import SLUR, Grace, Lyric, Mark, Notation, Span, Spelling, TempoMark, Text
+from ..core.notation import SLUR, ClefSign, Grace, Lyric, Mark, Notation, Span, Spelling, TempoMark, Text
 from ..core.piece import Bar, Piece
 from .abc_reader import read_abc
 
 _REASONS: dict[type, str] = {
     Mark: "a sign beside a note", Text: "words beside a note", Grace: "grace notes", Lyric: "a syllable",
-    Spelling: "the name of a note",
+    Spelling: "the name of a note", ClefSign: "a clef",
 }  # fmt: skip
 _Placed = tuple[int, int, Notation]
 """A record with its bar and its voice."""

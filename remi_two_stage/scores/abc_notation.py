@@ -25,6 +25,8 @@ from ..core.notation import (
     SIGNS_AFTER,
     SIGNS_BEFORE,
     SLUR,
+    Clef,
+    ClefSign,
     Grace,
     GraceNote,
     Lyric,
@@ -40,13 +42,13 @@ from .abc_signs import WrittenText
 from .abc_state import SungNote, maker_of
 from .abc_tokens import NATURALS, STEPS_PER_OCTAVE, WrittenGrace, WrittenNote
 
-TEXT, MARK, GRACE, SLUR_KIND, HAIRPIN, SPELLING, LYRIC = range(7)
+CLEF, TEXT, MARK, GRACE, SLUR_KIND, HAIRPIN, SPELLING, LYRIC = range(8)
 """Kinds of records, in the order in which they are kept at a place."""
 
 TimedRecord = tuple[int, int, int, Any]
 """When a record stands, its kind, its rank among those of its kind there, and what it says: a `WrittenText`, the name
-of a mark, a `Grace` at no place, the name of a span (whose rank is its end, the last one first), the name of a note
-(whose rank is its pitch), or text, verse and joint of a syllable (whose rank is its verse).
+of a clef or a mark, a `Grace` at no place, the name of a span (whose rank is its end, the last one first), the name of
+a note (whose rank is its pitch), or text, verse and joint of a syllable (whose rank is its verse).
 """
 
 Sign = str | WrittenText | Grace
@@ -109,6 +111,10 @@ class VoiceNotation:
             else:
                 records.append((time, TEXT, len(records), sign))
 
+    def clef(self, name: Clef, time: int) -> None:
+        """A clef from here on."""
+        self.records.append((time, CLEF, len(self.records), name))
+
     def end_slur(self, layer: int, last: int | None) -> None:
         """A slur ends at the last note, which begins at `last`."""
         if last is not None and self._slurs:
@@ -136,9 +142,15 @@ class VoiceNotation:
             self.losses[reason] = self.losses.get(reason, 0) + count
 
     def add_layer(self, layer: VoiceNotation) -> None:
-        """Take over what stands beside the notes of another voice, after one's own where both say something."""
+        """Take over what stands beside the notes of another voice on the same staff, after one's own where both say
+        something.
+        """
         own = len(self.records)
-        self.records += [(time, kind, rank + own * (kind in _RANKED), said) for time, kind, rank, said in layer.records]
+        self.records += [
+            (time, kind, rank + own * (kind in _RANKED), said)
+            for time, kind, rank, said in layer.records
+            if kind != CLEF
+        ]
 
     def _slur_graces(self) -> None:
         """The last grace notes are slurred to their note."""
@@ -272,7 +284,11 @@ def _voice_by_bar(
         onset = (time - left + _HALF_TICK) // UNITS_PER_TICK
         if onset >= length:
             onset = length - 1
-        if kind == LYRIC:
+        if kind == CLEF:
+            found = [record for record in found if not (isinstance(record, ClefSign) and record.onset == onset)]
+            bars[bar] = [*found, ClefSign(onset, said)]
+            found = bars[bar]
+        elif kind == LYRIC:
             text, verse, joint = said
             found.append(_lyric(onset, text, verse, joint))
         elif kind == MARK:

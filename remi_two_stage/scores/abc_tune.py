@@ -13,13 +13,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import groupby, islice, pairwise
+from itertools import chain, groupby, islice, pairwise
 from operator import attrgetter, itemgetter, length_hint
 from typing import Any
 
 from ..core.abc_bar_lines import PICKUP_REMARKS
 from ..core.abc_writer import LONGEST_TUNE, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
+from ..core.instruments import with_unusual_clefs
 from ..core.notation import Instrument, TempoMark
 from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
@@ -162,7 +163,7 @@ class Tune:
                 self._line(number, _without_comment(line) if "%" in line else line)
         if self._current_voice().pending or self._open_chord:
             self._music(number, "")
-        return self._piece()
+        return with_unusual_clefs(self._piece())
 
     @cached_property
     def _lacks_key(self) -> bool:
@@ -407,9 +408,8 @@ class Tune:
         for reason, count in _LOSSES_OF_VOICES.items():
             self._lose(reason, sum(map(count, voices)))
         kept, names = _named(_pitched(with_layers(voices)))
-        for voice in voices:
-            for loss, times in voice.notation.losses.items():
-                self._lose(loss, times)
+        for loss, times in chain.from_iterable(voice.notation.losses.items() for voice in voices):
+            self._lose(loss, times)
         self.voice_ids = [voice.name for voice in kept]
         bars, between_ticks, unknown_symbols = build_bars(kept, self._tempo_marks())
         self._lose("a note that begins or ends between two ticks", between_ticks)

@@ -129,8 +129,11 @@ class Voice:
 
     def set_staff(self, staff: Staff) -> None:
         """Change clef and transposition from here on, as far as they are said."""
+        before, _ = self._staff
         self._staff = staff.over(self._staff)
         clef, transposition = self._staff
+        if clef and clef.name and clef != before:
+            self.notation.clef(clef.name, self.time)
         self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
         self._set_usual_scale(self.is_at_bar_start)
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL

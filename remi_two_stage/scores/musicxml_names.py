@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..core.notation import DoubleLine
+from ..core.notation import Clef, DoubleLine
 
 SOFTWARE = "remi-two-stage"
 """Stands in a score's metadata as the program that made it; such a score says itself which short bars are pick-ups."""
@@ -52,7 +52,10 @@ QUALITY_OF_MUSICXML_KIND = QUALITY_OF_KIND | {
 }  # fmt: skip
 """MusicXML's name of a chord kind -> key of `chords.QUALITIES`, the nearest one."""
 
-CLEFS = {"treble": ("G", 2, 0), "treble-8": ("G", 2, -1), "alto": ("C", 3, 0), "bass": ("F", 4, 0)}
+CLEFS: dict[Clef, tuple[str, int, int]] = {
+    "treble": ("G", 2, 0), "treble-8": ("G", 2, -1), "treble+8": ("G", 2, 1), "alto": ("C", 3, 0),
+    "tenor": ("C", 4, 0), "bass": ("F", 4, 0), "bass-8": ("F", 4, -1),
+}  # fmt: skip
 """Clef -> sign, line, and octaves that its notes sound above where they stand."""
 
 ARTICULATIONS = {

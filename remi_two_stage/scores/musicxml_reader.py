@@ -18,6 +18,7 @@ from ..analysis.key_estimation import with_modes
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
+from ..core.instruments import with_unusual_clefs
 from ..core.notation import HAIRPINS, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
@@ -91,7 +92,7 @@ def read_musicxml(data: bytes) -> Piece:
         replace(player, transposition=_transposition(readers[staff.part].transposition(staff.number), voice))
         for player, staff, voice in zip(players, staves, voices, strict=True)
     ]
-    return Piece(
+    piece = Piece(
         voices=voices,
         bars=tuple(mark_phrases(bars, *_phrase_begins(columns))),
         title=title,
@@ -102,6 +103,7 @@ def read_musicxml(data: bytes) -> Piece:
         instruments=_named_instruments(players, voices, is_own),
         source=_source(document, staves),
     )
+    return with_unusual_clefs(piece)
 
 
 def _transposition(semitones: int, voice: str) -> int:
@@ -336,6 +338,11 @@ def _records(
         for direction in measure.directions:
             records[index] += direction.records if _is_shown(direction.staff, staff, staves) else ()
         records[index] += [record for number, record in measure.records if _is_shown(number, staff, staves)]
+        for number, clef in measure.clefs:
+            if number == staff.number and clef.onset < bars[index].length:
+                records[index].append(clef)
+            elif number == staff.number and index + 1 < len(bars):
+                records[index + 1].append(replace(clef, onset=0))
     return records
 
 

@@ -18,10 +18,10 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from ..core.errors import RequestError, ScoreFormatError
-from ..core.notation import GraceNote, Mark, Notation
+from ..core.notation import Clef, ClefSign, GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of, fifths_of_transposition
 from . import musicxml_reader_records as records
-from .musicxml_names import MODE_OF_NAME
+from .musicxml_names import CLEFS, MODE_OF_NAME
 from .musicxml_reader_document import Time, number_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 
@@ -91,6 +91,7 @@ class Measure:
     repeated_staff: int | None = None
     harmonies: list[tuple[int, Element, Transposition]] = field(default_factory=list)
     records: list[tuple[int, Notation]] = field(default_factory=list)
+    clefs: list[tuple[int, ClefSign]] = field(default_factory=list)
     directions: list[Direction] = field(default_factory=list)
     barlines: list[Element] = field(default_factory=list)
     has_fermata: bool = False
@@ -111,6 +112,7 @@ class PartReader:
         self._transpositions: dict[int, Transposition] = {}
         self._first_transpositions: dict[int, Transposition] = {}
         self._clefs: dict[int, str] = {}
+        self._clef_names: dict[int, Clef] = {}
         self._meter: Meter | None = Meter()
         self._next_key: Signature | None = None
         self._next_meter: tuple[Meter | None] | None = None
@@ -376,9 +378,18 @@ class PartReader:
             elif child.tag == "time" and child.get("number", "1") == "1":
                 self._set_meter(self._read_meter(child), is_inside)
             elif child.tag == "clef":
-                self._clefs[int(child.get("number", "1"))] = (child.findtext("sign") or "").strip()
+                self._clef(child)
             elif child.tag == "measure-style":
                 self._measure_style(child)
+
+    def _clef(self, clef: Element) -> None:
+        sign = tuple(round(number_of(clef.findtext(tag))) for tag in ("line", "clef-octave-change"))
+        staff, letter = int(clef.get("number", "1")), (clef.findtext("sign") or "").strip()
+        self._clefs[staff] = letter
+        name = next((name for name, known in CLEFS.items() if known == (letter, *sign)), None)
+        if name and clef.get("print-object") != "no" and self._clef_names.get(staff) != name:
+            self._clef_names[staff] = name
+            self._measure.clefs.append((staff, ClefSign(self._ticks(self._time), name)))
 
     def _set_meter(self, meter: tuple[Meter | None], is_inside: bool) -> None:
         if is_inside:

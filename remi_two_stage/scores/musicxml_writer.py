@@ -31,7 +31,7 @@ from ..core.repeats import without_idle_repeats
 from ..core.signatures import Key, Meter, fifths_of_transposition
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
-from .musicxml_names import CLEFS, CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE, UNNAMED
+from .musicxml_names import CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE, UNNAMED
 from .musicxml_writer_measure import VoiceWriter
 from .musicxml_writer_rhythm import TICKS_A_DIVISION
 from .musicxml_writer_signs import attribute_of, text_of
@@ -224,9 +224,7 @@ def _attributes(piece: Piece, voice: int, bar: Bar, last: Bar | None) -> str:
     time = "" if is_same else _time(bar.meter)
     if last is not None:
         return f"<attributes>{key}{time}</attributes>\n" if key or time else ""
-    sign, line, octaves = CLEFS[staff_clef(piece, voice)]
-    change = f"<clef-octave-change>{octaves}</clef-octave-change>" if octaves else ""
-    clef = f"<clef><sign>{sign}</sign><line>{line}</line>{change}</clef>"
+    clef = signs.clef(staff_clef(piece, voice))
     return f"<attributes><divisions>{TICKS_A_DIVISION}</divisions>{key}{time}{clef}</attributes>\n"
 
 

@@ -17,7 +17,7 @@ from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spell
 from ..core.abc_values import heard_from
 from ..core.instruments import has_words
 from ..core.layers import Layers
-from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
+from ..core.notation import HAIRPINS, ClefSign, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
@@ -30,7 +30,7 @@ _MOST_NUMBERS = 16
 """Of slurs or hairpins that are open at once, as `number`s go."""
 
 
-_Sign = TempoMark | Text | Mark | Chord | tuple[str, int]
+_Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[str, int]
 """What stands between notes; a hairpin's begin or end is (kind, number)."""
 _PlacedSign = tuple[int, int, _Sign]
 """(onset, rank among those at one onset, sign)."""
@@ -173,7 +173,9 @@ class VoiceWriter:
         """What stands between notes, in order; a hairpin ends after its last note, before what begins there."""
         found: list[_PlacedSign] = []
         for record in records:
-            if isinstance(record, Text) or (isinstance(record, Mark) and signs.is_dynamic(record)):
+            if isinstance(record, ClefSign) and (index or record.onset):
+                found.append((record.onset, 0, record))
+            elif isinstance(record, Text) or (isinstance(record, Mark) and signs.is_dynamic(record)):
                 found.append((record.onset, 3, record))
         for end, kind, number in self._ends[index]:
             if kind == "wedge":
@@ -196,6 +198,8 @@ class VoiceWriter:
         """A sign that stands between notes, `offset` ticks after the next one begins."""
         if isinstance(sign, TempoMark):
             return signs.tempo(sign, bar.beat_length, offset)
+        if isinstance(sign, ClefSign):
+            return f"<attributes>{signs.clef(sign.clef)}</attributes>\n"
         if isinstance(sign, Text):
             return signs.annotation(sign, offset)
         if isinstance(sign, Mark):

@@ -9,7 +9,7 @@ from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, split_label
-from ..core.notation import SIGNS_BEFORE, DoubleLine, Lyric, Mark, TempoMark, Text
+from ..core.notation import SIGNS_BEFORE, Clef, DoubleLine, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
 from ..core.text import printable
@@ -17,6 +17,7 @@ from .musicxml_kinds import Degree, kind_of
 from .musicxml_names import (
     ARTICULATIONS,
     BAR_STYLES,
+    CLEFS,
     DYNAMICS_ELEMENTS,
     FERMATAS,
     FINGERS,
@@ -87,6 +88,13 @@ def tempo(mark: TempoMark, beat: int, offset: int) -> str:
         kinds += f"<direction-type><metronome>{unit}<per-minute>{count}</per-minute></metronome></direction-type>"
     is_words_alone = mark.words and not sound
     return direction(kinds, offset, _PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
+
+
+def clef(name: Clef) -> str:
+    """A clef, as the content of `<attributes>`."""
+    sign, line, octaves = CLEFS[name]
+    change = f"<clef-octave-change>{octaves}</clef-octave-change>" if octaves else ""
+    return f"<clef><sign>{sign}</sign><line>{line}</line>{change}</clef>"
 
 
 def dynamic(name: str, offset: int, is_sung: bool) -> str:

@@ -1,0 +1,99 @@
+"""Clefs of a source: read, written back, printed, and left where they are by edits."""
+
+import re
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.instruments import staff_clef, with_instrument
+from remi_two_stage.core.notation import ClefSign
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.edits.files import edited_bytes
+from remi_two_stage.rendering.engraving import load_into_verovio
+from remi_two_stage.score_files import read_score
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
+
+CELLO = """X:1
+T:Prelude
+M:4/4
+L:1/8
+%%score V1 V2
+V:V1 clef=treble
+V:V2 clef=bass
+K:D
+V:V1
+A4 d4 | f2 e2 d4 | A8 |]
+V:V2
+D,2 A,2 D2 [K:clef=tenor] F2 | A2 F2 [K:clef=bass] D4 | D,8 |]
+"""
+TENOR = "X:1\nM:4/4\nL:1/8\n%%score S A T B\nV:S\nV:A\nV:T clef=bass\nV:B\nK:C\n" + "\n".join(
+    f"V:{voice}\n{note} |]" for voice, note in (("S", "c8"), ("A", "G8"), ("T", "E8"), ("B", "C,8"))
+)
+
+
+def clefs(piece: Piece) -> list[tuple[int, int, int, str]]:
+    """(index of the bar, voice, onset, clef) of each clef that the source has."""
+    return [
+        (index, voice, record.onset, record.clef)
+        for index, bar in enumerate(piece.bars)
+        for voice, records in enumerate(bar.notation)
+        for record in records
+        if isinstance(record, ClefSign)
+    ]
+
+
+def test_changes_of_clef_come_back() -> None:
+    (piece,) = read_abc(CELLO)
+    assert clefs(piece) == [(0, 1, 0, "bass"), (0, 1, 72, "tenor"), (1, 1, 48, "bass")]
+    for again in (read_musicxml(musicxml_bytes(piece)), *read_abc(write_abc(piece))):
+        assert again == piece
+        assert clefs(again) == clefs(piece)
+
+
+def test_a_clef_of_another_octave_moves_no_note() -> None:
+    text = CELLO.replace("A4 d4 | f2 e2", "A4 d4 | [K:clef=treble+8] F,2 E,2", 1)
+    (piece,) = read_abc(text)
+    assert [note.pitch for note in piece.bars[1].notes[0]][:2] == [66, 64]
+    assert (1, 0, 0, "treble+8") in clefs(piece)
+    assert clefs(read_musicxml(musicxml_bytes(piece))) == clefs(piece)
+    assert read_abc(write_abc(piece)) == [piece]
+
+
+def test_the_first_clef_is_that_of_the_source_and_of_new_players_the_usual_one() -> None:
+    (piece,) = read_abc(TENOR)
+    assert [staff_clef(piece, voice) for voice in range(4)] == ["treble", "treble", "bass", "bass"]
+    assert clefs(piece) == [(0, 2, 0, "bass")]
+    assert staff_clef(read_musicxml(musicxml_bytes(piece)), 2) == "bass"
+    assert staff_clef(with_instrument(piece, "choir"), 2) == "treble-8"
+    (low,) = read_abc("X:1\nM:4/4\nL:1/8\nK:C clef=alto\nE8 |]\n")
+    assert "\nV:M clef=alto\n" in write_abc(low)
+    assert staff_clef(*read_abc(write_abc(low)), 0) == "alto"
+
+
+def test_bars_that_are_rewritten_leave_the_clefs_of_the_file_where_they_are() -> None:
+    (before,) = read_abc(CELLO)
+    (other,) = read_abc(CELLO.replace("[K:clef=tenor] F2 | A2 F2", "[K:clef=tenor] E2 | A2 E2"))
+    written = edited_bytes(CELLO.encode(), ".abc", before, other).content.decode()
+    assert written.count("clef=tenor") == written.count("[K:clef=bass]") == 1
+    score = musicxml_bytes(before)
+    edited = edited_bytes(score, ".musicxml", read_musicxml(score), other).content
+    assert [clef for *_, clef in clefs(read_musicxml(edited))] == ["bass", "tenor", "bass"]
+    assert edited.count(b"<clef>") == score.count(b"<clef>")
+
+
+def test_those_of_a_song_are_printed(extra_corpora: Path, tmp_path: Path) -> None:
+    """Holmès' "À Trianon": the left hand leaves the treble staff as the voice comes in."""
+    with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
+        name = next(name for name in archive.namelist() if "Trianon" in name and name.endswith(".mxl"))
+        (tmp_path / "song.mxl").write_bytes(archive.read(name))
+    (piece,) = read_score(tmp_path / "song.mxl")
+    assert clefs(piece)[:4] == [(15, 2, 0, "bass"), (24, 2, 0, "treble"), (33, 2, 48, "bass"), (35, 2, 12, "treble")]
+    assert clefs(read_musicxml(musicxml_bytes(piece))) == clefs(*read_abc(write_abc(piece))) == clefs(piece)
+    toolkit = load_into_verovio(piece)
+    pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
+    first_of_staves = sum(len(re.findall(r'class="staff"', page.split('class="measure')[1])) for page in pages)
+    assert sum(page.count('class="clef') for page in pages) == pytest.approx(first_of_staves + len(clefs(piece)), abs=2)
