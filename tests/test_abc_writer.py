@@ -73,7 +73,7 @@ class TestEngraving:
         [
             ("GABc dedB | d2 d>B d2 (3efg |]", "4/4"),
             ("A>Bc<d e2 f/>g/a |]", "4/4"),
-            ("(3ABc (3:2:2c2d (3e/f/g/ a z2 z |]", "4/4"),
+            ("(3ABc (3:2:2c2d (3e/f/g/ a z3 |]", "4/4"),
             ("C8- | C4 [CEG]4 |]", "4/4"),
             ("E2 F2 z4 & C4 x4 |]", "4/4"),
             ("C4- C D3 | G7 A |]", "4/4"),

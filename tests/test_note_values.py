@@ -92,30 +92,6 @@ class TestTriplets:
         assert write_abc(read_musicxml(musicxml_bytes(piece))).splitlines()[-1] == write_abc(piece).splitlines()[-1]
 
 
-class TestRests:
-    @pytest.mark.parametrize(
-        ("text", "meter", "values"),
-        [
-            ("c2 z6 | c z c z c z3 |]", "4/4", "q Q H e E e E e E Q"),
-            ("c2 z4 c2 | z6 c2 | z7 c |]", "4/4", "q Q Q q H Q q H Q E e"),
-            ("z>c z>c c<z c/z3/2 |]", "4/4", "E. s E. s s S E s S E"),
-            ("(3czd z3 c z2 |]", "4/4", "(e E e) Q E e Q"),
-            ("z2 c4 z2 | c2 z4 c2 |]", "C|", "Q h Q q Q Q q"),
-            ("c2 z4 | z4 c2 | c z5 |]", "3/4", "q Q Q Q Q q e E Q Q"),
-            ("c2 z8 c2 |]", "3/2", "q Q H Q q"),
-            ("c z2 z2 c | z3 c2 z |]", "6/8", "e Q Q e Q. q E"),
-            ("z8 c |]", "9/8", "H. Q e"),
-            ("c z4 | z4 c |]", "5/8", "e E E Q Q. E e"),
-            ("c z5 c |]", "7/8", "e E Q Q e"),
-        ],
-    )
-    def test_show_every_beat(self, text: str, meter: str, values: str) -> None:
-        assert engraved(text, meter) == values
-
-    def test_are_the_same_in_abc(self) -> None:
-        assert rewritten("c2 z6 | c z c z c z3 | c z7 | z8 |]", "4/4") == "c2 z2 z4 | czcz cz z2 | cz z2 z4 | z8 |]"
-
-
 class TestSyncopation:
     @pytest.mark.parametrize(
         ("text", "meter", "values"),

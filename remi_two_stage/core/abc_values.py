@@ -26,7 +26,6 @@ from .signatures import TICKS_PER_WHOLE, Meter
 
 _WHOLE, _HALF, _QUARTER, _EIGHTH, _SHORTEST_TRIPLET = 96, 48, 24, 12, 6
 _GRID = 3  # ticks of a 32nd, the shortest value outside triplets
-_PLAIN_VALUES = tuple(value.ticks for value in NOTE_VALUES if not (value.is_triplet or value.dots))
 _DOUBLE_DOTTED = {value.ticks for value in NOTE_VALUES if value.dots == 2}
 _VALUES, _TRIPLET_VALUES = (
     tuple(value.ticks for value in NOTE_VALUES if value.is_triplet == is_triplet) for is_triplet in (False, True)
@@ -132,25 +131,11 @@ def group_at(position: int, groups: tuple[int, ...]) -> tuple[int, int]:
     return start, start + length
 
 
-def heard_from(cuts: Sequence[int], notes: Collection[Sounding], start: int) -> tuple[bool, ...]:
-    """Whether something sounds from each cut of a bar to the next; the bar begins at `start`."""
-    return tuple(
-        [
-            any(note.start - start < right and note.end - start > left for note in notes)
-            for left, right in pairwise(cuts)
-        ]
-    )
-
-
-def note_values(cuts: Sequence[int], sounds: Sequence[bool], bar: Bar) -> list[WrittenValue]:
-    """Note values that fill a bar, none of them across a cut. A silent bar that one value fills is one rest, since no
-    beat is to be seen in it.
-
-    Args:
-        cuts: Where notes and rests begin, with the bar's start and end.
-        sounds: Whether something sounds from each cut to the next.
+def note_values(cuts: Sequence[int], bar: Bar, is_silent: bool = False) -> list[WrittenValue]:
+    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too. A silent bar
+    that one value fills is one rest, since there is no beat to be seen in it.
     """
-    if bar.is_full and len(cuts) == 2 and not sounds[0] and bar.length in _VALUES:
+    if is_silent and bar.is_full and len(cuts) == 2 and bar.length in _VALUES:
         return [WrittenValue(0, bar.length, Fraction(bar.length), None)]
     origin = bar.offset if bar.offset % _GRID == 0 else 0
     positions = [cut + origin for cut in cuts]
@@ -163,12 +148,9 @@ def note_values(cuts: Sequence[int], sounds: Sequence[bool], bar: Bar) -> list[W
     for left, right in pairwise(sorted({*positions, *edges})):
         nearest = bisect_right(starts, left) - 1
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
-        if window is not None:
-            parts = _split(left, right, None, _TRIPLET_VALUES)
-        elif not (is_compound or sounds[bisect_right(positions, left) - 1]):
-            parts = _split_rest(left, right, bar.meter)
-        else:
-            parts = _split_at_beats(left, right, bar.meter)
+        parts = (
+            _split_at_beats(left, right, bar.meter) if window is None else _split(left, right, None, _TRIPLET_VALUES)
+        )
         for start, end in parts:
             written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
             values.append(WrittenValue(start - origin, end - origin, written, window))
@@ -265,24 +247,6 @@ def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> 
                 fitting = [value for value in fitting if value <= next_beat - start or _is_beat(start + value, groups)]
                 fitting = [value for value in fitting if value not in _DOUBLE_DOTTED] or fitting
             length = fitting[0]
-        yield start, start + length
-        start += length
-
-
-def _split_rest(start: int, end: int, meter: Meter | None) -> Iterator[tuple[int, int]]:
-    """Cut a rest of a metre that is not compound into values that show every beat, or every second one in duple metres:
-    dots stand from the start of a beat alone, and what begins within one begins on a multiple of its length (Gould,
-    Behind Bars, 2011, on rests).
-    """
-    groups = beat_groups(meter)
-    is_duple = len(groups) == 1 and (meter is None or meter.bar_length // groups[0] % 3 > 0)
-    while start < end:
-        beat, next_beat = group_at(start, groups)
-        length = min(end, next_beat) - start
-        if start > beat or length not in _VALUES or length in _DOUBLE_DOTTED:
-            length = next(value for value in _PLAIN_VALUES if value <= length and (start - beat) % value == 0)
-        while is_duple and length % groups[0] == start % (2 * length) == 0 and start + 2 * length <= end:
-            length *= 2
         yield start, start + length
         start += length
 

@@ -24,7 +24,7 @@ from .abc_bar_lines import BarLines, key_text, meter_text, part_text
 from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
-from .abc_values import WrittenValue, break_rhythm, heard_from, join_beams, note_values
+from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
 from .chords import chord_name, named_chord
 from .errors import ScoreError
 from .instruments import staff_clef, staff_groups, usual_clef
@@ -351,7 +351,7 @@ class VoiceWriter:
         places = self._notation.places(index, number)
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
         cuts = sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges})
-        values = note_values(cuts, heard_from(cuts, notes, start), bar)
+        values = note_values(cuts, bar, is_silent=not notes)
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_LOW_TO_HIGH):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:

@@ -12,9 +12,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
-from ..core.abc_values import heard_from
 from ..core.instruments import has_words
 from ..core.layers import Layers
 from ..core.notation import HAIRPINS, ClefSign, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
@@ -236,7 +236,11 @@ class VoiceWriter:
         of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
         at_notes = _uncut(at_notes, of_notes)
         cuts = tuple(sorted(of_notes | at_notes.keys()))
-        values = values_of(cuts, heard_from(cuts, notes, start), bar)
+        heard = tuple(
+            any(note.start - start < right and note.end - start > left for note in notes)
+            for left, right in pairwise(cuts)
+        )
+        values = values_of(cuts, heard, bar)
         starts = [value.start for value in values]
         sounding: list[list[_Sung]] = [[] for _ in values]
         for note in notes:
