@@ -289,12 +289,13 @@ def by_verovio(*paths: Path) -> Played:
 
 
 def by_lilypond(*paths: Path) -> Played:
-    """The score that musicxml2ly makes, its repeats played out, without chord names."""
+    """The score that musicxml2ly makes, its repeats played out, without chord names, unisons of a staff as one note."""
+    midi = r"\midi { \context { \Score midiMergeUnisons = ##t } }"
     for path in paths:
         source = path.with_suffix(".ly")
         run("musicxml2ly", "-o", source, path)
         music, _, score = source.read_text(encoding="utf-8").partition("\\score {")
-        score = re.sub(r"(?m)^.*\\context (ChordNames|FiguredBass).*$", "", score).replace("\\layout {}", "\\midi {}")
+        score = re.sub(r"(?m)^.*\\context (ChordNames|FiguredBass).*$", "", score).replace("\\layout {}", midi)
         source.write_text(f"{music}\\score {{ \\unfoldRepeats {score}", encoding="utf-8")
     sources = [path.with_suffix(".ly") for path in paths]
     run("lilypond", "-s", "-dno-print-pages", "-o", paths[0].parent, *sources)
