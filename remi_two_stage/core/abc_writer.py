@@ -25,6 +25,7 @@ from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
 from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
+from .arguments import check_is_piece
 from .chords import chord_name, named_chord
 from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
@@ -74,8 +75,10 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
         overlays: Whether layers are overlays in several voices too, which is shorter.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
+    check_is_piece(piece, "write")
     _check(piece)
     bars = with_repeat_starts(piece.bars)
     piece = replace(piece, bars=tuple(bars if piece.part_order else without_idle_repeats(bars)))

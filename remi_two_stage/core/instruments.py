@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
+from .arguments import check_is_piece
 from .errors import RequestError
 from .notation import Instrument, Lyric, Notation
 from .piece import Note, Piece
@@ -85,8 +86,9 @@ def with_instrument(piece: Piece, name: str) -> Piece:
         name: A key of `INSTRUMENTS`.
 
     Raises:
-        RequestError: there is no such instrument here.
+        RequestError: there is no such instrument here, or the piece is none.
     """
+    check_is_piece(piece, "arrange")
     if name not in INSTRUMENTS:
         raise RequestError(
             f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}{did_you_mean(name, INSTRUMENTS)}"

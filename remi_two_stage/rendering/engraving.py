@@ -21,6 +21,7 @@ from typing import Any
 from zlib import crc32
 
 from ..core.abc_systems import least_width
+from ..core.arguments import check_is_piece
 from ..core.notation import Lyric, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
@@ -73,8 +74,10 @@ def engrave(
         staves: Which voices share a staff, such as `close_score.two_staves`; None gives each its own.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         MissingExtraError: verovio is not installed.
     """
+    check_is_piece(piece, "engrave")
     systems, glyphs = _systems(load_into_verovio(piece, width, note_ids, staves))
     definitions = _STYLE + "".join(glyphs.values())
     return Picture(piece.title or "Score", (_heading(piece, width - 2 * MARGIN), *systems), width, definitions)
