@@ -4,6 +4,7 @@ Conventions
 - One part a voice, whose id is the voice's name; bars as written, `<divisions>` are ticks; at sounding pitch, but for
   instruments that transpose.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
+- Several composers are lines of one `<creator>`, since MuseScore shows one of each type; so are other creators.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
 - `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice. After the
   last of several endings there is no `:|`, or it would play none of them again.
@@ -98,8 +99,11 @@ def _heading(piece: Piece) -> Iterator[str]:
     rights = [text for letter, text in piece.metadata if letter == "Z" and text.startswith(RIGHTS)]
     yield "<identification>"
     creators = [field for field in piece.metadata if field[1] not in rights and _creator_of(*field)]
+    names: dict[str, list[str]] = {}
     for kind, name in (_creator_of(*field) or ("", "") for field in creators):
-        yield f'<creator type="{kind}">{text_of(name)}</creator>'
+        names.setdefault(kind, []).append(text_of(name))
+    for kind, lines in names.items():
+        yield '<creator type="{}">{}</creator>'.format(kind, "\n".join(lines))
     yield from (f"<rights>{text_of(text.removeprefix(RIGHTS).strip())}</rights>" for text in rights)
     yield f"<encoding><software>{SOFTWARE}</software></encoding>"
     kept = {*creators, *(("Z", text) for text in rights)}
