@@ -69,6 +69,16 @@ def tempo_mark_text(mark: TempoMark, beat: int) -> str:
     return " ".join([*words, f"{_fraction(mark.beat)}={rate:.9g}"])
 
 
+def tempos_within(bars: Sequence[Bar]) -> list[tuple[int, TempoMark]]:
+    """The tempos that stand in the music, with the indices of their bars; those at the start are the header's."""
+    return [(index, mark) for index, bar in enumerate(bars) for mark in bar.tempos if index or mark.onset]
+
+
+def print_tempo_text(is_printed: bool) -> str:
+    """The directive that has the tempos after it printed, or not."""
+    return f"printtempo {int(is_printed)}"
+
+
 def instrument_text(instrument: Instrument) -> str:
     """The names of a voice as `V:` says them, a blank before each."""
     names = (("name", instrument.name), ("snm", instrument.short_name))
@@ -187,11 +197,18 @@ class WrittenNotation:
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 self._add(index, record)
-            for mark in bar.tempos if voice == 0 else ():
-                if index or mark.onset:  # those at the start are the header's
-                    text = tempo_mark_text(mark, bar.beat_length)
-                    self._place(index, mark.onset, 0).tempos.append(f"[Q:{text}]")
+        if voice == 0:
+            self._add_tempos(tempos_within(bars))
         self.has_lyrics = any(place.lyrics for places in self._places.values() for place in places.values())
+
+    def _add_tempos(self, tempos: Sequence[tuple[int, TempoMark]]) -> None:
+        """Those that are not printed say so, where the header does not say it of all."""
+        are_printed = any(not mark.is_silent for _, mark in tempos)
+        for index, mark in tempos:
+            text = f"[Q:{tempo_mark_text(mark, self._bars[index].beat_length)}]"
+            if mark.is_silent and are_printed:
+                text = f"[I:{print_tempo_text(False)}]{text}[I:{print_tempo_text(True)}]"
+            self._place(index, mark.onset, 0).tempos.append(text)
 
     def places(self, index: int, layer: int) -> dict[int, _Place]:
         """What stands in a layer of a bar, by onset."""

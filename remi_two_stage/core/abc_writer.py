@@ -21,7 +21,16 @@ from itertools import accumulate, chain, groupby
 from operator import attrgetter
 
 from .abc_bar_lines import BarLines, key_text, meter_text, part_text
-from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
+from .abc_notation import (
+    WrittenNotation,
+    defined_marks,
+    jumps_text,
+    print_tempo_text,
+    staff_text,
+    tempo_mark_text,
+    tempo_text,
+    tempos_within,
+)
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
 from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
@@ -146,7 +155,7 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
-    lines += [f"Q:{text}" for text in _tempo_texts(piece)]
+    lines += _tempo_lines(piece)
     lines += [*defined_marks(piece.bars), *directives]
     is_named = [*names] != [[MELODY]]
     if is_named:
@@ -187,14 +196,24 @@ def _is_swung(piece: Piece) -> bool:
     return _is_hornpipe(piece) and str(piece.meter) in ("4/4", "2/4")
 
 
-def _tempo_texts(piece: Piece) -> list[str]:
-    """What `Q:` says at the start: the tempo, with its words if it has any."""
+def _tempo_lines(piece: Piece) -> Iterator[str]:
+    """The fields `Q:` at the start: the tempo, with its words if it has any; before those that are not printed, and
+    before the music if none of its tempos are, directives say so.
+    """
     marks = [mark for mark in piece.bars[0].tempos if mark.onset == 0]
     beat = piece.bars[0].beat_length
-    texts = [tempo_mark_text(mark, beat) for mark in marks]
+    fields = [(f"Q:{tempo_mark_text(mark, beat)}", not mark.is_silent) for mark in marks]
     if piece.tempo and piece.tempo not in [mark.tempo for mark in marks]:
-        texts.append(tempo_text(piece.tempo, beat))
-    return texts
+        fields.append((f"Q:{tempo_text(piece.tempo, beat)}", True))
+    if within := tempos_within(piece.bars):
+        fields.append(("", any(not mark.is_silent for _, mark in within)))
+    before = True
+    for field, is_printed in fields:
+        if is_printed != before:
+            yield f"%%{print_tempo_text(is_printed)}"
+        if field:
+            yield field
+        before = is_printed
 
 
 def _style_text(style: str, metadata: Sequence[tuple[str, str]]) -> str:

@@ -144,12 +144,18 @@ class TempoMark:
         tempo: Quarter notes a minute; None where only words say it.
         words: Such as "Allegro"; empty where there are none.
         beat: Ticks of the note value that the tempo counts; 0 if it is not known.
+        is_silent: It is played and not printed.
     """
 
     onset: int
     tempo: float | None
     words: str = ""
     beat: int = 0
+    is_silent: bool = False
+
+    def says_no_more(self, beat: int) -> bool:
+        """Whether it says a number alone, in beats of so many ticks."""
+        return not self.words and not self.is_silent and self.beat in (0, beat)
 
 
 @dataclass(frozen=True, slots=True)

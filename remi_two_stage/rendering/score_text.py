@@ -21,7 +21,7 @@ from ..core.text import counted
 
 _CHORD = re.compile(r'"([^"]*)"')
 _MOST_PRINTED = 32
-_REMARK = re.compile(r"\[r:[^\]]*\] ?")
+_REMARK = re.compile(r"\[(?:r:|I:printtempo )[^\]]*\] ?")
 _FIELD = re.compile("([IKLMNPQRTUVWmrsw]):")
 """A line of a tune's body that holds no music; those letters are no notes."""
 

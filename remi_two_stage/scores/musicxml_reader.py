@@ -282,7 +282,7 @@ def _with_directions(
             losses["a tempo change"] += last is not None and marks[onset].tempo != last
             losses["a tempo change"] += last is None and not is_first
             last = marks[onset].tempo
-        if is_first and index == 0 and not marks[timed[0]].words and marks[timed[0]].beat in (0, bar.beat_length):
+        if is_first and index == 0 and marks[timed[0]].says_no_more(bar.beat_length):
             del marks[timed[0]]
         is_changed = marks or label
         found.append(replace(bar, tempos=tuple(marks[at] for at in sorted(marks)), part=label) if is_changed else bar)
@@ -293,7 +293,13 @@ def _said(before: TempoMark | None, mark: TempoMark) -> TempoMark:
     """What two marks at one place say together: words of the one, the note value of the other."""
     if before is None:
         return mark
-    return TempoMark(mark.onset, before.tempo or mark.tempo, before.words or mark.words, before.beat or mark.beat)
+    return TempoMark(
+        mark.onset,
+        before.tempo or mark.tempo,
+        before.words or mark.words,
+        before.beat or mark.beat,
+        before.is_silent and mark.is_silent,
+    )
 
 
 def _with_notation(

@@ -336,8 +336,10 @@ def _placement(direction: Element, words: Element) -> Literal["^", "_", "<", ">"
 
 
 def _tempo(sound: Element | None, kinds: Sequence[Element], words: str, onset: int) -> TempoMark | None:
-    tempo, beat = None, 0
+    """The tempo that a direction says; one that is in its sound alone is not printed."""
+    tempo, beat, is_silent = None, 0, not words
     for metronome in (kind for kind in kinds if kind.tag == "metronome"):
+        is_silent &= metronome.get("print-object") == "no"
         unit = ticks_of_type(metronome.findtext("beat-unit"))
         beat = unit * 3 // 2 if metronome.find("beat-unit-dot") is not None else unit
         number = _NUMBER.search(metronome.findtext("per-minute") or "")
@@ -346,7 +348,7 @@ def _tempo(sound: Element | None, kinds: Sequence[Element], words: str, onset: i
         tempo = float(said[0])
     if not tempo:
         return None
-    return TempoMark(onset, round(tempo, 4), words, beat)
+    return TempoMark(onset, round(tempo, 4), words, beat, is_silent)
 
 
 def _jumps(sound: Element | None, kinds: Sequence[Element], words: str) -> list[str]:

@@ -75,10 +75,13 @@ def annotation(text: Text, offset: int) -> str:
 
 def tempo(mark: TempoMark, beat: int, offset: int) -> str:
     """A tempo in the note value that it counts, or else in beats of `beat` ticks where these are a whole number a
-    minute, or in quarter notes; words without one stand alone.
+    minute, or in quarter notes; words without one stand alone. One that is not printed has a blank for its words, since
+    MuseScore prints the number of a `<sound>` without any.
     """
     kinds = words(mark.words) if mark.words else ""
     sound = "" if mark.tempo is None else f'tempo="{mark.tempo:.10g}"'
+    if mark.is_silent:
+        return direction(words(" "), offset, sound=sound)
     if mark.tempo is not None and (mark.beat or not mark.words):
         is_whole = (mark.tempo * TICKS_PER_QUARTER / beat).is_integer()
         value = PLAIN_VALUES.get(mark.beat or beat * is_whole) or PLAIN_VALUES[TICKS_PER_QUARTER]
