@@ -16,7 +16,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .notation import SIGNS_BEFORE, SLUR, Grace, Instrument, Lyric, Mark, Notation, Span, TempoMark, Text
+from .notation import (
+    HAIRPINS,
+    LINES,
+    SIGNS_BEFORE,
+    SLUR,
+    Grace,
+    Instrument,
+    Lyric,
+    Mark,
+    Notation,
+    Span,
+    TempoMark,
+    Text,
+)
 from .piece import Bar
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
 from .text import printable
@@ -131,12 +144,10 @@ def defined_marks(bars: Iterable[Bar]) -> list[str]:
     """The directives by which abcm2ps and abc2svg print the dynamics that are not in the standard, and pass over other
     marks that abcm2ps does not know, which it takes for errors.
     """
-    names = {
-        record.name
-        for bar in bars
-        for of_voice in bar.notation
-        for record in of_voice
-        if isinstance(record, Mark) and MARK_NAME.fullmatch(record.name)
+    records = [record for bar in bars for of_voice in bar.notation for record in of_voice]
+    names = {record.name for record in records if isinstance(record, Mark) and MARK_NAME.fullmatch(record.name)}
+    names |= {
+        record.name + end for record in records if isinstance(record, Span) and record.name in LINES for end in "()"
     }
     return [
         f"%%deco {name} 6 pf 18 1 10 {name}" if name in _OTHER_DYNAMICS else f"%%deco {name} 0 - 0 0 0"
@@ -152,14 +163,14 @@ class _Place:
     texts: list[str] = field(default_factory=list)
     graces: list[Grace] = field(default_factory=list)
     slurs: int = 0
-    hairpin_ends: list[str] = field(default_factory=list)
+    line_ends: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     ended_slurs: int = 0
     lyrics: list[Lyric] = field(default_factory=list)
 
     def before(self, graces: str) -> str:
         """What stands before the note, with the grace notes written out; a dot before a slur would be its own."""
-        return "".join([*self.tempos, *self.texts, graces, "(" * self.slurs, *self.hairpin_ends, *self.marks])
+        return "".join([*self.tempos, *self.texts, graces, "(" * self.slurs, *self.line_ends, *self.marks])
 
     @property
     def after(self) -> str:
@@ -171,10 +182,11 @@ _OTHER_DYNAMICS = frozenset("fffff ffffff fp fz n pf ppppp pppppp rf rfz sf sffz
 _KNOWN_MARKS = frozenset(
     """
     + 0 1 2 3 4 5 8va( 8va) 8vb( 8vb) D.C. D.C.alcoda D.C.alfine D.S. D.S.alcoda D.S.alfine accent arpeggio beambr1
-    beambr2 beamon breath coda dacapo dacoda dot downbow emphasis f fermata ff fff ffff fine gmark invertedfermata
-    invertedturn invertedturnx invisible longphrase lowermordent marcato mediumphrase mf mordent mp open p ped ped-up
-    plus pp ppp pppp pralltriller rbend rbstop roll segno sfz shortphrase slide snap stemless tenuto thumb trem1 trem2
-    trem3 trem4 trill trill( trill) turn turnx upbow uppermordent wedge xstem
+    beambr2 beamon breath coda crescendo( crescendo) dacapo dacoda diminuendo( diminuendo) dot downbow emphasis f
+    fermata ff fff ffff fine gmark invertedfermata invertedturn invertedturnx invisible longphrase lowermordent
+    marcato mediumphrase mf mordent mp open p ped ped-up plus pp ppp pppp pralltriller rbend rbstop roll segno sfz
+    shortphrase slide snap stemless tenuto thumb trem1 trem2 trem3 trem4 trill trill( trill) turn turnx upbow
+    uppermordent wedge xstem
     """.split()
 )
 """Marks that abcm2ps prints."""
@@ -251,12 +263,12 @@ class WrittenNotation:
         layer = self._layer_of_slur(index, span) if span.name == SLUR else 0
         first, end = self._place(index, span.onset, layer), self._place(last, span.end, layer)
         if span.name != SLUR:
-            self.has_hairpins = True
+            self.has_hairpins |= span.name in HAIRPINS
             first.marks.insert(0, f"!{span.name}(!")
             if first is end:
                 first.marks.insert(1, f"!{span.name})!")
             else:
-                end.hairpin_ends.append(f"!{span.name})!")
+                end.line_ends.append(f"!{span.name})!")
         elif first is not end:
             first.slurs += 1
             end.ended_slurs += 1

@@ -18,7 +18,7 @@ from ..analysis.key_estimation import with_modes
 from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
-from ..core.notation import HAIRPINS, Instrument, Notation, Source, Span, Spelling, TempoMark
+from ..core.notation import SLUR, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.voices import clef_of
@@ -348,7 +348,7 @@ def _records(
 def _spans(
     reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
 ) -> Iterator[tuple[int, Span]]:
-    """Slurs and hairpins of a staff, with the index of the bar in which they begin."""
+    """Slurs and lines of a staff, with the index of the bar in which they begin."""
     for index, number, span in reader.spans.found:
         if _is_shown(number, staff, staves) and index + span.bars < len(bars):
             if span.bars and span.onset >= bars[index].length:
@@ -364,8 +364,8 @@ def _is_shown(number: int, staff: _Staff, staves: Sequence[_Staff]) -> bool:
 
 
 def _to_struck(span: Span, index: int, notes: Collection[tuple[int, int]]) -> Span:
-    """A hairpin up to a note that is struck, and not to one that turned out to be tied."""
-    if span.name not in HAIRPINS or (index + span.bars, span.end) in notes:
+    """A line up to a note that is struck, and not to one that turned out to be tied."""
+    if span.name == SLUR or (index + span.bars, span.end) in notes:
         return span
     begin = span.onset if span.bars == 0 else 0
     struck = [onset for bar, onset in notes if bar == index + span.bars and begin <= onset < span.end]

@@ -9,7 +9,7 @@ from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, split_label
-from ..core.notation import SIGNS_BEFORE, DoubleLine, Lyric, Mark, TempoMark, Text
+from ..core.notation import PEDALS, SIGNS_BEFORE, DoubleLine, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
 from ..core.text import printable
@@ -24,7 +24,9 @@ from .musicxml_names import (
     JUMP_WORDS,
     NO_JOG,
     ORNAMENTS,
+    PEDAL_MARKS,
     SAME_MARKS,
+    SPAN_ELEMENTS,
     TECHNICAL,
     TRILL_LINES,
     ZERO_WIDTH_SPACE,
@@ -97,9 +99,23 @@ def dynamic(name: str, offset: int) -> str:
     return direction(f"<direction-type><dynamics><{name}/></dynamics></direction-type>", offset, _PLACEMENTS["_"])
 
 
-def wedge(kind: str, number: int, offset: int) -> str:
-    """The begin ("crescendo", "diminuendo") or end ("stop") of a hairpin."""
-    sign = f'<direction-type><wedge type="{kind}" number="{number}"/></direction-type>'
+def line(name: str, number: int, is_end: bool, offset: int) -> str:
+    """The begin or the end of a hairpin or an octave line; verovio needs the staff of these to move notes in any part
+    but the first.
+    """
+    element, begin, size = SPAN_ELEMENTS[name]
+    says_size = f' size="{size}"' if size else ""
+    kind = f'<{element} type="{"stop" if is_end else begin}"{says_size} number="{number}"/>'
+    written = direction(
+        f"<direction-type>{kind}</direction-type>", offset, _PLACEMENTS["^" if begin == "down" else "_"]
+    )
+    return written.replace("</direction>", "<staff>1</staff></direction>") if size else written
+
+
+def pedal(name: str, offset: int) -> str:
+    """Where the pedal is pressed or released."""
+    kind = next(kind for kind, names in PEDAL_MARKS.items() if names == (name,))
+    sign = f'<direction-type><pedal type="{kind}" line="no" sign="yes"/></direction-type>'
     return direction(sign, offset, _PLACEMENTS["_"])
 
 
@@ -158,7 +174,7 @@ def _named(what: str, name: str) -> str:
 
 
 def at_note(marks: Iterable[Mark]) -> str:
-    """The marks at a note, as the content of `<notations>`, in their order; dynamics are none of them."""
+    """The marks at a note, as the content of `<notations>`, in their order; those between notes are none of them."""
     elements = [_element(SAME_MARKS.get(mark.name, mark.name)) for mark in marks]
     grouped = groupby(elements, key=itemgetter(0))
     contents = [(group, "".join(content for _, content in held)) for group, held in grouped]
@@ -186,9 +202,9 @@ def _element(name: str) -> tuple[str, str]:
     return "articulations", f"<other-articulation>{text_of(name)}</other-articulation>"
 
 
-def is_dynamic(mark: Mark) -> bool:
-    """Whether a mark says how loud the music goes on."""
-    return mark.name in DYNAMICS_ELEMENTS
+def is_between(mark: Mark) -> bool:
+    """Whether a mark stands between notes: a dynamic or the pedal."""
+    return mark.name in DYNAMICS_ELEMENTS or mark.name in PEDALS
 
 
 def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
