@@ -12,7 +12,7 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -30,7 +30,7 @@ from .notation import (
     TempoMark,
     Text,
 )
-from .piece import Bar
+from .piece import Bar, Piece
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
 from .text import printable
 
@@ -82,14 +82,34 @@ def tempo_mark_text(mark: TempoMark, beat: int) -> str:
     return " ".join([*words, f"{_fraction(mark.beat)}={rate:.9g}"])
 
 
-def tempos_within(bars: Sequence[Bar]) -> list[tuple[int, TempoMark]]:
+def _tempos_within(bars: Sequence[Bar]) -> list[tuple[int, TempoMark]]:
     """The tempos that stand in the music, with the indices of their bars; those at the start are the header's."""
     return [(index, mark) for index, bar in enumerate(bars) for mark in bar.tempos if index or mark.onset]
 
 
-def print_tempo_text(is_printed: bool) -> str:
+def _print_tempo_text(is_printed: bool) -> str:
     """The directive that has the tempos after it printed, or not."""
     return f"printtempo {int(is_printed)}"
+
+
+def tempo_lines(piece: Piece) -> Iterator[str]:
+    """The fields `Q:` at the start: the tempo, with its words if it has any; before those that are not printed, and
+    before the music if none of its tempos are, directives say so.
+    """
+    marks = [mark for mark in piece.bars[0].tempos if mark.onset == 0]
+    beat = piece.bars[0].beat_length
+    lines = [(f"Q:{tempo_mark_text(mark, beat)}", not mark.is_silent) for mark in marks]
+    if piece.tempo and piece.tempo not in [mark.tempo for mark in marks]:
+        lines.append((f"Q:{tempo_text(piece.tempo, beat)}", True))
+    if within := _tempos_within(piece.bars):
+        lines.append(("", any(not mark.is_silent for _, mark in within)))
+    before = True
+    for line, is_printed in lines:
+        if is_printed != before:
+            yield f"%%{_print_tempo_text(is_printed)}"
+        if line:
+            yield line
+        before = is_printed
 
 
 def instrument_text(instrument: Instrument) -> str:
@@ -98,10 +118,12 @@ def instrument_text(instrument: Instrument) -> str:
     return "".join(f" {what}={string_of(name)}" for what, name in names if name)
 
 
-def staff_text(clef: str, instrument: Instrument) -> str:
-    """Clef and names of a voice as `V:` says them; abc2midi passes over the octave of a clef that a name follows."""
-    names = instrument_text(instrument)
-    return f"{names} clef={clef}" if clef.endswith("-8") else f" clef={clef}{names}"
+def staff_text(clef: str, instrument: Instrument, semitones: int = 0) -> str:
+    """Clef, transposition and names of a voice as `V:` says them; abc2midi passes over the octave of a clef that a name
+    follows.
+    """
+    names, moved = instrument_text(instrument), f" transpose={semitones}" if semitones else ""
+    return f"{names}{moved} clef={clef}" if clef.endswith("-8") else f" clef={clef}{moved}{names}"
 
 
 def jumps_text(signs: Iterable[str], are_before: bool) -> str:
@@ -210,7 +232,7 @@ class WrittenNotation:
             for record in bar.notation[voice] if bar.notation else ():
                 self._add(index, record)
         if voice == 0:
-            self._add_tempos(tempos_within(bars))
+            self._add_tempos(_tempos_within(bars))
         self.has_lyrics = any(place.lyrics for places in self._places.values() for place in places.values())
 
     def _add_tempos(self, tempos: Sequence[tuple[int, TempoMark]]) -> None:
@@ -219,7 +241,7 @@ class WrittenNotation:
         for index, mark in tempos:
             text = f"[Q:{tempo_mark_text(mark, self._bars[index].beat_length)}]"
             if mark.is_silent and are_printed:
-                text = f"[I:{print_tempo_text(False)}]{text}[I:{print_tempo_text(True)}]"
+                text = f"[I:{_print_tempo_text(False)}]{text}[I:{_print_tempo_text(True)}]"
             self._place(index, mark.onset, 0).tempos.append(text)
 
     def places(self, index: int, layer: int) -> dict[int, _Place]:

@@ -20,10 +20,11 @@ from itertools import groupby
 from typing import Literal
 
 from .arguments import check_is_piece
-from .errors import RequestError
+from .errors import RequestError, ScoreError
 from .notation import Instrument, Lyric, Notation
 from .piece import Note, Piece
 from .ranges import CHOIR_RANGES, VOICE_RANGES
+from .signatures import fifths_of_transposition
 from .text import did_you_mean
 from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, Clef, clef_of
 
@@ -193,6 +194,19 @@ def _is_sung(piece: Piece, voice: int) -> bool:
     if part in SINGERS and name in ("", VOICE_TITLES[part][0]):
         return True
     return any(isinstance(record, Lyric) for bar in piece.bars if bar.notation for record in bar.notation[voice])
+
+
+def at_written_pitch(piece: Piece, voice: int) -> tuple[Piece, int]:
+    """The piece as the player of a voice reads it, and the semitones from there to where it sounds; as it sounds where
+    a note would leave MIDI's range.
+    """
+    semitones = piece.instruments[voice].transposition if piece.instruments else 0
+    if not semitones:
+        return piece, 0
+    try:
+        return piece.transpose(-semitones, -fifths_of_transposition(semitones)), semitones
+    except ScoreError:
+        return piece, 0
 
 
 def staff_clef(piece: Piece, voice: int) -> Clef:

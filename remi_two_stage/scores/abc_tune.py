@@ -426,19 +426,24 @@ class Tune:
             metadata=tuple(self._metadata),
             part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
-            instruments=self._instruments(self.voice_ids),
+            instruments=self._instruments(kept),
         )
 
-    def _instruments(self, names: Sequence[str]) -> tuple[Instrument, ...]:
+    def _instruments(self, voices: Sequence[Voice]) -> tuple[Instrument, ...]:
         """The instruments of voices; none where the tune says nothing of them."""
-        if not self._names and not self._programs:
+        transpositions = [voice.instrument_transposition for voice in voices]
+        if not self._names and not self._programs and not any(transpositions):
             return ()
         numbers = {name: number for number, name in enumerate(self._staffs, 1)}
-        programs = (self._programs.get(name, self._programs.get(numbers[name])) for name in names)
+        programs = (self._programs.get(voice.name, self._programs.get(numbers[voice.name])) for voice in voices)
         usual = self._programs.get(0)
         return tuple(
-            replace(self._names.get(name, Instrument()), program=usual if program is None else program)
-            for name, program in zip(names, programs, strict=True)
+            replace(
+                self._names.get(voice.name, Instrument()),
+                program=usual if program is None else program,
+                transposition=transposition,
+            )
+            for voice, program, transposition in zip(voices, programs, transpositions, strict=True)
         )
 
 

@@ -23,8 +23,7 @@ from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
 from ..core.double_lines import double_line_after
-from ..core.errors import ScoreError
-from ..core.instruments import staff_clef, staff_groups
+from ..core.instruments import at_written_pitch, staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import goes_on_after_fine, last_of_ending, plays_of_repeats, repeat_targets, unmarked_endings
@@ -164,14 +163,10 @@ def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_s
 
 def _at_written_pitch(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
     """The `<part>` of an instrument that transposes; empty for others, and where a note would leave MIDI's range."""
-    semitones = piece.instruments[voice].transposition if piece.instruments else 0
+    written, semitones = at_written_pitch(piece, voice)
     if not semitones:
         return ""
     fifths = fifths_of_transposition(semitones)
-    try:
-        written = piece.transpose(-semitones, -fifths)
-    except ScoreError:
-        return ""
     octaves = int(semitones / 12)
     chromatic = semitones - 12 * octaves
     transpose = f"<diatonic>{(7 * chromatic - fifths) // 12}</diatonic><chromatic>{chromatic}</chromatic>"
