@@ -1,5 +1,6 @@
 """Who plays a piece: what can be asked for, what every format says of it, and which staves belong together."""
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -285,6 +286,13 @@ def test_pictures_show_transposing_parts_as_written_while_the_key_stays(change: 
     picture = engrave(read_musicxml(CLARINET.replace("</part>", measure).encode())).svg()
     keys = picture.split('class="keySig"')[1:]
     assert [key.split('class="measure')[0].count('class="keyAccid"') for key in keys] == signatures
+
+
+def test_the_page_finds_notes_of_transposing_parts_where_they_sound() -> None:
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:D transpose=-2\nfe|d2|]\n")
+    picture = engrave(piece, note_ids=True).svg()
+    assert re.findall(r'id="note-(\d+-\d+)-', picture) == ["0-76", "24-74", "48-72"]
+    assert picture.split('class="keySig"')[1].split('class="meterSig"')[0].count('class="keyAccid"') == 2
 
 
 def test_the_octave_of_a_tenor_is_that_of_its_clef() -> None:
