@@ -144,6 +144,8 @@ def test_what_takes_a_piece_refuses_anything_else(function: Callable[[Any], Any]
     for value, kind in ((read_score(tmp_path / "tune.abc"), "TuneBook"), ("tune.abc", "str"), (None, "NoneType")):
         with pytest.raises(RequestError, match=rf"cannot .* a {kind}; give one Piece, such as read_score\(path\)\[0\]"):
             function(value)
+        with pytest.raises(RequestError, match=f"cannot write an edit of a {kind}"):
+            remi_two_stage.write_edited(tmp_path / "tune.abc", value, kesh_jig(), tmp_path / "edited.abc")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid"])
