@@ -21,7 +21,8 @@ from typing import Any
 
 from .atomic_files import write_whole
 from .core.abc_writer import write_abc
-from .core.errors import MissingFileError, RequestError, ScoreError, ScoreFormatError
+from .core.arguments import check_is_piece
+from .core.errors import MissingFileError, ScoreError, ScoreFormatError
 from .core.piece import Piece
 from .core.text import did_you_mean
 from .rendering.engraving import engrave
@@ -117,8 +118,7 @@ def score_bytes(piece: Piece, ending: str) -> bytes:
         ScoreFormatError: there is no such format.
         MissingExtraError: a picture or sound, without the extra that makes it.
     """
-    if not isinstance(piece, Piece):
-        raise RequestError(f"cannot write a {type(piece).__name__}; give one Piece, such as read_score(path)[0]")
+    check_is_piece(piece, "write")
     check_writable(ending)
     return _WRITERS[ending](piece)
 

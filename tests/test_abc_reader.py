@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,11 @@ class TestNotes:
         """As for a clarinet in B flat: what is written in D sounds in C."""
         piece = tune('"D"d "A7/C#"e f "Bm"g | [K:G] "G"b4 |', HEADER.replace("K:C", said))
         assert [bar.key for bar in piece.bars] == [Key("C"), Key("F")]
-        assert '"C"c2 "G7/B"d2 e2 "Am"f2 | [K:F] "F"a8 |]' in write_abc(piece)
+        sounding = replace(piece, instruments=())
+        assert '"C"c2 "G7/B"d2 e2 "Am"f2 | [K:F] "F"a8 |]' in write_abc(sounding)
+        is_instrument = "MIDI" not in said
+        assert [player.transposition for player in piece.instruments] == [-2] * is_instrument
+        assert ('"D"d2 "A7/C#"e2 f2 "Bm"g2 | [K:G] "G"b8 |]' in write_abc(piece)) == is_instrument
 
     def test_chords_are_named_with_printed_accidentals(self) -> None:
         piece = tune('"Gm7♭5"G "C7♯9"C "E♭maj7"E "Gm7b5"G |')

@@ -50,6 +50,7 @@ CORE_LAYERS = (
         "signatures",
         "notation",
         "piece",
+        "arguments",
         "chords",
         "vocabulary",
         "ranges",

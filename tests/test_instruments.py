@@ -1,5 +1,6 @@
 """Who plays a piece: what can be asked for, what every format says of it, and which staves belong together."""
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +8,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from abc2midi import needs_abc2midi
+from abc2midi import agrees, needs_abc2midi
 
 from remi_two_stage import Piece, RequestError, engrave, read_abc, read_score, wav_bytes, with_instrument, write_abc
 from remi_two_stage.cli import main
 from remi_two_stage.core.instruments import INSTRUMENTS, StaffGroup, staff_groups
 from remi_two_stage.core.notation import Instrument
+from remi_two_stage.core.signatures import Key
 from remi_two_stage.scores.midi_reader import parse_midi
 from remi_two_stage.scores.midi_writer import midi_bytes
 from remi_two_stage.scores.musicxml_reader import read_musicxml
@@ -223,7 +225,55 @@ def test_instruments_that_transpose_keep_their_part_in_musicxml() -> None:
     ]  # fmt: skip
     again = read_musicxml(written)
     assert (again.bars, again.instruments) == (piece.bars, piece.instruments)
-    assert "[V:V2] =B8 |]" in write_abc(piece)  # where it sounds
+
+
+SCORE = """X:1
+T:Trio
+M:3/4
+L:1/8
+%%score [V1 | V2 | V3]
+V:V1 clef=treble transpose=-2 name="Clarinet in B flat"
+V:V2 clef=treble name="Flute"
+V:V3 clef=bass transpose=-12 name="Double Bass"
+K:D
+[V:V1] "D"d2 f2 a2 | "G"g4 {^g}^g2 | [K:G] "D"a2 b2 a2 | "D"f6 |]
+[V:V2] [K:C] c2 e2 g2 | f4 ^f2 | [K:F] g2 a2 g2 | e6 |]
+[V:V3] [K:C] C,2 E,2 G,2 | F,6 | [K:F] C,6 | C,6 |]
+"""
+
+
+def test_players_read_their_parts_in_abc_as_in_musicxml() -> None:
+    (piece,) = read_abc(SCORE)
+    assert [player.transposition for player in piece.instruments] == [-2, 0, -12]
+    assert [(voice, pitch) for voice, onset, _, pitch in piece.note_list() if not onset] == [
+        ("V1", 72), ("V2", 72), ("V3", 36),
+    ]  # fmt: skip
+    assert write_abc(piece) == SCORE
+    again = read_musicxml(musicxml_bytes(piece))
+    assert (again.bars, again.instruments) == (piece.bars, piece.instruments)
+    assert write_abc(again) == SCORE
+    (clarinet,) = read_abc(write_abc(read_musicxml(CLARINET.encode())))
+    assert (clarinet.instruments[1].transposition, clarinet.note_list()[1][3], clarinet.key) == (-2, 71, Key("F"))
+    assert "[V:V2] [K:G] ^c8 |]" in write_abc(clarinet)
+
+
+def test_octaves_that_save_commas_are_no_instruments() -> None:
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nV:1 octave=-1 transpose=-2\nK:D\nfe|d2|]\n")
+    assert [player.transposition for player in piece.instruments] == [-2]
+    assert "F2 E2 | D4 |]" in write_abc(piece)
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:D octave=-1\nfe|d2|]\n")
+    assert not piece.instruments
+
+
+def test_a_terminal_shows_what_sounds() -> None:
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:D transpose=-2\nfe|d2|]\n")
+    assert "e2 d2 | c4 |]" in str(piece)
+
+
+@needs_abc2midi
+def test_abc2midi_plays_parts_where_they_sound(tmp_path: Path) -> None:
+    (piece,) = read_abc(SCORE)
+    assert agrees(piece, write_abc(piece), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +286,13 @@ def test_pictures_show_transposing_parts_as_written_while_the_key_stays(change: 
     picture = engrave(read_musicxml(CLARINET.replace("</part>", measure).encode())).svg()
     keys = picture.split('class="keySig"')[1:]
     assert [key.split('class="measure')[0].count('class="keyAccid"') for key in keys] == signatures
+
+
+def test_the_page_finds_notes_of_transposing_parts_where_they_sound() -> None:
+    (piece,) = read_abc("X:1\nM:2/4\nL:1/4\nK:D transpose=-2\nfe|d2|]\n")
+    picture = engrave(piece, note_ids=True).svg()
+    assert re.findall(r'id="note-(\d+-\d+)-', picture) == ["0-76", "24-74", "48-72"]
+    assert picture.split('class="keySig"')[1].split('class="meterSig"')[0].count('class="keyAccid"') == 2
 
 
 def test_the_octave_of_a_tenor_is_that_of_its_clef() -> None:

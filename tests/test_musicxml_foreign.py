@@ -316,7 +316,8 @@ class TestLosses:
     @pytest.mark.parametrize(
         ("kinds", "loss"),
         [
-            (('<octave-shift type="up" size="8"/>', '<octave-shift type="stop" size="8"/>'), "an octave sign"),
+            (('<octave-shift type="up" size="22"/>', '<octave-shift type="stop" size="22"/>'),
+             "an octave line without a begin"),
             (('<dashes type="start"/>', '<dashes type="stop"/>'), "a dashed line"),
             (('<bracket type="start" line-end="none"/>', '<bracket type="stop" line-end="none"/>'), "a bracket"),
             (("<metronome><beat-unit>half</beat-unit><beat-unit>quarter</beat-unit></metronome>", "<words>x</words>"),

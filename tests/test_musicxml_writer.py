@@ -89,6 +89,15 @@ class TestNotation:
         assert [bar.tempos for bar in again.bars] == [bar.tempos for bar in piece.bars]
         assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
 
+    def test_composers_are_lines_of_one_creator(self) -> None:
+        """MuseScore shows the last creator of each type alone."""
+        (piece,) = read_abc("X:1\nT:Loch Lomond\nC:Trad.\nC:arr. J. Smith\nA:Anon.\nM:2/4\nL:1/4\nK:G\nGA|B2|]\n")
+        written = musicxml_bytes(piece)
+        assert b'<creator type="composer">Trad.\narr. J. Smith</creator><creator type="lyricist">Anon.</cr' in written
+        again = read_musicxml(written)
+        assert again.metadata == piece.metadata == (("C", "Trad."), ("C", "arr. J. Smith"), ("A", "Anon."))
+        assert "\nC:Trad.\nC:arr. J. Smith\nA:Anon.\n" in write_abc(again)
+
     @pytest.mark.skipif(shutil.which("mscore3") is None, reason="MuseScore is not installed")
     def test_musescore_plays_on_after_any_sign(self, tmp_path: Path) -> None:
         """It leaves out the rest of a piece after a mordent with no white space behind it."""

@@ -4,13 +4,17 @@ import errno
 import pickle
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import music21
 import pytest
 from tunes import kesh_jig
 
+import remi_two_stage
 from remi_two_stage.atomic_files import written_atomically
 from remi_two_stage.core.errors import MissingFileError, RequestError, ScoreError, ScoreFormatError
 from remi_two_stage.demo.downloads import write_downloads
@@ -118,6 +122,30 @@ def test_the_list_of_a_files_pieces_is_no_piece_to_write(tmp_path: Path) -> None
     write_score(kesh_jig(), tmp_path / "tune.abc")
     with pytest.raises(RequestError, match=r"cannot write a TuneBook; give one Piece, such as read_score\(path\)\[0\]"):
         write_score(read_score(tmp_path / "tune.abc"), tmp_path / "tune.mid")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        remi_two_stage.encode,
+        remi_two_stage.engrave,
+        remi_two_stage.label_chords,
+        remi_two_stage.piano_roll,
+        remi_two_stage.show,
+        remi_two_stage.sound_bytes,
+        remi_two_stage.to_music21,
+        remi_two_stage.wav_bytes,
+        partial(remi_two_stage.with_instrument, name="fiddle"),
+        remi_two_stage.write_abc,
+    ],
+)
+def test_what_takes_a_piece_refuses_anything_else(function: Callable[[Any], Any], tmp_path: Path) -> None:
+    write_score(kesh_jig(), tmp_path / "tune.abc")
+    for value, kind in ((read_score(tmp_path / "tune.abc"), "TuneBook"), ("tune.abc", "str"), (None, "NoneType")):
+        with pytest.raises(RequestError, match=rf"cannot .* a {kind}; give one Piece, such as read_score\(path\)\[0\]"):
+            function(value)
+        with pytest.raises(RequestError, match=f"cannot write an edit of a {kind}"):
+            remi_two_stage.write_edited(tmp_path / "tune.abc", value, kesh_jig(), tmp_path / "edited.abc")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", [".abc", ".musicxml", ".mxl", ".krn", ".mid"])

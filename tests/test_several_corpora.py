@@ -20,6 +20,7 @@ from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.corpus.arguments import WeightedCorpus
 from remi_two_stage.corpus.preparation import load_corpus
 from remi_two_stage.corpus.prepared import Corpus
+from remi_two_stage.corpus.splits import group_melodies, melody
 from remi_two_stage.hub.card import model_card
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.stage_data.datasets import FullDetailDataset, JointRows, PackedRows
@@ -29,7 +30,7 @@ from remi_two_stage.training.arguments import TrainingPlan
 from remi_two_stage.training.run_folder import keep_or_compare
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import new_model
-from remi_two_stage.training.training_data import find_training_data
+from remi_two_stage.training.training_data import WeightedTunes, find_training_data
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,35 @@ def test_other_tunes_are_measured_once_whatever_the_weights(plan: TrainingPlan, 
         expected = [list(load_corpus(source).split(split).tokens()) for source in (reels, jigs)]
         assert list(data.held_out_tokens(split)) == expected[0] + expected[1]
     assert [(corpus["name"], corpus["weight"]) for corpus in data.counts] == [(str(reels), 2), (str(jigs), 0.5)]
+
+
+def test_what_one_corpus_holds_out_is_not_learnt_from_another(plan: TrainingPlan, reels: Path, tmp_path: Path) -> None:
+    """The second book has the tunes of the first a fourth higher and without their last bar, as another player would
+    have noted them, so that their melodies are not the same and fall into other splits.
+    """
+    book = tmp_path / "second-book"
+    book.mkdir()
+    for path in sorted(reels.iterdir()):
+        for number, piece in enumerate(read_abc(path)):
+            other = replace(piece.transpose(5), bars=piece.transpose(5).bars[:-1])
+            (book / f"{path.stem}-{number}.abc").write_text(write_abc(other), encoding="utf-8")
+    given = replace(plan, corpus=(str(reels), str(book)), augment="tonic")
+    corpora = [load_corpus(source, augment="tonic") for source in (reels, book)]
+    data = find_training_data(given)
+    learnt = [
+        melody(tokens) for corpus in data.train if isinstance(corpus, WeightedTunes) for tokens in corpus.tunes.tokens()
+    ]
+    held_out = [melody(tokens) for split in ("validation", "test") for tokens in data.held_out_tokens(split)]
+    groups = group_melodies([*learnt, *held_out]).tolist()
+    assert not set(groups[: len(learnt)]) & set(groups[len(learnt) :])
+    of_both = [*corpora[0].train, *corpora[1].train]
+    gone = Counter(melody(tune.tokens) for tune in of_both) - Counter(learnt)
+    assert gone.total() > 1
+    assert data.training_tunes == len(of_both) - gone.total()
+    left_out = [counts.get("left_out", 0) for counts in data.counts]
+    assert sum(left_out) == sum(not tune.augmentation for tune in of_both if melody(tune.tokens) in gone)
+    for count in filter(None, left_out):
+        assert f"left out  {count} tune" in data.report
 
 
 @pytest.mark.parametrize("split", ["validation", "test", "train"])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
+from ..core.arguments import check_is_piece
 from ..core.chords import UNKNOWN_CHORD
 from ..core.errors import RequestError
 from ..core.piece import Bar, Chord, Piece
@@ -37,8 +38,9 @@ def label_chords(piece: Piece, harmonic_rhythm: HarmonicRhythm = "beat") -> Piec
             (ties to the first), which is all that a plan can say, `bar` the one that sounds longest in the bar.
 
     Raises:
-        RequestError: no such harmonic rhythm.
+        RequestError: the piece is none, or there is no such harmonic rhythm.
     """
+    check_is_piece(piece, "label the chords of")
     if harmonic_rhythm not in _RHYTHMS:
         raise RequestError(f"there is no harmonic rhythm {harmonic_rhythm!r}; choose one of {', '.join(_RHYTHMS)}")
     simplify = _RHYTHMS[harmonic_rhythm]

@@ -5,6 +5,7 @@ name that ends in `_remi` says that a module needs torch or transformers; the ot
 Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`, `decoding_`.
 
     errors.py                        the exceptions, one tree
+    arguments.py                     arguments of another kind, refused
     text.py                          words for people; those from files made harmless
     piece.py                         Piece, Bar, Note, Chord: the one in-memory form of a score
     signatures.py                    Key and Meter, and note names on the line of fifths

@@ -12,11 +12,13 @@ Conventions
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from .notation import (
+    HAIRPINS,
+    LINES,
     SIGNS_BEFORE,
     SLUR,
     Clef,
@@ -30,7 +32,7 @@ from .notation import (
     TempoMark,
     Text,
 )
-from .piece import Bar
+from .piece import Bar, Piece
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
 from .text import printable
 from .voices import octaves_above
@@ -83,16 +85,48 @@ def tempo_mark_text(mark: TempoMark, beat: int) -> str:
     return " ".join([*words, f"{_fraction(mark.beat)}={rate:.9g}"])
 
 
+def _tempos_within(bars: Sequence[Bar]) -> list[tuple[int, TempoMark]]:
+    """The tempos that stand in the music, with the indices of their bars; those at the start are the header's."""
+    return [(index, mark) for index, bar in enumerate(bars) for mark in bar.tempos if index or mark.onset]
+
+
+def _print_tempo_text(is_printed: bool) -> str:
+    """The directive that has the tempos after it printed, or not."""
+    return f"printtempo {int(is_printed)}"
+
+
+def tempo_lines(piece: Piece) -> Iterator[str]:
+    """The fields `Q:` at the start: the tempo, with its words if it has any; before those that are not printed, and
+    before the music if none of its tempos are, directives say so.
+    """
+    marks = [mark for mark in piece.bars[0].tempos if mark.onset == 0]
+    beat = piece.bars[0].beat_length
+    lines = [(f"Q:{tempo_mark_text(mark, beat)}", not mark.is_silent) for mark in marks]
+    if piece.tempo and piece.tempo not in [mark.tempo for mark in marks]:
+        lines.append((f"Q:{tempo_text(piece.tempo, beat)}", True))
+    if within := _tempos_within(piece.bars):
+        lines.append(("", any(not mark.is_silent for _, mark in within)))
+    before = True
+    for line, is_printed in lines:
+        if is_printed != before:
+            yield f"%%{_print_tempo_text(is_printed)}"
+        if line:
+            yield line
+        before = is_printed
+
+
 def instrument_text(instrument: Instrument) -> str:
     """The names of a voice as `V:` says them, a blank before each."""
     names = (("name", instrument.name), ("snm", instrument.short_name))
     return "".join(f" {what}={string_of(name)}" for what, name in names if name)
 
 
-def staff_text(clef: str, instrument: Instrument) -> str:
-    """Clef and names of a voice as `V:` says them; abc2midi passes over the octave of a clef that a name follows."""
-    names = instrument_text(instrument)
-    return f"{names} clef={clef}" if clef.endswith("8") else f" clef={clef}{names}"
+def staff_text(clef: str, instrument: Instrument, semitones: int = 0) -> str:
+    """Clef, transposition and names of a voice as `V:` says them; abc2midi passes over the octave of a clef that a name
+    follows.
+    """
+    names, moved = instrument_text(instrument), f" transpose={semitones}" if semitones else ""
+    return f"{names}{moved} clef={clef}" if clef.endswith("8") else f" clef={clef}{moved}{names}"
 
 
 def jumps_text(signs: Iterable[str], are_before: bool) -> str:
@@ -135,12 +169,10 @@ def defined_marks(bars: Iterable[Bar]) -> list[str]:
     """The directives by which abcm2ps and abc2svg print the dynamics that are not in the standard, and pass over other
     marks that abcm2ps does not know, which it takes for errors.
     """
-    names = {
-        record.name
-        for bar in bars
-        for of_voice in bar.notation
-        for record in of_voice
-        if isinstance(record, Mark) and MARK_NAME.fullmatch(record.name)
+    records = [record for bar in bars for of_voice in bar.notation for record in of_voice]
+    names = {record.name for record in records if isinstance(record, Mark) and MARK_NAME.fullmatch(record.name)}
+    names |= {
+        record.name + end for record in records if isinstance(record, Span) and record.name in LINES for end in "()"
     }
     return [
         f"%%deco {name} 6 pf 18 1 10 {name}" if name in _OTHER_DYNAMICS else f"%%deco {name} 0 - 0 0 0"
@@ -157,16 +189,14 @@ class _Place:
     texts: list[str] = field(default_factory=list)
     graces: list[Grace] = field(default_factory=list)
     slurs: int = 0
-    hairpin_ends: list[str] = field(default_factory=list)
+    line_ends: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     ended_slurs: int = 0
     lyrics: list[Lyric] = field(default_factory=list)
 
     def before(self, graces: str) -> str:
         """What stands before the note, with the grace notes written out; a dot before a slur would be its own."""
-        return "".join(
-            [*self.clefs, *self.tempos, *self.texts, graces, "(" * self.slurs, *self.hairpin_ends, *self.marks]
-        )
+        return "".join([*self.clefs, *self.tempos, *self.texts, graces, "(" * self.slurs, *self.line_ends, *self.marks])
 
     @property
     def after(self) -> str:
@@ -178,10 +208,11 @@ _OTHER_DYNAMICS = frozenset("fffff ffffff fp fz n pf ppppp pppppp rf rfz sf sffz
 _KNOWN_MARKS = frozenset(
     """
     + 0 1 2 3 4 5 8va( 8va) 8vb( 8vb) D.C. D.C.alcoda D.C.alfine D.S. D.S.alcoda D.S.alfine accent arpeggio beambr1
-    beambr2 beamon breath coda dacapo dacoda dot downbow emphasis f fermata ff fff ffff fine gmark invertedfermata
-    invertedturn invertedturnx invisible longphrase lowermordent marcato mediumphrase mf mordent mp open p ped ped-up
-    plus pp ppp pppp pralltriller rbend rbstop roll segno sfz shortphrase slide snap stemless tenuto thumb trem1 trem2
-    trem3 trem4 trill trill( trill) turn turnx upbow uppermordent wedge xstem
+    beambr2 beamon breath coda crescendo( crescendo) dacapo dacoda diminuendo( diminuendo) dot downbow emphasis f
+    fermata ff fff ffff fine gmark invertedfermata invertedturn invertedturnx invisible longphrase lowermordent
+    marcato mediumphrase mf mordent mp open p ped ped-up plus pp ppp pppp pralltriller rbend rbstop roll segno sfz
+    shortphrase slide snap stemless tenuto thumb trem1 trem2 trem3 trem4 trill trill( trill) turn turnx upbow
+    uppermordent wedge xstem
     """.split()
 )
 """Marks that abcm2ps prints."""
@@ -210,11 +241,18 @@ class WrittenNotation:
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 self._add(index, record)
-            for mark in bar.tempos if voice == 0 else ():
-                if index or mark.onset:  # those at the start are the header's
-                    text = tempo_mark_text(mark, bar.beat_length)
-                    self._place(index, mark.onset, 0).tempos.append(f"[Q:{text}]")
+        if voice == 0:
+            self._add_tempos(_tempos_within(bars))
         self.has_lyrics = any(place.lyrics for places in self._places.values() for place in places.values())
+
+    def _add_tempos(self, tempos: Sequence[tuple[int, TempoMark]]) -> None:
+        """Those that are not printed say so, where the header does not say it of all."""
+        are_printed = any(not mark.is_silent for _, mark in tempos)
+        for index, mark in tempos:
+            text = f"[Q:{tempo_mark_text(mark, self._bars[index].beat_length)}]"
+            if mark.is_silent and are_printed:
+                text = f"[I:{_print_tempo_text(False)}]{text}[I:{_print_tempo_text(True)}]"
+            self._place(index, mark.onset, 0).tempos.append(text)
 
     def places(self, index: int, layer: int) -> dict[int, _Place]:
         """What stands in a layer of a bar, by onset."""
@@ -260,12 +298,12 @@ class WrittenNotation:
         layer = self._layer_of_slur(index, span) if span.name == SLUR else 0
         first, end = self._place(index, span.onset, layer), self._place(last, span.end, layer)
         if span.name != SLUR:
-            self.has_hairpins = True
+            self.has_hairpins |= span.name in HAIRPINS
             first.marks.insert(0, f"!{span.name}(!")
             if first is end:
                 first.marks.insert(1, f"!{span.name})!")
             else:
-                end.hairpin_ends.append(f"!{span.name})!")
+                end.line_ends.append(f"!{span.name})!")
         elif first is not end:
             first.slurs += 1
             end.ended_slurs += 1

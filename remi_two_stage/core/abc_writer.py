@@ -6,6 +6,8 @@ Conventions
 - Directives tell abc2midi to play as written: the notes of a chord together, and hornpipes without their swing.
 - A layer is cut wherever a note begins or ends and, in the first voice, where a chord symbol stands; what sounds
   between two cuts is a rest, a note or a chord, and a note that continues is tied.
+- The parts of instruments that transpose are at written pitch, with `transpose=` and, where it differs, a key of their
+  own.
 - Under the clef treble-8 notes are written an octave above where they sound (section 4.6).
 """
 
@@ -21,13 +23,14 @@ from itertools import accumulate, chain, groupby
 from operator import attrgetter
 
 from .abc_bar_lines import BarLines, key_text, meter_text, part_text
-from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
+from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_lines
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
 from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
+from .arguments import check_is_piece
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .instruments import staff_clef, staff_groups, usual_clef
+from .instruments import at_written_pitch, staff_clef, staff_groups, usual_clef
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric
 from .piece import Bar, Chord, Piece
@@ -74,34 +77,50 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
         overlays: Whether layers are overlays in several voices too, which is shorter.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreError: a bar without length, a note or a chord outside the piece's bars, or more music than is read again.
     """
+    check_is_piece(piece, "write")
     _check(piece)
     bars = with_repeat_starts(piece.bars)
     piece = replace(piece, bars=tuple(bars if piece.part_order else without_idle_repeats(bars)))
-    bar_lines = BarLines(piece.bars, has_courtesy=False, says_keys=True)
-    voices = [VoiceWriter(piece, voice, bar_lines, names) for voice, names in enumerate(names_of(piece))]
+    parts = [at_written_pitch(piece, voice) for voice in range(len(piece.voices))]
+    voices = _writers(parts)
     names = _names(piece, voices, overlays)
-    bar_lines.has_courtesy = len([name for layers in names for name in layers]) > 1
+    for voice in voices:
+        voice.bar_lines.has_courtesy = len([name for layers in names for name in layers]) > 1
     lines: list[str] = []
     for first, last in systems(piece.bars):
         if label := part_text(piece.bars[first]):
             lines.append(f"P:{label}")
-        for (name, *layers), voice in zip(names, voices, strict=True):
+        for (name, *layers), voice, (part, _) in zip(names, voices, parts, strict=True):
             label = f"[V:{name}] " if names != [[MELODY]] else ""
+            key = "" if first or part.key == parts[0][0].key else f"[K:{key_text(part.key)}] "
             voice.alone = 0 if layers else None
-            lines += [label + voice.line(first, last), *voice.lyric_lines()]
+            lines += [label + key + voice.line(first, last), *voice.lyric_lines()]
             for voice.alone, layer in enumerate(layers, 1):
-                lines.append(f"[V:{layer}] {voice.line(first, last)}")
+                lines.append(f"[V:{layer}] {key}{voice.line(first, last)}")
     lines += [f"W:{_one_line(text)}" for letter, text in piece.metadata if letter == "W"]
     directives = _played_as_written(piece, voices)
-    text = "\n".join([*_header(piece, names, directives), *lines]) + "\n"
+    text = "\n".join([*_header(piece, parts, names, directives), *lines]) + "\n"
     if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
         size = f"the piece has {len(piece.bars)} bars and {len(text)} characters of ABC"
         raise ScoreError(
             f"{size}, more than {MOST_BARS} or {LONGEST_TUNE}; write it in another format, or in parts"
         ).at(title=piece.title)
     return text
+
+
+def _writers(parts: Sequence[tuple[Piece, int]]) -> list[VoiceWriter]:
+    """What writes each voice, at the pitch at which its player reads it."""
+    shared: dict[int, tuple[BarLines, Sequence[Sequence[BarNames]]]] = {}
+    for part, semitones in parts:
+        if semitones not in shared:
+            shared[semitones] = BarLines(part.bars, has_courtesy=False, says_keys=True), names_of(part)
+    return [
+        VoiceWriter(part, voice, shared[semitones][0], shared[semitones][1][voice])
+        for voice, (part, semitones) in enumerate(parts)
+    ]
 
 
 def _names(piece: Piece, voices: Sequence[VoiceWriter], overlays: bool) -> list[list[str]]:
@@ -135,7 +154,9 @@ def _check(piece: Piece) -> None:
         start += bar.length
 
 
-def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[str]) -> list[str]:
+def _header(
+    piece: Piece, parts: Sequence[tuple[Piece, int]], names: Sequence[Sequence[str]], directives: Iterable[str]
+) -> list[str]:
     fields = [("X", "1"), ("T", piece.title)]
     fields += [(letter, text) for letter, text in piece.metadata if letter in _KEPT_FIELDS]
     fields += [("N", text) for text in piece.made]
@@ -143,7 +164,7 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
     lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
-    lines += [f"Q:{text}" for text in _tempo_texts(piece)]
+    lines += tempo_lines(piece)
     lines += [*defined_marks(piece.bars), *directives]
     is_named = [*names] != [[MELODY]]
     if is_named:
@@ -151,13 +172,14 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
         lines.append("%%score " + " ".join(group.text(staves) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (layers, instrument) in enumerate(zip(names, instruments, strict=True)):
-        clef = staff_clef(piece, voice)
+        part, semitones = parts[voice]
+        clef = staff_clef(part, voice)
         for number, name in enumerate(layers):
-            if is_named or instrument != Instrument() or clef != usual_clef(piece, voice):
-                lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument)}")
+            if is_named or instrument != Instrument() or clef != usual_clef(part, voice):
+                lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument, semitones)}")
             if instrument.program is not None:
                 lines.append(f"%%MIDI program {instrument.program}")
-    return [*lines, f"K:{key_text(piece.key)}"]
+    return [*lines, f"K:{key_text(parts[0][0].key)}"]
 
 
 def _played_as_written(piece: Piece, voices: Sequence[VoiceWriter]) -> Iterator[str]:
@@ -182,16 +204,6 @@ def _is_hornpipe(piece: Piece) -> bool:
 def _is_swung(piece: Piece) -> bool:
     """Whether `R:` makes abc2midi play pairs of equal notes as if they stood in broken rhythm."""
     return _is_hornpipe(piece) and str(piece.meter) in ("4/4", "2/4")
-
-
-def _tempo_texts(piece: Piece) -> list[str]:
-    """What `Q:` says at the start: the tempo, with its words if it has any."""
-    marks = [mark for mark in piece.bars[0].tempos if mark.onset == 0]
-    beat = piece.bars[0].beat_length
-    texts = [tempo_mark_text(mark, beat) for mark in marks]
-    if piece.tempo and piece.tempo not in [mark.tempo for mark in marks]:
-        texts.append(tempo_text(piece.tempo, beat))
-    return texts
 
 
 def _style_text(style: str, metadata: Sequence[tuple[str, str]]) -> str:
@@ -241,6 +253,7 @@ class VoiceWriter:
     """One voice, written line after line.
 
     Attributes:
+        bar_lines: What stands between its bars.
         layers: How many it has where it has most.
         alone: The layer that is written; None for all of them as overlays.
         has_broken: Whether broken rhythm was written.
@@ -254,7 +267,7 @@ class VoiceWriter:
         self._key = piece.key
         self._starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
         self._voice = voice
-        self._bar_lines = bar_lines
+        self.bar_lines = bar_lines
         self._layers = self._in_layers()
         self._times = {
             index: [LayerTimes((note.start, note.end) for note in layer) for layer in layers]
@@ -278,10 +291,10 @@ class VoiceWriter:
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
         self._noted.clear()
-        parts = [self._bar_lines.line_start(first)]
+        parts = [self.bar_lines.line_start(first)]
         for index in range(first, last):
             parts.append(self._bar(index))
-            parts.append(self._bar_lines.joining(index) if index + 1 < last else self._bar_lines.line_end(index))
+            parts.append(self.bar_lines.joining(index) if index + 1 < last else self.bar_lines.line_end(index))
         return " ".join(filter(None, parts))
 
     def lyric_lines(self) -> list[str]:

@@ -18,6 +18,7 @@ from functools import cache
 from itertools import chain
 from typing import ClassVar
 
+from .arguments import check_is_piece
 from .chords import UNKNOWN_CHORD
 from .errors import EncodingError, GrammarError, RequestError
 from .fitting import fit, nearest
@@ -79,8 +80,10 @@ def encode(piece: Piece) -> list[str]:
     """Tokens of a piece, transposed to C, as a "full" sequence; what they cannot say is left out as `fit` does.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         EncodingError: the vocabulary has no token for a metre, a bar's length or a voice.
     """
+    check_is_piece(piece, "encode")
     return names_of(encode_ids(piece))
 
 

@@ -19,10 +19,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from .errors import RequestError
+from .arguments import check_is_piece
+from .errors import RequestError, ScoreError
 from .notation import Clef, ClefSign, Instrument, Lyric, Notation
 from .piece import Note, Piece
 from .ranges import CHOIR_RANGES, VOICE_RANGES
+from .signatures import fifths_of_transposition
 from .text import did_you_mean
 from .voices import FOUR_PARTS, QUARTET, SINGERS, VOICE_TITLES, clef_of
 
@@ -85,8 +87,9 @@ def with_instrument(piece: Piece, name: str) -> Piece:
         name: A key of `INSTRUMENTS`.
 
     Raises:
-        RequestError: there is no such instrument here.
+        RequestError: there is no such instrument here, or the piece is none.
     """
+    check_is_piece(piece, "arrange")
     if name not in INSTRUMENTS:
         raise RequestError(
             f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}{did_you_mean(name, INSTRUMENTS)}"
@@ -207,6 +210,19 @@ def _is_sung(piece: Piece, voice: int) -> bool:
 def has_words(piece: Piece, voice: int) -> bool:
     """Whether words stand beneath the notes of a voice."""
     return any(isinstance(record, Lyric) for bar in piece.bars if bar.notation for record in bar.notation[voice])
+
+
+def at_written_pitch(piece: Piece, voice: int) -> tuple[Piece, int]:
+    """The piece as the player of a voice reads it, and the semitones from there to where it sounds; as it sounds where
+    a note would leave MIDI's range.
+    """
+    semitones = piece.instruments[voice].transposition if piece.instruments else 0
+    if not semitones:
+        return piece, 0
+    try:
+        return piece.transpose(-semitones, -fifths_of_transposition(semitones)), semitones
+    except ScoreError:
+        return piece, 0
 
 
 def staff_clef(piece: Piece, voice: int) -> Clef:

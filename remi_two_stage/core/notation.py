@@ -20,10 +20,16 @@ DYNAMICS = ("pppp", "ppp", "pp", "p", "mp", "mf", "f", "ff", "fff", "ffff", "sfz
 """Names of marks that say how loud the music goes on."""
 HAIRPINS = ("crescendo", "diminuendo")
 """Names of spans that say how it changes."""
+OCTAVE_LINES = ("8va", "8vb", "15ma", "15mb")
+"""Names of spans whose notes are printed one octave or two below or above where they sound."""
+LINES = (*HAIRPINS, *OCTAVE_LINES)
+PEDALS = ("ped", "ped-up")
+"""Names of marks where a piano's pedal is pressed and released."""
 SLUR = "slur"
 """Name of the span over notes in one breath or bow."""
 NOTATION_LOSSES = frozenset((
-    "a slur without an end", "a hairpin without an end", "grace notes without a note", "a decoration without a meaning",
+    "a slur without an end", "a hairpin without an end", "an octave line without an end", "grace notes without a note",
+    "a decoration without a meaning",
     "a syllable without a note", "a syllable of another layer", "a sign in a rewritten bar",
     "grace notes in a rewritten bar", "a slur or a hairpin in a rewritten bar", "a syllable in a rewritten bar",
 ))  # fmt: skip
@@ -56,7 +62,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A sign from one place to a later one of its voice: `SLUR` or one of `HAIRPINS`.
+    """A sign from one place to a later one of its voice: `SLUR` or one of `LINES`.
 
     Attributes:
         name: The sign.
@@ -156,12 +162,18 @@ class TempoMark:
         tempo: Quarter notes a minute; None where only words say it.
         words: Such as "Allegro"; empty where there are none.
         beat: Ticks of the note value that the tempo counts; 0 if it is not known.
+        is_silent: It is played and not printed.
     """
 
     onset: int
     tempo: float | None
     words: str = ""
     beat: int = 0
+    is_silent: bool = False
+
+    def says_no_more(self, beat: int) -> bool:
+        """Whether it says a number alone, in beats of so many ticks."""
+        return not self.words and not self.is_silent and self.beat in (0, beat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ tunes.py                 files -> labelled, encoded tunes, the rows
 songs.py                 singers without their accompaniment
 augmentation.py          variants of the training tunes
 splits.py                train, validation and test, by melody
+overlap.py               tunes to learn whose melody another corpus holds out
 shards.py                the parts of the work, each written whole or not at all
 preparation.py           all parts, in several processes, resumable
 assembly.py              parts -> the prepared corpus

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,10 +45,15 @@ def readable(address: str | Path) -> Iterator[None]:
 
 
 class Tunes:
-    """The tunes of one split, read from its Parquet files on each iteration."""
+    """The tunes of one split, read from its Parquet files on each iteration.
 
-    def __init__(self, paths: list[Path]) -> None:
+    Args:
+        left_out: Numbers of the rows that are none of them, from 0.
+    """
+
+    def __init__(self, paths: list[Path], left_out: Iterable[int] = ()) -> None:
         self.paths = paths
+        self._left_out = frozenset(left_out)
 
     @cached_property
     def _length(self) -> int:
@@ -56,7 +61,7 @@ class Tunes:
         for path in self.paths:
             with readable(path):
                 total += pq.read_metadata(path).num_rows
-        return total
+        return total - len(self._left_out)
 
     def __len__(self) -> int:
         return self._length
@@ -76,10 +81,17 @@ class Tunes:
         Raises:
             CorpusError: a file cannot be read, or lacks a column.
         """
+        return (row for number, row in enumerate(self._stored_rows(columns)) if number not in self._left_out)
+
+    def _stored_rows(self, columns: list[str] | None) -> Iterator[dict[str, Any]]:
         for path in self.paths:
             with readable(path), pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
                     yield from (batch if columns is None else batch.select(columns)).to_pylist()
+
+    def without(self, rows: Iterable[int]) -> Tunes:
+        """These tunes but for some of the rows, numbered as they are stored."""
+        return Tunes(self.paths, rows)
 
 
 @dataclass(frozen=True)

@@ -96,15 +96,15 @@ class FileVoiceWriter(VoiceWriter):
 
     def closing(self, index: int) -> str:
         """The bar line after a bar that is not the last."""
-        return self._bar_lines.line_end(index).split()[0]
+        return self.bar_lines.line_end(index).split()[0]
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`, with blanks beside bar lines where the file has them."""
         before, after = self._habits.before_bar_line, self._habits.after_bar_line
-        opening = self._bar_lines.line_start(first)
+        opening = self.bar_lines.line_start(first)
         text = opening + " " * bool(opening)
         for index in range(first, last):
-            sign = self._bar_lines.joining(index) if index + 1 < last else self._bar_lines.line_end(index).strip()
+            sign = self.bar_lines.joining(index) if index + 1 < last else self.bar_lines.line_end(index).strip()
             is_plain = all(letter in "|:[]" for letter in sign)
             text += self._bar(index) + before + sign + ((after if is_plain else " ") if index + 1 < last else "")
         return text

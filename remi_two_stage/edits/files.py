@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ..atomic_files import write_whole
+from ..core.arguments import check_is_piece
 from ..core.errors import ScoreError
 from ..core.instruments import without_clefs
 from ..core.piece import Piece
@@ -54,8 +55,11 @@ def edited_bytes(source: bytes, ending: str, before: Piece, after: Piece, number
         number: Of the tune among those of the file, from 1; None finds it.
 
     Raises:
+        RequestError: either piece is none, such as the list that `read_score` returns.
         NotAnEditError: the edit cannot be written into this file.
     """
+    for piece in (before, after):
+        check_is_piece(piece, "write an edit of")
     losses = losses_of(before, after)
     if ending in _MUSICXML:
         source, before = musicxml.for_melody(source, before, after)
@@ -91,6 +95,7 @@ def write_edited(
     """Write a file as it is but for an edit of one of its tunes; `path` may be that of the file itself.
 
     Raises:
+        RequestError: either piece is none, such as the list that `read_score` returns; nothing is written.
         NotAnEditError: the edit cannot be written into this file; nothing is written.
         ScoreError: the file cannot be read, or the other not written.
     """

@@ -15,7 +15,7 @@ from ..core.notation import Notation
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_reader_document import number_of
-from ..scores.musicxml_reader_records import Direction, direction_of
+from ..scores.musicxml_reader_records import LINE_TAGS, Direction, direction_of
 from ..scores.musicxml_writer_signs import jumps
 from .changes import Change, Segment, segments
 from .musicxml_measure import MeasureEdit
@@ -148,7 +148,8 @@ class PartEdit:
         said = self._read_direction(index, placed)
         if said is None or said.tempo or said.label or said.jumps or said.begins_repeat:
             return True
-        if next(placed.node.below("wedge"), None) is not None or not self._staves:
+        has_line = any(next(placed.node.below(tag), None) is not None for tag in LINE_TAGS)
+        if has_line or not self._staves:
             return False
         staff = next((staff for staff in self._staves if staff.number == placed.staff), self._staves[0])
         records = self._beside(index, staff)

@@ -1,4 +1,5 @@
-"""Slurs and hairpins of a part of which some measures are written anew: their numbers, and those that are cut.
+"""Slurs, hairpins and octave lines of a part of which some measures are written anew: their numbers, and those that are
+cut.
 
 Conventions
 - A span from a measure that stays to a new one goes on under its own number if the edit has it there too; else it is
@@ -19,8 +20,9 @@ from .musicxml_staff import music_of
 from .musicxml_text import Node
 
 _HIGHEST_NUMBER = 16
-_HOLDERS = {"slur": ("note", "notations"), "wedge": ("direction", "direction-type")}
-_KINDS = ("start", "stop", "crescendo", "diminuendo")
+_IN_DIRECTIONS = ("direction", "direction-type")
+_HOLDERS = {"slur": ("note", "notations"), "wedge": _IN_DIRECTIONS, "octave-shift": _IN_DIRECTIONS}
+_KINDS = ("start", "stop", "crescendo", "diminuendo", "up", "down")
 
 Sign = TypeVar("Sign", Node, Element)
 

@@ -118,10 +118,13 @@ def put_on_staff(element: Element, layers: Sequence[str], staff: int | None) -> 
     if layer is not None and layer.text:
         layer.text = layers[int(layer.text) - 1]
     if staff is not None and element.tag in _BEFORE_STAFF:
-        place = next((at for at, child in enumerate(element) if child.tag in _BEFORE_STAFF[element.tag]), len(element))
-        child = Element("staff")
-        child.text = str(staff)
-        element.insert(place, child)
+        said = element.find("staff")
+        if said is None:
+            tags = _BEFORE_STAFF[element.tag]
+            place = next((at for at, child in enumerate(element) if child.tag in tags), len(element))
+            said = Element("staff")
+            element.insert(place, said)
+        said.text = str(staff)
 
 
 def fitting_divisions(elements: Iterable[Element], divisions: Time) -> Time:

@@ -3,9 +3,9 @@
 Conventions
 - Syllables stay in their bar, as far as it has notes for them, or go over to the next that gets new notes; notes that
   are left are sung on the last one.
-- What tells players how the music goes on (dynamics, words) stays at the note before it, and a slur or a hairpin from
-  or to another bar at the nearest note, so that nothing changes in that bar. All else goes with the notes that it
-  belonged to: ornaments, articulation, fermatas, grace notes, slurs within.
+- What tells players how the music goes on (dynamics, the pedal, words) stays at the note before it, and a slur, a
+  hairpin or an octave line from or to another bar at the nearest note, so that nothing changes in that bar. All else
+  goes with the notes that it belonged to: ornaments, articulation, fermatas, grace notes, slurs within.
 - What goes is counted in `Piece.losses`.
 - Bars that stay sound as they did: what was held into them from a bar with new notes is struck there, unless it is held
   again, and no new note is held over into them.
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
-from ..core.notation import DYNAMICS, ClefSign, Grace, Lyric, Mark, Notation, Span, Spelling, Text
+from ..core.notation import DYNAMICS, PEDALS, ClefSign, Grace, Lyric, Mark, Notation, Span, Spelling, Text
 from ..core.piece import Bar, Note, Piece
 
 _REASONS: dict[type[Notation], str] = {
@@ -111,12 +111,12 @@ def _keep_in_bar(
 
 
 def _says_how_to_go_on(record: Notation) -> TypeGuard[Mark | Text | ClefSign]:
-    """Whether a record is a clef, a dynamic or words, and no fingering in their place."""
+    """Whether a record is a clef, a dynamic, the pedal or words, and no fingering in their place."""
     if isinstance(record, ClefSign):
         return True
     if isinstance(record, Text):
         return len(record.text) > 1 and not record.text.isdigit()
-    return isinstance(record, Mark) and record.name in DYNAMICS
+    return isinstance(record, Mark) and record.name in (*DYNAMICS, *PEDALS)
 
 
 def _sung(lyrics: Sequence[Lyric], onsets: Sequence[int], waiting: list[Lyric]) -> Iterable[Lyric]:

@@ -232,6 +232,8 @@ def _corpus_line(corpus: Mapping[str, Any]) -> str:
             f" {corpus['tunes']:,} tunes, {corpus.get('bars', 0):,} bars; {corpus.get('lossy', 0)} lossy, "
             f"{corpus.get('rejected', 0)} rejected."
         )
+    if left_out := corpus.get("left_out", 0):
+        line += f" {left_out:,} were left out, since another corpus holds their melodies out."
     weight = corpus.get("weight", 1)
     return line if weight == 1 else f"{line} Each tune was shown {weight:g} times an epoch."
 

@@ -24,8 +24,9 @@ _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "doubl
 _SHARPS = "FCGDAEB"
 _BEFORE_ACCIDENTAL = {"grace", "chord", "pitch", "duration", "tie", "voice", "type", "dot"}
 """Elements of a note that stand before its accidental."""
+_SPANNING = ("slur", "wedge", "octave-shift")
 _OPEN_AT_ONCE = 8
-"""Slurs and hairpins of a voice that may be open; those of the next voice have higher numbers."""
+"""Slurs, hairpins and octave lines of a voice that may be open; those of the next voice have higher numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _merge(first: Element, other: Element, number: int) -> None:
         for element in moved:
             for voice in element.iter("voice"):
                 voice.text = str(int(voice.text or 1) + layers)
-            for spanning in (*element.iter("slur"), *element.iter("wedge")):
+            for spanning in (spanning for tag in _SPANNING for spanning in element.iter(tag)):
                 spanning.set("number", str(int(spanning.get("number", "1")) + number * _OPEN_AT_ONCE))
         # what ends the measure stays at its end
         end = next((at for at, element in enumerate(measure) if element.get("location") == "right"), len(measure))

@@ -20,6 +20,7 @@ from textwrap import wrap
 from typing import Any
 from zlib import crc32
 
+from ..core.arguments import check_is_piece
 from ..core.instruments import has_words
 from ..core.notation import TempoMark, Text
 from ..core.piece import Bar, Piece
@@ -73,8 +74,10 @@ def engrave(
         staves: Which voices share a staff, such as `close_score.two_staves`; None gives each its own.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         MissingExtraError: verovio is not installed.
     """
+    check_is_piece(piece, "engrave")
     systems, glyphs = _systems(load_into_verovio(piece, width, note_ids, staves))
     definitions = _STYLE + "".join(glyphs.values())
     return Picture(piece.title or "Score", (_heading(piece, width - 2 * MARGIN), *systems), width, definitions)
@@ -261,7 +264,8 @@ def _with_tempos_as_words(bar: Bar, is_first: bool) -> Bar:
     """
     if not bar.tempos:
         return bar
-    texts = [(mark.onset, mark.words if is_first and mark.onset == 0 else _tempo_text(mark)) for mark in bar.tempos]
+    marks = [mark for mark in bar.tempos if not mark.is_silent]
+    texts = [(mark.onset, mark.words if is_first and mark.onset == 0 else _tempo_text(mark)) for mark in marks]
     first, *others = bar.notation or ((),) * len(bar.notes)
     own = (*(Text(onset, text) for onset, text in texts if text), *first)
     return replace(bar, tempos=(), notation=(own, *others))
@@ -310,7 +314,9 @@ def _heading(piece: Piece, width: float) -> Strip:
     title = title_row(piece.title, width)
     style = ", ".join(filter(None, ((piece.style or "").replace("-", " "), " ".join(piece.part_order))))
     composers, size = _composer_lines([text for field, text in piece.metadata if field == "C"], _BESIDE_TEMPO * width)
-    if not (composers or style or piece.tempo):
+    first_mark = next((mark for bar in piece.bars for mark in bar.tempos if mark.tempo == piece.tempo), None)
+    tempo = None if first_mark is not None and first_mark.is_silent else piece.tempo
+    if not (composers or style or tempo):
         return title
     beside_style = width / 2 - text_width(style, _SMALL_SIZE) / 2 - _SMALL_SIZE
     if composers and style and text_width(composers[-1], size) > beside_style:
@@ -318,13 +324,13 @@ def _heading(piece: Piece, width: float) -> Strip:
     step = 1.25 * size
     first = 1.3 * _SMALL_SIZE + step * max(0, len(composers) - 1)
     # the stem of the tempo mark stays below the title
-    height = title.height + max(first, 1.9 * _SMALL_SIZE if piece.tempo else 0)
+    height = title.height + max(first, 1.9 * _SMALL_SIZE if tempo else 0)
     parts = [title.content, *_small_text(style, width / 2, height, "middle", _SMALL_SIZE, width / 3)]
     for above, line in enumerate(reversed(composers)):
         parts += _small_text(line, width, height - step * above, "end", size, _BESIDE_TEMPO * width)
-    if piece.tempo:
-        counted = [mark.beat for mark in piece.bars[0].tempos if mark.onset == 0 and mark.tempo == piece.tempo]
-        mark = _tempo_mark(piece.tempo, next(filter(None, counted), piece.bars[0].beat_length))
+    if tempo:
+        counted = [mark.beat for mark in piece.bars[0].tempos if mark.onset == 0 and mark.tempo == tempo]
+        mark = _tempo_mark(tempo, next(filter(None, counted), piece.bars[0].beat_length))
         parts.append(f'<g transform="translate(0, {height:.0f})">{mark}</g>')
     return Strip("".join(parts), height)
 

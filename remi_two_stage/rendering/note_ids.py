@@ -1,5 +1,6 @@
 """Ids of notes in a score's MusicXML, by which a page finds the notes of its picture: `note-48-67-3` begins 48 ticks
-after the start as written, has the MIDI number 67, and is the third with an id. Tied parts of a note have an id each.
+after the start as written, sounds as the MIDI number 67, and is the third with an id. Tied parts of a note have an id
+each.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ def with_note_ids(score: str, piece: Piece) -> str:
     starts = list(accumulate((bar.length for bar in piece.bars), initial=0))
     count = 0
     for part in root.iter("part"):
+        transpose = part.find("measure/attributes/transpose")
+        semitones = 0 if transpose is None else _semitones(transpose)
         for measure, start in zip(part.iter("measure"), starts, strict=False):
             for onset, note in _notes(measure, start):
                 count += 1
-                note.set("id", f"note-{onset}-{_pitch(note)}-{count}")
+                note.set("id", f"note-{onset}-{_pitch(note) + semitones}-{count}")
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -40,6 +43,11 @@ def _notes(measure: ElementTree.Element, start: int) -> Iterator[tuple[int, Elem
                 onset, time = time, time + length
             if element.find("pitch") is not None:
                 yield onset, element
+
+
+def _semitones(transpose: ElementTree.Element) -> int:
+    """By how much notes sound above where they are written."""
+    return int(transpose.findtext("chromatic", "0")) + 12 * int(transpose.findtext("octave-change", "0"))
 
 
 def _pitch(note: ElementTree.Element) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from base64 import b64encode
 
+from ..core.arguments import check_is_piece
 from ..core.errors import MissingExtraError
 from ..core.piece import Piece
 from ..core.text import spelled_plainly
@@ -23,8 +24,10 @@ def show(piece: Piece, with_chords: bool = False) -> None:
         with_chords: The player plays its chords softly beneath.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         MissingExtraError: in a notebook, without the extra `render`.
     """
+    check_is_piece(piece, "show")
     if _is_in_notebook():
         from IPython.display import HTML, display
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from ..core.arguments import check_is_piece
 from ..core.chords import pitch_classes
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
@@ -34,7 +35,11 @@ def piano_roll(piece: Piece, width: float = A4_WIDTH) -> Picture:
 
     Args:
         width: Of the picture in tenths of a millimetre.
+
+    Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
     """
+    check_is_piece(piece, "draw")
     return Picture(
         piece.title or "Piano roll", (_heading(piece, width - 2 * MARGIN), *_Roll(piece, width).rows()), width
     )

@@ -1,7 +1,8 @@
 """A piece as lines of text: what it is, then its bars in ABC, four a line, with the chords over them.
 
 Conventions
-- The music is that of `write_abc`, less the remarks that only its reader needs; chord symbols move to a line above.
+- The music is that of `write_abc`, as it sounds, less the remarks that only its reader needs; chord symbols move to a
+  line above.
 - Lines begin with the number of their first full bar, or with the name of the voice where there are several. A tenor's
   line is written an octave above where it sounds, as in scores.
 """
@@ -21,7 +22,7 @@ from ..core.text import counted
 
 _CHORD = re.compile(r'"([^"]*)"')
 _MOST_PRINTED = 32
-_REMARK = re.compile(r"\[r:[^\]]*\] ?")
+_REMARK = re.compile(r"\[(?:r:|I:printtempo )[^\]]*\] ?")
 _FIELD = re.compile("([IKLMNPQRTUVWmrsw]):")
 """A line of a tune's body that holds no music; those letters are no notes."""
 
@@ -63,7 +64,8 @@ def _tempo(piece: Piece) -> str:
 
 
 def _music(piece: Piece) -> Iterator[str]:
-    text = write_abc(piece, overlays=True)
+    players = tuple([replace(player, transposition=0) for player in piece.instruments])
+    text = write_abc(replace(piece, instruments=players), overlays=True)
     lines = text[text.index("\nK:") + 1 :].splitlines()[1:]
     labels = piece.voices if len(piece.voices) > 1 else ("",)
     width = max(len(str(piece.bar_count)), *map(len, labels))

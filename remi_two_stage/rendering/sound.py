@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.arguments import check_is_piece
 from ..core.chords import pitch_classes, split_label
 from ..core.errors import ScoreError, ScoreFormatError
 from ..core.piece import Note, Piece
@@ -92,10 +93,12 @@ def sound_bytes(piece: Piece, ending: str = ".wav", with_chords: bool = False, s
         sample_rate: Samples a second.
 
     Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
         ScoreFormatError: another ending.
         MissingExtraError: soundfile is not installed.
         ScoreError: played out, the piece would last longer than half an hour.
     """
+    check_is_piece(piece, "play")
     if ending not in SOUNDS:
         raise ScoreFormatError(f"there is no sound as {ending!r}; choose one of {', '.join(SOUNDS)}")
     require("soundfile", purpose="sound")

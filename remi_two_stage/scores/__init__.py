@@ -8,6 +8,7 @@ abc_signs.py                  decorations, slurs and annotations by their names
 abc_voice.py                  one voice on its time line: ties, tuplets, accidentals, overlays
 abc_state.py                  what a voice keeps while it is read
 abc_notation.py               what stands beside the notes, and the order of jumps
+abc_tempos.py                 tempos, and which of them are printed
 abc_lyrics.py                 words beneath lines of music
 abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros

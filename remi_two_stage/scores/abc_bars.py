@@ -231,7 +231,7 @@ def _tempos_by_bar(
     """
     bars: list[dict[TempoMark, None]] = [{} for _ in lengths]
     beat = meter.beat_length if meter else TICKS_PER_QUARTER
-    marks = [(time, mark) for time, mark in tempos if time or mark.words or mark.beat not in (0, beat)]
+    marks = [(time, mark) for time, mark in tempos if time or not mark.says_no_more(beat)]
     for time, mark in sorted(marks, key=itemgetter(0)):
         bar = bisect_right(times, time) - 1
         if bar < len(bars):

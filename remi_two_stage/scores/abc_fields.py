@@ -89,17 +89,24 @@ class Staff(NamedTuple):
     Attributes:
         clef: The clef.
         transposition: Semitones from written to sounding pitch, without those of the clef.
+        octaves: How many of its octaves are no instrument's: `octave=` saves commas and apostrophes.
     """
 
     clef: StaffClef | None = None
     transposition: int | None = None
+    octaves: int = 0
 
     def over(self, earlier: Staff) -> Staff:
         """What holds where this is said after `earlier`."""
         if self.clef is None and self.transposition is None:
             return earlier
-        transposition = earlier.transposition if self.transposition is None else self.transposition
-        return Staff(self.clef or earlier.clef, transposition)
+        _, transposition, octaves = earlier if self.transposition is None else self
+        return Staff(self.clef or earlier.clef, transposition, octaves)
+
+    @property
+    def of_instrument(self) -> int:
+        """Semitones from where the player reads a note to where it sounds."""
+        return (self.transposition or 0) - 12 * self.octaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +209,19 @@ def parse_staff(text: str) -> Staff:
     say (section 4.6), or `shift=`, `sound=` and `instrument=` (ABC draft 2.2).
     """
     semitones = [_interval(match) for match in _INTERVAL.finditer(text)]
-    if octave := re.search(r"\boctave=\s*([+-]?\d)\b", text):
-        semitones.append(12 * int(octave[1]))
+    octave = re.search(r"\boctave=\s*([+-]?\d)\b", text)
+    octaves = int(octave[1]) if octave else 0
+    if octave:
+        semitones.append(12 * octaves)
     if transpose := re.search(r"\btranspose=\s*([+-]?\d{1,2})\b", text):
         semitones.append(int(transpose[1]))
     clef = None
     if match := _CLEF.search(_QUOTED_NAME.sub("", text)):
-        octaves = match["octaves"] or match["bare_octaves"]
+        of_clef = match["octaves"] or match["bare_octaves"]
         name = match["name"] or match["bare"]
-        known = next((clef for clef in get_args(Clef) if clef == name + (octaves or "")), None)
-        clef = StaffClef(_OCTAVES.get(octaves, 0), name in _PERCUSSION_CLEFS, known)
-    return Staff(clef, sum(semitones) if semitones else None)
+        known = next((clef for clef in get_args(Clef) if clef == name + (of_clef or "")), None)
+        clef = StaffClef(_OCTAVES.get(of_clef, 0), name in _PERCUSSION_CLEFS, known)
+    return Staff(clef, sum(semitones) if semitones else None, octaves)
 
 
 def _interval(match: re.Match[str]) -> int:

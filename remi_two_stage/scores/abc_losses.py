@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import chain
 
 from ..core.abc_writer import write_abc
-from ..core.notation import SLUR, ClefSign, Grace, Lyric, Mark, Notation, Span, Spelling, TempoMark, Text
+from ..core.notation import HAIRPINS, SLUR, ClefSign, Grace, Lyric, Mark, Notation, Span, Spelling, TempoMark, Text
 from ..core.piece import Bar, Piece
 from .abc_reader import read_abc
 
@@ -53,7 +53,9 @@ def _without_joint(placed: _Placed) -> _Placed:
 def _reason(record: Notation, is_there: bool) -> str:
     """What is lost of a record; of a syllable that is there it is no more than its line."""
     if isinstance(record, Span):
-        return "where a slur that crosses another begins or ends" if record.name == SLUR else "a hairpin"
+        if record.name == SLUR:
+            return "where a slur that crosses another begins or ends"
+        return "a hairpin" if record.name in HAIRPINS else "an octave line"
     if isinstance(record, Lyric) and is_there:
         return "the line of a syllable over one note"
     return _REASONS[type(record)]

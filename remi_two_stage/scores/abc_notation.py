@@ -2,10 +2,11 @@
 
 Conventions
 - Signs before a note, a rest or a chord stand at its start, those before a bar line at the last one of the bar; slurs,
-  grace notes and hairpins that begin there wait for the next note. Signs of jumps belong to a bar: where a place to
-  jump to stands before a bar line, to the bar after it.
+  grace notes, hairpins and octave lines that begin there wait for the next note. Signs of jumps belong to a bar: where
+  a place to jump to stands before a bar line, to the bar after it.
 - A slur ends the innermost one that is open, but never one that begins at the same note, so that slurs may be chained:
   `(A(B)C)`; one that begins before grace notes and ends at their note is theirs.
+- Notes under an octave line are written as they sound, as abc2midi and abc2svg have them.
 - Of two coda signs the first is where playing leaves for the second, unless `!dacoda!` says that.
 """
 
@@ -22,6 +23,7 @@ from ..core.abc_spelling import is_name_of, names_in_signature
 from ..core.notation import (
     HAIRPINS,
     JUMPS,
+    LINES,
     SIGNS_AFTER,
     SIGNS_BEFORE,
     SLUR,
@@ -42,7 +44,7 @@ from .abc_signs import WrittenText
 from .abc_state import SungNote, maker_of
 from .abc_tokens import NATURALS, STEPS_PER_OCTAVE, WrittenGrace, WrittenNote
 
-CLEF, TEXT, MARK, GRACE, SLUR_KIND, HAIRPIN, SPELLING, LYRIC = range(8)
+CLEF, TEXT, MARK, GRACE, SLUR_KIND, LINE, SPELLING, LYRIC = range(8)
 """Kinds of records, in the order in which they are kept at a place."""
 
 TimedRecord = tuple[int, int, int, Any]
@@ -54,14 +56,14 @@ a note (whose rank is its pitch), or text, verse and joint of a syllable (whose 
 Sign = str | WrittenText | Grace
 """What stands before a note: the name of a decoration, "(" for a slur, an annotation, or grace notes at no place."""
 
-_HAIRPIN_STARTS = {f"{name}(": name for name in HAIRPINS}
-_HAIRPIN_ENDS = {f"{name})": name for name in HAIRPINS}
+_LINE_STARTS = {f"{name}(": name for name in LINES}
+_LINE_ENDS = {f"{name})": name for name in LINES}
 _JUMP_SIGNS = frozenset((*SIGNS_BEFORE, *SIGNS_AFTER, *JUMPS))
-_ACTIVE_SIGNS = frozenset(("(", *_HAIRPIN_STARTS, *_HAIRPIN_ENDS, *_JUMP_SIGNS))
+_ACTIVE_SIGNS = frozenset(("(", *_LINE_STARTS, *_LINE_ENDS, *_JUMP_SIGNS))
 _FERMATAS = ("fermata", "invertedfermata")
 _MOST_SLURS = 32
 """Open at a time; more are a mistake, and would take long to tell apart."""
-_SPANS = (SLUR_KIND, HAIRPIN)
+_SPANS = (SLUR_KIND, LINE)
 _RANKED = (MARK, GRACE, TEXT)
 """Kinds of records whose rank is the order in which they were read."""
 _FIFTHS_OF_STEPS = tuple(map(fifths_of, LETTERS))
@@ -89,7 +91,7 @@ class VoiceNotation:
         self.losses: dict[str, int] = {}
         self._slurs: list[tuple[int, int]] = []
         self._graced: tuple[int, int] | None = None  # a slur that begins before grace notes
-        self._hairpins: dict[str, int] = {}
+        self._lines: dict[str, int] = {}
 
     def place(self, signs: Iterable[Sign], time: int, layer: int) -> None:
         """Give signs to the note or rest that begins here, in a layer of the voice."""
@@ -104,7 +106,7 @@ class VoiceNotation:
                 elif sign not in _ACTIVE_SIGNS:
                     records.append((time, MARK, len(records), sign))
                 else:
-                    self._hairpin_or_jump(sign, time)
+                    self._line_or_jump(sign, time)
             elif isinstance(sign, Grace):
                 self._graced = (layer, time) if (layer, time) in self._slurs else None
                 records.append((time, GRACE, len(records), sign))
@@ -169,7 +171,7 @@ class VoiceNotation:
         for sign in waiting:
             if sign in _JUMP_SIGNS:
                 self.jumps.append((time if sign in SIGNS_BEFORE else time - 1, str(sign)))
-            elif sign == "(" or isinstance(sign, Grace) or sign in _HAIRPIN_STARTS:
+            elif sign == "(" or isinstance(sign, Grace) or sign in _LINE_STARTS:
                 self.pending.append(sign)
             elif last is not None:
                 self.place((sign,), last, 0)
@@ -192,18 +194,23 @@ class VoiceNotation:
                 self.place((sign,), last, 0)
         self.pending.clear()
         self.lose("a slur without an end", len(self._slurs))
-        self.lose("a hairpin without an end", len(self._hairpins))
+        for name in self._lines:
+            self._lose_line(name)
 
-    def _hairpin_or_jump(self, sign: str, time: int) -> None:
+    def _line_or_jump(self, sign: str, time: int) -> None:
         if sign in _JUMP_SIGNS:
             self.jumps.append((time, sign))
-        elif name := _HAIRPIN_STARTS.get(sign):
-            self.lose("a hairpin without an end", name in self._hairpins)
-            self._hairpins[name] = time
-        elif (name := _HAIRPIN_ENDS[sign]) in self._hairpins:
-            self.records.append((self._hairpins.pop(name), HAIRPIN, -time, name))
+        elif name := _LINE_STARTS.get(sign):
+            if name in self._lines:
+                self._lose_line(name)
+            self._lines[name] = time
+        elif (name := _LINE_ENDS[sign]) in self._lines:
+            self.records.append((self._lines.pop(name), LINE, -time, name))
         else:
-            self.lose("a hairpin without an end")
+            self._lose_line(name)
+
+    def _lose_line(self, name: str) -> None:
+        self.lose("a hairpin without an end" if name in HAIRPINS else "an octave line without an end")
 
 
 def grace_of(written: WrittenGrace, scale: Sequence[int], transposition: int, unit_length: int) -> Grace | None:

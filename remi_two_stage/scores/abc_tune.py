@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, groupby, islice, pairwise
-from operator import attrgetter, itemgetter, length_hint
+from operator import attrgetter, length_hint
 from typing import Any
 
 from ..core.abc_bar_lines import PICKUP_REMARKS
 from ..core.abc_writer import LONGEST_TUNE, parse_style, plays_of_parts
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.instruments import with_unusual_clefs
-from ..core.notation import Instrument, TempoMark
+from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
 from .abc_bars import build_bars, with_layers
@@ -35,14 +35,13 @@ from .abc_fields import (
     parse_meter,
     parse_part_order,
     parse_staff,
-    parse_tempo,
-    parse_tempo_mark,
     parse_unit_length,
     parse_voice_names,
 )
 from .abc_macros import Macros
 from .abc_signs import leading_signs
 from .abc_state import PITCH, Settings
+from .abc_tempos import Tempos
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, is_music, mended, read_tokens, without_line_breaks
 from .abc_voice import HANDLERS, Voice
 from .voices import VOICE_NAME, voice_names
@@ -54,7 +53,7 @@ _MIDI_PROGRAM = re.compile(r"MIDI\s+program\s+(?:([0-9]{1,2})\s+)?([0-9]{1,3})(?
 _HIGHEST_PROGRAM = 127
 _MIDI_CHANNEL = re.compile(r"MIDI\s+channel\s+([0-9]{1,2})\s*")
 _TEMPERAMENT = re.compile(r"(MIDI\s+temperamentequal|microscale)\s+([1-9][0-9]{0,2})\s*")
-_DIRECTIVES = ("score", "staves", "propagate-accidentals", "linebreak", "MIDI", "microscale")
+_DIRECTIVES = ("score", "staves", "propagate-accidentals", "linebreak", "printtempo", "MIDI", "microscale")
 _CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
 _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSUZ")
 _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
@@ -114,7 +113,7 @@ class Tune:
         self._first_line = first_line
         self._lines = lines
         self._metadata: list[tuple[str, str]] = []
-        self._tempos: list[tuple[int, str]] = []  # when each is said, and how
+        self._tempos = Tempos()
         self._part_order = ""
         self._is_in_body = False
         has_lyrics = "w:" in {line[:2] for line in lines}
@@ -193,6 +192,8 @@ class Tune:
             self._show(re.findall(r"[^\s()\[\]{}|*]+", rest))
         elif name == "propagate-accidentals":
             self._set(propagation=rest.strip())
+        elif name == "printtempo":
+            self._tempos.set_printing(rest)
         elif name == "linebreak":
             self._breaks_lines = "!" in rest
         elif match := _MIDI_TRANSPOSITION.fullmatch(text):
@@ -275,7 +276,7 @@ class Tune:
         if letter == "V":
             self._choose_voice(text)
         elif letter == "Q":
-            self._tempos.append((self._voice.time if self._voice else 0, text))
+            self._tempos.add(self._voice.time if self._voice else 0, text)
         elif letter == "I":
             self._directive(text.strip())
         elif letter == "m":
@@ -411,49 +412,39 @@ class Tune:
         for loss, times in chain.from_iterable(voice.notation.losses.items() for voice in voices):
             self._lose(loss, times)
         self.voice_ids = [voice.name for voice in kept]
-        bars, between_ticks, unknown_symbols = build_bars(kept, self._tempo_marks())
+        bars, between_ticks, unknown_symbols = build_bars(kept, self._tempos.marks(self._settings.unit_length))
         self._lose("a note that begins or ends between two ticks", between_ticks)
         self._lose("a chord symbol that names no chord", unknown_symbols)
+        pickup = UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
         part_order = _part_order(self._part_order, bars) if self._part_order else ()
         return Piece(
             voices=names,
             bars=_repeated_for_endings(bars) if part_order else bars,
             title=self.title,
             style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
-            tempo=self._first_tempo(bars),
+            tempo=self._tempos.first(self._settings.unit_length, pickup, self._lose),
             metadata=tuple(self._metadata),
             part_order=part_order,
             losses=tuple((reason, count) for reason, count in self._losses.items() if count),
-            instruments=self._instruments(self.voice_ids),
+            instruments=self._instruments(kept),
         )
 
-    def _instruments(self, names: Sequence[str]) -> tuple[Instrument, ...]:
+    def _instruments(self, voices: Sequence[Voice]) -> tuple[Instrument, ...]:
         """The instruments of voices; none where the tune says nothing of them."""
-        if not self._names and not self._programs:
+        transpositions = [voice.instrument_transposition for voice in voices]
+        if not self._names and not self._programs and not any(transpositions):
             return ()
         numbers = {name: number for number, name in enumerate(self._staffs, 1)}
-        programs = (self._programs.get(name, self._programs.get(numbers[name])) for name in names)
+        programs = (self._programs.get(voice.name, self._programs.get(numbers[voice.name])) for voice in voices)
         usual = self._programs.get(0)
         return tuple(
-            replace(self._names.get(name, Instrument()), program=usual if program is None else program)
-            for name, program in zip(names, programs, strict=True)
+            replace(
+                self._names.get(voice.name, Instrument()),
+                program=usual if program is None else program,
+                transposition=transposition,
+            )
+            for voice, program, transposition in zip(voices, programs, transpositions, strict=True)
         )
-
-    def _tempo_marks(self) -> list[tuple[int, TempoMark]]:
-        """What each tempo says."""
-        marks = ((time, parse_tempo_mark(text, self._settings.unit_length)) for time, text in self._tempos)
-        return [(time, mark) for time, mark in marks if mark]
-
-    def _first_tempo(self, bars: Sequence[Bar]) -> float | None:
-        """The tempo at the start, or after a pick-up there; those that follow are lost where only one can be kept."""
-        said = [(time, parse_tempo(text, self._settings.unit_length)) for time, text in self._tempos]
-        tempos = sorted(((time, tempo) for time, tempo in said if tempo), key=itemgetter(0))
-        if not tempos:
-            return None
-        changes = sum(before != after for (_, before), (_, after) in pairwise(tempos))
-        is_first = tempos[0][0] <= UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
-        self._lose("a tempo change", changes + (not is_first))
-        return tempos[0][1] if is_first else None
 
 
 def _part_order(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:

@@ -55,9 +55,9 @@ class Voice:
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
         "_layers", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet", "_usual_scale",
-        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
-        "notes", "pending", "percussion", "phrase_ends", "propagation", "scale", "symbols", "time", "transposition",
-        "unit_length",
+        "boundaries", "commas", "instrument_transposition", "key", "lyrics", "meter", "microtones",
+        "midi_transposition", "name", "notation", "notes", "pending", "percussion", "phrase_ends", "propagation",
+        "scale", "symbols", "time", "transposition", "unit_length",
     )  # fmt: skip
 
     def __init__(self, name: str, settings: Settings, staff: Staff) -> None:
@@ -129,13 +129,15 @@ class Voice:
 
     def set_staff(self, staff: Staff) -> None:
         """Change clef and transposition from here on, as far as they are said."""
-        before, _ = self._staff
+        before = self._staff.clef
         self._staff = staff.over(self._staff)
-        clef, transposition = self._staff
+        clef, transposition, _ = self._staff
         if clef and clef.name and clef != before:
             self.notation.clef(clef.name, self.time)
         self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
         self._set_usual_scale(self.is_at_bar_start)
+        if not self.time:
+            self.instrument_transposition = self._staff.of_instrument
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
         self.notes = self.percussion if is_percussion else self._pitched
 

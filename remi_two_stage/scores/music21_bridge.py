@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.arguments import check_is_piece
 from ..core.codec import decode
 from ..core.piece import Piece
 from .music21_reader import from_music21
@@ -18,7 +19,12 @@ __all__ = ["from_music21", "remi_tokens_to_score", "to_music21"]
 
 
 def to_music21(piece: Piece) -> Any:
-    """This piece as a `music21.stream.Score`, bars as written, one part a voice, chord symbols over the first part."""
+    """This piece as a `music21.stream.Score`, bars as written, one part a voice, chord symbols over the first part.
+
+    Raises:
+        RequestError: the piece is none, such as the list that `read_score` returns.
+    """
+    check_is_piece(piece, "convert")
     from music21 import converter
 
     with warnings.catch_warnings():

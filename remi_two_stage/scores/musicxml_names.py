@@ -91,6 +91,15 @@ DYNAMICS_ELEMENTS = frozenset(
 )
 """Elements in `<dynamics>`; marks of these names are dynamics."""
 
+SPAN_ELEMENTS = {
+    "slur": ("slur", "start", ""), "crescendo": ("wedge", "crescendo", ""), "diminuendo": ("wedge", "diminuendo", ""),
+    "8va": ("octave-shift", "down", "8"), "8vb": ("octave-shift", "up", "8"), "15ma": ("octave-shift", "down", "15"),
+    "15mb": ("octave-shift", "up", "15"),
+}  # fmt: skip
+"""Name of a span -> its element, the type that begins it, and its size: notes are written down or up from there."""
+PEDAL_MARKS = {"start": ("ped",), "stop": ("ped-up",), "change": ("ped-up", "ped")}
+"""Type of a `<pedal>` -> names of marks."""
+
 JUMP_WORDS = {
     "fine": "Fine", "dacoda": "To Coda", "D.C.": "D.C.", "D.C.alfine": "D.C. al Fine", "D.C.alcoda": "D.C. al Coda",
     "D.S.": "D.S.", "D.S.alfine": "D.S. al Fine", "D.S.alcoda": "D.S. al Coda",

@@ -19,7 +19,7 @@ from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
 from ..core.instruments import with_unusual_clefs
-from ..core.notation import HAIRPINS, Instrument, Notation, Source, Span, Spelling, TempoMark
+from ..core.notation import SLUR, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.voices import clef_of
@@ -284,7 +284,7 @@ def _with_directions(
             losses["a tempo change"] += last is not None and marks[onset].tempo != last
             losses["a tempo change"] += last is None and not is_first
             last = marks[onset].tempo
-        if is_first and index == 0 and not marks[timed[0]].words and marks[timed[0]].beat in (0, bar.beat_length):
+        if is_first and index == 0 and marks[timed[0]].says_no_more(bar.beat_length):
             del marks[timed[0]]
         is_changed = marks or label
         found.append(replace(bar, tempos=tuple(marks[at] for at in sorted(marks)), part=label) if is_changed else bar)
@@ -295,7 +295,13 @@ def _said(before: TempoMark | None, mark: TempoMark) -> TempoMark:
     """What two marks at one place say together: words of the one, the note value of the other."""
     if before is None:
         return mark
-    return TempoMark(mark.onset, before.tempo or mark.tempo, before.words or mark.words, before.beat or mark.beat)
+    return TempoMark(
+        mark.onset,
+        before.tempo or mark.tempo,
+        before.words or mark.words,
+        before.beat or mark.beat,
+        before.is_silent and mark.is_silent,
+    )
 
 
 def _with_notation(
@@ -349,7 +355,7 @@ def _records(
 def _spans(
     reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
 ) -> Iterator[tuple[int, Span]]:
-    """Slurs and hairpins of a staff, with the index of the bar in which they begin."""
+    """Slurs and lines of a staff, with the index of the bar in which they begin."""
     for index, number, span in reader.spans.found:
         if _is_shown(number, staff, staves) and index + span.bars < len(bars):
             if span.bars and span.onset >= bars[index].length:
@@ -365,8 +371,8 @@ def _is_shown(number: int, staff: _Staff, staves: Sequence[_Staff]) -> bool:
 
 
 def _to_struck(span: Span, index: int, notes: Collection[tuple[int, int]]) -> Span:
-    """A hairpin up to a note that is struck, and not to one that turned out to be tied."""
-    if span.name not in HAIRPINS or (index + span.bars, span.end) in notes:
+    """A line up to a note that is struck, and not to one that turned out to be tied."""
+    if span.name == SLUR or (index + span.bars, span.end) in notes:
         return span
     begin = span.onset if span.bars == 0 else 0
     struck = [onset for bar, onset in notes if bar == index + span.bars and begin <= onset < span.end]

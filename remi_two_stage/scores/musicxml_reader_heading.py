@@ -70,15 +70,18 @@ def _size_of(words: Element) -> float:
 
 
 def _fields(root: Element) -> Iterator[tuple[str, str]]:
-    """Creators, rights and sources as fields of ABC, and those that a `<miscellaneous-field>` keeps."""
+    """Creators, of which there may be one a line, rights and sources as fields of ABC, and those that a
+    `<miscellaneous-field>` keeps.
+    """
     identification = root.find("identification")
     if identification is None:
         return
     for creator in identification.iterfind("creator"):
-        kind, text = creator.get("type", "").strip().lower(), _text(creator)
-        if text and text not in _NO_CREATORS:
-            letter = _FIELD_OF_CREATOR.get(kind)
-            yield (letter, text) if letter else ("Z", f"{kind}: {text}")
+        kind = creator.get("type", "").strip().lower()
+        letter = _FIELD_OF_CREATOR.get(kind)
+        for text in filter(None, (printable(line).strip() for line in (creator.text or "").splitlines())):
+            if text not in _NO_CREATORS:
+                yield (letter, text) if letter else ("Z", f"{kind}: {text}")
     yield from (("Z", f"{RIGHTS} {_text(rights)}") for rights in identification.iterfind("rights") if _text(rights))
     yield from (("S", _text(source)) for source in identification.iterfind("source") if _text(source))
     for field in identification.iterfind("miscellaneous/miscellaneous-field"):

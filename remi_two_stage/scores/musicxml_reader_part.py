@@ -448,8 +448,9 @@ class PartReader:
         onset = self._shifted(element)
         direction = records.direction_of(element, onset, self.losses, self._is_own)
         self._measure.directions.append(direction)
-        for wedge in element.iterfind("direction-type/wedge"):
-            self.spans.wedge(wedge, self._index, direction.staff, onset)
+        for tag in records.LINE_TAGS:
+            for line in element.iterfind(f"direction-type/{tag}"):
+                self.spans.line(line, self._index, direction.staff, onset)
 
     def _shifted(self, element: Element) -> int:
         """Ticks of what stands here, or an `<offset>` before or after."""

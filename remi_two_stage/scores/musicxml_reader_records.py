@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
-from ..core.notation import HAIRPINS, SLUR, Grace, GraceNote, Lyric, Mark, Notation, Span, TempoMark, Text
+from ..core.notation import SLUR, Grace, GraceNote, Lyric, Mark, Notation, Span, TempoMark, Text
 from ..core.note_values import NOTE_VALUES
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import printable
@@ -24,6 +24,8 @@ from .musicxml_names import (
     FERMATAS,
     JUMP_WORDS,
     ORNAMENTS,
+    PEDAL_MARKS,
+    SPAN_ELEMENTS,
     TECHNICAL,
     TRILL_BEGINS,
     TRILL_ENDS,
@@ -50,11 +52,14 @@ _PARTS_OF_SIGNS = ("wavy-line", "accidental-mark")
 """They stand beside an ornament that is kept."""
 _LOST_DIRECTIONS = {
     "pedal": "a pedal mark", "harp-pedals": "a pedal mark", "scordatura": "a scordatura",
-    "octave-shift": "an octave sign", "dashes": "a dashed line", "bracket": "a bracket", "string-mute": "a mute",
+    "dashes": "a dashed line", "bracket": "a bracket", "string-mute": "a mute",
     "other-direction": "a sign without a name",
 }  # fmt: skip
-_BEGINS = ("", "start", "sostenuto", "resume", "up", "down")
+_BEGINS = ("", "start", "sostenuto", "resume")
 """Types of a sign that say that it begins, or stands by itself."""
+_LINES = {signs: name for name, signs in SPAN_ELEMENTS.items() if name != SLUR}
+LINE_TAGS = {"wedge": "a hairpin", "octave-shift": "an octave line"}
+"""Elements of lines between notes -> what they are."""
 _DA_CAPO, _DAL_SEGNO = (
     re.compile(r"\bd\.?\s*c\b|\bda\s+capo\b", re.I),
     re.compile(r"\bd\.?\s*s\b|\bdal\s+segno\b", re.I),
@@ -198,22 +203,24 @@ class _SlurBegin(NamedTuple):
 
 @dataclass
 class Spans:
-    """Slurs and hairpins while they are open; `found` has (index of the measure, staff, span)."""
+    """Slurs, hairpins and octave lines while they are open; `found` has (index of the measure, staff, span)."""
 
     losses: Counter[str]
     found: list[tuple[int, int, Span]] = field(default_factory=list)
     _slurs: defaultdict[str, list[_SlurBegin]] = field(default_factory=lambda: defaultdict(list))
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _wedge_ends: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _wedges: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
+    _line_ends: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    _lines: dict[tuple[str, str], tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
     def close(self) -> None:
         """Count what is open at the end of the part."""
         self.losses["a slur without an end"] += sum(map(len, self._slurs.values()))
         self.losses["a slur without a begin"] += len(self._ends)
-        self.losses["a hairpin without an end"] += len(self._wedges)
-        self.losses["a hairpin without a begin"] += len(self._wedge_ends)
+        for tag, _ in self._lines:
+            self.losses[f"{LINE_TAGS[tag]} without an end"] += 1
+        for tag, _ in self._line_ends:
+            self.losses[f"{LINE_TAGS[tag]} without a begin"] += 1
 
     def slur(self, element: Element, index: int, staff: int, onset: int, graces: Graces | None = None) -> None:
         """A `<slur>` at a note; its end may stand before its beginning, in an earlier voice of the measure."""
@@ -248,25 +255,27 @@ class Spans:
             self.losses["a slur without a begin"] += number in self._ends
             self._ends[number] = index, onset
 
-    def wedge(self, element: Element, index: int, staff: int, onset: int) -> None:
-        """A `<wedge>`, whose end too may stand before its beginning."""
-        number, kind = element.get("number", "1"), element.get("type", "")
-        if kind in HAIRPINS:
-            end = self._wedge_ends.pop(number, None)
+    def line(self, element: Element, index: int, staff: int, onset: int) -> None:
+        """A `<wedge>` or an `<octave-shift>`, whose end too may stand before its beginning."""
+        tag, kind = element.tag, element.get("type", "")
+        place, what = (tag, element.get("number", "1")), LINE_TAGS[tag]
+        name = _LINES.get((tag, kind, element.get("size", "8") if tag == "octave-shift" else ""))
+        if name is not None:
+            end = self._line_ends.pop(place, None)
             if end is not None and end[0] == index and end[1] > onset:
-                self._stopped.append((index, staff, onset, kind, end[1]))
+                self._stopped.append((index, staff, onset, name, end[1]))
                 return
-            self.losses["a hairpin without a begin"] += end is not None
-            self.losses["a hairpin without an end"] += number in self._wedges
-            self._wedges[number] = index, staff, onset, kind
-        elif kind == "stop" and number in self._wedges:
-            self._stopped.append((*self._wedges.pop(number), onset))
+            self.losses[f"{what} without a begin"] += end is not None
+            self.losses[f"{what} without an end"] += place in self._lines
+            self._lines[place] = index, staff, onset, name
+        elif kind == "stop" and place in self._lines:
+            self._stopped.append((*self._lines.pop(place), onset))
         elif kind == "stop":
-            self.losses["a hairpin without a begin"] += number in self._wedge_ends
-            self._wedge_ends[number] = index, onset
+            self.losses[f"{what} without a begin"] += place in self._line_ends
+            self._line_ends[place] = index, onset
 
     def end_measure(self, index: int, sounds: Sequence[_Struck]) -> None:
-        """Find the last note of the hairpins that stop in a measure: the one before the stop."""
+        """Find the last note of the lines that stop in a measure: the one before the stop."""
         for start, origin, begun, name, onset in self._stopped:
             earlier = [
                 sound.onset for sound in sounds if sound.staff == origin and sound.onset < onset and not sound.is_tied
@@ -310,6 +319,8 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
             others = [text for sign in kind.iterfind("other-dynamics") if (text := printable(sign.text or "").strip())]
             found.records += [Text(onset, text, "_") for text in others]
             losses["a dynamic that is words alone now"] += len(others)
+        elif kind.tag == "pedal" and kind.get("type") in PEDAL_MARKS:
+            found.records += [Mark(onset, name) for name in PEDAL_MARKS[kind.get("type", "")]]
         elif kind.tag == "rehearsal":
             found.label = printable(kind.text or "").strip()
         elif kind.tag in _LOST_DIRECTIONS:
@@ -336,8 +347,10 @@ def _placement(direction: Element, words: Element) -> Literal["^", "_", "<", ">"
 
 
 def _tempo(sound: Element | None, kinds: Sequence[Element], words: str, onset: int) -> TempoMark | None:
-    tempo, beat = None, 0
+    """The tempo that a direction says; one that is in its sound alone is not printed."""
+    tempo, beat, is_silent = None, 0, not words
     for metronome in (kind for kind in kinds if kind.tag == "metronome"):
+        is_silent &= metronome.get("print-object") == "no"
         unit = ticks_of_type(metronome.findtext("beat-unit"))
         beat = unit * 3 // 2 if metronome.find("beat-unit-dot") is not None else unit
         number = _NUMBER.search(metronome.findtext("per-minute") or "")
@@ -346,7 +359,7 @@ def _tempo(sound: Element | None, kinds: Sequence[Element], words: str, onset: i
         tempo = float(said[0])
     if not tempo:
         return None
-    return TempoMark(onset, round(tempo, 4), words, beat)
+    return TempoMark(onset, round(tempo, 4), words, beat, is_silent)
 
 
 def _jumps(sound: Element | None, kinds: Sequence[Element], words: str) -> list[str]:

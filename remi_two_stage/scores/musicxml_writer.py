@@ -4,6 +4,7 @@ Conventions
 - One part a voice, whose id is the voice's name; bars as written, `<divisions>` are ticks; at sounding pitch, but for
   instruments that transpose.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
+- Several composers are lines of one `<creator>`, since MuseScore shows one of each type; so are other creators.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
 - `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice. After the
   last of several endings there is no `:|`, or it would play none of them again.
@@ -22,8 +23,7 @@ from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
 from ..core.double_lines import double_line_after
-from ..core.errors import ScoreError
-from ..core.instruments import staff_clef, staff_groups
+from ..core.instruments import at_written_pitch, staff_clef, staff_groups
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import goes_on_after_fine, last_of_ending, plays_of_repeats, repeat_targets, unmarked_endings
@@ -98,8 +98,11 @@ def _heading(piece: Piece) -> Iterator[str]:
     rights = [text for letter, text in piece.metadata if letter == "Z" and text.startswith(RIGHTS)]
     yield "<identification>"
     creators = [field for field in piece.metadata if field[1] not in rights and _creator_of(*field)]
+    names: dict[str, list[str]] = {}
     for kind, name in (_creator_of(*field) or ("", "") for field in creators):
-        yield f'<creator type="{kind}">{text_of(name)}</creator>'
+        names.setdefault(kind, []).append(text_of(name))
+    for kind, lines in names.items():
+        yield '<creator type="{}">{}</creator>'.format(kind, "\n".join(lines))
     yield from (f"<rights>{text_of(text.removeprefix(RIGHTS).strip())}</rights>" for text in rights)
     yield f"<encoding><software>{SOFTWARE}</software></encoding>"
     kept = {*creators, *(("Z", text) for text in rights)}
@@ -160,14 +163,10 @@ def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_s
 
 def _at_written_pitch(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
     """The `<part>` of an instrument that transposes; empty for others, and where a note would leave MIDI's range."""
-    semitones = piece.instruments[voice].transposition if piece.instruments else 0
+    written, semitones = at_written_pitch(piece, voice)
     if not semitones:
         return ""
     fifths = fifths_of_transposition(semitones)
-    try:
-        written = piece.transpose(-semitones, -fifths)
-    except ScoreError:
-        return ""
     octaves = int(semitones / 12)
     chromatic = semitones - 12 * octaves
     transpose = f"<diatonic>{(7 * chromatic - fifths) // 12}</diatonic><chromatic>{chromatic}</chromatic>"

@@ -17,10 +17,11 @@ from itertools import pairwise
 from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
 from ..core.instruments import has_words
 from ..core.layers import Layers
-from ..core.notation import HAIRPINS, ClefSign, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
+from ..core.notation import LINES, PEDALS, SLUR, ClefSign, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
+from .musicxml_names import SPAN_ELEMENTS
 from .musicxml_writer_rhythm import Value, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
@@ -30,12 +31,12 @@ _MOST_NUMBERS = 16
 """Of slurs or hairpins that are open at once, as `number`s go."""
 
 
-_Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[str, int]
-"""What stands between notes; a hairpin's begin or end is (kind, number)."""
+_Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[str, int, bool]
+"""What stands between notes; the begin or end of a line is (name, number, whether it is the end)."""
 _PlacedSign = tuple[int, int, _Sign]
 """(onset, rank among those at one onset, sign)."""
 _SpanEnd = tuple[int, str, int]
-"""(onset of the last note, "slur" or "wedge", number)."""
+"""(onset of the last note, name, number)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -78,7 +79,7 @@ class VoiceWriter:
         self._held: list[tuple[int, _Sung]] = []
         self._open_words: set[int] = set()
         self._ends: defaultdict[int, list[_SpanEnd]] = defaultdict(list)  # by the index of the bar
-        self._numbers: dict[str, set[int]] = {"slur": set(), "wedge": set()}
+        self._numbers: defaultdict[str, set[int]] = defaultdict(set)  # by the element of spans
 
     def notes(self, index: int) -> str:
         """The content of the measure of bar `index`: notes, rests, and signs that stand between them."""
@@ -97,8 +98,8 @@ class VoiceWriter:
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
             parts += self._layer(bar, layers[layer], layer, placed[layer], [] if number else between)
         self._start += bar.length
-        for _, kind, used in self._ends.pop(index, ()):
-            self._numbers[kind].discard(used)
+        for _, name, used in self._ends.pop(index, ()):
+            self._numbers[SPAN_ELEMENTS[name][0]].discard(used)
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return "".join(parts)
 
@@ -109,9 +110,9 @@ class VoiceWriter:
             yield layer, _sung(start, end, pitch, bar.key, names.get((start - self._start, pitch)))
 
     def _open_spans(self, index: int, records: Iterable[object]) -> list[tuple[Span, int]]:
-        """The slurs and hairpins that begin in bar `index`, with their numbers, but for those that lead nowhere."""
+        """The slurs and lines that begin in bar `index`, with their numbers, but for those that lead nowhere."""
         spans = [record for record in records if isinstance(record, Span)]
-        numbered = [(span, self._opened("wedge" if span.name in HAIRPINS else "slur", index, span)) for span in spans]
+        numbered = [(span, self._opened(index, span)) for span in spans]
         return [(span, number) for span, number in numbered if number]
 
     def _at_notes(
@@ -122,18 +123,18 @@ class VoiceWriter:
         """
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
         syllables: defaultdict[int, list[Lyric]] = defaultdict(list)
-        for end, kind, number in self._ends[index]:
-            if kind == "slur":
+        for end, name, number in self._ends[index]:
+            if name == SLUR:
                 found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
         for record in records:
-            if isinstance(record, Mark) and not signs.is_dynamic(record):
+            if isinstance(record, Mark) and not signs.is_between(record):
                 found[record.onset].marks.append(record)
             elif isinstance(record, Lyric):
                 syllables[record.onset].append(record)
             elif isinstance(record, Grace):
                 self._add_graces(found[record.onset], record, bar.key)
         for span, number in begun:
-            if span.name not in HAIRPINS:
+            if span.name == SLUR:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         for onset in sorted(syllables):
             found[onset].lyrics = "".join(signs.lyrics(syllables[onset], self._open_words))
@@ -148,44 +149,54 @@ class VoiceWriter:
         at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
         at.is_slashed = record.is_slashed
         if record.is_slurred:
-            at.grace_slur = self._free_number("slur")
+            at.grace_slur = self._free_number(SLUR)
             at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
 
-    def _free_number(self, kind: str) -> int:
-        """A number that no open slur or hairpin has; 0 if all are in use."""
-        return next((number for number in range(1, _MOST_NUMBERS + 1) if number not in self._numbers[kind]), 0)
+    def _free_number(self, name: str) -> int:
+        """A number that no open span of the same element has; 0 if all are in use."""
+        used = self._numbers[SPAN_ELEMENTS[name][0]]
+        return next((number for number in range(1, _MOST_NUMBERS + 1) if number not in used), 0)
 
-    def _opened(self, kind: str, index: int, span: Span) -> int:
+    def _opened(self, index: int, span: Span) -> int:
         """The number of a span that begins in bar `index`; 0 for one that leads nowhere."""
-        number = self._free_number(kind)
+        number = self._free_number(span.name)
         last = index + span.bars
         if last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length or not number:
             return 0
         if (span.bars, span.end) < (0, span.onset):
             return 0
-        self._numbers[kind].add(number)
-        self._ends[last].append((span.end, kind, number))
+        self._numbers[SPAN_ELEMENTS[span.name][0]].add(number)
+        self._ends[last].append((span.end, span.name, number))
         return number
 
     def _between(
         self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
     ) -> list[_PlacedSign]:
-        """What stands between notes, in order; a hairpin ends after its last note, before what begins there."""
+        """What stands between notes, in order; a line ends after its last note, before what begins there, and so does
+        a pedal that is pressed and released at one note.
+        """
         found: list[_PlacedSign] = []
+        pressed = -1
         for record in records:
             if isinstance(record, ClefSign) and (index or record.onset):
                 found.append((record.onset, 0, record))
-            elif isinstance(record, Text) or (isinstance(record, Mark) and signs.is_dynamic(record)):
-                found.append((record.onset, 3, record))
-        for end, kind, number in self._ends[index]:
-            if kind == "wedge":
-                onsets = [note.onset for note in bar.notes[self._voice] if note.onset > end]
-                found.append((min(onsets, default=bar.length), 0, ("stop", number)))
-        found += [(span.onset, 4, (span.name, number)) for span, number in begun if span.name in HAIRPINS]
+            elif isinstance(record, Text) or (isinstance(record, Mark) and signs.is_between(record)):
+                is_held = isinstance(record, Mark) and record.name == PEDALS[1] and record.onset == pressed
+                found.append((self._after(record.onset, bar), 0, record) if is_held else (record.onset, 3, record))
+                pressed = record.onset if isinstance(record, Mark) and record.name == PEDALS[0] else pressed
+        for end, name, number in self._ends[index]:
+            if name in LINES:
+                found.append((self._after(end, bar), 0, (name, number, True)))
+        found += [(span.onset, 4, (span.name, number, False)) for span, number in begun if span.name in LINES]
         if self._voice == 0:
             found += [(chord.onset, 2, chord) for chord in bar.chords]
             found += [(mark.onset, 1, mark) for mark in self._tempos(index, bar)]
         return sorted([sign for sign in found if sign[0] <= bar.length], key=lambda sign: sign[:2])
+
+    def _after(self, onset: int, bar: Bar) -> int:
+        """Where the note after the one at an onset begins, or the bar ends."""
+        onsets = (note.onset for note in bar.notes[self._voice] if note.onset > onset)
+        return min(onsets, default=bar.length)
 
     def _tempos(self, index: int, bar: Bar) -> Sequence[TempoMark]:
         """The tempos of a bar; in the first one the piece's own, unless a mark says it."""
@@ -203,9 +214,11 @@ class VoiceWriter:
         if isinstance(sign, Text):
             return signs.annotation(sign, offset)
         if isinstance(sign, Mark):
+            if sign.name in PEDALS:
+                return signs.pedal(sign.name, offset)
             return signs.dynamic(sign.name, offset, self._is_sung)
         if isinstance(sign, tuple):
-            return signs.wedge(*sign, offset, self._is_sung)
+            return signs.line(*sign, offset, self._is_sung)
         return signs.harmony(sign, self._piece.key, bar.key, offset)
 
     def _show_accidentals(self, key: Key, layers: dict[int, list[_Sung]], at_notes: dict[int, _AtNote]) -> None:

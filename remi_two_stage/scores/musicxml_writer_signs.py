@@ -9,7 +9,7 @@ from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
 
 from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, split_label
-from ..core.notation import SIGNS_BEFORE, Clef, DoubleLine, Lyric, Mark, TempoMark, Text
+from ..core.notation import PEDALS, SIGNS_BEFORE, Clef, DoubleLine, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
 from ..core.text import printable
@@ -25,7 +25,9 @@ from .musicxml_names import (
     JUMP_WORDS,
     NO_JOG,
     ORNAMENTS,
+    PEDAL_MARKS,
     SAME_MARKS,
+    SPAN_ELEMENTS,
     TECHNICAL,
     TRILL_LINES,
     ZERO_WIDTH_SPACE,
@@ -76,10 +78,13 @@ def annotation(text: Text, offset: int) -> str:
 
 def tempo(mark: TempoMark, beat: int, offset: int) -> str:
     """A tempo in the note value that it counts, or else in beats of `beat` ticks where these are a whole number a
-    minute, or in quarter notes; words without one stand alone.
+    minute, or in quarter notes; words without one stand alone. One that is not printed has a blank for its words, since
+    MuseScore prints the number of a `<sound>` without any.
     """
     kinds = words(mark.words) if mark.words else ""
     sound = "" if mark.tempo is None else f'tempo="{mark.tempo:.10g}"'
+    if mark.is_silent:
+        return direction(words(" "), offset, sound=sound)
     if mark.tempo is not None and (mark.beat or not mark.words):
         is_whole = (mark.tempo * TICKS_PER_QUARTER / beat).is_integer()
         value = PLAIN_VALUES.get(mark.beat or beat * is_whole) or PLAIN_VALUES[TICKS_PER_QUARTER]
@@ -103,10 +108,23 @@ def dynamic(name: str, offset: int, is_sung: bool) -> str:
     return direction(kind, offset, _PLACEMENTS["^" if is_sung else "_"])
 
 
-def wedge(kind: str, number: int, offset: int, is_sung: bool) -> str:
-    """The begin ("crescendo", "diminuendo") or end ("stop") of a hairpin, which stands as dynamics do."""
-    sign = f'<direction-type><wedge type="{kind}" number="{number}"/></direction-type>'
-    return direction(sign, offset, _PLACEMENTS["^" if is_sung else "_"])
+def line(name: str, number: int, is_end: bool, offset: int, is_sung: bool) -> str:
+    """The begin or the end of a hairpin, which stands as dynamics do, or an octave line; verovio needs the staff of
+    these to move notes in any part but the first.
+    """
+    element, begin, size = SPAN_ELEMENTS[name]
+    says_size = f' size="{size}"' if size else ""
+    kind = f'<{element} type="{"stop" if is_end else begin}"{says_size} number="{number}"/>'
+    is_above = begin == "down" or (is_sung and not size)
+    written = direction(f"<direction-type>{kind}</direction-type>", offset, _PLACEMENTS["^" if is_above else "_"])
+    return written.replace("</direction>", "<staff>1</staff></direction>") if size else written
+
+
+def pedal(name: str, offset: int) -> str:
+    """Where the pedal is pressed or released."""
+    kind = next(kind for kind, names in PEDAL_MARKS.items() if names == (name,))
+    sign = f'<direction-type><pedal type="{kind}" line="no" sign="yes"/></direction-type>'
+    return direction(sign, offset, _PLACEMENTS["_"])
 
 
 def rehearsal(label: str) -> str:
@@ -164,7 +182,7 @@ def _named(what: str, name: str) -> str:
 
 
 def at_note(marks: Iterable[Mark]) -> str:
-    """The marks at a note, as the content of `<notations>`, in their order; dynamics are none of them."""
+    """The marks at a note, as the content of `<notations>`, in their order; those between notes are none of them."""
     elements = [_element(SAME_MARKS.get(mark.name, mark.name)) for mark in marks]
     grouped = groupby(elements, key=itemgetter(0))
     contents = [(group, "".join(content for _, content in held)) for group, held in grouped]
@@ -192,9 +210,9 @@ def _element(name: str) -> tuple[str, str]:
     return "articulations", f"<other-articulation>{text_of(name)}</other-articulation>"
 
 
-def is_dynamic(mark: Mark) -> bool:
-    """Whether a mark says how loud the music goes on."""
-    return mark.name in DYNAMICS_ELEMENTS
+def is_between(mark: Mark) -> bool:
+    """Whether a mark stands between notes: a dynamic or the pedal."""
+    return mark.name in DYNAMICS_ELEMENTS or mark.name in PEDALS
 
 
 def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:

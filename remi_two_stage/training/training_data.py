@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from accelerate import PartialState
 
 from ..core.errors import CorpusError
+from ..core.text import counted
 from ..core.vocabulary import STYLES
 from ..corpus.arguments import SPLITS, WeightedCorpus
+from ..corpus.overlap import without_held_out
 from ..corpus.preparation import load_corpus
 from ..corpus.prepared import Corpus, Tunes
 from ..stage_data.datasets import (
@@ -195,7 +197,11 @@ def find_training_data(arguments: TrainingPlan) -> TrainingData:
     reports = [corpus.report() for corpus in corpora]
     if arguments.validation is None:
         _require_held_out(corpora)
-        train = [corpus.train for corpus in corpora]
+        train, left_out = without_held_out(corpora)
+        for number, count in enumerate(left_out):
+            if count:
+                counts[number]["left_out"] = count
+                reports[number] += f"\nleft out  {counted(count, 'tune')}, held out in another corpus"
         held_out = {name: _joined(corpora, [name]) for name in SPLITS[1:]}
         weights = {
             name: [source.weight for corpus, source in zip(corpora, sources, strict=True) for _ in corpus.split(name)]
