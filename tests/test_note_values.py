@@ -73,6 +73,18 @@ class TestTriplets:
     def test_stay_whole_with_shorter_notes_in_them(self, text: str, meter: str) -> None:
         assert rewritten(text, meter) == text
 
+    @pytest.mark.parametrize(
+        ("text", "meter"),
+        [
+            ("G2- (3G2A2B2 c2 |]", "4/4"),
+            ("G2 (3A2B2c2- c2 |]", "4/4"),
+            ("G2- (3G2A2B2- B2 |]", "C|"),
+            ("C- (3CDE F2 G |]", "6/8"),
+        ],
+    )
+    def test_of_equal_notes_stay_whole_where_they_are_tied(self, text: str, meter: str) -> None:
+        assert rewritten(text, meter) == text
+
     @pytest.mark.parametrize("text", ["(3CDE- (3EFG A4 |]", "(3:2:2C2D (3:2:2EF2 G4 |]", "(3CDz (3zEF G4 |]"])
     def test_those_of_single_beats_stay_there(self, text: str) -> None:
         assert rewritten(text, "4/4") == text
@@ -120,10 +132,58 @@ class TestSyncopation:
             ("c d3 e4 | c7/2 d/ e7/2 d/ |]", "4/4"),
             ("c/dc/ c/dc/ |]", "2/4"),
             ("c/dc/c | c/def/ |]", "3/8"),
+            ("A2 d4 e2 | A2 d6 | c3 d2 e3 |]", "4/4"),
         ],
     )
     def test_comes_back_as_a_person_wrote_it(self, text: str, meter: str) -> None:
         assert rewritten(text, meter) == text
+
+    @pytest.mark.parametrize("meter", ["4/4", "C|"])
+    @pytest.mark.parametrize(
+        ("text", "values"),
+        [
+            ("cd4e3 |]", "e q.~ e q."),
+            ("cd7 |]", "e q.~ h"),
+            ("c2d3e3 |]", "q q~ e q."),
+            ("c3d3e2 |]", "q. e~ q q"),
+            ("c3d4e |]", "q. e~ q. e"),
+            ("zd4e3 |]", "E q.~ e q."),
+        ],
+    )
+    def test_by_eighths_over_the_middle_of_the_bar_shows_it(self, text: str, meter: str, values: str) -> None:
+        assert engraved(text, meter) == values
+
+    @pytest.mark.parametrize(
+        ("text", "values"),
+        [("C8 D4 |]", "h.~ q h"), ("C2 D10 |]", "q h~ h."), ("C4 D8 |]", "h q~ h."), ("C6 D6 |]", "h. h.")],
+    )
+    def test_in_6_4_shows_the_two_beats(self, text: str, values: str) -> None:
+        assert engraved(text, "6/4") == values
+
+    def test_off_the_eighths_of_6_8_shows_them(self) -> None:
+        assert engraved("c/d5/2 e3 |]", "6/8") == "s_s~ q q."
+        assert engraved("c/d11/2 |]", "6/8") == "s_s~ q~ q."
+
+
+class TestRests:
+    @pytest.mark.parametrize(
+        ("text", "meter", "values"),
+        [
+            ("c2 z6 | z6 c2 |]", "4/4", "q Q H H Q q"),
+            ("c2 z4 c2 | z2 c2 z4 |]", "C|", "q Q Q q Q q H"),
+            ("cz7 | z5 c3 |]", "4/4", "e E Q H H E q."),
+            ("cz2c z4 |]", "4/4", "e E E e H"),
+            ("z4 c2 | c2 z4 | z3 c3 |]", "3/4", "Q Q q q Q Q Q E q."),
+            ("z3c | cz3 | c3/2z/ z3/2c/ |]", "2/4", "Q E e e E Q e. S E. s"),
+            ("cz2 | z2c |]", "3/8", "e E E E E e"),
+            ("cz2 z3 | c2z z2c |]", "6/8", "e E E Q. q E Q e"),
+            ("z8 c | cz8 |]", "9/8", "H. Q e e E E H."),
+            ("c4 z8 |]", "3/2", "h H H"),
+            ("cz4 | z2 c3 |]", "5/8", "e E E Q Q q."),
+        ],
+    )
+    def test_show_the_beats_and_the_middle_of_the_bar(self, text: str, meter: str, values: str) -> None:
+        assert engraved(text, meter) == values
 
 
 class TestBeams:

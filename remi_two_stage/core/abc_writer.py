@@ -350,7 +350,8 @@ class VoiceWriter:
         places = self._notation.places(index, number)
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
         cuts = sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges})
-        values = note_values(cuts, bar, is_silent=not notes)
+        sounding = LayerTimes((note.start, note.end) for note in notes)
+        values = note_values(cuts, bar, [sounding.sounds_at(start + cut) for cut in cuts[:-1]])
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_LOW_TO_HIGH):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:

@@ -60,7 +60,7 @@ def _values_of(
     cuts: tuple[int, ...], sounds: tuple[bool, ...], meter: Meter | None, written: str, length: int, is_pickup: bool
 ) -> tuple[Value, ...]:
     bar = Bar(meter, Key(), length, (), is_pickup=is_pickup)
-    values = note_values(cuts, bar)
+    values = note_values(cuts, bar, sounds)
     join_beams(values, bar)
     heard = [sounds[max(index for index, cut in enumerate(cuts) if cut <= value.start)] for value in values]
     brackets = [
