@@ -187,6 +187,13 @@ class TestRests:
 
 
 class TestBeams:
+    def test_join_grace_notes(self) -> None:
+        notes = ElementTree.fromstring(musicxml_bytes(tune("{de}f2 {g}f2 {fed}c4 |]", "4/4", "1/8"))).iter("note")
+        graces = [note for note in notes if note.find("grace") is not None]
+        assert [note.findtext("type") for note in graces] == ["16th", "16th", "eighth", "16th", "16th", "16th"]
+        beams = [[beam.text for beam in note.iter("beam")] for note in graces]
+        assert beams == [["begin"] * 2, ["end"] * 2, [], ["begin"] * 2, ["continue"] * 2, ["end"] * 2]
+
     @pytest.mark.parametrize("meter", ["4/4", "C|", "2/2"])
     def test_shorter_notes_than_eighths_show_the_beats_of_their_half_bar(self, meter: str) -> None:
         music = "d2ef g2ag f2d2 A2FA | d2e2f2g2 a2g2 f4 |]"

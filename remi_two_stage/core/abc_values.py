@@ -38,7 +38,7 @@ _RESTS = {96: 96, 48: 48, 24: 24, 18: 24, 12: 12, 9: 12, 6: 6, 3: 3}
 """Ticks of rests within metres that can be halved, or of a beat -> on multiples of what they begin."""
 _HALVED_BEATS = 4
 """A bar of so many beats has halves."""
-_TIED_TRIPLETS = {(2, 4)}
+_TIED_TRIPLETS: Collection[tuple[int | Fraction, ...]] = {(2, 4)}
 _WHOLE_TRIPLETS = {(2, 4), (2,), (4,), (1, 4), (2, 5)}
 """Triplets that stay whole wherever they may begin, with or without ties to what stands beside them, and those that do
 so without: where their notes after the first begin, in sixths of them.

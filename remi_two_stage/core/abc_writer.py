@@ -29,7 +29,7 @@ from .chords import chord_name, named_chord
 from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
 from .layers import Layers, LayerTimes
-from .notation import Grace, GraceNote, Instrument, Lyric
+from .notation import Grace, GraceNote, Instrument, Lyric, grace_unit
 from .piece import Bar, Chord, Piece
 from .repeats import with_repeat_starts, without_idle_repeats
 from .signatures import TICKS_PER_WHOLE, Key, Meter
@@ -402,15 +402,16 @@ class VoiceWriter:
         """Grace notes before a note; those that sound together are a chord."""
         text = ""
         for grace in graces:
-            groups = [[self._grace_note(note, key) for note in together] for together in grace.notes]
+            unit = grace_unit(len(grace.notes))
+            groups = [[self._grace_note(note, key, unit) for note in together] for together in grace.notes]
             heads = [heads[0] if len(heads) == 1 else f"[{''.join(heads)}]" for heads in groups]
             text += f"{'(' * grace.is_slurred}{{{'/' * grace.is_slashed}{''.join(heads)}}}"
         return text
 
-    def _grace_note(self, note: GraceNote, key: Key) -> str:
+    def _grace_note(self, note: GraceNote, key: Key, unit: int) -> str:
         letter, octave, alteration = _spelled_grace(note, key)
         accidental = self._accidentals.sign_in_grace(letter, octave, alteration)
-        return self._pitch_text(accidental, letter, octave) + _length_text(Fraction(note.duration, self._unit))
+        return self._pitch_text(accidental, letter, octave) + _length_text(Fraction(note.duration, unit))
 
     def _sound(self, value: WrittenValue, bar_start: int, rest: str) -> str:
         """A rest, a note or a chord for what sounds during a value."""

@@ -20,7 +20,7 @@ from ..core.notation import HAIRPINS, Grace, GraceNote, Lyric, Mark, Span, Tempo
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
-from .musicxml_writer_rhythm import Value, type_of, values_of
+from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _LOWEST_OCTAVE = 1
@@ -322,10 +322,12 @@ def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int]) -> dict[int, _At
 def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
     grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
     slur = f'<slur type="start" number="{at.grace_slur}"/>' if at.grace_slur else ""
-    for together, kind in zip(at.graces, at.grace_types, strict=True):
+    for together, kind, beams in zip(at.graces, at.grace_types, beams_of_graces(at.grace_types), strict=True):
         for index, note in enumerate(together):
-            chord = "<chord/>" if index else ""
-            yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}{_notations(slur)}</note>\n"
+            chord, beam = ("<chord/>", "") if index else ("", beams)
+            yield (
+                f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}{beam}{_notations(slur)}</note>\n"
+            )
             slur = ""
 
 
