@@ -185,6 +185,15 @@ class TestRests:
     def test_show_the_beats_and_the_middle_of_the_bar(self, text: str, meter: str, values: str) -> None:
         assert engraved(text, meter) == values
 
+    def test_of_a_whole_bar_keeps_its_fermata(self) -> None:
+        score = ElementTree.fromstring(musicxml_bytes(tune("C6 | !fermata!z6 | D6 |]", "3/4", "1/8")))
+        (rest,) = [note for note in score.iter("note") if note.find("rest[@measure='yes']") is not None]
+        assert rest.find("notations/fermata") is not None
+
+    def test_in_free_metre_has_a_value(self) -> None:
+        """Verovio leaves a rest of a measure out where there is no metre that it fills."""
+        assert engraved("C6 | z6 | D6 |]", "none") == "h. H. h."
+
 
 class TestBeams:
     def test_join_grace_notes(self) -> None:

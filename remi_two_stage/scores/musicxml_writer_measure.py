@@ -222,9 +222,12 @@ class VoiceWriter:
         between: list[_PlacedSign],
     ) -> Iterator[str]:  # fmt: skip
         start = self._start
-        if not notes and not at_notes and (bar.is_full or bar.meter is None):  # verovio has it fill the metre
+        is_silent = (
+            not notes and at_notes.keys() <= {0} and not any(at.graces or at.further for at in at_notes.values())
+        )
+        if is_silent and bar.is_full:  # verovio has it fill the metre
             yield from (self._sign(sign, bar, onset) for onset, _, sign in between)
-            yield f'<note><rest measure="yes"/><duration>{bar.length}</duration><voice>{layer + 1}</voice></note>\n'
+            yield self._rest_of_bar(bar, layer, at_notes.get(0))
             return
         ends = (note.end - start for note in notes if note.end < start + bar.length)
         of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
@@ -247,6 +250,12 @@ class VoiceWriter:
             place = until
             yield from self._value(value, together, layer, at_notes.get(value.start))
         yield from (self._sign(sign, bar, 0) for _, _, sign in between[place:])
+
+    def _rest_of_bar(self, bar: Bar, layer: int, at: _AtNote | None) -> str:
+        """The rest of a silent bar, with what stands at it."""
+        said = "" if at is None else _notations("".join(at.slurs) + signs.at_note(at.marks)) + at.lyrics
+        duration = f"<duration>{bar.length}</duration>"
+        return f'<note><rest measure="yes"/>{duration}<voice>{layer + 1}</voice>{said}</note>\n'
 
     def _value(self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None) -> Iterator[str]:
         """The notes, or the rest, of one note value."""
