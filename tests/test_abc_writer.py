@@ -193,6 +193,9 @@ class TestNames:
             ("C", '"Fm"C2 F2 _A2 C2 | "E7"B,2 E2 ^G2 B,2 | "Ab"_A2 C2 _E2 A2 | "B7"^D2 B,2 A2 ^F2 |]'),
             ("C", '"C#dim7"^C2 E2 G2 _B2 | "G+"G2 B2 ^d2 G2 |]'),
             ("G", '"Cm"_E2 D2 E2 =F2 | "B7"^D2 E2 D2 ^C2 |]'),
+            ("G#m", '"Gdim"^^F2 A2 c2 F2 | "G#m"G8 |]'),
+            ("D#m", '"Ddim7"^^C2 E2 G2 B2 | "D#m"D8 |]'),
+            ("Abm", '"A"__B2 d2 f2 B2 | "Eb7"e2 =g2 b2 d2 |]'),
         ],
     )
     def test_a_note_of_the_chord_is_spelled_as_the_chord_is(self, key: str, text: str) -> None:
