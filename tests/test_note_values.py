@@ -163,6 +163,7 @@ class TestSyncopation:
     def test_off_the_eighths_of_6_8_shows_them(self) -> None:
         assert engraved("c/d5/2 e3 |]", "6/8") == "s_s~ q q."
         assert engraved("c/d11/2 |]", "6/8") == "s_s~ q~ q."
+        assert engraved("(2cd-(2de |]", "6/8") == "e._e.~ e._e."
 
 
 class TestRests:
@@ -212,6 +213,13 @@ class TestBeams:
     def test_pairs_of_broken_rhythm_stand_together_in_abc_alone(self) -> None:
         assert rewritten("d>AB>G d2 e>f |]", "4/4") == "d>AB>G d2 e>f |]"
         assert engraved("d>AB>G d2 e>f |]", "4/4") == "e._s e._s q e._s"
+
+    @pytest.mark.parametrize(
+        ("text", "meter"),
+        [("c>de c>BA | AB>c d>ef | c<BA A<Bc |]", "6/8"), ("AB>c | A>Bc |]", "3/8"), ("c>d | e>f g2 a>gf<e |]", "4/4")],
+    )
+    def test_pairs_of_broken_rhythm_stand_in_every_beat(self, text: str, meter: str) -> None:
+        assert rewritten(text, meter) == text
 
     def test_a_triplet_between_beats_has_one(self) -> None:
         assert engraved("A(3Bcd e f2 |]", "3/4") == "e (e_e_e) e q"

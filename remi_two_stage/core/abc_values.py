@@ -70,18 +70,21 @@ class WrittenValue:
     notes: list[Sounding] = field(default_factory=list)
 
 
-def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Collection[int] = ()) -> bool:
+def break_rhythm(values: Sequence[WrittenValue], bar: Bar, bar_start: int, staccato: Collection[int] = ()) -> bool:
     """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied; whether
-    there are any.
+    there are any. They begin on a multiple of what they share, or on a beat or a unit of a compound one.
 
     Args:
         staccato: Onsets of short notes, which abc2midi does not take for one of a pair.
     """
     has_broken = False
+    unit = bar.beat_length // (3 if bar.meter is not None and bar.meter.is_compound else 1)
     for first, second in pairwise(values):
         long, short = sorted((first.written, second.written), reverse=True)
         pair = second.end - first.start
-        is_pair = long == 3 * short and pair in (_EIGHTH, _QUARTER) and first.start % pair == 0
+        is_pair = (
+            long == 3 * short and pair in (_EIGHTH, _QUARTER) and (first.start + bar.offset) % min(pair, unit) == 0
+        )
         is_pair = is_pair and first.start not in staccato and second.start not in staccato
         is_plain = first.window is None and second.window is None and first.notes and second.notes
         if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
@@ -266,7 +269,7 @@ def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> 
         hides_beat = next_beat < end and (has_triple_beats or (len(groups) > 1 and length in _DOUBLE_DOTTED))
         if length not in values or hides_beat:
             most = length if start == beat else min(length, next_beat - start)
-            if is_in_groups and start % unit:
+            if is_in_groups and start % unit and most not in values:
                 most = min(most, unit - start % unit)
             fitting = [value for value in values if value <= most]
             if is_in_groups:

@@ -358,7 +358,7 @@ class VoiceWriter:
                 value.notes.append(note)
         if self._breaks_rhythm:
             staccato = [onset for onset, place in places.items() if "." in place.marks]
-            self.has_broken |= break_rhythm(values, start, staccato)
+            self.has_broken |= break_rhythm(values, bar, start, staccato)
         join_beams(values, bar)
         text = []
         for last, value in zip([None, *values], values, strict=False):
