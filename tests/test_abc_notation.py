@@ -187,12 +187,26 @@ class TestLyrics:
         piece = tune("C D \\\nE F |\nw: one two three four")
         assert syllables(piece) == ["one", "two", "three", "four"]
 
-    @pytest.mark.parametrize("text", ["100%", "a*b_c|d~e", "back\\slash", "x-y", "“so”", "&amp;", "[V:2]"])
+    @pytest.mark.parametrize(
+        "text", ["100%", "a*b_c|d~e", "back\\slash", "x-y", "“so”", "l’a", "&amp;", "a & b", "[V:2]", "[a]"]
+    )
     def test_any_text_comes_back(self, text: str) -> None:
         piece = tune("C4 |")
         bar = replace(piece.bars[0], notation=((Text(0, text), Lyric(0, text)),))
         piece = replace(piece, bars=(bar,), instruments=(Instrument(text, text),))
         assert_comes_back(piece)
+
+
+def test_words_stand_in_abc_as_other_programs_print_them() -> None:
+    """Abcjs prints escapes as they are; abcm2ps takes that of a quotation mark for the end of the words."""
+    piece = tune("C4 |")
+    notation = (Text(0, 'con “brio” & [dolce] = l’altro "q"'), Lyric(0, "bread & butter"))
+    piece = replace(piece, title="Words & music", bars=(replace(piece.bars[0], notation=(notation,)),))
+    text = write_abc(piece)
+    assert "T:Words & music\n" in text
+    assert '"^con “brio” & [dolce] = l’altro “\u200bq”\u200b"C' in text
+    assert "w: bread~&~butter" in text
+    assert_comes_back(piece)
 
 
 class TestFiddleTune:

@@ -229,7 +229,7 @@ def parse_style(text: str) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
+    return re.sub(r"[\\%]|&(?=#?\w{1,8};)", r"\\\g<0>", " ".join(text.split()))
 
 
 def _unit_length(meter: Meter | None) -> int:
