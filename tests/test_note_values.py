@@ -160,6 +160,9 @@ class TestSyncopation:
     def test_in_6_4_shows_the_two_beats(self, text: str, values: str) -> None:
         assert engraved(text, "6/4") == values
 
+    def test_in_12_8_that_needs_a_tie_shows_the_middle(self) -> None:
+        assert engraved("c3 d9 | c3 d6 c3 |]", "12/8") == "q. q.~ h. q. h. q."
+
     def test_off_the_eighths_of_6_8_shows_them(self) -> None:
         assert engraved("c/d5/2 e3 |]", "6/8") == "s_s~ q q."
         assert engraved("c/d11/2 |]", "6/8") == "s_s~ q~ q."
@@ -180,6 +183,7 @@ class TestRests:
             ("cz2 z3 | c2z z2c |]", "6/8", "e E E Q. q E Q e"),
             ("z8 c | cz8 |]", "9/8", "H. Q e e E E H."),
             ("c4 z8 |]", "3/2", "h H H"),
+            ("c2z z9 | c3 z9 |]", "12/8", "q E Q. H. q. Q. H."),
             ("cz4 | z2 c3 |]", "5/8", "e E E Q Q q."),
         ],
     )

@@ -9,7 +9,8 @@ Conventions
 - The middle of 4/4 and 2/2 is shown wherever a note reaches over it that begins or ends off a quarter, but not if it
   begins with the bar or is a quarter. Engraved songs and quartets have it so.
 - A rest shows more than a note: in metres of two to four beats none is longer than a beat, or half a bar of four, and
-  each begins on a multiple of its length; within a beat of three units none is longer than a unit.
+  each begins on a multiple of its length; within a beat of three units none is longer than a unit. None reaches over
+  the middle of 12/8, and no note does that needs a tie anyway.
 - Irregular metres of eighths and shorter fall into groups of twos and threes, as the sum says that they are written as,
   or as most often: 3+2, 2+2+3, 3+3+2.
 """
@@ -271,6 +272,8 @@ def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> 
             most = length if start == beat else min(length, next_beat - start)
             if is_in_groups and start % unit and most not in values:
                 most = min(most, unit - start % unit)
+            if length not in values:
+                most = min(most, _to_middle(start, meter))
             fitting = [value for value in values if value <= most]
             if is_in_groups:
                 fitting = [value for value in fitting if value <= next_beat - start or _is_beat(start + value, groups)]
@@ -291,12 +294,20 @@ def _rests(start: int, end: int, meter: Meter | None) -> Iterator[tuple[int, int
     most = TICKS_PER_WHOLE // meter.denominator * (2 if is_halved else 1)
     while start < end:
         if is_in_groups and _is_beat(start, groups):
-            _, after = next(_split(start, end, meter, _VALUES))
+            _, after = next(_split(start, min(end, start + _to_middle(start, meter)), meter, _VALUES))
         else:
             longest = min(most, end - start)
             after = start + next(rest for rest, place in _RESTS.items() if rest <= longest and start % place == 0)
         yield start, after
         start = after
+
+
+def _to_middle(start: int, meter: Meter | None) -> int:
+    """Ticks to the middle of a bar of 12/8 and the like, or to its end; in other metres more than any note has."""
+    if meter is None or meter.numerator != 3 * _HALVED_BEATS:
+        return 2 * _VALUES[0]
+    half = meter.bar_length // 2
+    return half - start % half
 
 
 def _shown_groups(meter: Meter | None) -> tuple[int, ...]:
