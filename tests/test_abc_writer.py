@@ -168,6 +168,15 @@ def after_a_pickup(*notes: Note) -> Piece:
     return Piece(("M",), (pickup, *one_bar(*notes).bars))
 
 
+def test_a_low_melody_has_its_clef() -> None:
+    """Without it programs print it far below the treble staff."""
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G clef=bass\nG,,B,,D,G, | G,,4 |]\n")
+    text = write_abc(piece)
+    assert "V:M clef=bass\nK:G\n" in text
+    assert read_abc(text)[0] == piece
+    assert "V:" not in write_abc(piece.transpose(24))
+
+
 class TestNames:
     """How notes and chords are spelled that no source has spelled."""
 

@@ -153,7 +153,7 @@ def _header(piece: Piece, names: Sequence[Sequence[str]], directives: Iterable[s
     for voice, (layers, instrument) in enumerate(zip(names, instruments, strict=True)):
         clef = staff_clef(piece, voice)
         for number, name in enumerate(layers):
-            if is_named or instrument != Instrument():
+            if is_named or instrument != Instrument() or clef != "treble":
                 lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument)}")
             if instrument.program is not None:
                 lines.append(f"%%MIDI program {instrument.program}")
