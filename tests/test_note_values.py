@@ -179,12 +179,12 @@ class TestRests:
             ("cz2c z4 |]", "4/4", "e E E e H"),
             ("z4 c2 | c2 z4 | z3 c3 |]", "3/4", "Q Q q q Q Q Q E q."),
             ("z3c | cz3 | c3/2z/ z3/2c/ |]", "2/4", "Q E e e E Q e. S E. s"),
-            ("cz2 | z2c |]", "3/8", "e E E E E e"),
-            ("cz2 z3 | c2z z2c |]", "6/8", "e E E Q. q E Q e"),
-            ("z8 c | cz8 |]", "9/8", "H. Q e e E E H."),
+            ("cz5 | c2z z2c |]", "6/8", "e Q Q. q E Q e"),
+            ("z8 c | cz8 |]", "9/8", "H. Q e e Q H."),
             ("c4 z8 |]", "3/2", "h H H"),
             ("c2z z9 | c3 z9 |]", "12/8", "q E Q. H. q. Q. H."),
-            ("cz4 | z2 c3 |]", "5/8", "e E E Q Q q."),
+            ("cz4 | z2 c3 |]", "5/8", "e Q Q Q q."),
+            ("cz6 | c2z5 |]", "7/8", "e E Q Q. q Q Q."),
         ],
     )
     def test_show_the_beats_and_the_middle_of_the_bar(self, text: str, meter: str, values: str) -> None:

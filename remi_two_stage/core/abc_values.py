@@ -8,9 +8,9 @@ Conventions
   other metres it shows them beside notes that are off the halves of beats; syncopation by halves of beats needs none.
 - The middle of 4/4 and 2/2 is shown wherever a note reaches over it that begins or ends off a quarter, but not if it
   begins with the bar or is a quarter. Engraved songs and quartets have it so.
-- A rest shows more than a note: in metres of two to four beats none is longer than a beat, or half a bar of four, and
-  each begins on a multiple of its length; within a beat of three units none is longer than a unit. None reaches over
-  the middle of 12/8, and no note does that needs a tie anyway.
+- A rest shows more than a note: in metres of two to four plain beats none is longer than a beat, or half a bar of four,
+  and each begins on a multiple of its length. None reaches over groups of irregular metres or the middle of 12/8; nor
+  does a note over the latter that needs a tie anyway.
 - Irregular metres of eighths and shorter fall into groups of twos and threes, as the sum says that they are written as,
   or as most often: 3+2, 2+2+3, 3+3+2.
 """
@@ -36,7 +36,7 @@ _VALUES, _TRIPLET_VALUES = (
     tuple(value.ticks for value in NOTE_VALUES if value.is_triplet == is_triplet) for is_triplet in (False, True)
 )
 _RESTS = {96: 96, 48: 48, 24: 24, 18: 24, 12: 12, 9: 12, 6: 6, 3: 3}
-"""Ticks of rests within metres that can be halved, or of a beat -> on multiples of what they begin."""
+"""Ticks of rests in metres of plain beats -> on multiples of what they begin."""
 _HALVED_BEATS = 4
 """A bar of so many beats has halves."""
 _TIED_TRIPLETS: Collection[tuple[int | Fraction, ...]] = {(2, 4)}
@@ -284,22 +284,22 @@ def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> 
 
 
 def _rests(start: int, end: int, meter: Meter | None) -> Iterator[tuple[int, int]]:
-    """Cut a silent stretch outside triplets into rests; in metres of five beats and more as if a note sounded."""
-    groups = _shown_groups(meter)
-    is_in_groups = meter is not None and (_has_triple_beats(meter) or len(groups) > 1)
-    if meter is None or (meter.numerator > _HALVED_BEATS and not is_in_groups):
-        yield from _split_at_beats(start, end, meter)
+    """Cut a silent stretch outside triplets into rests; in metres without two to four plain beats as if a note sounded
+    in each group of an irregular metre, or half of 12/8.
+    """
+    groups = beat_groups(meter)
+    if meter is None or meter.numerator > _HALVED_BEATS or len(groups) > 1 or str(meter) == "3/8":
+        while start < end:
+            edge = group_at(start, groups)[1] if len(groups) > 1 else start + _to_middle(start, meter)
+            yield from _split_at_beats(start, min(edge, end), meter)
+            start = edge
         return
-    is_halved = meter.numerator == _HALVED_BEATS and not is_in_groups
-    most = TICKS_PER_WHOLE // meter.denominator * (2 if is_halved else 1)
+    most = TICKS_PER_WHOLE // meter.denominator * (2 if meter.numerator == _HALVED_BEATS else 1)
     while start < end:
-        if is_in_groups and _is_beat(start, groups):
-            _, after = next(_split(start, min(end, start + _to_middle(start, meter)), meter, _VALUES))
-        else:
-            longest = min(most, end - start)
-            after = start + next(rest for rest, place in _RESTS.items() if rest <= longest and start % place == 0)
-        yield start, after
-        start = after
+        longest = min(most, end - start)
+        length = next(rest for rest, place in _RESTS.items() if rest <= longest and start % place == 0)
+        yield start, start + length
+        start += length
 
 
 def _to_middle(start: int, meter: Meter | None) -> int:
