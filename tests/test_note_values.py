@@ -190,6 +190,19 @@ class TestRests:
     def test_show_the_beats_and_the_middle_of_the_bar(self, text: str, meter: str, values: str) -> None:
         assert engraved(text, meter) == values
 
+    @pytest.mark.parametrize(
+        ("meter", "text"),
+        [
+            ("3/4", "c6 | [M:4/4] z4 z4 | c8 |]"),
+            ("3+3+2/8", "c8 | z4 z4 |]"),
+            ("C|", "c8 | z8 |]"),
+        ],
+    )
+    def test_of_a_whole_note_are_none_that_abcjs_takes_for_a_bar_of_the_first_metre(
+        self, meter: str, text: str
+    ) -> None:
+        assert rewritten(text, meter) == text
+
     def test_of_a_whole_bar_keeps_its_fermata(self) -> None:
         score = ElementTree.fromstring(musicxml_bytes(tune("C6 | !fermata!z6 | D6 |]", "3/4", "1/8")))
         (rest,) = [note for note in score.iter("note") if note.find("rest[@measure='yes']") is not None]

@@ -18,7 +18,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -69,6 +69,17 @@ class WrittenValue:
     broken: str = ""
     is_beamed: bool = False
     notes: list[Sounding] = field(default_factory=list)
+
+
+def without_whole_rests(values: Iterable[WrittenValue]) -> Iterator[WrittenValue]:
+    """The values with two half rests for each whole one."""
+    for value in values:
+        if value.notes or value.written != _WHOLE:
+            yield value
+        else:
+            middle, half = (value.start + value.end) // 2, value.written / 2
+            yield WrittenValue(value.start, middle, half, value.window, value.tuplet)
+            yield WrittenValue(middle, value.end, half, value.window)
 
 
 def break_rhythm(values: Sequence[WrittenValue], bar: Bar, bar_start: int, staccato: Collection[int] = ()) -> bool:

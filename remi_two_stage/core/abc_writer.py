@@ -24,7 +24,7 @@ from .abc_bar_lines import BarLines, key_text, meter_text, part_text
 from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_mark_text, tempo_text
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
-from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
+from .abc_values import WrittenValue, break_rhythm, join_beams, note_values, without_whole_rests
 from .chords import chord_name, named_chord
 from .errors import ScoreError
 from .instruments import staff_clef, staff_groups
@@ -237,6 +237,13 @@ def _unit_length(meter: Meter | None) -> int:
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
 
 
+def _shortens_whole_rests(meter: Meter | None) -> bool:
+    """Whether abcjs takes whole rests, also under a later metre, for rests of a shorter bar: of one in the first metre,
+    of a sum only the first number.
+    """
+    return meter is not None and (meter.bar_length < TICKS_PER_WHOLE or "+" in meter.written)
+
+
 class VoiceWriter:
     """One voice, written line after line.
 
@@ -273,6 +280,7 @@ class VoiceWriter:
         self._written_octave = _MIDDLE_C_OCTAVE - (staff_clef(piece, voice) == "treble-8")
         self._accidentals = Accidentals()
         self._has_symbols, self._breaks_rhythm = voice == 0, not _is_swung(piece)
+        self._splits_whole_rests = _shortens_whole_rests(piece.meter)
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -356,6 +364,8 @@ class VoiceWriter:
         for note in sorted(notes, key=_LOW_TO_HIGH):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
+        if self._splits_whole_rests:
+            values = [*without_whole_rests(values)]
         if self._breaks_rhythm:
             staccato = [onset for onset, place in places.items() if "." in place.marks]
             self.has_broken |= break_rhythm(values, bar, start, staccato)
