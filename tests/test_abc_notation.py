@@ -187,12 +187,26 @@ class TestLyrics:
         piece = tune("C D \\\nE F |\nw: one two three four")
         assert syllables(piece) == ["one", "two", "three", "four"]
 
-    @pytest.mark.parametrize("text", ["100%", "a*b_c|d~e", "back\\slash", "x-y", "“so”", "&amp;", "[V:2]"])
+    @pytest.mark.parametrize(
+        "text", ["100%", "a*b_c|d~e", "back\\slash", "x-y", "“so”", "l’a", "&amp;", "a & b", "[V:2]", "[a]"]
+    )
     def test_any_text_comes_back(self, text: str) -> None:
         piece = tune("C4 |")
         bar = replace(piece.bars[0], notation=((Text(0, text), Lyric(0, text)),))
         piece = replace(piece, bars=(bar,), instruments=(Instrument(text, text),))
         assert_comes_back(piece)
+
+
+def test_words_stand_in_abc_as_other_programs_print_them() -> None:
+    """Abcjs prints escapes as they are; abcm2ps takes that of a quotation mark for the end of the words."""
+    piece = tune("C4 |")
+    notation = (Text(0, 'con “brio” & [dolce] = l’altro "q"'), Lyric(0, "bread & butter"))
+    piece = replace(piece, title="Words & music", bars=(replace(piece.bars[0], notation=(notation,)),))
+    text = write_abc(piece)
+    assert "T:Words & music\n" in text
+    assert '"^con “brio” & [dolce] = l’altro “\u200bq”\u200b"C' in text
+    assert "w: bread~&~butter" in text
+    assert_comes_back(piece)
 
 
 class TestFiddleTune:
@@ -265,7 +279,7 @@ class TestSlurs:
 
     def test_of_grace_notes(self) -> None:
         piece = tune("(C ({d}E) F) G |")
-        assert records(piece, Grace) == [Grace(24, ((GraceNote(74, 24, 2),),), is_slurred=True)]
+        assert records(piece, Grace) == [Grace(24, ((GraceNote(74, 12, 2),),), is_slurred=True)]
         assert records(piece, Span) == [Span(0, "slur", 0, 48)]
         assert_comes_back(piece)
 
@@ -411,10 +425,18 @@ class TestGraceNotes:
     def test_accidentals_chords_and_lengths(self) -> None:
         piece = tune("^C {c2d/[eg]}D {/=c}E2 | {c}d4 |")
         assert records(piece, Grace) == [
-            Grace(24, ((GraceNote(73, 48, 7),), (GraceNote(74, 12, 2),), (GraceNote(76, 24, 4), GraceNote(79, 24, 1)))),
-            Grace(48, ((GraceNote(72, 24, 0),),), is_slashed=True),
-            Grace(0, ((GraceNote(72, 24, 0),),)),
+            Grace(24, ((GraceNote(73, 12, 7),), (GraceNote(74, 3, 2),), (GraceNote(76, 6, 4), GraceNote(79, 6, 1)))),
+            Grace(48, ((GraceNote(72, 12, 0),),), is_slashed=True),
+            Grace(0, ((GraceNote(72, 12, 0),),)),
         ]
+        assert_comes_back(piece)
+
+    @pytest.mark.parametrize("unit", ["1/4", "1/8", "1/16"])
+    def test_are_as_long_as_they_are_printed_whatever_the_unit(self, unit: str) -> None:
+        piece = read_abc(f"X:1\nL:{unit}\nK:C\n{{c}}d {{de}}f {{c2}}d {{d2e2}}f |\n")[0]
+        durations = [[note.duration for (note,) in grace.notes] for grace in records(piece, Grace)]
+        assert durations == [[12], [6, 6], [24], [12, 12]]
+        assert [text in write_abc(piece) for text in ("{c}", "{de}", "{c2}", "{d2e2}")] == [True] * 4
         assert_comes_back(piece)
 
     def test_their_accidentals_hold_for_no_other_notes(self) -> None:
@@ -425,7 +447,7 @@ class TestGraceNotes:
 
     def test_a_clef_moves_them(self) -> None:
         piece = tune("{c}d4 |", "V:T clef=treble-8\n")
-        assert records(piece, Grace) == [Grace(0, ((GraceNote(60, 24, 0),),))]
+        assert records(piece, Grace) == [Grace(0, ((GraceNote(60, 12, 0),),))]
         assert_comes_back(piece)
 
     def test_without_a_note_they_are_lost(self) -> None:

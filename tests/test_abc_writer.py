@@ -73,7 +73,7 @@ class TestEngraving:
         [
             ("GABc dedB | d2 d>B d2 (3efg |]", "4/4"),
             ("A>Bc<d e2 f/>g/a |]", "4/4"),
-            ("(3ABc (3:2:2c2d (3e/f/g/ a z3 |]", "4/4"),
+            ("(3ABc (3:2:2c2d (3e/f/g/ a z2 |]", "4/4"),
             ("C8- | C4 [CEG]4 |]", "4/4"),
             ("E2 F2 z4 & C4 x4 |]", "4/4"),
             ("C4- C D3 | G7 A |]", "4/4"),
@@ -168,6 +168,15 @@ def after_a_pickup(*notes: Note) -> Piece:
     return Piece(("M",), (pickup, *one_bar(*notes).bars))
 
 
+def test_a_low_melody_has_its_clef() -> None:
+    """Without it programs print it far below the treble staff."""
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:G clef=bass\nG,,B,,D,G, | G,,4 |]\n")
+    text = write_abc(piece)
+    assert "V:M clef=bass\nK:G\n" in text
+    assert read_abc(text)[0] == piece
+    assert "V:" not in write_abc(piece.transpose(24))
+
+
 class TestNames:
     """How notes and chords are spelled that no source has spelled."""
 
@@ -193,6 +202,9 @@ class TestNames:
             ("C", '"Fm"C2 F2 _A2 C2 | "E7"B,2 E2 ^G2 B,2 | "Ab"_A2 C2 _E2 A2 | "B7"^D2 B,2 A2 ^F2 |]'),
             ("C", '"C#dim7"^C2 E2 G2 _B2 | "G+"G2 B2 ^d2 G2 |]'),
             ("G", '"Cm"_E2 D2 E2 =F2 | "B7"^D2 E2 D2 ^C2 |]'),
+            ("G#m", '"Gdim"^^F2 A2 c2 F2 | "G#m"G8 |]'),
+            ("D#m", '"Ddim7"^^C2 E2 G2 B2 | "D#m"D8 |]'),
+            ("Abm", '"A"__B2 d2 f2 B2 | "Eb7"e2 =g2 b2 d2 |]'),
         ],
     )
     def test_a_note_of_the_chord_is_spelled_as_the_chord_is(self, key: str, text: str) -> None:

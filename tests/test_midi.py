@@ -144,6 +144,13 @@ def test_titles_in_latin_1_are_read() -> None:
     assert parse_midi(data.replace(b"Etude xn", b"\xc9tude \x07n")).title == "Étude n 1"
 
 
+def test_composers_go_to_midi_and_come_back() -> None:
+    fields = (("C", "Ludwig van Beethoven"), ("C", "arr. José Åström"))
+    data = midi_bytes(replace(kesh_jig(), metadata=(*fields, ("O", "Wien"))))
+    assert parse_midi(data).metadata == fields
+    assert data.index(b"The Kesh Jig") < data.index(b"Composer: Ludwig van Beethoven")
+
+
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(position=st.integers(0, 400), value=st.binary(min_size=1, max_size=3))
 def test_a_damaged_file_reads_or_is_refused(position: int, value: bytes) -> None:

@@ -396,6 +396,23 @@ class TestSignsOfPlaying:
             assert [bar.notation for bar in again.bars] == [bar.notation for bar in piece.bars]
             assert not any(bar.jumps for bar in again.bars)
 
+    @pytest.mark.parametrize(
+        ("music", "words"),
+        [
+            ("G2|A2!fine!|B2|c2!D.C.!|", ["Fine", "D.C. al Fine"]),
+            ("G2|!segno!A2|B2!fine!|c2!D.S.!|", ["Fine", "D.S. al Fine"]),
+            ("G2|!segno!A2!dacoda!|B2!D.S.!|!coda!c2|", ["To Coda", "D.S. al Coda"]),
+            ("G2|A2!dacoda!|B2!D.C.!|!coda!c2|", ["To Coda", "D.C. al Coda"]),
+            ("G2|A2!D.C.!|", ["D.C."]),
+        ],
+    )
+    def test_jumps_say_where_they_lead(self, music: str, words: list[str]) -> None:
+        """MuseScore plays on past a Fine, and not into a coda, of which the words say nothing."""
+        (piece,) = read_abc(f"X:1\nM:2/4\nL:1/4\nK:G\n{music}\n")
+        score = musicxml_bytes(piece)
+        assert [text.text for text in ElementTree.fromstring(score).iter("words")] == words
+        assert read_musicxml(score).playing_order() == piece.playing_order()
+
     def test_other_words_stay(self) -> None:
         (piece,) = read_abc('X:1\nM:2/4\nL:1/8\nK:G\n"^hands round"GABd|"^fine tune"g2"^End"d2|]\n')
         words = ElementTree.fromstring(musicxml_bytes(piece)).iter("words")

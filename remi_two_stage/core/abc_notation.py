@@ -34,7 +34,7 @@ from .notation import (
 )
 from .piece import Bar, Piece
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE
-from .text import printable
+from .text import printable, with_curly_quotes
 from .voices import octaves_above
 
 LETTERS_OF_MARKS = {
@@ -46,16 +46,24 @@ MARK_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9.+()-]{0,29}")
 """What may stand between exclamation marks."""
 
 _MOST_BEATS = 9_999
-_UNSAFE_IN_STRINGS = '"\\%&[]{}=“”„‟«»‘’'  # some are taken for plain quotation marks
-_UNSAFE_IN_LYRICS = "\\%&*_|~"
-_IN_STRINGS, _IN_LYRICS = (
-    str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in signs}) for signs in (_UNSAFE_IN_STRINGS, _UNSAFE_IN_LYRICS)
-)
+_UNSAFE_IN_STRINGS = re.compile(r'["\\%\[\]{}=“”„‟«»‘’]|&(?=#?\w{1,8};)')  # some are taken for plain quotation marks
+_UNSAFE_IN_ANNOTATIONS = re.compile(r"[\\%]|&(?=#?\w{1,8};)|\[(?=[A-Za-z]:)")
+_UNSAFE_IN_LYRICS = re.compile(r"[\\%*_|~]|&(?=#?\w{1,8};)")
+"""Signs, and ampersands that begin an entity; they are written by their numbers, which abcjs shows as they are."""
 
 
 def string_of(text: str) -> str:
     """Words between quotation marks."""
-    return f'"{printable(text).strip().translate(_IN_STRINGS)}"'
+    return f'"{_numbered(_UNSAFE_IN_STRINGS, printable(text).strip())}"'
+
+
+def annotation_text(placement: str, text: str) -> str:
+    """Words at a place, between quotation marks."""
+    return f'"{placement}{with_curly_quotes(_numbered(_UNSAFE_IN_ANNOTATIONS, printable(text).strip()))}"'
+
+
+def _numbered(unsafe: re.Pattern[str], text: str) -> str:
+    return unsafe.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def tempo_text(tempo: float | None, beat: int, words: str = "") -> str:
@@ -152,7 +160,7 @@ def syllable_text(at_note: Iterable[Lyric], verse: int) -> str:
     text = printable(lyric.text).strip()
     if not text:
         return "_" if lyric.joint == "_" else "*"
-    return text.translate(_IN_LYRICS).replace("-", "\\-").replace(" ", "~") + "-" * (lyric.joint == "-")
+    return _numbered(_UNSAFE_IN_LYRICS, text).replace("-", "\\-").replace(" ", "~") + "-" * (lyric.joint == "-")
 
 
 def _lyric_line(syllables: Sequence[str], bars: Sequence[int]) -> str:
@@ -283,7 +291,7 @@ class WrittenNotation:
             self._place(index, record.onset).graces.append(record)
         elif isinstance(record, Text) and record.text.strip():
             placement = _ABOVE_NOTE if record.placement == "@" else record.placement
-            self._place(index, record.onset).texts.append(f'"{placement}{string_of(record.text)[1:]}')
+            self._place(index, record.onset).texts.append(annotation_text(placement, record.text))
         elif isinstance(record, ClefSign):
             if (index or record.onset) and octaves_above(record.clef) == self._octaves:  # the first is the header's
                 self._place(index, record.onset, 0).clefs.append(f"[K:clef={record.clef}]")

@@ -4,8 +4,13 @@ Conventions
 - Positions within a bar are metrical: a pick-up begins where its bar's missing part ends.
 - Ticks that no plain or dotted value begins on are written in triplets: one tick is a triplet of 64ths.
 - A triplet begins on a multiple of its length, or of half of that where shorter triplets would tear a note in two.
-- A tie shows where the beats of compound metres are: only values of whole beats reach over them. In other metres it
-  shows them beside notes that are off the halves of beats; syncopation by halves of beats needs none.
+- A tie shows where the beats of compound metres are, 6/4 among them: only values of whole beats reach over them. In
+  other metres it shows them beside notes that are off the halves of beats; syncopation by halves of beats needs none.
+- The middle of 4/4 and 2/2 is shown wherever a note reaches over it that begins or ends off a quarter, but not if it
+  begins with the bar or is a quarter. Engraved songs and quartets have it so.
+- A rest shows more than a note: in metres of two to four plain beats none is longer than a beat, or half a bar of four,
+  and each begins on a multiple of its length. None reaches over groups of irregular metres or the middle of 12/8; nor
+  does a note over the latter that needs a tie anyway.
 - Irregular metres of eighths and shorter fall into groups of twos and threes, as the sum says that they are written as,
   or as most often: 3+2, 2+2+3, 3+3+2.
 """
@@ -13,7 +18,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -30,8 +35,15 @@ _DOUBLE_DOTTED = {value.ticks for value in NOTE_VALUES if value.dots == 2}
 _VALUES, _TRIPLET_VALUES = (
     tuple(value.ticks for value in NOTE_VALUES if value.is_triplet == is_triplet) for is_triplet in (False, True)
 )
+_RESTS = {96: 96, 48: 48, 24: 24, 18: 24, 12: 12, 9: 12, 6: 6, 3: 3}
+"""Ticks of rests in metres of plain beats -> on multiples of what they begin."""
+_HALVED_BEATS = 4
+"""A bar of so many beats has halves."""
+_TIED_TRIPLETS: Collection[tuple[int | Fraction, ...]] = {(2, 4)}
 _WHOLE_TRIPLETS = {(2, 4), (2,), (4,), (1, 4), (2, 5)}
-"""Triplets that stay whole wherever they may begin: where their notes after the first begin, in sixths of them."""
+"""Triplets that stay whole wherever they may begin, with or without ties to what stands beside them, and those that do
+so without: where their notes after the first begin, in sixths of them.
+"""
 _WHOLE_TRIPLETS_OF_A_BEAT = {(1, 2, 4), (2, 3, 4), (2, 4, 5), (1, 2, 4, 5), (3, 4)}
 """Those that do so within a beat, and no longer than a quarter note: longer ones are triplets of each beat."""
 
@@ -59,18 +71,32 @@ class WrittenValue:
     notes: list[Sounding] = field(default_factory=list)
 
 
-def break_rhythm(values: Sequence[WrittenValue], bar_start: int, staccato: Collection[int] = ()) -> bool:
+def without_whole_rests(values: Iterable[WrittenValue]) -> Iterator[WrittenValue]:
+    """The values with two half rests for each whole one."""
+    for value in values:
+        if value.notes or value.written != _WHOLE:
+            yield value
+        else:
+            middle, half = (value.start + value.end) // 2, value.written / 2
+            yield WrittenValue(value.start, middle, half, value.window, value.tuplet)
+            yield WrittenValue(middle, value.end, half, value.window)
+
+
+def break_rhythm(values: Sequence[WrittenValue], bar: Bar, bar_start: int, staccato: Collection[int] = ()) -> bool:
     """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied; whether
-    there are any.
+    there are any. They begin on a multiple of what they share, or on a beat or a unit of a compound one.
 
     Args:
         staccato: Onsets of short notes, which abc2midi does not take for one of a pair.
     """
     has_broken = False
+    unit = bar.beat_length // (3 if bar.meter is not None and bar.meter.is_compound else 1)
     for first, second in pairwise(values):
         long, short = sorted((first.written, second.written), reverse=True)
         pair = second.end - first.start
-        is_pair = long == 3 * short and pair in (_EIGHTH, _QUARTER) and first.start % pair == 0
+        is_pair = (
+            long == 3 * short and pair in (_EIGHTH, _QUARTER) and (first.start + bar.offset) % min(pair, unit) == 0
+        )
         is_pair = is_pair and first.start not in staccato and second.start not in staccato
         is_plain = first.window is None and second.window is None and first.notes and second.notes
         if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
@@ -131,11 +157,16 @@ def group_at(position: int, groups: tuple[int, ...]) -> tuple[int, int]:
     return start, start + length
 
 
-def note_values(cuts: Sequence[int], bar: Bar, is_silent: bool = False) -> list[WrittenValue]:
-    """Note values that fill a bar, none of them across a cut; `cuts` hold the bar's start and end too. A silent bar
-    that one value fills is one rest, since there is no beat to be seen in it.
+def note_values(cuts: Sequence[int], bar: Bar, sounds: Sequence[bool]) -> list[WrittenValue]:
+    """Note values that fill a bar, none of them across a cut. A silent bar that one value fills is one rest, since
+    there is no beat to be seen in it.
+
+    Args:
+        cuts: Where notes and rests begin, with the bar's start and end.
+        bar: For its metre and where it begins in it.
+        sounds: Whether something sounds from each cut to the next.
     """
-    if is_silent and bar.is_full and len(cuts) == 2 and bar.length in _VALUES:
+    if not any(sounds) and bar.is_full and len(cuts) == 2 and bar.length in _VALUES:
         return [WrittenValue(0, bar.length, Fraction(bar.length), None)]
     origin = bar.offset if bar.offset % _GRID == 0 else 0
     positions = [cut + origin for cut in cuts]
@@ -148,9 +179,12 @@ def note_values(cuts: Sequence[int], bar: Bar, is_silent: bool = False) -> list[
     for left, right in pairwise(sorted({*positions, *edges})):
         nearest = bisect_right(starts, left) - 1
         window = starts[nearest] if nearest >= 0 and left < windows[starts[nearest]] else None
-        parts = (
-            _split_at_beats(left, right, bar.meter) if window is None else _split(left, right, None, _TRIPLET_VALUES)
-        )
+        if window is not None:
+            parts = _split(left, right, None, _TRIPLET_VALUES)
+        elif sounds[bisect_right(positions, left) - 1]:
+            parts = _split_at_beats(left, right, bar.meter)
+        else:
+            parts = _rests(left, right, bar.meter)
         for start, end in parts:
             written = Fraction(end - start) * (1 if window is None else Fraction(3, 2))
             values.append(WrittenValue(start - origin, end - origin, written, window))
@@ -199,10 +233,11 @@ def _needs_triplet(cuts: Sequence[int], start: int, size: int) -> bool:
 
 
 def _is_whole_triplet(cuts: Sequence[int], start: int, size: int, is_on_beat: bool) -> bool:
+    """Whether cuts make a triplet that begins and ends with notes, or one of three equal notes that may be tied."""
     inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, start + size)]
-    if not {start, start + size}.issubset(cuts):
-        return False
     sixths = tuple(Fraction(6 * (cut - start), size) for cut in inside)
+    if not {start, start + size}.issubset(cuts):
+        return sixths in _TIED_TRIPLETS
     is_of_a_beat = is_on_beat and size <= _QUARTER
     return sixths in _WHOLE_TRIPLETS or (is_of_a_beat and sixths in _WHOLE_TRIPLETS_OF_A_BEAT)
 
@@ -214,17 +249,19 @@ def _split_at_beats(start: int, end: int, meter: Meter | None) -> Iterator[tuple
 
 
 def _shown_beats(start: int, end: int, meter: Meter | None) -> list[int]:
-    """The beats at which a stretch is tied that begins or ends off the halves of beats: the one after its start, the
-    one before its end, and the middle of 4/4 and 2/2 unless it begins with the bar. None where it has two dots and
-    begins on a beat.
+    """The beats at which a note is tied: the middle of 4/4 and 2/2, unless it begins with the bar or is off quarters by
+    no more than syncopation of a quarter note is; and where it begins or ends off the halves of beats, the beat after
+    its start and the one before its end. None of the latter where it has two dots and begins on a beat.
     """
+    if meter is not None and meter.is_compound:
+        return []
     beat = _QUARTER if meter is None else min(meter.beat_length, _QUARTER)
     is_off_at_start, is_off_at_end = (2 * position % beat > 0 for position in (start, end))
-    if not (is_off_at_start or is_off_at_end) or (meter is not None and meter.is_compound):
-        return []
+    is_off = is_off_at_start or is_off_at_end
     beats = set()
     if str(meter) in ("4/4", "2/2") and start % _WHOLE > 0:
-        beats.add(start - start % _WHOLE + _HALF)
+        is_off_quarters = (start % _QUARTER or end % _QUARTER) and end - start != _QUARTER
+        beats |= {start - start % _WHOLE + _HALF} if is_off or is_off_quarters else set()
     if is_off_at_start:
         beats.add(start - start % beat + beat)
     if is_off_at_end and (start % beat or end - start not in _DOUBLE_DOTTED):
@@ -234,21 +271,65 @@ def _shown_beats(start: int, end: int, meter: Meter | None) -> list[int]:
 
 def _split(start: int, end: int, meter: Meter | None, values: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Cut a stretch into note values, up to the next beat first where it does not begin on one."""
-    groups = beat_groups(meter)
-    is_compound = meter is not None and meter.is_compound
+    groups = _shown_groups(meter)
+    has_triple_beats = meter is not None and _has_triple_beats(meter)
+    is_in_groups = has_triple_beats or len(groups) > 1
+    unit = TICKS_PER_WHOLE // meter.denominator if meter is not None else _QUARTER
     while start < end:
         length = end - start
         beat, next_beat = group_at(start, groups)
-        hides_beat = next_beat < end and (is_compound or (len(groups) > 1 and length in _DOUBLE_DOTTED))
+        hides_beat = next_beat < end and (has_triple_beats or (len(groups) > 1 and length in _DOUBLE_DOTTED))
         if length not in values or hides_beat:
             most = length if start == beat else min(length, next_beat - start)
+            if is_in_groups and start % unit and most not in values:
+                most = min(most, unit - start % unit)
+            if length not in values:
+                most = min(most, _to_middle(start, meter))
             fitting = [value for value in values if value <= most]
-            if is_compound or len(groups) > 1:
+            if is_in_groups:
                 fitting = [value for value in fitting if value <= next_beat - start or _is_beat(start + value, groups)]
                 fitting = [value for value in fitting if value not in _DOUBLE_DOTTED] or fitting
             length = fitting[0]
         yield start, start + length
         start += length
+
+
+def _rests(start: int, end: int, meter: Meter | None) -> Iterator[tuple[int, int]]:
+    """Cut a silent stretch outside triplets into rests; in metres without two to four plain beats as if a note sounded
+    in each group of an irregular metre, or half of 12/8.
+    """
+    groups = beat_groups(meter)
+    if meter is None or meter.numerator > _HALVED_BEATS or len(groups) > 1 or str(meter) == "3/8":
+        while start < end:
+            edge = group_at(start, groups)[1] if len(groups) > 1 else start + _to_middle(start, meter)
+            yield from _split_at_beats(start, min(edge, end), meter)
+            start = edge
+        return
+    most = TICKS_PER_WHOLE // meter.denominator * (2 if meter.numerator == _HALVED_BEATS else 1)
+    while start < end:
+        longest = min(most, end - start)
+        length = next(rest for rest, place in _RESTS.items() if rest <= longest and start % place == 0)
+        yield start, start + length
+        start += length
+
+
+def _to_middle(start: int, meter: Meter | None) -> int:
+    """Ticks to the middle of a bar of 12/8 and the like, or to its end; in other metres more than any note has."""
+    if meter is None or meter.numerator != 3 * _HALVED_BEATS:
+        return 2 * _VALUES[0]
+    half = meter.bar_length // 2
+    return half - start % half
+
+
+def _shown_groups(meter: Meter | None) -> tuple[int, ...]:
+    """The groups that ties and rests show: those of beams, but beats of three units in metres such as 6/4 too."""
+    if meter is not None and _has_triple_beats(meter) and "+" not in meter.written:
+        return (3 * TICKS_PER_WHOLE // meter.denominator,)
+    return beat_groups(meter)
+
+
+def _has_triple_beats(meter: Meter) -> bool:
+    return meter.numerator % 3 == 0 and meter.numerator > 3
 
 
 def _is_beat(position: int, groups: tuple[int, ...]) -> bool:

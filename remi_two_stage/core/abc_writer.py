@@ -26,13 +26,13 @@ from .abc_bar_lines import BarLines, key_text, meter_text, part_text
 from .abc_notation import WrittenNotation, defined_marks, jumps_text, staff_text, tempo_lines
 from .abc_spelling import Accidentals, BarNames, Sounding, fifths_in, is_name_of, names_of, spelled_as
 from .abc_systems import systems
-from .abc_values import WrittenValue, break_rhythm, join_beams, note_values
+from .abc_values import WrittenValue, break_rhythm, join_beams, note_values, without_whole_rests
 from .arguments import check_is_piece
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .instruments import at_written_pitch, staff_clef, staff_groups, usual_clef
+from .instruments import at_written_pitch, staff_clef, staff_groups
 from .layers import Layers, LayerTimes
-from .notation import Grace, GraceNote, Instrument, Lyric
+from .notation import Grace, GraceNote, Instrument, Lyric, grace_unit
 from .piece import Bar, Chord, Piece
 from .repeats import with_repeat_starts, without_idle_repeats
 from .signatures import TICKS_PER_WHOLE, Key, Meter
@@ -175,7 +175,7 @@ def _header(
         part, semitones = parts[voice]
         clef = staff_clef(part, voice)
         for number, name in enumerate(layers):
-            if is_named or instrument != Instrument() or clef != usual_clef(part, voice):
+            if is_named or instrument != Instrument() or clef != "treble":
                 lines.append(f"V:{name}{staff_text(clef, Instrument() if number else instrument, semitones)}")
             if instrument.program is not None:
                 lines.append(f"%%MIDI program {instrument.program}")
@@ -241,12 +241,19 @@ def parse_style(text: str) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"[\\%&]", r"\\\g<0>", " ".join(text.split()))
+    return re.sub(r"[\\%]|&(?=#?\w{1,8};)", r"\\\g<0>", " ".join(text.split()))
 
 
 def _unit_length(meter: Meter | None) -> int:
     """Ticks of the unit note length: an eighth, but a 16th in metres of 16ths and shorter."""
     return TICKS_PER_WHOLE // (16 if meter and meter.denominator > 8 else 8)
+
+
+def _shortens_whole_rests(meter: Meter | None) -> bool:
+    """Whether abcjs takes whole rests, also under a later metre, for rests of a shorter bar: of one in the first metre,
+    of a sum only the first number.
+    """
+    return meter is not None and (meter.bar_length < TICKS_PER_WHOLE or "+" in meter.written)
 
 
 class VoiceWriter:
@@ -287,6 +294,7 @@ class VoiceWriter:
         self._written_octave = _MIDDLE_C_OCTAVE + octaves_above(clef)
         self._accidentals = Accidentals()
         self._has_symbols, self._breaks_rhythm = voice == 0, not _is_swung(piece)
+        self._splits_whole_rests = _shortens_whole_rests(piece.meter)
 
     def line(self, first: int, last: int) -> str:
         """The bars from `first` to before `last`."""
@@ -364,14 +372,17 @@ class VoiceWriter:
         places = self._notation.places(index, number)
         edges = (time - start for note in notes for time in (note.start, note.end) if start < time < end)
         cuts = sorted({0, bar.length, *self._cuts(index), *symbols, *places, *edges})
-        values = note_values(cuts, bar, is_silent=not notes)
+        sounding = LayerTimes((note.start, note.end) for note in notes)
+        values = note_values(cuts, bar, [sounding.sounds_at(start + cut) for cut in cuts[:-1]])
         times = [start + value.start for value in values]
         for note in sorted(notes, key=_LOW_TO_HIGH):
             for value in values[bisect_left(times, note.start) : bisect_left(times, note.end)]:
                 value.notes.append(note)
+        if self._splits_whole_rests:
+            values = [*without_whole_rests(values)]
         if self._breaks_rhythm:
             staccato = [onset for onset, place in places.items() if "." in place.marks]
-            self.has_broken |= break_rhythm(values, start, staccato)
+            self.has_broken |= break_rhythm(values, bar, start, staccato)
         join_beams(values, bar)
         text = []
         for last, value in zip([None, *values], values, strict=False):
@@ -415,15 +426,16 @@ class VoiceWriter:
         """Grace notes before a note; those that sound together are a chord."""
         text = ""
         for grace in graces:
-            groups = [[self._grace_note(note, key) for note in together] for together in grace.notes]
+            unit = grace_unit(len(grace.notes))
+            groups = [[self._grace_note(note, key, unit) for note in together] for together in grace.notes]
             heads = [heads[0] if len(heads) == 1 else f"[{''.join(heads)}]" for heads in groups]
             text += f"{'(' * grace.is_slurred}{{{'/' * grace.is_slashed}{''.join(heads)}}}"
         return text
 
-    def _grace_note(self, note: GraceNote, key: Key) -> str:
+    def _grace_note(self, note: GraceNote, key: Key, unit: int) -> str:
         letter, octave, alteration = _spelled_grace(note, key)
         accidental = self._accidentals.sign_in_grace(letter, octave, alteration)
-        return self._pitch_text(accidental, letter, octave) + _length_text(Fraction(note.duration, self._unit))
+        return self._pitch_text(accidental, letter, octave) + _length_text(Fraction(note.duration, unit))
 
     def _sound(self, value: WrittenValue, bar_start: int, rest: str) -> str:
         """A rest, a note or a chord for what sounds during a value."""

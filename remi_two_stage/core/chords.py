@@ -176,7 +176,7 @@ def chord_name(label: str, home: Key, key: Key | None = None, bass: int = 0) -> 
     if parts is None:
         return "N.C." if label == NO_CHORD else ""
     root, quality = parts
-    fifths = _root_fifths((home.pitch_class + root) % 12, quality, home if key is None else key)
+    fifths = _within_names(_root_fifths((home.pitch_class + root) % 12, quality, home if key is None else key))
     slash = f"/{name_at(_within_names(fifths + _tones(quality)[bass]))}" if bass else ""
     return name_at(fifths) + QUALITIES[quality].name_suffix + slash
 
@@ -192,20 +192,21 @@ def _within_names(fifths: int) -> int:
 
 
 def _root_fifths(pitch_class: int, quality: str, key: Key) -> int:
-    """Place of a root's name on the line of fifths: the key signature's own; else a diminished chord leads upwards from
-    a sharp (C#dim7 in C), and other roots are counted from the tonic as their numerals say.
+    """Place of a root on the line of fifths, of whatever accidentals: the key signature's own; else a diminished chord
+    leads upwards from a sharp (C#dim7 in C), and other roots are counted from the tonic as their numerals say.
     """
     fifths = fifths_from(key.signature - 1, pitch_class)
     is_chromatic = fifths > key.signature + 5
     if is_chromatic and 6 not in QUALITIES[quality].intervals:
         fifths = key.fifths + _ROOT_FIFTHS[(pitch_class - key.pitch_class) % 12]
-    return _within_names(fifths)
+    return fifths
 
 
 @lru_cache(maxsize=1024)
 def tone_fifths(label: str, symbol: ChordSymbol | None, home: Key, key: Key) -> dict[int, int]:
     """Pitch class of each tone of a chord -> place of its name on the line of fifths; arguments as for `chord_name`,
-    and how the source writes the chord, if it does. Empty for `N` and `unk`.
+    and how the source writes the chord, if it does. Without that a root may have two accidentals, which names of chords
+    have not: the "Gdim" that leads to G sharp minor has F double sharp. Empty for `N` and `unk`.
     """
     parts = split_label(label)
     if parts is None:

@@ -227,7 +227,7 @@ def at_written_pitch(piece: Piece, voice: int) -> tuple[Piece, int]:
 
 def staff_clef(piece: Piece, voice: int) -> Clef:
     """The clef with which a voice begins: that of its source, or else the usual one."""
-    return _first_clef(piece, voice) or usual_clef(piece, voice)
+    return _first_clef(piece, voice) or _usual_clef(piece, voice)
 
 
 def with_unusual_clefs(piece: Piece) -> Piece:
@@ -235,7 +235,7 @@ def with_unusual_clefs(piece: Piece) -> Piece:
     first = piece.bars[0] if piece.bars else None
     if first is None or not first.notation:
         return piece
-    usual = [_first_clef(piece, voice) == usual_clef(piece, voice) for voice in range(len(piece.voices))]
+    usual = [_first_clef(piece, voice) == _usual_clef(piece, voice) for voice in range(len(piece.voices))]
     if not any(usual):
         return piece
     notation = tuple(
@@ -254,7 +254,7 @@ def _first_clef(piece: Piece, voice: int) -> Clef | None:
     return next((record.clef for record in records if isinstance(record, ClefSign) and record.onset == 0), None)
 
 
-def usual_clef(piece: Piece, voice: int) -> Clef:
+def _usual_clef(piece: Piece, voice: int) -> Clef:
     """The clef of the player, if strings or a keyboard play a voice, else that of the voice, or by its notes for an
     instrument that transposes.
     """

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .signatures import name_at
+from .signatures import TICKS_PER_QUARTER, name_at
 
 DYNAMICS = ("pppp", "ppp", "pp", "p", "mp", "mf", "f", "ff", "fff", "ffff", "sfz")
 """Names of marks that say how loud the music goes on."""
@@ -128,6 +128,13 @@ class Grace:
     notes: tuple[tuple[GraceNote, ...], ...]
     is_slashed: bool = False
     is_slurred: bool = False
+
+
+def grace_unit(count: int) -> int:
+    """Ticks of a grace note of ABC without a length in a group of so many, as it is printed: an eighth alone, a 16th
+    beside others, whatever `L:` says.
+    """
+    return TICKS_PER_QUARTER // (2 if count == 1 else 4)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,18 @@ def goes_on_after_fine(bars: Sequence[JumpSigns]) -> bool:
     return _ends_at_fine(sign, signs) and _after_fine(signs, jump) < len(bars)
 
 
+def full_jump(bars: Sequence[JumpSigns], jump: int) -> str:
+    """The sign of the jump that stands at bar `jump`, saying what it means: "D.C.alfine" where a "D.C." stops at a
+    Fine.
+    """
+    sign, signs = _sign_of(bars[jump]), [set(bar.jumps) for bar in bars]
+    if sign not in ("D.C.", "D.S."):
+        return sign
+    if _ends_at_fine(sign, signs):
+        return sign + "alfine"
+    return sign + "alcoda" if any("dacoda" in of_bar for of_bar in signs[: jump + 1]) else sign
+
+
 def _sign_of(bar: JumpSigns) -> str:
     """The sign of the jump that stands at a bar."""
     return next(sign for sign in bar.jumps if sign in JUMPS)

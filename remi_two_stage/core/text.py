@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import Field
@@ -17,6 +18,10 @@ from typing import Any
 
 SPELLED_PLAINLY = "remi_two_stage.spelled_plainly"
 """Name of the error handler (`errors=` of `str.encode` and of streams) that spells what an encoding lacks in ASCII."""
+ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
+"""In words such as "D.C." that are no jump, and after curly quotation marks that stand for straight ones."""
+_CURLY_FOR_STRAIGHT = re.compile(f"[“”]{ZERO_WIDTH_SPACE}")
+_OPENS_QUOTATION = re.compile(r"(?:^|[\s(\[{])$")
 _PLAIN = {
     "♯": "#", "♭": "b", "♮": "=", "♪": "", "♩": "", "°": "o", "Δ": "^", "×": "x", "–": "-", "—": "-", "‑": "-",
     "‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "→": "->", "ø": "o", "Ø": "O", "ł": "l",
@@ -33,6 +38,22 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+
+
+def with_curly_quotes(text: str) -> str:
+    """The text with straight quotation marks, by which some programs fail, as curly ones before a space without width,
+    so that `with_straight_quotes` knows them.
+    """
+
+    def curly(mark: re.Match[str]) -> str:
+        return ("“" if _OPENS_QUOTATION.search(mark.string, 0, mark.start()) else "”") + ZERO_WIDTH_SPACE
+
+    return re.sub('"', curly, text)
+
+
+def with_straight_quotes(text: str) -> str:
+    """The text whose quotation marks `with_curly_quotes` has changed."""
+    return _CURLY_FOR_STRAIGHT.sub('"', text)
 
 
 def visible(text: str) -> str:

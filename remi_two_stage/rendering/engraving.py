@@ -25,7 +25,7 @@ from ..core.instruments import has_words
 from ..core.notation import TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
-from ..scores.musicxml_names import ZERO_WIDTH_SPACE
+from ..core.text import ZERO_WIDTH_SPACE
 from ..scores.musicxml_writer import printed_musicxml
 from .close_score import Staff, on_staves
 from .extras import require

@@ -37,6 +37,7 @@ from ..core.notation import (
     Span,
     Spelling,
     Text,
+    grace_unit,
 )
 from ..core.signatures import Key, fifths_of
 from .abc_fields import LETTERS, UNITS_PER_TICK
@@ -213,22 +214,21 @@ class VoiceNotation:
         self.lose("a hairpin without an end" if name in HAIRPINS else "an octave line without an end")
 
 
-def grace_of(written: WrittenGrace, scale: Sequence[int], transposition: int, unit_length: int) -> Grace | None:
+def grace_of(written: WrittenGrace, scale: Sequence[int], transposition: int) -> Grace | None:
     """Grace notes at no place, given the MIDI number of every step; None if none can be heard."""
-    own = list(scale)
-    groups = [[_grace_note(note, own, transposition, unit_length) for note in together] for together in written.notes]
+    own, unit = list(scale), grace_unit(len(written.notes))
+    groups = [[_grace_note(note, own, transposition, unit) for note in together] for together in written.notes]
     notes = tuple(tuple(filter(None, together)) for together in groups)
     return Grace(0, tuple(filter(None, notes)), written.is_slashed) if any(notes) else None
 
 
-def _grace_note(note: WrittenNote, scale: list[int], transposition: int, unit_length: int) -> GraceNote | None:
-    """A grace note; its accidental changes the scale."""
+def _grace_note(note: WrittenNote, scale: list[int], transposition: int, unit: int) -> GraceNote | None:
+    """A grace note in a group whose notes last so many ticks; its accidental changes the scale."""
     if note.alteration is not None:
         for step in range(note.step % STEPS_PER_OCTAVE, len(scale), STEPS_PER_OCTAVE):
             scale[step] = NATURALS[step] + note.alteration
     pitch = scale[note.step] + transposition
-    duration = unit_length * note.numerator // note.denominator
-    ticks = max(1, (duration + _HALF_TICK) // UNITS_PER_TICK)
+    ticks = max(1, (unit * note.numerator + note.denominator // 2) // note.denominator)
     return GraceNote(pitch, ticks, written_name(note.step, pitch, transposition)) if 0 <= pitch <= 127 else None
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..core.abc_notation import LETTERS_OF_MARKS
 from ..core.notation import JUMPS
-from ..core.text import printable
+from ..core.text import printable, with_straight_quotes
 from .abc_fields import decode_text
 
 DECORATIONS = (
@@ -53,7 +53,7 @@ def parse_symbol(text: str) -> WrittenText:
         return WrittenText(name, "^")
     if name[0] == "@":
         said = _COORDINATES.sub("", said, count=1) if _COORDINATES.match(said) else said
-    return WrittenText(printable(decode_text(said)).strip(), name[0])
+    return WrittenText(printable(with_straight_quotes(decode_text(said))).strip(), name[0])
 
 
 def leading_signs(text: str) -> str:

@@ -97,6 +97,7 @@ _MOVED_ACCIDENTAL = re.compile(
     rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^{{}}]*\}}|[.~(HLMOPSTuv])+)(?=[A-Ga-g])"
 )
 _TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
+_ANNOTATION_OR_TEXT = re.compile(rf'("[\^_<>@][^"]*")|{_STRING}|[^"]+|"')
 _LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
 
 _NOTE_PARTS = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
@@ -117,12 +118,13 @@ def is_music(line: str, letters: str = "ABCDEFGabcdefg") -> bool:
 def mended(line: str) -> str:
     """A line of music with its signs where the standard has them, as many characters long.
 
-    Typographic quotation marks are plain ones; an accidental before a decoration stands after it; a bracket and a brace
-    around notes are brackets; the last quotation mark or brace that is open is closed at the blank after a chord symbol
-    or grace notes. What else a sign that is not closed hides cannot be told; the voice that meets it judges.
+    Typographic quotation marks are plain ones, but within annotations; an accidental before a decoration stands after
+    it; a bracket and a brace around notes are brackets; the last quotation mark or brace that is open is closed at the
+    blank after a chord symbol or grace notes. What else a sign that is not closed hides cannot be told; the voice that
+    meets it judges.
     """
     if not line.isascii():
-        line = line.translate(_TYPOGRAPHIC_MARKS)
+        line = _ANNOTATION_OR_TEXT.sub(lambda match: match[1] or match[0].translate(_TYPOGRAPHIC_MARKS), line)
     if _EARLY_ACCIDENTAL.search(line):
         line = _MOVED_ACCIDENTAL.sub(lambda match: match[2] + match[1] if match[1] else match[0], line)
     if '"' in line and line.count('"') % 2:

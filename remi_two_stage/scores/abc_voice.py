@@ -307,7 +307,7 @@ class Voice:
     def grace(self, written: WrittenGrace) -> None:
         """Grace notes, which take no time; the accidentals of the bar hold for them, and theirs for no other notes."""
         self.signs(["("] * written.begins_slur)
-        grace = grace_of(written, self._layer.scale, self.semitones, self.unit_length)
+        grace = grace_of(written, self._layer.scale, self.semitones)
         if grace is not None:
             self.pending.append(grace)
             self._awaits_note = True

@@ -33,6 +33,7 @@ from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
 from .midi_rhythm import EXACT, Sounded, as_meant
 from .midi_writer import (
+    COMPOSER_SIGN,
     DRUMS,
     END_OF_TRACK,
     INSTRUMENT_NAME,
@@ -89,6 +90,7 @@ class _Contents:
     meters: dict[int, Meter] = field(default_factory=dict)
     keys: dict[int, Key] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    composers: list[str] = field(default_factory=list)
     voice_names: dict[int, str] = field(default_factory=dict)
     instruments: dict[int, str] = field(default_factory=dict)
     programs: dict[Voice, int] = field(default_factory=dict)
@@ -131,6 +133,7 @@ def parse_midi(data: bytes) -> Piece:
         tuple(mark_phrases(bars)),
         contents.names.get(0, ""),
         tempo=tempo,
+        metadata=tuple(("C", name) for name in contents.composers),
         losses=tuple(sorted(contents.losses.items())),
         instruments=_instruments(contents, names, [places[0] for places, _ in voices]),
     )
@@ -346,6 +349,8 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
         contents.names[message.track] = _text(content)
     elif kind == TEXT and VOICE_NAME.fullmatch(voice := _text(content).removeprefix(VOICE_SIGN)):
         contents.voice_names[message.track] = voice
+    elif kind == TEXT and message.track == 0 and (name := _text(content)).startswith(COMPOSER_SIGN):
+        contents.composers.append(name.removeprefix(COMPOSER_SIGN))
     elif kind == INSTRUMENT_NAME:
         contents.instruments[message.track] = _text(content)
     elif kind == SET_TEMPO and any(content[:3]):

@@ -2,9 +2,10 @@
 
 Conventions
 - `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter; repeats are played out.
-- The first track has tempos, metres, keys, and chord names as markers; then each voice has a track. Where a voice
-  strikes a pitch that it still holds, the new note goes to a further track of the voice, named "Alto (2)", on a channel
-  of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks together again.
+- The first track has title, composers, tempos, metres, keys, and chord names as markers; then each voice has a track.
+  Where a voice strikes a pitch that it still holds, the new note goes to a further track of the voice, named
+  "Alto (2)", on a channel of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks
+  together again.
 - Parts of a bar that follow one another, such as a short bar and the pick-up after it, are one bar, so that the metre
   stays; another bar that its metre does not fill, such as the pick-up at the start, has a time signature of its length.
 - A track is named as the score names its staff, "Soprano" or "Violin I"; where that does not tell which voice of the
@@ -14,6 +15,7 @@ Conventions
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from ..core.notation import Instrument
 from ..core.piece import Bar, Note, Piece
@@ -34,6 +36,8 @@ SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 PROGRAM_CHANGE = 0xC0
 VOICE_SIGN = "voice "
 """How the text begins that says which voice of a piece a track holds."""
+COMPOSER_SIGN = "Composer: "
+"""How a text of the first track begins that names the composer."""
 
 Event = tuple[int, int, bytes]
 """(time, rank among events of the same time, message)."""
@@ -53,8 +57,12 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _conductor(piece: Piece) -> bytes:
-    """The first track: title, and in the order of playing tempos, metres and keys where they change, chord names."""
+    """The first track: title and composers; in the order of playing tempos, metres and keys where they change, chord
+    names.
+    """
     events = [(0, 0, meta_event(TRACK_NAME, piece.title.encode()))]
+    composers = [text for letter, text in piece.metadata if letter == "C"]
+    events += [(0, 0, meta_event(TEXT, f"{COMPOSER_SIGN}{name}".encode())) for name in composers]
     events += [
         (time, 0, meta_event(SET_TEMPO, _microseconds(tempo).to_bytes(3, "big")))
         for time, tempo in played_tempos(piece)
@@ -181,10 +189,12 @@ def meta_event(kind: int, content: bytes) -> bytes:
 
 
 def _track(events: list[Event], end: int) -> bytes:
-    """Events in the order of time, notes ending before others begin, each after the time since the one before."""
+    """Events in the order of time, notes ending before others begin, each after the time since the one before; those of
+    one time and rank as they are given.
+    """
     track, now = bytearray(), 0
     end = max(end, *(time for time, _, _ in events))
-    for time, _, message in [*sorted(events), (end, 0, meta_event(END_OF_TRACK, b""))]:
+    for time, _, message in [*sorted(events, key=itemgetter(0, 1)), (end, 0, meta_event(END_OF_TRACK, b""))]:
         track += variable_length((time - now) * _FINENESS) + message
         now = time
     return bytes(track)

@@ -12,8 +12,6 @@ CONTAINER = "META-INF/container.xml"
 """The member of a compressed file that names the score in it."""
 NO_JOG = "0"
 """Length of the jog of a bracket that stops while its ending goes on to the end of the piece; other stops say none."""
-ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
-"""In words such as "D.C." that are no jump, and after quotation marks of syllables that are straight in the piece."""
 
 BAR_STYLES: Mapping[DoubleLine, str] = {"": "", "||": "light-light", "|]": "light-heavy"}
 DOUBLE_LINES = {style: line for line, style in BAR_STYLES.items()}

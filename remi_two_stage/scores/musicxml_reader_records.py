@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 from ..core.notation import SLUR, Grace, GraceNote, Lyric, Mark, Notation, Span, TempoMark, Text
 from ..core.note_values import NOTE_VALUES
 from ..core.signatures import TICKS_PER_QUARTER
-from ..core.text import printable
+from ..core.text import ZERO_WIDTH_SPACE, printable, with_straight_quotes
 from .musicxml_names import (
     ARTICULATIONS,
     DYNAMICS_ELEMENTS,
@@ -29,14 +29,12 @@ from .musicxml_names import (
     TECHNICAL,
     TRILL_BEGINS,
     TRILL_ENDS,
-    ZERO_WIDTH_SPACE,
 )
 
 _TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_triplet and not value.dots}
 _USUAL_GRACE = 12
 _ELISIONS = re.compile("[\ue550-\ue552]")
 """Signs of music fonts for syllables that are sung on one note, narrow, usual and wide."""
-_STRAIGHT_QUOTES = re.compile(f"[“”]{ZERO_WIDTH_SPACE}")
 _NAMES = {
     group: {element: name for name, element in names.items()}
     for group, names in (("articulations", ARTICULATIONS), ("ornaments", ORNAMENTS), ("technical", TECHNICAL))
@@ -159,7 +157,7 @@ class LyricPlace(NamedTuple):
 def lyric_of(element: Element, index: int, staff: int, layer: str, onset: int) -> LyricPlace | None:
     """The syllable in a `<lyric>`; None for an empty one."""
     texts = [text.text or " " for text in element if text.tag in ("text", "elision")]
-    text = printable(_STRAIGHT_QUOTES.sub('"', _ELISIONS.sub("‿", "".join(texts)))).strip()
+    text = printable(with_straight_quotes(_ELISIONS.sub("‿", "".join(texts)))).strip()
     extend = element.find("extend")
     syllabics = [syllabic.text for syllabic in element.iterfind("syllabic")]
     goes_on = bool(syllabics) and syllabics[-1] in ("begin", "middle")

@@ -8,7 +8,8 @@ Conventions
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
 - `|:` stands where a repeat goes back to and nowhere else, since LilyPond plays on from it to the end twice. After the
   last of several endings there is no `:|`, or it would play none of them again.
-- An order of parts, which MusicXML cannot say, is written out, and so is a coda after the Fine; other jumps stay.
+- An order of parts, which MusicXML cannot say, is written out, and so is a coda after the Fine; other jumps stay, and
+  say "al Fine" or "al Coda" where they lead there, without which MuseScore plays on.
 - Dropped: velocities, the dynamics of notes, phrases, and what rings past the last bar.
 """
 
@@ -24,9 +25,17 @@ from functools import lru_cache
 from ..core.abc_spelling import BarNames, names_of
 from ..core.double_lines import double_line_after
 from ..core.instruments import at_written_pitch, staff_clef, staff_groups
-from ..core.notation import Instrument
+from ..core.notation import JUMPS, Instrument
 from ..core.piece import Bar, Piece
-from ..core.playing_order import goes_on_after_fine, last_of_ending, plays_of_repeats, repeat_targets, unmarked_endings
+from ..core.playing_order import (
+    full_jump,
+    goes_on_after_fine,
+    jump_of,
+    last_of_ending,
+    plays_of_repeats,
+    repeat_targets,
+    unmarked_endings,
+)
 from ..core.repeats import without_idle_repeats
 from ..core.signatures import Key, Meter, fifths_of_transposition
 from ..core.voices import MELODY, VOICE_TITLES
@@ -58,7 +67,12 @@ _TIME_SYMBOLS = {"C": ' symbol="common"', "C|": ' symbol="cut"'}
 def musicxml_bytes(piece: Piece) -> bytes:
     """This piece as the bytes of a MusicXML file, which programs play."""
     piece = piece.in_part_order() if piece.part_order or goes_on_after_fine(piece.bars) else piece
-    return printed_musicxml(replace(piece, bars=tuple(without_idle_repeats(piece.bars))))
+    bars = without_idle_repeats(piece.bars)
+    jump = jump_of(bars)
+    if jump is not None:
+        jumps = tuple(full_jump(bars, jump) if sign in JUMPS else sign for sign in bars[jump].jumps)
+        bars[jump] = replace(bars[jump], jumps=jumps)
+    return printed_musicxml(replace(piece, bars=tuple(bars)))
 
 
 def printed_musicxml(piece: Piece, system_starts: Collection[int] = ()) -> bytes:

@@ -22,7 +22,7 @@ from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
 from .musicxml_names import SPAN_ELEMENTS
-from .musicxml_writer_rhythm import Value, type_of, values_of
+from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
 _LOWEST_OCTAVE = 1
@@ -241,9 +241,12 @@ class VoiceWriter:
         between: list[_PlacedSign],
     ) -> Iterator[str]:  # fmt: skip
         start = self._start
-        if not notes and not at_notes and (bar.is_full or bar.meter is None):  # verovio has it fill the metre
+        is_silent = (
+            not notes and at_notes.keys() <= {0} and not any(at.graces or at.further for at in at_notes.values())
+        )
+        if is_silent and bar.is_full:  # verovio has it fill the metre
             yield from (self._sign(sign, bar, onset) for onset, _, sign in between)
-            yield f'<note><rest measure="yes"/><duration>{bar.length}</duration><voice>{layer + 1}</voice></note>\n'
+            yield self._rest_of_bar(bar, layer, at_notes.get(0))
             return
         ends = (note.end - start for note in notes if note.end < start + bar.length)
         of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
@@ -266,6 +269,12 @@ class VoiceWriter:
             place = until
             yield from self._value(value, together, layer, at_notes.get(value.start))
         yield from (self._sign(sign, bar, 0) for _, _, sign in between[place:])
+
+    def _rest_of_bar(self, bar: Bar, layer: int, at: _AtNote | None) -> str:
+        """The rest of a silent bar, with what stands at it."""
+        said = "" if at is None else _notations("".join(at.slurs) + signs.at_note(at.marks)) + at.lyrics
+        duration = f"<duration>{bar.length}</duration>"
+        return f'<note><rest measure="yes"/>{duration}<voice>{layer + 1}</voice>{said}</note>\n'
 
     def _value(self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None) -> Iterator[str]:
         """The notes, or the rest, of one note value."""
@@ -341,10 +350,12 @@ def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int]) -> dict[int, _At
 def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
     grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
     slur = f'<slur type="start" number="{at.grace_slur}"/>' if at.grace_slur else ""
-    for together, kind in zip(at.graces, at.grace_types, strict=True):
+    for together, kind, beams in zip(at.graces, at.grace_types, beams_of_graces(at.grace_types), strict=True):
         for index, note in enumerate(together):
-            chord = "<chord/>" if index else ""
-            yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}{_notations(slur)}</note>\n"
+            chord, beam = ("<chord/>", "") if index else ("", beams)
+            yield (
+                f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}{beam}{_notations(slur)}</note>\n"
+            )
             slur = ""
 
 

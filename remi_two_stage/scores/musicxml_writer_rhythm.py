@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from ..core.abc_values import WrittenValue, join_beams, note_values
 from ..core.note_values import NOTE_VALUES
@@ -44,6 +44,13 @@ def type_of(ticks: int) -> str:
     return f"<type>{value.type}</type>" + "<dot/>" * value.dots
 
 
+def beams_of_graces(types: Sequence[str]) -> list[str]:
+    """The beams of grace notes of these types, which stand under one as far as they have flags."""
+    counts = [_beam_count(kind) for kind in types]
+    joined = [min(pair) > 0 for pair in pairwise(counts)]
+    return _levels(counts, joined)
+
+
 def values_of(cuts: tuple[int, ...], sounds: tuple[bool, ...], bar: Bar) -> tuple[Value, ...]:
     """The note values that fill a bar.
 
@@ -60,7 +67,7 @@ def _values_of(
     cuts: tuple[int, ...], sounds: tuple[bool, ...], meter: Meter | None, written: str, length: int, is_pickup: bool
 ) -> tuple[Value, ...]:
     bar = Bar(meter, Key(), length, (), is_pickup=is_pickup)
-    values = note_values(cuts, bar)
+    values = note_values(cuts, bar, sounds)
     join_beams(values, bar)
     heard = [sounds[max(index for index, cut in enumerate(cuts) if cut <= value.start)] for value in values]
     brackets = [
@@ -91,14 +98,21 @@ def _brackets(group: Sequence[WrittenValue]) -> Iterator[str]:
 
 
 def _beams(values: Sequence[WrittenValue], heard: Sequence[bool]) -> list[str]:
-    counts = [
-        _BEAMS.get(_type(value).removeprefix("<type>").partition("<")[0], 0) if sounds else 0
-        for value, sounds in zip(values, heard, strict=True)
-    ]
+    counts = [_beam_count(_type(value)) if sounds else 0 for value, sounds in zip(values, heard, strict=True)]
     joined = [bool(counts[index] and counts[index + 1]) and values[index].is_beamed for index in range(len(values) - 1)]
+    return _levels(counts, joined)
+
+
+def _beam_count(kind: str) -> int:
+    """How many beams or flags a note has whose `<type>` this is."""
+    return _BEAMS.get(kind.removeprefix("<type>").partition("<")[0], 0)
+
+
+def _levels(counts: Sequence[int], joined: Sequence[bool]) -> list[str]:
+    """The `<beam>`s of each note, given whether it is joined to the next one."""
     return [
         "".join(_beam(counts, joined, index, level) for level in range(1, counts[index] + 1))
-        for index in range(len(values))
+        for index in range(len(counts))
     ]
 
 

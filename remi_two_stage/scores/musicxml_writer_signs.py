@@ -12,7 +12,7 @@ from ..core.chords import NO_CHORD, QUALITIES, UNKNOWN_CHORD, split_label
 from ..core.notation import PEDALS, SIGNS_BEFORE, Clef, DoubleLine, Lyric, Mark, TempoMark, Text
 from ..core.piece import Bar, Chord
 from ..core.signatures import TICKS_PER_QUARTER, Key, fifths_of, name_at
-from ..core.text import printable
+from ..core.text import ZERO_WIDTH_SPACE, printable, with_curly_quotes
 from .musicxml_kinds import Degree, kind_of
 from .musicxml_names import (
     ARTICULATIONS,
@@ -30,7 +30,6 @@ from .musicxml_names import (
     SPAN_ELEMENTS,
     TECHNICAL,
     TRILL_LINES,
-    ZERO_WIDTH_SPACE,
 )
 from .musicxml_writer_rhythm import PLAIN_VALUES
 
@@ -39,7 +38,6 @@ _JUMP = re.compile(
     r"(d\.?\s*[cs]\.?|da\s*capo|d[ae]l\s*segno)([,.\s]*al\s*(fine|coda)\.?)?|(fine|(to\s*)?coda|segno)\.?",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"\w")
 _ALIGNMENTS = {"<": ' halign="right"', ">": ' halign="left"'}
 
 
@@ -234,11 +232,7 @@ def _syllable_of(text: str) -> str:
     """A syllable as the content of an element. A straight quotation mark, by which LilyPond's musicxml2ly fails, is a
     curly one before a space without width; on reading it is straight again.
     """
-
-    def curly(mark: re.Match[str]) -> str:
-        return ("”" if _LETTER.search(mark.string, 0, mark.start()) else "“") + ZERO_WIDTH_SPACE
-
-    return re.sub('"', curly, text_of(text))
+    return with_curly_quotes(text_of(text))
 
 
 def hidden_ending(kind: str, play: int | None) -> str:
