@@ -37,7 +37,7 @@ _MOST_TOKENS_KEPT = 16_384
 _LENGTH = r"[0-9/]*+"
 _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
 _NOTE = rf"(?:{_PLAIN_NOTE}|{ACCIDENTAL}{_PLAIN_NOTE})"
-_PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
+_PASSES = r"[0-9](?:[0-9,.-]*[0-9])?(?:\.(?!\S))?"
 _STRING = r'"[^"]*"'
 _NAMED = rf"!(?:{'|'.join(map(re.escape, DECORATIONS))})!"
 _DECORATION = rf"{_NAMED}|!(?![^!|]*{_NAMED})[^!|]*!|\+[^+|]*\+"
@@ -105,6 +105,7 @@ _CHORD_PARTS = re.compile(rf"\[(.*)\]({_LENGTH})(-?)")
 _CHORD_TOKEN = re.compile(
     rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|(?P<decoration>{_DECORATION})|(?P<grace>{_GRACE_IN_CHORD})|(?P<signs>{_SIGNS})"
 )
+_REST_IN_CHORD = re.compile(rf"^[^\"!]*?[zx]({_LENGTH})")
 _GRACE_TOKEN = re.compile(rf"(?P<note>{_NOTE})|\[(?P<chord>[^\[\]]*)\]({_LENGTH})|(?P<slur>\()")
 _LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
 
@@ -178,13 +179,14 @@ class WrittenGrace(NamedTuple):
 
 class WrittenChord(NamedTuple):
     """Notes between brackets, their own lengths multiplied by the chord's, and what stands among them: chord symbols
-    and annotations, slurs and decorations, grace notes.
+    and annotations, slurs and decorations, grace notes. Where there are rests alone, `rest` is the first one's length.
     """
 
     notes: tuple[WrittenNote, ...]
     symbols: tuple[WrittenText, ...] = ()
     signs: tuple[str, ...] = ()
     graces: tuple[WrittenGrace, ...] = ()
+    rest: tuple[int, int] | None = None
 
 
 class BarLine(NamedTuple):
@@ -304,7 +306,11 @@ def parse_chord(text: str) -> WrittenChord:
             graces.append(parse_grace(match["grace"]))
         else:
             signs += parse_decoration(match[0]) if match["decoration"] else parse_signs(match[0])
-    return WrittenChord(tuple(notes), tuple(symbols), tuple(signs), tuple(graces))
+    rest = None
+    if not notes and (first := _REST_IN_CHORD.search(inside)):
+        own, under = parse_length(first[1])
+        rest = own * numerator, under * denominator
+    return WrittenChord(tuple(notes), tuple(symbols), tuple(signs), tuple(graces), rest)
 
 
 def parse_grace(text: str) -> WrittenGrace:

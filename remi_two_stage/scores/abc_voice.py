@@ -76,7 +76,7 @@ class Voice:
         self.lyrics = VoiceLyrics() if settings.has_lyrics else None
         self.phrase_ends: list[int] = []
         self.microtones = 0
-        self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
+        self.boundaries = [Boundary(0, self.meter, self.key, 0, part=settings.part)]
         self.scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._scale_of_key = usual_scale(self.key)
         self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
@@ -133,6 +133,8 @@ class Voice:
         clef, transposition = self._staff
         self.transposition = (transposition or 0) + (clef.transposition if clef else 0)
         self._set_usual_scale(self.is_at_bar_start)
+        if self.is_at_bar_start:
+            self.boundaries[-1].semitones = self.semitones
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
         self.notes = self.percussion if is_percussion else self._pitched
 
@@ -177,12 +179,12 @@ class Voice:
         if self.time > boundary.time:
             if len(self.boundaries) > MOST_BARS:
                 raise AbcSyntaxError(f"voice {self.name!r} has more than {MOST_BARS} bars; split the tune")
-            boundary = Boundary(self.time, self.meter, self.key)
+            boundary = Boundary(self.time, self.meter, self.key, self.semitones)
             self.boundaries.append(boundary)
         elif self.time < boundary.time:  # an overlay of several bars goes over bar lines that are already there
             boundary = self.boundaries[bisect_left(self.boundaries, self.time, key=attrgetter("time"))]
             if boundary.time != self.time:
-                return Boundary(self.time, self.meter, self.key)
+                return Boundary(self.time, self.meter, self.key, self.semitones)
         return boundary
 
     def end_line(self) -> None:
@@ -204,7 +206,7 @@ class Voice:
         if self.time < time:
             self.end_bar()
             self.boundaries += [
-                Boundary(boundary.time, self.meter, self.key)
+                Boundary(boundary.time, self.meter, self.key, self.semitones)
                 for boundary in leader.boundaries
                 if self.time < boundary.time <= time
             ]
@@ -254,6 +256,8 @@ class Voice:
         for grace in chord.graces:
             self.grace(grace)
         if not chord.notes:
+            if chord.rest:
+                self.rest(chord.rest)
             return
         self.signs([sign for sign in chord.signs if sign != ")"])
         first = chord.notes[0]
@@ -372,6 +376,8 @@ class Voice:
     def bar(self, sign: BarLine) -> None:
         """A bar line with its repeats and ending (sections 4.8 to 4.10)."""
         boundary = self.end_bar()
+        if self.lyrics is not None and not self.lyrics.onsets:
+            self.lyrics.begins_with_bar_line = True
         self._is_double_repeat = sign.plays > 0 and sign.repeat_start
         boundary.add(sign)
 
