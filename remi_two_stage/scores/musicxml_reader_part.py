@@ -367,8 +367,11 @@ class PartReader:
                     raise ScoreFormatError("<divisions> is 0, so that no duration means anything; export it again")
                 self._time = Fraction(self._time * divisions, self._divisions) if self._time else 0
                 self._divisions = divisions
-            elif child.tag == "key" and child.get("number", "1") == "1":
+            elif child.tag == "key" and not self._is_percussion:
                 key = self._signature(child)
+                if child.get("number", "1") != "1":
+                    self.losses["a key signature"] += key.sharps != (self._next_key or self._measure.key or key).sharps
+                    continue
                 if is_inside:
                     self._next_key = key
                 else:
