@@ -117,6 +117,24 @@ class TestFields:
     def test_what_the_body_cannot_keep_is_counted(self, music: str, losses: dict[str, int]) -> None:
         assert dict(tune(music).losses) == losses
 
+    @pytest.mark.parametrize(
+        ("music", "lengths", "labels"),
+        [
+            ("P:A\n|:CDEF|GABc\nP:B\n:: cBAG|FEDC:|", [4, 4, 4, 4], ["A", "", "B", ""]),
+            ("P:A\nCDEF|GA\nP:B\nBc|CDEF|", [4, 2, 2, 4], ["A", "", "B", ""]),
+            ("P:A\nG|CDEF|GAB\nP:B\nG|CDEF|", [1, 4, 3, 1, 4], ["A", "", "", "B", ""]),
+        ],
+    )
+    def test_a_part_begins_at_its_label(self, music: str, lengths: list[int], labels: list[str]) -> None:
+        piece = tune(music, "P:AB\n")
+        assert [bar.length // 24 for bar in piece.bars] == lengths
+        assert [bar.part for bar in piece.bars] == labels
+        assert (piece.part_order, piece.losses) == (("A", "B"), ())
+
+    def test_a_label_before_a_bar_line_needs_no_order_of_parts(self) -> None:
+        piece = tune("CDEF|GABc\nP:Trio\n||cBAG|")
+        assert ([bar.part for bar in piece.bars], piece.losses) == (["", "", "Trio"], ())
+
     def test_music_before_the_key_is_counted(self) -> None:
         (piece,) = read_abc("X:1\nL:1/4\nM:4/4\nCDEF|\nK:C\nGABc|\n")
         assert pitches(piece) == [67, 69, 71, 72]

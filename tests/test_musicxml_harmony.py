@@ -8,6 +8,8 @@ from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
+PITCH = "<pitch><step>C</step><octave>5</octave></pitch>"
+
 
 def harmony(root: str, kind: str, more: str = "") -> str:
     return f"<harmony><root><root-step>{root}</root-step></root><kind>{kind}</kind>{more}</harmony>"
@@ -49,6 +51,13 @@ def test_a_second_chord_at_one_place_is_counted() -> None:
     assert dict(read_musicxml(score([both + scale()])).losses) == {"a second chord symbol at one place": 1}
     same = harmony("C", "major") + scale()
     assert not read_musicxml(score([same], [same])).losses
+
+
+@pytest.mark.parametrize("content", ["", "<forward><duration>16</duration></forward>", f"<note><grace/>{PITCH}</note>"])
+def test_chord_symbols_without_any_note_are_read(content: str) -> None:
+    piece = read_musicxml(score([harmony("C", "major") + content, harmony("G", "dominant") + content]))
+    assert ([bar.length for bar in piece.bars], chords(piece)) == ([96, 96], ["C", "G7"])
+    assert chords(read_musicxml(musicxml_bytes(piece))) == ["C", "G7"]
 
 
 class TestPartsThatDiffer:

@@ -39,13 +39,14 @@ from .abc_fields import (
     parse_unit_length,
     parse_voice_names,
 )
+from .abc_handlers import HANDLERS
 from .abc_lines import FIELD, FieldLines, without_comment
 from .abc_macros import Macros
 from .abc_signs import leading_signs
 from .abc_state import PITCH, Settings
 from .abc_symbol_lines import read_symbol_line
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, is_music, mended, read_tokens, without_line_breaks
-from .abc_voice import HANDLERS, Voice
+from .abc_voice import Voice
 from .voices import VOICE_NAME, voice_names
 
 _MIDI_TRANSPOSITION = re.compile(r"MIDI\s+(r?)transpose\s+([+-]?[0-9]{1,2})\s*")
@@ -352,11 +353,8 @@ class Tune:
             voice.unit_length = self._unit_length(text) or voice.unit_length
         elif letter == "K" and text.strip():
             voice.set_key(self._key(text, voice.commas))
-        elif letter == "P" and voice.is_at_bar_start:
-            voice.boundaries[-1].is_section = True
-            voice.boundaries[-1].part = text.strip()
         elif letter == "P":
-            self._lose("a part that begins within a bar")
+            voice.begin_part(text.strip(), splits_bar=bool(self._part_order))
         elif letter == "r" and text.strip() in _IS_PICKUP:
             voice.boundaries[-1].pickup_remark = _IS_PICKUP[text.strip()]
         elif letter == "s":

@@ -14,9 +14,8 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from ..core.abc_writer import MOST_BARS
 from ..core.errors import AbcSyntaxError
@@ -50,14 +49,14 @@ _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 
 
 class Voice:
-    """The state of one voice while its lines are read; `HANDLERS` says which method reads which token."""
+    """The state of one voice while its lines are read; `abc_handlers` says which method reads which token."""
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
         "_layers", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet", "_usual_scale",
-        "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name", "notation",
-        "notes", "pending", "percussion", "phrase_ends", "propagation", "scale", "symbols", "time", "transposition",
-        "unit_length",
+        "_waiting_part", "boundaries", "commas", "key", "lyrics", "meter", "microtones", "midi_transposition", "name",
+        "notation", "notes", "pending", "percussion", "phrase_ends", "propagation", "scale", "symbols", "time",
+        "transposition", "unit_length",
     )  # fmt: skip
 
     def __init__(self, name: str, settings: Settings, staff: Staff) -> None:
@@ -89,6 +88,7 @@ class Voice:
         self._event: Event | None = None  # the last one of this bar
         self._last_event: Event | None = None  # that of the bars before
         self._broken: BrokenNotes | None = None
+        self._waiting_part: tuple[int, str] | None = None  # since when, and its label, where it stands within a bar
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
         self._awaits_note = False  # whether a tuplet, a broken rhythm or signs do
         self._pitched = self.notes
@@ -162,6 +162,14 @@ class Voice:
             kept = [new if current == old else current for new, old, current in steps]
             layer.scale = self.scale if layer.scale is old_scale else kept
 
+    def begin_part(self, label: str, splits_bar: bool) -> None:
+        """Begin a part: here, or within a bar that is not to be split at the bar line that follows, if one does."""
+        if self.is_at_bar_start or splits_bar:
+            boundary = self.end_bar()
+            boundary.part, boundary.is_section, boundary.splits_bar = label, True, boundary.splits_bar or splits_bar
+        else:
+            self._waiting_part = self.time, label
+
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
         if self._main_end is not None and self._overlay_start is None:
@@ -185,6 +193,13 @@ class Voice:
             boundary = self.boundaries[bisect_left(self.boundaries, self.time, key=attrgetter("time"))]
             if boundary.time != self.time:
                 return Boundary(self.time, self.meter, self.key, self.semitones)
+        if self._waiting_part is not None:
+            time, label = self._waiting_part
+            self._waiting_part = None
+            if time == boundary.time:
+                boundary.part, boundary.is_section = label, True
+            else:
+                self.notation.lose("a part that begins within a bar")
         return boundary
 
     def end_line(self) -> None:
@@ -476,25 +491,3 @@ class Voice:
         left, time, notes = self._tuplet
         self._tuplet = (left - 1, time, notes) if left > 1 else None
         return time, notes, left == 1
-
-
-HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
-    "bar": Voice.bar,
-    "symbol": Voice.symbol,
-    "rest": Voice.rest,
-    "grace": Voice.grace,
-    "signed_note": Voice.signed_note,
-    "tuplet": Voice.tuplet,
-    "broken": Voice.broken,
-    "ending": Voice.ending,
-    **dict.fromkeys(("chord", "old_chord", "open_chord"), Voice.chord),
-    "tie": Voice.tie,
-    "decoration": Voice.decoration,
-    "signs": Voice.signs,
-    "bar_rest": Voice.bar_rest,
-    "overlay": Voice.overlay,
-    "unclosed": Voice.ignore,
-}
-"""Form of a token -> the method that takes what `abc_tokens.read_tokens` says; but notes go straight to `Voice.note`,
-since most tokens are notes, and fields are the tune's business.
-"""

@@ -67,6 +67,8 @@ def read_musicxml(data: bytes) -> Piece:
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
     staves = _staves(readers)
+    if not staves and not losses["a percussion note"]:  # chord symbols alone
+        staves = [_Staff(0, 1, is_first=True)]
     if not staves:
         raise ScoreFormatError("the score has no pitched notes, only percussion; choose one with a melody")
     count = max(map(len, parts))
