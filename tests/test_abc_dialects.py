@@ -202,6 +202,38 @@ class TestSigns:
         assert not tune('[V:1]"Am"C4|[V:2]"A-"E4|', "V:1\nV:2\n").losses
 
 
+class TestVoicesThatDiffer:
+    @pytest.mark.parametrize(
+        ("music", "losses"),
+        [
+            ("[V:1][K:D]C4|D4|[V:2][K:F]C4|[K:D]D4|", {"a key signature": 1}),
+            ("[V:1][M:6/8]C3|D3|[V:2][M:3/4]C3|D3|", {"a time signature": 1}),
+            ("[V:1]C4|[M:3/4]D3|[V:2]C4|[M:6/8]D3|", {"a time signature": 1}),
+            ("[V:1][K:D]C4|[M:3/4]D3|[V:2][K:Bm]C4|[M:3/4]D3|", {}),
+            ("[V:1]C4|D4|[V:2 transpose=-7][K:G]C4|D4|", {}),
+        ],
+    )
+    def test_keys_and_metres_of_one_voice_are_counted(self, music: str, losses: dict[str, int]) -> None:
+        assert dict(tune(music, "V:1\nV:2\n").losses) == losses
+
+
+class TestPastedText:
+    def test_signs_of_other_alphabets(self) -> None:
+        piece = tune('♯C♭E♮F"C♯m"G｜"^♯A"A4│B4∣c4|')
+        assert pitches(piece) == [61, 63, 65, 67, 69, 71, 72]
+        assert (len(piece.bars), [chord.label for chord in piece.bars[0].chords]) == (4, ["bii"])
+
+    def test_tags_of_html_are_no_notes(self) -> None:
+        text = "<pre>\nX:1\nT:Air<br>\nK:C<br/>\nCD EF|<br>\na<b>c<d|</pre>\n\nX:2\nK:C\nC|\n</body></html>\n"
+        first, second = read_abc(text)
+        assert (first.title, pitches(first), pitches(second)) == ("Air", [60, 62, 64, 65, 81, 83, 72, 74], [60])
+
+    def test_files_put_together(self, tmp_path: Path) -> None:
+        path = tmp_path / "all.abc"
+        path.write_bytes(b"".join(f"X:{n}\nM:3/4\nK:C\nCDE\u200bF|\n\n".encode("utf-8-sig") for n in (1, 2)))
+        assert [(str(piece.meter), pitches(piece)) for piece in read_abc(path)] == [("3/4", [60, 62, 64, 65])] * 2
+
+
 class TestIndentedText:
     def test_text_in_a_program(self, tmp_path: Path) -> None:
         text = """

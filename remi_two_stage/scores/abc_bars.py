@@ -106,7 +106,8 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         ) in columns
     ]  # fmt: skip
     bars = with_double_lines(with_repeat_starts(bars), [boundary.double_line for boundary in boundaries[1:]])
-    return Bars(tuple(bars), {"a note that begins or ends between two ticks": sum(between_ticks), **losses})
+    losses |= {"a note that begins or ends between two ticks": sum(between_ticks), **_differing(voices, boundaries)}
+    return Bars(tuple(bars), losses)
 
 
 def _to_ticks(units: int) -> int:
@@ -150,6 +151,23 @@ def _with_sounding_keys(voice: Voice) -> list[Boundary]:
         return voice.boundaries
     moved = [(boundary, fifths_of_transposition(boundary.semitones)) for boundary in voice.boundaries]
     return [replace(boundary, key=boundary.key.shifted(fifths)) for boundary, fifths in moved]
+
+
+def _differing(voices: Sequence[Voice], boundaries: Sequence[Boundary]) -> dict[str, int]:
+    """How many keys and metres of single voices the bars do not have."""
+    if len(voices) == 1:
+        return {}
+    by_time = {boundary.time: boundary for boundary in boundaries}
+    keys = meters = 0
+    for voice in voices:
+        key: Key | None = None
+        meter: Meter | None = boundaries[0].meter
+        for boundary in _with_sounding_keys(voice):
+            common = by_time.get(boundary.time)
+            keys += boundary.key != key and common is not None and common.key.signature != boundary.key.signature
+            meters += boundary.meter != meter and common is not None and common.meter != boundary.meter
+            key, meter = boundary.key, boundary.meter
+    return {"a key signature": keys, "a time signature": meters}
 
 
 def _merge(common: Boundary, other: Boundary) -> None:

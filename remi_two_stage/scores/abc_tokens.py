@@ -96,7 +96,11 @@ _EARLY_ACCIDENTAL = re.compile(r'[\^_=][0-9/]*[!+"{.~(HLMOPSTuv]')
 _MOVED_ACCIDENTAL = re.compile(
     rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^{{}}]*\}}|[.~(HLMOPSTuv])+)(?=[A-Ga-g])"
 )
-_TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
+_TYPOGRAPHIC_MARKS = str.maketrans(
+    dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'") | dict.fromkeys("｜│∣❘", "|")
+)
+_SIGN_OF_ACCIDENTAL = re.compile(r'"[^"]*"|([♯♭♮])(?=[A-Ga-g])')
+_ACCIDENTALS = {"♯": "^", "♭": "_", "♮": "="}
 _LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
 
 _NOTE_PARTS = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
@@ -118,12 +122,14 @@ def is_music(line: str, letters: str = "ABCDEFGabcdefg") -> bool:
 def mended(line: str) -> str:
     """A line of music with its signs where the standard has them, as many characters long.
 
-    Typographic quotation marks are plain ones; an accidental before a decoration stands after it; a bracket and a brace
-    around notes are brackets; the last quotation mark or brace that is open is closed at the blank after a chord symbol
-    or grace notes. What else a sign that is not closed hides cannot be told; the voice that meets it judges.
+    Typographic quotation marks, bar lines and accidentals are plain ones; an accidental before a decoration stands
+    after it; a bracket and a brace around notes are brackets; the last quotation mark or brace that is open is closed
+    at the blank after a chord symbol or grace notes. What else a sign that is not closed hides cannot be told; the
+    voice that meets it judges.
     """
     if not line.isascii():
         line = line.translate(_TYPOGRAPHIC_MARKS)
+        line = _SIGN_OF_ACCIDENTAL.sub(lambda match: _ACCIDENTALS[match[1]] if match[1] else match[0], line)
     if _EARLY_ACCIDENTAL.search(line):
         line = _MOVED_ACCIDENTAL.sub(lambda match: match[2] + match[1] if match[1] else match[0], line)
     if '"' in line and line.count('"') % 2:
