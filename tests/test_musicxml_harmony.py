@@ -1,8 +1,11 @@
 """Chord symbols, keys, metres and titles of MusicXML of other programs: read, or counted."""
 
+import re
+
 import pytest
 from musicxml_scores import COMMON, note, scale, score
 
+from remi_two_stage.core.errors import ScoreFormatError
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.musicxml_reader import read_musicxml
@@ -83,6 +86,23 @@ class TestPartsThatDiffer:
         before, _, last = data.rpartition("<beats>3</beats><beat-type>4<")
         piece = read_musicxml(f"{before}<beats>6</beats><beat-type>8<{last}".encode())
         assert (str(piece.meter), dict(piece.losses)) == ("3/4", {"a time signature": 1})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<octave>4<", "<octave>four<", "a number cannot be read: 'four' in <octave> is none; export the score again"),
+        ("<octave>4</octave>", "", "a number cannot be read: '' in <octave> is none"),
+        ("<staff>1<", "<staff>left<", "a number cannot be read: 'left' in <staff> is none"),
+        ("<clef>", '<clef number="x">', "a number cannot be read: 'x' in the number of <clef> is none"),
+        ("<step>C</step>", "", "a <pitch> has no <step>; export the score again"),
+    ],
+)
+def test_what_is_wrong_is_called_by_its_element(old: str, new: str, message: str) -> None:
+    data = score([note("C", 16, staff=1)], attributes=COMMON + "<clef><sign>G</sign></clef>").decode()
+    assert old in data
+    with pytest.raises(ScoreFormatError, match=f"bar 1: {re.escape(message)}"):
+        read_musicxml(data.replace(old, new, 1).encode())
 
 
 @pytest.mark.parametrize(

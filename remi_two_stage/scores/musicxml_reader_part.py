@@ -22,7 +22,7 @@ from ..core.notation import GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of, fifths_of_transposition
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME
-from .musicxml_reader_document import Time, number_of
+from .musicxml_reader_document import Time, number_of, whole_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 
 HIGHEST_NUMBER = 99
@@ -210,7 +210,7 @@ class PartReader:
     def _note(self, note: Element) -> None:
         held = {child.tag: child for child in note}
         voice, staff = (held[tag].text or "" if tag in held else "1" for tag in ("voice", "staff"))
-        place = int(staff or 1), voice
+        place = whole_of(staff, "<staff>") if staff else 1, voice
         if "grace" in held:
             self._grace(note, held, place)
             return
@@ -273,11 +273,13 @@ class PartReader:
         step, alter, octave = (pitch.findtext(tag, "") for tag in ("step", "alter", "octave"))
         key = step, alter, octave, self._transpositions.get(staff) or self._transpositions.get(0) or Transposition()
         if key not in self._pitches:
+            if not step.strip():
+                raise ScoreFormatError("a <pitch> has no <step>; export the score again")
             if step.strip() not in _NATURALS:
                 raise ScoreFormatError(f"a note is called {step[:20]!r}; notes are called A to G")
             shift = number_of(alter)
             alteration = round(shift)
-            midi = 12 * (int(octave) + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
+            midi = 12 * (whole_of(octave, "<octave>") + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
             fifths = fifths_of(step.strip()) + 7 * alteration + key[3].fifths
             if fifths not in _NAMED_FIFTHS:
                 fifths = (fifths + 5) % 12 - 5
@@ -356,7 +358,7 @@ class PartReader:
         for transpose in attributes.iterfind("transpose"):  # which stands after the key that it moves
             if "number" not in transpose.attrib:  # which holds for all staves
                 self._transpositions.clear()
-            staff = int(transpose.get("number", "0"))
+            staff = whole_of(transpose.get("number", "0"), "the number of <transpose>")
             self._transpositions[staff] = _transposition(transpose)
             self._first_transpositions.setdefault(staff, self._transpositions[staff])
             self.losses["an octave doubling"] += transpose.find("double") is not None
@@ -379,7 +381,8 @@ class PartReader:
             elif child.tag == "time" and child.get("number", "1") == "1":
                 self._set_meter(self._read_meter(child), is_inside)
             elif child.tag == "clef":
-                self._clefs[int(child.get("number", "1"))] = (child.findtext("sign") or "").strip()
+                staff = whole_of(child.get("number", "1"), "the number of <clef>")
+                self._clefs[staff] = (child.findtext("sign") or "").strip()
             elif child.tag == "measure-style":
                 self._measure_style(child)
 
@@ -429,8 +432,9 @@ class PartReader:
         repeat = style.find("measure-repeat")
         if repeat is not None:
             number = style.get("number")
-            count = int((repeat.text or "1").strip() or 1) if repeat.get("type") == "start" else 0
-            self._repeats = count, int(number) if number else None
+            said = (repeat.text or "").strip() or "1"
+            count = whole_of(said, "<measure-repeat>") if repeat.get("type") == "start" else 0
+            self._repeats = count, whole_of(number, "the number of <measure-style>") if number else None
         if style.find("beat-repeat") is not None:
             self.losses["a repeated beat"] += style.find("beat-repeat").get("type") == "start"  # type: ignore[union-attr]
 

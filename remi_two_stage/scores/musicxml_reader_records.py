@@ -29,6 +29,7 @@ from .musicxml_names import (
     TRILL_ENDS,
     ZERO_WIDTH_SPACE,
 )
+from .musicxml_reader_document import whole_of
 
 _TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_triplet and not value.dots}
 _USUAL_GRACE = 12
@@ -299,7 +300,7 @@ class Direction:
 
 def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
     """Read a `<direction>`, or a `<sound>` that stands by itself; a score of our own says jumps by their sound."""
-    staff = int((element.findtext("staff") or "1").strip())
+    staff = whole_of((element.findtext("staff") or "").strip() or "1", "<staff>")
     found = Direction(onset, staff)
     sound = element if element.tag == "sound" else element.find("sound")
     kinds = [kind for group in element.iterfind("direction-type") for kind in group]
