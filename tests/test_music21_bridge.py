@@ -355,6 +355,11 @@ def test_what_is_wrong_in_kern_has_its_line(text: str, message: str, tmp_path: P
         read_score(tmp_path / "x.krn")
 
 
+def test_spines_of_kern_may_begin_with_blanks_between_them(tmp_path: Path) -> None:
+    (tmp_path / "x.krn").write_text("**kern  **kern\n*M4/4\t*M4/4\n=1\t=1\n1C\t1c\n==\t==\n*-\t*-\n")
+    assert [pitch for *_, pitch in read_score(tmp_path / "x.krn")[0].note_list()] == [60, 48]
+
+
 def test_chord_symbols_of_kern_are_counted() -> None:
     text = "**kern\t**mxhm\t**fb\n=1\t=1\t=1\n2c\tC major\t6\n2d\t.\t.\n*-\t*-\t*-\n"
     assert kern_losses(text) == {"a chord symbol": 1, "a figured bass": 1}

@@ -7,6 +7,7 @@ name no staff; where a spine is split, it repeats words.
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -19,11 +20,14 @@ _SYMBOLS = {
     **dict.fromkeys(("**fb", "**fba", "**Bnum"), "a figured bass"),
 }
 """Spines, by their exclusive interpretation."""
+_SPINES_WITH_BLANKS = re.compile(r"^\*\*\S+(?:[ \t]+\*\*\S+)+$", re.MULTILINE)
 _LONGEST_SHOWN = 40
 
 
 def decode_kern(data: bytes) -> str:
-    """The text of a file in UTF-8, UTF-16 with a byte order mark, or else Latin-1; its lines end as Humdrum's do."""
+    """The text of a file in UTF-8, UTF-16 with a byte order mark, or else Latin-1; its lines end as Humdrum's do, and
+    single tabs part the spines where they begin.
+    """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16", errors="replace")
     else:
@@ -31,7 +35,8 @@ def decode_kern(data: bytes) -> str:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _SPINES_WITH_BLANKS.sub(lambda match: "\t".join(match[0].split()), text)
 
 
 def check_spines(text: str) -> None:
