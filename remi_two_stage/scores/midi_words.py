@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from ..core.chords import named_chord
@@ -97,16 +98,17 @@ def with_chords(bars: Sequence[Bar], markers: Sequence[Said], losses: Counter[st
     """The bars with the chords that markers name."""
     key = bars[0].key
     names = [printable(text).strip() for _, text in markers]
-    chords = [named_chord(name, key) for name in names]
-    letters = [chr(ord("A") + number) for number in range(len(names))]
-    if not all(chords) or letters[: len({*names})] == list(dict.fromkeys(names)):
+    chords = {name: named_chord(name, key) for name in dict.fromkeys(names)}
+    are_sections = "".join(chords) == ascii_uppercase[: len(chords)]
+    if not all(chords.values()) or are_sections:
         losses["a marker"] += len(names)
         return list(bars)
     starts = [0]
     for bar in bars:
         starts.append(starts[-1] + bar.length)
     found: dict[int, dict[int, Chord]] = defaultdict(dict)
-    for (time, _), chord in zip(markers, chords, strict=True):
+    for (time, _), name in zip(markers, names, strict=True):
+        chord = chords[name]
         if chord is not None and time < starts[-1]:
             index = bisect_right(starts, time) - 1
             onset = time - starts[index]
