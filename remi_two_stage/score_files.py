@@ -29,10 +29,10 @@ from .rendering.engraving import engrave
 from .rendering.extras import require
 from .rendering.sound import SOUNDS, sound_bytes
 from .scores.abc_reader import read_abc
+from .scores.kern_text import check_spines, decode_kern, kern_losses
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
-from .scores.music21_losses import kern_losses
 from .scores.musicxml_reader import read_musicxml
 from .scores.musicxml_reader_document import LARGEST_SCORE, refuse_size
 from .scores.musicxml_reader_part import HIGHEST_NUMBER
@@ -204,7 +204,8 @@ def _read_musicxml(path: Path) -> list[Piece]:
 def _read_kern(path: Path) -> list[Piece]:
     """Every score of a file in kern, read by music21, which would count to high numbers of beats for minutes."""
     _check_file(path)
-    for beats in re.findall(rb"\*M([0-9]{1,9})", path.read_bytes()):
+    text = decode_kern(path.read_bytes())
+    for beats in re.findall(r"\*M([0-9]{1,9})", text):
         if int(beats) > HIGHEST_NUMBER:
             raise ScoreFormatError(
                 f"a metre has {int(beats)} beats, at most {HIGHEST_NUMBER} can be read; check its numbers"
@@ -212,34 +213,29 @@ def _read_kern(path: Path) -> list[Piece]:
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
-            pieces = [_without_name_as_title(from_music21(score), path) for score in _scores_in(path)]
-            return _with_losses_of_kern(pieces, path)
+            return _with_losses_of_kern([*map(from_music21, _scores_in(text))], text)
     except ScoreError:
         raise
     except Exception as error:  # whatever music21's parsers stumble over
+        check_spines(text)
         what = f"{type(error).__name__}: {error}"
         raise ScoreFormatError(f"music21 cannot read this as humdrum ({what}); export it again") from error
 
 
-def _scores_in(path: Path) -> list[Any]:
+def _scores_in(text: str) -> list[Any]:
     from music21 import converter, stream
 
-    parsed: Any = converter.parse(path, format="humdrum", forceSource=True, storePickle=False)
+    parsed: Any = converter.parseData(text, format="humdrum")
     return list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
 
 
-def _with_losses_of_kern(pieces: list[Piece], path: Path) -> list[Piece]:
+def _with_losses_of_kern(pieces: list[Piece], text: str) -> list[Piece]:
     """The piece of a kern file with what the file's text tells better than music21; not which of several has it."""
     if len(pieces) != 1:
         return pieces
     (piece,) = pieces
-    losses = dict(piece.losses) | kern_losses(path.read_text(encoding="utf-8", errors="replace"))
+    losses = dict(piece.losses) | kern_losses(text)
     return [replace(piece, losses=tuple(sorted(losses.items())))]
-
-
-def _without_name_as_title(piece: Piece, path: Path) -> Piece:
-    """music21 takes the file's name as the title of a score without one."""
-    return replace(piece, title="") if piece.title == path.name else piece
 
 
 _SIGNS = {

@@ -117,7 +117,7 @@ class TestMacros:
         ("header", "message"),
         [
             ("m:~G\n", "there is no macro '~G'"),
-            ("m:A=B\n" * 31, "more than 30 macros"),
+            ("".join(f"m:A{number}=B\n" for number in range(31)), "more than 30 macros"),
             ("".join(f"m:{letter}={chr(ord(letter) + 1) * 9}\n" for letter in "hijklm"), "longer than 100000"),
         ],
     )

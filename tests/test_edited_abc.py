@@ -211,6 +211,14 @@ def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:
         edited_bytes(text.encode(), ".abc", before, rewritten(before, 1, 1))
 
 
+def test_a_tune_with_lines_of_symbols_is_not_edited_in_place() -> None:
+    """They would stand beside other notes, or twice."""
+    source = 'X:1\nL:1/4\nM:4/4\nK:C\nCDEF|GABc|\ns: "Am" * !p! * | "G"\n'
+    before = read_abc(source)[0]
+    with pytest.raises(NotAnEditError, match=r"its symbols stand in lines of their own \(s:\)"):
+        edited_bytes(source.encode(), ".abc", before, rewritten(before, 1, 1))
+
+
 def test_a_grace_or_a_jump_at_the_end_of_a_bar_stays_for_what_follows() -> None:
     text = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GA (Bc{de})|c4 !Coda!|d4 !Coda!||e4|]\n"
     before = read_abc(text)[0]

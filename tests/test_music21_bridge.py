@@ -22,8 +22,8 @@ from remi_two_stage.core.playing_order import repeat_targets
 from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.kern_text import kern_losses
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
-from remi_two_stage.scores.music21_losses import kern_losses
 from remi_two_stage.scores.musicxml_writer_rhythm import values_of
 
 KEYS = [Key(name_at(sharps - MODES[mode]), mode) for mode in MODES for sharps in range(-7, 8)]
@@ -328,6 +328,42 @@ def test_what_is_dropped_of_a_kern_file_is_counted_whether_music21_keeps_it_or_n
         "a tempo change": 1,
         "an ornament or articulation": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("encoding", "newline"), [("utf-8-sig", "\r\n"), ("utf-16", "\n"), ("latin-1", "\r"), ("utf-8", "\n")]
+)
+def test_kern_in_any_encoding_has_its_composer(encoding: str, newline: str, tmp_path: Path) -> None:
+    text = "!!!COM: Dvořák\n" if encoding != "latin-1" else "!!!COM: Fauré\n"
+    text += "!!!OTL: Air\n**kern\n*M4/4\n=1\n4c\n4d\n2e\n==\n*-\n"
+    (tmp_path / "air.krn").write_bytes(text.replace("\n", newline).encode(encoding))
+    (piece,) = read_score(tmp_path / "air.krn")
+    assert [pitch for *_, pitch in piece.note_list()] == [60, 62, 64]
+    assert (piece.title, piece.metadata) == ("Air", (("C", text[8 : text.index("\n")]),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("**kern\n*M4/4\n=1\n4c\t4d\n4e\n*-\n", r"x\.krn, line 4: the line has 2 tokens in place of 1; separate"),
+        ("Dear all,\nplease find attached\n", r"x\.krn: this is no Humdrum file: it begins with 'Dear all,'"),
+    ],
+)
+def test_what_is_wrong_in_kern_has_its_line(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.krn").write_text(text)
+    with pytest.raises(ScoreFormatError, match=message):
+        read_score(tmp_path / "x.krn")
+
+
+def test_spines_of_kern_may_begin_with_blanks_between_them(tmp_path: Path) -> None:
+    (tmp_path / "x.krn").write_text("**kern  **kern\n*M4/4\t*M4/4\n=1\t=1\n1C\t1c\n==\t==\n*-\t*-\n")
+    assert [pitch for *_, pitch in read_score(tmp_path / "x.krn")[0].note_list()] == [60, 48]
+
+
+def test_chord_symbols_of_kern_are_counted() -> None:
+    text = "**kern\t**mxhm\t**fb\n=1\t=1\t=1\n2c\tC major\t6\n2d\t.\t.\n*-\t*-\t*-\n"
+    assert kern_losses(text) == {"a chord symbol": 1, "a figured bass": 1}
+    assert kern_losses("**kern\t**kern\n4c\n4d\t4e\n*-\t*-\n") == {"a line without a token for each spine": 1}
 
 
 def test_spines_of_kern_may_change_places() -> None:

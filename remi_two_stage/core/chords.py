@@ -104,6 +104,9 @@ _REDUCTIONS = {
     "7#9": "7",
     "7b5": "7",
     "m11": "min7",
+    **dict.fromkeys(("maj11", "M11", "ma11", "^11", "maj13", "M13", "ma13", "^13"), "maj9"),
+    **dict.fromkeys(("min11", "-11"), "min7"),
+    **dict.fromkeys(("m13", "min13", "mi13", "-13"), "min9"),
     "2": "sus2",
     "4": "sus4",
     "69": "6",
@@ -177,11 +180,11 @@ def chord_name(label: str, home: Key, key: Key | None = None, bass: int = 0) -> 
         return "N.C." if label == NO_CHORD else ""
     root, quality = parts
     fifths = _within_names(_root_fifths((home.pitch_class + root) % 12, quality, home if key is None else key))
-    slash = f"/{name_at(_within_names(fifths + _tones(quality)[bass]))}" if bass else ""
+    slash = f"/{name_at(_within_names(fifths + tones(quality)[bass]))}" if bass else ""
     return name_at(fifths) + QUALITIES[quality].name_suffix + slash
 
 
-def _tones(quality: str) -> dict[int, int]:
+def tones(quality: str) -> dict[int, int]:
     """Semitones above the root of a chord -> fifths."""
     return _TONE_FIFTHS | ({9: _DIMINISHED_SEVENTH} if quality == "dim7" else {})
 
@@ -213,7 +216,7 @@ def tone_fifths(label: str, symbol: ChordSymbol | None, home: Key, key: Key) -> 
         return {}
     pitch_class, quality = (home.pitch_class + parts[0]) % 12, parts[1]
     root = _root_fifths(pitch_class, quality, key) if symbol is None else symbol.root
-    fifths = _tones(quality)
+    fifths = tones(quality)
     return {(pitch_class + interval) % 12: root + fifths[interval] for interval in QUALITIES[quality].intervals}
 
 

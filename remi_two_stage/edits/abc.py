@@ -56,6 +56,8 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
     for is_explicit, writes_struck in ((False, False), (False, True), (True, True)):
         file = AbcFile.parse(source)
         place, tune = _found(file.lines, before, number)
+        if any(line.startswith("s:") for line in tune.lines):
+            raise NotAnEditError("its symbols stand in lines of their own (s:)")
         _Splice(file, tune, before, after, change, is_explicit, writes_struck).write()
         why = _what_is_wrong(file.edited_lines(), place, before, after, change)
         if not why:

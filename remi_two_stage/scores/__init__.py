@@ -1,19 +1,23 @@
 """Files <-> `Piece`, one format a prefix; nothing here needs torch.
 
 abc_reader.py                 ABC text and tune books -> pieces
+abc_lines.py                  lines: fields, comments, file headers
 abc_tune.py                   one tune: header, body, voices
 abc_fields.py                 fields: keys, metres, lengths, tempos, styles, orders of parts, accented letters
 abc_tokens.py                 the tokens of a line of music
 abc_signs.py                  decorations, slurs and annotations by their names
 abc_voice.py                  one voice on its time line: ties, tuplets, accidentals, overlays
+abc_handlers.py               which method of a voice takes which token
 abc_state.py                  what a voice keeps while it is read
 abc_notation.py               what stands beside the notes, and the order of jumps
 abc_tempos.py                 tempos, and which of them are printed
 abc_lyrics.py                 words beneath lines of music
+abc_symbol_lines.py           symbols in a line of their own
 abc_bars.py                   time lines -> bars, repeats, endings
 abc_macros.py                 macros
 abc_losses.py                 what ABC has no place for
 midi_reader.py                MIDI files -> Piece
+midi_words.py                 syllables and chord names in MIDI files
 midi_rhythm.py                the note values that are meant where notes are played early or late
 midi_writer.py                Piece -> MIDI files
 tempo_map.py                  the tempos at which a piece is played, in ticks and seconds
@@ -34,7 +38,8 @@ musicxml_kinds.py             names of chords as kinds with degrees
 musicxml_names.py             what things are called in MusicXML
 music21_bridge.py             music21 scores <-> Piece
 music21_reader.py             music21 score -> Piece
-music21_losses.py             what of a music21 score or a kern file is not in a Piece
+music21_losses.py             what of a music21 score is not in a Piece
+kern_text.py                  kern files: their encoding, their faults, what music21 leaves out
 collector.py                  reading without pauses for the collector of cycles
 voices.py                     names of voices
 """

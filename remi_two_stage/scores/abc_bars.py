@@ -39,22 +39,21 @@ _HALF_TICK = UNITS_PER_TICK // 2
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
 _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
+_SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _NamedChord = tuple[str, ChordSymbol | None, int]
+_TIME = attrgetter("time")
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
 _MOST_NOTES_KEPT = 65_536
 _bar = maker_of(Bar)
 
 
 class Bars(NamedTuple):
-    """The bars of a piece, and what they cannot keep: how many notes begin or end between two ticks, and how many chord
-    symbols name no chord.
-    """
+    """The bars of a piece, and what they cannot keep, with how often."""
 
     bars: tuple[Bar, ...]
-    between_ticks: int
-    unknown_symbols: int
+    losses: dict[str, int]
 
 
 def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] = ()) -> Bars:
@@ -78,7 +77,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     starts = zip(repeat_starts, repeat_ends, ending_starts, pickups, strict=True)
     begins, are_known = _phrases(boundaries, times, voices)
     sung, between_ticks = zip(*(_notes_by_bar(voice.notes, times, lengths) for voice in voices), strict=True)
-    chords, unknown_symbols = _chords_by_bar(voices, boundaries[0].key, times, lengths)
+    chords, losses = _chords_by_bar(voices, boundaries[0].key, times, lengths)
     records = [voice.notation.records for voice in voices]
     jump_signs = [jump for voice in voices for jump in voice.notation.jumps]
     columns = zip(
@@ -107,7 +106,8 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         ) in columns
     ]  # fmt: skip
     bars = with_double_lines(with_repeat_starts(bars), [boundary.double_line for boundary in boundaries[1:]])
-    return Bars(tuple(bars), sum(between_ticks), unknown_symbols)
+    losses |= {"a note that begins or ends between two ticks": sum(between_ticks), **_differing(voices, boundaries)}
+    return Bars(tuple(bars), losses)
 
 
 def _to_ticks(units: int) -> int:
@@ -147,9 +147,27 @@ def common_boundaries(voices: Sequence[Voice]) -> list[Boundary]:
 
 def _with_sounding_keys(voice: Voice) -> list[Boundary]:
     """The boundaries of a voice, whose keys are moved as far as its notes are."""
-    if fifths := fifths_of_transposition(voice.semitones):
-        return [replace(boundary, key=boundary.key.shifted(fifths)) for boundary in voice.boundaries]
-    return voice.boundaries
+    if not any([boundary.semitones for boundary in voice.boundaries]):
+        return voice.boundaries
+    moved = [(boundary, fifths_of_transposition(boundary.semitones)) for boundary in voice.boundaries]
+    return [replace(boundary, key=boundary.key.shifted(fifths)) for boundary, fifths in moved]
+
+
+def _differing(voices: Sequence[Voice], boundaries: Sequence[Boundary]) -> dict[str, int]:
+    """How many keys and metres of single voices the bars do not have."""
+    if len(voices) == 1:
+        return {}
+    by_time = {boundary.time: boundary for boundary in boundaries}
+    keys = meters = 0
+    for voice in voices:
+        key: Key | None = None
+        meter: Meter | None = boundaries[0].meter
+        for boundary in _with_sounding_keys(voice):
+            common = by_time.get(boundary.time)
+            keys += boundary.key != key and common is not None and common.key.signature != boundary.key.signature
+            meters += boundary.meter != meter and common is not None and common.meter != boundary.meter
+            key, meter = boundary.key, boundary.meter
+    return {"a key signature": keys, "a time signature": meters}
 
 
 def _merge(common: Boundary, other: Boundary) -> None:
@@ -241,15 +259,16 @@ def _tempos_by_bar(
 
 def _chords_by_bar(
     voices: Sequence[Voice], key: Key, times: Sequence[int], lengths: Sequence[int]
-) -> tuple[list[tuple[Chord, ...]], int]:
-    """The chords of each bar, and how many symbols name none; words that are no chord become annotations."""
+) -> tuple[list[tuple[Chord, ...]], dict[str, int]]:
+    """The chords of each bar, and how many symbols are lost; words that are no chord become annotations."""
     if not any(voice.symbols for voice in voices):
-        return [()] * len(lengths), 0
+        return [()] * len(lengths), {}
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
-    unknown = 0
+    unknown = further = 0
     for voice in voices:
-        fifths = fifths_of_transposition(voice.semitones)
         for time, text in voice.symbols:
+            before = bisect_right(voice.boundaries, time, key=_TIME) - 1
+            fifths = fifths_of_transposition(voice.boundaries[before].semitones)
             chord = _moved(_chord(text, key.shifted(-fifths)), fifths)
             if chord is None:
                 unknown += _CHORD_LIKE.fullmatch(text) is not None
@@ -258,8 +277,10 @@ def _chords_by_bar(
                 continue
             bar = bisect_right(times, time) - 1
             if bar < len(bars):
-                bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), chord)
-    return [tuple([Chord(onset, *chord) for onset, chord in sorted(found.items())]) for found in bars], unknown
+                first = bars[bar].setdefault(min(_to_ticks(time - times[bar]), lengths[bar] - 1), chord)
+                further += (first[0], first[2]) != (chord[0], chord[2])
+    chords = [tuple([Chord(onset, *chord) for onset, chord in sorted(found.items())]) for found in bars]
+    return chords, {"a chord symbol that names no chord": unknown, "a second chord symbol at one place": further}
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
@@ -274,10 +295,11 @@ def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
 def _chord(text: str, key: Key) -> _NamedChord | None:
     """The label of a chord symbol, how it is written, and its bass; None for words over the staff that are no chord.
 
-    Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7"), a plus
-    for a sharp bass ("D/f+"), and an accordion's bass before its chord, whose letter is small ("A a", "E e7").
+    Besides the names of `chords.parse_name` there are minor chords with a small letter ("f#m7"), spaces ("A 7",
+    "Am / G"), a plus for a sharp bass ("D/f+"), and an accordion's bass before its chord, whose letter is small ("A a",
+    "E e7").
     """
-    text = _SHARP_BASS.sub("#", text)
+    text = _SPACE_AT_BASS.sub("/", _SHARP_BASS.sub("#", decode_text(text)))
     bass_and_chord = _BASS_AND_CHORD.fullmatch(text.strip())
     name = bass_and_chord[1] if bass_and_chord else text.strip()
     is_small = _SMALL_MINOR.match(name) is not None

@@ -66,11 +66,15 @@ _PITCH = r"(?:\^\^?|__?|=)?[A-Ga-g][,']*"
 _INTERVAL = re.compile(rf"\b(?P<kind>shift|sound|score|instrument)=\s*(?P<first>{_PITCH})/?(?P<second>{_PITCH})?")
 _METER_TERM = r"\(? ?\d{1,3}(?: ?\+ ?\d{1,3}){0,15} ?\)? ?/ ?\d{1,3}(?!\d)(?: ?\))?"
 _METER = re.compile(rf"{_METER_TERM}(?: ?\+ ?{_METER_TERM}){{0,15}}")
+_ABOUT = r"(?:(?:ca?|circa)\b\.?\s*|[~≈]\s*)?"
 _TEMPO = re.compile(
-    r"(?P<beats>(?:\d{1,4}/\d{1,4}\s*)++)=\s*(?P<rate>\d{1,4}(?:\.\d{1,9})?)"
-    r"|C?(?P<multiple>\d{0,3})\s*=\s*(?P<of_units>\d{1,4})"
-    r"|(?P<bare>\d{1,4})"
+    rf"(?P<beats>(?:\d{{1,4}}/\d{{1,4}}\s*)++)=\s*{_ABOUT}(?P<rate>\d{{1,4}}(?:\.\d{{1,9}})?)"
+    rf"|C?(?P<multiple>\d{{0,3}})\s*=\s*{_ABOUT}(?P<of_units>\d{{1,4}})"
+    rf"|^\s*{_ABOUT}(?P<bare>\d{{1,4}})(?![\d/])",
+    re.IGNORECASE,
 )
+_TEMPO_WORDS = re.compile(rf'"([^"]*)"|^\s*(?!{_ABOUT}\d)([^\W\d_]{{2}}[^"\d=]*)')
+"""What a tempo says in words; real ones leave out the quotation marks."""
 _FASTEST_TEMPO = 1_000
 _VOICE_NAMES = re.compile(r'(?<![\w-])(name|nm|subname|snm|sname)\s*=\s*(?:"([^"]*)"|(\S+))')
 
@@ -289,10 +293,10 @@ def default_unit_length(meter: Meter | None) -> int:
 
 @lru_cache(maxsize=1024)
 def parse_tempo(text: str, unit_length: int) -> float | None:
-    """Read `Q:` ("1/4=120", '"Slow" 3/8=80', "C3=40", "120") as quarter notes a minute (section 3.1.8); None when it
-    gives no number.
+    """Read `Q:` ("1/4=120", '"Slow" 3/8=80', "1/4=c.96", "C3=40", "120") as quarter notes a minute (section 3.1.8);
+    None when it gives no number.
     """
-    match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
+    match = _TEMPO.search(_TEMPO_WORDS.sub("", text))
     if match is None:
         return None
     rate = float(match["rate"] or match["of_units"] or match["bare"])
@@ -303,10 +307,10 @@ def parse_tempo(text: str, unit_length: int) -> float | None:
 @lru_cache(maxsize=1024)
 def parse_tempo_mark(text: str, unit_length: int) -> TempoMark | None:
     """What `Q:` says, at no place; None where it says nothing that is understood."""
-    words = " ".join(filter(None, (decode_text(words) for words in re.findall(r'"([^"]*)"', text))))
-    words = printable(words).strip()
+    said = ("".join(found) for found in _TEMPO_WORDS.findall(text))
+    words = printable(" ".join(filter(None, map(decode_text, said)))).strip()
     tempo = parse_tempo(text, unit_length)
-    match = _TEMPO.search(re.sub(r'"[^"]*"', "", text))
+    match = _TEMPO.search(_TEMPO_WORDS.sub("", text))
     if tempo is None or match is None:
         return TempoMark(0, None, words) if words else None
     return TempoMark(0, tempo, words, round(_beat_of(match, unit_length) * TICKS_PER_WHOLE) if match["beats"] else 0)

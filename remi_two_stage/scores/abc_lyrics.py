@@ -1,7 +1,9 @@
-"""The words beneath a line of ABC music (`w:`, ABC standard 2.1, section 5.1): which note has which syllable.
+"""The words beneath a line of ABC music (`w:`, ABC standard 2.1, section 5.1), and the symbols beside it (`s:`, section
+4.15): which note has which.
 
 Conventions
 - Words belong to the line of music before them; each further `w:` after the same line is the next verse.
+- A bar line before all words is the one that the music begins with, or else ends its first bar.
 - Every note takes a syllable, also one that is tied to the note before; rests and grace notes take none, nor do the
   notes of overlays.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 
@@ -21,6 +23,7 @@ from .abc_state import Boundary
 
 SYLLABLE = re.compile(r"([*_|-])|((?:[^ \t*_|\\-]++|\\u[0-9A-Fa-f]{4}|\\[^ \t])+)(-?)")
 """What stands for one note in a line of words, or a bar line there."""
+_SYMBOL = re.compile(r'"[^"]*"|![^!]*!|\+[^+]*\+|[*|]')
 _TIME = attrgetter("time")
 _JOINT = 2
 
@@ -32,6 +35,7 @@ class VoiceLyrics:
         onsets: When the notes of the last line of music begin.
         lost: How many syllables had no note.
         following: Index of the note that the next syllable is for.
+        begins_with_bar_line: Whether the last line of music does.
     """
 
     def __init__(self) -> None:
@@ -39,6 +43,7 @@ class VoiceLyrics:
         self.lost = 0
         self._line = -1
         self.following = 0
+        self.begins_with_bar_line = False
         self._verse = 0
         self._position: int | None = None  # of the last syllable or bar line
         self._goes_on = False
@@ -50,6 +55,7 @@ class VoiceLyrics:
             self._line = number
             self._verse = 0
             self.onsets.clear()
+            self.begins_with_bar_line = False
 
     def read(self, text: str, records: list[TimedRecord], boundaries: Sequence[Boundary], goes_on: bool) -> None:
         """Read a line of words, or one that goes on with the line before."""
@@ -74,10 +80,28 @@ class VoiceLyrics:
                     records.append((onset, LYRIC, verse, last))
         self.following = following
 
+    def symbols(self, text: str, boundaries: Sequence[Boundary]) -> Iterator[tuple[int | None, str]]:
+        """The symbols in a line of them, each with the onset of its note; None where there is no note."""
+        following, self._position = 0, None
+        for sign in _SYMBOL.findall(text):
+            if sign == "|":
+                following = self._after_bar(following, boundaries)
+            elif following == len(self.onsets):
+                if sign != "*":
+                    yield None, sign
+            else:
+                self._position = onset = self.onsets[following]
+                following += 1
+                if sign != "*":
+                    yield onset, sign
+
     def _after_bar(self, following: int, boundaries: Sequence[Boundary]) -> int:
         """Index of the next note after the bar line that ends the bar of the last syllable."""
         if self._position is None:
-            return following
+            if self.onsets:
+                self._position = self.onsets[0]
+            if self.begins_with_bar_line or not self.onsets:
+                return following
         index = bisect_right(boundaries, self._position, key=_TIME)
         if index == len(boundaries):
             return len(self.onsets)

@@ -5,7 +5,8 @@ Conventions
 - A static macro replaces its target wherever it stands: `m:~G3 = G{A}G{F}G`.
 - The target of a transposing macro has an `n` for any note; letters from h to z in what replaces it are the notes as
   far from that note as they are from `n` in the alphabet: `m:~n2 = n{o}n` writes `~c2` as `c{d}c`.
-- Macros are expanded in the order in which they were defined, each once a line.
+- Macros are expanded in the order in which they were first defined, each once a line; from where one is defined anew,
+  it stands for its new text.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ class Macros:
     """The macros that a tune has defined so far."""
 
     def __init__(self) -> None:
-        self._macros: list[tuple[re.Pattern[str], partial[str]]] = []
+        self._macros: dict[re.Pattern[str], partial[str]] = {}
 
     def define(self, text: str) -> None:
-        """Add what an `m:` field says; a later macro for the same target stands beside the first without effect.
+        """Add what an `m:` field says.
 
         Raises:
             AbcSyntaxError: no macro, or too many.
@@ -56,9 +57,9 @@ class Macros:
             self._add(re.compile(rf"{_NO_LETTERS}|(?P<letter>{re.escape(match[1])})"), match[2], _assigned)
 
     def _add(self, pattern: re.Pattern[str], replacement: str, expand: Callable[[str, re.Match[str]], str]) -> None:
-        if len(self._macros) == _MOST_MACROS:
+        if len(self._macros) == _MOST_MACROS and pattern not in self._macros:
             raise AbcSyntaxError(f"the tune has more than {_MOST_MACROS} macros; define fewer")
-        self._macros.append((pattern, partial(expand, replacement)))
+        self._macros[pattern] = partial(expand, replacement)
 
     def expand(self, line: str) -> str:
         """A line of music with its macros written out.
@@ -66,7 +67,7 @@ class Macros:
         Raises:
             AbcSyntaxError: written out, the line is far longer than any music.
         """
-        for pattern, written_out in self._macros:
+        for pattern, written_out in self._macros.items():
             count = sum(1 for _ in pattern.finditer(line))
             if len(line) + count * len(written_out.args[0]) > _LONGEST_LINE:
                 raise AbcSyntaxError(f"with its macros written out, the line is longer than {_LONGEST_LINE} characters")
@@ -76,7 +77,7 @@ class Macros:
     def written_column(self, line: str, column: int) -> int:
         """Where a character of the line with its macros written out comes from; columns count from 0 here."""
         origins = list(range(len(line) + 1))
-        for pattern, written_out in self._macros:
+        for pattern, written_out in self._macros.items():
             replaced: list[int] = []
             end = 0
             for match in pattern.finditer(line):

@@ -3,6 +3,7 @@
 Conventions
 - A tune begins at its X: line and ends at an empty line, unless its music continues after it; text between tunes is
   skipped. A text without X: is one tune.
+- Text that is indented throughout, as in a program or a letter, is read as if it were not; tags of HTML are left out.
 - Repeats, endings and the order of parts stay as written, and so does what stands beside the notes (`abc_notation`).
 """
 
@@ -18,11 +19,16 @@ from typing import Literal, TypeVar
 
 from ..core.errors import AbcSyntaxError, MissingFileError, ScoreError
 from ..core.piece import Piece
-from .abc_tune import Tune, file_header, goes_on
+from .abc_lines import file_header, goes_on
+from .abc_tune import Tune
 from .collector import collector_paused
 
 _AnyTune = TypeVar("_AnyTune", bound=Tune)
 GZIP_SIGNATURE = b"\x1f\x8b"
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+"""Signs that no one sees: byte order marks, as where files were put together, and joiners."""
+_TAG = re.compile(r"</?(?:html|head|body|pre|p|br|div|span|code|tt|font|table|tr|td)\b[^<>|\n]*>", re.IGNORECASE)
+_INDENTED = re.compile(r"[ \t]+[XK]:")
 _LARGEST_UNPACKED_FILE = 100_000_000
 _MOST_BAD_TUNES = 1_000
 _CHARSET = re.compile(
@@ -129,7 +135,8 @@ def _lines(source: str | Path) -> list[str]:
     if "\0" in text:
         message = "this is no ABC text, for it holds zero bytes; save it as text in UTF-8"
         raise AbcSyntaxError(message).at(file=_file_name(source))
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = (text if text.isascii() else text.translate(_INVISIBLE)).replace("\r\n", "\n").replace("\r", "\n")
+    return (_TAG.sub("", text) if "<" in text else text).split("\n")
 
 
 def _file_text(path: Path) -> str:
@@ -157,6 +164,9 @@ def tunes_in(lines: list[str], kind: type[_AnyTune]) -> Iterator[_AnyTune]:
         kind: What each tune is made.
     """
     starts = [index for index, line in enumerate(lines) if line.startswith("X:")]
+    if not starts and any(_INDENTED.match(line) for line in lines) and not any(line.startswith("K:") for line in lines):
+        lines = [line.lstrip(" \t") for line in lines]
+        starts = [index for index, line in enumerate(lines) if line.startswith("X:")]
     if not starts:
         if any(line.startswith("K:") for line in lines):
             last = max(index for index, line in enumerate(lines) if line.strip())

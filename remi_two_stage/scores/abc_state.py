@@ -29,6 +29,7 @@ class Boundary:
     """What stands between two bars; the metre and the key are those that hold after it.
 
     Attributes:
+        semitones: From written to sounding pitch, after it.
         plays: How often the section that a repeat closes here is played; 0 without a repeat.
         counts_plays: An ending without music before that repeat says so; the next one is the last play: `[1,2 :| [3`.
         part: Label of the part that begins here.
@@ -41,6 +42,7 @@ class Boundary:
     time: int
     meter: Meter | None
     key: Key
+    semitones: int
     plays: int = 0
     counts_plays: bool = False
     repeat_start: bool = False

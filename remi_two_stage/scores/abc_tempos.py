@@ -31,9 +31,11 @@ class Tempos:
         """What `%%printtempo` says of the tempos that follow."""
         self._are_silent = value.strip().lower() in _FALSE
 
-    def marks(self, unit_length: int) -> list[tuple[int, TempoMark]]:
-        """What each of them says, and when."""
-        marks = [(time, parse_tempo_mark(text, unit_length), is_silent) for time, text, is_silent in self._said]
+    def marks(self, unit_length: int, lose: Callable[[str, int], None]) -> list[tuple[int, TempoMark]]:
+        """What each of them says, and when; those that say nothing are lost."""
+        said = [(time, text, is_silent) for time, text, is_silent in self._said if text.strip()]
+        marks = [(time, parse_tempo_mark(text, unit_length), is_silent) for time, text, is_silent in said]
+        lose("a tempo without a number", sum(mark is None for _, mark, _ in marks))
         return [(time, replace(mark, is_silent=is_silent)) for time, mark, is_silent in marks if mark]
 
     def first(self, unit_length: int, latest: int, lose: Callable[[str, int], None]) -> float | None:

@@ -37,7 +37,7 @@ _MOST_TOKENS_KEPT = 16_384
 _LENGTH = r"[0-9/]*+"
 _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
 _NOTE = rf"(?:{_PLAIN_NOTE}|{ACCIDENTAL}{_PLAIN_NOTE})"
-_PASSES = r"[0-9](?:[0-9,.-]*[0-9])?"
+_PASSES = r"[0-9](?:[0-9,.-]*[0-9])?(?:\.(?!\S))?"
 _STRING = r'"[^"]*"'
 _NAMED = rf"!(?:{'|'.join(map(re.escape, DECORATIONS))})!"
 _DECORATION = rf"{_NAMED}|!(?![^!|]*{_NAMED})[^!|]*!|\+[^+|]*\+"
@@ -96,8 +96,12 @@ _EARLY_ACCIDENTAL = re.compile(r'[\^_=][0-9/]*[!+"{.~(HLMOPSTuv]')
 _MOVED_ACCIDENTAL = re.compile(
     rf"{_STRING}|![^!|]*!|({ACCIDENTAL})((?:{_DECORATION}|{_STRING}|\{{[^{{}}]*\}}|[.~(HLMOPSTuv])+)(?=[A-Ga-g])"
 )
-_TYPOGRAPHIC_MARKS = str.maketrans(dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'"))
+_TYPOGRAPHIC_MARKS = str.maketrans(
+    dict.fromkeys("“”„‟«»″\x93\x94\x84", '"') | dict.fromkeys("‘’\x91\x92", "'") | dict.fromkeys("｜│∣❘", "|")
+)
 _ANNOTATION_OR_TEXT = re.compile(rf'("[\^_<>@][^"]*")|{_STRING}|[^"]+|"')
+_SIGN_OF_ACCIDENTAL = re.compile(r'"[^"]*"|([♯♭♮])(?=[A-Ga-g])')
+_ACCIDENTALS = {"♯": "^", "♭": "_", "♮": "="}
 _LINE_BREAK_MARK = re.compile(rf"{_STRING}|{_NAMED}|(!)")
 
 _NOTE_PARTS = re.compile(rf"({ACCIDENTAL})?([A-Ga-g])([,']*)({_LENGTH})(-?)")
@@ -106,6 +110,7 @@ _CHORD_PARTS = re.compile(rf"\[(.*)\]({_LENGTH})(-?)")
 _CHORD_TOKEN = re.compile(
     rf"(?P<note>{_NOTE})|(?P<symbol>{_STRING})|(?P<decoration>{_DECORATION})|(?P<grace>{_GRACE_IN_CHORD})|(?P<signs>{_SIGNS})"
 )
+_REST_IN_CHORD = re.compile(rf"^[^\"!]*?[zx]({_LENGTH})")
 _GRACE_TOKEN = re.compile(rf"(?P<note>{_NOTE})|\[(?P<chord>[^\[\]]*)\]({_LENGTH})|(?P<slur>\()")
 _LETTERS_OF_NOTES = frozenset("ABCDEFGabcdefg")
 
@@ -118,13 +123,14 @@ def is_music(line: str, letters: str = "ABCDEFGabcdefg") -> bool:
 def mended(line: str) -> str:
     """A line of music with its signs where the standard has them, as many characters long.
 
-    Typographic quotation marks are plain ones, but within annotations; an accidental before a decoration stands after
-    it; a bracket and a brace around notes are brackets; the last quotation mark or brace that is open is closed at the
-    blank after a chord symbol or grace notes. What else a sign that is not closed hides cannot be told; the voice that
-    meets it judges.
+    Typographic quotation marks, but for those within annotations, bar lines and accidentals are plain ones; an
+    accidental before a decoration stands after it; a bracket and a brace around notes are brackets; the last quotation
+    mark or brace that is open is closed at the blank after a chord symbol or grace notes. What else a sign that is not
+    closed hides cannot be told; the voice that meets it judges.
     """
     if not line.isascii():
         line = _ANNOTATION_OR_TEXT.sub(lambda match: match[1] or match[0].translate(_TYPOGRAPHIC_MARKS), line)
+        line = _SIGN_OF_ACCIDENTAL.sub(lambda match: _ACCIDENTALS[match[1]] if match[1] else match[0], line)
     if _EARLY_ACCIDENTAL.search(line):
         line = _MOVED_ACCIDENTAL.sub(lambda match: match[2] + match[1] if match[1] else match[0], line)
     if '"' in line and line.count('"') % 2:
@@ -180,13 +186,14 @@ class WrittenGrace(NamedTuple):
 
 class WrittenChord(NamedTuple):
     """Notes between brackets, their own lengths multiplied by the chord's, and what stands among them: chord symbols
-    and annotations, slurs and decorations, grace notes.
+    and annotations, slurs and decorations, grace notes. Where there are rests alone, `rest` is the first one's length.
     """
 
     notes: tuple[WrittenNote, ...]
     symbols: tuple[WrittenText, ...] = ()
     signs: tuple[str, ...] = ()
     graces: tuple[WrittenGrace, ...] = ()
+    rest: tuple[int, int] | None = None
 
 
 class BarLine(NamedTuple):
@@ -306,7 +313,11 @@ def parse_chord(text: str) -> WrittenChord:
             graces.append(parse_grace(match["grace"]))
         else:
             signs += parse_decoration(match[0]) if match["decoration"] else parse_signs(match[0])
-    return WrittenChord(tuple(notes), tuple(symbols), tuple(signs), tuple(graces))
+    rest = None
+    if not notes and (first := _REST_IN_CHORD.search(inside)):
+        own, under = parse_length(first[1])
+        rest = own * numerator, under * denominator
+    return WrittenChord(tuple(notes), tuple(symbols), tuple(signs), tuple(graces), rest)
 
 
 def parse_grace(text: str) -> WrittenGrace:

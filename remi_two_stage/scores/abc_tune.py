@@ -38,30 +38,29 @@ from .abc_fields import (
     parse_unit_length,
     parse_voice_names,
 )
+from .abc_handlers import HANDLERS
+from .abc_lines import FIELD, FieldLines, without_comment
 from .abc_macros import Macros
 from .abc_signs import leading_signs
 from .abc_state import PITCH, Settings
+from .abc_symbol_lines import read_symbol_line
 from .abc_tempos import Tempos
 from .abc_tokens import OPEN_CHORD_AT_END, TOKENS, is_music, mended, read_tokens, without_line_breaks
-from .abc_voice import HANDLERS, Voice
+from .abc_voice import Voice
 from .voices import VOICE_NAME, voice_names
 
-_FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
-_COMMENT = re.compile(r"(?<!\\)%")
-_MIDI_TRANSPOSITION = re.compile(r"MIDI\s+transpose\s+([+-]?[0-9]{1,2})\s*")
+_MIDI_TRANSPOSITION = re.compile(r"MIDI\s+(r?)transpose\s+([+-]?[0-9]{1,2})\s*")
 _MIDI_PROGRAM = re.compile(r"MIDI\s+program\s+(?:([0-9]{1,2})\s+)?([0-9]{1,3})(?![0-9])")
 _HIGHEST_PROGRAM = 127
 _MIDI_CHANNEL = re.compile(r"MIDI\s+channel\s+([0-9]{1,2})\s*")
 _TEMPERAMENT = re.compile(r"(MIDI\s+temperamentequal|microscale)\s+([1-9][0-9]{0,2})\s*")
-_DIRECTIVES = ("score", "staves", "propagate-accidentals", "linebreak", "printtempo", "MIDI", "microscale")
 _CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
-_FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSUZ")
 _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
-_LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
+_FIELDS_OF_HEADER = frozenset("ABCDFGHNORSTZ")
+"""Those that are kept where they stand before the music, and nowhere else."""
 _NO_TOKEN = "$"
 _NOTHING_SAID = Staff()
 _MOST_VOICES = 99
-_MOST_FIELDS_OF_FILE = 1_000
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a microtone": lambda voice: voice.microtones,
     "a percussion note": lambda voice: len(voice.percussion),
@@ -69,37 +68,6 @@ _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a syllable without a note": lambda voice: voice.lyrics.lost if voice.lyrics else 0,
 }
 _IS_PICKUP = {remark: is_pickup for is_pickup, remark in PICKUP_REMARKS.items()}
-
-
-FieldLines = Sequence[tuple[str, str]]
-"""Fields as (letter, text without comment); a directive is the field `I:`."""
-
-
-def file_header(lines: Sequence[str]) -> FieldLines:
-    """The fields of a file header that hold for every tune (section 2.2.2), each once.
-
-    Raises:
-        AbcSyntaxError: so many fields that it is no header.
-    """
-    fields = [("I", line[2:]) for line in lines if line.startswith("%%")]
-    fields += [(line[0], _without_comment(line[2:])) for line in lines if line.startswith(_FILE_HEADER_FIELDS)]
-    known = {(letter, text): None for letter, text in fields if letter != "I" or text.strip().startswith(_DIRECTIVES)}
-    if len(known) > _MOST_FIELDS_OF_FILE:
-        raise AbcSyntaxError(
-            f"the file header has {len(known)} fields, more than {_MOST_FIELDS_OF_FILE}; end it with an empty line"
-        )
-    return list(known)
-
-
-def goes_on(paragraph: Sequence[str], has_key: bool) -> bool:
-    """Whether lines after an empty one belong to the tune before: as music, or as fields until its K: line."""
-    for line in paragraph:
-        if _FIELD.match(line):
-            if not has_key:
-                return True
-        elif not line.startswith("%"):
-            return has_key and is_music(_without_comment(line), _LETTERS_OF_MUSIC)
-    return False
 
 
 class Tune:
@@ -116,7 +84,7 @@ class Tune:
         self._tempos = Tempos()
         self._part_order = ""
         self._is_in_body = False
-        has_lyrics = "w:" in {line[:2] for line in lines}
+        has_lyrics = not {"w:", "s:"}.isdisjoint(line[:2] for line in lines)
         self._settings = Settings(None, parse_key(""), has_lyrics=has_lyrics)
         self._macros = Macros()
         self._breaks_lines = False  # whether "!" does
@@ -132,6 +100,7 @@ class Tune:
         self._line_number = 0  # of the music, where it began
         self._is_continued = False  # whether the last line of music goes on in the next
         self._last_words = ""  # "w" or "W" after such a line
+        self._is_history = False  # whether the last field was H:, which may go on in the next line
         self._open_chord = ""  # the end of the last line, if a chord that begins there continues in the next
         self._losses: dict[str, int] = {}
 
@@ -159,7 +128,7 @@ class Tune:
                 is_text = (is_text or line.startswith("%%begin")) and not line.startswith("%%end")
                 self._directive(line[2:])
             elif not is_text and not line.startswith("%"):
-                self._line(number, _without_comment(line) if "%" in line else line)
+                self._line(number, without_comment(line))
         if self._current_voice().pending or self._open_chord:
             self._music(number, "")
         return with_unusual_clefs(self._piece())
@@ -172,16 +141,21 @@ class Tune:
         self._losses[reason] = self._losses.get(reason, 0) + count
 
     def _line(self, number: int, line: str) -> None:
-        field = _FIELD.match(line) if line[1:2] == ":" else None
+        field = FIELD.match(line) if line[1:2] == ":" else None
         try:
             if field is not None:
+                self._is_history = line[0] == "H" and not self._is_in_body
                 self._field(line[0], field[2])
             elif self._is_in_body:
                 self._music(number, line)
-            elif self._lacks_key and is_music(line):
+            elif is_music(line) and self._lacks_key:
                 self._lose("a K: line that is missing")
                 self._field("K", "C")
                 self._music(number, line)
+            elif is_music(line):
+                self._lose("a line of music before the K: line")
+            elif self._is_history and self._metadata:
+                self._go_on(line)
         except AbcSyntaxError as error:
             raise error.at(line=number) from None
 
@@ -197,7 +171,7 @@ class Tune:
         elif name == "linebreak":
             self._breaks_lines = "!" in rest
         elif match := _MIDI_TRANSPOSITION.fullmatch(text):
-            self._set(midi_transposition=int(match[1]))
+            self._transpose(int(match[2]), is_relative=bool(match[1]))
         elif match := _TEMPERAMENT.fullmatch(text):
             self._set(commas=int(match[2]) * (12 if match[1] == "microscale" else 1))
         elif match := _MIDI_CHANNEL.fullmatch(text):
@@ -205,6 +179,15 @@ class Tune:
         elif (match := _MIDI_PROGRAM.match(text)) and int(match[2]) <= _HIGHEST_PROGRAM:
             voice = self._voice.name if self._voice else next(reversed(self._staffs), 0)
             self._programs.setdefault(int(match[1]) if match[1] else voice, int(match[2]))
+        elif name == "begintext" or (name in ("text", "center") and rest.strip()):
+            self._lose("a text between the lines")
+
+    def _transpose(self, semitones: int, is_relative: bool) -> None:
+        """Move the current voice, before the first one all, as MIDI is to play it; further than before if relative."""
+        before = (self._voice or self._settings).midi_transposition if is_relative else 0
+        self._set(midi_transposition=before + semitones)
+        if self._voice is not None:
+            self._voice.set_staff(_NOTHING_SAID)
 
     def _set_channel(self, channel: int) -> None:
         """MIDI's channel of the current voice; in the header of the last one there, or of all before the first."""
@@ -293,6 +276,13 @@ class Tune:
             self._settings.part = text.strip()
         elif not self._is_in_body:
             self._header_field(letter, text)
+        else:
+            self._lose_field(letter, text)
+
+    def _lose_field(self, letter: str, text: str) -> None:
+        """Count a field of the header that stands in the body."""
+        if letter in _FIELDS_OF_HEADER and text.strip():
+            self._lose("a title within the tune" if letter == "T" else "a field within the tune")
 
     def _change_settings(self, letter: str, text: str) -> None:
         settings = self._settings
@@ -334,14 +324,19 @@ class Tune:
         if letter == "T" and not self.title:
             self.title = decode_text(text)
         elif letter == "+" and self._metadata:
-            letter, start = self._metadata.pop()
-            self._metadata.append((letter, f"{start} {decode_text(text)}"))
+            self._go_on(text)
         elif letter not in _FIELDS_WITHOUT_MEANING and text.strip():
             self._metadata.append((letter, decode_text(text)))
             self._part_order = text if letter == "P" else self._part_order
 
+    def _go_on(self, text: str) -> None:
+        """Text that the last field goes on with."""
+        letter, start = self._metadata.pop()
+        self._metadata.append((letter, f"{start} {decode_text(text)}"))
+
     def _words(self, letter: str, text: str) -> None:
         """A line of words beneath the music (`w:`) or after it (`W:`), or what goes on with one (`+:`)."""
+        self._is_continued = False  # for the next line of music has words of its own
         kind = self._last_words if letter == "+" else letter
         self._last_words = kind
         if kind == "w" and self._voice is not None and self._voice.lyrics is not None:
@@ -351,8 +346,7 @@ class Tune:
         elif kind == "W" and letter == "W":
             self._metadata.append(("W", " ".join(decode_text(text).split())))
         elif kind == "W":
-            _, start = self._metadata.pop()
-            self._metadata.append(("W", f"{start} {decode_text(text)}"))
+            self._go_on(text)
 
     def _body_field(self, letter: str, text: str, voice: Voice) -> None:
         if letter == "M":
@@ -361,11 +355,14 @@ class Tune:
             voice.unit_length = self._unit_length(text) or voice.unit_length
         elif letter == "K" and text.strip():
             voice.set_key(self._key(text, voice.commas))
-        elif letter == "P" and voice.is_at_bar_start:
-            voice.boundaries[-1].is_section = True
-            voice.boundaries[-1].part = text.strip()
+        elif letter == "P":
+            voice.begin_part(text.strip(), splits_bar=bool(self._part_order))
         elif letter == "r" and text.strip() in _IS_PICKUP:
             voice.boundaries[-1].pickup_remark = _IS_PICKUP[text.strip()]
+        elif letter == "s":
+            self._lose("a symbol without a note", read_symbol_line(text, voice))
+        else:
+            self._lose_field(letter, text)
 
     def _choose_voice(self, text: str) -> None:
         name, *properties = text.split(maxsplit=1) or [""]
@@ -412,9 +409,9 @@ class Tune:
         for loss, times in chain.from_iterable(voice.notation.losses.items() for voice in voices):
             self._lose(loss, times)
         self.voice_ids = [voice.name for voice in kept]
-        bars, between_ticks, unknown_symbols = build_bars(kept, self._tempos.marks(self._settings.unit_length))
-        self._lose("a note that begins or ends between two ticks", between_ticks)
-        self._lose("a chord symbol that names no chord", unknown_symbols)
+        bars, losses = build_bars(kept, self._tempos.marks(self._settings.unit_length, self._lose))
+        for loss, times in losses.items():
+            self._lose(loss, times)
         pickup = UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
         part_order = _part_order(self._part_order, bars) if self._part_order else ()
         return Piece(
@@ -485,7 +482,3 @@ def _named(voices: list[Voice]) -> tuple[list[Voice], tuple[str, ...]]:
     sounding = [voice for voice in voices if voice.notes] or [max(voices, key=attrgetter("time"))]
     pitches = [[sung[PITCH] for sung in voice.notes] for voice in sounding] if len(sounding) > 1 else []
     return sounding, voice_names([voice.name for voice in sounding], pitches)
-
-
-def _without_comment(line: str) -> str:
-    return _COMMENT.split(line, maxsplit=1)[0] if "%" in line else line

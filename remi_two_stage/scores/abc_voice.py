@@ -14,9 +14,8 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 from ..core.abc_writer import MOST_BARS
 from ..core.errors import AbcSyntaxError
@@ -50,12 +49,12 @@ _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 
 
 class Voice:
-    """The state of one voice while its lines are read; `HANDLERS` says which method reads which token."""
+    """The state of one voice while its lines are read; `abc_handlers` says which method reads which token."""
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
         "_layers", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet", "_usual_scale",
-        "boundaries", "commas", "instrument_transposition", "key", "lyrics", "meter", "microtones",
+        "_waiting_part", "boundaries", "commas", "instrument_transposition", "key", "lyrics", "meter", "microtones",
         "midi_transposition", "name", "notation", "notes", "pending", "percussion", "phrase_ends", "propagation",
         "scale", "symbols", "time", "transposition", "unit_length",
     )  # fmt: skip
@@ -76,7 +75,7 @@ class Voice:
         self.lyrics = VoiceLyrics() if settings.has_lyrics else None
         self.phrase_ends: list[int] = []
         self.microtones = 0
-        self.boundaries = [Boundary(0, self.meter, self.key, part=settings.part)]
+        self.boundaries = [Boundary(0, self.meter, self.key, 0, part=settings.part)]
         self.scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._scale_of_key = usual_scale(self.key)
         self._usual_scale: Sequence[int] | None = None  # in which every note has the name that the key gives it
@@ -89,6 +88,7 @@ class Voice:
         self._event: Event | None = None  # the last one of this bar
         self._last_event: Event | None = None  # that of the bars before
         self._broken: BrokenNotes | None = None
+        self._waiting_part: tuple[int, str] | None = None  # since when, and its label, where it stands within a bar
         self._tuplet: tuple[int, int, int] | None = None  # notes left, and the factor of their lengths
         self._awaits_note = False  # whether a tuplet, a broken rhythm or signs do
         self._pitched = self.notes
@@ -138,6 +138,8 @@ class Voice:
         self._set_usual_scale(self.is_at_bar_start)
         if not self.time:
             self.instrument_transposition = self._staff.of_instrument
+        if self.is_at_bar_start:
+            self.boundaries[-1].semitones = self.semitones
         is_percussion = (clef is not None and clef.is_percussion) or self._channel == _PERCUSSION_CHANNEL
         self.notes = self.percussion if is_percussion else self._pitched
 
@@ -165,6 +167,14 @@ class Voice:
             kept = [new if current == old else current for new, old, current in steps]
             layer.scale = self.scale if layer.scale is old_scale else kept
 
+    def begin_part(self, label: str, splits_bar: bool) -> None:
+        """Begin a part: here, or within a bar that is not to be split at the bar line that follows, if one does."""
+        if self.is_at_bar_start or splits_bar:
+            boundary = self.end_bar()
+            boundary.part, boundary.is_section, boundary.splits_bar = label, True, boundary.splits_bar or splits_bar
+        else:
+            self._waiting_part = self.time, label
+
     def end_bar(self) -> Boundary:
         """Close the bar, unless nothing stands in it, and give the boundary after it."""
         if self._main_end is not None and self._overlay_start is None:
@@ -182,12 +192,19 @@ class Voice:
         if self.time > boundary.time:
             if len(self.boundaries) > MOST_BARS:
                 raise AbcSyntaxError(f"voice {self.name!r} has more than {MOST_BARS} bars; split the tune")
-            boundary = Boundary(self.time, self.meter, self.key)
+            boundary = Boundary(self.time, self.meter, self.key, self.semitones)
             self.boundaries.append(boundary)
         elif self.time < boundary.time:  # an overlay of several bars goes over bar lines that are already there
             boundary = self.boundaries[bisect_left(self.boundaries, self.time, key=attrgetter("time"))]
             if boundary.time != self.time:
-                return Boundary(self.time, self.meter, self.key)
+                return Boundary(self.time, self.meter, self.key, self.semitones)
+        if self._waiting_part is not None:
+            time, label = self._waiting_part
+            self._waiting_part = None
+            if time == boundary.time:
+                boundary.part, boundary.is_section = label, True
+            else:
+                self.notation.lose("a part that begins within a bar")
         return boundary
 
     def end_line(self) -> None:
@@ -209,7 +226,7 @@ class Voice:
         if self.time < time:
             self.end_bar()
             self.boundaries += [
-                Boundary(boundary.time, self.meter, self.key)
+                Boundary(boundary.time, self.meter, self.key, self.semitones)
                 for boundary in leader.boundaries
                 if self.time < boundary.time <= time
             ]
@@ -259,6 +276,8 @@ class Voice:
         for grace in chord.graces:
             self.grace(grace)
         if not chord.notes:
+            if chord.rest:
+                self.rest(chord.rest)
             return
         self.signs([sign for sign in chord.signs if sign != ")"])
         first = chord.notes[0]
@@ -377,6 +396,8 @@ class Voice:
     def bar(self, sign: BarLine) -> None:
         """A bar line with its repeats and ending (sections 4.8 to 4.10)."""
         boundary = self.end_bar()
+        if self.lyrics is not None and not self.lyrics.onsets:
+            self.lyrics.begins_with_bar_line = True
         self._is_double_repeat = sign.plays > 0 and sign.repeat_start
         boundary.add(sign)
 
@@ -475,25 +496,3 @@ class Voice:
         left, time, notes = self._tuplet
         self._tuplet = (left - 1, time, notes) if left > 1 else None
         return time, notes, left == 1
-
-
-HANDLERS: dict[str, Callable[[Voice, Any], None]] = {
-    "bar": Voice.bar,
-    "symbol": Voice.symbol,
-    "rest": Voice.rest,
-    "grace": Voice.grace,
-    "signed_note": Voice.signed_note,
-    "tuplet": Voice.tuplet,
-    "broken": Voice.broken,
-    "ending": Voice.ending,
-    **dict.fromkeys(("chord", "old_chord", "open_chord"), Voice.chord),
-    "tie": Voice.tie,
-    "decoration": Voice.decoration,
-    "signs": Voice.signs,
-    "bar_rest": Voice.bar_rest,
-    "overlay": Voice.overlay,
-    "unclosed": Voice.ignore,
-}
-"""Form of a token -> the method that takes what `abc_tokens.read_tokens` says; but notes go straight to `Voice.note`,
-since most tokens are notes, and fields are the tune's business.
-"""

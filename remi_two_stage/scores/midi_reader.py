@@ -11,6 +11,7 @@ Conventions
   events and system exclusive messages, real-time bytes stand between events, and a note ends in another track.
 - A tempo in the first bar is the piece's; where the tempo changes later, bars hold a mark, and it is counted, since no
   token says it.
+- Lyrics and chord names are read (`midi_words`); pedals and bends are counted.
 - A note that nothing ends sounds until its pitch is struck again, or to the end of its track, and is counted.
 - In format 2, tracks are patterns of their own; they are laid one after the other.
 """
@@ -32,12 +33,16 @@ from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
 from .midi_rhythm import EXACT, Sounded, as_meant
+from .midi_words import Said, with_chords, with_lyrics
 from .midi_writer import (
     COMPOSER_SIGN,
+    COPYRIGHT,
     DRUMS,
     END_OF_TRACK,
     INSTRUMENT_NAME,
     KEY_SIGNATURE,
+    LYRIC,
+    MARKER,
     MICROSECONDS_PER_MINUTE,
     PROGRAM_CHANGE,
     SET_TEMPO,
@@ -46,6 +51,7 @@ from .midi_writer import (
     TRACK_NAME,
     VOICE_SIGN,
 )
+from .musicxml_names import RIGHTS
 from .voices import VOICE_NAME, is_voice_name, title_of, usual_instruments, voice_names
 
 _MAX_BARS = 10_000
@@ -56,7 +62,9 @@ _META = 0x100
 """Added to the kind of a meta event, to tell it from a channel message."""
 SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data bytes of system common messages; the other ones from 0xF4 on have none."""
-_ALL_SOUND_OFF, _ALL_NOTES_OFF = 120, 123
+_SUSTAIN, _ALL_SOUND_OFF, _ALL_NOTES_OFF = 64, 120, 123
+_PEDAL_DOWN = 64
+_PITCH_BEND, _NO_BEND = 0xE0, (0, 64)
 _FURTHER_LAYER = re.compile(r"(.+) \((\d+)\)")
 
 Voice = tuple[int, int]
@@ -93,6 +101,9 @@ class _Contents:
     composers: list[str] = field(default_factory=list)
     voice_names: dict[int, str] = field(default_factory=dict)
     instruments: dict[int, str] = field(default_factory=dict)
+    rights: list[str] = field(default_factory=list)
+    lyrics: defaultdict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    markers: list[Said] = field(default_factory=list)
     programs: dict[Voice, int] = field(default_factory=dict)
     voices: dict[Voice, list[Sounded]] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
@@ -112,6 +123,8 @@ def parse_midi(data: bytes) -> Piece:
     if not voices:
         if contents.losses["a truncated track"]:
             raise ScoreFormatError("the MIDI file breaks off before its first note; export it again")
+        if contents.losses["a percussion note"]:
+            raise ScoreFormatError("the MIDI file has no pitched notes, only percussion; choose one with a melody")
         raise ScoreFormatError("the MIDI file has no notes; choose one with pitched notes")
     last = max((note.onset + note.duration for _, notes in voices for note in notes), default=0)
     bars = _bars(contents, last or max(contents.ends.values()))
@@ -124,6 +137,9 @@ def parse_midi(data: bytes) -> Piece:
     bars = [replace(bar, notes=notes, tempos=tempos) for bar, notes, tempos in columns]
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
+    tracks = [[track for track, _ in places] for places, _ in voices]
+    bars = with_lyrics(bars, [notes for _, notes in voices], tracks, contents.lyrics, contents.losses)
+    bars = with_chords(bars, contents.markers, contents.losses)
     names = voice_names(
         [contents.voice_names.get(track, contents.names.get(track, "")) for ((track, _), *_), _ in voices],
         [[note.pitch for note in sung] for _, sung in voices],
@@ -133,8 +149,11 @@ def parse_midi(data: bytes) -> Piece:
         tuple(mark_phrases(bars)),
         contents.names.get(0, ""),
         tempo=tempo,
-        metadata=tuple(("C", name) for name in contents.composers),
-        losses=tuple(sorted(contents.losses.items())),
+        metadata=(
+            *(("C", name) for name in contents.composers),
+            *(("Z", f"{RIGHTS} {text}") for text in contents.rights),
+        ),
+        losses=tuple(sorted((+contents.losses).items())),
         instruments=_instruments(contents, names, [places[0] for places, _ in voices]),
     )
 
@@ -288,6 +307,8 @@ class _Strokes:
         self._contents = contents
         self._held: defaultdict[tuple[int, int, int], deque[_Stroke]] = defaultdict(deque)
         self._programs: dict[int, int] = {}
+        self._pedals: set[int] = set()  # channels whose pedal is down
+        self._bends: set[int] = set()  # channels whose pitch is bent
         self._count = 0
 
     def read(self, message: _Message) -> None:
@@ -306,6 +327,15 @@ class _Strokes:
             self._end(message.track, channel, number & 0x7F, message)
         elif kind == 0xB0 and number in (_ALL_SOUND_OFF, *range(_ALL_NOTES_OFF, 128)):
             self._end_all(channel, message)
+        elif kind == 0xB0 and number == _SUSTAIN:
+            self._lose("a pedal mark", self._pedals, channel, value >= _PEDAL_DOWN)
+        elif kind == _PITCH_BEND:
+            self._lose("a pitch bend", self._bends, channel, (number, value) != _NO_BEND)
+
+    def _lose(self, reason: str, held: set[int], channel: int, is_held: bool) -> None:
+        """Count what a controller begins to do on a channel."""
+        self._contents.losses[reason] += is_held and channel not in held
+        (held.add if is_held else held.discard)(channel)
 
     def _end(self, track: int, channel: int, pitch: int, message: _Message) -> None:
         """End the oldest note of this pitch, of this track if it has one."""
@@ -351,6 +381,12 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
         contents.voice_names[message.track] = voice
     elif kind == TEXT and message.track == 0 and (name := _text(content)).startswith(COMPOSER_SIGN):
         contents.composers.append(name.removeprefix(COMPOSER_SIGN))
+    elif kind == COPYRIGHT and (rights := _text(content)):
+        contents.rights.append(rights)
+    elif kind == LYRIC:
+        contents.lyrics[message.track].append(Said(message.time, _decoded(content)))
+    elif kind == MARKER:
+        contents.markers.append(Said(message.time, _decoded(content)))
     elif kind == INSTRUMENT_NAME:
         contents.instruments[message.track] = _text(content)
     elif kind == SET_TEMPO and any(content[:3]):
@@ -371,12 +407,16 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
 
 
 def _text(content: bytes) -> str:
-    """Text in UTF-8 or else Latin-1, without control characters; the standard leaves the encoding open."""
+    """Text without control characters."""
+    return printable(_decoded(content)).strip()
+
+
+def _decoded(content: bytes) -> str:
+    """Text in UTF-8 or else Latin-1; the standard leaves the encoding open."""
     try:
-        text = content.decode()
+        return content.decode()
     except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return printable(text).strip()
+        return content.decode("latin-1")
 
 
 def _bars(contents: _Contents, end: int) -> list[Bar]:

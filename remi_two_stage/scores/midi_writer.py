@@ -30,7 +30,7 @@ DRUMS = 9
 """The channel of percussion, from 0."""
 CHANNELS = [channel for channel in range(16) if channel != DRUMS]
 """Those of pitched instruments."""
-TEXT, TRACK_NAME, INSTRUMENT_NAME, MARKER, END_OF_TRACK = 0x01, 0x03, 0x04, 0x06, 0x2F
+TEXT, COPYRIGHT, TRACK_NAME, INSTRUMENT_NAME, LYRIC, MARKER, END_OF_TRACK = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x2F
 SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x58, 0x59
 """Kinds of meta events."""
 PROGRAM_CHANGE = 0xC0

@@ -25,6 +25,7 @@ from ..core.notation import DoubleLine
 from ..core.piece import Bar, Chord, Note, Piece, bar_numbers
 from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
+from ..core.text import printable
 from .music21_losses import losses_of
 from .musicxml_names import MODE_OF_NAME, QUALITY_OF_KIND, SOFTWARE
 from .voices import voice_names
@@ -73,6 +74,7 @@ def from_music21(score: Any) -> Piece:
         bars=tuple(mark_phrases(bars, begins, are_fermatas)),
         title=_title_of(score),
         tempo=_tempo_of(score),
+        metadata=_fields_of(score),
         losses=tuple(sorted(losses.items())),
     )
 
@@ -332,6 +334,12 @@ def _is_fermata(mark: Any) -> bool:
 def _title_of(score: Any) -> str:
     metadata = score.metadata
     return (metadata and (metadata.title or metadata.movementName)) or ""
+
+
+def _fields_of(score: Any) -> tuple[tuple[str, str], ...]:
+    """Composer and poet, as fields of ABC."""
+    said = {"C": getattr(score.metadata, "composer", None), "A": getattr(score.metadata, "lyricist", None)}
+    return tuple((letter, printable(name)) for letter, name in said.items() if name)
 
 
 def _tempo_of(score: Any) -> float | None:

@@ -68,6 +68,8 @@ def read_musicxml(data: bytes) -> Piece:
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
     staves = _staves(readers)
+    if not staves and not losses["a percussion note"]:  # chord symbols alone
+        staves = [_Staff(0, 1, is_first=True)]
     if not staves:
         raise ScoreFormatError("the score has no pitched notes, only percussion; choose one with a melody")
     count = max(map(len, parts))
@@ -242,7 +244,9 @@ def _with_chords(bars: Sequence[Bar], columns: Sequence[Sequence[Measure | None]
             chord = chord_of(element, transposition, min(onset, bar.length - 1), key)
             losses["a chord symbol that names no chord"] += chord is None
             if chord is not None:
-                chords.setdefault(chord.onset, chord)
+                first = chords.setdefault(chord.onset, chord)
+                is_further = (first.label, first.bass) != (chord.label, chord.bass)
+                losses["a second chord symbol at one place"] += is_further or len(element.findall("kind")) > 1
         found.append(replace(bar, chords=tuple(sorted(chords.values()))) if chords else bar)
     return found
 

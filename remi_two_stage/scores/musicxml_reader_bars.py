@@ -43,7 +43,7 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
     Raises:
         ScoreFormatError: a measure is beyond a thousand quarter notes long.
     """
-    meters = _meters(columns)
+    meters = _meters(columns, losses)
     lengths = [
         _length_of(column, meter, index, is_own)
         for index, (column, meter) in enumerate(zip(columns, meters, strict=True))
@@ -53,7 +53,7 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
         lengths[-1] = _last_length(columns[-1], meters[-1], lengths)
     if not any(measure and measure.meter for column in columns for measure in column):
         meters = [_usual_meter(lengths)] * len(columns)
-    signatures = _signatures(columns)
+    signatures = _signatures(columns, losses)
     bars: list[Bar] = []
     for index, (column, meter, length) in enumerate(zip(columns, meters, lengths, strict=True)):
         signature = signatures[index]
@@ -75,12 +75,14 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
 # --- lengths, metres, keys
 
 
-def _meters(columns: Sequence[Column]) -> list[Meter | None]:
+def _meters(columns: Sequence[Column], losses: Counter[str]) -> list[Meter | None]:
+    """The metre of each bar: that of the first part which changes it there; others are counted."""
     meters: list[Meter | None] = []
     meter: Meter | None = Meter()
     for column in columns:
         changes = [measure.meter for measure in column if measure is not None and measure.meter]
         (meter,) = changes[0] if changes else (meter,)
+        losses["a time signature"] += sum(change != (meter,) for change in changes)
         meters.append(meter)
     return meters
 
@@ -135,8 +137,8 @@ def _usual_meter(lengths: Sequence[int]) -> Meter | None:
     return None
 
 
-def _signatures(columns: Sequence[Column]) -> list[Signature]:
-    """The key signature of each bar: the one that most parts have, as it sounds."""
+def _signatures(columns: Sequence[Column], losses: Counter[str]) -> list[Signature]:
+    """The key signature of each bar: the one that most parts have, as it sounds; others are counted."""
     current: dict[int, Signature] = {}
     found: list[Signature] = []
     for column in columns:
@@ -145,6 +147,8 @@ def _signatures(columns: Sequence[Column]) -> list[Signature]:
                 current[part] = measure.key
         sharps = Counter(signature.sharps for _, signature in sorted(current.items())).most_common(1)
         same = [signature for signature in current.values() if sharps and signature.sharps == sharps[0][0]]
+        changes = [measure.key.sharps for measure in column if measure is not None and measure.key is not None]
+        losses["a key signature"] += sum(change != sharps[0][0] for change in changes)
         found.append(next((signature for signature in same if signature.mode), (same or [Signature(0, None)])[0]))
     return found
 

@@ -152,6 +152,20 @@ def number_of(text: str | None) -> Time:
     return Fraction(text or 0)
 
 
+def whole_of(text: str | None, where: str) -> int:
+    """The whole number in an element or an attribute, which a message calls `where`.
+
+    Raises:
+        ValueError: there is something else in it, or nothing.
+    """
+    said = (text or "").strip()
+    if is_whole(said):  # most
+        return int(said)
+    if said and _DECIMAL.fullmatch(said) and (number := Fraction(said)).denominator == 1:
+        return int(number)
+    raise ValueError(f"{said[:40]!r} in {where} is none")
+
+
 # --- compressed files
 
 

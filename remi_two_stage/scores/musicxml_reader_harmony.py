@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
-from ..core.chords import NO_CHORD, QUALITIES, make_label, named_chord, parse_name, parse_roman, split_label
+from ..core.chords import NO_CHORD, QUALITIES, make_label, named_chord, parse_name, parse_roman, split_label, tones
 from ..core.errors import ChordError
 from ..core.notation import ChordSymbol
 from ..core.piece import Chord
@@ -65,9 +65,19 @@ def chord_of(element: Element, transposition: Transposition, onset: int, key: Ke
     elif text is None or name not in ("suspended-fourth",):
         suffix += _degrees_text(degrees, suffix, quality)
     bass = element.find("bass")
-    symbol = ChordSymbol(root, suffix, None if bass is None else _fifths(bass, "bass", transposition))
+    written = _inverted(element, root, quality) if bass is None else _fifths(bass, "bass", transposition)
+    symbol = ChordSymbol(root, suffix, written)
     above = 0 if symbol.bass is None else 7 * (symbol.bass - root) % 12
     return Chord(onset, make_label((7 * root - key.pitch_class) % 12, quality), symbol, above)
+
+
+def _inverted(element: Element, root: int, quality: str) -> int | None:
+    """The bass of an `<inversion>`, as a place on the line of fifths; None in root position."""
+    number = (element.findtext("inversion") or "").strip()
+    intervals = QUALITIES[quality].intervals
+    if not is_whole(number) or not 0 < int(number) < len(intervals):
+        return None
+    return root + tones(quality)[intervals[int(number)]]
 
 
 def _usual_suffix(kind: str, quality: str | None) -> str:

@@ -32,11 +32,13 @@ class PartInfo:
 
 
 def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
-    """Title, style and further fields; a movement is named after itself, its work is a second title."""
+    """Title, style and further fields; a movement is named after itself, its work is a second title, and so is what is
+    printed under the title.
+    """
     titles = [_text(root.find(path)) for path in ("movement-title", "work/work-title")]
-    credits = [credit for credit in root.iterfind("credit") if _text(credit.find("credit-type")) == "title"]
-    titles += [" ".join(map(_text, credit.iterfind("credit-words"))) for credit in credits]
+    titles += _credits(root, "title")
     titles += [] if any(titles) else [_largest_in_the_middle(root)]
+    titles += [text for text in _credits(root, "subtitle") if not any(text in title for title in titles)]
     named = [title for title in dict.fromkeys(titles) if title and (is_own or not _NO_TITLE.fullmatch(title))]
     title, *others = named or [""]
     fields: list[tuple[str, str]] = [("T", other) for other in others]
@@ -47,6 +49,12 @@ def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tupl
         else:
             fields.append((name, text))
     return title, style, tuple(sorted(fields, key=lambda field: field[0] != "T"))  # the rest keeps its order
+
+
+def _credits(root: Element, kind: str) -> list[str]:
+    """The texts that are printed on a page as a title or the like."""
+    credits = [credit for credit in root.iterfind("credit") if _text(credit.find("credit-type")) == kind]
+    return [" ".join(map(_text, credit.iterfind("credit-words"))) for credit in credits]
 
 
 def _largest_in_the_middle(root: Element) -> str:

@@ -21,8 +21,8 @@ from ..core.errors import RequestError, ScoreFormatError
 from ..core.notation import Clef, ClefSign, GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of, fifths_of_transposition
 from . import musicxml_reader_records as records
-from .musicxml_names import CLEFS, MODE_OF_NAME
-from .musicxml_reader_document import Time, number_of
+from .musicxml_names import MODE_OF_NAME
+from .musicxml_reader_document import Time, number_of, whole_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 
 HIGHEST_NUMBER = 99
@@ -111,8 +111,7 @@ class PartReader:
         self._last_onset: Time | None = None
         self._transpositions: dict[int, Transposition] = {}
         self._first_transpositions: dict[int, Transposition] = {}
-        self._clefs: dict[int, str] = {}
-        self._clef_names: dict[int, Clef] = {}
+        self._clefs: defaultdict[int, tuple[str, Clef | None]] = defaultdict(lambda: ("", None))
         self._meter: Meter | None = Meter()
         self._next_key: Signature | None = None
         self._next_meter: tuple[Meter | None] | None = None
@@ -212,7 +211,7 @@ class PartReader:
     def _note(self, note: Element) -> None:
         held = {child.tag: child for child in note}
         voice, staff = (held[tag].text or "" if tag in held else "1" for tag in ("voice", "staff"))
-        place = int(staff or 1), voice
+        place = whole_of(staff, "<staff>") if staff else 1, voice
         if "grace" in held:
             self._grace(note, held, place)
             return
@@ -249,7 +248,7 @@ class PartReader:
         self._placed_graces += [(place[0], start, group) for group in graces]
 
     def _is_drum(self, staff: int) -> bool:
-        return self._is_percussion or self._clefs.get(staff) == _PERCUSSION
+        return self._is_percussion or self._clefs[staff][0] == _PERCUSSION
 
     def _is_measure_rest(self, held: dict[str, Element], start: int, end: int) -> bool:
         if held["rest"].get("measure") == "yes":
@@ -275,11 +274,13 @@ class PartReader:
         step, alter, octave = (pitch.findtext(tag, "") for tag in ("step", "alter", "octave"))
         key = step, alter, octave, self._transpositions.get(staff) or self._transpositions.get(0) or Transposition()
         if key not in self._pitches:
+            if not step.strip():
+                raise ScoreFormatError("a <pitch> has no <step>; export the score again")
             if step.strip() not in _NATURALS:
                 raise ScoreFormatError(f"a note is called {step[:20]!r}; notes are called A to G")
             shift = number_of(alter)
             alteration = round(shift)
-            midi = 12 * (int(octave) + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
+            midi = 12 * (whole_of(octave, "<octave>") + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
             fifths = fifths_of(step.strip()) + 7 * alteration + key[3].fifths
             if fifths not in _NAMED_FIFTHS:
                 fifths = (fifths + 5) % 12 - 5
@@ -358,7 +359,7 @@ class PartReader:
         for transpose in attributes.iterfind("transpose"):  # which stands after the key that it moves
             if "number" not in transpose.attrib:  # which holds for all staves
                 self._transpositions.clear()
-            staff = int(transpose.get("number", "0"))
+            staff = whole_of(transpose.get("number", "0"), "the number of <transpose>")
             self._transpositions[staff] = _transposition(transpose)
             self._first_transpositions.setdefault(staff, self._transpositions[staff])
             self.losses["an octave doubling"] += transpose.find("double") is not None
@@ -369,8 +370,11 @@ class PartReader:
                     raise ScoreFormatError("<divisions> is 0, so that no duration means anything; export it again")
                 self._time = Fraction(self._time * divisions, self._divisions) if self._time else 0
                 self._divisions = divisions
-            elif child.tag == "key" and child.get("number", "1") == "1":
+            elif child.tag == "key" and not self._is_percussion:
                 key = self._signature(child)
+                if child.get("number", "1") != "1":
+                    self.losses["a key signature"] += key.sharps != (self._next_key or self._measure.key or key).sharps
+                    continue
                 if is_inside:
                     self._next_key = key
                 else:
@@ -378,18 +382,12 @@ class PartReader:
             elif child.tag == "time" and child.get("number", "1") == "1":
                 self._set_meter(self._read_meter(child), is_inside)
             elif child.tag == "clef":
-                self._clef(child)
+                staff = whole_of(child.get("number", "1"), "the number of <clef>")
+                before, self._clefs[staff] = self._clefs[staff], records.clef_of(child)
+                if (name := self._clefs[staff][1]) and name != before[1]:
+                    self._measure.clefs.append((staff, ClefSign(self._ticks(self._time), name)))
             elif child.tag == "measure-style":
                 self._measure_style(child)
-
-    def _clef(self, clef: Element) -> None:
-        sign = tuple(round(number_of(clef.findtext(tag))) for tag in ("line", "clef-octave-change"))
-        staff, letter = int(clef.get("number", "1")), (clef.findtext("sign") or "").strip()
-        self._clefs[staff] = letter
-        name = next((name for name, known in CLEFS.items() if known == (letter, *sign)), None)
-        if name and clef.get("print-object") != "no" and self._clef_names.get(staff) != name:
-            self._clef_names[staff] = name
-            self._measure.clefs.append((staff, ClefSign(self._ticks(self._time), name)))
 
     def _set_meter(self, meter: tuple[Meter | None], is_inside: bool) -> None:
         if is_inside:
@@ -437,8 +435,9 @@ class PartReader:
         repeat = style.find("measure-repeat")
         if repeat is not None:
             number = style.get("number")
-            count = int((repeat.text or "1").strip() or 1) if repeat.get("type") == "start" else 0
-            self._repeats = count, int(number) if number else None
+            said = (repeat.text or "").strip() or "1"
+            count = whole_of(said, "<measure-repeat>") if repeat.get("type") == "start" else 0
+            self._repeats = count, whole_of(number, "the number of <measure-style>") if number else None
         if style.find("beat-repeat") is not None:
             self.losses["a repeated beat"] += style.find("beat-repeat").get("type") == "start"  # type: ignore[union-attr]
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 from xml.etree.ElementTree import Element
 
-from ..core.notation import SLUR, Grace, GraceNote, Lyric, Mark, Notation, Span, TempoMark, Text
+from ..core.notation import SLUR, Clef, Grace, GraceNote, Lyric, Mark, Notation, Span, TempoMark, Text
 from ..core.note_values import NOTE_VALUES
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import ZERO_WIDTH_SPACE, printable, with_straight_quotes
 from .musicxml_names import (
     ARTICULATIONS,
+    CLEFS,
     DYNAMICS_ELEMENTS,
     FERMATAS,
     JUMP_WORDS,
@@ -30,6 +31,7 @@ from .musicxml_names import (
     TRILL_BEGINS,
     TRILL_ENDS,
 )
+from .musicxml_reader_document import number_of, whole_of
 
 _TYPE_TICKS = {value.type: value.ticks for value in NOTE_VALUES if not value.is_triplet and not value.dots}
 _USUAL_GRACE = 12
@@ -283,7 +285,15 @@ class Spans:
         self._stopped.clear()
 
 
-# --- between notes
+# --- clefs and what stands between notes
+
+
+def clef_of(element: Element) -> tuple[str, Clef | None]:
+    """The sign of a `<clef>`, and which one it is: None for those that cannot be kept, or are not printed."""
+    sign = (element.findtext("sign") or "").strip()
+    line, octaves = (round(number_of(element.findtext(tag))) for tag in ("line", "clef-octave-change"))
+    is_printed = element.get("print-object") != "no"
+    return sign, next((name for name, known in CLEFS.items() if is_printed and known == (sign, line, octaves)), None)
 
 
 @dataclass
@@ -306,7 +316,7 @@ class Direction:
 
 def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
     """Read a `<direction>`, or a `<sound>` that stands by itself; a score of our own says jumps by their sound."""
-    staff = int((element.findtext("staff") or "1").strip())
+    staff = whole_of((element.findtext("staff") or "").strip() or "1", "<staff>")
     found = Direction(onset, staff)
     sound = element if element.tag == "sound" else element.find("sound")
     kinds = [kind for group in element.iterfind("direction-type") for kind in group]

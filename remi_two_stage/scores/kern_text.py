@@ -1,0 +1,107 @@
+"""The text of a Humdrum kern file: its encoding, what is wrong in it, and what music21 leaves out of it.
+
+music21 (`humdrum/spineParser.py`) leaves out all slurs and chord symbols, and the words and dynamics of spines that
+name no staff; where a spine is split, it repeats words.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from ..core.errors import ScoreFormatError
+from .music21_losses import is_syllable
+
+_WORDS, _DYNAMICS = frozenset({"**text", "**silbe", "**lyrics"}), frozenset({"**dynam"})
+_SYMBOLS = {
+    **dict.fromkeys(("**mxhm", "**harm", "**jazz", "**root", "**chord"), "a chord symbol"),
+    **dict.fromkeys(("**fb", "**fba", "**Bnum"), "a figured bass"),
+}
+"""Spines, by their exclusive interpretation."""
+_SPINES_WITH_BLANKS = re.compile(r"^\*\*\S+(?:[ \t]+\*\*\S+)+$", re.MULTILINE)
+_LONGEST_SHOWN = 40
+
+
+def decode_kern(data: bytes) -> str:
+    """The text of a file in UTF-8, UTF-16 with a byte order mark, or else Latin-1; its lines end as Humdrum's do, and
+    single tabs part the spines where they begin.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("latin-1")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _SPINES_WITH_BLANKS.sub(lambda match: "\t".join(match[0].split()), text)
+
+
+def check_spines(text: str) -> None:
+    """Check that there are spines, and that every line has one token for each.
+
+    Raises:
+        ScoreFormatError: there are none, or a line has not, with its number.
+    """
+    first = next((line for line in text.split("\n") if line.strip() and not line.startswith("!!")), "")
+    if not first.startswith("**"):
+        raise ScoreFormatError(
+            f"this is no Humdrum file: it begins with {first[:_LONGEST_SHOWN]!r} in place of '**kern'; export it again"
+        )
+    for number, count, spines in _uneven_lines(text):
+        raise ScoreFormatError(
+            f"the line has {count} tokens in place of {spines}; separate those of spines by single tabs"
+        ).at(line=number)
+
+
+def _uneven_lines(text: str) -> Iterator[tuple[int, int, int]]:
+    """The numbers of the lines that have not one token for each spine, how many they have, and how many spines are."""
+    kinds: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and not line.startswith("!!"):
+            tokens = line.split("\t")
+            if kinds and len(tokens) != len(kinds):
+                yield number, len(tokens), len(kinds)
+            if line.startswith("*"):
+                kinds = list(_spines_after(tokens, kinds))
+
+
+def kern_losses(text: str) -> Counter[str]:
+    """Slurs, words, dynamics, chord symbols and figured basses in the text of a kern file, and lines without a token
+    for each spine.
+    """
+    losses = Counter({"a line without a token for each spine": sum(1 for _ in _uneven_lines(text))})
+    kinds: list[str] = []
+    for line in text.splitlines():
+        tokens = line.split("\t")
+        if line.startswith("*"):
+            kinds = list(_spines_after(tokens, kinds))
+        elif line and not line.startswith(("!", "=")):
+            for kind, token in zip(kinds, tokens, strict=False):
+                losses["a slur"] += token.count("(") if kind == "**kern" else 0
+                losses["a lyric"] += kind in _WORDS and is_syllable(token)
+                losses["a dynamic"] += kind in _DYNAMICS and any(sign.isalpha() or sign in "<>" for sign in token)
+                if kind in _SYMBOLS:
+                    losses[_SYMBOLS[kind]] += token not in ("", ".")
+    return +losses
+
+
+def _spines_after(tokens: list[str], kinds: list[str]) -> Iterator[str]:
+    """The kinds of spines after a line of interpretations, which may begin, end, split, join and exchange them."""
+    kinds = [*kinds, *[""] * (len(tokens) - len(kinds))]
+    exchanged = [index for index, token in enumerate(tokens) if token == "*x"]
+    for first, second in zip(exchanged[::2], exchanged[1::2], strict=False):
+        kinds[first], kinds[second] = kinds[second], kinds[first]
+    before = ""
+    for token, kind in zip(tokens, kinds, strict=False):
+        if token.startswith("**"):
+            yield token
+        elif token == "*^":
+            yield from (kind, kind)
+        elif token == "*+":
+            yield from (kind, "")
+        elif token != "*-" and not token == before == "*v":
+            yield kind
+        before = token
