@@ -25,7 +25,7 @@ from .collector import collector_paused
 
 _AnyTune = TypeVar("_AnyTune", bound=Tune)
 GZIP_SIGNATURE = b"\x1f\x8b"
-_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+_INVISIBLE = re.compile("[\ufeff\u200c\u200d\u2060]|(?<![“”])\u200b")  # after a mark, that is `with_curly_quotes`'
 """Signs that no one sees: byte order marks, as where files were put together, and joiners."""
 _TAG = re.compile(r"</?(?:html|head|body|pre|p|br|div|span|code|tt|font|table|tr|td)\b[^<>|\n]*>", re.IGNORECASE)
 _INDENTED = re.compile(r"[ \t]+[XK]:")
@@ -135,7 +135,7 @@ def _lines(source: str | Path) -> list[str]:
     if "\0" in text:
         message = "this is no ABC text, for it holds zero bytes; save it as text in UTF-8"
         raise AbcSyntaxError(message).at(file=_file_name(source))
-    text = (text if text.isascii() else text.translate(_INVISIBLE)).replace("\r\n", "\n").replace("\r", "\n")
+    text = (text if text.isascii() else _INVISIBLE.sub("", text)).replace("\r\n", "\n").replace("\r", "\n")
     return (_TAG.sub("", text) if "<" in text else text).split("\n")
 
 
