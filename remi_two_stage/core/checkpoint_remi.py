@@ -116,17 +116,22 @@ class StageOfBoth:
 
     @classmethod
     def from_pretrained(
-        cls, source: Any, *args: Any, config: Any = None, adapter_kwargs: Mapping[str, Any] | None = None, **kwargs: Any
+        cls,
+        pretrained_model_name_or_path: Any,
+        *model_args: Any,
+        config: Any = None,
+        adapter_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> Any:
         """As in transformers; the config is that which the stage has in its folder, with what the one given says
         otherwise than the one stored. An adapter that names this model as its base is looked for where it is, not in a
         folder of that name.
         """
-        own = dict(adapter_kwargs or {})
+        source, own = pretrained_model_name_or_path, dict(adapter_kwargs or {})
         adapter, name = own.pop("_adapter_model_path", None), kwargs.get("adapter_name", "default")
         if config is not None:
             kwargs = cls._changes(config, type(config).from_pretrained(source, **hub_arguments(kwargs))) | kwargs
-        loaded = cls.stage_class.from_pretrained(source, *args, adapter_kwargs=own, **kwargs)
+        loaded = cls.stage_class.from_pretrained(source, *model_args, adapter_kwargs=own, **kwargs)
         if adapter is not None:
             model = loaded[0] if isinstance(loaded, tuple) else loaded
             model.load_adapter(adapter, adapter_name=name, adapter_kwargs=own)
