@@ -502,6 +502,22 @@ def test_a_mistake_of_ours_is_owned_with_exit_code_1(
     assert line == "remi-two-stage: this is a bug in the program (AttributeError); please report it"
 
 
+def test_ctrl_c_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("remi_two_stage.cli.compose.Request.typed", stop)
+    assert main(["realize", "D"]) == 130
+    assert capsys.readouterr().err.strip() == "remi-two-stage: interrupted"
+
+
+def test_a_model_whose_training_was_stopped_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "arguments.json").write_text("{}")
+    assert main(["compose", "--model", str(tmp_path), "--bars", "2"]) == 2
+    assert "its training is not finished; run the command again that began it" in capsys.readouterr().err
+
+
 def test_a_style_that_was_hardly_learnt_is_composed_and_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("default", UnlearntStyleWarning)
