@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,15 +13,19 @@ from pathlib import Path
 def written_atomically(path: Path) -> Iterator[Path]:
     """The path to write a file to that is to stand at `path` once it is complete.
 
-    It is in the same folder and this process's own; where writing fails, nothing of it stays.
+    It is in the same folder and this process's own; where writing fails, nothing of it stays. A file that is there
+    already leaves its rights to the new one, and a link stays and leads to it.
 
     Raises:
         OSError: the file cannot be put in its place.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    place = Path(os.path.realpath(path))
+    unfinished = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         yield unfinished
-        os.replace(unfinished, path)
+        with suppress(FileNotFoundError):
+            shutil.copymode(place, unfinished)
+        os.replace(unfinished, place)
     finally:
         with suppress(OSError):
             unfinished.unlink()

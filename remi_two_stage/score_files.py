@@ -41,6 +41,7 @@ from .scores.musicxml_writer import compressed_musicxml_bytes, musicxml_bytes
 _LONGEST_NAME = 80
 """Bytes of a file's name that are its tune's; file systems take 255 in all."""
 _DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9¹²³]")
+_ABC_IN_TEXT = "; if this is ABC, give it a name that ends in .abc"
 _LARGEST_MIDI_FILE = 4 * 2**20
 """Bytes; an opera's score has less than one MB."""
 
@@ -60,7 +61,7 @@ def read_score(path: str | os.PathLike[str]) -> list[Piece]:
     if reader is None:
         raise ScoreFormatError(
             f"cannot read {_named(ending_of(path))}; known are {', '.join(_READERS)}"
-            f"{did_you_mean(ending_of(path), _READERS)}"
+            f"{_ABC_IN_TEXT if ending_of(path) in ('', '.txt') else did_you_mean(ending_of(path), _READERS)}"
         ).at(file=str(path))
     try:
         return reader(path)

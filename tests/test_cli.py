@@ -183,6 +183,11 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--candidates", "0"], "cannot choose among 0 candidates; ask for 1 to 64"),
         (["realize", __file__], "is a file and no plan; have it read with realize - < "),
         (["render", "TUNE", "folder"], "cannot write a file whose name has no ending; known are .abc"),
+        (["render", "TUNE", "TUNE"], "is FILE itself; name another file"),
+        (["render", "TUNE", "-", "--json"], "standard output cannot hold both a tune and JSON"),
+        (["show", "tune.txt"], "; if this is ABC, give it a name that ends in .abc"),
+        (["realize", "(D) A | D"], "'A' stands behind a pick-up; write | after its )"),
+        (["realize", "chord plan, 2 bars in D major, 4/4, seed 1\n  I | V |    D | A |"], "alone, by plan --quiet"),
         (["realize", "I | Xv"], "bar 2: there is no chord 'Xv'"),
         (["extend", "no-such.abc"], "no-such.abc"),
         (["rewrite", "TUNE", "9-4"], "the bars are '9-4'; write the first and the last, such as 5-8, or one number; "),
@@ -326,6 +331,38 @@ def test_the_format_of_standard_input_is_recognised(
     assert b"D major, 4/4" in capfdbinary.readouterr().out
 
 
+def test_a_plan_is_read_with_the_mark_that_editors_put_before_text(
+    capsys: pytest.CaptureFixture[str], feed: Feed
+) -> None:
+    for encoding in ("utf-8-sig", "utf-16"):
+        feed("D | G\r\nA7 | D\r\n".encode(encoding))
+        assert main(["realize", "-", "--key", "D", "--seed", "1", "--output", "-", "--quiet"]) == 0
+        (piece,) = read_abc(capsys.readouterr().out)
+        assert Plan.of(piece).text(names=True) == "D | G | A7 | D |"
+
+
+@pytest.mark.parametrize("command", [["realize", "-"], ["show", "-"], ["rewrite", "-", "1"]])
+def test_standard_input_that_is_closed_is_said(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(command) == 2
+    assert "there is no standard input to read; give the path of a file in place of -" in capsys.readouterr().err
+
+
+def test_render_writes_abc_to_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tune_books: dict[str, list[Path]]
+) -> None:
+    midi = tmp_path / "tune.mid"
+    assert main(["render", str(tune_books["ryansMammoth"][0]), str(midi)]) == 0
+    capsys.readouterr()
+    assert main(["render", str(midi), "-"]) == 0
+    printed = capsys.readouterr()
+    (piece,), (expected,) = read_abc(printed.out), read_score(midi)
+    assert piece.note_list() == expected.note_list()
+    assert printed.err == ""
+
+
 def test_an_output_with_an_ending_is_one_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "Tune.MusicXML"
     assert main(["compose", "--bars", "2", "--seed", "4", "--output", str(path)]) == 0
@@ -458,11 +495,27 @@ def test_completion_prints_a_script_for_the_shell(capsys: pytest.CaptureFixture[
 def test_a_mistake_of_ours_is_owned_with_exit_code_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", None)
-    assert main(["show", "-"]) == 1
+    monkeypatch.delattr("remi_two_stage.cli.compose.Request.typed")
+    assert main(["realize", "D"]) == 1
     *trace, line = capsys.readouterr().err.splitlines()
     assert trace[0].startswith("Traceback")
     assert line == "remi-two-stage: this is a bug in the program (AttributeError); please report it"
+
+
+def test_ctrl_c_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("remi_two_stage.cli.compose.Request.typed", stop)
+    assert main(["realize", "D"]) == 130
+    assert capsys.readouterr().err.strip() == "remi-two-stage: interrupted"
+
+
+def test_a_model_whose_training_was_stopped_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "arguments.json").write_text("{}")
+    assert main(["compose", "--model", str(tmp_path), "--bars", "2"]) == 2
+    assert "its training is not finished; run the command again that began it" in capsys.readouterr().err
 
 
 def test_a_style_that_was_hardly_learnt_is_composed_and_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:

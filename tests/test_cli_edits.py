@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,36 @@ def test_bars_are_rewritten_in_the_file_itself(book: Path, capsys: pytest.Captur
     assert re.search(r'^ +2 +"G"!mf!B2 \(A2 G2\) +\| ', printed, re.MULTILINE)
     assert "what is played twice is rewritten once and sounds so every time" in printed
     assert "went with the old bars: a slur or a hairpin in a rewritten bar (1)" in printed
+
+
+def test_a_file_in_place_stays_the_link_and_as_private_as_it_was(book: Path, tmp_path: Path) -> None:
+    book.chmod(0o600)
+    link = tmp_path / "link.abc"
+    link.symlink_to(book)
+    assert main(["rewrite", str(link), "2-3", "--tune", "2", "--seed", "1", "--in-place", "--quiet"]) == 0
+    assert link.is_symlink()
+    assert book.read_text() != BOOK
+    assert stat.S_IMODE(book.stat().st_mode) == 0o600
+    assert link.with_name("link.abc.bak").read_text() == BOOK
+
+
+@pytest.mark.parametrize("more", [[], ["--fresh"]])
+def test_the_file_itself_as_output_is_kept_as_it_was(
+    more: list[str], book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(book.parent)
+    options = ["--tune", "1", "--bars", "1", "--seed", "1", "--output", "./book.abc", *more]
+    assert main(["extend", str(book), *options]) == 0
+    assert f"what it was is in {book}.bak" in capsys.readouterr().out
+    assert book.with_name("book.abc.bak").read_text() == BOOK != book.read_text()
+
+
+@pytest.mark.parametrize("title", ["reel of tours", "RÉEL", "re\u0301el de Tours"])
+def test_titles_are_found_without_accents_and_however_they_are_typed(title: str, tmp_path: Path) -> None:
+    path = tmp_path / "book.abc"
+    path.write_text(BOOK.replace("T:First", "T:Réel of Tours" if title.endswith("tours") else "T:Réel de Tours"))
+    assert main(["rewrite", str(path), "2", "--tune", title, "--seed", "1", "--in-place", "--quiet"]) == 0
+    assert path.read_text().partition("X:2")[2] == BOOK.partition("X:2")[2]
 
 
 def test_no_grid_of_chords_is_printed_for_a_tune_without_any(book: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,7 +192,7 @@ def test_progress_counts_the_bars_that_were_asked_for_however_many_candidates_th
         ({"style": [Request("jig")]}, "style is of type list; give a name such as jig, and several requests to comp"),
         ({"key": "H"}, "there is no key 'H'"),
         ({"meter": "7/0"}, "there is no metre 7/0"),
-        ({"meter": "25/4"}, "there is no time '25/4'"),
+        ({"meter": "25/4"}, "cannot write in 25/4; a bar has at most 24 beats and three whole notes"),
         ({"bars": 0}, "cannot write 0 bars; ask for 1 to 64"),
         ({"bars": 10_000}, "cannot write 10000 bars"),
         ({"tempo": 5}, "cannot write at 5 quarter notes a minute; ask for 30 to 300"),
@@ -204,6 +204,7 @@ def test_progress_counts_the_bars_that_were_asked_for_however_many_candidates_th
         ({"meter": 6}, "there is no metre 6"),
         ({"tempo": "fast"}, "cannot write at 'fast' quarter notes"),
         ({"voices": "SATB"}, "cannot write for the voices 'SATB'; give a list"),
+        ({"voices": ["SATB"]}, r"did you mean S,A,T,B\?$"),
     ],
 )
 def test_impossible_requests_are_refused(composer: Composer, request_: dict[str, object], message: str) -> None:

@@ -96,6 +96,7 @@ class TestRepository:
             "AutoConfig": "code/configuration_remi.TwoStageConfig",
             "AutoModel": "code/modeling_remi.TwoStageModel",
             "AutoModelForCausalLM": "code/modeling_remi.TwoStageForCausalLM",
+            "AutoModelForSequenceClassification": "code/modeling_remi.TwoStageForSequenceClassification",
         }
         assert config["custom_pipelines"]["music-generation"]["impl"] == "code/pipeline_remi.MusicGenerationPipeline"
         for stage, name in (("planner", "BarPlanner"), ("detail", "DetailGenerator")):

@@ -67,10 +67,15 @@ def test_the_key_is_named_that_may_be_meant(typed: str, meant: str) -> None:
         Key.parse(typed)
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("Soprano", "S"), ("bas", "B"), ("viola2", "Viola"), ("s", "S")])
+@pytest.mark.parametrize(("typed", "meant"), [("Sopran", "S"), ("bas", "B"), ("viola2", "Viola"), ("satb", "S,A,T,B")])
 def test_the_voice_is_named_that_may_be_meant(typed: str, meant: str) -> None:
     with pytest.raises(RequestError, match=f"cannot write for the voices .*; did you mean {meant}\\?$"):
         Request(voices=["A", typed])
+
+
+def test_voices_are_named_as_people_say_them() -> None:
+    assert Request(voices=["Soprano", " a", "tenor", "b "]).voices == ("S", "A", "T", "B")
+    assert Request(voices=["s", "S", "violin1"]).voices == ("S", "S2", "Violin1")
 
 
 def tune() -> Piece:

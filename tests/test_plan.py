@@ -8,7 +8,7 @@ import pytest
 from test_grammar import compose_at_random
 
 from remi_two_stage.core.codec import decode
-from remi_two_stage.core.errors import ChordError
+from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.notation import ChordSymbol
 from remi_two_stage.core.piece import Chord, Piece
 from remi_two_stage.core.plan import Plan, key_of_names
@@ -274,6 +274,18 @@ def test_endings_may_be_written_with_a_bar_line_as_in_abc() -> None:
 
 def test_signs_may_touch_the_chords_and_lines_may_end_with_a_bar_line() -> None:
     assert Plan.parse("|:I|V:|\n| I |\n| V |").text() == "|: I | V :|\nI | V |"
+
+
+@pytest.mark.parametrize(
+    "typed", ["(V)\nI | IV\nV7 | I", "(V) | I\r\n| IV\r\nV7 |\r\nI\r\n", "(V) | I\n\nIV | V7\n I |"]
+)
+def test_a_bar_ends_with_its_line(typed: str) -> None:
+    assert Plan.parse(typed) == Plan.parse("(V) | I | IV | V7 | I |")
+
+
+def test_what_is_no_text_is_no_plan() -> None:
+    with pytest.raises(RequestError, match=r"a plan is text such as 'I \| IV V7 \| I', not a list"):
+        Plan.parse(["I", "V"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(100))

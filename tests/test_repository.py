@@ -29,6 +29,7 @@ from remi_two_stage.core.configuration_remi import TwoStageConfig
 from remi_two_stage.core.errors import CheckpointError, RequestError
 from remi_two_stage.core.modeling_remi import (
     BarPlannerModel,
+    DetailGeneratorForSequenceClassification,
     DetailGeneratorModel,
     TwoStageModel,
     register_auto_classes,
@@ -154,6 +155,34 @@ def test_without_a_subfolder_a_causal_lm_is_the_detail_generator(model: TwoStage
     assert len(AutoModelForCausalLM.from_pretrained(folder, num_hidden_layers=1).model.layers) == 1
 
 
+def test_without_a_subfolder_what_is_said_of_both_holds_for_the_detail_generator(folder: Path) -> None:
+    loaded = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", output_hidden_states=True)
+    assert loaded.config._attn_implementation == "eager"
+    assert loaded.config.output_hidden_states
+    config = TwoStageConfig.from_pretrained(folder)
+    config.detail_config.hidden_dropout = 0.25
+    assert AutoModelForCausalLM.from_pretrained(folder, config=config).model.dropout.p == 0.25
+    assert AutoModelForCausalLM.from_config(config).model.dropout.p == 0.25
+
+
+def test_without_a_subfolder_the_detail_generator_labels_pieces(
+    model: TwoStageModel, folder: Path, tmp_path: Path
+) -> None:
+    labels = {0: "jig", 1: "reel", 2: "waltz"}
+    labelled = AutoModelForSequenceClassification.from_pretrained(
+        folder, id2label=labels, label2id={label: number for number, label in labels.items()}
+    )
+    assert type(labelled) is DetailGeneratorForSequenceClassification
+    assert labelled.config.id2label == labels
+    assert torch.equal(labelled.model(IDS).last_hidden_state, model.detail.model(IDS).last_hidden_state)
+    assert labelled(IDS, labels=torch.tensor([2])).logits.shape == (1, 3)
+    labelled.save_pretrained(tmp_path)
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    assert torch.equal(again(IDS).logits, labelled(IDS).logits)
+    config = TwoStageConfig.from_pretrained(folder, num_labels=5)
+    assert AutoModelForSequenceClassification.from_config(config).num_labels == 5
+
+
 @pytest.mark.filterwarnings(OF_PEFT)
 @pytest.mark.skipif(importlib.util.find_spec("peft") is None, reason="peft is not installed")
 def test_an_adapter_alone_names_both_stages_and_is_one_of_the_detail_generator(folder: Path, tmp_path: Path) -> None:
@@ -167,6 +196,20 @@ def test_an_adapter_alone_names_both_stages_and_is_one_of_the_detail_generator(f
     for auto in (peft.AutoPeftModelForCausalLM, AutoModelForCausalLM):
         loaded = auto.from_pretrained(tmp_path)
         assert torch.equal(loaded(input_ids=IDS).logits, adapted(input_ids=IDS).logits)
+
+
+@pytest.mark.filterwarnings(OF_PEFT)
+@pytest.mark.skipif(importlib.util.find_spec("peft") is None, reason="peft is not installed")
+def test_an_adapter_that_labels_pieces_names_both_stages_too(folder: Path, tmp_path: Path) -> None:
+    import peft
+
+    base = AutoModelForSequenceClassification.from_pretrained(folder, subfolder="detail", num_labels=3)
+    adapted = peft.get_peft_model(
+        base, peft.LoraConfig(task_type="SEQ_CLS", target_modules=["qkv_proj"], init_lora_weights=False)
+    ).eval()
+    adapted.save_pretrained(tmp_path)
+    loaded = peft.AutoPeftModelForSequenceClassification.from_pretrained(tmp_path, num_labels=3)
+    assert torch.equal(loaded(input_ids=IDS).logits, adapted(input_ids=IDS).logits)
 
 
 def test_one_file_for_both_is_read_and_a_stage_in_it_says_what_to_do(
@@ -199,6 +242,7 @@ def test_what_is_loaded_is_saved_again_whole(folder: Path, tmp_path: Path) -> No
             "AutoConfig": "code/configuration_remi.TwoStageConfig",
             "AutoModel": "code/modeling_remi.TwoStageModel",
             "AutoModelForCausalLM": "code/modeling_remi.TwoStageForCausalLM",
+            "AutoModelForSequenceClassification": "code/modeling_remi.TwoStageForSequenceClassification",
         },
         {
             "music-generation": {

@@ -27,6 +27,7 @@ from remi_two_stage.stage_data.datasets import Item, PackedRows, collate, collat
 from remi_two_stage.stage_data.streaming import StreamedRows
 from remi_two_stage.training.arguments import Stage, TrainingPlan
 from remi_two_stage.training.calibration import calibrate
+from remi_two_stage.training.callbacks import agreement
 from remi_two_stage.training.run_folder import keep_or_compare, last_checkpoint
 from remi_two_stage.training.stage_trainer import train_stage
 from remi_two_stage.training.trainer import TwoStageTrainer, new_model
@@ -276,6 +277,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights_as_an_unbroken_one(
     with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         trained("planner", plan, stopped, valid)
     assert same(expected, trained("planner", plan, train, valid))
+
+
+def test_processes_on_a_cpu_heed_ctrl_c_after_the_very_step(tmp_path: Path) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        agree = agreement(torch.device("cpu"))
+        assert [agree(wish) for wish in (False, True, False)] == [False, True, False]
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def test_a_full_disk_stops_a_run_with_one_line_and_costs_no_more_than_the_steps_since(

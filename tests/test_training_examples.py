@@ -19,7 +19,7 @@ from remi_two_stage.scores.abc_reader import read_abc
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PLANNER = ("--stage", "planner", "--planner-epochs", "1", "--max-length", "512", "--device", "cpu")
+PLANNER = ("--stage", "planner", "--planner-epochs", "1", "--max-length", "512")
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,9 @@ def test_the_embedded_checkpoint_learns_a_few_tunes(tunes: Path, tmp_path: Path)
 
 def test_several_processes_of_one_machine(tunes: Path, tmp_path: Path) -> None:
     model = tmp_path / "model"
-    shown = run(EXAMPLES / "train_in_processes.sh", 2, "--corpus", tunes, "--output", model, *PLANNER)
-    assert shown.count("splits    train") == 1
+    options = ("--corpus", tunes, "--output", model, *PLANNER)
+    shown = run(EXAMPLES / "train_in_processes.sh", 2, *options, CUDA_VISIBLE_DEVICES="")
+    assert shown.count("splits    train") == shown.count("wrote ") == 1
     assert (model / "run" / "planner" / "finished" / "model.safetensors").exists()
 
 
@@ -88,7 +89,7 @@ def test_a_slurm_job_starts_a_process_for_every_gpu(tunes: Path, tmp_path: Path)
     model = tmp_path / "model"
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     job = ("bash", EXAMPLES / "train.slurm", "--corpus", tunes, "--output", model, *PLANNER)
-    shown = run(*job, **slurm, PATH=path, MASTER_PORT="0")
+    shown = run(*job, **slurm, PATH=path, MASTER_PORT="0", CUDA_VISIBLE_DEVICES="")
     assert shown.count("splits    train") == 1
     assert (model / "run" / "planner" / "finished" / "model.safetensors").exists()
 

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RemiError as error:
         return _failed(f"{NAME}: error: {error}", 2)
     except click.Abort as stopped:
-        return _failed(f"{NAME}: {stopped.__cause__ or 'interrupted'}", 130)
+        return _failed(f"{NAME}: {str(stopped.__cause__ or '') or 'interrupted'}", 130)
     except Exception as error:
         traceback.print_exc()
         return _failed(f"{NAME}: this is a bug in the program ({type(error).__name__}); please report it", 1)

@@ -15,7 +15,7 @@ from ..composing.arguments import MODEL_HELP, FirstRequest
 from ..core.errors import ChordError, RequestError
 from ..core.request import Request
 from ..core.sampling import Sampling
-from .files import STANDARD_STREAM, Destination, plan_data, plan_text
+from .files import STANDARD_STREAM, Destination, plan_data, plan_text, standard_input
 from .flags import command, option, with_fields, with_flags
 from .output import Reporting
 
@@ -139,10 +139,12 @@ def realize(
     each item takes one beat and / holds the chord: D / A7. Repeats and endings are |: :| [1 [2 as in ABC. (A7) is a
     pick-up of one beat, (A7 1/8) one of an eighth note.
     """
-    typed = sys.stdin.read() if chords == STANDARD_STREAM else chords
+    typed = _plan_on_standard_input() if chords == STANDARD_STREAM else chords
     try:
         written = Request(**request_fields).typed(typed)
     except ChordError:
+        if typed.lstrip().startswith(("{", "chord plan, ")):
+            raise RequestError("this is more than a plan; have it printed alone, by plan --quiet") from None
         if os.path.isfile(chords):
             raise RequestError(f"{chords!r} is a file and no plan; have it read with realize - < {chords}") from None
         raise
@@ -151,6 +153,12 @@ def realize(
     with reporting.progress() as progress:
         piece = composer.realize(written, seed=seed, sampling=sampling, progress=progress)
     destination.write([(piece, seed)], reporting, sampling.candidates)
+
+
+def _plan_on_standard_input() -> str:
+    from ..scores.abc_reader import decode_abc
+
+    return decode_abc(standard_input()).removeprefix("\ufeff")
 
 
 COMMANDS = (compose, plan, realize)

@@ -148,7 +148,7 @@ def harmonize(
         remark = f"the melody is heard in {heard.spoken}, not in {piece.key.spoken}, and harmonised so"
         reporting.remark(remark, destination.is_stream)
     destination.write_edit(original, harmonized, seed, reporting, sampling.candidates)
-    highest = (voices or FOUR_PARTS)[0]
+    highest = (Request(voices=voices or FOUR_PARTS).voices or FOUR_PARTS)[0]
     if semitones:
         way = f"{counted(abs(semitones), 'semitone')} {'up' if semitones > 0 else 'down'}"
         reporting.remark(

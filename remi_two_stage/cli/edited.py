@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from ..core.errors import RequestError
 from ..core.piece import Bar, Piece
 from ..edits.changes import Change, NotAnEditError
-from .files import DEFAULT_OUTPUT, STANDARD_STREAM, Destination, OnlySource, piece_data, read_tunes
+from .files import DEFAULT_OUTPUT, STANDARD_STREAM, Destination, OnlySource, piece_data, read_tunes, standard_input
 from .flags import option
 from .output import Reporting
 
@@ -53,7 +52,7 @@ class Original:
         from ..score_files import ending_for, ending_of
 
         is_stream = score == STANDARD_STREAM
-        given = sys.stdin.buffer.read() if is_stream else None
+        given = standard_input() if is_stream else None
         pieces = read_tunes(score, given)
         number = source.number(pieces, score)
         content = Path(score).read_bytes() if given is None else given
@@ -69,6 +68,19 @@ class Original:
             return None
         stem = Path(self.score).name[: -len(self.ending)]
         return stem if self.is_alone else f"{stem}-{self.number}"
+
+    def keep(self) -> Path:
+        """Write what the file is before it is written over into one beside it, and return its path.
+
+        Raises:
+            ScoreError: it cannot be written.
+        """
+        from ..score_files import write_content
+
+        path = Path(self.score)
+        kept = path.with_name(path.name + ".bak")
+        write_content(kept, self.content)
+        return kept
 
     @property
     def kind(self) -> tuple[str, ...]:
@@ -129,7 +141,10 @@ class EditDestination(Destination):
         if self.in_place:
             self._replace(original, contents[original.ending], after, seed, reporting, about)
         else:
+            kept = original.keep() if self.is_that_of(original.score) else None
             self.write([(after, seed)], reporting, candidates, contents, about, original.name)
+            if kept:
+                reporting.remark(f"what it was is in {kept}")
         if why:
             reporting.remark(f"the tune is written anew: {why}", self.is_stream)
         for line in remarks(original.piece, after):
@@ -153,8 +168,7 @@ class EditDestination(Destination):
         from ..score_files import write_content
 
         path = Path(original.score)
-        kept = path.with_name(path.name + ".bak")
-        write_content(kept, original.content)
+        kept = original.keep()
         write_content(path, content)
         reporting.remark(f"wrote {path}; what it was is in {kept}")
         if reporting.json:

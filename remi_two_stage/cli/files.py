@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,8 +47,8 @@ class Source:
             if not 1 <= int(self.tune[:9]) <= len(pieces):
                 raise RequestError(f"there is no tune {self.tune} in {score!r}; it has {len(pieces)}")
             return int(self.tune)
-        wanted = self.tune.casefold().strip()
-        titles = [piece.title.casefold() for piece in pieces]
+        wanted = _plain(self.tune).strip()
+        titles = [_plain(piece.title) for piece in pieces]
         found = [number for number, title in enumerate(titles, 1) if title == wanted] or [
             number for number, title in enumerate(titles, 1) if wanted and wanted in title
         ]
@@ -55,6 +56,12 @@ class Source:
             which = "no tune" if not found else f"{len(found)} tunes"
             raise RequestError(f"{score!r} has {which} with the title {self.tune!r}; {tunes_listed(pieces, found)}")
         return found[0]
+
+
+def _plain(title: str) -> str:
+    """A title in small letters without accents, which are not always typed, or not as the file has them."""
+    letters = unicodedata.normalize("NFKD", title.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,17 @@ class Transposition:
             ) from None
 
 
+def standard_input() -> bytes:
+    """All that comes from standard input.
+
+    Raises:
+        RequestError: it is closed.
+    """
+    if sys.stdin is None:
+        raise RequestError("there is no standard input to read; give the path of a file in place of -")
+    return sys.stdin.buffer.read()
+
+
 def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
     """Read all tunes from a file or from standard input, in any supported format.
 
@@ -136,7 +154,7 @@ def read_tunes(score: str, content: bytes | None = None) -> list[Piece]:
     if score != STANDARD_STREAM:
         return read_score(score)
     try:
-        return parse_score(sys.stdin.buffer.read() if content is None else content)
+        return parse_score(standard_input() if content is None else content)
     except ScoreError as error:
         raise error.at(file="standard input") from error.__cause__
 
@@ -173,6 +191,10 @@ class Destination:
         from ..score_files import WRITABLE
 
         return self.ending in WRITABLE
+
+    def is_that_of(self, score: str) -> bool:
+        """Whether the output is the file that a tune is read from."""
+        return self.is_file and names_same_file(score, self.path)
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -279,6 +301,11 @@ class Destination:
             else:
                 write_score(piece, path)
         return paths
+
+
+def names_same_file(score: str, path: Path) -> bool:
+    """Whether a path leads to the file that a tune is read from."""
+    return score != STANDARD_STREAM and path.exists() and path.samefile(score)
 
 
 def plan_text(plan: Plan, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from click.shell_completion import get_completion_class
 
 from ..core.errors import RequestError
 from ..core.instruments import with_instrument
-from .files import Destination, Source, Transposition, piece_data, read_tunes
+from .files import STANDARD_STREAM, Destination, Source, Transposition, names_same_file, piece_data, read_tunes
 from .flags import Choice, command, with_fields, with_flags
 from .output import Reporting
 
@@ -72,15 +73,18 @@ def render(
     """Engrave, draw or play a tune, or convert it to another format.
 
     FILE is an .abc, .mid, .musicxml, .mxl or .krn file; - reads standard input. OUTPUT is an .svg, .png, .pdf, .wav,
-    .ogg, .flac, .abc, .mid, .musicxml or .mxl file.
+    .ogg, .flac, .abc, .mid, .musicxml or .mxl file; - is ABC on standard output.
     """
     from ..rendering.piano_roll import piano_roll as drawn
     from ..rendering.sound import SOUNDS, sound_bytes
     from ..score_files import check_writable, score_bytes, write_content
     from ..scores.abc_losses import abc_losses
 
-    ending = output.suffix.lower()
+    is_stream = str(output) == STANDARD_STREAM
+    ending = ".abc" if is_stream else output.suffix.lower()
     check_writable(ending)
+    if is_stream and reporting.json:
+        raise RequestError("standard output cannot hold both a tune and JSON; name a file, or leave --json out")
     chosen = [option for option, is_set in (("--piano-roll", piano_roll), ("--two-staves", two_staves)) if is_set]
     if len(chosen) > 1:
         raise RequestError("a piano roll has no staves; leave --piano-roll or --two-staves out")
@@ -92,6 +96,8 @@ def render(
         )
         raise RequestError(f"{wrong}; name another file, or leave the option out")
     pieces = read_tunes(score)
+    if names_same_file(score, output):
+        raise RequestError(f"the output {str(output)!r} is FILE itself; name another file")
     number = source.number(pieces, score)
     piece = transposition.of(pieces[number - 1])
     piece = with_instrument(piece, instrument) if instrument else piece
@@ -101,13 +107,18 @@ def render(
         content = _on_two_staves(piece).in_format(ending)
     else:
         content = sound_bytes(piece, ending, with_chords=True) if with_chords else score_bytes(piece, ending)
-    write_content(output, content)
+    if is_stream:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        write_content(output, content)
+        reporting.remark(f"wrote {output}")
     losses = abc_losses(piece) if ending == ".abc" else ()
     if reporting.json:
         reporting.result("", {"file": str(output), "losses": dict(losses)})
-    reporting.remark(f"wrote {output}")
     if losses:
-        reporting.remark("ABC has no place for: " + ", ".join(f"{reason} ({count})" for reason, count in losses))
+        lost = ", ".join(f"{reason} ({count})" for reason, count in losses)
+        reporting.remark(f"ABC has no place for: {lost}", is_stream)
     _name_others(number, len(pieces), reporting)
 
 

@@ -60,16 +60,23 @@ def train(config: Path | None, given: dict[str, Any], reporting: Reporting) -> N
 
     with _remarks_apart(reporting):
         folder = TwoStageTrainer(plan).train()
-    _leave_other_processes()
-    reporting.result(f"wrote {folder}", {"model": str(folder)})
+    if _leave_other_processes():
+        reporting.result(f"wrote {folder}", {"model": str(folder)})
 
 
-def _leave_other_processes() -> None:
-    """End what processes of one run talk through; one that exits while it is at work may be aborted."""
+def _leave_other_processes() -> bool:
+    """End what processes of one run talk through; one that exits while it is at work may be aborted.
+
+    Returns:
+        Whether this process is the first of them, or the only one.
+    """
     import torch
 
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    if not torch.distributed.is_initialized():
+        return True
+    is_first = torch.distributed.get_rank() == 0
+    torch.distributed.destroy_process_group()
+    return is_first
 
 
 @contextmanager

@@ -153,7 +153,10 @@ class StoredModel:
     def _architectures(self) -> dict[str, Architecture]:
         """The architectures of both stages, from config.json."""
         if (file := self._find("config.json")) is None:
-            raise CheckpointError(f"no model can be loaded from {self._source!r}: it has no config.json")
+            why = "it has no config.json"
+            if self._is_folder and Path(self._source, "run", "arguments.json").is_file():
+                why = "its training is not finished; run the command again that began it"
+            raise CheckpointError(f"no model can be loaded from {self._source!r}: {why}")
         if not self._is_folder:
             self._revision = Path(file).parent.name  # the commit, so that what is loaded later belongs to this config
         try:

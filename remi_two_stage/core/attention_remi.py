@@ -358,6 +358,16 @@ def is_packed(position_ids: torch.Tensor) -> bool:
     return bool((position_ids.diff(dim=-1) != 1).any())
 
 
+def holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.Tensor | None) -> bool:
+    """Whether rows are packed. Such rows are never continued, and with a cache transformers would not mask them."""
+    return (
+        attention_mask is None
+        and position_ids is not None
+        and not torch.compiler.is_compiling()
+        and is_packed(position_ids)
+    )
+
+
 def eager_attention(
     module: nn.Module,
     query: torch.Tensor,

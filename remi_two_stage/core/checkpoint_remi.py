@@ -7,6 +7,7 @@ changes is the caller's choice, and transformers reports it: another head, fewer
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ from .checkpoint_files_remi import (
 )
 from .errors import CheckpointError
 
+_OF_FOLDER = {"_name_or_path", "architectures", "auto_map", "dtype", "model_type", "transformers_version"}
 _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 
@@ -114,22 +116,51 @@ class StageOfBoth:
 
     @classmethod
     def from_pretrained(
-        cls, *args: Any, config: Any = None, adapter_kwargs: Mapping[str, Any] | None = None, **kwargs: Any
+        cls,
+        pretrained_model_name_or_path: Any,
+        *model_args: Any,
+        config: Any = None,
+        adapter_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> Any:
-        """As in transformers; the config is that which the stage has in its folder, and an adapter that names this
-        model as its base is looked for where it is, not in a folder of that name.
+        """As in transformers; the config is that which the stage has in its folder, with what the one given says
+        otherwise than the one stored. An adapter that names this model as its base is looked for where it is, not in a
+        folder of that name.
         """
-        own = dict(adapter_kwargs or {})
+        source, own = pretrained_model_name_or_path, dict(adapter_kwargs or {})
         adapter, name = own.pop("_adapter_model_path", None), kwargs.get("adapter_name", "default")
-        loaded = cls.stage_class.from_pretrained(*args, adapter_kwargs=own, **kwargs)
+        if config is not None:
+            kwargs = cls._changes(config, type(config).from_pretrained(source, **hub_arguments(kwargs))) | kwargs
+        loaded = cls.stage_class.from_pretrained(source, *model_args, adapter_kwargs=own, **kwargs)
         if adapter is not None:
             model = loaded[0] if isinstance(loaded, tuple) else loaded
             model.load_adapter(adapter, adapter_name=name, adapter_kwargs=own)
         return loaded
 
     @classmethod
+    def _changes(cls, config: Any, stored: Any) -> dict[str, Any]:
+        """What was changed in a config of both, as arguments of the stage's `from_pretrained`."""
+        own, stored_own = cls._own_config(config), cls._own_config(stored)
+        changes = _differences(own, stored_own, own) | _differences(config, stored, own)
+        if own._attn_implementation is not None:
+            changes["attn_implementation"] = own._attn_implementation
+        return changes
+
+    @classmethod
+    def _own_config(cls, config: Any) -> Any:
+        return getattr(config, cls.stage_class.config_class.base_config_key)
+
+    @classmethod
     def _from_config(cls, config: Any, **kwargs: Any) -> Any:
-        return cls.stage_class._from_config(getattr(config, cls.stage_class.config_class.base_config_key), **kwargs)
+        own = deepcopy(cls._own_config(config))
+        own.update(_differences(config, type(config)(), own))
+        return cls.stage_class._from_config(own, **kwargs)
+
+
+def _differences(config: PreTrainedConfig, other: PreTrainedConfig, stage: PreTrainedConfig) -> dict[str, Any]:
+    """What a config says otherwise than another, of what that of a stage says, too, and is no name of the model."""
+    of_other, names = other.to_dict(), stage.to_dict().keys() - _OF_FOLDER
+    return {name: said for name, said in config.to_dict().items() if name in names and said != of_other.get(name)}
 
 
 def _kinds_of(kind: Any) -> Iterator[Any]:

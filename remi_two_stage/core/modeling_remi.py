@@ -41,7 +41,7 @@ from .attention_remi import (
     RelativeAttention,
     RelativePositionBias,
     attention_context,
-    is_packed,
+    holds_packed_rows,
 )
 from .checkpoint_remi import CheckedLoading, StageOfBoth
 from .configuration_remi import BarPlannerConfig, DetailGeneratorConfig, RelativeTransformerConfig, TwoStageConfig
@@ -177,7 +177,7 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         read_ids: torch.Tensor | None = input_ids
         if input_ids is None and coordinate_ids is not None:
             read_ids = F.pad(coordinate_ids, (embeddings.shape[1] - coordinate_ids.shape[1], 0))
-        if use_cache and past_key_values is None and not _holds_packed_rows(attention_mask, position_ids):
+        if use_cache and past_key_values is None and not holds_packed_rows(attention_mask, position_ids):
             past_key_values = DynamicCache(config=self.config)
         coordinates = None
         if self.bar_reader is not None:
@@ -200,16 +200,6 @@ class RelativeTransformerDecoder(RemiPreTrainedModel):
         return BaseModelOutputWithPast(last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values)
 
     reproduced_forward = forward
-
-
-def _holds_packed_rows(attention_mask: torch.Tensor | None, position_ids: torch.Tensor | None) -> bool:
-    """Packed rows are never continued, and with a cache transformers would not mask them."""
-    return (
-        attention_mask is None
-        and position_ids is not None
-        and not torch.compiler.is_compiling()
-        and is_packed(position_ids)
-    )
 
 
 class BarPlannerBackbone(RelativeTransformerDecoder):
@@ -454,10 +444,7 @@ class TwoStageModel(TwoStageSaving, RemiPreTrainedModel, TwoStageGenerationMixin
         self.detail.set_input_embeddings(value)
 
     def resize_token_embeddings(
-        self,
-        new_num_tokens: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        mean_resizing: bool = True,
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
     ) -> nn.Embedding:
         """As in transformers, for both stages; returns the detail generator's embedding."""
         self.planner.resize_token_embeddings(new_num_tokens, pad_to_multiple_of, mean_resizing)
@@ -469,6 +456,13 @@ class TwoStageForCausalLM(StageOfBoth, DetailGeneratorModel):
 
     config: TwoStageConfig
     stage_class = DetailGeneratorModel
+
+
+class TwoStageForSequenceClassification(StageOfBoth, DetailGeneratorForSequenceClassification):
+    """The detail generator of a repository of both stages, with the head that labels pieces."""
+
+    config: TwoStageConfig
+    stage_class = DetailGeneratorForSequenceClassification
 
 
 # By these names Trainer knows that the labels are to be shifted, which it does itself for label smoothing.
@@ -486,7 +480,11 @@ SavedWithCode.auto_classes = {
         "AutoModelForCausalLM": DetailGeneratorModel,
         "AutoModelForSequenceClassification": DetailGeneratorForSequenceClassification,
     },
-    "TwoStageConfig": {"AutoModel": TwoStageModel, "AutoModelForCausalLM": TwoStageForCausalLM},
+    "TwoStageConfig": {
+        "AutoModel": TwoStageModel,
+        "AutoModelForCausalLM": TwoStageForCausalLM,
+        "AutoModelForSequenceClassification": TwoStageForSequenceClassification,
+    },
 }
 
 

@@ -1,11 +1,11 @@
 """`Plan`, a chord plan a person can read, edit and type.
 
-Text kind: bars between `|`, chords as Roman numerals or as names in the plan's key, `?` for one that is not known. n
-chords in a bar divide its beats, earlier ones longer; with `/` each item takes one beat and `/` holds the chord before
-it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`), and another degree than the tonic to count
-from (`V7/V`); `%` repeats the bar before. `|: :| [1 [2 |1 |2 ||` are as in ABC (standard 2.1, section 4.8). `(V)` is a
-pick-up of one beat, `(V 1/8)` one of an eighth note; the bar before it is shorter by it, and so are those that lead
-back to the one at the start of a part, and the last bar.
+Text kind: bars between `|`, of which none goes on in the next line, chords as Roman numerals or as names in the plan's
+key, `?` for one that is not known. n chords in a bar divide its beats, earlier ones longer; with `/` each item takes
+one beat and `/` holds the chord before it. A name may have a bass (`D/F#`), a numeral a figure for it (`I6`, `V42`),
+and another degree than the tonic to count from (`V7/V`); `%` repeats the bar before. `|: :| [1 [2 |1 |2 ||` are as in
+ABC (standard 2.1, section 4.8). `(V)` is a pick-up of one beat, `(V 1/8)` one of an eighth note; the bar before it is
+shorter by it, and so are those that lead back to the one at the start of a part, and the last bar.
 
     |: I | IV V7 | I / V / | I :|            D | G A7 | D
 """
@@ -28,7 +28,7 @@ from .chords import (
     roman_text,
     split_label,
 )
-from .errors import ChordError
+from .errors import ChordError, RequestError
 from .piece import Bar, Chord, Piece
 from .playing_order import bar_numbers, last_of_ending
 from .signatures import TICKS_PER_WHOLE, Key, Meter, name_at
@@ -80,7 +80,10 @@ class Plan:
         Raises:
             ChordError: a chord that does not exist, or more chords in a bar than it has beats; the message names the
                 bar.
+            RequestError: it is no text.
         """
+        if not isinstance(text, str):
+            raise RequestError(f"a plan is text such as 'I | IV V7 | I', not a {type(text).__name__}")
         typed = _typed_bars(text)
         if not typed:
             raise ChordError(f"the plan {text!r} has no bars; write chords between bar lines, such as I | IV V7 | I")
@@ -293,6 +296,7 @@ class _TypedBar:
     ending_end: bool = False
     repeat_end: bool = False
     is_pickup: bool = False
+    is_closed: bool = False
     pickup_value: Fraction | None = None
 
     def pickup_length(self, meter: Meter) -> int:
@@ -362,6 +366,7 @@ def _typed_bars(text: str) -> list[_TypedBar]:
     bars: list[_TypedBar] = []
     bar = _TypedBar(phrase_start=True)
     after_bar_line = None
+    text = re.sub(r"(?<=[^\s|:\[\]])[^\S\n]*(?=\n)", " |", text)  # a bar ends with its line
     for match in _SIGNS.finditer(re.sub(r"\|\s*([1-9](?:,[1-9])*)(?=\s)", r"| [\1", text)):
         sign = match[0]
         if sign in _BAR_LINES:
@@ -391,6 +396,10 @@ def _read_sign(bar: _TypedBar, sign: str, before: Sequence[str]) -> None:
         bar.endings = tuple(map(int, sign[1:].split(",")))
     elif sign == "(":
         bar.is_pickup = True
+    elif sign == ")":
+        bar.is_closed = True
+    elif bar.is_closed:
+        raise ChordError(f"{sign!r} stands behind a pick-up; write | after its )")
     elif bar.is_pickup and re.fullmatch(r"[1-9]\d?/[1-9]\d?", sign):
         bar.pickup_value = Fraction(sign)
         _check_pickup(bar.pickup_value, TICKS_PER_WHOLE)
@@ -400,7 +409,7 @@ def _read_sign(bar: _TypedBar, sign: str, before: Sequence[str]) -> None:
         if not before:
             raise ChordError("% repeats the bar before, and there is none; write a chord")
         bar.items += before
-    elif sign != ")":
+    else:
         bar.items.append(sign)
 
 

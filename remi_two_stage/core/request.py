@@ -6,6 +6,7 @@ counted as a musician does (`Piece.bar_count`).
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,12 @@ from .errors import RequestError, UnlearntStyleWarning
 from .plan import Plan, key_of_names
 from .signatures import Key, Meter
 from .text import did_you_mean
-from .vocabulary import MAX_BARS, STYLES, TEMPOS, VOICES, token_id
+from .vocabulary import MAX_BARS, STYLES, TEMPOS, TOKEN_IDS, VOICES, token
 from .voices import FOUR_PARTS, MELODY, QUARTET, VOICE_TITLES
 
+_SPOKEN_VOICES = {title.casefold(): voice for voice, (title, _) in VOICE_TITLES.items()} | {
+    voice.casefold(): voice for voice in VOICES
+}
 _HIGHEST_SEED = (1 << 62) - 1
 _STYLE_VOICES = {"hymn": FOUR_PARTS, "chorale": FOUR_PARTS, "quartet": QUARTET}
 """The voices of a style; a melody alone where nothing is listed."""
@@ -49,6 +53,7 @@ class Request:
     None leaves style and tempo open. A metre of None is the usual one of the style, a key of None that of the names in
     a typed plan, or else C; voices of None are S, A, T, B for hymns and chorales, the players of a quartet for
     quartets, else a melody alone. A voice that is named again is the second of its kind: S, S, A, A is S, S2, A, A2.
+    Voices may be named by their titles, and in small letters: soprano, a.
 
     Raises:
         RequestError: a value that does not exist or is out of range.
@@ -145,14 +150,20 @@ def _meter(meter: str | Meter | None, style: str | None) -> Meter:
     if not isinstance(wanted, str | Meter):
         raise RequestError(f"there is no metre {wanted!r}; write two numbers such as 6/8, or C, or C|")
     parsed = wanted if isinstance(wanted, Meter) else Meter.parse(wanted)
-    token_id("time", parsed)
+    if token("time", parsed) not in TOKEN_IDS:
+        raise RequestError(f"cannot write in {parsed}; a bar has at most 24 beats and three whole notes")
     return parsed
+
+
+def _voice(name: Any) -> Any:
+    """A voice in the vocabulary's spelling: "soprano" and " s" are "S"; what is none as it is."""
+    return _SPOKEN_VOICES.get(name.strip().casefold(), name) if isinstance(name, str) else name
 
 
 def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
     if voices is None:
         return _STYLE_VOICES.get(style or "", (MELODY,))
-    named = tuple(voices) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
+    named = tuple(map(_voice, voices)) if isinstance(voices, Sequence) and not isinstance(voices, str) else ()
     named = tuple(f"{name}2" if name in named[:index] else name for index, name in enumerate(named))
     if not named or len(set(named)) < len(named) or not set(named) <= set(VOICES):
         raise RequestError(
@@ -165,8 +176,9 @@ def _voices(voices: Sequence[str] | None, style: str | None) -> tuple[str, ...]:
 def _voice_meant(named: Sequence[str]) -> str:
     """The voice that was meant by the first of those named that does not exist, also by its title."""
     unknown = next((name for name in named if name not in VOICES), None)
-    titles = {title: voice for voice, (title, _) in VOICE_TITLES.items()}
-    return did_you_mean(unknown, VOICES, titles)
+    if isinstance(unknown, str) and len(unknown) > 1 and re.fullmatch("S*A*T*B*", unknown.upper()):
+        return f"; did you mean {','.join(unknown.upper())}?"
+    return did_you_mean(unknown, VOICES, _SPOKEN_VOICES)
 
 
 def check_bars(bars: Any, most: int) -> None:

@@ -215,21 +215,21 @@ class EarlyStopping(TrainerCallback):
             Path(folder, _BEST).write_text(json.dumps(self._best), encoding="utf-8")
 
 
-_CALLS_BETWEEN_VOTES = 10
+_GPU_CALLS_BETWEEN_VOTES = 10
 
 
 def agreement(device: torch.device) -> Callable[[bool], bool]:
     """What tells whether any process of the run says yes; with one process, whether it does.
 
-    Processes that are one run call it alike. They vote at every tenth call, which is "no" in between, so that a GPU
-    need not wait for its host after every step.
+    Processes that are one run call it alike. On GPUs they vote at every tenth call, which is "no" in between, so that
+    a GPU need not wait for its host after every step.
     """
     if not torch.distributed.is_initialized():
         return bool
-    calls = count(1)
+    calls, between = count(1), 1 if device.type == "cpu" else _GPU_CALLS_BETWEEN_VOTES
 
     def agree(wish: bool) -> bool:
-        if next(calls) % _CALLS_BETWEEN_VOTES:
+        if next(calls) % between:
             return False
         votes = torch.tensor(int(wish), device=device)
         torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX)

@@ -289,6 +289,13 @@ def check_machine(arguments: TrainingPlan) -> None:
         )
 
 
+def uses_cpu(arguments: TrainingPlan) -> bool:
+    """Whether a run computes on the CPU. Accelerate has to be told, or takes each of several processes for the only
+    one where there is no GPU.
+    """
+    return arguments.device == "cpu" or not torch.accelerator.is_available()
+
+
 def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> TrainingArguments:
     """The recipe as transformers has it."""
     when: dict[str, Any] = {
@@ -324,7 +331,7 @@ def _trainer_arguments(stage: Stage, arguments: TrainingPlan, folder: Path) -> T
         use_cache=True,  # what the saved config says; in training no cache is kept
         remove_unused_columns=False,
         # Without this, bfloat16 is refused where there is no GPU.
-        use_cpu=arguments.device == "cpu" or not torch.accelerator.is_available(),
+        use_cpu=uses_cpu(arguments),
         bf16=arguments.precision == "bfloat16",
         dataloader_num_workers=arguments.loaders,
         dataloader_pin_memory=torch.cuda.is_available() and arguments.device != "cpu",

@@ -34,7 +34,7 @@ from .arguments import DETAIL_SIZES, EMBEDDED_MODEL, PLANNER_SIZES, STAGES, Stag
 from .calibration import calibrate
 from .plan_source import PlanSource, whole_planner
 from .run_folder import keep_losses_alone, keep_or_compare, save_whole, written_to
-from .stage_trainer import check_machine, train_stage
+from .stage_trainer import check_machine, train_stage, uses_cpu
 from .training_data import TrainingData, find_training_data, stage_rows
 
 _MODELS: dict[Stage, Any] = {
@@ -80,7 +80,7 @@ class TwoStageTrainer:
         check_machine(arguments)
         _check_source(arguments)
         training_data = find_training_data(arguments)
-        process = PartialState(cpu=arguments.device == "cpu")
+        process = PartialState(cpu=uses_cpu(arguments))
         if process.is_main_process:
             keep_or_compare(arguments, training_data.fingerprint)
             print(training_data.report)

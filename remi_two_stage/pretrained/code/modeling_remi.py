@@ -8,6 +8,7 @@ from remi_two_stage.core.modeling_remi import (
     DetailGeneratorForSequenceClassification,
     DetailGeneratorModel,
     TwoStageForCausalLM,
+    TwoStageForSequenceClassification,
     TwoStageModel,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "DetailGeneratorForSequenceClassification",
     "DetailGeneratorModel",
     "TwoStageForCausalLM",
+    "TwoStageForSequenceClassification",
     "TwoStageModel",
 ]
