@@ -236,6 +236,17 @@ def test_a_bass_is_not_held_into_a_chord_with_another_bass() -> None:
     assert costs == [[0, 0, 5, 5], [0, 0, 0, 0]]  # C ends with its chord; G is in the bass of both that follow
 
 
+def test_a_low_voice_leaves_room_for_those_between() -> None:
+    """The second alto's C and G, a third and a sixth below the soprano's E, among three voices and in a duet."""
+    music = {"S": "E4", "A": "E4", "A2": "G,4"}
+    for voices, cost in (("S", "A", "A2"), 7.5), (("S", "A2"), 0):
+        lines = [f"V:{voice}\n" for voice in voices] + [f"[V:{voice}] {music[voice]} |]\n" for voice in voices]
+        (piece,) = read_abc("".join(["X:1\nM:4/4\nL:1/4\nK:C\n", *lines]))
+        ids = detail_sequence(in_writing_order(encode_ids(piece)))
+        third, sixth = costs_of(ids[: places_of("Note-On", ids)[1]], (60, 55))
+        assert third - sixth == cost
+
+
 def test_the_augmented_second_of_minor_costs_a_singer() -> None:
     (piece,) = read_abc(
         'X:1\nM:4/4\nL:1/2\nK:Cm\nV:S\nV:B clef=bass\n[V:S] "Fm"A "G"G | "Cm"G2 |]\n[V:B] F, G, | C,2 |]\n'

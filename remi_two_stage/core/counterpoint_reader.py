@@ -17,7 +17,7 @@ from itertools import takewhile
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, pitch_classes, split_label
-from .counterpoint import COSTS, Costs, Counterpoint, are_spaced, is_parallel, is_whole
+from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_augmented_second, is_parallel, is_whole
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
@@ -28,8 +28,8 @@ _CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "vo
 _TIME, _KEY, _TONIC, _BAR_LEN, _PICK_UP = (IDS[family] for family in ("time", "key", "Tonic", "BarLen", "PickUp"))
 _BAR_START = IDS["structure"][-1]
 _REL_POS, _NOTE_ON, _DURATION, _VELOCITY = (IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity"))
-_OCTAVE, _MAJOR_SIXTH, _AUGMENTED_SECOND = 12, 9, 3
-_MINOR_SIXTH, _LEADING_NOTE = 8, 11
+_OCTAVE, _MAJOR_SIXTH = 12, 9
+_LEADING_NOTE = 11
 _DOMINANT_ROOTS = (7, 11)
 _LONGEST_GAP = TICKS_PER_QUARTER
 """Ticks of silence after which a note no longer leads into the next one."""
@@ -116,6 +116,7 @@ class VoiceLeading:
         self._costs = COSTS[counterpoint]
         self._cursor = BarCursor(default_bar_tokens())
         self._parts: dict[int, _Part] = {}
+        self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
         self._scales = [(0, _scale_of(Key()))]  # from a time on
@@ -145,6 +146,7 @@ class VoiceLeading:
         if token in _VOICE:
             self._voice, self._time, self._place = token, time, self._offset
             self._parts.setdefault(token, _Part())
+            self._together = self._voices_with(token)
         elif token in _REL_POS:
             self._time, self._place = time, token - _REL_POS.start
         elif token in _NOTE_ON:
@@ -235,10 +237,9 @@ class VoiceLeading:
         """What another bass than a chord's costs."""
         return self._costs.cadence if self._bar >= self._last_bar - 1 else self._costs.bass
 
-    @property
-    def _together(self) -> list[int]:
-        """The singers, or the players of a quartet, among whom the voice is one, from high to low; none of others."""
-        group = next((group for group in (SINGERS, QUARTET) if TOKENS[self._voice][1] in group), ())
+    def _voices_with(self, voice: int) -> list[int]:
+        """The singers, or the players of a quartet, among whom a voice is one, from high to low; none of others."""
+        group = next((group for group in (SINGERS, QUARTET) if TOKENS[voice][1] in group), ())
         return sorted((voice for voice in self._parts if TOKENS[voice][1] in group), key=place_in_score)
 
     @property
@@ -387,6 +388,7 @@ class _Judge:
             for place in (at - 1, at + 1)
             if (pitch := sounding.get(place)) is not None and are_spaced(names[place], names[at])
         ]
+        self._top = sounding.get(0) if at == len(order) - 1 > 1 else None
         self._set_harmony(leading, time, at == len(order) - 1)
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
@@ -422,7 +424,7 @@ class _Judge:
             )
         if self._are_singers:
             cost += self._cost_of_places(pitch)
-            cost += costs.augmented * (self._left is not None and _is_augmented_second(self._left, pitch))
+            cost += costs.augmented * (self._left is not None and is_augmented_second(self._left, pitch))
         if self._is_dominant and self._has_leading_note and pitch % _OCTAVE == _LEADING_NOTE:
             cost += costs.doubling
         if self._must_rise and self._left is not None and pitch != self._left + 1:
@@ -446,7 +448,8 @@ class _Judge:
             self._left_below is not None and pitch < self._left_below
         )
         beyond = sum(max(0, abs(pitch - neighbour) - _OCTAVE) for neighbour in self._neighbours)
-        return costs.crossing * crossed + costs.overlap * overlaps + costs.spacing * beyond
+        short = 0 if self._top is None else max(0, FIFTH - (self._top - pitch))
+        return costs.crossing * crossed + costs.overlap * overlaps + costs.spacing * beyond + costs.room * short
 
 
 @cache
@@ -467,11 +470,6 @@ def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = 
         else costs.most
         for pitch in range(len(_NOTE_ON))
     ]
-
-
-def _is_augmented_second(left: int, pitch: int) -> bool:
-    """Whether a voice goes from the minor sixth degree to the leading note, or back."""
-    return abs(pitch - left) == _AUGMENTED_SECOND and {pitch % _OCTAVE, left % _OCTAVE} == {_MINOR_SIXTH, _LEADING_NOTE}
 
 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:
