@@ -68,6 +68,7 @@ CORE_LAYERS = (
         "counterpoint",
         "counterpoint_reader",
         "worn_bars",
+        "recalled_bars",
         "grammar",
         "sequences",
         "codec",
