@@ -372,6 +372,16 @@ def test_rhythm_has_a_temperature_of_its_own_in_tunes_and_that_of_pitches_where_
         Sampling(rhythm_temperature=0)
 
 
+def test_the_rhythm_of_voices_that_go_together_is_more_varied_than_their_pitches() -> None:
+    composer = Composer.from_pretrained()
+    quartets = [Request("quartet", key, bars=12) for key in ("D", "G", "Bb")]
+
+    def alike(**settings: float) -> float:
+        return fmean(map(commonest_rhythm, composer.compose_batch(quartets, seed=1, sampling=Sampling(**settings))))
+
+    assert alike() < alike(temperature=0.8) - 0.1
+
+
 def test_top_p_keeps_no_more_than_it_needs() -> None:
     numbers = Random(1)
     assert {Sampling(1.0, top_p=0.5).choose([0.0, 0.0], numbers) for _ in range(20)} == {0}

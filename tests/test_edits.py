@@ -13,7 +13,6 @@ from tiny_models import TINY
 from tunes import kesh_jig
 
 from remi_two_stage.composing.composer import Composer
-from remi_two_stage.composing.consensus import agreed
 from remi_two_stage.composing.tasks import Extension, Rewriting, placed, voice_for, with_chords
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import split_label
@@ -24,7 +23,7 @@ from remi_two_stage.core.errors import ChordError, RequestError
 from remi_two_stage.core.excerpt import crop
 from remi_two_stage.core.modeling_remi import TwoStageModel
 from remi_two_stage.core.notation import Lyric, Mark, Span
-from remi_two_stage.core.piece import Chord, Note, Piece
+from remi_two_stage.core.piece import Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.request import Request
@@ -223,15 +222,6 @@ def test_a_melody_moves_by_as_little_as_brings_it_into_a_range(notes: str, voice
     (melody,) = read_abc(f"X:1\nT:High\nM:2/4\nL:1/16\nK:C\n{notes}|]")
     assert placed(melody, ("S", "A", "T", "B")) == (voice, semitones)
     assert voice_for(melody.transpose(semitones), (voice,)) == voice
-
-
-def test_of_harmonies_those_chords_are_kept_that_most_agree_on() -> None:
-    bars = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|]")[0].bars
-    tonic, dominant, first_inversion = (Chord(0, "I"),), (Chord(0, "V"),), (Chord(0, "I", bass=4),)
-    half = (Chord(0, "I"), Chord(48, "V"))
-    assert agreed([[tonic, dominant], [half, dominant], [half, tonic]], bars) == [half, dominant]
-    assert agreed([[dominant, half], [tonic, tonic], [tonic, dominant]], bars) == [tonic, half]
-    assert agreed([[first_inversion, tonic], [tonic, tonic], [first_inversion, tonic]], bars)[0] == first_inversion
 
 
 def test_chords_are_planned_for_the_melodies_that_have_none_and_as_for_each_alone(composer: Composer) -> None:

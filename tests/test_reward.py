@@ -15,7 +15,7 @@ from remi_two_stage.core.grammar_structure import BAR_START
 from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.reward import ENDS, MOST, USUAL, closes_on_tonic, harmony, leading_cost, reward
-from remi_two_stage.core.sequences import detail_sequence
+from remi_two_stage.core.sequences import detail_sequence, in_writing_order
 from remi_two_stage.core.signatures import Key, shift_from_c
 from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKEN_IDS
 from remi_two_stage.core.voices import FOUR_PARTS
@@ -189,6 +189,82 @@ def test_a_leap_by_a_seventh_or_beyond_an_octave_costs(chorale: Piece) -> None:
     note = next(at for at in range(bass, len(ids)) if ids[at] in IDS["Note-On"])
     low, high = costs_of(ids[:note], (45, 44, 43)), costs_of(ids[:note], (57, 56, 55))
     assert [below - above for below, above in zip(low, high, strict=True)] == [4, 4, 0]
+
+
+def test_players_of_a_quartet_keep_to_their_chords_without_parallel_fifths_and_may_double_in_octaves() -> None:
+    """The cello's second note, D over D minor: beside a violin that goes from G to A and one that goes from C to D."""
+
+    def costs(violin: str, *pitches: int) -> list[float]:
+        (quartet,) = read_abc(
+            f"X:1\nM:4/4\nL:1/2\nK:C\nV:Violin1\nV:Violin2\nV:Viola clef=alto\nV:Cello clef=bass\n"
+            f"[V:Violin1] {violin} | c2 |]\n[V:Violin2] E F | G2 |]\n[V:Viola] C D | E2 |]\n[V:Cello] C, D, | C,2 |]\n"
+        )
+        ids = detail_sequence(in_writing_order(encode_ids(replace(quartet, style="quartet"))))
+        cello = next(at for at in range(ids.index(DETAIL), len(ids)) if ids[at] == TOKEN_IDS["<voice=Cello>"])
+        second = [at for at in places_of("Note-On", ids) if at > cello][1]
+        return costs_of(ids[:second], pitches)
+
+    assert costs('"C"G "Dm"A', 50, 53) == [12, 5]
+    assert costs('"C"c "Dm"d', 50, 53) == [0, 5]
+
+
+def test_a_singer_is_silent_where_others_are(chorale: Piece) -> None:
+    """The third bar of the chorale: what it costs each voice not to go on after its first note."""
+    for style, breath in (("chorale", 4.0), ("song", 0.0)):
+        ids = detail_sequence(in_writing_order(encode_ids(replace(chorale.in_c(), style=style))))
+        starts = [at for at in range(ids.index(DETAIL), len(ids)) if ids[at] == BAR_START]
+        voices = [at for at in range(starts[2], starts[3]) if ids[at] in IDS["voice"]]
+        for place, voice in enumerate(voices):
+            goes_on = [at for at in places_of("RelPos", ids) if at > voice][1]
+            free, next_voice = range(ids[goes_on], ids[goes_on] + 2), range(ids[voice], ids[voice] + 1)
+            cost = breath * (place > 0)
+            assert costs_of_choice(ids[:goes_on], [free, next_voice]) == [0, cost, cost]
+
+
+def test_a_bass_is_not_held_into_a_chord_with_another_bass() -> None:
+    hymn = (
+        'X:1\nM:4/4\nL:1/4\nK:C\nV:S\nV:B clef=bass\n[V:S] "C"c c "G"d "C/G"c | "C"c4 |]\n[V:B] C,2 G,, G, | C,4 |]\n'
+    )
+    (piece,) = read_abc(hymn)
+    ids = detail_sequence(encode_ids(replace(piece, style="hymn")))
+    first = IDS["Duration"].start
+    bass = next(at for at in range(ids.index(DETAIL), len(ids)) if ids[at] == TOKEN_IDS["<voice=B>"])
+    costs = []
+    for note in [at for at in places_of("Duration", ids) if at > bass][:2]:
+        lengths = (range(first + ticks - 1, first + ticks) for ticks in (24, 48, 60, 72))
+        costs.append(costs_of_choice(ids[:note], [*lengths]))
+    assert costs == [[0, 0, 5, 5], [0, 0, 0, 0]]  # C ends with its chord; G is in the bass of both that follow
+
+
+def test_a_low_voice_leaves_room_for_those_between() -> None:
+    """The second alto's C and G, a third and a sixth below the soprano's E, among three voices and in a duet."""
+    music = {"S": "E4", "A": "E4", "A2": "G,4"}
+    for voices, cost in (("S", "A", "A2"), 7.5), (("S", "A2"), 0):
+        lines = [f"V:{voice}\n" for voice in voices] + [f"[V:{voice}] {music[voice]} |]\n" for voice in voices]
+        (piece,) = read_abc("".join(["X:1\nM:4/4\nL:1/4\nK:C\n", *lines]))
+        ids = detail_sequence(in_writing_order(encode_ids(piece)))
+        third, sixth = costs_of(ids[: places_of("Note-On", ids)[1]], (60, 55))
+        assert third - sixth == cost
+
+
+def test_the_augmented_second_of_minor_costs_a_singer() -> None:
+    (piece,) = read_abc(
+        'X:1\nM:4/4\nL:1/2\nK:Cm\nV:S\nV:B clef=bass\n[V:S] "Fm"A "G"G | "Cm"G2 |]\n[V:B] F, G, | C,2 |]\n'
+    )
+    ids = detail_sequence(encode_ids(replace(piece, style="hymn")))
+    second = places_of("Note-On", ids)[1]
+    leading_note, fifth = costs_of(ids[:second], (71, 67))
+    assert leading_note - fifth == 4
+
+
+def test_a_song_ends_on_a_note_that_is_held() -> None:
+    song = 'X:1\nM:4/4\nL:1/4\nK:C\n"C"E2 G2 | "G7"F2 D2 | "C"C4 |]\n'
+    (piece,) = read_abc(song)
+    first = IDS["Duration"].start
+    lengths = [range(first + ticks - 1, first + ticks) for ticks in (24, 72, 96)]
+    for style, costs in (("song", [1.5, 1.5, 0]), ("air", [0, 0, 0])):
+        ids = detail_sequence(encode_ids(replace(piece, style=style)))
+        assert costs_of_choice(ids[: places_of("Duration", ids)[-1]], lengths) == costs
 
 
 def test_a_tune_that_lies_far_from_others_is_led_back_to_them() -> None:

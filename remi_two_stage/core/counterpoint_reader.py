@@ -12,19 +12,20 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, pitch_classes, split_label
-from .counterpoint import COSTS, Costs, Counterpoint, are_spaced, is_parallel, is_whole
+from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_augmented_second, is_parallel, is_whole
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
 from .vocabulary import DETAIL, FREE_METER, IDS, MAX_DURATION, TOKENS
-from .voices import SINGERS
+from .voices import QUARTET, SINGERS
 
 _CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
-_TIME, _KEY, _TONIC, _BAR_LEN = (IDS[family] for family in ("time", "key", "Tonic", "BarLen"))
+_TIME, _KEY, _TONIC, _BAR_LEN, _PICK_UP = (IDS[family] for family in ("time", "key", "Tonic", "BarLen", "PickUp"))
 _BAR_START = IDS["structure"][-1]
 _REL_POS, _NOTE_ON, _DURATION, _VELOCITY = (IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity"))
 _OCTAVE, _MAJOR_SIXTH = 12, 9
@@ -41,8 +42,8 @@ _THIRD = 4
 _WHOLE_TONE = 2
 _RETURN = 4 * TICKS_PER_QUARTER
 """Ticks before a given note from which on new ones are led to it."""
-_WITH_RESTS = "song"
-"""The style whose melodies are silent while others play."""
+_SONG = "song"
+"""The style whose melodies are silent while others play, and end on a note that is held."""
 
 
 @cache
@@ -115,6 +116,7 @@ class VoiceLeading:
         self._costs = COSTS[counterpoint]
         self._cursor = BarCursor(default_bar_tokens())
         self._parts: dict[int, _Part] = {}
+        self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
         self._scales = [(0, _scale_of(Key()))]  # from a time on
@@ -122,7 +124,7 @@ class VoiceLeading:
         self._bar = self._last_bar = 0
         self._given: dict[int, tuple[int, int]] = {}
         self._meter: Meter | None = None
-        self._place = self._bar_end = 0  # metrical ticks in the bar
+        self._place = self._bar_end = self._offset = 0  # metrical ticks in the bar, the last that of its start
         self._rhythms: dict[int, set[tuple[int, int]]] = {}
         self._given_rhythms: dict[int, set[tuple[int, int]]] = {}
 
@@ -142,8 +144,9 @@ class VoiceLeading:
             self._last_bar = self._bar
         self._bar = bar
         if token in _VOICE:
-            self._voice, self._time, self._place = token, time, 0
+            self._voice, self._time, self._place = token, time, self._offset
             self._parts.setdefault(token, _Part())
+            self._together = self._voices_with(token)
         elif token in _REL_POS:
             self._time, self._place = time, token - _REL_POS.start
         elif token in _NOTE_ON:
@@ -162,7 +165,9 @@ class VoiceLeading:
         elif token in _TIME:
             self._meter = _meter_of(token)
         elif token == _BAR_START:
-            self._bar_end = self._meter.bar_length if self._meter else 0
+            self._bar_end, self._offset = self._meter.bar_length if self._meter else 0, 0
+        elif token in _PICK_UP:
+            self._offset = self._bar_end - (token - _PICK_UP.start + 1)
         elif token in _BAR_LEN:
             self._bar_end = token - _BAR_LEN.start + 1
         elif token in _TONIC:
@@ -190,27 +195,63 @@ class VoiceLeading:
             return [
                 costs.rhythm * (token in _DURATION and (place, token) not in given) for ids in choice for token in ids
             ]
-        if self._is_over_last_chord() and len(self._parts) > 1:
+        if self._is_over_last_chord() and (len(self._parts) > 1 or self._style == _SONG):
             held = _DURATION.start + min(self._bar_end - place, MAX_DURATION) - 1
             return [costs.final * (token in _DURATION and token < held) for ids in choice for token in ids]
+        if (other := self._ticks_to_other_bass()) is not None:
+            longest, cost = _DURATION.start + other - 1, self._cost_of_bass
+            return [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
         if self._meter is None or not self._is_new_tune:
             return None
         return [cost for ids in choice for cost in _costs_of_fragments(ids, place % _EIGHTH, self._meter, costs)]
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
-        """What costs that a tune is silent: that a note begins later than the one before ends, or that a bar ends that
-        has room for notes.
+        """What costs that a tune is silent, or a singer while others sing: that a note begins later than the one before
+        ends, or that a bar ends that has room for notes.
         """
         first = next((ids.start for ids in choice if ids and ids.start in _REL_POS), None)
-        if first is None or not self._is_new_tune or self._style == _WITH_RESTS:
+        if first is None or self._style == _SONG:
             return None
-        rest = self._costs.rest
+        is_alone = self._is_new_tune
+        if not is_alone and not self._others_sing(self._time + first - _REL_POS.start - self._place):
+            return None
+        rest = self._costs.rest if is_alone else self._costs.breath
         return [rest if token != first and token not in _VELOCITY else 0.0 for ids in choice for token in ids]
+
+    def _ticks_to_other_bass(self) -> int | None:
+        """Ticks from the note of a lowest voice to the next chord of the bar over which it should not be held; None
+        where there is none.
+        """
+        together = self._together
+        if len(together) < 2 or self._voice != together[-1]:
+            return None
+        part = self._parts[self._voice]
+        pitch = part.pitches[bisect_left(part.onsets, self._time)]
+        coming = takewhile(lambda chord: chord[0] > self._time, reversed(self._chords))
+        return min(
+            (chord[0] - self._time for chord in coming if _bass_of(chord) not in (None, pitch % _OCTAVE)), default=None
+        )
+
+    @property
+    def _cost_of_bass(self) -> float:
+        """What another bass than a chord's costs."""
+        return self._costs.cadence if self._bar >= self._last_bar - 1 else self._costs.bass
+
+    def _voices_with(self, voice: int) -> list[int]:
+        """The singers, or the players of a quartet, among whom a voice is one, from high to low; none of others."""
+        group = next((group for group in (SINGERS, QUARTET) if TOKENS[voice][1] in group), ())
+        return sorted((voice for voice in self._parts if TOKENS[voice][1] in group), key=place_in_score)
 
     @property
     def _is_new_tune(self) -> bool:
         """Whether a lone voice is written without notes of its own before it that tell its rhythm."""
         return len(self._parts) == 1 and not self._given
+
+    def _others_sing(self, time: int) -> bool:
+        """Whether a new voice of a choir has others beside it that sing at a time."""
+        if self._voice in self._given or TOKENS[self._voice][1] not in SINGERS:
+            return False
+        return any(self._parts[voice].sounding(time) is not None for voice in self._together if voice != self._voice)
 
     def _chord_at(self, time: int) -> tuple[int, int, int] | None:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
@@ -222,10 +263,8 @@ class VoiceLeading:
 
     def _rules(self) -> Callable[[int, int], list[float]]:
         """What the pitches from one to another, which is left out, cost now."""
-        singers = [voice for voice in self._parts if TOKENS[voice][1] in SINGERS]
-        if self._voice not in singers or len(singers) == 1:
-            return self._alone
-        return _Judge(self, sorted(singers, key=place_in_score)).costs
+        together = self._together
+        return _Judge(self, together).costs if len(together) > 1 else self._alone
 
     def _alone(self, first: int, stop: int) -> list[float]:
         """What pitches of a voice with no others beside it cost."""
@@ -343,11 +382,13 @@ class _Judge:
         self._left_above = parts[order[at - 1]].left(time) if at else None
         self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
         names = [TOKENS[other][1] for other in order]
+        self._are_singers = names[at] in SINGERS
         self._neighbours = [
             pitch
             for place in (at - 1, at + 1)
             if (pitch := sounding.get(place)) is not None and are_spaced(names[place], names[at])
         ]
+        self._top = sounding.get(0) if at == len(order) - 1 > 1 else None
         self._set_harmony(leading, time, at == len(order) - 1)
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
@@ -355,16 +396,15 @@ class _Judge:
         third = _third_of(leading._chord_at(time))
         self._third = third if is_last and third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
-        self._bass_cost = self._costs.cadence if leading._bar >= leading._last_bar - 1 else self._costs.bass
+        self._bass_cost = leading._cost_of_bass
         self._has_leading_note = _LEADING_NOTE in heard
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
         """What the chord here says."""
         here = leading._chord_at(time)
-        parts = _root_of(here)
-        self._is_dominant = parts in _DOMINANT_ROOTS
+        self._is_dominant = _root_of(here) in _DOMINANT_ROOTS
         begins = here is not None and here[0] == time
-        self._bass = (parts + here[2]) % _OCTAVE if is_bass and begins and parts is not None and here else None
+        self._bass = _bass_of(here) if is_bass and begins else None
         self._at_home = leading._scale_at(time) | pitch_classes(TOKENS[here[1]][1]) if begins and here else None
 
     def costs(self, first: int, stop: int) -> list[float]:
@@ -378,14 +418,13 @@ class _Judge:
             cost += self._leading._leap(pitch, self._goal)
         if self._left is not None and pitch != self._left:
             cost += costs.seventh * (abs(pitch - self._left) > _MAJOR_SIXTH and abs(pitch - self._left) != _OCTAVE)
-            cost += costs.parallels * any(is_parallel((self._left, old), (pitch, new)) for old, new in self._moving)
-        cost += costs.crossing * (
-            sum(pitch > other for other in self._above) + sum(pitch < other for other in self._below)
-        )
-        cost += costs.overlap * (self._left_above is not None and pitch > self._left_above)
-        cost += costs.overlap * (self._left_below is not None and pitch < self._left_below)
-        for neighbour in self._neighbours:
-            cost += costs.spacing * max(0, abs(pitch - neighbour) - _OCTAVE)
+            cost += costs.parallels * any(
+                is_parallel((self._left, old), (pitch, new)) and (self._are_singers or (pitch - new) % _OCTAVE != 0)
+                for old, new in self._moving
+            )
+        if self._are_singers:
+            cost += self._cost_of_places(pitch)
+            cost += costs.augmented * (self._left is not None and is_augmented_second(self._left, pitch))
         if self._is_dominant and self._has_leading_note and pitch % _OCTAVE == _LEADING_NOTE:
             cost += costs.doubling
         if self._must_rise and self._left is not None and pitch != self._left + 1:
@@ -400,6 +439,17 @@ class _Judge:
         if self._may_close and pitch % _OCTAVE != 0:
             cost += costs.close
         return cost
+
+    def _cost_of_places(self, pitch: int) -> float:
+        """What a pitch costs by where it lies among those of the other singers."""
+        costs = self._costs
+        crossed = sum(pitch > other for other in self._above) + sum(pitch < other for other in self._below)
+        overlaps = (self._left_above is not None and pitch > self._left_above) + (
+            self._left_below is not None and pitch < self._left_below
+        )
+        beyond = sum(max(0, abs(pitch - neighbour) - _OCTAVE) for neighbour in self._neighbours)
+        short = 0 if self._top is None else max(0, FIFTH - (self._top - pitch))
+        return costs.crossing * crossed + costs.overlap * overlaps + costs.spacing * beyond + costs.room * short
 
 
 @cache
@@ -425,6 +475,12 @@ def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:
     parts = None if chord is None else split_label(TOKENS[chord[1]][1])
     return None if parts is None else parts[0]
+
+
+def _bass_of(chord: tuple[int, int, int] | None) -> int | None:
+    """Pitch class of a chord's bass."""
+    root = _root_of(chord)
+    return None if root is None or chord is None else (root + chord[2]) % _OCTAVE
 
 
 @cache

@@ -11,7 +11,8 @@ Conventions
 - A tune of one voice is helped to repeat itself (`Sampling.repetition`): many choices that are each nearly certain
   seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
   lookup compares, the one that followed them before has a higher score; one that says a bar that has come often enough
-  (`worn_bars`) has a lower one. Its rhythm is more varied than its pitches (`Sampling.rhythm_temperature`): models hold
+  (`worn_bars`) has a lower one, and where the form of tunes brings a bar back (`recalled_bars`) the token that goes on
+  with it a higher one. Its rhythm is more varied than its pitches (`Sampling.rhythm_temperature`): models hold
   to a rhythm longer than people do.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
@@ -36,6 +37,7 @@ from .decoding_weights_remi import StageWeights
 from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
+from .recalled_bars import RecalledBars
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .vocabulary import IDS
 from .worn_bars import WornBars
@@ -174,9 +176,10 @@ class _Row:
         self._end = None if longest is None else self._given + longest
         self._report = report
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
-        self._lookup, self._worn = PromptLookup(), WornBars()
+        self._lookup, self._worn, self._recalled = PromptLookup(), WornBars(), RecalledBars()
         for token in start.ids:
             self._worn.advance(token)
+            self._recalled.advance(token)
         self._sampling = sampling.settled(alone=len({token for token in start.ids if token in IDS["voice"]}) == 1)
         self._of_rhythm = self._sampling if start.grammar.kind == "plan" else self._sampling.of_rhythm
         self._guess: list[int] = []
@@ -214,14 +217,21 @@ class _Row:
         is_note = any(ids.start in _NOTE_ON for ids in choice)
         if nats := self._sampling.repetition:
             worn = self._worn.following() if is_note else set()
-            wanted = self._lookup.repeated(self._ids)
-            if wanted is not None and wanted not in worn:
-                costs = _in_favour(choice, wanted, nats, costs)
+            for wanted, firmness in self._wanted():
+                if wanted not in worn:
+                    costs = _in_favour(choice, wanted, firmness * nats, costs)
             for token in worn:
                 costs = _in_favour(choice, token, -nats, costs)
         self._choices += 1
         sampling = self._sampling if is_note else self._of_rhythm
         self._take(_id_at(choice, sampling.choose(scores, self._random, costs)))
+
+    def _wanted(self) -> Iterator[tuple[int, float]]:
+        """Tokens that repeat what came before, and how firmly each is wanted."""
+        if (recalled := self._recalled.following()) is not None and self._grammar.kind != "melody":
+            yield recalled
+        if (repeated := self._lookup.repeated(self._ids)) is not None and not self._recalled.turns:
+            yield repeated, 1.0
 
     def _take_forced(self) -> bool:
         """Take what the grammar forces; False if the row has ended."""
@@ -236,6 +246,7 @@ class _Row:
         self._ids.append(token)
         self._grammar.advance(token)
         self._worn.advance(token)
+        self._recalled.advance(token)
         if self._leading is not None:
             self._leading.advance(token)
         if token == BAR_START and self._report is not None:

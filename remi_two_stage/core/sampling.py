@@ -10,7 +10,7 @@ from random import Random
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
 
-_ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 0.8)
+_ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
 are then as varied as real ones, and voices that go together seldom sing what a rule forbids.
 """
@@ -46,7 +46,7 @@ class Sampling:
         default=None,
         metadata={
             "help": "temperature where only times and lengths of notes are chosen; if not given, --temperature, and "
-            f"without that {_ALONE[2]} for one voice"
+            f"without that {_ALONE[2]} for one voice, {_TOGETHER[2]} for several"
         },
     )
     repetition: float = field(
