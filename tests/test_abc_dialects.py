@@ -148,6 +148,39 @@ class TestFields:
         assert [grace.notes[0][0].pitch for grace in (first[0], second[1]) if isinstance(grace, Grace)] == [69, 71]
 
 
+class TestMeters:
+    @pytest.mark.parametrize(
+        ("said", "meter"), [("c", "C"), ("c|", "C|"), ("C||", "C|"), ("Cut", "C|"), ("common", "C"), ("6/8=3+3", "6/8")]
+    )
+    def test_signs_as_people_write_them(self, said: str, meter: str) -> None:
+        (piece,) = read_abc(f"X:1\nM:{said}\nL:1/8\nK:C\nCDEFGA|\n")
+        assert piece.meter is not None
+        assert (piece.meter.written or str(piece.meter), piece.losses) == (meter, ())
+
+    @pytest.mark.parametrize(("said", "count"), [("12", 1), ("C3", 1), ("O.", 1), ("none", 0), ("free", 0), ("", 0)])
+    def test_what_is_no_metre_is_counted(self, said: str, count: int) -> None:
+        (piece,) = read_abc(f"X:1\nM:{said}\nL:1/8\nK:C\nCDEFGA|\n")
+        assert (piece.meter, sum(times for _, times in piece.losses)) == (None, count)
+
+
+class TestMusicBesideItsVoice:
+    def test_is_read(self) -> None:
+        piece = tune("V:1 CDEF|GABc|\nV:2 clef=bass\nC,4|D,4|\nV:1 cBAG|", "V:1\nV:2\n")
+        assert [pitch for voice, _, _, pitch in piece.note_list() if voice == "V1"][::4] == [60, 67, 72]
+        assert len(piece.bars) == 3
+
+    def test_what_is_wrong_in_it_has_its_column(self) -> None:
+        with pytest.raises(
+            AbcSyntaxError, match=re.escape("line 5, column 7, voice 1, bar 1: there is no note length")
+        ):
+            tune("V:1 CDC99999|")
+
+
+@pytest.mark.parametrize(("music", "count"), [("C2-z2|C4|", 1), ("C2-D2|", 1), ("[CE]2-[CG]2|", 1), ("C4-|C4|", 0)])
+def test_ties_to_other_notes_are_counted(music: str, count: int) -> None:
+    assert dict(tune(music).losses).get("a tie to no note", 0) == count
+
+
 class TestTranspositions:
     def test_keys_and_chords_move_as_the_notes_there(self) -> None:
         piece = tune('"C"CDEF|[K:D transpose=2]"D"DEFG|', key="C transpose=-2")

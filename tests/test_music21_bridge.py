@@ -363,6 +363,10 @@ def test_spines_of_kern_may_begin_with_blanks_between_them(tmp_path: Path) -> No
 def test_chord_symbols_of_kern_are_counted() -> None:
     text = "**kern\t**mxhm\t**fb\n=1\t=1\t=1\n2c\tC major\t6\n2d\t.\t.\n*-\t*-\t*-\n"
     assert kern_losses(text) == {"a chord symbol": 1, "a figured bass": 1}
+    order = "**kern\n*>[A,A,B]\n*>norep[A,B]\n*>A\n{}\n1c\n*>B\n=2\n1d\n*-\n"
+    assert kern_losses(order.format("=1")) == {"an order of parts": 1}
+    assert not kern_losses(order.format("=1:|!"))
+    assert not kern_losses(order.format("=1").replace("A,A", "A"))
     assert kern_losses("**kern\t**kern\n4c\n4d\t4e\n*-\t*-\n") == {"a line without a token for each spine": 1}
 
 

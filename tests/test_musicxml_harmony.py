@@ -88,6 +88,14 @@ class TestPartsThatDiffer:
         assert (str(piece.meter), dict(piece.losses)) == ("3/4", {"a time signature": 1})
 
 
+@pytest.mark.parametrize(("alter", "pitch"), [("0.5", 60), ("1.5", 61), ("-1.5", 59), ("-0.5", 60), ("0.75", 61)])
+def test_microtones_are_rounded_towards_the_natural(alter: str, pitch: int) -> None:
+    data = score([note("C", 16)]).replace(b"</step>", f"</step><alter>{alter}</alter>".encode())
+    piece = read_musicxml(data)
+    assert [sounding for *_, sounding in piece.note_list()] == [pitch]
+    assert dict(piece.losses) == {"a microtone": 1}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

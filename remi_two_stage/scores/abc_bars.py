@@ -14,12 +14,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, groupby, pairwise, repeat
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from ..analysis.phrases import phrase_starts
-from ..core.abc_writer import LAYER_NAME
+from ..core.abc_writer import LAYER_NAME, plays_of_parts
 from ..core.chords import named_chord
 from ..core.double_lines import with_double_lines
 from ..core.errors import AbcSyntaxError, ScoreError
@@ -29,7 +29,7 @@ from ..core.playing_order import bars_before, completes_bar
 from ..core.repeats import with_repeat_starts
 from ..core.signatures import TICKS_PER_QUARTER, Key, Meter, fifths_of_transposition
 from ..core.text import printable
-from .abc_fields import UNITS_PER_TICK, decode_text
+from .abc_fields import UNITS_PER_TICK, decode_text, parse_part_order
 from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote, maker_of
@@ -368,3 +368,27 @@ def _phrases(boundaries: Sequence[Boundary], times: Sequence[int], voices: Seque
     ends += [time + 1 for voice in voices for time in voice.notation.fermatas()] if len(voices) > 1 else []
     begins.update(bisect_left(times, time) for time in ends)
     return begins, bool(ends)
+
+
+def order_of_parts(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
+    """The order of parts that `P:` gives, unless it is a word or names a part that does not exist. A part with endings
+    comes once for all of them, where it is to be played as often (section 4.10).
+    """
+    plays = plays_of_parts(bars)
+    order = parse_part_order(text) if any(plays) else ()
+    if not plays.keys() >= set(order):
+        return ()
+    collapsed: list[str] = []
+    for label, run in groupby(order):
+        count, most = len(list(run)), plays[label]
+        collapsed += [label] * (count if count % most else count // most)
+    return tuple(collapsed)
+
+
+def repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+    """Bars with a repeat after each ending that another one follows; with an order of parts it may be left out."""
+    repeated = [
+        replace(bar, repeat_end=True) if bar.ending_end and after.endings and not after.part else bar
+        for bar, after in pairwise(bars)
+    ]
+    return (*repeated, bars[-1])

@@ -246,18 +246,20 @@ def _midi_number(pitch: str) -> int:
 
 @lru_cache(maxsize=1024)
 def parse_meter(text: str) -> Meter | None:
-    """Read `M:`: "6/8", "C", "C|", "(2+3)/8", "3/8+2/8"; None for "none" or nothing, which is free metre (section
-    3.1.6), as are old signs without a fraction, such as "2" and "O"; the fraction after "=" tells what else a sign
-    means.
+    """Read `M:`: "6/8", "C", "c|", "cut", "(2+3)/8", "3/8+2/8"; None for "none" or nothing, which is free metre
+    (section 3.1.6), as are old signs without a fraction, such as "2" and "O"; the fraction after "=" tells what else a
+    sign means.
 
     Raises:
         RequestError: a metre that does not exist, such as 4/0.
     """
-    text = " ".join(text.rpartition("=")[2].split())
-    if common := re.match(r"C\|?(?![\w|])", text):
-        return Meter.parse(common[0])
-    match = _METER.match(text)
-    if match is None:
+    for said in (text.rpartition("=")[2], text.partition("=")[0]):
+        text = " ".join(said.split())
+        if common := re.match(r"(?:(C\|+|cut)|C|common)(?![\w|])", text, re.IGNORECASE):
+            return Meter.parse("C|" if common[1] else "C")
+        if match := _METER.match(text):
+            break
+    else:
         return None
     terms = re.findall(r"([\d\s+]*\d)[\s)]*/\s*(\d+)", match[0])
     denominator = math.lcm(*(int(lower) for _, lower in terms))

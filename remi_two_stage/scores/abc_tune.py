@@ -13,18 +13,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import chain, groupby, islice, pairwise
+from itertools import chain, islice, pairwise
 from operator import attrgetter, length_hint
 from typing import Any
 
 from ..core.abc_bar_lines import PICKUP_REMARKS
-from ..core.abc_writer import LONGEST_TUNE, parse_style, plays_of_parts
+from ..core.abc_writer import LONGEST_TUNE, parse_style
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.instruments import with_unusual_clefs
 from ..core.notation import Instrument
 from ..core.piece import Bar, Piece
 from ..core.signatures import Meter
-from .abc_bars import build_bars, with_layers
+from .abc_bars import build_bars, order_of_parts, repeated_for_endings, with_layers
 from .abc_fields import (
     UNITS_PER_TICK,
     KeySignature,
@@ -33,7 +33,6 @@ from .abc_fields import (
     default_unit_length,
     parse_key,
     parse_meter,
-    parse_part_order,
     parse_staff,
     parse_unit_length,
     parse_voice_names,
@@ -59,6 +58,8 @@ _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
 _FIELDS_OF_HEADER = frozenset("ABCDFGHNORSTZ")
 """Those that are kept where they stand before the music, and nowhere else."""
 _NO_TOKEN = "$"
+_FREE_METERS = ("", "none", "free")
+_VOICE_AND_MUSIC = re.compile(r"V:\s*\S+[ \t](?=.*\|)")
 _NOTHING_SAID = Staff()
 _MOST_VOICES = 99
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
@@ -145,7 +146,12 @@ class Tune:
         try:
             if field is not None:
                 self._is_history = line[0] == "H" and not self._is_in_body
-                self._field(line[0], field[2])
+                begin = _VOICE_AND_MUSIC.match(line) if self._is_in_body else None
+                if begin and is_music(music := line[begin.end() :]):
+                    self._field("V", begin[0][2:])
+                    self._music(number, " " * begin.end() + music)
+                else:
+                    self._field(line[0], field[2])
             elif self._is_in_body:
                 self._music(number, line)
             elif is_music(line) and self._lacks_key:
@@ -308,10 +314,11 @@ class Tune:
     def _meter(self, text: str) -> Meter | None:
         """What `M:` says; free metre where it says nothing that exists."""
         try:
-            return parse_meter(text)
+            meter = parse_meter(text)
         except RequestError:
-            self._lose("a metre that does not exist")
-            return None
+            meter = None
+        self._lose("a metre that does not exist", meter is None and text.strip().lower() not in _FREE_METERS)
+        return meter
 
     def _unit_length(self, text: str) -> int | None:
         """What `L:` says; None where it says nothing."""
@@ -413,10 +420,10 @@ class Tune:
         for loss, times in losses.items():
             self._lose(loss, times)
         pickup = UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
-        part_order = _part_order(self._part_order, bars) if self._part_order else ()
+        part_order = order_of_parts(self._part_order, bars) if self._part_order else ()
         return Piece(
             voices=names,
-            bars=_repeated_for_endings(bars) if part_order else bars,
+            bars=repeated_for_endings(bars) if part_order else bars,
             title=self.title,
             style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
             tempo=self._tempos.first(self._settings.unit_length, pickup, self._lose),
@@ -442,30 +449,6 @@ class Tune:
             )
             for voice, program, transposition in zip(voices, programs, transpositions, strict=True)
         )
-
-
-def _part_order(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
-    """The order of parts that `P:` gives, unless it is a word or names a part that does not exist. A part with endings
-    comes once for all of them, where it is to be played as often (section 4.10).
-    """
-    plays = plays_of_parts(bars)
-    order = parse_part_order(text) if any(plays) else ()
-    if not plays.keys() >= set(order):
-        return ()
-    collapsed: list[str] = []
-    for label, run in groupby(order):
-        count, most = len(list(run)), plays[label]
-        collapsed += [label] * (count if count % most else count // most)
-    return tuple(collapsed)
-
-
-def _repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:
-    """Bars with a repeat after each ending that another one follows; with an order of parts it may be left out."""
-    repeated = [
-        replace(bar, repeat_end=True) if bar.ending_end and after.endings and not after.part else bar
-        for bar, after in pairwise(bars)
-    ]
-    return (*repeated, bars[-1])
 
 
 def _pitched(voices: list[Voice]) -> list[Voice]:

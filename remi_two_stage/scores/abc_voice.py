@@ -53,8 +53,9 @@ class Voice:
 
     __slots__ = (
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
-        "_layers", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet", "_usual_scale",
-        "_waiting_part", "boundaries", "commas", "instrument_transposition", "key", "lyrics", "meter", "microtones",
+        "_layers", "_lost_ties", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet",
+        "_usual_scale", "_waiting_part", "boundaries", "commas", "instrument_transposition", "key", "lyrics", "meter",
+        "microtones",
         "midi_transposition", "name", "notation", "notes", "pending", "percussion", "phrase_ends", "propagation",
         "scale", "symbols", "time", "transposition", "unit_length",
     )  # fmt: skip
@@ -74,7 +75,7 @@ class Voice:
         self.notation = VoiceNotation()
         self.lyrics = VoiceLyrics() if settings.has_lyrics else None
         self.phrase_ends: list[int] = []
-        self.microtones = 0
+        self.microtones = self._lost_ties = 0
         self.boundaries = [Boundary(0, self.meter, self.key, 0, part=settings.part)]
         self.scale = scale_of(settings.signature.alterations)  # where no accidental stands
         self._scale_of_key = usual_scale(self.key)
@@ -102,8 +103,8 @@ class Voice:
 
     @property
     def open_ties(self) -> int:
-        """How many ties wait for their second note."""
-        return sum(len(layer.ties) for layer in self._layers)
+        """How many ties have no second note."""
+        return self._lost_ties + sum(len(layer.ties) for layer in self._layers)
 
     @property
     def semitones(self) -> int:
@@ -456,7 +457,9 @@ class Voice:
     def _keep_ties(self, start: int, tied: Sequence[SungNote]) -> None:
         """Leave open the ties of this event, and those of longer notes in the chord before."""
         if tied or self._layer.ties:
-            self._layer.ties = [*(tie for tie in self._layer.ties if tie[END] > start), *tied]
+            kept = [tie for tie in self._layer.ties if tie[END] > start]
+            self._lost_ties += len(self._layer.ties) - len(kept)
+            self._layer.ties = [*kept, *tied]
 
     def _strike(self, start: int) -> None:
         """Give a note or a rest what has waited for it."""

@@ -21,6 +21,8 @@ _SYMBOLS = {
 }
 """Spines, by their exclusive interpretation."""
 _SPINES_WITH_BLANKS = re.compile(r"^\*\*\S+(?:[ \t]+\*\*\S+)+$", re.MULTILINE)
+_ORDER = re.compile(r"^\*>\[([^\]\t]*)\]", re.MULTILINE)
+_REPEAT = re.compile(r"^=[^\t\n]*:", re.MULTILINE)
 _LONGEST_SHOWN = 40
 
 
@@ -69,10 +71,14 @@ def _uneven_lines(text: str) -> Iterator[tuple[int, int, int]]:
 
 
 def kern_losses(text: str) -> Counter[str]:
-    """Slurs, words, dynamics, chord symbols and figured basses in the text of a kern file, and lines without a token
-    for each spine.
+    """Slurs, words, dynamics, chord symbols and figured basses in the text of a kern file, an order of its parts in
+    which one comes again, and lines without a token for each spine.
     """
     losses = Counter({"a line without a token for each spine": sum(1 for _ in _uneven_lines(text))})
+    order = _ORDER.search(text)
+    if order and not _REPEAT.search(text):  # else it says again what repeats say
+        labels = order[1].split(",")
+        losses["an order of parts"] += len({*labels}) < len(labels)
     kinds: list[str] = []
     for line in text.splitlines():
         tokens = line.split("\t")

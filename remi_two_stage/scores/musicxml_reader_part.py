@@ -10,6 +10,7 @@ Conventions
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ _MOST_FIFTHS = 12
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _STEPS = {"C": 0, "D": 1, "E": 2, "F": 3, "G": 4, "A": 5, "B": 6}
 _PERCUSSION = "percussion"
+_QUARTER_TONE = Fraction(1, 2)
+"""In semitones; notes between two keys of a piano are rounded to the nearer one, of two to that towards the natural."""
 
 
 class Transposition(NamedTuple):
@@ -279,7 +282,7 @@ class PartReader:
             if step.strip() not in _NATURALS:
                 raise ScoreFormatError(f"a note is called {step[:20]!r}; notes are called A to G")
             shift = number_of(alter)
-            alteration = round(shift)
+            alteration = (1 if shift > 0 else -1) * math.ceil(abs(Fraction(shift)) - _QUARTER_TONE)
             midi = 12 * (whole_of(octave, "<octave>") + 1) + _NATURALS[step.strip()] + alteration + key[3].semitones
             fifths = fifths_of(step.strip()) + 7 * alteration + key[3].fifths
             if fifths not in _NAMED_FIFTHS:
