@@ -59,6 +59,7 @@ _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
 _LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
 _NO_TOKEN = "$"
 _NOTHING_SAID = Staff()
+_VOICES_SHOWN = re.compile(r"[^\s()\[\]{}|*]+")
 _MOST_VOICES = 99
 _MOST_FIELDS_OF_FILE = 1_000
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
@@ -125,6 +126,7 @@ class Tune:
         self._programs: dict[str | int, int] = {}  # by voice, by its number from 1, and 0 for all
         self._score_order: list[str] = []  # of all voices that %%score has named
         self._shown: list[str] = []  # those of the last %%score
+        self._staff_of: dict[str, str] = {}  # by voice, the first voice on its staff where there are several
         self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
@@ -188,7 +190,9 @@ class Tune:
         """A line after `%%`, or what `I:` says (section 11)."""
         name, _, rest = text.partition(" ")
         if name in ("score", "staves"):
-            self._show(re.findall(r"[^\s()\[\]{}|*]+", rest))
+            self._show(_VOICES_SHOWN.findall(rest))
+            for staff in map(_VOICES_SHOWN.findall, re.findall(r"\(([^()]*)\)", rest)):
+                self._staff_of |= dict.fromkeys(staff, staff[0]) if staff else {}
         elif name == "propagate-accidentals":
             self._set(propagation=rest.strip())
         elif name == "printtempo":
@@ -432,7 +436,9 @@ class Tune:
     def _instruments(self, voices: Sequence[Voice]) -> tuple[Instrument, ...]:
         """The instruments of voices; none where the tune says nothing of them."""
         transpositions = [voice.instrument_transposition for voice in voices]
-        if not self._names and not self._programs and not any(transpositions):
+        staves = [self._staff_of.get(voice.name, voice.name) for voice in voices]
+        shared = [staff == above for staff, above in zip(staves, ["", *staves], strict=False)]
+        if not (self._names or self._programs or any(transpositions) or any(shared)):
             return ()
         numbers = {name: number for number, name in enumerate(self._staffs, 1)}
         programs = (self._programs.get(voice.name, self._programs.get(numbers[voice.name])) for voice in voices)
@@ -442,8 +448,11 @@ class Tune:
                 self._names.get(voice.name, Instrument()),
                 program=usual if program is None else program,
                 transposition=transposition,
+                shares_staff=shares_staff,
             )
-            for voice, program, transposition in zip(voices, programs, transpositions, strict=True)
+            for voice, program, transposition, shares_staff in zip(
+                voices, programs, transpositions, shared, strict=True
+            )
         )
 
 
