@@ -13,11 +13,14 @@ import pytest
 from music21 import corpus
 
 from remi_two_stage.cli import main
+from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.instruments import staves_of
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.rendering.close_score import Staff, on_staves, two_staves
 from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21
+from remi_two_stage.scores.musicxml_reader import read_musicxml
 from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 DOXOLOGY = """X:1
@@ -132,3 +135,53 @@ def test_render_sets_a_choir_on_two_staves(tmp_path: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["render", str(tmp_path / "tune.abc"), str(tmp_path / "tune.pdf"), "--two-staves"]) == 2
     assert "two staves are for a choir of three or four voices, this piece has M" in capsys.readouterr().err
+
+
+HYMN = """X:1
+T:Old Hundredth
+M:4/4
+L:1/8
+%%score [(S A) (T B)]
+V:S clef=treble
+V:A clef=treble
+V:T clef=bass
+V:B clef=bass
+K:G
+[V:S] G4 G2 F2 | E2 D2 G2 A2 | B8 |]
+w: All peo-ple that on earth do dwell
+[V:A] D4 D2 D2 | C2 D2 E2 F2 | G8 |]
+[V:T] B,4 B,2 B,2 | A,2 B,2 C2 D2 | D8 |]
+[V:B] G,4 G,2 B,2 | C,2 D,2 E,2 D,2 | G,8 |]
+"""
+
+
+def test_voices_that_share_a_staff_in_abc_do_so_in_pictures_and_come_back() -> None:
+    (piece,) = read_abc(HYMN)
+    assert staves_of(piece) == [range(2), range(2, 4)]
+    assert write_abc(piece) == HYMN
+    again = read_musicxml(musicxml_bytes(piece))
+    assert again.note_list() == piece.note_list()
+    assert write_abc(again) == HYMN
+    picture = engrave(piece).svg()
+    assert picture.count('class="clef"') == 2
+    assert {"S. A.", "T. B."} <= set(re.findall(r">([^<>]+)</text>", picture))
+
+
+def test_a_second_fiddle_stands_on_the_same_staff_under_one_name() -> None:
+    header = 'X:1\nM:2/4\nL:1/4\n%%staves (1 2)\nV:1 name="Fiddles"\nV:2\nK:G\n'
+    (piece,) = read_abc(header + "[V:1]gf|d2|]\n[V:2]dd|B2|]\n")
+    assert "%%score (V1 V2)\n" in write_abc(piece)
+    picture = engrave(piece).svg()
+    assert picture.count('class="clef"') == 1
+    assert ">Fiddles</text>" in picture
+    (apart,) = read_abc(header.replace("(1 2)", "1 2") + "[V:1]gf|d2|]\n[V:2]dd|B2|]\n")
+    assert engrave(apart).svg().count('class="clef"') == 2
+
+
+def test_voices_that_sing_other_words_keep_their_staves_in_pictures() -> None:
+    words = "w: Sing to the Lord with cheer-ful voice\n"
+    (piece,) = read_abc(HYMN.replace("D,2 | G,8 |]\n", "D,2 | G,8 |]\n" + words))
+    assert engrave(piece).svg().count('class="clef"') == 2  # one of tenor and bass has words
+    (piece,) = read_abc(HYMN.replace("F2 | G8 |]\n", "F2 | G8 |]\n" + words))
+    assert "[(S A) (T B)]" in write_abc(piece)
+    assert engrave(piece).svg().count('class="clef"') == 3

@@ -30,7 +30,7 @@ from .abc_values import WrittenValue, break_rhythm, join_beams, note_values, wit
 from .arguments import check_is_piece
 from .chords import chord_name, named_chord
 from .errors import ScoreError
-from .instruments import at_written_pitch, staff_clef, staff_groups
+from .instruments import at_written_pitch, staff_clef, staff_groups, staves_of
 from .layers import Layers, LayerTimes
 from .notation import Grace, GraceNote, Instrument, Lyric, grace_unit
 from .piece import Bar, Chord, Piece
@@ -168,7 +168,10 @@ def _header(
     lines += [*defined_marks(piece.bars), *directives]
     is_named = [*names] != [[MELODY]]
     if is_named:
-        staves = [f"({' '.join(each)})" if len(each) > 1 else each[0] for each in names]
+        staves = [""] * len(names)
+        for staff in staves_of(piece):
+            together = [name for voice in staff for name in names[voice]]
+            staves[staff.start] = f"({' '.join(together)})" if len(together) > 1 else together[0]
         lines.append("%%score " + " ".join(group.text(staves) for group in staff_groups(piece)))
     instruments = piece.instruments or (Instrument(),) * len(piece.voices)
     for voice, (layers, instrument) in enumerate(zip(names, instruments, strict=True)):

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal
 
 from .arguments import check_is_piece
@@ -74,8 +74,10 @@ class StaffGroup:
     is_joined: bool
 
     def text(self, names: Sequence[str]) -> str:
-        """The voices as `%%score` of ABC has them: in braces or brackets, and with | where bar lines join them."""
-        text = (" | " if self.is_joined else " ").join(names[voice] for voice in self.voices)
+        """The staves as `%%score` of ABC has them, each under its first voice: in braces or brackets, and with | where
+        bar lines join them.
+        """
+        text = (" | " if self.is_joined else " ").join(filter(None, (names[voice] for voice in self.voices)))
         return {"brace": f"{{{text}}}", "bracket": f"[{text}]"}.get(self.symbol, text)
 
 
@@ -186,6 +188,7 @@ def _is_keyboard(instrument: Instrument) -> bool:
 def staff_groups(piece: Piece) -> list[StaffGroup]:
     """Which staves belong together, from the top."""
     players = piece.instruments or (Instrument(),) * len(piece.voices)
+    staves = staves_of(piece)
     groups = []
     for keyboard, run in groupby(
         range(len(players)), lambda voice: players[voice].name if _is_keyboard(players[voice]) else ""
@@ -193,7 +196,7 @@ def staff_groups(piece: Piece) -> list[StaffGroup]:
         voices = [*run]
         symbol: Literal["", "brace", "bracket"] = "brace" if keyboard else "bracket"
         is_sung = not keyboard and any(_is_sung(piece, voice) for voice in voices)
-        several = len(voices) > 1
+        several = sum(staff.start in voices for staff in staves) > 1
         groups.append(StaffGroup(range(voices[0], voices[-1] + 1), symbol if several else "", several and not is_sung))
     return groups
 
@@ -223,6 +226,13 @@ def at_written_pitch(piece: Piece, voice: int) -> tuple[Piece, int]:
         return piece.transpose(-semitones, -fifths_of_transposition(semitones)), semitones
     except ScoreError:
         return piece, 0
+
+
+def staves_of(piece: Piece) -> list[range]:
+    """The voices on each staff, from the top; one alone on most."""
+    shares = [player.shares_staff for player in piece.instruments] or [False] * len(piece.voices)
+    starts = [voice for voice, shares_staff in enumerate(shares) if not (voice and shares_staff)]
+    return [range(*ends) for ends in pairwise([*starts, len(shares)])]
 
 
 def staff_clef(piece: Piece, voice: int) -> Clef:
@@ -255,10 +265,11 @@ def _first_clef(piece: Piece, voice: int) -> Clef | None:
 
 
 def _usual_clef(piece: Piece, voice: int) -> Clef:
-    """The clef of the player, if strings or a keyboard play a voice, else that of the voice, or by its notes for an
-    instrument that transposes.
+    """The clef of a staff: its player's, if strings or a keyboard play it, else that of the lowest voice there,
+    or by its notes for an instrument that transposes.
     """
-    pitches = [note.pitch for bar in piece.bars for note in bar.notes[voice]]
+    staff = next(staff for staff in staves_of(piece) if voice in staff)
+    pitches = [note.pitch for bar in piece.bars for each in staff for note in bar.notes[each]]
     player = piece.instruments[voice] if piece.instruments else Instrument()
-    name = "" if _is_keyboard(player) or player.transposition else piece.voices[voice]
+    name = "" if _is_keyboard(player) or player.transposition else piece.voices[staff[-1]]
     return _CLEFS.get(player.program) or clef_of(name, pitches)

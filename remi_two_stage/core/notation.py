@@ -216,12 +216,14 @@ class Instrument:
         short_name: Such as "Vln. I".
         program: MIDI's number of its sound, 0 to 127; None where the source names none.
         transposition: Semitones from where its part is written to where it sounds, -2 for a clarinet in B flat.
+        shares_staff: Its voice stands on the staff of the voice above.
     """
 
     name: str = ""
     short_name: str = ""
     program: int | None = None
     transposition: int = 0
+    shares_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from ..core.instruments import staves_of
+from ..core.notation import Lyric
 from ..core.piece import Piece
 from ..core.voices import VOICE_TITLES, singer
 
@@ -56,8 +58,49 @@ def two_staves(piece: Piece) -> tuple[Staff, Staff] | None:
     return Staff(above), Staff(below)
 
 
-def on_staves(score: str, piece: Piece, staves: Sequence[Staff]) -> str:
-    """The MusicXML of a piece, as this package writes it, with the voices of each staff as one part."""
+def shared_staves(piece: Piece) -> tuple[Staff, ...] | None:
+    """The staves of a piece in which several voices share one, but for those that sing other words; None where none
+    does, or where parts transpose.
+    """
+    staves = [
+        range(voice, end)
+        for staff in staves_of(piece)
+        for voice, end in (
+            [(staff.start, staff.stop)] if _sing_together(piece, staff) else pairwise([*staff, staff.stop])
+        )
+    ]
+    if len(staves) == len(piece.voices) or any(player.transposition for player in piece.instruments):
+        return None
+    return tuple(Staff(tuple(staff), _name_of_staff(piece, staff)) for staff in staves)
+
+
+def _sing_together(piece: Piece, staff: range) -> bool:
+    """Whether the upper voice of a staff has no words, or those of all."""
+    sung = [
+        {
+            (index, record.text)
+            for index, bar in enumerate(piece.bars)
+            for record in (bar.notation[voice] if bar.notation else ())
+            if isinstance(record, Lyric)
+        }
+        for voice in staff
+    ]
+    return not sung[0] or all(words <= sung[0] for words in sung)
+
+
+def _name_of_staff(piece: Piece, staff: range) -> str | None:
+    """That of its first player; None where voices are called as usual."""
+    if len(staff) == 1 or all(singer(piece.voices[voice]) for voice in staff):
+        return None
+    return piece.instruments[staff.start].name
+
+
+def on_staves(score: str, piece: Piece, staves: Sequence[Staff], has_words_once: bool = True) -> str:
+    """The MusicXML of a piece, as this package writes it, with the voices of each staff as one part.
+
+    Args:
+        has_words_once: Whether words that stand under the first staff stand under no other.
+    """
     root = ElementTree.fromstring(score)
     parts = root.findall("part")
     listed = {part.get("id"): part for part in root.iter("score-part")}
@@ -65,7 +108,7 @@ def on_staves(score: str, piece: Piece, staves: Sequence[Staff]) -> str:
     for staff in staves:
         first, *others = (parts[voice] for voice in staff.voices)
         _name(listed[first.get("id")], piece, staff)
-        if staff is not staves[0] and all(_words(part) <= sung for part in (first, *others)):
+        if has_words_once and staff is not staves[0] and all(_words(part) <= sung for part in (first, *others)):
             for part in (first, *others):
                 _drop_words(part)
         for number, other in enumerate(others, 1):

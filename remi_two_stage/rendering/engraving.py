@@ -27,7 +27,7 @@ from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import ZERO_WIDTH_SPACE
 from ..scores.musicxml_writer import printed_musicxml
-from .close_score import Staff, on_staves
+from .close_score import Staff, on_staves, shared_staves
 from .extras import require
 from .note_ids import with_note_ids
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, text_width, title_row, xml_text
@@ -71,7 +71,7 @@ def engrave(
     Args:
         width: Of the picture in tenths of a millimetre; staves keep their size, narrower pictures have more systems.
         note_ids: Whether the notes' groups have ids that tell their time and pitch (`note_ids.py`).
-        staves: Which voices share a staff, such as `close_score.two_staves`; None gives each its own.
+        staves: Which voices share a staff, such as `close_score.two_staves`; None as the piece has them.
 
     Raises:
         RequestError: the piece is none, such as the list that `read_score` returns.
@@ -89,12 +89,15 @@ def load_into_verovio(
     """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone if
     there is room in it for another.
     """
+    shared = None if staves else shared_staves(piece)
     phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
 
     def laid_out(breaks: str, starts: Collection[int], room: int = 0) -> Any:
         source = _score_xml(piece, starts)
         source = with_note_ids(source, piece) if note_ids else source
-        return _laid_out(on_staves(source, piece, staves) if staves else source, width - room, breaks)
+        if together := staves or shared:
+            source = on_staves(source, piece, together, has_words_once=shared is None)
+        return _laid_out(source, width - room, breaks)
 
     if any(_sung(piece)):
         natural = laid_out("smart", phrases, _room_of_clef(piece))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 from operator import attrgetter, length_hint
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..core.abc_writer import LONGEST_TUNE, parse_style
 from ..core.errors import AbcSyntaxError, RequestError
 from ..core.instruments import with_unusual_clefs
 from ..core.notation import Instrument
-from ..core.piece import Bar, Piece
+from ..core.piece import Piece
 from ..core.signatures import Meter
 from .abc_bars import build_bars, order_of_parts, repeated_for_endings, with_layers
 from .abc_fields import (
@@ -61,6 +61,7 @@ _NO_TOKEN = "$"
 _FREE_METERS = ("", "none", "free")
 _VOICE_AND_MUSIC = re.compile(r"V:\s*\S+[ \t](?=.*\|)")
 _NOTHING_SAID = Staff()
+_VOICES_SHOWN = re.compile(r"[^\s()\[\]{}|*]+")
 _MOST_VOICES = 99
 _LOSSES_OF_VOICES: dict[str, Callable[[Voice], int]] = {
     "a microtone": lambda voice: voice.microtones,
@@ -95,6 +96,7 @@ class Tune:
         self._programs: dict[str | int, int] = {}  # by voice, by its number from 1, and 0 for all
         self._score_order: list[str] = []  # of all voices that %%score has named
         self._shown: list[str] = []  # those of the last %%score
+        self._staff_of: dict[str, str] = {}  # by voice, the first voice on its staff where there are several
         self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
@@ -169,7 +171,9 @@ class Tune:
         """A line after `%%`, or what `I:` says (section 11)."""
         name, _, rest = text.partition(" ")
         if name in ("score", "staves"):
-            self._show(re.findall(r"[^\s()\[\]{}|*]+", rest))
+            self._show(_VOICES_SHOWN.findall(rest))
+            for staff in map(_VOICES_SHOWN.findall, re.findall(r"\(([^()]*)\)", rest)):
+                self._staff_of |= dict.fromkeys(staff, staff[0]) if staff else {}
         elif name == "propagate-accidentals":
             self._set(propagation=rest.strip())
         elif name == "printtempo":
@@ -436,7 +440,9 @@ class Tune:
     def _instruments(self, voices: Sequence[Voice]) -> tuple[Instrument, ...]:
         """The instruments of voices; none where the tune says nothing of them."""
         transpositions = [voice.instrument_transposition for voice in voices]
-        if not self._names and not self._programs and not any(transpositions):
+        staves = [self._staff_of.get(voice.name, voice.name) for voice in voices]
+        shared = [staff == above for staff, above in zip(staves, ["", *staves], strict=False)]
+        if not (self._names or self._programs or any(transpositions) or any(shared)):
             return ()
         numbers = {name: number for number, name in enumerate(self._staffs, 1)}
         programs = (self._programs.get(voice.name, self._programs.get(numbers[voice.name])) for voice in voices)
@@ -446,8 +452,11 @@ class Tune:
                 self._names.get(voice.name, Instrument()),
                 program=usual if program is None else program,
                 transposition=transposition,
+                shares_staff=shares_staff,
             )
-            for voice, program, transposition in zip(voices, programs, transpositions, strict=True)
+            for voice, program, transposition, shares_staff in zip(
+                voices, programs, transpositions, shared, strict=True
+            )
         )
 
 

@@ -28,7 +28,7 @@ from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
 from .musicxml_reader_document import Document, parse_document
 from .musicxml_reader_harmony import chord_of
-from .musicxml_reader_heading import heading_of, instruments_of
+from .musicxml_reader_heading import heading_of, instruments_of, shared_staves
 from .musicxml_reader_lyrics import lyrics_of
 from .musicxml_reader_part import Measure, PartReader
 from .voices import usual_instruments, voice_names
@@ -90,8 +90,13 @@ def read_musicxml(data: bytes) -> Piece:
         document.part_ids[staff.part] if is_own else player.name for staff, player in zip(staves, players, strict=True)
     ]
     voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
+    shared = shared_staves(document.root) if is_own else ()
     players = [
-        replace(player, transposition=_transposition(readers[staff.part].transposition(staff.number), voice))
+        replace(
+            player,
+            transposition=_transposition(readers[staff.part].transposition(staff.number), voice),
+            shares_staff=voice in shared,
+        )
         for player, staff, voice in zip(players, staves, voices, strict=True)
     ]
     piece = Piece(

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from ..core.notation import Instrument
 from ..core.text import printable
-from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, STYLE, UNNAMED
+from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, SHARED_STAVES, STYLE, UNNAMED
 from .musicxml_reader_document import Document, is_whole
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
@@ -96,6 +96,12 @@ def _fields(root: Element) -> Iterator[tuple[str, str]]:
         name, text = field.get("name", ""), _text(field)
         if name == STYLE or name.startswith(FIELD_PREFIX):
             yield name.removeprefix(FIELD_PREFIX), text
+
+
+def shared_staves(root: Element) -> set[str]:
+    """The voices of a score of our own that stand on the staff of the voice above."""
+    fields = root.iterfind("identification/miscellaneous/miscellaneous-field")
+    return {name for field in fields if field.get("name") == SHARED_STAVES for name in _text(field).split()}
 
 
 def instruments_of(document: Document) -> list[PartInfo]:

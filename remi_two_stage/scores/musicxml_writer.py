@@ -2,7 +2,7 @@
 
 Conventions
 - One part a voice, whose id is the voice's name; bars as written, `<divisions>` are ticks; at sounding pitch, but for
-  instruments that transpose.
+  instruments that transpose. Voices that share a staff are parts, too, which a `<miscellaneous-field>` names.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
 - Several composers are lines of one `<creator>`, since MuseScore shows one of each type; so are other creators.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
@@ -24,7 +24,7 @@ from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
 from ..core.double_lines import double_line_after
-from ..core.instruments import at_written_pitch, staff_clef, staff_groups
+from ..core.instruments import at_written_pitch, staff_clef, staff_groups, staves_of
 from ..core.notation import JUMPS, Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import (
@@ -40,7 +40,17 @@ from ..core.repeats import without_idle_repeats
 from ..core.signatures import Key, Meter, fifths_of_transposition
 from ..core.voices import MELODY, VOICE_TITLES
 from . import musicxml_writer_signs as signs
-from .musicxml_names import CONTAINER, CREATORS, FIELD_PREFIX, MODE_NAMES, RIGHTS, SOFTWARE, STYLE, UNNAMED
+from .musicxml_names import (
+    CONTAINER,
+    CREATORS,
+    FIELD_PREFIX,
+    MODE_NAMES,
+    RIGHTS,
+    SHARED_STAVES,
+    SOFTWARE,
+    STYLE,
+    UNNAMED,
+)
 from .musicxml_writer_measure import VoiceWriter
 from .musicxml_writer_rhythm import TICKS_A_DIVISION
 from .musicxml_writer_signs import attribute_of, text_of
@@ -123,6 +133,8 @@ def _heading(piece: Piece) -> Iterator[str]:
     fields = [(FIELD_PREFIX + name, text) for name, text in piece.metadata if (name, text) not in kept]
     fields += [(FIELD_PREFIX + "N", text) for text in piece.made]
     fields += [(STYLE, piece.style)] if piece.style else []
+    shared = [piece.voices[voice] for staff in staves_of(piece) for voice in staff[1:]]
+    fields += [(SHARED_STAVES, " ".join(shared))] if shared else []
     if fields:
         held = "".join(
             f"<miscellaneous-field name={attribute_of(name)}>{text_of(text)}</miscellaneous-field>"
