@@ -439,6 +439,11 @@ class TestGraceNotes:
         assert [text in write_abc(piece) for text in ("{c}", "{de}", "{c2}", "{d2e2}")] == [True] * 4
         assert_comes_back(piece)
 
+    def test_those_of_two_layers_stand_before_their_notes(self) -> None:
+        piece = tune("{a}g2 f2 & {c}B4 | {e}[eg]4 |")
+        assert "{a}g4 f4 & {c}B8 | {e}[eg]8 |]" in write_abc(piece)
+        assert_comes_back(piece)
+
     def test_their_accidentals_hold_for_no_other_notes(self) -> None:
         piece = tune("{^f}g f {^f}g2 | f4 |")
         assert [pitch for *_, pitch in piece.note_list()] == [79, 77, 79, 77]
