@@ -22,6 +22,7 @@ from remi_two_stage.core.notation import (
 )
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.abc_reader import each_tune, read_abc
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 HEADER = "X:1\nM:4/4\nL:1/4\nK:C\n"
 
@@ -419,6 +420,15 @@ class TestSpelling:
         assert in_c.bars[0].chords[0].symbol == ChordSymbol(-1, "m7", 0)
         assert_comes_back(replace(in_c, original_keys=()))
         assert kept(in_c.in_original_key()) == kept(piece)
+
+
+def test_a_sign_of_two_layers_is_written_once() -> None:
+    """Choirs on one staff have a fermata in each layer; two would stand on top of each other."""
+    piece = tune("!fermata!g4 & !fermata!B4 | (g2 f2) & (B2 A2) | !accent!g2 f2 & !accent!B4 |")
+    assert "H[Bg]8 | ([Bg]4 [Af]4) | Lg4 f4 & B8 |]" in write_abc(piece)
+    assert "HH" not in write_abc(piece)
+    score = musicxml_bytes(piece).decode()
+    assert [score.count(sign) for sign in ("<fermata", "<slur type", "<accent/>")] == [1, 2, 1]
 
 
 class TestGraceNotes:
