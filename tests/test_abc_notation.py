@@ -22,6 +22,7 @@ from remi_two_stage.core.notation import (
 )
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.abc_reader import each_tune, read_abc
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 HEADER = "X:1\nM:4/4\nL:1/4\nK:C\n"
 
@@ -421,6 +422,15 @@ class TestSpelling:
         assert kept(in_c.in_original_key()) == kept(piece)
 
 
+def test_a_sign_of_two_layers_is_written_once() -> None:
+    """Choirs on one staff have a fermata in each layer; two would stand on top of each other."""
+    piece = tune("!fermata!g4 & !fermata!B4 | (g2 f2) & (B2 A2) | !accent!g2 f2 & !accent!B4 |")
+    assert "H[Bg]8 | ([Bg]4 [Af]4) | Lg4 f4 & B8 |]" in write_abc(piece)
+    assert "HH" not in write_abc(piece)
+    score = musicxml_bytes(piece).decode()
+    assert [score.count(sign) for sign in ("<fermata", "<slur type", "<accent/>")] == [1, 2, 1]
+
+
 class TestGraceNotes:
     def test_accidentals_chords_and_lengths(self) -> None:
         piece = tune("^C {c2d/[eg]}D {/=c}E2 | {c}d4 |")
@@ -437,6 +447,11 @@ class TestGraceNotes:
         durations = [[note.duration for (note,) in grace.notes] for grace in records(piece, Grace)]
         assert durations == [[12], [6, 6], [24], [12, 12]]
         assert [text in write_abc(piece) for text in ("{c}", "{de}", "{c2}", "{d2e2}")] == [True] * 4
+        assert_comes_back(piece)
+
+    def test_those_of_two_layers_stand_before_their_notes(self) -> None:
+        piece = tune("{a}g2 f2 & {c}B4 | {e}[eg]4 |")
+        assert "{a}g4 f4 & {c}B8 | {e}[eg]8 |]" in write_abc(piece)
         assert_comes_back(piece)
 
     def test_their_accidentals_hold_for_no_other_notes(self) -> None:

@@ -288,7 +288,7 @@ class WrittenNotation:
         elif isinstance(record, Lyric):
             self._place(index, record.onset, 0).lyrics.append(record)
         elif isinstance(record, Grace):
-            self._place(index, record.onset).graces.append(record)
+            self._place(index, record.onset, self._layer_of_grace(index, record.onset)).graces.append(record)
         elif isinstance(record, Text) and record.text.strip():
             placement = _ABOVE_NOTE if record.placement == "@" else record.placement
             self._place(index, record.onset).texts.append(annotation_text(placement, record.text))
@@ -315,6 +315,12 @@ class WrittenNotation:
         elif first is not end:
             first.slurs += 1
             end.ended_slurs += 1
+
+    def _layer_of_grace(self, index: int, onset: int) -> int | None:
+        """The first layer in which a note begins that has no grace notes yet; None for that of other signs."""
+        begun, _ = self._layers_at(index, onset)
+        graced = [layer for layer in begun if (place := self.places(index, layer).get(onset)) and place.graces]
+        return next((layer for layer in begun if layer not in graced), None)
 
     def _layer_of_slur(self, index: int, slur: Span) -> int:
         """The first layer in which notes begin at both its ends, or else in which some sound there."""

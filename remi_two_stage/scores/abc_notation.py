@@ -299,10 +299,10 @@ def _voice_by_bar(
             text, verse, joint = said
             found.append(_lyric(onset, text, verse, joint))
         elif kind == MARK:
-            found.append(_mark(onset, said))
+            _add_once(found, _mark(onset, said))
         elif kind in _SPANS:
             end = bar if -rank < right else _bar_at(-rank, times)
-            found.append(_span(onset, said, end - bar, _onset(-rank - times[end], lengths[end])))
+            _add_once(found, _span(onset, said, end - bar, _onset(-rank - times[end], lengths[end])))
         elif kind == TEXT:
             found.append(Text(onset, *said))
         elif kind == GRACE:
@@ -311,10 +311,14 @@ def _voice_by_bar(
             if keys[bar] is not key:
                 key, names = keys[bar], names_in_signature(keys[bar])
             if said not in names and is_name_of(said, rank):
-                spelling = Spelling(onset, rank, said)
-                if spelling not in found:  # two layers may strike the same note
-                    found.append(spelling)
+                _add_once(found, Spelling(onset, rank, said))
     return bars
+
+
+def _add_once(found: list[Notation], record: Notation) -> None:
+    """Add what two layers may both say."""
+    if record not in found:
+        found.append(record)
 
 
 def _bar_at(time: int, times: Sequence[int]) -> int:
