@@ -55,9 +55,8 @@ class Voice:
         "_awaits_note", "_broken", "_channel", "_event", "_is_double_repeat", "_last_event", "_layer", "_layer_number",
         "_layers", "_lost_ties", "_main_end", "_overlay_start", "_pitched", "_scale_of_key", "_staff", "_tuplet",
         "_usual_scale", "_waiting_part", "boundaries", "commas", "instrument_transposition", "key", "lyrics", "meter",
-        "microtones",
-        "midi_transposition", "name", "notation", "notes", "pending", "percussion", "phrase_ends", "propagation",
-        "scale", "symbols", "time", "transposition", "unit_length",
+        "microtones", "midi_transposition", "name", "notation", "notes", "pending", "percussion", "phrase_ends",
+        "propagation", "scale", "symbols", "time", "transposition", "unit_length",
     )  # fmt: skip
 
     def __init__(self, name: str, settings: Settings, staff: Staff) -> None:

@@ -450,9 +450,8 @@ class PartReader:
         onset = self._shifted(element)
         direction = records.direction_of(element, onset, self.losses, self._is_own)
         self._measure.directions.append(direction)
-        for tag in records.LINE_TAGS:
-            for line in element.iterfind(f"direction-type/{tag}"):
-                self.spans.line(line, self._index, direction.staff, onset)
+        for line in (line for tag in records.LINE_TAGS for line in element.iterfind(f"direction-type/{tag}")):
+            self.spans.line(line, self._index, direction.staff, onset)
 
     def _shifted(self, element: Element) -> int:
         """Ticks of what stands here, or an `<offset>` before or after."""
@@ -460,8 +459,8 @@ class PartReader:
 
     def _harmony(self, element: Element) -> None:
         onset = self._shifted(element)
-        transposition = self._transpositions.get(1) or self._transpositions.get(0) or Transposition()
-        self._measure.harmonies.append((onset, element, transposition))
+        transposition = self._transpositions.get(1) or self._transpositions.get(0)
+        self._measure.harmonies.append((onset, element, transposition or Transposition()))
 
 
 def _transposition(element: Element) -> Transposition:
