@@ -1,4 +1,4 @@
-"""Standard input and output in place of files."""
+"""Tunes and plans through standard input and output."""
 
 import sys
 from pathlib import Path

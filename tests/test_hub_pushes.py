@@ -15,8 +15,9 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.configuration_remi import TwoStageConfig
+from remi_two_stage.core.errors import CheckpointError
 from remi_two_stage.core.modeling_remi import TwoStageModel, register_auto_classes
-from remi_two_stage.hub.push import push_model
+from remi_two_stage.hub.push import push_folder, push_model
 from remi_two_stage.scores.abc_reader import read_abc
 
 # the client passes what it uploads to its transport in a way that the transport calls old
@@ -41,7 +42,7 @@ def test_the_card_and_what_the_hub_offers_to_copy_run_as_printed(
     # the button of a page asks for a pipeline of the tag's task, if transformers has one, and for an Auto class
     assert card.data.pipeline_tag not in PIPELINE_REGISTRY.get_supported_tasks()
     named = json.loads(hub.files(REPOSITORY)["config.json"])["auto_map"].keys() - {"AutoConfig", "AutoTokenizer"}
-    assert named == {"AutoModel", "AutoModelForCausalLM"}
+    assert named == {"AutoModel", "AutoModelForCausalLM", "AutoModelForSequenceClassification"}
     buttons = [
         f"from transformers import {auto}\n"
         f'model = {auto}.from_pretrained("{REPOSITORY}", trust_remote_code=True, dtype="auto")\n'
@@ -52,10 +53,26 @@ def test_the_card_and_what_the_hub_offers_to_copy_run_as_printed(
     plan, abc = shown[: shown.index("X:")], shown[shown.index("X:") : shown.index("<BOS>")]
     assert plan.count("|") >= 16
     assert read_abc(abc)[0].bar_count == 16
-    assert shown[shown.index("<BOS>") :].split()[-2:] == ["TwoStageModel", "DetailGeneratorModel"]
+    kinds = ["TwoStageModel", "DetailGeneratorModel", "DetailGeneratorForSequenceClassification"]
+    assert shown[shown.index("<BOS>") :].split()[-3:] == kinds
     assert shown.count("<BarStart>") - shown.count("<PickUp") == 8
     exec(compile(with_package, "card", "exec"), {})
     assert Path("jig.musicxml").stat().st_size
+
+
+def test_what_is_to_be_copied_asks_for_a_style_that_was_learnt(hub: Hub) -> None:
+    config = TwoStageConfig(planner_config={**TINY, "styles": ["reel", "waltz"]}, detail_config=TINY)
+    Composer(TwoStageModel(config).eval()).push_to_hub(REPOSITORY)
+    files = hub.files(REPOSITORY)
+    for name in ("README.md", "example.py"):
+        text = files[name].decode()
+        assert "jig" not in text.replace(REPOSITORY, "").replace(REPOSITORY.partition("/")[2], "")
+        assert "reel" in text
+
+
+def test_a_folder_without_a_model_is_not_pushed(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="holds no model; give the one that train wrote, when it has finished"):
+        push_folder(tmp_path, REPOSITORY)
 
 
 def test_a_push_is_as_in_transformers(hub: Hub, model: TwoStageModel) -> None:

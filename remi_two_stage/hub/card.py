@@ -14,6 +14,8 @@ from typing import Any
 from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
 
 from ..composing.checkpoint import corpora_of
+from ..core.codec import names_of
+from ..core.request import Request
 
 TAGS = ("music", "symbolic-music", "music-generation", "abc-notation", "remi", "two-stage")
 STAGES = {"planner": "the planner, over chords and bars", "detail": "the detail generator, over notes"}
@@ -40,7 +42,7 @@ With nothing but `transformers` and `torch`:
 from transformers import pipeline
 
 compose = pipeline("music-generation", model="{repository}", trust_remote_code=True)
-music = compose(style="jig", key="D", bars=16, seed=1)
+music = compose(style="{style}", key="D", bars=16, seed=1)
 print(music["plan"])
 print(music["abc"])
 ```
@@ -53,7 +55,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 planner = AutoModelForCausalLM.from_pretrained("{repository}", subfolder="planner", trust_remote_code=True)
 tokenizer = AutoTokenizer.from_pretrained("{repository}", subfolder="planner", trust_remote_code=True)
-request = tokenizer("<BOS> <Style=jig> <time=6/8> <key=Cmaj> <Bars=8> <voice=M>", return_tensors="pt")
+request = tokenizer("{request}", return_tensors="pt")
 print(tokenizer.decode(planner.generate(**request, do_sample=True)[0]))
 ```
 
@@ -66,7 +68,8 @@ With the package `remi_two_stage`, which runs no code of this repository, and wr
 ```python
 from remi_two_stage import Composer, write_score
 
-write_score(Composer.from_pretrained("{repository}").compose(style="jig", key="D", bars=16, seed=1), "jig.musicxml")
+piece = Composer.from_pretrained("{repository}").compose(style="{style}", key="D", bars=16, seed=1)
+write_score(piece, "{style}.musicxml")
 ```
 {example}
 ## Training data
@@ -179,6 +182,7 @@ def model_card(
     metrics: Sequence[EvalResult] = (),
     record: Mapping[str, Any] | None = None,
     example: Example | None = None,
+    style: str = "jig",
 ) -> ModelCard:
     """The card of a repository.
 
@@ -188,6 +192,7 @@ def model_card(
         metrics: Held-out losses; see `metrics_of_record` and `metrics_of`.
         record: The contents of `training.json`.
         example: A composition by the model.
+        style: One that the model has learnt, for the code to copy.
     """
     name = repository.rpartition("/")[2]
     data = ModelCardData(
@@ -204,6 +209,8 @@ def model_card(
         version=version,
         licence=_LICENCE,
         example=example or "",
+        style=style,
+        request=" ".join(names_of(Request(style, bars=8).globals())),
         data=_training_data(record or {}),
         metrics=_shown(metrics),
     )

@@ -43,7 +43,8 @@ from .card import Example, metrics_of_record, model_card, tunes_card
 CARD = "README.md"
 _OF_EARLIER_PUSHES = ("*.py", "*.safetensors", "*.safetensors.index.json")
 """Files that a push deletes unless it replaces them: old code and old weights must not mix with new ones."""
-_SHOWN: dict[str, Any] = {"style": "jig", "key": "D", "bars": 8}
+_SHOWN: dict[str, Any] = {"key": "D", "bars": 8}
+_SHOWN_STYLE = "jig"
 _SHOWN_SEED = 1
 _SOUND, _SOUND_RATE = "example.flac", 22_050
 _EXAMPLE = """\
@@ -52,7 +53,7 @@ import sys
 
 from transformers import pipeline
 
-style, key = sys.argv[1:] or ("jig", "D")
+style, key = sys.argv[1:] or ("{style}", "D")
 compose = pipeline("music-generation", model="{repository}", trust_remote_code=True)
 
 music = compose(style=style, key=key, bars=8, seed=1)
@@ -85,6 +86,8 @@ def push_folder(
     path = Path(folder)
     if not path.is_dir() and not path.is_file():
         raise CheckpointError(f"there is no folder {str(folder)!r}; give the one that train wrote")
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise CheckpointError(f"{str(folder)!r} holds no model; give the one that train wrote, when it has finished")
     model = load_model(path, dtype="auto")
     card = (path / CARD).read_text(encoding="utf-8") if (path / CARD).exists() else ""
     own_card = card if card[:4] == "---\n" else None
@@ -176,16 +179,17 @@ def save_repository(
     """Write all files of a repository into a folder; arguments as in `push_model`."""
     path = Path(folder)
     model.save_pretrained(path, max_shard_size=max_shard_size)
-    (path / "example.py").write_text(_EXAMPLE.format(repository=repository), encoding="utf-8")
+    style = _style_of(model)
+    (path / "example.py").write_text(_EXAMPLE.format(repository=repository, style=style), encoding="utf-8")
     if record is not None:
         (path / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if card is None:
         found = metrics or metrics_of_record(record or {})
-        example, piece = _example(model)
+        example, piece = _example(model, style)
         if find_spec("soundfile"):
             (path / _SOUND).write_bytes(sound_bytes(piece, ".flac", with_chords=True, sample_rate=_SOUND_RATE))
             example = replace(example, sound=f"https://huggingface.co/{repository}/resolve/main/{_SOUND}")
-        card = str(model_card(repository, __version__, found, record, example))
+        card = str(model_card(repository, __version__, found, record, example, style))
     (path / CARD).write_text(_tagged(card, (*(model.model_tags or ()), *tags)), encoding="utf-8")
 
 
@@ -198,17 +202,24 @@ def _tagged(card: str, tags: Sequence[str]) -> str:
     return str(tagged)
 
 
-def _example(model: TwoStageModel) -> tuple[Example, Piece]:
+def _style_of(model: TwoStageModel) -> str:
+    """The style that a repository shows: one that its model has learnt, where that is known."""
+    learnt = model.config.planner_config.styles or (_SHOWN_STYLE,)
+    return _SHOWN_STYLE if _SHOWN_STYLE in learnt else learnt[0]
+
+
+def _example(model: TwoStageModel, style: str) -> tuple[Example, Piece]:
     """A tune by the model, which is not changed."""
+    shown = {"style": style, **_SHOWN}
     is_training = model.training
     try:
         model.eval()
-        request = Request(**_SHOWN)
+        request = Request(**shown)
         writer = CandidateWriter(model, _SHOWN_SEED)
         ((piece, plan, _),) = writer.realize(writer.plans([request]))
     finally:
         model.train(is_training)
-    keywords = ", ".join(f"{name}={value!r}" for name, value in {**_SHOWN, "seed": _SHOWN_SEED}.items())
+    keywords = ", ".join(f"{name}={value!r}" for name, value in {**shown, "seed": _SHOWN_SEED}.items())
     return Example(f"compose({keywords})", plan.text(names=True), write_abc(piece)), piece
 
 
