@@ -92,6 +92,15 @@ def test_words_and_dynamics_stand_once(hymn: Piece) -> None:
     assert [name.text for name in root.iterfind(".//part-name")] == ["S. A.", "T. B."]
 
 
+def test_a_staff_on_which_both_voices_are_silent_has_one_rest() -> None:
+    women = "[V:S] G4 | z4 |]\n[V:A] D4 | z4 |]\n"
+    (piece,) = read_abc(
+        "X:1\nM:4/4\nL:1/4\n%%score (S A) (T B)\nK:G\n" + women + "[V:T] B,4 | D4 |]\n[V:B] G,4 | z4 |]"
+    )
+    system = load_into_verovio(piece).renderToSVG(1)
+    assert len(re.findall(r'class="(?:mRest|rest)', system)) == 2  # the women's, and the basses' beneath the tenors
+
+
 def test_men_with_other_words_keep_them() -> None:
     echo = "Sing we now with one ac cord"
     tenor, _, bass = DOXOLOGY.partition("[V:B]")

@@ -159,16 +159,19 @@ def _drop_words(part: Element) -> None:
 
 
 def _merge(first: Element, other: Element, number: int) -> None:
-    """Put the notes of another voice, the `number`-th after the first, into the first one's measures."""
+    """Put the notes of another voice, the `number`-th after the first, into the first one's measures; where all are
+    silent, the rests of the first stand for both.
+    """
     layers = max((int(voice.text or 1) for voice in first.iter("voice")), default=1)
     if _words(first):
         _drop_words(other)
     for measure, added in zip(first.findall("measure"), other.findall("measure"), strict=True):
         said = {ElementTree.tostring(direction) for direction in measure.iter("direction")}
+        is_silent = not any(_pitched(measure)) and not any(_pitched(added))
         moved = [
             element
             for element in added
-            if element.tag in {"note", "backup", "forward"}
+            if (element.tag in {"note", "backup", "forward"} and not is_silent)
             or (element.tag == "direction" and ElementTree.tostring(element) not in said)
         ]
         for element in moved:
@@ -176,6 +179,10 @@ def _merge(first: Element, other: Element, number: int) -> None:
                 voice.text = str(int(voice.text or 1) + layers)
             for spanning in (spanning for tag in _SPANNING for spanning in element.iter(tag)):
                 spanning.set("number", str(int(spanning.get("number", "1")) + number * _OPEN_AT_ONCE))
+        if is_silent:
+            begin = next((at for at, element in enumerate(measure) if element.tag == "note"), len(measure))
+            measure[begin:begin] = moved
+            continue
         # what ends the measure stays at its end
         end = next((at for at, element in enumerate(measure) if element.get("location") == "right"), len(measure))
         back = Element("backup")
