@@ -80,6 +80,7 @@ def test_two_processes_have_the_losses_of_one(tunes: Path, tmp_path: Path) -> No
 
 
 SPREAD_WEIGHTS = f"""
+import os
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -142,7 +143,8 @@ torch.distributed.barrier()
 for model in (whole, spread):
     assert abs(measured(model, begun(model, folder)) - learnt[0][-1]) < 1e-5
 assert [path.name for path in folder.iterdir()] == ["average.safetensors"]
-torch.distributed.destroy_process_group()
+torch.distributed.barrier()
+os._exit(0)  # gloo's threads now and then abort a process that is left in order
 """
 
 
