@@ -54,6 +54,12 @@ def test_changes_of_clef_come_back() -> None:
         assert clefs(again) == clefs(piece)
 
 
+def test_a_clef_stands_before_the_sign_of_a_triplet() -> None:
+    (piece,) = read_abc("X:1\nM:4/4\nL:1/8\nK:C clef=bass\n(3C,D,E, (3[K:clef=treble][Q:1/4=90]CDE C4 |]\n")
+    assert "(3C,D,E, [K:clef=treble][Q:1/4=90](3CDE C4 |]" in write_abc(piece)
+    assert clefs(piece)[-1:] == [(0, 0, 24, "treble")]
+
+
 def test_a_clef_of_another_octave_moves_no_note() -> None:
     text = CELLO.replace("A4 d4 | f2 e2", "A4 d4 | [K:clef=treble+8] F,2 E,2", 1)
     (piece,) = read_abc(text)

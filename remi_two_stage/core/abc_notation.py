@@ -202,9 +202,14 @@ class _Place:
     ended_slurs: int = 0
     lyrics: list[Lyric] = field(default_factory=list)
 
+    @property
+    def fields(self) -> str:
+        """Fields, which stand before the sign of a triplet too: after it abcjs takes one for one of its notes."""
+        return "".join([*self.clefs, *self.tempos])
+
     def before(self, graces: str) -> str:
         """What stands before the note, with the grace notes written out; a dot before a slur would be its own."""
-        return "".join([*self.clefs, *self.tempos, *self.texts, graces, "(" * self.slurs, *self.line_ends, *self.marks])
+        return "".join([*self.texts, graces, "(" * self.slurs, *self.line_ends, *self.marks])
 
     @property
     def after(self) -> str:

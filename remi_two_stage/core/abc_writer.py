@@ -390,11 +390,11 @@ class VoiceWriter:
         text = []
         for last, value in zip([None, *values], values, strict=False):
             text.append(self._between(last, value, index) if last else "")
-            before, after = "", ""
+            fields, before, after = "", "", ""
             if place := places.get(value.start):
-                before, after = place.before(self._graces(place.graces, bar.key)), place.after
+                fields, before, after = place.fields, place.before(self._graces(place.graces, bar.key)), place.after
             sound = self._sound(value, start, "x" if number else "z")
-            text += [value.tuplet, symbols.get(value.start, ""), before, sound, after, value.broken]
+            text += [fields, value.tuplet, symbols.get(value.start, ""), before, sound, after, value.broken]
         self._noted += [(index, value.start) for value in values if value.notes and not number]
         return "".join(text)
 
