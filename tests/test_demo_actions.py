@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from typing import get_args
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
@@ -20,20 +18,8 @@ from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.errors import ChordError, RemiError, RequestError, ScoreError, ScoreFormatError
 from remi_two_stage.core.notation import (
-    SLUR,
-    ChordSymbol,
-    ClefSign,
-    Grace,
-    GraceNote,
-    Instrument,
     Lyric,
-    Mark,
-    Notation,
-    Source,
-    Span,
     Spelling,
-    TempoMark,
-    Text,
 )
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.request import Request
@@ -47,7 +33,7 @@ from remi_two_stage.demo.limits import PUBLIC, Limits
 from remi_two_stage.demo.link import Link, Step
 from remi_two_stage.demo.note_editing import scale_of
 from remi_two_stage.demo.playback import playback
-from remi_two_stage.demo.uploads import put_together, read_upload, taken_apart
+from remi_two_stage.demo.uploads import read_upload
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -267,41 +253,6 @@ def test_an_upload_arrives_as_its_file_is_read(tmp_path: Path) -> None:
     assert expected.losses
     assert {bar.meter for bar in expected.bars} == {Meter(6, 8), None, Meter(3, 4)}
     assert expected.part_order
-
-
-HYMN_NOTATION: tuple[Notation, ...] = (
-    Lyric(0, "Mor", joint="-"),
-    Lyric(0, "When", verse=2),
-    Mark(0, "mf"),
-    Span(0, SLUR, bars=1, end=24),
-    Grace(24, ((GraceNote(69, 12, 3),), (GraceNote(71, 6, 5), GraceNote(74, 6, 2))), is_slashed=True),
-    Lyric(24, "ning"),
-    Text(48, "Slower", "_"),
-    Spelling(72, 61, -5),
-    Mark(72, "fermata"),
-    ClefSign(72, "bass"),
-)
-
-
-def test_notation_of_an_upload_arrives_too() -> None:
-    (hymn,) = read_abc('X:1\nT:Hymn\nM:4/4\nL:1/4\nK:G\nV:S\nV:B\n[V:S]"G"GABc|d4|\n[V:B]G,G,G,G,|G,4|\n')
-    first, last = hymn.bars
-    chord = replace(first.chords[0], symbol=ChordSymbol(1, "maj7", bass=-2))
-    tempos = (TempoMark(0, 72.0, "Andante", 24), TempoMark(48, None, "rit."))
-    first = replace(first, notation=(HYMN_NOTATION, ()), tempos=tempos, chords=(chord,), jumps=("segno",))
-    last = replace(last, notation=((), (Mark(0, "trill"),)), jumps=("fine", "D.S."))
-    hymn = replace(
-        hymn,
-        bars=(first, last),
-        instruments=(Instrument("Soprano", "S.", 52), Instrument()),
-        source=Source(b"X:1", (), ()),
-    )
-    arrived = put_together(json.loads(json.dumps(taken_apart(hymn))))
-    assert arrived == hymn
-    assert [bar.notation for bar in arrived.bars] == [bar.notation for bar in hymn.bars]
-    assert {type(record) for record in HYMN_NOTATION} == set(get_args(Notation))
-    assert (arrived.bars[0].tempos, arrived.bars[0].chords[0].symbol) == (tempos, chord.symbol)
-    assert (arrived.instruments, arrived.source) == (hymn.instruments, None)
 
 
 def test_an_uploaded_hymn_keeps_its_words(actions: Actions, tmp_path: Path) -> None:
