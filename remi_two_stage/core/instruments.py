@@ -248,15 +248,12 @@ def with_unusual_clefs(piece: Piece) -> Piece:
     usual = [_first_clef(piece, voice) == _usual_clef(piece, voice) for voice in range(len(piece.voices))]
     if not any(usual):
         return piece
-    notation = tuple(
-        [
-            tuple(
-                [record for record in records if not (is_usual and isinstance(record, ClefSign) and record.onset == 0)]
-            )
-            for records, is_usual in zip(first.notation, usual, strict=True)
-        ]
-    )
-    return replace(piece, bars=(replace(first, notation=notation if any(notation) else ()), *piece.bars[1:]))
+    notation = [
+        [record for record in records if not (is_usual and isinstance(record, ClefSign) and record.onset == 0)]
+        for records, is_usual in zip(first.notation, usual, strict=True)
+    ]
+    bar = replace(first, notation=tuple(map(tuple, notation)) if any(notation) else ())
+    return replace(piece, bars=(bar, *piece.bars[1:]))
 
 
 def _first_clef(piece: Piece, voice: int) -> Clef | None:
