@@ -6,8 +6,8 @@ Conventions
   lowest note. Other instruments play any voice. Several of one kind are numbered.
 - A piano has two staves, one for each hand, however many voices it plays; an organ has one for each voice, which may
   have a manual or the pedals to itself.
-- The voices of one keyboard have the same name; their staves are joined by a brace, others next to each other by a
-  bracket. Bar lines go through the staves of a group unless somebody sings in it.
+- The staves of one player are joined by a brace, and so are those of keyboards next to each other that have the same
+  name; others next to each other by a bracket, whose bar lines go through all staves unless somebody sings.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def with_instrument(piece: Piece, name: str) -> Piece:
     players = [_player(piece, voice, name) for voice in range(len(piece.voices))]
     is_alone = len(players) == 1 or _is_keyboard(players[0])
     if is_alone:  # later staves of a lone player need no name
-        players = [replace(player, short_name="") for player in players]
+        players = [replace(player, short_name="", shares_part=voice > 0) for voice, player in enumerate(players)]
     return replace(piece, instruments=tuple(players if is_alone else _numbered(players)))
 
 
@@ -187,18 +187,26 @@ def _is_keyboard(instrument: Instrument) -> bool:
 
 def staff_groups(piece: Piece) -> list[StaffGroup]:
     """Which staves belong together, from the top."""
-    players = piece.instruments or (Instrument(),) * len(piece.voices)
-    staves = staves_of(piece)
+    staves = {staff.start for staff in staves_of(piece)}
+    players = _together_on(piece, is_part=True)
     groups = []
-    for keyboard, run in groupby(
-        range(len(players)), lambda voice: players[voice].name if _is_keyboard(players[voice]) else ""
-    ):
-        voices = [*run]
-        symbol: Literal["", "brace", "bracket"] = "brace" if keyboard else "bracket"
-        is_sung = not keyboard and any(_is_sung(piece, voice) for voice in voices)
-        several = sum(staff.start in voices for staff in staves) > 1
+    for brace, run in groupby(players, lambda player: _braced(piece, player, staves)):
+        voices = [voice for player in run for voice in player]
+        symbol: Literal["", "brace", "bracket"] = "brace" if brace else "bracket"
+        is_sung = not brace and any(_is_sung(piece, voice) for voice in voices)
+        several = len(staves.intersection(voices)) > 1
         groups.append(StaffGroup(range(voices[0], voices[-1] + 1), symbol if several else "", several and not is_sung))
     return groups
+
+
+def _braced(piece: Piece, player: range, staves: Container[int]) -> str | int | None:
+    """What all staves within a brace have in common: their player, by its first voice, or else the name of a keyboard;
+    None for other staves.
+    """
+    if sum(voice in staves for voice in player) > 1:
+        return player.start
+    instrument = piece.instruments[player.start] if piece.instruments else Instrument()
+    return instrument.name if _is_keyboard(instrument) else None
 
 
 def _is_sung(piece: Piece, voice: int) -> bool:
@@ -230,8 +238,26 @@ def at_written_pitch(piece: Piece, voice: int) -> tuple[Piece, int]:
 
 def staves_of(piece: Piece) -> list[range]:
     """The voices on each staff, from the top; one alone on most."""
-    shares = [player.shares_staff for player in piece.instruments] or [False] * len(piece.voices)
-    starts = [voice for voice, shares_staff in enumerate(shares) if not (voice and shares_staff)]
+    return _together_on(piece, is_part=False)
+
+
+def parts_of(piece: Piece) -> list[range]:
+    """The voices of each part, from the top: those of one player, on one staff or several, which are written at the
+    same pitch.
+    """
+    parts = []
+    for player in _together_on(piece, is_part=True):
+        for _, run in groupby(player, lambda voice: piece.instruments[voice].transposition if piece.instruments else 0):
+            voices = [*run]
+            parts.append(range(voices[0], voices[-1] + 1))
+    return parts
+
+
+def _together_on(piece: Piece, is_part: bool) -> list[range]:
+    """The voices of each staff, or of each player."""
+    shares = [player.shares_staff or (is_part and player.shares_part) for player in piece.instruments]
+    shares = shares or [False] * len(piece.voices)
+    starts = [voice for voice, is_shared in enumerate(shares) if not (voice and is_shared)]
     return [range(*ends) for ends in pairwise([*starts, len(shares)])]
 
 

@@ -10,7 +10,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -217,6 +217,7 @@ class Instrument:
         program: MIDI's number of its sound, 0 to 127; None where the source names none.
         transposition: Semitones from where its part is written to where it sounds, -2 for a clarinet in B flat.
         shares_staff: Its voice stands on the staff of the voice above.
+        shares_part: It has a further staff of the player of the voice above, such as a piano's for the left hand.
     """
 
     name: str = ""
@@ -224,6 +225,20 @@ class Instrument:
     program: int | None = None
     transposition: int = 0
     shares_staff: bool = False
+    shares_part: bool = False
+
+
+def players_of(instruments: Sequence[Instrument], voices: Sequence[int]) -> tuple[Instrument, ...]:
+    """The instruments of some voices, in their order; one has a staff and a part of its own where the voice that stood
+    above it does so no longer.
+    """
+    if not instruments:
+        return ()
+    found = []
+    for above, voice in zip((-1, *voices), voices, strict=False):
+        player = instruments[voice]
+        found.append(player if voice == above + 1 else replace(player, shares_staff=False, shares_part=False))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

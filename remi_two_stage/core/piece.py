@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from .chords import chord_name
 from .errors import ScoreError
-from .notation import MADE_WITH, ChordSymbol, DoubleLine, Instrument, Notation, Source, TempoMark, moved
+from .notation import MADE_WITH, ChordSymbol, DoubleLine, Instrument, Notation, Source, TempoMark, moved, players_of
 from .playing_order import (
     after_jump,
     are_in_endings,
@@ -399,7 +399,7 @@ class Piece:
             return tuple(values[index] for index in order) if values else ()
 
         bars = [replace(bar, notes=ordered(bar.notes), notation=ordered(bar.notation)) for bar in self.bars]
-        instruments = ordered(self.instruments)
+        instruments = players_of(self.instruments, order)
         return replace(self, voices=tuple(voices), bars=tuple(bars), instruments=instruments, source=None)
 
     def transpose(self, semitones: int, fifths: int | None = None) -> Piece:

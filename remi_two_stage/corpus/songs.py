@@ -18,7 +18,7 @@ from itertools import groupby
 
 from ..core.excerpt import moved_chords
 from ..core.instruments import has_words
-from ..core.notation import Instrument
+from ..core.notation import Instrument, players_of
 from ..core.piece import Bar, Chord, Piece
 from ..core.playing_order import are_in_endings
 from ..core.voices import MELODY
@@ -50,7 +50,7 @@ def sung_part(piece: Piece) -> Piece | None:
         return None
     shift = piece.key.pitch_class - kept[0].key.pitch_class
     kept = [replace(bar, chords=_without_basses(moved_chords(bar.chords, shift))) for bar in kept]
-    instruments = tuple(piece.instruments[voice] for voice in singers) if piece.instruments else ()
+    instruments = players_of(piece.instruments, singers)
     return replace(
         piece,
         voices=_names(instruments, kept),

@@ -34,8 +34,8 @@ def add_parts(text: FileText, melody: SourcePart, edit: Edit) -> None:
     usual = usual_instruments(edit.after.voices)
     instruments = edit.after.instruments or ([Instrument()] * len(usual) if is_own else usual)
     for voice, name in zip(edit.change.voices_added, ids, strict=True):
-        in_list = ElementTree.fromstring(score_part_xml(name, instruments[voice], usual[voice]))
-        part = ElementTree.fromstring(part_xml(_alone(edit.after, voice), 0, edit.names[voice]))
+        in_list = ElementTree.fromstring(score_part_xml([name], [instruments[voice]], [usual[voice]]))
+        part = ElementTree.fromstring(part_xml(_alone(edit.after, voice), range(1), [edit.names[voice]]))
         part.set("id", name)
         for measure, own in zip(part, melody.measures, strict=True):
             _name_measure(measure, own.node)

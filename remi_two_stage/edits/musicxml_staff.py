@@ -76,7 +76,7 @@ def written_measures(
         replace(bar, key=_with_signature(bar.key, sharps[index])) if index in sharps and not bar.chords else bar
         for index, bar in enumerate(alone.bars)
     ]
-    return list(ElementTree.fromstring(part_xml(replace(alone, bars=tuple(signed)), 0, names)))
+    return list(ElementTree.fromstring(part_xml(replace(alone, bars=tuple(signed)), range(1), [names])))
 
 
 def _with_signature(key: Key, sharps: int) -> Key:

@@ -97,6 +97,7 @@ class Tune:
         self._score_order: list[str] = []  # of all voices that %%score has named
         self._shown: list[str] = []  # those of the last %%score
         self._staff_of: dict[str, str] = {}  # by voice, the first voice on its staff where there are several
+        self._player_of: dict[str, str] = {}  # by voice, the first voice within its braces
         self._late: dict[str, tuple[Voice, int]] = {}  # voices that begin later: where, in the bars of which other one
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
@@ -174,6 +175,8 @@ class Tune:
             self._show(_VOICES_SHOWN.findall(rest))
             for staff in map(_VOICES_SHOWN.findall, re.findall(r"\(([^()]*)\)", rest)):
                 self._staff_of |= dict.fromkeys(staff, staff[0]) if staff else {}
+            for player in map(_VOICES_SHOWN.findall, re.findall(r"\{([^{}]*)\}", rest)):
+                self._player_of |= dict.fromkeys(player, player[0]) if player else {}
         elif name == "propagate-accidentals":
             self._set(propagation=rest.strip())
         elif name == "printtempo":
@@ -441,8 +444,10 @@ class Tune:
         """The instruments of voices; none where the tune says nothing of them."""
         transpositions = [voice.instrument_transposition for voice in voices]
         staves = [self._staff_of.get(voice.name, voice.name) for voice in voices]
+        players = [self._player_of.get(voice.name, voice.name) for voice in voices]
         shared = [staff == above for staff, above in zip(staves, ["", *staves], strict=False)]
-        if not (self._names or self._programs or any(transpositions) or any(shared)):
+        joined = [player == above for player, above in zip(players, ["", *players], strict=False)]
+        if not (self._names or self._programs or any(transpositions) or any(shared) or any(joined)):
             return ()
         numbers = {name: number for number, name in enumerate(self._staffs, 1)}
         programs = (self._programs.get(voice.name, self._programs.get(numbers[voice.name])) for voice in voices)
@@ -453,9 +458,10 @@ class Tune:
                 program=usual if program is None else program,
                 transposition=transposition,
                 shares_staff=shares_staff,
+                shares_part=shares_part and not shares_staff,
             )
-            for voice, program, transposition, shares_staff in zip(
-                voices, programs, transpositions, shared, strict=True
+            for voice, program, transposition, shares_staff, shares_part in zip(
+                voices, programs, transpositions, shared, joined, strict=True
             )
         )
 

@@ -115,8 +115,10 @@ RIGHTS = "abc-copyright"
 """How a line `Z:` begins that says who holds the rights (ABC standard 2.1, section 3.1.16)."""
 FIELD_PREFIX = "abc-"
 """How the names of `<miscellaneous-field>`s begin that hold other fields of ABC."""
-UNNAMED = "-usual"
-"""How the ids of players end whose instruments have no name; their parts are called as usual."""
+PLAYER, UNNAMED = "-I1", "-usual"
+"""How the ids of players end, after the name of their voice: those of instruments without a name, which are called as
+usual, in another way.
+"""
 SHARED_STAVES = "shared-staves"
 """Name of the one that names the voices which stand on the staff of the voice above."""
 STYLE = "style"

@@ -1,7 +1,8 @@
 """MusicXML -> `Piece`, without a detour: the tree of a score, its parts, and what they say together.
 
 Conventions
-- A staff is a voice of the piece; layers of a staff sound together in it. Parts of percussion are counted and left out.
+- A staff is a voice of the piece; layers of a staff sound together in it. In scores of our own a part may name several
+  voices that share its staves. Parts of percussion are counted and left out.
 - Ties join notes over bars, layers and staves of a part, by the time at which one ends and the other begins.
 - Chord symbols of all parts count, each place once; their labels count from the tonic of the first bar.
 - The file's bytes are kept with the places of its measures, so that an edit can be written into them.
@@ -28,7 +29,7 @@ from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
 from .musicxml_reader_document import Document, parse_document
 from .musicxml_reader_harmony import chord_of
-from .musicxml_reader_heading import heading_of, instruments_of, shared_staves
+from .musicxml_reader_heading import PartInfo, heading_of, parts_of, shared_staves
 from .musicxml_reader_lyrics import lyrics_of
 from .musicxml_reader_part import Measure, PartReader
 from .voices import usual_instruments, voice_names
@@ -41,7 +42,11 @@ _OCTAVE = 12
 
 @dataclass
 class _Staff:
-    """One staff of a part: a voice of the piece."""
+    """One staff of a part, or a voice on it: a voice of the piece.
+
+    Attributes:
+        number: Of the staff, or of the voice in a part that names several.
+    """
 
     part: int
     number: int
@@ -61,8 +66,8 @@ def read_musicxml(data: bytes) -> Piece:
     software = [element.text or "" for element in document.root.iterfind("identification/encoding/software")]
     is_own = SOFTWARE in software
     losses: Counter[str] = Counter()
-    instruments = instruments_of(document)
-    readers = [PartReader(losses, instrument.is_percussion, is_own) for instrument in instruments]
+    infos = parts_of(document, is_own)
+    readers = [PartReader(losses, info.is_percussion, is_own, info.staves) for info in infos]
     divisions = document.root.findtext(".//divisions")
     parts = [reader.read(measures, divisions) for reader, measures in zip(readers, document.parts, strict=True)]
     if not any(parts):
@@ -85,9 +90,10 @@ def read_musicxml(data: bytes) -> Piece:
     bars, tempo = _with_directions(bars, columns, losses)
     bars = _with_notation(bars, parts, readers, staves, sung)
     title, style, metadata = heading_of(document.root, is_own)
-    players = [instruments[staff.part].instrument for staff in staves]
+    players = [_player(infos[staff.part], staff) for staff in staves]
     names = [
-        document.part_ids[staff.part] if is_own else player.name for staff, player in zip(staves, players, strict=True)
+        _own_name(infos[staff.part], staff, document) if is_own else player.name
+        for staff, player in zip(staves, players, strict=True)
     ]
     voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
     shared = shared_staves(document.root) if is_own else ()
@@ -96,6 +102,7 @@ def read_musicxml(data: bytes) -> Piece:
             player,
             transposition=_transposition(readers[staff.part].transposition(staff.number), voice),
             shares_staff=voice in shared,
+            shares_part=not staff.is_first and voice not in shared,
         )
         for player, staff, voice in zip(players, staves, voices, strict=True)
     ]
@@ -111,6 +118,15 @@ def read_musicxml(data: bytes) -> Piece:
         source=_source(document, staves),
     )
     return with_unusual_clefs(piece)
+
+
+def _player(info: PartInfo, staff: _Staff) -> Instrument:
+    return info.instruments[staff.number - 1 if info.voices else 0]
+
+
+def _own_name(info: PartInfo, staff: _Staff, document: Document) -> str:
+    """What a voice of a score of our own is called."""
+    return info.voices[staff.number - 1] if info.voices else document.part_ids[staff.part]
 
 
 def _transposition(semitones: int, voice: str) -> int:
@@ -325,7 +341,7 @@ def _with_notation(
     for staff in staves:
         own = [note for note in sung[staff.part] if note.staff == staff.number]
         notes = {(note.bar, note.onset): note.end for note in own}
-        records = _records(parts[staff.part], staff, staves, bars)
+        records = _records(parts[staff.part], readers[staff.part], staff, staves, bars)
         for index, span in _spans(readers[staff.part], staff, staves, bars):
             records[index].append(_to_struck(span, index, notes))
         places = [place for place in readers[staff.part].lyrics if place.staff == staff.number]
@@ -345,18 +361,20 @@ def _with_notation(
 
 
 def _records(
-    measures: Sequence[Measure], staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
+    measures: Sequence[Measure], reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
 ) -> list[list[Notation]]:
     """Marks, graces and words of a staff, bar by bar: what stands between the notes before what stands at them."""
     records: list[list[Notation]] = [[] for _ in bars]
     for index, measure in enumerate(measures):
         for direction in measure.directions:
-            records[index] += direction.records if _is_shown(direction.staff, staff, staves) else ()
+            is_shown = any(_is_shown(number, staff, staves) for number in direction.staves)
+            records[index] += direction.records if is_shown else ()
         records[index] += [record for number, record in measure.records if _is_shown(number, staff, staves)]
         for number, clef in measure.clefs:
-            if number == staff.number and clef.onset < bars[index].length:
+            is_own = staff.number in reader.lines_of(number)
+            if is_own and clef.onset < bars[index].length:
                 records[index].append(clef)
-            elif number == staff.number and index + 1 < len(bars):
+            elif is_own and index + 1 < len(bars):
                 records[index + 1].append(replace(clef, onset=0))
     return records
 

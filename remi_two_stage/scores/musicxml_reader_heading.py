@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from xml.etree.ElementTree import Element
 
 from ..core.notation import Instrument
 from ..core.text import printable
-from .musicxml_names import CREATORS, FIELD_PREFIX, RIGHTS, SHARED_STAVES, STYLE, UNNAMED
+from .musicxml_names import CREATORS, FIELD_PREFIX, PLAYER, RIGHTS, SHARED_STAVES, STYLE, UNNAMED
 from .musicxml_reader_document import Document, is_whole
 
 _FIELD_OF_CREATOR = {kind: letter for letter, kind in CREATORS.items()} | {"poet": "A", "": "C"}
@@ -21,14 +22,23 @@ _NO_CREATORS = ("Music21", "Composer / arranger")
 _ACCIDENTALS = {"flat": "♭", "sharp": "♯", "natural": "♮"}
 """What `<accidental-text>` says -> its sign."""
 _DRUM_CHANNEL = "10"
+_PLAYER_NAMES = ("instrument-name", "instrument-abbreviation")
 
 
 @dataclass(frozen=True)
 class PartInfo:
-    """What the part list says of a part."""
+    """What the part list says of a part.
 
-    instrument: Instrument
+    Attributes:
+        instruments: That of the part, or those of its voices.
+        voices: What these are called, where a score of our own names several.
+        staves: The number of the staff on which each of them stands.
+    """
+
+    instruments: tuple[Instrument, ...]
     is_percussion: bool
+    voices: tuple[str, ...] = ()
+    staves: tuple[int, ...] = ()
 
 
 def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
@@ -104,23 +114,39 @@ def shared_staves(root: Element) -> set[str]:
     return {name for field in fields if field.get("name") == SHARED_STAVES for name in _text(field).split()}
 
 
-def instruments_of(document: Document) -> list[PartInfo]:
+def parts_of(document: Document, is_own: bool) -> list[PartInfo]:
     """What the part list says of each part of a score, in the order of its parts."""
     listed = {part.get("id", ""): part for part in document.root.iterfind("part-list/score-part")}
-    return [_part_info(listed.get(name, Element("score-part"))) for name in document.part_ids]
+    shared = shared_staves(document.root) if is_own else set()
+    return [_part_info(listed.get(name, Element("score-part")), is_own, shared) for name in document.part_ids]
 
 
-def _part_info(part: Element) -> PartInfo:
-    program = (part.findtext("midi-instrument/midi-program") or "").strip()
+def _part_info(part: Element, is_own: bool, shared: Collection[str]) -> PartInfo:
     channels = {_text(channel) for channel in part.iterfind("midi-instrument/midi-channel")}
-    player = part.find("score-instrument")
-    is_named = player is None or not player.get("id", "").endswith(UNNAMED)
-    instrument = Instrument(
-        _name_of(part, "part-name") if is_named else "",
-        _name_of(part, "part-abbreviation") if is_named else "",
-        int(program) - 1 if is_whole(program) and 1 <= int(program) <= 128 else None,
-    )
-    return PartInfo(instrument, channels == {_DRUM_CHANNEL})
+    is_percussion = channels == {_DRUM_CHANNEL}
+    players = part.findall("score-instrument")
+    if is_own and len(players) > 1:
+        voices = tuple([player.get("id", "").removesuffix(PLAYER).removesuffix(UNNAMED) for player in players])
+        staves = tuple(accumulate((voice not in shared for voice in voices[1:]), initial=1))
+        return PartInfo(tuple([_player(part, player) for player in players]), is_percussion, voices, staves)
+    is_named = not players or not players[0].get("id", "").endswith(UNNAMED)
+    full, short = (_name_of(part, kind) if is_named else "" for kind in ("part-name", "part-abbreviation"))
+    program = _program(part.findtext("midi-instrument/midi-program"))
+    return PartInfo((Instrument(full, short, program),), is_percussion)
+
+
+def _player(part: Element, player: Element) -> Instrument:
+    """One of several players of a part."""
+    player_id = player.get("id", "")
+    full, short = ("" if player_id.endswith(UNNAMED) else _text(player.find(kind)) for kind in _PLAYER_NAMES)
+    sounds = (sound for sound in part.iterfind("midi-instrument") if sound.get("id") == player_id)
+    return Instrument(full, short, _program(next((sound.findtext("midi-program") for sound in sounds), None)))
+
+
+def _program(said: str | None) -> int | None:
+    """MIDI's number of a sound, which MusicXML counts from 1."""
+    number = (said or "").strip()
+    return int(number) - 1 if is_whole(number) and 1 <= int(number) <= 128 else None
 
 
 def _name_of(part: Element, kind: str) -> str:

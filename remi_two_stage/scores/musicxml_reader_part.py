@@ -15,43 +15,25 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from ..core.errors import RequestError, ScoreFormatError
+from ..core.errors import ScoreFormatError
 from ..core.notation import Clef, ClefSign, GraceNote, Mark, Notation
-from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of, fifths_of_transposition
+from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME
 from .musicxml_reader_document import Time, number_of, whole_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
+from .musicxml_reader_signatures import HIGHEST_NUMBER, Signature, Transposition, meter_of, transposition_of
 
-HIGHEST_NUMBER = 99
-"""Of beats in a metre, of sharps or flats in a key, and of semitones in a transposition."""
 _MOST_IN_KEY = 7
 _NAMED_FIFTHS = range(-15, 20)
 """Of names with two accidentals at most: triple sharps are spelled as they sound."""
-_MOST_FIFTHS = 12
-"""Of an alteration, and of a transposition: others are spelled as the nearest name has it."""
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _STEPS = {"C": 0, "D": 1, "E": 2, "F": 3, "G": 4, "A": 5, "B": 6}
 _PERCUSSION = "percussion"
 _QUARTER_TONE = Fraction(1, 2)
 """In semitones; notes between two keys of a piano are rounded to the nearer one, of two to that towards the natural."""
-
-
-class Transposition(NamedTuple):
-    """What is added to a written note: places on the line of fifths, and semitones."""
-
-    fifths: int = 0
-    semitones: int = 0
-
-
-class Signature(NamedTuple):
-    """A key signature as it sounds: sharps (negative: flats), and the mode that it names, if any."""
-
-    sharps: int
-    mode: str | None
 
 
 @dataclass(slots=True)
@@ -101,10 +83,15 @@ class Measure:
 
 
 class PartReader:
-    """Reads the measures of one part in order; counts what it cannot keep in `losses`."""
+    """Reads the measures of one part in order; counts what it cannot keep in `losses`.
 
-    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool) -> None:
+    Args:
+        staves: Of a part that names several voices the staff of each; there a voice is what is called a staff here.
+    """
+
+    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool, staves: Sequence[int] = ()) -> None:
         self.losses = losses
+        self._staff_of_voice = staves
         self._used_staves: defaultdict[str, set[int]] = defaultdict(set)  # by what is on them
         self.lyrics: list[LyricPlace] = []
         self.spans = Spans(losses)
@@ -129,8 +116,18 @@ class PartReader:
     @property
     def staves(self) -> list[int]:
         """The staves that have notes, or rests and no percussion."""
+        if self._staff_of_voice:
+            return [*range(1, len(self._staff_of_voice) + 1)]
         used = self._used_staves
         return sorted(used["note"] | (used["rest"] - used["drum"]))
+
+    def lines_of(self, staff: int, voice: str = "") -> list[int]:
+        """The numbers of what is kept apart on a staff: its own, or those of its voices, of which one may be named."""
+        if not self._staff_of_voice:
+            return [staff]
+        if voice:
+            return [voice_of_layer(voice, len(self._staff_of_voice))]
+        return [line for line, other in enumerate(self._staff_of_voice, 1) if other == staff]
 
     def transposition(self, staff: int) -> int:
         """Semitones from where a staff is written to where it sounds, as it says first."""
@@ -214,7 +211,7 @@ class PartReader:
     def _note(self, note: Element) -> None:
         held = {child.tag: child for child in note}
         voice, staff = (held[tag].text or "" if tag in held else "1" for tag in ("voice", "staff"))
-        place = whole_of(staff, "<staff>") if staff else 1, voice
+        place = self.lines_of(whole_of(staff, "<staff>") if staff else 1, voice)[0], voice
         if "grace" in held:
             self._grace(note, held, place)
             return
@@ -363,7 +360,7 @@ class PartReader:
             if "number" not in transpose.attrib:  # which holds for all staves
                 self._transpositions.clear()
             staff = whole_of(transpose.get("number", "0"), "the number of <transpose>")
-            self._transpositions[staff] = _transposition(transpose)
+            self._transpositions[staff] = transposition_of(transpose)
             self._first_transpositions.setdefault(staff, self._transpositions[staff])
             self.losses["an octave doubling"] += transpose.find("double") is not None
         for child in attributes:
@@ -429,7 +426,7 @@ class PartReader:
             ]
         except ValueError:
             parts = []
-        meter = _sum_of(parts, time.get("symbol"))
+        meter = meter_of(parts, time.get("symbol"))
         if meter is None and fractions:
             self.losses["a time signature"] += 1
         return (meter,)
@@ -449,9 +446,11 @@ class PartReader:
     def _direction(self, element: Element) -> None:
         onset = self._shifted(element)
         direction = records.direction_of(element, onset, self.losses, self._is_own)
+        direction.staves = self.lines_of(direction.staves[0], (element.findtext("voice") or "").strip())
         self._measure.directions.append(direction)
         for line in (line for tag in records.LINE_TAGS for line in element.iterfind(f"direction-type/{tag}")):
-            self.spans.line(line, self._index, direction.staff, onset)
+            for staff in direction.staves:
+                self.spans.line(line, self._index, staff, onset, staff if self._staff_of_voice else None)
 
     def _shifted(self, element: Element) -> int:
         """Ticks of what stands here, or an `<offset>` before or after."""
@@ -463,38 +462,6 @@ class PartReader:
         self._measure.harmonies.append((onset, element, transposition or Transposition()))
 
 
-def _transposition(element: Element) -> Transposition:
-    """What a `<transpose>` adds; without `<diatonic>`, by the shorter way round the line of fifths."""
-    semitones, octaves, steps = (
-        round(number_of(element.findtext(tag))) for tag in ("chromatic", "octave-change", "diatonic")
-    )
-    if abs(semitones) > HIGHEST_NUMBER:
-        raise ScoreFormatError(
-            f"a part is transposed by {semitones} semitones, at most {HIGHEST_NUMBER} can be read; check its numbers"
-        )
-    fifths = 7 * semitones - 12 * steps
-    if abs(fifths) > _MOST_FIFTHS or element.find("diatonic") is None:
-        fifths = fifths_of_transposition(semitones)
-    return Transposition(fifths, semitones + 12 * octaves)
-
-
-def _sum_of(parts: Sequence[tuple[Sequence[int], int]], symbol: str | None) -> Meter | None:
-    """The metre of fractions that are added, each of beats that are added: None if there is no such metre."""
-    if not parts or any(lower < 1 for _, lower in parts):
-        return None
-    lowest = max(lower for _, lower in parts)
-    if any(lowest % lower for _, lower in parts):
-        return None
-    beats = [upper * (lowest // lower) for uppers, lower in parts for upper in uppers]
-    total = sum(beats)
-    if total > HIGHEST_NUMBER:
-        raise ScoreFormatError(f"a metre has {total} beats, at most {HIGHEST_NUMBER} can be read; check its numbers")
-    while lowest > 32 and all(upper % 2 == 0 for upper in beats):
-        beats, lowest, total = [upper // 2 for upper in beats], lowest // 2, total // 2
-    written = {"common": "C", "cut": "C|"}.get(symbol or "", "")
-    if written != {(4, 4): "C", (2, 2): "C|"}.get((total, lowest)):
-        written = f"{'+'.join(map(str, beats))}/{lowest}" if len(beats) > 1 else ""
-    try:
-        return Meter(total, lowest, written)
-    except RequestError:
-        return None
+def voice_of_layer(layer: str, voices: int) -> int:
+    """The number of the voice to which a `<voice>` belongs in a part of our own that names so many."""
+    return (whole_of(layer, "<voice>") - 1) % voices + 1

@@ -90,6 +90,8 @@ def marks_of(notations: Element, losses: Counter[str]) -> Iterator[str]:
             yield "arpeggio"
         elif tag == "dynamics":
             yield from (sign.tag for sign in child if sign.tag in DYNAMICS_ELEMENTS)
+        elif tag == "other-notation" and child.get("print-object") == "no" and child.text in FERMATAS:
+            yield child.text
         elif tag in _LOST_NOTATIONS:
             losses[_LOST_NOTATIONS[tag]] += child.get("type") != "stop"
 
@@ -209,17 +211,17 @@ class Spans:
     found: list[tuple[int, int, Span]] = field(default_factory=list)
     _slurs: defaultdict[str, list[_SlurBegin]] = field(default_factory=lambda: defaultdict(list))
     _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _line_ends: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
-    _lines: dict[tuple[str, str], tuple[int, int, int, str]] = field(default_factory=dict)
+    _line_ends: dict[tuple[str, str, int | None], tuple[int, int]] = field(default_factory=dict)
+    _lines: dict[tuple[str, str, int | None], tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
 
     def close(self) -> None:
         """Count what is open at the end of the part."""
         self.losses["a slur without an end"] += sum(map(len, self._slurs.values()))
         self.losses["a slur without a begin"] += len(self._ends)
-        for tag, _ in self._lines:
+        for tag, *_ in self._lines:
             self.losses[f"{LINE_TAGS[tag]} without an end"] += 1
-        for tag, _ in self._line_ends:
+        for tag, *_ in self._line_ends:
             self.losses[f"{LINE_TAGS[tag]} without a begin"] += 1
 
     def slur(self, element: Element, index: int, staff: int, onset: int, graces: Graces | None = None) -> None:
@@ -255,10 +257,10 @@ class Spans:
             self.losses["a slur without a begin"] += number in self._ends
             self._ends[number] = index, onset
 
-    def line(self, element: Element, index: int, staff: int, onset: int) -> None:
-        """A `<wedge>` or an `<octave-shift>`, whose end too may stand before its beginning."""
+    def line(self, element: Element, index: int, staff: int, onset: int, voice: int | None = None) -> None:
+        """A `<wedge>` or an `<octave-shift>`, maybe of one voice, whose end too may stand before its beginning."""
         tag, kind = element.tag, element.get("type", "")
-        place, what = (tag, element.get("number", "1")), LINE_TAGS[tag]
+        place, what = (tag, element.get("number", "1"), voice), LINE_TAGS[tag]
         name = _LINES.get((tag, kind, element.get("size", "8") if tag == "octave-shift" else ""))
         if name is not None:
             end = self._line_ends.pop(place, None)
@@ -298,10 +300,12 @@ def clef_of(element: Element) -> tuple[str, Clef | None]:
 
 @dataclass
 class Direction:
-    """What a `<direction>` or a `<sound>` says, at its onset, to one staff; it may begin a repeat without a sign."""
+    """What a `<direction>` or a `<sound>` says, at its onset, to one staff or several voices; it may begin a repeat
+    without a sign.
+    """
 
     onset: int
-    staff: int
+    staves: list[int]
     records: list[Notation] = field(default_factory=list)
     tempo: TempoMark | None = None
     label: str = ""
@@ -311,13 +315,13 @@ class Direction:
     def said_at(self, onset: int) -> Direction:
         """What is said to the players, at another onset: neither a label nor a jump."""
         records = [replace(record, onset=onset) for record in self.records]
-        return Direction(onset, self.staff, records, self.tempo and replace(self.tempo, onset=onset))
+        return Direction(onset, self.staves, records, self.tempo and replace(self.tempo, onset=onset))
 
 
 def direction_of(element: Element, onset: int, losses: Counter[str], is_own: bool) -> Direction:
     """Read a `<direction>`, or a `<sound>` that stands by itself; a score of our own says jumps by their sound."""
     staff = whole_of((element.findtext("staff") or "").strip() or "1", "<staff>")
-    found = Direction(onset, staff)
+    found = Direction(onset, [staff])
     sound = element if element.tag == "sound" else element.find("sound")
     kinds = [kind for group in element.iterfind("direction-type") for kind in group]
     words = [(kind, text) for kind in kinds if kind.tag == "words" and (text := printable(kind.text or "").strip())]

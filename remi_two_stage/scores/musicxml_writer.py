@@ -1,8 +1,10 @@
 """`Piece` -> MusicXML 4.0 (`score-partwise`), without a detour: the same piece is the same bytes on any day.
 
 Conventions
-- One part a voice, whose id is the voice's name; bars as written, `<divisions>` are ticks; at sounding pitch, but for
-  instruments that transpose. Voices that share a staff are parts, too, which a `<miscellaneous-field>` names.
+- A part for each voice, or for those that share a staff or a player; its id is the name of the first. Each voice has a
+  `<score-instrument>` in it, which is called as the voice is. Notes do not name it, since MuseScore would take every
+  change between two voices for a change of instruments. A `<miscellaneous-field>` says which share a staff.
+- Bars as written, `<divisions>` are ticks; at sounding pitch, but for instruments that transpose.
 - A pick-up, and the second part of a bar that a repeat splits, is an implicit measure without a number of its own.
 - Several composers are lines of one `<creator>`, since MuseScore shows one of each type; so are other creators.
 - Fields of ABC that MusicXML has no element for are `<miscellaneous-field>`s.
@@ -24,7 +26,7 @@ from functools import lru_cache
 
 from ..core.abc_spelling import BarNames, names_of
 from ..core.double_lines import double_line_after
-from ..core.instruments import at_written_pitch, staff_clef, staff_groups, staves_of
+from ..core.instruments import at_written_pitch, parts_of, staff_clef, staff_groups, staves_of
 from ..core.notation import JUMPS, Instrument
 from ..core.piece import Bar, Piece
 from ..core.playing_order import (
@@ -45,15 +47,16 @@ from .musicxml_names import (
     CREATORS,
     FIELD_PREFIX,
     MODE_NAMES,
+    PLAYER,
     RIGHTS,
     SHARED_STAVES,
     SOFTWARE,
     STYLE,
     UNNAMED,
 )
-from .musicxml_writer_measure import VoiceWriter
 from .musicxml_writer_rhythm import TICKS_A_DIVISION
 from .musicxml_writer_signs import attribute_of, text_of
+from .musicxml_writer_staff import PartWriter
 from .voices import usual_instruments
 
 _HEAD = (
@@ -91,9 +94,10 @@ def printed_musicxml(piece: Piece, system_starts: Collection[int] = ()) -> bytes
     Args:
         system_starts: Indices of bars before which a new system begins.
     """
+    names = names_of(piece)
     parts = [
-        _at_written_pitch(piece, voice, system_starts) or part_xml(piece, voice, names, system_starts)
-        for voice, names in enumerate(names_of(piece))
+        _at_written_pitch(piece, voices, system_starts) or part_xml(piece, voices, names, system_starts)
+        for voices in parts_of(piece)
     ]
     content = [_HEAD, '<score-partwise version="4.0">\n', *_heading(piece), *_part_list(piece), *parts]
     return "".join([*content, "</score-partwise>\n"]).encode()
@@ -156,40 +160,56 @@ def _part_list(piece: Piece) -> Iterator[str]:
     yield "<part-list>\n"
     usual = usual_instruments(piece.voices)
     instruments = piece.instruments or [Instrument()] * len(piece.voices)
+    parts = parts_of(piece)
     for group in staff_groups(piece):
-        if group.symbol:
+        within = [part for part in parts if part.start in group.voices]
+        is_group = group.symbol and len(within) > 1
+        if is_group:
             symbol = f"<group-symbol>{group.symbol}</group-symbol>"
             joined = "<group-barline>yes</group-barline>" if group.is_joined else ""
             yield f'<part-group number="1" type="start">{symbol}{joined}</part-group>\n'
-        for voice in group.voices:
-            is_shown = group.symbol != "brace" or voice == group.voices[0]
-            yield score_part_xml(piece.voices[voice], instruments[voice], usual[voice], is_shown)
-        if group.symbol:
+        for part in within:
+            is_shown = group.symbol != "brace" or part == within[0]
+            of_part = slice(part.start, part.stop)
+            yield score_part_xml(piece.voices[of_part], instruments[of_part], usual[of_part], is_shown)
+        if is_group:
             yield '<part-group number="1" type="stop"/>\n'
     yield "</part-list>\n"
 
 
-def score_part_xml(part_id: str, instrument: Instrument, usual: Instrument, is_shown: bool = True) -> str:
-    """A part in the list; one whose instrument has no name is called as usual, and its player's id says so. The name of
-    a player of several staves is shown at the first.
+def score_part_xml(
+    voices: Sequence[str], instruments: Sequence[Instrument], usual: Sequence[Instrument], is_shown: bool = True
+) -> str:
+    """A part in the list, with a player for each voice; one whose instrument has no name is called as usual, and its id
+    says so. The name of a player of several parts is shown at the first.
+
+    Args:
+        voices: What they are called; the part as the first.
     """
-    is_named = bool(instrument.name or instrument.short_name)
-    full, short = (instrument.name, instrument.short_name) if is_named else (usual.name, usual.short_name)
-    player_id = f"{part_id}-I1" if is_named else part_id + UNNAMED
+    names, sounds, programs = [], "", ""
+    is_named = [bool(instrument.name or instrument.short_name) for instrument in instruments]
+    for voice, instrument, other, has_name in zip(voices, instruments, usual, is_named, strict=True):
+        called = instrument if has_name else other
+        if has_name or not any(is_named):
+            names.append((called.name, called.short_name))
+        player_id = attribute_of(voice + PLAYER if has_name else voice + UNNAMED)
+        full = called.name if len(voices) > 1 else called.name or VOICE_TITLES[MELODY][0]
+        short = f"<instrument-abbreviation>{text_of(called.short_name)}</instrument-abbreviation>"
+        player = f"<instrument-name>{text_of(full)}</instrument-name>{short if len(voices) > 1 else ''}"
+        sounds += f"<score-instrument id={player_id}>{player}</score-instrument>"
+        if instrument.program is not None:
+            program = f"<midi-program>{instrument.program + 1}</midi-program>"
+            programs += f"<midi-instrument id={player_id}>{program}</midi-instrument>"
     shown = "" if is_shown else ' print-object="no"'
-    names = f"<part-name{shown}>{text_of(full)}</part-name>"
-    names += f"<part-abbreviation{shown}>{text_of(short)}</part-abbreviation>" if short else ""
-    player = f"<instrument-name>{text_of(full or VOICE_TITLES[MELODY][0])}</instrument-name>"
-    sound = f"<score-instrument id={attribute_of(player_id)}>{player}</score-instrument>"
-    if instrument.program is not None:
-        program = f"<midi-program>{instrument.program + 1}</midi-program>"
-        sound += f"<midi-instrument id={attribute_of(player_id)}>{program}</midi-instrument>"
-    return f"<score-part id={attribute_of(part_id)}>{names}{sound}</score-part>\n"
+    full, short = ("\n".join(dict.fromkeys(filter(None, of_all))) for of_all in zip(*names, strict=True))
+    title = f"<part-name{shown}>{text_of(full)}</part-name>"
+    title += f"<part-abbreviation{shown}>{text_of(short)}</part-abbreviation>" if short else ""
+    return f"<score-part id={attribute_of(voices[0])}>{title}{sounds}{programs}</score-part>\n"
 
 
-def _at_written_pitch(piece: Piece, voice: int, system_starts: Collection[int]) -> str:
+def _at_written_pitch(piece: Piece, voices: range, system_starts: Collection[int]) -> str:
     """The `<part>` of an instrument that transposes; empty for others, and where a note would leave MIDI's range."""
-    written, semitones = at_written_pitch(piece, voice)
+    written, semitones = at_written_pitch(piece, voices.start)
     if not semitones:
         return ""
     fifths = fifths_of_transposition(semitones)
@@ -197,34 +217,41 @@ def _at_written_pitch(piece: Piece, voice: int, system_starts: Collection[int]) 
     chromatic = semitones - 12 * octaves
     transpose = f"<diatonic>{(7 * chromatic - fifths) // 12}</diatonic><chromatic>{chromatic}</chromatic>"
     transpose += f"<octave-change>{octaves}</octave-change>" if octaves else ""
-    part = part_xml(written, voice, names_of(written)[voice], system_starts)
+    part = part_xml(written, voices, names_of(written), system_starts)
     return part.replace("</clef></attributes>", f"</clef><transpose>{transpose}</transpose></attributes>", 1)
 
 
-def part_xml(piece: Piece, voice: int, names: Sequence[BarNames], system_starts: Collection[int] = ()) -> str:
-    """The `<part>` of a voice, whose notes are named as `names` has them."""
-    writer = VoiceWriter(piece, voice, names)
+def part_xml(
+    piece: Piece, voices: range, names: Sequence[Sequence[BarNames]], system_starts: Collection[int] = ()
+) -> str:
+    """The `<part>` of some voices.
+
+    Args:
+        names: Of the notes of all voices of the piece, bar by bar.
+    """
+    writer = PartWriter(piece, voices, names)
+    is_first = voices.start == 0
     closed, shortened = _closed_endings(piece.bars)
     targets, plays = repeat_targets(piece.bars), plays_of_repeats(piece.bars)
     unmarked = unmarked_endings(piece.bars)
     unmarked_stops = dict(unmarked.values())
-    measures = [f"<part id={attribute_of(piece.voices[voice])}>\n"]
+    measures = [f"<part id={attribute_of(piece.voices[voices.start])}>\n"]
     for index, (bar, number) in enumerate(zip(piece.bars, piece.bar_numbers, strict=True)):
         name = f"{number}X" if bar.is_pickup and number else str(number)
         implicit = ' implicit="yes"' if bar.is_pickup else ""
         last = piece.bars[index - 1] if index else None
         measures += [
             f'<measure number="{name}"{implicit}>\n',
-            '<print new-system="yes"/>\n' if voice == 0 and index in system_starts else "",
+            '<print new-system="yes"/>\n' if is_first and index in system_starts else "",
             signs.left_barline(
                 bar,
                 bar.repeat_start if last is None else index in targets,
                 unmarked[index][1] if index in unmarked else None,
             ),
-            _attributes(piece, voice, bar, last),
-            _signs_before(bar) if voice == 0 else "",
+            _attributes(piece, writer.staves, bar, last),
+            _signs_before(bar) if is_first else "",
             writer.notes(index),
-            signs.jumps(bar.jumps, are_before=False) if voice == 0 else "",
+            signs.jumps(bar.jumps, are_before=False) if is_first else "",
             signs.right_barline(
                 bar,
                 signs.ending_stop(closed[index], bar, index == shortened)
@@ -242,15 +269,19 @@ def _signs_before(bar: Bar) -> str:
     return (signs.rehearsal(bar.part) if bar.part else "") + signs.jumps(bar.jumps, are_before=True)
 
 
-def _attributes(piece: Piece, voice: int, bar: Bar, last: Bar | None) -> str:
-    """What changes with a bar: divisions and clef in the first one, key, metre."""
+def _attributes(piece: Piece, staves: Sequence[range], bar: Bar, last: Bar | None) -> str:
+    """What changes with a bar: divisions and clefs in the first one, key, metre."""
     key = _key(bar.key) if last is None or bar.key != last.key else ""
     is_same = last is not None and bar.meter == last.meter and _written(bar) == _written(last)
     time = "" if is_same else _time(bar.meter)
     if last is not None:
         return f"<attributes>{key}{time}</attributes>\n" if key or time else ""
-    clef = signs.clef(staff_clef(piece, voice))
-    return f"<attributes><divisions>{TICKS_A_DIVISION}</divisions>{key}{time}{clef}</attributes>\n"
+    count = f"<staves>{len(staves)}</staves>" if len(staves) > 1 else ""
+    numbers = range(1, len(staves) + 1) if count else (0,)
+    clefs = "".join(
+        signs.clef(staff_clef(piece, staff[-1]), number) for staff, number in zip(staves, numbers, strict=True)
+    )
+    return f"<attributes><divisions>{TICKS_A_DIVISION}</divisions>{key}{time}{count}{clefs}</attributes>\n"
 
 
 def _written(bar: Bar) -> str:

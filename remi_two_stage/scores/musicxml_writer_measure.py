@@ -2,8 +2,9 @@
 
 Conventions
 - Times are ticks from the start of the piece, those of records and note values from the start of the bar.
-- The first layer of a bar has all its rests; in further ones silence is skipped with `<forward>`.
-- Accidentals hold for their octave to the end of the bar, for all layers.
+- The first layer of a bar has all its rests, but for those of a voice above; in further ones silence is skipped with
+  `<forward>`.
+- Accidentals hold for their octave to the end of the bar, for all layers and voices of a staff.
 """
 
 from __future__ import annotations
@@ -15,13 +16,25 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
-from ..core.instruments import has_words
 from ..core.layers import Layers
-from ..core.notation import LINES, PEDALS, SLUR, ClefSign, Grace, GraceNote, Lyric, Mark, Span, TempoMark, Text
+from ..core.notation import (
+    LINES,
+    PEDALS,
+    SLUR,
+    ClefSign,
+    Grace,
+    GraceNote,
+    Lyric,
+    Mark,
+    Span,
+    TempoMark,
+    Text,
+)
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
 from .musicxml_names import SPAN_ELEMENTS
+from .musicxml_writer_beside import Beside, Place, after_note
 from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
 
 _ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
@@ -31,12 +44,12 @@ _MOST_NUMBERS = 16
 """Of slurs or hairpins that are open at once, as `number`s go."""
 
 
-_Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[str, int, bool]
-"""What stands between notes; the begin or end of a line is (name, number, whether it is the end)."""
+_Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[Span, int, bool]
+"""What stands between notes; the begin or end of a line is (line, number, whether it is the end)."""
 _PlacedSign = tuple[int, int, _Sign]
 """(onset, rank among those at one onset, sign)."""
-_SpanEnd = tuple[int, str, int]
-"""(onset of the last note, name, number)."""
+_SpanEnd = tuple[int, Span, int]
+"""(onset of the last note, span, number)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -56,6 +69,7 @@ class _AtNote:
     """What stands at one note or rest; `further` holds second groups of grace notes, which are for other layers."""
 
     marks: list[Mark] = field(default_factory=list)
+    hidden: list[Mark] = field(default_factory=list)
     lyrics: str = ""
     graces: list[list[_Sung]] = field(default_factory=list)
     grace_types: list[str] = field(default_factory=list)
@@ -65,43 +79,91 @@ class _AtNote:
     further: list[_AtNote] = field(default_factory=list)
 
 
-class VoiceWriter:
-    """Writes the bars of one voice, which must be asked for in order."""
+@dataclass(frozen=True, slots=True)
+class OpenBar:
+    """A bar of a voice that is about to be written.
 
-    def __init__(self, piece: Piece, voice: int, names: Sequence[BarNames]) -> None:
+    Attributes:
+        start: In ticks from the start of the piece.
+        layers: Its notes, and those that are held from before.
+        placed: What stands at notes, by layer and onset.
+        between: What stands between notes.
+    """
+
+    index: int
+    bar: Bar
+    start: int
+    layers: dict[int, list[_Sung]]
+    placed: dict[int, dict[int, _AtNote]]
+    between: list[_PlacedSign]
+
+    @property
+    def sounds(self) -> bool:
+        """Whether there is a note in it."""
+        return any(self.layers.values())
+
+
+class VoiceWriter:
+    """Writes the bars of one voice, which must be opened and written in order.
+
+    Args:
+        names: Of its notes, bar by bar.
+        numbers: Those that open spans of the part have, by the element of spans.
+    """
+
+    def __init__(
+        self, piece: Piece, voice: int, names: Sequence[BarNames], place: Place, beside: Beside,
+        numbers: defaultdict[str, set[int]],
+    ) -> None:  # fmt: skip
         self._piece = piece
         self._voice = voice
         self._names = names
+        self._place, self._beside, self._numbers = place, beside, numbers
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
-        self._is_sung = has_words(piece, voice)
         self._layers = Layers(self._total)
         self._held: list[tuple[int, _Sung]] = []
         self._open_words: set[int] = set()
         self._ends: defaultdict[int, list[_SpanEnd]] = defaultdict(list)  # by the index of the bar
-        self._numbers: defaultdict[str, set[int]] = defaultdict(set)  # by the element of spans
+        self._stem = ""
+        self._rests_above: Collection[tuple[int, int]] = ()
+        self._rests: set[tuple[int, int]] = set()
+        self._on_staff = f"<staff>{place.staff}</staff>" if place.staff else ""
 
-    def notes(self, index: int) -> str:
-        """The content of the measure of bar `index`: notes, rests, and signs that stand between them."""
+    def open(self, index: int) -> OpenBar:
+        """What bar `index` has."""
         bar = self._piece.bars[index]
-        records = bar.notation[self._voice] if bar.notation else ()
+        records = self._beside.records[index]
         begun = self._open_spans(index, records)
         layers: defaultdict[int, list[_Sung]] = defaultdict(list, {0: []})
         for layer, note in [*self._held, *self._new_notes(bar, self._names[index], records)]:
             layers[layer].append(note)
-        at_notes = self._at_notes(index, bar, records, begun)
-        self._show_accidentals(bar.key, layers, at_notes)
-        placed = _placed(at_notes, layers, self._start)
-        between = self._between(index, bar, records, begun)
-        parts = []
-        for number, layer in enumerate(sorted(placed)):
-            parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
-            parts += self._layer(bar, layers[layer], layer, placed[layer], [] if number else between)
+        placed = _placed(self._at_notes(index, bar, records, begun), layers, self._start)
+        opened = OpenBar(index, bar, self._start, layers, placed, self._between(index, bar, records, begun))
         self._start += bar.length
-        for _, name, used in self._ends.pop(index, ()):
-            self._numbers[SPAN_ELEMENTS[name][0]].discard(used)
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
-        return "".join(parts)
+        return opened
+
+    def written(self, opened: OpenBar, has_stems: bool, rests: set[tuple[int, int]]) -> str:
+        """The content of the measure of a bar: notes, rests, and signs that stand between them; empty where the voice
+        has none but rests of voices above.
+
+        Args:
+            has_stems: Whether other voices of the staff sound.
+            rests: Begins and ends of the rests of voices above, to which those of this one are added.
+        """
+        self._stem = f"<stem>{self._place.stem}</stem>" if has_stems else ""
+        self._rests_above, self._rests = rests, set()
+        bar, parts = opened.bar, []
+        for number, layer in enumerate(sorted(opened.placed)):
+            parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
+            between = [] if number else opened.between
+            parts += self._layer(opened, opened.layers[layer], layer, opened.placed[layer], between)
+        for _, span, used in self._ends.pop(opened.index, ()):
+            self._numbers[SPAN_ELEMENTS[span.name][0]].discard(used)
+        rests |= self._rests
+        is_empty = len(opened.placed) == 1 and all(part.startswith("<forward>") for part in parts if part)
+        return "" if is_empty and self._place.stem else "".join(parts)
 
     def _new_notes(self, bar: Bar, names: BarNames, records: Iterable[object]) -> Iterator[tuple[int, _Sung]]:
         """The notes that begin in a bar, with their layers."""
@@ -123,12 +185,13 @@ class VoiceWriter:
         """
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
         syllables: defaultdict[int, list[Lyric]] = defaultdict(list)
-        for end, name, number in self._ends[index]:
-            if name == SLUR:
+        for end, span, number in self._ends[index]:
+            if span.name == SLUR:
                 found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
         for record in records:
             if isinstance(record, Mark) and not signs.is_between(record):
-                found[record.onset].marks.append(record)
+                at = found[record.onset]
+                (at.hidden if (index, record) in self._beside.hidden else at.marks).append(record)
             elif isinstance(record, Lyric):
                 syllables[record.onset].append(record)
             elif isinstance(record, Grace):
@@ -137,7 +200,9 @@ class VoiceWriter:
             if span.name == SLUR:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         for onset in sorted(syllables):
-            found[onset].lyrics = "".join(signs.lyrics(syllables[onset], self._open_words))
+            hidden = [syllable for syllable in syllables[onset] if (index, syllable) in self._beside.hidden]
+            words = signs.lyrics(syllables[onset], self._open_words, self._beside.words, hidden)
+            found[onset].lyrics = "".join(words)
         return {onset: at for onset, at in found.items() if onset < bar.length}
 
     def _add_graces(self, at: _AtNote, record: Grace, key: Key) -> None:
@@ -166,7 +231,7 @@ class VoiceWriter:
         if (span.bars, span.end) < (0, span.onset):
             return 0
         self._numbers[SPAN_ELEMENTS[span.name][0]].add(number)
-        self._ends[last].append((span.end, span.name, number))
+        self._ends[last].append((span.end, span, number))
         return number
 
     def _between(
@@ -182,21 +247,17 @@ class VoiceWriter:
                 found.append((record.onset, 0, record))
             elif isinstance(record, Text) or (isinstance(record, Mark) and signs.is_between(record)):
                 is_held = isinstance(record, Mark) and record.name == PEDALS[1] and record.onset == pressed
-                found.append((self._after(record.onset, bar), 0, record) if is_held else (record.onset, 3, record))
+                at = (after_note(record.onset, bar, self._voice), 0) if is_held else (record.onset, 3)
+                found.append((*at, record))
                 pressed = record.onset if isinstance(record, Mark) and record.name == PEDALS[0] else pressed
-        for end, name, number in self._ends[index]:
-            if name in LINES:
-                found.append((self._after(end, bar), 0, (name, number, True)))
-        found += [(span.onset, 4, (span.name, number, False)) for span, number in begun if span.name in LINES]
+        for end, span, number in self._ends[index]:
+            if span.name in LINES:
+                found.append((after_note(end, bar, self._voice), 0, (span, number, True)))
+        found += [(span.onset, 4, (span, number, False)) for span, number in begun if span.name in LINES]
         if self._voice == 0:
             found += [(chord.onset, 2, chord) for chord in bar.chords]
             found += [(mark.onset, 1, mark) for mark in self._tempos(index, bar)]
         return sorted([sign for sign in found if sign[0] <= bar.length], key=lambda sign: sign[:2])
-
-    def _after(self, onset: int, bar: Bar) -> int:
-        """Where the note after the one at an onset begins, or the bar ends."""
-        onsets = (note.onset for note in bar.notes[self._voice] if note.onset > onset)
-        return min(onsets, default=bar.length)
 
     def _tempos(self, index: int, bar: Bar) -> Sequence[TempoMark]:
         """The tempos of a bar; in the first one the piece's own, unless a mark says it."""
@@ -205,47 +266,46 @@ class VoiceWriter:
             return bar.tempos
         return TempoMark(0, tempo), *bar.tempos
 
-    def _sign(self, sign: _Sign, bar: Bar, offset: int) -> str:
+    def _sign(self, sign: _Sign, opened: OpenBar, offset: int) -> str:
         """A sign that stands between notes, `offset` ticks after the next one begins."""
+        bar = opened.bar
         if isinstance(sign, TempoMark):
             return signs.tempo(sign, bar.beat_length, offset)
         if isinstance(sign, ClefSign):
-            return f"<attributes>{signs.clef(sign.clef)}</attributes>\n"
+            return f"<attributes>{signs.clef(sign.clef, self._place.staff)}</attributes>\n"
+        if isinstance(sign, Chord):
+            return signs.harmony(sign, self._piece.key, bar.key, offset)
+        begin = opened.index - sign[0].bars * sign[2] if isinstance(sign, tuple) else opened.index
+        is_common = (begin, sign[0] if isinstance(sign, tuple) else sign) in self._beside.common
+        voice = "" if is_common else self._voice_of(0) * bool(self._place.stem)
+        # verovio needs the staff of octave lines to move notes in any part but the first
+        is_octave_line = isinstance(sign, tuple) and SPAN_ELEMENTS[sign[0].name][2]
+        staff = self._on_staff or "<staff>1</staff>" * bool(is_octave_line)
+        return signs.said_by(self._direction(sign, offset), voice + staff)
+
+    def _direction(self, sign: Text | Mark | tuple[Span, int, bool], offset: int) -> str:
         if isinstance(sign, Text):
             return signs.annotation(sign, offset)
-        if isinstance(sign, Mark):
-            if sign.name in PEDALS:
-                return signs.pedal(sign.name, offset)
-            return signs.dynamic(sign.name, offset, self._is_sung)
         if isinstance(sign, tuple):
-            return signs.line(*sign, offset, self._is_sung)
-        return signs.harmony(sign, self._piece.key, bar.key, offset)
+            return signs.line(sign[0].name, *sign[1:], offset, self._beside.is_sung)
+        if sign.name in PEDALS:
+            return signs.pedal(sign.name, offset)
+        return signs.dynamic(sign.name, offset, self._beside.is_sung)
 
-    def _show_accidentals(self, key: Key, layers: dict[int, list[_Sung]], at_notes: dict[int, _AtNote]) -> None:
-        """Find which notes of a bar need an accidental, in the order in which they are read."""
-        struck = [note for notes in layers.values() for note in notes if note.start >= self._start]
-        groups = [group for at in at_notes.values() for group in (at, *at.further)]
-        graces = [note for group in groups for chord in group.graces for note in chord]
-        if all(note.alteration == _altered(key).get(note.letter, 0) for note in (*struck, *graces)):
-            return
-        shown: dict[tuple[str, int], int] = {}
-        for note in sorted([*graces, *struck], key=lambda note: note.start):
-            place = note.letter, note.octave
-            if shown.get(place, _altered(key).get(note.letter, 0)) != note.alteration:
-                shown[place] = note.alteration
-                name = _ACCIDENTALS.get(note.alteration)
-                note.accidental = f"<accidental>{name}</accidental>" if name else ""
+    def _voice_of(self, layer: int) -> str:
+        """The `<voice>` of a layer."""
+        return f"<voice>{self._place.number + layer * self._place.voices}</voice>"
 
     def _layer(
-        self, bar: Bar, notes: Sequence[_Sung], layer: int, at_notes: dict[int, _AtNote],
+        self, opened: OpenBar, notes: Sequence[_Sung], layer: int, at_notes: dict[int, _AtNote],
         between: list[_PlacedSign],
     ) -> Iterator[str]:  # fmt: skip
-        start = self._start
+        bar, start = opened.bar, opened.start
         is_silent = (
             not notes and at_notes.keys() <= {0} and not any(at.graces or at.further for at in at_notes.values())
         )
         if is_silent and bar.is_full:  # verovio has it fill the metre
-            yield from (self._sign(sign, bar, onset) for onset, _, sign in between)
+            yield from (self._sign(sign, opened, onset) for onset, _, sign in between)
             yield self._rest_of_bar(bar, layer, at_notes.get(0))
             return
         ends = (note.end - start for note in notes if note.end < start + bar.length)
@@ -265,50 +325,97 @@ class VoiceWriter:
         place = 0
         for value, together in zip(values, sounding, strict=True):
             until = bisect_right(between, value.end - 1, key=lambda sign: sign[0])
-            yield from (self._sign(sign, bar, onset - value.start) for onset, _, sign in between[place:until])
+            yield from (self._sign(sign, opened, onset - value.start) for onset, _, sign in between[place:until])
             place = until
-            yield from self._value(value, together, layer, at_notes.get(value.start))
-        yield from (self._sign(sign, bar, 0) for _, _, sign in between[place:])
+            yield from self._value(value, together, layer, at_notes.get(value.start), start)
+        yield from (self._sign(sign, opened, 0) for _, _, sign in between[place:])
 
     def _rest_of_bar(self, bar: Bar, layer: int, at: _AtNote | None) -> str:
         """The rest of a silent bar, with what stands at it."""
-        said = "" if at is None else _notations("".join(at.slurs) + signs.at_note(at.marks)) + at.lyrics
+        notations, lyrics = self._said("", at)
         duration = f"<duration>{bar.length}</duration>"
-        return f'<note><rest measure="yes"/>{duration}<voice>{layer + 1}</voice>{said}</note>\n'
+        if self._is_above(0, bar.length) and not (notations or lyrics):
+            return self._forward(duration, layer)
+        rest = f'<rest measure="yes"/>{duration}{self._voice_of(layer)}{self._on_staff}'
+        return f"<note>{rest}{_notations(notations)}{lyrics}</note>\n"
 
-    def _value(self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None) -> Iterator[str]:
+    def _is_above(self, start: int, end: int) -> bool:
+        """Whether a voice above has the rest that begins and ends here; voices below need not have it any more."""
+        self._rests.add((start, end))
+        return (start, end) in self._rests_above
+
+    def _forward(self, duration: str, layer: int) -> str:
+        return f"<forward>{duration}{self._voice_of(layer)}{self._on_staff}</forward>\n"
+
+    def _value(
+        self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None, bar_start: int
+    ) -> Iterator[str]:
         """The notes, or the rest, of one note value."""
-        voice = f"<voice>{layer + 1}</voice>"
+        voice = self._voice_of(layer)
         duration = f"<duration>{value.end - value.start}</duration>"
         if at is not None:
-            yield from _grace_notes(at, voice)
-        rhythm = value.type, value.ratio + value.beams
-        notations, lyrics = self._at_first(value, at)
+            yield from self._grace_notes(at, voice)
+        notations, lyrics = self._said(value.bracket, at)
         if not notes:
-            if layer and not value.ratio and at is None:
-                yield f"<forward>{duration}{voice}</forward>\n"
+            is_in_place = bool(layer) or self._is_above(value.start, value.end)
+            if is_in_place and not value.ratio and at is None:
+                yield self._forward(duration, layer)
                 return
-            is_shown = not layer or value.ratio or (at and (at.marks or at.lyrics))  # of a triplet, every part
+            is_shown = not is_in_place or (layer and value.ratio) or (at and (at.marks or at.lyrics))
             hidden = "" if is_shown else ' print-object="no"'
-            yield f"<note{hidden}><rest/>{duration}{voice}{''.join(rhythm)}{_notations(notations)}{lyrics}</note>\n"
+            rhythm = value.type + value.ratio + self._on_staff + value.beams
+            yield f"<note{hidden}><rest/>{duration}{voice}{rhythm}{_notations(notations)}{lyrics}</note>\n"
             return
         for index, note in enumerate(sorted(notes, key=lambda note: note.pitch)):
-            from_before = note.start < self._start + value.start
-            to_after = note.end > self._start + value.end
+            from_before = note.start < bar_start + value.start
+            to_after = note.end > bar_start + value.end
             ties = '<tie type="stop"/>' * from_before + '<tie type="start"/>' * to_after
             tied = '<tied type="stop"/>' * from_before + '<tied type="start"/>' * to_after
             chord, accidental = "<chord/>" if index else "", "" if from_before else note.accidental
+            rhythm = (
+                value.type + accidental + value.ratio + self._stem + self._on_staff + ("" if index else value.beams)
+            )
             yield (
-                f"<note>{chord}{note.pitch_xml}{duration}{ties}{voice}{rhythm[0]}{accidental}"
-                f"{value.ratio if index else rhythm[1]}{_notations(tied + ('' if index else notations))}"
-                f"{'' if index else lyrics}</note>\n"
+                f"<note>{chord}{note.pitch_xml}{duration}{ties}{voice}{rhythm}"
+                f"{_notations(tied + ('' if index else notations))}{'' if index else lyrics}</note>\n"
             )
 
-    def _at_first(self, value: Value, at: _AtNote | None) -> tuple[str, str]:
+    def _said(self, bracket: str, at: _AtNote | None) -> tuple[str, str]:
         """What stands at the first note of a value: the content of its `<notations>`, and its syllables."""
         if at is None:
-            return value.bracket, ""
-        return "".join(at.slurs) + value.bracket + signs.at_note(at.marks), at.lyrics
+            return bracket, ""
+        slurs = "".join(at.slurs)
+        if self._stem:
+            placement = signs.PLACEMENTS["^" if self._place.stem == "up" else "_"]
+            slurs = slurs.replace('<slur type="start"', f'<slur type="start"{placement}')
+        return slurs + bracket + signs.at_note(at.marks) + signs.unseen(at.hidden), at.lyrics
+
+    def _grace_notes(self, at: _AtNote, voice: str) -> Iterator[str]:
+        grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
+        slur = f'<slur type="start" number="{at.grace_slur}"/>' if at.grace_slur else ""
+        for together, kind, beams in zip(at.graces, at.grace_types, beams_of_graces(at.grace_types), strict=True):
+            for index, note in enumerate(together):
+                chord, beam = ("<chord/>", "") if index else ("", beams)
+                rhythm = kind + note.accidental + self._stem + self._on_staff + beam
+                yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{rhythm}{_notations(slur)}</note>\n"
+                slur = ""
+
+
+def show_accidentals(voices: Sequence[OpenBar]) -> None:
+    """Find which notes of a bar need an accidental on the staff of these voices, as they are read."""
+    key, start = voices[0].bar.key, voices[0].start
+    struck = [note for voice in voices for notes in voice.layers.values() for note in notes if note.start >= start]
+    at_notes = [at for voice in voices for placed in voice.placed.values() for at in placed.values()]
+    graces = [note for at in at_notes for chord in at.graces for note in chord]
+    if all(note.alteration == _altered(key).get(note.letter, 0) for note in (*struck, *graces)):
+        return
+    shown: dict[tuple[str, int], int] = {}
+    for note in sorted([*graces, *struck], key=lambda note: note.start):
+        place = note.letter, note.octave
+        if shown.get(place, _altered(key).get(note.letter, 0)) != note.alteration:
+            shown[place] = note.alteration
+            name = _ACCIDENTALS.get(note.alteration)
+            note.accidental = f"<accidental>{name}</accidental>" if name else ""
 
 
 def _notations(content: str) -> str:
@@ -345,18 +452,6 @@ def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int]) -> dict[int, _At
         else:
             placed[place] = at
     return placed
-
-
-def _grace_notes(at: _AtNote, voice: str) -> Iterator[str]:
-    grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
-    slur = f'<slur type="start" number="{at.grace_slur}"/>' if at.grace_slur else ""
-    for together, kind, beams in zip(at.graces, at.grace_types, beams_of_graces(at.grace_types), strict=True):
-        for index, note in enumerate(together):
-            chord, beam = ("<chord/>", "") if index else ("", beams)
-            yield (
-                f"<note>{grace}{chord}{note.pitch_xml}{voice}{kind}{note.accidental}{beam}{_notations(slur)}</note>\n"
-            )
-            slur = ""
 
 
 def _sung(start: int, end: int, pitch: int, key: Key, fifths: int | None) -> _Sung:

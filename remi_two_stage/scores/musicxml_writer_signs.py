@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
@@ -33,7 +33,7 @@ from .musicxml_names import (
 )
 from .musicxml_writer_rhythm import PLAIN_VALUES
 
-_PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
+PLACEMENTS = {"^": ' placement="above"', "_": ' placement="below"'}
 _JUMP = re.compile(
     r"(d\.?\s*[cs]\.?|da\s*capo|d[ae]l\s*segno)([,.\s]*al\s*(fine|coda)\.?)?|(fine|(to\s*)?coda|segno)\.?",
     re.IGNORECASE,
@@ -58,6 +58,12 @@ def direction(kind: str, offset: int = 0, placement: str = "", sound: str = "") 
     return f"<direction{placement}>{kind}{shift}{said}</direction>\n"
 
 
+def said_by(written: str, place: str) -> str:
+    """A `<direction>` that names its voice or its staff."""
+    before, sound, after = written.partition("<sound ")
+    return f"{before}{place}{sound}{after}" if sound else written.replace("</direction>", f"{place}</direction>")
+
+
 def words(text: str, alignment: str = "") -> str:
     """The `<direction-type>` of words over or under the staff."""
     return f"<direction-type><words{alignment}>{text_of(text)}</words></direction-type>"
@@ -71,7 +77,7 @@ def annotation(text: Text, offset: int) -> str:
     kinds = words(said, _ALIGNMENTS.get(text.placement, ""))
     if _JUMP.fullmatch(said):
         kinds = kinds.replace(f">{said[0]}", f">{said[0]}{ZERO_WIDTH_SPACE}")
-    return direction(kinds, offset, _PLACEMENTS.get(text.placement, ""))
+    return direction(kinds, offset, PLACEMENTS.get(text.placement, ""))
 
 
 def tempo(mark: TempoMark, beat: int, offset: int) -> str:
@@ -90,44 +96,42 @@ def tempo(mark: TempoMark, beat: int, offset: int) -> str:
         count = f"{mark.tempo * TICKS_PER_QUARTER / value.ticks:.6g}"
         kinds += f"<direction-type><metronome>{unit}<per-minute>{count}</per-minute></metronome></direction-type>"
     is_words_alone = mark.words and not sound
-    return direction(kinds, offset, _PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
+    return direction(kinds, offset, PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
 
 
-def clef(name: Clef) -> str:
-    """A clef, as the content of `<attributes>`."""
+def clef(name: Clef, staff: int) -> str:
+    """A clef, as the content of `<attributes>`; `staff` is its number, 0 in a part of one."""
     sign, line, octaves = CLEFS[name]
     change = f"<clef-octave-change>{octaves}</clef-octave-change>" if octaves else ""
-    return f"<clef><sign>{sign}</sign><line>{line}</line>{change}</clef>"
+    number = f' number="{staff}"' if staff else ""
+    return f"<clef{number}><sign>{sign}</sign><line>{line}</line>{change}</clef>"
 
 
 def dynamic(name: str, offset: int, is_sung: bool) -> str:
     """A dynamic such as "mf", under the staff, or over it where the words stand beneath."""
     kind = f"<direction-type><dynamics><{name}/></dynamics></direction-type>"
-    return direction(kind, offset, _PLACEMENTS["^" if is_sung else "_"])
+    return direction(kind, offset, PLACEMENTS["^" if is_sung else "_"])
 
 
 def line(name: str, number: int, is_end: bool, offset: int, is_sung: bool) -> str:
-    """The begin or the end of a hairpin, which stands as dynamics do, or an octave line; verovio needs the staff of
-    these to move notes in any part but the first.
-    """
+    """The begin or the end of a hairpin, which stands as dynamics do, or an octave line."""
     element, begin, size = SPAN_ELEMENTS[name]
     says_size = f' size="{size}"' if size else ""
     kind = f'<{element} type="{"stop" if is_end else begin}"{says_size} number="{number}"/>'
     is_above = begin == "down" or (is_sung and not size)
-    written = direction(f"<direction-type>{kind}</direction-type>", offset, _PLACEMENTS["^" if is_above else "_"])
-    return written.replace("</direction>", "<staff>1</staff></direction>") if size else written
+    return direction(f"<direction-type>{kind}</direction-type>", offset, PLACEMENTS["^" if is_above else "_"])
 
 
 def pedal(name: str, offset: int) -> str:
     """Where the pedal is pressed or released."""
     kind = next(kind for kind, names in PEDAL_MARKS.items() if names == (name,))
     sign = f'<direction-type><pedal type="{kind}" line="no" sign="yes"/></direction-type>'
-    return direction(sign, offset, _PLACEMENTS["_"])
+    return direction(sign, offset, PLACEMENTS["_"])
 
 
 def rehearsal(label: str) -> str:
     """The label of a part."""
-    return direction(f"<direction-type><rehearsal>{text_of(label)}</rehearsal></direction-type>", 0, _PLACEMENTS["^"])
+    return direction(f"<direction-type><rehearsal>{text_of(label)}</rehearsal></direction-type>", 0, PLACEMENTS["^"])
 
 
 def jumps(signs: Iterable[str], are_before: bool) -> str:
@@ -136,7 +140,7 @@ def jumps(signs: Iterable[str], are_before: bool) -> str:
     for sign in signs:
         if (sign in SIGNS_BEFORE) == are_before:
             kind = f"<direction-type><{sign}/></direction-type>" if are_before else words(JUMP_WORDS[sign])
-            found.append(direction(kind, 0, _PLACEMENTS["^"], JUMP_SOUNDS.get(sign) or JUMP_SOUNDS[sign[:4]]))
+            found.append(direction(kind, 0, PLACEMENTS["^"], JUMP_SOUNDS.get(sign) or JUMP_SOUNDS[sign[:4]]))
     return "".join(found)
 
 
@@ -208,15 +212,25 @@ def _element(name: str) -> tuple[str, str]:
     return "articulations", f"<other-articulation>{text_of(name)}</other-articulation>"
 
 
+def unseen(marks: Iterable[Mark]) -> str:
+    """Marks that another voice of the staff shows, as the content of `<notations>`."""
+    return "".join(
+        f'<other-notation type="single" print-object="no">{text_of(mark.name)}</other-notation>' for mark in marks
+    )
+
+
 def is_between(mark: Mark) -> bool:
     """Whether a mark stands between notes: a dynamic or the pedal."""
     return mark.name in DYNAMICS_ELEMENTS or mark.name in PEDALS
 
 
-def lyrics(syllables: Iterable[Lyric], open_words: set[int]) -> Iterator[str]:
+def lyrics(
+    syllables: Iterable[Lyric], open_words: set[int], placement: str, hidden: Collection[object]
+) -> Iterator[str]:
     """The syllables at a note; `open_words` has the verses that are within a word, and is kept up to date."""
     for syllable in sorted(syllables, key=lambda lyric: lyric.verse):
-        number = f'<lyric number="{syllable.verse}">'
+        shown = ' print-object="no"' if syllable in hidden else placement
+        number = f'<lyric number="{syllable.verse}"{shown}>'
         if not syllable.text:
             yield f'{number}<extend type="continue"/></lyric>'
             continue

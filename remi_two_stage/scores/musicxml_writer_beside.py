@@ -1,0 +1,134 @@
+"""What is written beside the notes of the voices of one staff in MusicXML: by which of them, and what stands for all.
+
+Conventions
+- What all voices of a staff say between notes stands once, without a `<voice>`; what one says alone has its `<voice>`.
+- A fermata, or a syllable, that a voice above has too is there and not shown. Where voices have words of their own,
+  those of the first stand above the staff.
+- A clef holds for all voices of its staff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ..core.instruments import has_words
+from ..core.notation import LINES, PEDALS, ClefSign, Lyric, Mark, Notation, Span, Text
+from ..core.piece import Bar, Piece
+from .musicxml_names import FERMATAS
+from .musicxml_writer_signs import PLACEMENTS, is_between
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a voice stands in its part.
+
+    Attributes:
+        number: That of the voice, from 1, and of its first layer.
+        voices: How many the part has.
+        staff: The number of its staff; 0 in a part of one.
+        stem: Where stems go while other voices of the staff sound, "up" or "down"; empty for a voice alone.
+    """
+
+    number: int = 1
+    voices: int = 1
+    staff: int = 0
+    stem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is written beside the notes of a voice.
+
+    Attributes:
+        records: Of each bar.
+        common: Those of them that stand for all voices of the staff.
+        hidden: Marks and syllables that a voice above shows, (index of the bar, record).
+        is_sung: Whether words stand under the staff.
+        words: Where those of the voice stand, as an attribute; empty for below, alone.
+    """
+
+    records: Sequence[Sequence[Notation]]
+    common: Collection[tuple[int, Notation]] = ()
+    hidden: Collection[tuple[int, Notation]] = ()
+    is_sung: bool = False
+    words: str = ""
+
+
+def after_note(onset: int, bar: Bar, voice: int) -> int:
+    """Where the note of a voice after the one at an onset begins, or the bar ends."""
+    onsets = (note.onset for note in bar.notes[voice] if note.onset > onset)
+    return min(onsets, default=bar.length)
+
+
+def beside_of(piece: Piece, staff: Sequence[int]) -> list[Beside]:
+    """What is written beside the notes of each voice of a staff."""
+    is_sung = any(has_words(piece, voice) for voice in staff)
+    own = [[bar.notation[voice] if bar.notation else () for bar in piece.bars] for voice in staff]
+    if len(staff) == 1:
+        return [Beside(own[0], is_sung=is_sung)]
+    common = {(index, record) for index in range(len(piece.bars)) for record in _said_by_all(piece, staff, index)}
+    clefs = [_clefs([records[index] for records in own]) for index in range(len(piece.bars))]
+    hidden = _hidden(own)
+    are_apart = any(
+        isinstance(record, Lyric) and record.text and (index, record) not in unseen
+        for records, unseen in zip(own[1:], hidden[1:], strict=True)
+        for index, of_bar in enumerate(records)
+        for record in of_bar
+    )
+    found = []
+    for at, records in enumerate(own):
+        kept: list[list[Notation]] = [
+            [record for record in of_bar if not isinstance(record, ClefSign)] for of_bar in records
+        ]
+        if at:
+            kept = [[record for record in of_bar if (index, record) not in common] for index, of_bar in enumerate(kept)]
+        else:
+            kept = [[*of_bar, *signs] for of_bar, signs in zip(kept, clefs, strict=True)]
+        words = PLACEMENTS["_" if at else "^"] if are_apart else ""
+        found.append(Beside(kept, common, hidden[at], is_sung, words))
+    return found
+
+
+def _hidden(voices: Sequence[Sequence[Sequence[Notation]]]) -> list[set[tuple[int, Notation]]]:
+    """The fermatas and syllables of each voice that one above it has too, (index of the bar, record)."""
+    shown: set[tuple[int, int, int, str]] = set()
+    found: list[set[tuple[int, Notation]]] = []
+    for records in voices:
+        keys: dict[tuple[int, Notation], tuple[int, int, int, str]] = {
+            (index, record): (index, record.onset, record.verse, record.text)
+            if isinstance(record, Lyric)
+            else (index, record.onset, 0, record.name)
+            for index, of_bar in enumerate(records)
+            for record in of_bar
+            if isinstance(record, Lyric) or (isinstance(record, Mark) and record.name in FERMATAS)
+        }
+        found.append({place for place, key in keys.items() if key in shown})
+        shown.update(keys.values())
+    return found
+
+
+def _clefs(voices: Sequence[Sequence[Notation]]) -> list[ClefSign]:
+    """The clefs of a staff in a bar: of several at one place that of the lowest voice."""
+    at = {record.onset: record for records in voices for record in records if isinstance(record, ClefSign)}
+    return [*at.values()]
+
+
+def _said_by_all(piece: Piece, staff: Sequence[int], index: int) -> set[Notation]:
+    """What stands between the notes of a bar in all voices of a staff, at the same places."""
+    bar = piece.bars[index]
+    if not bar.notation:
+        return set()
+    first, *others = (
+        {(record, _end_of(piece, voice, index, record)) for record in bar.notation[voice]} for voice in staff
+    )
+    return {record for record, end in first.intersection(*others) if end is not None}
+
+
+def _end_of(piece: Piece, voice: int, index: int, record: Notation) -> int | None:
+    """Where what stands between notes is written that may end after a note; None for what stands at notes."""
+    if isinstance(record, Span) and record.name in LINES and index + record.bars < len(piece.bars):
+        return after_note(record.end, piece.bars[index + record.bars], voice)
+    if isinstance(record, Mark) and record.name == PEDALS[1]:
+        return after_note(record.onset, piece.bars[index], voice)
+    return 0 if isinstance(record, Text) or (isinstance(record, Mark) and is_between(record)) else None

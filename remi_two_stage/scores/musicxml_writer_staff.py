@@ -1,0 +1,67 @@
+"""The voices of one part, on one staff or several, as the measures of MusicXML.
+
+Conventions
+- The layers of the voices of a part have numbers of their own: of two voices the first has 1, 3 and 5, the second 2, 4
+  and 6. So the number of a layer says whose it is.
+- Where several voices of a staff sound, the stems of the upper ones go up. Rests that they share stand once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ..core.abc_spelling import BarNames
+from ..core.instruments import staves_of
+from ..core.piece import Piece
+from .musicxml_writer_beside import Place, beside_of
+from .musicxml_writer_measure import VoiceWriter, show_accidentals
+
+
+class PartWriter:
+    """Writes the bars of the voices of a part, which must be asked for in order.
+
+    Args:
+        names: Of the notes of all voices of the piece, bar by bar.
+    """
+
+    def __init__(self, piece: Piece, voices: range, names: Sequence[Sequence[BarNames]]) -> None:
+        self._bars = piece.bars
+        self.staves = staves_in(piece, voices)
+        numbers: defaultdict[str, set[int]] = defaultdict(set)
+        self._writers = []
+        for number, staff in enumerate(self.staves, 1):
+            shown = number if len(self.staves) > 1 else 0
+            places = [Place(voice + 1 - voices.start, len(voices), shown, _stem(voice, staff)) for voice in staff]
+            self._writers.append(
+                [
+                    VoiceWriter(piece, voice, names[voice], place, beside, numbers)
+                    for voice, place, beside in zip(staff, places, beside_of(piece, staff), strict=True)
+                ]
+            )
+
+    def notes(self, index: int) -> str:
+        """The content of the measure of bar `index`: notes, rests, and signs that stand between them."""
+        backup = f"<backup><duration>{self._bars[index].length}</duration></backup>\n"
+        written = [text for writers in self._writers for text in _of_staff(writers, index) if text]
+        return backup.join(written)
+
+
+def staves_in(piece: Piece, voices: range) -> list[range]:
+    """The voices on each staff of a part."""
+    return [range(max(staff.start, voices.start), staff.stop) for staff in staves_of(piece) if staff.stop - 1 in voices]
+
+
+def _of_staff(writers: Sequence[VoiceWriter], index: int) -> list[str]:
+    opened = [writer.open(index) for writer in writers]
+    show_accidentals(opened)
+    has_stems = sum(voice.sounds for voice in opened) > 1
+    rests: set[tuple[int, int]] = set()
+    return [writer.written(voice, has_stems, rests) for writer, voice in zip(writers, opened, strict=True)]
+
+
+def _stem(voice: int, staff: range) -> str:
+    """Where the stems of a voice go; of three voices the lower two share a direction."""
+    if len(staff) == 1:
+        return ""
+    return "up" if 2 * (voice - staff.start) < len(staff) - 1 else "down"
