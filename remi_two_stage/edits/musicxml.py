@@ -16,10 +16,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
+from itertools import accumulate
 
 from ..core.abc_spelling import names_of
 from ..core.errors import ScoreError
 from ..core.piece import Bar, Piece
+from ..scores.musicxml_names import SOFTWARE
 from ..scores.musicxml_reader import read_musicxml
 from ..scores.musicxml_reader_document import is_compressed, score_in
 from .changes import Change, NotAnEditError, sings_melody
@@ -83,7 +85,11 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
     read = read_musicxml(source)
     if [bar.notes for bar in read.bars] != [bar.notes for bar in before.bars] or read.source is None:
         raise NotAnEditError("the file holds another piece than the one that was edited")
-    parts = [SourcePart(text, node) for node in text.root.each("part")]
+    is_own = SOFTWARE in [text.text_of(node) for node in text.root.below("software")]
+    parts = [
+        SourcePart(text, node, _staves_of_voices(read, number) if is_own else ())
+        for number, node in enumerate(text.root.each("part"))
+    ]
     if len({len(part.measures) for part in parts}) != 1:
         raise NotAnEditError("its parts have different numbers of measures")
     edit = Edit(before, after, change, names_of(after))
@@ -102,6 +108,14 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
     edited = text.edited()
     _check(edited, after, change)
     return edited
+
+
+def _staves_of_voices(piece: Piece, part: int) -> tuple[int, ...]:
+    """The staff of each voice of a part of our own that has several; none of others."""
+    assert piece.source is not None
+    players = [player for player, number in zip(piece.instruments, piece.source.voices, strict=False) if number == part]
+    staves = tuple(accumulate((not player.shares_staff for player in players[1:]), initial=1))
+    return staves if len(players) > 1 else ()
 
 
 def _check(edited: bytes, after: Piece, change: Change) -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from ..core.abc_spelling import BarNames
-from ..core.notation import Notation
+from ..core.notation import Notation, players_of
 from ..core.piece import Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_reader_document import number_of
@@ -24,6 +24,7 @@ from .musicxml_spans import settle_spans
 from .musicxml_staff import (
     Timed,
     as_text,
+    by_voice,
     fitting_divisions,
     in_divisions,
     music_of,
@@ -85,7 +86,10 @@ class PartEdit:
         """Have the changed measures replaced, and those that follow added."""
         new = sorted(self._new)
         kept = {index: [*self._kept_in(index)] for index in new}  # first, for it leaves less to be written
-        written = {staff.number: self._written(staff) for staff in self._staves}
+        if self._part.staves_of_voices:
+            written = by_voice(self._written(self._staves), len(self._staves))
+        else:
+            written = {staff.number: self._written([staff]) for staff in self._staves}
         cut, nowhere = settle_spans(self._part, {*new, *self._edit.appended}, written)
         for sign in cut:
             self._text.remove(sign)
@@ -151,12 +155,14 @@ class PartEdit:
         has_line = any(next(placed.node.below(tag), None) is not None for tag in LINE_TAGS)
         if has_line or not self._staves:
             return False
-        staff = next((staff for staff in self._staves if staff.number == placed.staff), self._staves[0])
-        records = self._beside(index, staff)
-        if any(record not in records for record in said.records):
+        numbers = self._part.voices_of(placed.node) if self._part.staves_of_voices else [placed.staff]
+        staves = [staff for staff in self._staves if staff.number in numbers] or self._staves[:1]
+        beside = [self._beside(index, staff) for staff in staves]
+        if any(record not in records for record in said.records for records in beside):
             return False
         for record in said.records:  # written already
-            records.remove(record)
+            for records in beside:
+                records.remove(record)
         return True
 
     def _read_direction(self, index: int, placed: Placed) -> Direction | None:
@@ -229,21 +235,26 @@ class PartEdit:
 
     # --- new music
 
-    def _written(self, staff: StaffOf) -> list[Element]:
-        """All measures of a staff as our writer writes them, as they stand in this part."""
+    def _written(self, staves: Sequence[StaffOf]) -> list[Element]:
+        """All measures of a staff, or of several voices, as our writer writes them, as they stand in this part."""
         with_chords = set()
-        if self._writes_chords and staff == self._staves[0]:
+        if self._writes_chords and staves[0] == self._staves[0]:
             with_chords = self._new_chords | set(self._edit.appended)
-        notation = {index: beside for (index, number), beside in self._notation.items() if number == staff.number}
-        places = [measure.transposition(staff.number) for measure in self._part.measures]
+        voices = {staff.number: staff.after for staff in staves}
+        notation = {
+            (index, voices[number]): beside for (index, number), beside in self._notation.items() if number in voices
+        }
+        players = players_of(self._edit.before.instruments, [staff.before for staff in staves])
+        places = [measure.transposition(staves[0].number) for measure in self._part.measures]
         places += places[-1:] * len(self._edit.appended)
         sharps = {index: measure.sharps for index, measure in enumerate(self._part.measures)}
         by_transposition = {
             transposition: written_measures(
                 self._edit.after,
-                staff.after,
-                self._edit.names[staff.after],
+                [*voices.values()],
+                self._edit.names,
                 notation,
+                players,
                 with_chords,
                 transposition,
                 sharps,
@@ -256,7 +267,7 @@ class PartEdit:
         """The notes of all staves of a measure, one staff after the other."""
         length = self._edit.after.bars[index].length
         for number, measures in written.items():
-            if number != min(written):
+            if number != min(written) and len(measures[index]):
                 backup = Element("backup")
                 SubElement(backup, "duration").text = str(length)
                 yield Timed(length, backup)
@@ -267,6 +278,8 @@ class PartEdit:
 
     def _place(self, element: Element, staff: int) -> None:
         """Have an element stand on a staff, in layers that are called as the part calls them."""
+        if self._part.staves_of_voices:  # as we wrote it
+            return
         layers = self._layers.setdefault(staff, [])
         wanted = int(element.findtext("voice") or 1)
         while len(layers) < wanted:

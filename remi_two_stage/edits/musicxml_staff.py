@@ -17,10 +17,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..core.abc_spelling import BarNames
 from ..core.errors import ScoreError
-from ..core.notation import Notation
+from ..core.notation import Instrument, Notation
 from ..core.piece import Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, name_at
 from ..scores.musicxml_reader_document import Time
+from ..scores.musicxml_reader_part import voice_of_layer
 from ..scores.musicxml_writer import part_xml
 from .changes import NotAnEditError
 
@@ -41,14 +42,16 @@ class Timed:
 
 
 def written_measures(
-    piece: Piece, voice: int, names: Sequence[BarNames], notation: Mapping[int, Sequence[Notation]],
+    piece: Piece, voices: Sequence[int], names: Sequence[Sequence[BarNames]],
+    notation: Mapping[tuple[int, int], Sequence[Notation]], players: Sequence[Instrument],
     with_chords: Collection[int], transposition: tuple[int, int], sharps: Mapping[int, int],
 ) -> list[Element]:  # fmt: skip
-    """The measures of a voice, without tempos, jumps and labels of parts.
+    """The measures of the voices of a part, without tempos, jumps and labels of parts.
 
     Args:
-        names: Of the voice's notes as they sound.
-        notation: What stands beside the notes of some bars in place of what the piece has.
+        names: Of the notes of all voices of the piece as they sound.
+        notation: What stands beside the notes of some bars in place of what the piece has, by bar and voice.
+        players: Of the voices, which share staves as these say; may be empty.
         with_chords: Indices of the bars whose chord symbols are written.
         transposition: Places on the line of fifths, and semitones, by which notes sound above where they are written.
         sharps: The written key signature of some bars, where it may be another than the piece's.
@@ -56,33 +59,61 @@ def written_measures(
     fifths, semitones = transposition
     bars = []
     for index, bar in enumerate(piece.bars):
-        beside = notation.get(index, bar.notation[voice] if bar.notation else ())
+        beside = [notation.get((index, voice), bar.notation[voice] if bar.notation else ()) for voice in voices]
         chords = bar.chords if index in with_chords else ()
+        notes = tuple([bar.notes[voice] for voice in voices])
         bars.append(
-            replace(
-                bar, notes=(bar.notes[voice],), notation=(tuple(beside),), chords=chords, tempos=(), jumps=(), part=""
-            )
+            replace(bar, notes=notes, notation=tuple(map(tuple, beside)), chords=chords, tempos=(), jumps=(), part="")
         )
-    alone = Piece((piece.voices[voice],), tuple(bars))
+    alone = Piece(tuple([piece.voices[voice] for voice in voices]), tuple(bars), instruments=tuple(players))
+    names = [names[voice] for voice in voices]
     if fifths or semitones:
         try:
             alone = alone.transpose(-semitones, -fifths)
         except ScoreError as error:
             raise NotAnEditError(f"a part cannot be written as its player reads it: {error.message}") from None
         names = [
-            {(onset, pitch - semitones): name - fifths for (onset, pitch), name in of_bar.items()} for of_bar in names
+            [{(onset, pitch - semitones): name - fifths for (onset, pitch), name in of_bar.items()} for of_bar in named]
+            for named in names
         ]
     signed = [
         replace(bar, key=_with_signature(bar.key, sharps[index])) if index in sharps and not bar.chords else bar
         for index, bar in enumerate(alone.bars)
     ]
-    return list(ElementTree.fromstring(part_xml(replace(alone, bars=tuple(signed)), range(1), [names])))
+    return list(ElementTree.fromstring(part_xml(replace(alone, bars=tuple(signed)), range(len(voices)), names)))
 
 
 def _with_signature(key: Key, sharps: int) -> Key:
     """A key with another signature, in the same mode."""
     tonic = sharps - MODES[key.mode]
     return key if key.signature == sharps or abs(sharps) > 7 else Key(name_at(tonic), key.mode)
+
+
+def by_voice(measures: Iterable[Element], voices: int) -> dict[int, list[Element]]:
+    """The written measures of a part of several voices, those of each voice by themselves, by its number in the part;
+    what belongs to no voice is with the first.
+    """
+    found: dict[int, list[Element]] = {number: [] for number in range(1, voices + 1)}
+    for measure in measures:
+        for number, of_voice in found.items():
+            of_voice.append(Element("measure", measure.attrib))
+            of_voice[-1].extend(child for child in measure if number == 1 and child.tag not in _MUSIC)
+        own = found[1][-1]
+        waiting: list[Element] = []
+        backup: list[Element] = []
+        for child in (child for child in measure if child.tag in _MUSIC):
+            if child.tag == "backup":
+                own.extend(waiting)
+                waiting, backup = [], [child]
+            elif (layer := child.findtext("voice")) and child.tag != "direction":
+                other = found[voice_of_layer(layer, voices)][-1]
+                own, waiting = other, [*(backup if other is own else ()), *waiting, child]
+                own.extend(waiting)
+                waiting, backup = [], []
+            else:
+                waiting.append(child)
+        own.extend(waiting)
+    return found
 
 
 def music_of(measure: Element) -> list[Timed]:
