@@ -15,13 +15,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import takewhile
 from xml.etree.ElementTree import Element
 
 from ..core.errors import ScoreFormatError
 from ..core.notation import Clef, ClefSign, GraceNote, Mark, Notation
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
 from . import musicxml_reader_records as records
-from .musicxml_names import MODE_OF_NAME
+from .musicxml_names import MODE_OF_NAME, SAME_WORDS
 from .musicxml_reader_document import Time, number_of, whole_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
 from .musicxml_reader_signatures import HIGHEST_NUMBER, Signature, Transposition, meter_of, transposition_of
@@ -347,9 +348,19 @@ class PartReader:
                 self._measure.records.append((staff, mark))
             for slur in notations.iterfind("slur"):
                 self.spans.slur(slur, self._index, staff, onset)
+            if self._staff_of_voice and any(other.text == SAME_WORDS for other in notations.iterfind("other-notation")):
+                self._words_of_first(staff, onset)
         for lyric in note.iterfind("lyric"):
             if sung := records.lyric_of(lyric, self._index, staff, layer, onset):
-                self.lyrics.append(sung)
+                verse = lyric.get("name", sung.verse_name) if self._staff_of_voice else sung.verse_name
+                self.lyrics.append(sung._replace(verse_name=verse))
+
+    def _words_of_first(self, voice: int, onset: int) -> None:
+        """Have a voice sing the words of the first one of its staff, which stands before it in the measure."""
+        first = self._staff_of_voice.index(self._staff_of_voice[voice - 1]) + 1
+        of_measure = takewhile(lambda place: place.bar == self._index, reversed(self.lyrics))
+        same = [place for place in of_measure if (place.staff, place.lyric.onset) == (first, onset)]
+        self.lyrics += [place._replace(staff=voice) for place in reversed(same)]
 
     # --- attributes
 

@@ -90,8 +90,8 @@ def marks_of(notations: Element, losses: Counter[str]) -> Iterator[str]:
             yield "arpeggio"
         elif tag == "dynamics":
             yield from (sign.tag for sign in child if sign.tag in DYNAMICS_ELEMENTS)
-        elif tag == "other-notation" and child.get("print-object") == "no" and child.text in FERMATAS:
-            yield child.text
+        elif tag == "other-notation" and child.get("print-object") == "no":
+            yield from {child.text or ""} & FERMATAS.keys()
         elif tag in _LOST_NOTATIONS:
             losses[_LOST_NOTATIONS[tag]] += child.get("type") != "stop"
 

@@ -2,8 +2,10 @@
 
 Conventions
 - What all voices of a staff say between notes stands once, without a `<voice>`; what one says alone has its `<voice>`.
-- A fermata, or a syllable, that a voice above has too is there and not shown. Where voices have words of their own,
-  those of the first stand above the staff.
+- A fermata that a voice above has too is there and not shown, and so are words: an `<other-notation>` that no program
+  prints says where a voice sings those of the first. MuseScore 3 would print hidden ones.
+- Where voices have words of their own, those of the first stand above the staff; others are verses below these, since
+  MuseScore 3 sets all words below, and their `name` is their own number.
 - A clef holds for all voices of its staff.
 """
 
@@ -43,16 +45,20 @@ class Beside:
     Attributes:
         records: Of each bar.
         common: Those of them that stand for all voices of the staff.
-        hidden: Marks and syllables that a voice above shows, (index of the bar, record).
-        is_sung: Whether words stand under the staff.
+        hidden: Marks that a voice above shows, (index of the bar, record).
+        same_words: Where the voice sings the words of the first, (index of the bar, onset).
+        is_sung: Whether words stand at the staff.
         words: Where those of the voice stand, as an attribute; empty for below, alone.
+        verses_before: How many verses voices above have where each has words of its own.
     """
 
     records: Sequence[Sequence[Notation]]
     common: Collection[tuple[int, Notation]] = ()
     hidden: Collection[tuple[int, Notation]] = ()
+    same_words: Collection[tuple[int, int]] = ()
     is_sung: bool = False
     words: str = ""
+    verses_before: int = 0
 
 
 def after_note(onset: int, bar: Bar, voice: int) -> int:
@@ -64,18 +70,15 @@ def after_note(onset: int, bar: Bar, voice: int) -> int:
 def beside_of(piece: Piece, staff: Sequence[int]) -> list[Beside]:
     """What is written beside the notes of each voice of a staff."""
     is_sung = any(has_words(piece, voice) for voice in staff)
-    own = [[bar.notation[voice] if bar.notation else () for bar in piece.bars] for voice in staff]
+    own: list[_OfBars] = [[bar.notation[voice] if bar.notation else () for bar in piece.bars] for voice in staff]
     if len(staff) == 1:
         return [Beside(own[0], is_sung=is_sung)]
     common = {(index, record) for index in range(len(piece.bars)) for record in _said_by_all(piece, staff, index)}
     clefs = [_clefs([records[index] for records in own]) for index in range(len(piece.bars))]
-    hidden = _hidden(own)
-    are_apart = any(
-        isinstance(record, Lyric) and record.text and (index, record) not in unseen
-        for records, unseen in zip(own[1:], hidden[1:], strict=True)
-        for index, of_bar in enumerate(records)
-        for record in of_bar
-    )
+    hidden, same_words = _hidden(own), _same_words(own)
+    own = [_own_words(records, places) for records, places in zip(own, same_words, strict=True)]
+    sung = [[record for of_bar in records for record in of_bar if isinstance(record, Lyric)] for records in own]
+    verses = max((lyric.verse for lyrics in sung for lyric in lyrics), default=0) * any(map(any, sung[1:]))
     found = []
     for at, records in enumerate(own):
         kept: list[list[Notation]] = [
@@ -85,27 +88,52 @@ def beside_of(piece: Piece, staff: Sequence[int]) -> list[Beside]:
             kept = [[record for record in of_bar if (index, record) not in common] for index, of_bar in enumerate(kept)]
         else:
             kept = [[*of_bar, *signs] for of_bar, signs in zip(kept, clefs, strict=True)]
-        words = PLACEMENTS["_" if at else "^"] if are_apart else ""
-        found.append(Beside(kept, common, hidden[at], is_sung, words))
+        words = PLACEMENTS["_" if at else "^"] if verses else ""
+        found.append(Beside(kept, common, hidden[at], same_words[at], is_sung, words, verses * at))
     return found
 
 
-def _hidden(voices: Sequence[Sequence[Sequence[Notation]]]) -> list[set[tuple[int, Notation]]]:
-    """The fermatas and syllables of each voice that one above it has too, (index of the bar, record)."""
-    shown: set[tuple[int, int, int, str]] = set()
-    found: list[set[tuple[int, Notation]]] = []
+_OfBars = Sequence[Sequence[Notation]]
+"""Records of each bar."""
+
+
+def _hidden(voices: Sequence[_OfBars]) -> list[set[tuple[int, Notation]]]:
+    """The fermatas of each voice that one above it has too, (index of the bar, record)."""
+    shown: set[tuple[int, Notation]] = set()
+    found = []
     for records in voices:
-        keys: dict[tuple[int, Notation], tuple[int, int, int, str]] = {
-            (index, record): (index, record.onset, record.verse, record.text)
-            if isinstance(record, Lyric)
-            else (index, record.onset, 0, record.name)
+        fermatas: set[tuple[int, Notation]] = {
+            (index, record)
             for index, of_bar in enumerate(records)
             for record in of_bar
-            if isinstance(record, Lyric) or (isinstance(record, Mark) and record.name in FERMATAS)
+            if isinstance(record, Mark) and record.name in FERMATAS
         }
-        found.append({place for place, key in keys.items() if key in shown})
-        shown.update(keys.values())
+        found.append(fermatas & shown)
+        shown |= fermatas
     return found
+
+
+def _same_words(voices: Sequence[_OfBars]) -> list[set[tuple[int, int]]]:
+    """Where each voice sings what the first one does, (index of the bar, onset)."""
+    first, *others = map(_words, voices)
+    return [set(), *({place for place, words in sung.items() if first.get(place) == words} for sung in others)]
+
+
+def _words(records: _OfBars) -> dict[tuple[int, int], set[Lyric]]:
+    found: dict[tuple[int, int], set[Lyric]] = {}
+    for index, of_bar in enumerate(records):
+        for record in of_bar:
+            if isinstance(record, Lyric):
+                found.setdefault((index, record.onset), set()).add(record)
+    return found
+
+
+def _own_words(records: _OfBars, same_words: Collection[tuple[int, int]]) -> _OfBars:
+    """The records without the words that are those of the first voice."""
+    return [
+        [record for record in of_bar if not (isinstance(record, Lyric) and (index, record.onset) in same_words)]
+        for index, of_bar in enumerate(records)
+    ]
 
 
 def _clefs(voices: Sequence[Sequence[Notation]]) -> list[ClefSign]:

@@ -33,7 +33,7 @@ from ..core.notation import (
 from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key, name_at
 from . import musicxml_writer_signs as signs
-from .musicxml_names import SPAN_ELEMENTS
+from .musicxml_names import SAME_WORDS, SPAN_ELEMENTS
 from .musicxml_writer_beside import Beside, Place, after_note
 from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
 
@@ -69,7 +69,7 @@ class _AtNote:
     """What stands at one note or rest; `further` holds second groups of grace notes, which are for other layers."""
 
     marks: list[Mark] = field(default_factory=list)
-    hidden: list[Mark] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     lyrics: str = ""
     graces: list[list[_Sung]] = field(default_factory=list)
     grace_types: list[str] = field(default_factory=list)
@@ -191,7 +191,10 @@ class VoiceWriter:
         for record in records:
             if isinstance(record, Mark) and not signs.is_between(record):
                 at = found[record.onset]
-                (at.hidden if (index, record) in self._beside.hidden else at.marks).append(record)
+                if (index, record) in self._beside.hidden:
+                    at.hidden.append(record.name)
+                else:
+                    at.marks.append(record)
             elif isinstance(record, Lyric):
                 syllables[record.onset].append(record)
             elif isinstance(record, Grace):
@@ -200,9 +203,11 @@ class VoiceWriter:
             if span.name == SLUR:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         for onset in sorted(syllables):
-            hidden = [syllable for syllable in syllables[onset] if (index, syllable) in self._beside.hidden]
-            words = signs.lyrics(syllables[onset], self._open_words, self._beside.words, hidden)
+            words = signs.lyrics(syllables[onset], self._open_words, self._beside.words, self._beside.verses_before)
             found[onset].lyrics = "".join(words)
+        for begin, onset in self._beside.same_words:
+            if begin == index:
+                found[onset].hidden.append(SAME_WORDS)
         return {onset: at for onset, at in found.items() if onset < bar.length}
 
     def _add_graces(self, at: _AtNote, record: Grace, key: Key) -> None:

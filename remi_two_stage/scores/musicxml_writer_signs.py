@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from xml.sax.saxutils import escape, quoteattr
@@ -212,11 +212,9 @@ def _element(name: str) -> tuple[str, str]:
     return "articulations", f"<other-articulation>{text_of(name)}</other-articulation>"
 
 
-def unseen(marks: Iterable[Mark]) -> str:
-    """Marks that another voice of the staff shows, as the content of `<notations>`."""
-    return "".join(
-        f'<other-notation type="single" print-object="no">{text_of(mark.name)}</other-notation>' for mark in marks
-    )
+def unseen(names: Iterable[str]) -> str:
+    """What another voice of the staff shows, as the content of `<notations>`."""
+    return "".join(f'<other-notation type="single" print-object="no">{name}</other-notation>' for name in names)
 
 
 def is_between(mark: Mark) -> bool:
@@ -225,12 +223,14 @@ def is_between(mark: Mark) -> bool:
 
 
 def lyrics(
-    syllables: Iterable[Lyric], open_words: set[int], placement: str, hidden: Collection[object]
+    syllables: Iterable[Lyric], open_words: set[int], placement: str = "", verses_before: int = 0
 ) -> Iterator[str]:
-    """The syllables at a note; `open_words` has the verses that are within a word, and is kept up to date."""
+    """The syllables at a note; `open_words` has the verses that are within a word, and is kept up to date. Other voices
+    of the staff have `verses_before`, below which these stand.
+    """
     for syllable in sorted(syllables, key=lambda lyric: lyric.verse):
-        shown = ' print-object="no"' if syllable in hidden else placement
-        number = f'<lyric number="{syllable.verse}"{shown}>'
+        name = f' name="{syllable.verse}"' if verses_before else ""
+        number = f'<lyric number="{syllable.verse + verses_before}"{name}{placement}>'
         if not syllable.text:
             yield f'{number}<extend type="continue"/></lyric>'
             continue
