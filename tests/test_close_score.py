@@ -21,7 +21,7 @@ from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.music21_bridge import from_music21
 from remi_two_stage.scores.musicxml_reader import read_musicxml
-from remi_two_stage.scores.musicxml_writer import musicxml_bytes
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes, printed_musicxml
 
 DOXOLOGY = """X:1
 T:Old Hundredth
@@ -74,14 +74,14 @@ def test_two_staves_have_the_notes_of_four(make: Any) -> None:
     groups = [group.get("class", "") for group in drawn.iter("{http://www.w3.org/2000/svg}g")]
     assert groups.count("staff") == 2 * len(piece.bars)
     assert groups.count("layer") == 4 * len(piece.bars)
-    clefs = ElementTree.fromstring(on_staves(musicxml_bytes(piece).decode(), piece, staves)).iterfind(".//clef/sign")
+    clefs = ElementTree.fromstring(printed_musicxml(on_staves(piece, staves))).iterfind(".//clef/sign")
     assert [clef.text for clef in clefs] == ["G", "F"]
 
 
 def test_words_and_dynamics_stand_once(hymn: Piece) -> None:
     staves = two_staves(hymn)
     assert staves is not None
-    root = ElementTree.fromstring(on_staves(musicxml_bytes(hymn).decode(), hymn, staves))
+    root = ElementTree.fromstring(printed_musicxml(on_staves(hymn, staves)))
     women, men = root.findall("part")
     assert [text.text for text in women.iterfind(".//lyric[@number='1']/text")] == (
         "All peo ple that on earth do".split()
@@ -107,7 +107,7 @@ def test_men_with_other_words_keep_them() -> None:
     (other,) = read_abc(tenor.removesuffix("All peo-ple that on earth do\n") + f"{echo}\n[V:B]" + bass)
     staves = two_staves(other)
     assert staves is not None
-    _, men = ElementTree.fromstring(on_staves(musicxml_bytes(other).decode(), other, staves)).findall("part")
+    _, men = ElementTree.fromstring(printed_musicxml(on_staves(other, staves))).findall("part")
     assert [text.text for text in men.iterfind(".//lyric/text")] == echo.split()
 
 
@@ -118,7 +118,7 @@ def test_an_accidental_of_one_voice_is_taken_back_in_another() -> None:
     )
     staves = two_staves(piece)
     assert staves is not None
-    women = ElementTree.fromstring(on_staves(musicxml_bytes(piece).decode(), piece, staves)).find("part")
+    women = ElementTree.fromstring(printed_musicxml(on_staves(piece, staves))).find("part")
     assert women is not None
     assert [sign.text for sign in women.iter("accidental")] == ["sharp", "natural"]
 
@@ -131,7 +131,7 @@ def test_other_pieces_have_a_staff_for_each_voice(voices: tuple[str, ...]) -> No
 
 
 def test_staves_may_have_names_of_their_own(hymn: Piece) -> None:
-    score = on_staves(musicxml_bytes(hymn).decode(), hymn, [Staff((0,), "Before"), Staff((1, 2, 3), "After")])
+    score = printed_musicxml(on_staves(hymn, [Staff((0,), "Before"), Staff((1, 2, 3), "After")])).decode()
     assert re.findall("<part-name>(.*?)</part-name>", score) == ["Before", "After"]
     assert score.count("<part ") == 2
 

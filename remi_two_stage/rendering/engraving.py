@@ -27,7 +27,7 @@ from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import ZERO_WIDTH_SPACE
 from ..scores.musicxml_writer import printed_musicxml
-from .close_score import Staff, on_staves, shared_staves
+from .close_score import Staff, on_staves, own_staves
 from .extras import require
 from .note_ids import with_note_ids
 from .picture import A4_WIDTH, MARGIN, Picture, Strip, fitted_text, text_width, title_row, xml_text
@@ -89,14 +89,12 @@ def load_into_verovio(
     """A `verovio.toolkit` that has laid out the piece, a system a page, the last of which holds no bar alone if
     there is room in it for another.
     """
-    shared = None if staves else shared_staves(piece)
+    piece = on_staves(piece, staves or own_staves(piece), has_words_once=staves is not None)
     phrases = [index for index, bar in enumerate(piece.bars) if bar.phrase_start]
 
     def laid_out(breaks: str, starts: Collection[int], room: int = 0) -> Any:
         source = _score_xml(piece, starts)
         source = with_note_ids(source, piece) if note_ids else source
-        if together := staves or shared:
-            source = on_staves(source, piece, together, has_words_once=shared is None)
         return _laid_out(source, width - room, breaks)
 
     if any(_sung(piece)):

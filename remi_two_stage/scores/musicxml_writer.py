@@ -201,7 +201,7 @@ def score_part_xml(
             program = f"<midi-program>{instrument.program + 1}</midi-program>"
             programs += f"<midi-instrument id={player_id}>{program}</midi-instrument>"
     shown = "" if is_shown else ' print-object="no"'
-    full, short = ("\n".join(dict.fromkeys(filter(None, of_all))) for of_all in zip(*names, strict=True))
+    full, short = (" ".join(dict.fromkeys(filter(None, of_all))) for of_all in zip(*names, strict=True))
     title = f"<part-name{shown}>{text_of(full)}</part-name>"
     title += f"<part-abbreviation{shown}>{text_of(short)}</part-abbreviation>" if short else ""
     return f"<score-part id={attribute_of(voices[0])}>{title}{sounds}{programs}</score-part>\n"
