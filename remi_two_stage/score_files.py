@@ -35,7 +35,7 @@ from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
 from .scores.musicxml_reader import read_musicxml
 from .scores.musicxml_reader_document import LARGEST_SCORE, refuse_size
-from .scores.musicxml_reader_signatures import HIGHEST_NUMBER
+from .scores.musicxml_reader_numbers import HIGHEST_NUMBER
 from .scores.musicxml_writer import compressed_musicxml_bytes, musicxml_bytes
 
 _LONGEST_NAME = 80

@@ -192,8 +192,8 @@ def staff_groups(piece: Piece) -> list[StaffGroup]:
     groups = []
     for brace, run in groupby(players, lambda player: _braced(piece, player, staves)):
         voices = [voice for player in run for voice in player]
-        symbol: Literal["", "brace", "bracket"] = "brace" if brace else "bracket"
-        is_sung = not brace and any(_is_sung(piece, voice) for voice in voices)
+        symbol: Literal["", "brace", "bracket"] = "bracket" if brace is None else "brace"
+        is_sung = brace is None and any(_is_sung(piece, voice) for voice in voices)
         several = len(staves.intersection(voices)) > 1
         groups.append(StaffGroup(range(voices[0], voices[-1] + 1), symbol if several else "", several and not is_sung))
     return groups

@@ -26,11 +26,14 @@ musicxml_reader.py            MusicXML -> Piece
 musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
 musicxml_reader_heading.py    titles, creators, the list of parts
 musicxml_reader_part.py       a part, measure by measure
+musicxml_reader_numbers.py    metres, keys, transpositions
 musicxml_reader_records.py    marks, slurs, hairpins, words, tempos, jumps
 musicxml_reader_lyrics.py     syllables and verses
 musicxml_reader_harmony.py    chord symbols
 musicxml_reader_bars.py       measures of all parts -> bars, repeats, endings
 musicxml_writer.py            Piece -> MusicXML
+musicxml_writer_staff.py      the voices of a part, on one staff or several
+musicxml_writer_beside.py     which of them says what stands beside the notes
 musicxml_writer_measure.py    the notes of a bar
 musicxml_writer_rhythm.py     note values with their tuplets and beams
 musicxml_writer_signs.py      chord symbols, tempos, words, marks, barlines

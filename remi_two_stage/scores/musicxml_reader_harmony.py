@@ -14,7 +14,7 @@ from ..core.text import printable
 from .musicxml_kinds import Degree, kind_of
 from .musicxml_names import FURTHER_KINDS, QUALITY_OF_MUSICXML_KIND
 from .musicxml_reader_document import is_whole, number_of
-from .musicxml_reader_signatures import Transposition
+from .musicxml_reader_numbers import Transposition
 
 _DEGREES = (0, 2, 4, -1, 1, 3, 5)
 """Of a major scale, from the tonic on, on the line of fifths."""

@@ -24,8 +24,8 @@ from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME, SAME_WORDS
 from .musicxml_reader_document import Time, number_of, whole_of
+from .musicxml_reader_numbers import HIGHEST_NUMBER, Signature, Transposition, meter_of, transposition_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
-from .musicxml_reader_signatures import HIGHEST_NUMBER, Signature, Transposition, meter_of, transposition_of
 
 _MOST_IN_KEY = 7
 _NAMED_FIFTHS = range(-15, 20)

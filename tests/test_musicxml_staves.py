@@ -1,0 +1,235 @@
+"""Voices that share a staff, and staves that share a player, are one part in MusicXML and come back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import pytest
+from edited import extended, rewritten
+
+from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.instruments import StaffGroup, staff_groups, with_instrument
+from remi_two_stage.core.notation import ClefSign, Instrument, Lyric, Mark, Span
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.edits.changes import Change
+from remi_two_stage.edits.files import edited_bytes
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
+
+HYMN = """X:1
+T:Old Hundredth
+M:4/4
+L:1/8
+%%score [(S A) (T B)]
+V:S clef=treble
+V:A clef=treble
+V:T clef=bass
+V:B clef=bass
+K:G
+[V:S] G4 G2 F2 | E2 !f!D2 !<(!!fermata!G2 !<)!A2 | B8 | z4 (B2 A2) |]
+w: All peo-ple that on earth do dwell sing_
+[V:A] D4 D2 D2 | C2 !f!D2 !<(!!fermata!E2 !<)!F2 | G8 | z4 (G2 F2) |]
+w: All peo-ple that on earth do dwell sing_
+[V:T] B,4 B,2 B,2 | A,2 B,2 C2 D2 | z8 | D4 D4 |]
+[V:B] G,4 ^G,2 =G,2 | C,2 D,2 E,2 D,2 | z8 | z4 D,4 |]
+"""
+TWO_PIANOS = """X:1
+M:4/4
+L:1/4
+%%score {1 | (2 3)} {4 | 5}
+V:1 name="Piano"
+V:2 clef=bass name="Piano"
+V:3 clef=bass name="Piano"
+V:4 name="Piano"
+V:5 clef=bass name="Piano"
+K:C
+[V:1] "C"c2 e2|c4|]
+[V:2] G,2 G,2|G,4|]
+[V:3] C,4|C,4|]
+[V:4] g2 g2|g4|]
+[V:5] C,2 C,2 [K:clef=treble]|C4|]
+"""
+
+
+def only(text: str) -> Piece:
+    (piece,) = read_abc(text)
+    return piece
+
+
+def parts(piece: Piece) -> list[Element]:
+    return ElementTree.fromstring(musicxml_bytes(piece)).findall("part")
+
+
+def check_same(again: Piece, piece: Piece) -> None:
+    assert again.voices == piece.voices
+    assert again.instruments == piece.instruments
+    assert [replace(bar, notation=()) for bar in again.bars] == [replace(bar, notation=()) for bar in piece.bars]
+    for index, (bar, wanted) in enumerate(zip(again.bars, piece.bars, strict=True)):
+        found, records = ([set(of_voice) for of_voice in each.notation] for each in (bar, wanted))
+        assert found == records or not (any(found) or any(records)), index
+
+
+class TestOneStaff:
+    def test_a_hymn_has_two_parts_and_comes_back(self) -> None:
+        piece = only(HYMN)
+        women, men = parts(piece)
+        assert (women.get("id"), men.get("id")) == ("S", "T")
+        assert [len(part.findall(".//clef")) for part in (women, men)] == [1, 1]
+        again = read_musicxml(musicxml_bytes(piece))
+        check_same(again, piece)
+        assert again.losses == ()
+        assert write_abc(again) == write_abc(piece)
+        assert "%%score [(S A) (T B)]\n" in write_abc(again)
+
+    def test_each_voice_has_its_own_layers_and_stems(self) -> None:
+        women = parts(only(HYMN.replace("[V:A] D4 D2 D2", "[V:A] [DB,]4 & D8 & z4")))[0]
+        notes = [note for note in women.iter("note") if note.find("pitch") is not None]
+        stems = {(int(note.findtext("voice", "")) % 2, note.findtext("stem")) for note in notes}
+        assert stems == {(1, "up"), (0, "down")}
+        assert {note.findtext("voice") for note in notes} >= {"1", "2", "4"}
+
+    def test_names_of_both_voices_stand_in_the_part(self) -> None:
+        root = ElementTree.fromstring(musicxml_bytes(only(HYMN)))
+        assert [name.text for name in root.iter("part-name")] == ["Soprano Alto", "Tenor Bass"]
+        assert [name.text for name in root.iter("instrument-name")] == ["Soprano", "Alto", "Tenor", "Bass"]
+        named = only(HYMN.replace("V:S clef=treble", 'V:S clef=treble name="Women" sname="W."\n%%MIDI program 52'))
+        check_same(read_musicxml(musicxml_bytes(named)), named)
+        root = ElementTree.fromstring(musicxml_bytes(named))
+        assert [name.text for name in root.iter("part-name")] == ["Women", "Tenor Bass"]
+
+    def test_what_both_voices_have_stands_once(self) -> None:
+        women, men = parts(only(HYMN))
+        assert [len(women.findall(f".//{tag}")) for tag in ("fermata", "dynamics", "wedge")] == [1, 1, 2]
+        assert [text.text for text in women.iter("text")] == "All peo ple that on earth do dwell sing".split()
+        assert len(women.findall(".//slur[@type='start']")) == 2  # each voice has its own
+        silent, half_silent = men.findall("measure")[2:]
+        assert len(silent.findall("note")) == 1
+        assert len(half_silent.findall("note/rest")) == 1  # of the basses alone
+
+    def test_one_voice_alone_may_have_signs_and_words_of_its_own(self) -> None:
+        text = HYMN.replace("[V:A] D4 D2 D2 | C2 !f!D2", "[V:A] !p!D4 D2 D2 | C2 !fermata!D2")
+        text = text.replace("earth do dwell sing_\n[V:T]", "Eng-lish soil do\nw: Praise Him\n[V:T]")
+        piece = only(text)
+        women, _ = parts(piece)
+        check_same(read_musicxml(musicxml_bytes(piece)), piece)
+        assert [direction.findtext("voice") for direction in women.iter("direction")] == ["2", "1", None, None]
+        words = [(lyric.get("number"), lyric.get("placement"), lyric.findtext("text")) for lyric in women.iter("lyric")]
+        assert ("1", "above", "earth") in words
+        assert ("3", "below", "Eng") in words
+        assert ("4", "below", "Praise") in words
+
+    def test_a_hairpin_that_ends_elsewhere_is_each_voices_own(self) -> None:
+        piece = only(
+            HYMN.replace("[V:A] D4 D2 D2 | C2 !f!D2 !<(!!fermata!E2 !<)!F2", "[V:A] D4 D2 D2 | C2 D2 !<(!E2 !<)!FE")
+        )
+        assert len(parts(piece)[0].findall(".//wedge")) == 4
+        check_same(read_musicxml(musicxml_bytes(piece)), piece)
+        spans = [
+            record for record in read_musicxml(musicxml_bytes(piece)).bars[1].notation[1] if isinstance(record, Span)
+        ]
+        assert spans == [Span(48, "crescendo", 0, 72)]
+
+    def test_an_accidental_holds_for_both(self) -> None:
+        piece = only(HYMN.replace("[V:T] B,4 B,2 B,2", "[V:T] B,4 B,2 G,2"))
+        measure = parts(piece)[1].find("measure")
+        assert measure is not None
+        shown = [
+            (note.findtext("voice"), sign.text) for note in measure.iter("note") for sign in note.iter("accidental")
+        ]
+        assert shown == [("1", "natural"), ("2", "sharp")]
+
+    def test_a_clef_changes_once_and_for_both(self) -> None:
+        piece = only(
+            HYMN.replace("| z8 | D4", "|[K:clef=treble] z8 | D4").replace("| z8 | z4", "|[K:clef=treble] z8 | z4")
+        )
+        assert [clef.findtext("sign") for clef in parts(piece)[1].iter("clef")] == ["F", "G"]
+        again = read_musicxml(musicxml_bytes(piece))
+        check_same(again, piece)
+        assert all(ClefSign(0, "treble") in records for records in again.bars[2].notation[2:])
+
+    def test_clarinets_on_one_staff_are_transposed_together(self) -> None:
+        clarinet = Instrument("Clarinet", "Cl.", 71, -2)
+        hymn = only(HYMN)
+        players = (clarinet, replace(clarinet, name="", short_name="", shares_staff=True), *hymn.instruments[2:])
+        piece = replace(hymn, instruments=players)
+        first = parts(piece)[0]
+        assert len(first.findall(".//transpose")) == 1
+        check_same(read_musicxml(musicxml_bytes(piece)), piece)
+
+    def test_a_voice_that_stands_elsewhere_shares_no_staff(self) -> None:
+        moved = only(HYMN).in_voice_order(["S", "T", "A", "B"])
+        assert not any(player.shares_staff for player in moved.instruments)
+        assert len(parts(moved)) == 4
+
+
+class TestOnePlayer:
+    def test_two_pianos_have_two_braces_and_come_back(self) -> None:
+        piece = only(TWO_PIANOS)
+        assert staff_groups(piece) == [
+            StaffGroup(range(3), "brace", is_joined=True), StaffGroup(range(3, 5), "brace", is_joined=True),
+        ]  # fmt: skip
+        root = ElementTree.fromstring(musicxml_bytes(piece))
+        assert [staves.text for staves in root.iter("staves")] == ["2", "2"]
+        assert [name.text for name in root.iter("part-name")] == ["Piano", "Piano"]
+        assert root.find(".//part-group") is None
+        assert len(root.findall(".//harmony")) == 1
+        again = read_musicxml(musicxml_bytes(piece))
+        check_same(again, piece)
+        assert write_abc(again) == write_abc(piece)
+        assert "%%score {V1 | (V2 V3)} {V4 | V5}\n" in write_abc(again)
+
+    def test_what_a_hand_has_stands_on_its_staff(self) -> None:
+        text = TWO_PIANOS.replace("[V:5] C,2 C,2", "[V:5] !p!C,2 !8vb(!C,2").replace("|C4|]", "|!8vb)!C4|]")
+        piece = only(text.replace("[V:4] g2", "[V:4] !ff!g2"))
+        second = parts(piece)[1]
+        staves = [
+            (kind.tag, direction.findtext("staff")) for direction in second.iter("direction") for kind in direction[0]
+        ]
+        assert staves == [("dynamics", "1"), ("dynamics", "2"), ("octave-shift", "2"), ("octave-shift", "2")]
+        assert [clef.get("number") for clef in second.iter("clef")] == ["1", "2", "2"]
+        check_same(read_musicxml(musicxml_bytes(piece)), piece)
+
+    def test_the_staves_of_another_programs_part_come_out_as_one_part(self) -> None:
+        source = musicxml_bytes(only(TWO_PIANOS)).replace(b"remi-two-stage", b"Another")
+        piece = read_musicxml(source)
+        assert [player.shares_part for player in piece.instruments] == [False, True, False, True]
+        root = ElementTree.fromstring(musicxml_bytes(piece))
+        assert [len(root.findall(f".//{tag}")) for tag in ("score-part", "staves")] == [2, 2]
+
+    def test_both_hands_of_an_arrangement_are_one_part(self) -> None:
+        played = with_instrument(only(HYMN), "piano")
+        assert [part.findtext("measure/attributes/staves") for part in parts(played)] == ["2"]
+        check_same(read_musicxml(musicxml_bytes(played)), played)
+
+
+class TestEdits:
+    @pytest.mark.parametrize("text", [HYMN, TWO_PIANOS])
+    def test_bars_are_rewritten_and_follow_in_place(self, text: str) -> None:
+        source = musicxml_bytes(only(text))
+        before = read_musicxml(source)
+        for after in (rewritten(before, 1, 1), extended(before, 2)):
+            edited = edited_bytes(source, ".musicxml", before, after).content
+            again = read_musicxml(edited)
+            assert again.note_list() == after.note_list()
+            assert again.instruments == before.instruments
+            first = source[source.index(b"<measure") : source.index(b"</measure>")]
+            assert first in edited
+        assert Change.between(before, after).appended
+
+    def test_words_and_signs_stay_with_their_voice(self) -> None:
+        source = musicxml_bytes(only(HYMN))
+        before = read_musicxml(source)
+        first, *others = before.bars
+        lower = tuple(replace(note, pitch=note.pitch - 2) for note in first.notes[1])
+        bar = replace(first, notes=(first.notes[0], lower, *first.notes[2:]), notation=first.notation)
+        edited = edited_bytes(source, ".musicxml", before, replace(before, bars=(bar, *others))).content
+        again = read_musicxml(edited)
+        check_same(again, replace(before, bars=(bar, *others)))
+        assert edited.count(b"<fermata") == source.count(b"<fermata") == 1
+        assert sum(isinstance(record, Lyric) for record in again.bars[0].notation[1]) == 3
+        assert Mark(24, "f") in again.bars[1].notation[1]
+        assert len(re.findall(b"<stem>up", edited)) == len(re.findall(b"<stem>up", source))
