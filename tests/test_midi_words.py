@@ -77,6 +77,18 @@ class TestLyrics:
         assert syllables(piece, 1) == ["0:Come", "1:in"]
         assert dict(piece.losses) == {"a syllable without a note": 1}
 
+    def test_what_is_sung_comes_back(self) -> None:
+        (song,) = read_abc(
+            "X:1\nM:4/4\nL:1/4\nV:S\nV:A\nK:C\n[V:S] |: c d e2 | f2 z2 :| c4 |]\nw: Al-le-lu- ia! A-men_\n"
+            "w: Sing to the Lord! * \n[V:A] |: C4 | C2 z2 :| C4 |]\nw: O now men\n"
+        )
+        again = parse_midi(midi_bytes(song))
+        assert not again.losses
+        sung = [
+            [record.text + record.joint for bar in again.bars for record in bar.notation[voice]] for voice in (0, 1)
+        ]
+        assert sung == ["Al- le- lu- ia! Sing to the Lord! A-".split(), "O now O now men".split()]
+
 
 class TestMarkers:
     def test_chord_names_come_back(self) -> None:

@@ -4,7 +4,8 @@ Conventions
 - Times are `Piece` ticks. A syllable belongs to the note that begins with it, in the voice of its track, or of the one
   that begins most notes with the syllables of a track that has none.
 - Syllables of one word end with a hyphen; in tracks that have blanks between words, those without a blank are joined.
-  Slashes at the start of karaoke lines are left out.
+  Slashes at the start of karaoke lines are left out. What is written has hyphens within words and blanks after them.
+- A bar that is played again is sung to its next verse, if it has one; other verses are not written.
 - Markers are chord names if all of them are, unless they are A, B, C ... as sections are called.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from string import ascii_uppercase
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from ..core.chords import named_chord
 from ..core.notation import Lyric, Notation
-from ..core.piece import Bar, Chord, Note
+from ..core.piece import Bar, Chord, Note, Piece
 from ..core.text import printable
 
 _SLACK = 2
@@ -73,6 +74,23 @@ def with_lyrics(
     for (index, voice), lyrics in found.items():
         sung[index][voice] = tuple(lyrics[place] for place in sorted(lyrics))
     return [replace(bar, notation=tuple(own)) if any(own) else bar for bar, own in zip(bars, sung, strict=True)]
+
+
+def sung_words(piece: Piece, voice: int) -> Iterator[Said]:
+    """The syllables of a voice in the order of playing."""
+    time = 0
+    plays = Counter[int]()
+    for index in piece.playing_order():
+        bar = piece.bars[index]
+        plays[index] += 1
+        records = bar.notation[voice] if bar.notation else ()
+        lyrics = [record for record in records if isinstance(record, Lyric) and record.text]
+        verse = max((lyric.verse for lyric in lyrics if lyric.verse <= plays[index]), default=1)
+        struck = {note.onset for note in bar.notes[voice]}
+        for lyric in sorted(lyrics, key=lambda lyric: lyric.onset):
+            if lyric.verse == verse and lyric.onset in struck:
+                yield Said(time + lyric.onset, lyric.text + ("-" if lyric.joint == "-" else " "))
+        time += bar.length
 
 
 def _struck(time: int, onsets: Sequence[int]) -> int | None:

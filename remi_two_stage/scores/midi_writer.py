@@ -2,10 +2,10 @@
 
 Conventions
 - `TICKS_PER_QUARTER` * `_FINENESS` MIDI ticks a quarter; repeats are played out.
-- The first track has title, composers, tempos, metres, keys, and chord names as markers; then each voice has a track.
-  Where a voice strikes a pitch that it still holds, the new note goes to a further track of the voice, named
-  "Alto (2)", on a channel of its own: on one channel, a note-off would end both. `midi_reader` puts such tracks
-  together again.
+- The first track has title, composers, tempos, metres, keys, and chord names as markers; then each voice has a track,
+  with its syllables. Where a voice strikes a pitch that it still holds, the new note goes to a further track of the
+  voice, named "Alto (2)", on a channel of its own: on one channel, a note-off would end both. `midi_reader` puts such
+  tracks together again.
 - Parts of a bar that follow one another, such as a short bar and the pick-up after it, are one bar, so that the metre
   stays; another bar that its metre does not fill, such as the pick-up at the start, has a time signature of its length.
 - A track is named as the score names its staff, "Soprano" or "Violin I"; where that does not tell which voice of the
@@ -20,6 +20,7 @@ from operator import itemgetter
 from ..core.notation import Instrument
 from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
+from .midi_words import sung_words
 from .performance import played_notes
 from .tempo_map import played_tempos
 from .voices import VOICE_NAME, title_of, usual_instruments
@@ -162,6 +163,8 @@ def _voice_tracks(piece: Piece, total: int) -> Iterator[bytes]:
         events = [(0, 0, event) for event in _names(piece.voices[voice], number, player, usual[voice])]
         if player.program is not None and index < len(CHANNELS):  # later tracks share the channels of the first
             events.append((0, 1, bytes([PROGRAM_CHANGE | channel, player.program])))
+        if not number:
+            events += [(time, 1, meta_event(LYRIC, text.encode())) for time, text in sung_words(piece, voice)]
         yield _track([*events, *_strokes(notes, channel)], total)
 
 
