@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import pytest
+
 from remi_two_stage.core.piece import Piece
-from remi_two_stage.rendering.engraving import load_into_verovio
+from remi_two_stage.rendering.engraving import engrave, load_into_verovio
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -66,6 +68,14 @@ def test_dynamics_and_words_without_a_place_stand_above_the_staff_of_a_singer() 
     )
     assert len(signs) == 3
     assert all(int(y) < staff for y in signs)
+
+
+@pytest.mark.parametrize("sign", ["^", "_", "@"])
+def test_of_several_texts_at_a_note_the_first_is_on_top(sign: str) -> None:
+    (piece,) = read_abc(WIDMUNG.replace("A2 GF|", f'"{sign}Innig""{sign}fervent"A2 GF|', 1))
+    texts = re.findall(r'<text x="\d+" y="(\d+)"[^>]*>((?:(?!</text>).)*)', engrave(piece).svg(), re.DOTALL)
+    tops = {word: int(y) for y, text in texts for word in ("Innig", "fervent") if word in text}
+    assert tops["Innig"] < tops["fervent"]
 
 
 def test_a_coda_after_the_fine_is_engraved_as_it_is_written() -> None:

@@ -242,21 +242,20 @@ def _sung(piece: Piece) -> list[bool]:
 
 
 def _with_words_apart(bar: Bar, sung: Sequence[bool]) -> Bar:
-    """A bar whose annotations with no place of their own stand over the staff where words to be sung stand under it."""
-    notation = tuple(
-        [
-            tuple(
-                [
-                    replace(record, placement="^")
-                    if is_sung and isinstance(record, Text) and record.placement == "@"
-                    else record
-                    for record in records
-                ]
-            )
-            for records, is_sung in zip(bar.notation, sung, strict=False)
+    """A bar whose annotations with no place of their own stand over the staff where words to be sung stand under it;
+    of several over one note verovio has the last one on top.
+    """
+    notation = []
+    for records, is_sung in zip(bar.notation, sung, strict=False):
+        placed = [
+            replace(record, placement="^")
+            if is_sung and isinstance(record, Text) and record.placement == "@"
+            else record
+            for record in records
         ]
-    )
-    return replace(bar, notation=notation)
+        above = [record for record in placed if isinstance(record, Text) and record.placement == "^"]
+        notation.append((*(record for record in placed if record not in above), *reversed(above)))
+    return replace(bar, notation=tuple(notation))
 
 
 def _with_tempos_as_words(bar: Bar, is_first: bool) -> Bar:
