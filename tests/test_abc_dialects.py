@@ -196,6 +196,28 @@ class TestTranspositions:
         piece = tune("C4|\n%%MIDI rtranspose 3\nC4|\n%%MIDI transpose 1\nC4|", "%%MIDI transpose 2\n")
         assert (pitches(piece), [str(bar.key) for bar in piece.bars]) == ([62, 65, 61], ["Dmaj", "Fmaj", "Dbmaj"])
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "%%MIDI transpose -12 % an octave lower",
+            "%%midi transpose -12",
+            "%% MIDI transpose -12",
+            "I:MIDI = transpose -12",
+        ],
+    )
+    def test_midi_moves_however_it_is_written(self, said: str) -> None:
+        in_file = read_abc(f"{said}\n\nX:1\nK:C\nC4|")[0]
+        assert (pitches(tune("C4|", f"{said}\n")), pitches(in_file)) == ([48], [48])
+
+    def test_a_comment_on_the_channel_of_drums(self) -> None:
+        piece = tune("V:1\nC4|\nV:2\n%%MIDI channel 10 % drums\nC4|")
+        assert (pitches(piece), dict(piece.losses)) == ([60], {"a percussion note": 1})
+
+    @pytest.mark.parametrize(("said", "count"), [("transpose 2", 1), ("visualTranspose -3", 1), ("transpose 0", 0)])
+    def test_one_of_print_alone_is_counted(self, said: str, count: int) -> None:
+        piece = tune("C4|", f"%%{said}\n")
+        assert (pitches(piece), dict(piece.losses).get("a transposition of what is printed", 0)) == ([60], count)
+
 
 class TestSigns:
     def test_a_percent_sign_in_quotation_marks_begins_no_comment(self) -> None:
