@@ -30,12 +30,13 @@ from ..core.repeats import with_repeat_starts
 from ..core.signatures import TICKS_PER_QUARTER, Key, Meter, fifths_of_transposition
 from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text, parse_part_order
-from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
+from .abc_notation import TEXT, jumps_by_bar, jumps_within_bars, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote, maker_of
 from .abc_voice import Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
+_ORDER_ALONE = re.compile(r"[A-Z0-9().\s]+")
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
 _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
@@ -107,6 +108,9 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     ]  # fmt: skip
     bars = with_double_lines(with_repeat_starts(bars), [boundary.double_line for boundary in boundaries[1:]])
     losses |= {"a note that begins or ends between two ticks": sum(between_ticks), **_differing(voices, boundaries)}
+    if jump_signs:
+        onsets = {onset for voice in voices for onset, *_ in voice.notes}
+        losses["a sign of a jump within a bar"] = jumps_within_bars(jump_signs, times, onsets)
     return Bars(tuple(bars), losses)
 
 
@@ -383,6 +387,14 @@ def order_of_parts(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
         count, most = len(list(run)), plays[label]
         collapsed += [label] * (count if count % most else count // most)
     return tuple(collapsed)
+
+
+def lacks_parts(text: str, bars: Sequence[Bar]) -> bool:
+    """Whether `P:` gives an order in which parts of the tune come, and others that it has not."""
+    if not _ORDER_ALONE.fullmatch(text):
+        return False
+    order, labels = set(parse_part_order(text)), {bar.part for bar in bars}
+    return not order.isdisjoint(labels) and not labels >= order
 
 
 def repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:

@@ -37,7 +37,7 @@ def without_comment(line: str) -> str:
 
 
 def directive_text(text: str) -> str:
-    """What a line after `%%` says, without its comment; MIDI may be in small letters, or have an equals sign after it."""
+    """What a line after `%%` says, without comment; MIDI may be in small letters, or have an equals sign after it."""
     said = without_comment(text).strip()
     midi = _MIDI.match(said)
     return f"MIDI {said[midi.end() :]}" if midi else said

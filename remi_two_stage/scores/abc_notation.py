@@ -13,7 +13,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -346,6 +346,19 @@ def jumps_by_bar(jumps: Sequence[tuple[int, str]], times: Sequence[int]) -> list
             if (sign in SIGNS_BEFORE) == are_before:
                 bars[bar][sign] = None
     return [tuple(bar) for bar in bars]
+
+
+def jumps_within_bars(jumps: Iterable[tuple[int, str]], times: Sequence[int], onsets: Collection[int]) -> int:
+    """How many signs of jumps stand between the notes of a bar, which is played as one with them."""
+    return sum(
+        any(
+            times[bar] < time and (onset < time if sign in SIGNS_BEFORE else time < onset)
+            for onset in onsets
+            if times[bar] <= onset < times[bar + 1]
+        )
+        for time, sign in set(jumps)
+        for bar in [_bar_at(time, times)]
+    )
 
 
 def is_mark(name: str) -> bool:

@@ -24,7 +24,7 @@ from ..core.instruments import with_unusual_clefs
 from ..core.notation import Instrument
 from ..core.piece import Piece
 from ..core.signatures import Meter
-from .abc_bars import build_bars, order_of_parts, repeated_for_endings, with_layers
+from .abc_bars import build_bars, lacks_parts, order_of_parts, repeated_for_endings, with_layers
 from .abc_fields import (
     UNITS_PER_TICK,
     KeySignature,
@@ -429,6 +429,7 @@ class Tune:
             self._lose(loss, times)
         pickup = UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
         part_order = order_of_parts(self._part_order, bars) if self._part_order else ()
+        self._lose("an order of parts", lacks_parts(self._part_order, bars))
         return Piece(
             voices=names,
             bars=repeated_for_endings(bars) if part_order else bars,

@@ -320,6 +320,7 @@ class _Strokes:
         elif kind == 0x90 and value:
             if channel in self._programs:
                 self._contents.programs.setdefault((message.track, channel), self._programs[channel])
+            self._contents.losses["a note that begins or ends between two ticks"] += message.beside > EXACT
             self._held[message.track, channel, number & 0x7F].append(_Stroke(message.time, value & 0x7F))
         elif kind == PROGRAM_CHANGE:
             self._programs[channel] = number & 0x7F
