@@ -224,6 +224,19 @@ class TestSigns:
         piece = tune('"^50%"CDEF| % "half"\nGA % no|\nBc|')
         assert (len(pitches(piece)), piece.bars[0].notation[0]) == (8, (Text(0, "50%", "^"),))
 
+    @pytest.mark.parametrize(
+        ("music", "expected"),
+        [
+            ("!8va(!!ped!ff!8va)!f !ped-up!f|", [77, 77, 77, 77]),
+            ("!fz!f!fz!f !sf!ff|", [77, 77, 77, 77]),
+            ("!bowed!f!ff!g !bowed!f!bowed!g|", [77, 79, 77, 79]),
+            ("CDEF!GABc!ff!d4|", [60, 62, 64, 65, 67, 69, 71, 72, 74]),
+            ('CDEF!"Am"A,2G,2!trill!c4|', [60, 62, 64, 65, 57, 55, 72]),
+        ],
+    )
+    def test_notes_between_decorations_are_no_decoration(self, music: str, expected: list[int]) -> None:
+        assert pitches(tune(music)) == expected
+
     def test_a_dot_after_the_number_of_an_ending_is_no_staccato(self) -> None:
         piece = tune("|:CDEF|[1.2. G4:|[3. A4|.B4|")
         assert [bar.endings for bar in piece.bars] == [(), (1, 2), (3,), ()]

@@ -17,7 +17,8 @@ DECORATIONS = (
     "emphasis fermata invertedfermata tenuto plus snap slide wedge upbow downbow open thumb breath segno coda fine "
     "dacapo dacoda tocoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
     "crescendo( crescendo) diminuendo( diminuendo) trill( trill) <( <) >( >) < > + 0 1 2 3 4 5 p pp ppp pppp f ff fff "
-    "ffff mp mf sfz marcato staccato editorial courtesy"
+    "ffff mp mf sf sfz fz fp rf rfz marcato staccato editorial courtesy 8va( 8va) 8vb( 8vb) 15ma( 15ma) 15mb( 15mb) "
+    "ped ped-up"
 ).split()
 """Names that stand between exclamation marks."""
 _ANNOTATION_SIGNS = tuple("^_<>@")
