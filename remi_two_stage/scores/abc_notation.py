@@ -316,9 +316,13 @@ def _voice_by_bar(
 
 
 def _add_once(found: list[Notation], record: Notation) -> None:
-    """Add what two layers may both say."""
-    if record not in found:
-        found.append(record)
+    """Add what two layers may both say; what is found is in the order of time."""
+    for other in reversed(found):
+        if other == record:
+            return
+        if other.onset != record.onset:
+            break
+    found.append(record)
 
 
 def _bar_at(time: int, times: Sequence[int]) -> int:
