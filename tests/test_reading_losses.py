@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from musicxml_scores import scale, score
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi
@@ -82,3 +83,38 @@ def test_an_order_with_parts_that_the_tune_has_not(order: str, count: int) -> No
 def test_to_coda_by_its_second_name() -> None:
     (piece,) = read_abc("X:1\nM:4/4\nL:1/4\nK:C\nC4|D4!tocoda!|E4!D.C.!|!coda!F4|")
     assert list(piece.playing_order()) == [0, 1, 2, 0, 1, 3]
+
+
+KERN_WITH_SYMBOLS = """**kern	**kern	**mxhm
+*M4/4	*M4/4	*
+*k[b-]	*k[b-]	*
+*F:	*F:	*
+=1	=1	=1
+2F	4f	F major
+.	4g	.
+2C	4a	C dominant/E
+.	4cc	.
+=2	=2	=2
+1BB-	1b-	B- major-seventh
+.	.	G minor
+=3	=3	=3
+4.F	8f	F:maj7
+.	4g	D- diminished
+.	8qa	.
+8C	8a	C7sus4
+2r	2r	what
+==	==	==
+*-	*-	*-
+"""
+
+
+def test_chord_symbols_of_kern(tmp_path: Path) -> None:
+    (tmp_path / "song.krn").write_text(KERN_WITH_SYMBOLS)
+    (piece,) = read_score(tmp_path / "song.krn")
+    assert [[(chord.onset, chord.label, chord.bass) for chord in bar.chords] for bar in piece.bars] == [
+        [(0, "I", 0), (48, "V7", 4)],
+        [(0, "IVmaj7", 0), (48, "ii", 0)],
+        [(0, "Imaj7", 0), (12, "bvio", 0), (36, "V7sus4", 0)],
+    ]
+    assert '"Bbmaj7"' in write_abc(piece)
+    assert dict(piece.losses) == {"a chord symbol that names no chord": 1, "a grace note": 1}
