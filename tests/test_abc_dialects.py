@@ -269,6 +269,26 @@ class TestSigns:
         assert dict(piece.losses) == {"a second chord symbol at one place": 1}
         assert not tune('[V:1]"Am"C4|[V:2]"A-"E4|', "V:1\nV:2\n").losses
 
+    @pytest.mark.parametrize(
+        ("symbol", "label", "words", "losses"),
+        [
+            ("G;D7", "V", [], {"a second chord symbol at one place": 1}),
+            (r"G\nD7/F#", "V", [], {"a second chord symbol at one place": 1}),
+            ("G;capo 3", "V", ["capo 3"], {}),
+            ("softly; slower", None, ["softly; slower"], {}),
+            ("H7", None, ["H7"], {"a chord symbol that names no chord": 1}),
+        ],
+    )
+    def test_lines_of_a_chord_symbol(
+        self, symbol: str, label: str | None, words: list[str], losses: dict[str, int]
+    ) -> None:
+        piece = tune(f'"{symbol}"G4|')
+        assert [chord.label for chord in piece.bars[0].chords] == ([label] if label else [])
+        assert [
+            record.text for voice in piece.bars[0].notation for record in voice if isinstance(record, Text)
+        ] == words
+        assert dict(piece.losses) == losses
+
 
 class TestVoicesThatDiffer:
     @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise, repeat
@@ -42,7 +42,8 @@ _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
-_CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
+_LINE_OF_SYMBOL = re.compile(r";|\\n")
+_CHORD_LIKE = re.compile(r"[A-Ha-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
 _NamedChord = tuple[str, ChordSymbol | None, int]
 _TIME = attrgetter("time")
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
@@ -270,7 +271,7 @@ def _chords_by_bar(
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = further = 0
     for voice in voices:
-        for time, text in voice.symbols:
+        for time, text in _each_symbol(voice.symbols):
             before = bisect_right(voice.boundaries, time, key=_TIME) - 1
             fifths = fifths_of_transposition(voice.boundaries[before].semitones)
             chord = _moved(_chord(text, key.shifted(-fifths)), fifths)
@@ -285,6 +286,14 @@ def _chords_by_bar(
                 further += (first[0], first[2]) != (chord[0], chord[2])
     chords = [tuple([Chord(onset, *chord) for onset, chord in sorted(found.items())]) for found in bars]
     return chords, {"a chord symbol that names no chord": unknown, "a second chord symbol at one place": further}
+
+
+def _each_symbol(symbols: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The symbols, those apart that stand over each other as lines of one, below a chord (section 4.19)."""
+    for time, text in symbols:
+        lines = _LINE_OF_SYMBOL.split(decode_text(text))
+        is_chord = len(lines) > 1 and _chord(lines[0], Key()) is not None
+        yield from ((time, line) for line in (filter(str.strip, lines) if is_chord else (text,)))
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
