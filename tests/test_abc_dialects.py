@@ -147,6 +147,11 @@ class TestFields:
         assert second[0] == Mark(0, "trill")
         assert [grace.notes[0][0].pitch for grace in (first[0], second[1]) if isinstance(grace, Grace)] == [69, 71]
 
+    def test_a_letter_is_assigned_without_exclamation_marks(self) -> None:
+        piece = tune("CDSEF|GABc!D.S.!|", "U: S = head-sml % a small note\n")
+        assert piece.bars[0].notation == ((Mark(48, "head-sml"),),)
+        assert [bar.jumps for bar in piece.bars] == [(), ("D.S.",)]
+
 
 class TestMeters:
     @pytest.mark.parametrize(
@@ -277,6 +282,7 @@ class TestSigns:
             ("G;capo 3", "V", ["capo 3"], {}),
             ("softly; slower", None, ["softly; slower"], {}),
             ("H7", None, ["H7"], {"a chord symbol that names no chord": 1}),
+            ("H", None, ["H"], {}),
         ],
     )
     def test_lines_of_a_chord_symbol(

@@ -48,6 +48,7 @@ class TestJumpsWithinABar:
             ("CDEF|GABc!fine!|cBAG!D.C.!|", 0),
             ("CD!segno!EF|GABc|cBAG!D.S.!|", 1),
             ("CDEF|!segno!GABc|cB!D.S.!AG|", 1),
+            ("!segno!CDEF|GABc !D.S.!!segno!:|", 0),
             ("C2!fine!EF|GABc!D.C.!|\nV:2\nC2!fine!C2|GABc!D.C.!|", 1),
         ],
     )
@@ -118,3 +119,10 @@ def test_chord_symbols_of_kern(tmp_path: Path) -> None:
     ]
     assert '"Bbmaj7"' in write_abc(piece)
     assert dict(piece.losses) == {"a chord symbol that names no chord": 1, "a grace note": 1}
+
+
+def test_metres_of_midi_that_contradict_each_other() -> None:
+    metres = bytes([0, 0xFF, 0x58, 4, 4, 2, 24, 8, 0, 0xFF, 0x58, 4, 1, 2, 24, 8, 0, 0xFF, 0x58, 4, 1, 2, 24, 8])
+    track = metres + bytes([0, 0x90, 62, 80, 0x83, 0x60, 0x80, 62, 0, 0, 0xFF, 0x2F, 0])
+    piece = parse_midi(b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk" + len(track).to_bytes(4, "big") + track)
+    assert (str(piece.meter), dict(piece.losses)) == ("1/4", {"a time signature": 1})

@@ -43,7 +43,10 @@ _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _LINE_OF_SYMBOL = re.compile(r";|\\n")
-_CHORD_LIKE = re.compile(r"[A-Ha-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
+_CHORD_LIKE = re.compile(
+    r"(?:[A-Ga-g]|H(?=[#b♯♭m0-9]))[#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?"
+)
+"""The name of a note, H too, but not alone, where it is a fermata, and what stands after it in names of chords."""
 _NamedChord = tuple[str, ChordSymbol | None, int]
 _TIME = attrgetter("time")
 _BY_ONSET = attrgetter("onset", "pitch", "duration")

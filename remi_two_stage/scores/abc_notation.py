@@ -356,7 +356,7 @@ def jumps_within_bars(jumps: Iterable[tuple[int, str]], times: Sequence[int], on
     """How many signs of jumps stand between the notes of a bar, which is played as one with them."""
     return sum(
         any(
-            times[bar] < time and (onset < time if sign in SIGNS_BEFORE else time < onset)
+            times[bar] < time < times[bar + 1] and (onset < time if sign in SIGNS_BEFORE else time < onset)
             for onset in onsets
             if times[bar] <= onset < times[bar + 1]
         )

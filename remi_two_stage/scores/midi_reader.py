@@ -397,7 +397,9 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
         contents.tempos[message.time] = tempo
     elif kind == TIME_SIGNATURE and len(content) >= 2:
         try:
-            contents.meters[message.time] = Meter(content[0], 2 ** content[1])
+            meter = Meter(content[0], 2 ** content[1])
+            contents.losses["a time signature"] += contents.meters.get(message.time, meter) != meter
+            contents.meters[message.time] = meter
         except RequestError:
             contents.losses["a time signature"] += 1
     elif kind == KEY_SIGNATURE and len(content) == 2:
