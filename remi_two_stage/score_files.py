@@ -29,6 +29,7 @@ from .rendering.engraving import engrave
 from .rendering.extras import require
 from .rendering.sound import SOUNDS, sound_bytes
 from .scores.abc_reader import read_abc
+from .scores.kern_chords import with_chords_of_kern
 from .scores.kern_text import check_spines, decode_kern, kern_losses
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
@@ -214,7 +215,7 @@ def _read_kern(path: Path) -> list[Piece]:
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
-            return _with_losses_of_kern([*map(from_music21, _scores_in(text))], text)
+            return _with_text_of_kern([*map(from_music21, _scores_in(text))], text)
     except ScoreError:
         raise
     except Exception as error:  # whatever music21's parsers stumble over
@@ -230,12 +231,13 @@ def _scores_in(text: str) -> list[Any]:
     return list(parsed.scores) if isinstance(parsed, stream.Opus) else [parsed]
 
 
-def _with_losses_of_kern(pieces: list[Piece], text: str) -> list[Piece]:
+def _with_text_of_kern(pieces: list[Piece], text: str) -> list[Piece]:
     """The piece of a kern file with what the file's text tells better than music21; not which of several has it."""
     if len(pieces) != 1:
         return pieces
-    (piece,) = pieces
-    losses = dict(piece.losses) | kern_losses(text)
+    piece, unknown_symbols = with_chords_of_kern(pieces[0], text)
+    further = {"a chord symbol that names no chord": unknown_symbols} if unknown_symbols else {}
+    losses = dict(piece.losses) | kern_losses(text) | further
     return [replace(piece, losses=tuple(sorted(losses.items())))]
 
 

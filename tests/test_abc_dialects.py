@@ -147,6 +147,11 @@ class TestFields:
         assert second[0] == Mark(0, "trill")
         assert [grace.notes[0][0].pitch for grace in (first[0], second[1]) if isinstance(grace, Grace)] == [69, 71]
 
+    def test_a_letter_is_assigned_without_exclamation_marks(self) -> None:
+        piece = tune("CDSEF|GABc!D.S.!|", "U: S = head-sml % a small note\n")
+        assert piece.bars[0].notation == ((Mark(48, "head-sml"),),)
+        assert [bar.jumps for bar in piece.bars] == [(), ("D.S.",)]
+
 
 class TestMeters:
     @pytest.mark.parametrize(
@@ -196,11 +201,46 @@ class TestTranspositions:
         piece = tune("C4|\n%%MIDI rtranspose 3\nC4|\n%%MIDI transpose 1\nC4|", "%%MIDI transpose 2\n")
         assert (pitches(piece), [str(bar.key) for bar in piece.bars]) == ([62, 65, 61], ["Dmaj", "Fmaj", "Dbmaj"])
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "%%MIDI transpose -12 % an octave lower",
+            "%%midi transpose -12",
+            "%% MIDI transpose -12",
+            "I:MIDI = transpose -12",
+        ],
+    )
+    def test_midi_moves_however_it_is_written(self, said: str) -> None:
+        in_file = read_abc(f"{said}\n\nX:1\nK:C\nC4|")[0]
+        assert (pitches(tune("C4|", f"{said}\n")), pitches(in_file)) == ([48], [48])
+
+    def test_a_comment_on_the_channel_of_drums(self) -> None:
+        piece = tune("V:1\nC4|\nV:2\n%%MIDI channel 10 % drums\nC4|")
+        assert (pitches(piece), dict(piece.losses)) == ([60], {"a percussion note": 1})
+
+    @pytest.mark.parametrize(("said", "count"), [("transpose 2", 1), ("visualTranspose -3", 1), ("transpose 0", 0)])
+    def test_one_of_print_alone_is_counted(self, said: str, count: int) -> None:
+        piece = tune("C4|", f"%%{said}\n")
+        assert (pitches(piece), dict(piece.losses).get("a transposition of what is printed", 0)) == ([60], count)
+
 
 class TestSigns:
     def test_a_percent_sign_in_quotation_marks_begins_no_comment(self) -> None:
         piece = tune('"^50%"CDEF| % "half"\nGA % no|\nBc|')
         assert (len(pitches(piece)), piece.bars[0].notation[0]) == (8, (Text(0, "50%", "^"),))
+
+    @pytest.mark.parametrize(
+        ("music", "expected"),
+        [
+            ("!8va(!!ped!ff!8va)!f !ped-up!f|", [77, 77, 77, 77]),
+            ("!fz!f!fz!f !sf!ff|", [77, 77, 77, 77]),
+            ("!bowed!f!ff!g !bowed!f!bowed!g|", [77, 79, 77, 79]),
+            ("CDEF!GABc!ff!d4|", [60, 62, 64, 65, 67, 69, 71, 72, 74]),
+            ('CDEF!"Am"A,2G,2!trill!c4|', [60, 62, 64, 65, 57, 55, 72]),
+        ],
+    )
+    def test_notes_between_decorations_are_no_decoration(self, music: str, expected: list[int]) -> None:
+        assert pitches(tune(music)) == expected
 
     def test_a_dot_after_the_number_of_an_ending_is_no_staccato(self) -> None:
         piece = tune("|:CDEF|[1.2. G4:|[3. A4|.B4|")
@@ -233,6 +273,27 @@ class TestSigns:
         assert [chord.label for bar in piece.bars for chord in bar.chords] == ["V", "V"]
         assert dict(piece.losses) == {"a second chord symbol at one place": 1}
         assert not tune('[V:1]"Am"C4|[V:2]"A-"E4|', "V:1\nV:2\n").losses
+
+    @pytest.mark.parametrize(
+        ("symbol", "label", "words", "losses"),
+        [
+            ("G;D7", "V", [], {"a second chord symbol at one place": 1}),
+            (r"G\nD7/F#", "V", [], {"a second chord symbol at one place": 1}),
+            ("G;capo 3", "V", ["capo 3"], {}),
+            ("softly; slower", None, ["softly; slower"], {}),
+            ("H7", None, ["H7"], {"a chord symbol that names no chord": 1}),
+            ("H", None, ["H"], {}),
+        ],
+    )
+    def test_lines_of_a_chord_symbol(
+        self, symbol: str, label: str | None, words: list[str], losses: dict[str, int]
+    ) -> None:
+        piece = tune(f'"{symbol}"G4|')
+        assert [chord.label for chord in piece.bars[0].chords] == ([label] if label else [])
+        assert [
+            record.text for voice in piece.bars[0].notation for record in voice if isinstance(record, Text)
+        ] == words
+        assert dict(piece.losses) == losses
 
 
 class TestVoicesThatDiffer:

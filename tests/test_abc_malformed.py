@@ -156,6 +156,7 @@ FILES: dict[str, bytes | str] = {
     "grace notes in grace notes": HEADER + "{a" * 50_000 + "}" * 50_000,
     "open decoration": HEADER + "CD!fermata EF|",
     "decorations": HEADER + "!" * 100_001 + "+" * 20_001,
+    "decorated notes": HEADER + "!a" * 30_000,
     "open field": HEADER + "CD[K:G EF|",
     "fields": HEADER + "[K:" * 40_000,
     "slurs": HEADER + "(" * 60_000 + "C" + ")" * 60_000,

@@ -43,6 +43,7 @@ music21_bridge.py             music21 scores <-> Piece
 music21_reader.py             music21 score -> Piece
 music21_losses.py             what of a music21 score is not in a Piece
 kern_text.py                  kern files: their encoding, their faults, what music21 leaves out
+kern_chords.py                kern files: their chord symbols
 collector.py                  reading without pauses for the collector of cycles
 voices.py                     names of voices
 """

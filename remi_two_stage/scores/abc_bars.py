@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise, repeat
@@ -30,18 +30,23 @@ from ..core.repeats import with_repeat_starts
 from ..core.signatures import TICKS_PER_QUARTER, Key, Meter, fifths_of_transposition
 from ..core.text import printable
 from .abc_fields import UNITS_PER_TICK, decode_text, parse_part_order
-from .abc_notation import TEXT, jumps_by_bar, notation_by_bar
+from .abc_notation import TEXT, jumps_by_bar, jumps_within_bars, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote, maker_of
 from .abc_voice import Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
+_ORDER_ALONE = re.compile(r"[A-Z0-9().\s]+")
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
 _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
-_CHORD_LIKE = re.compile(r"[A-Ga-g][#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?")
+_LINE_OF_SYMBOL = re.compile(r";|\\n")
+_CHORD_LIKE = re.compile(
+    r"(?:[A-Ga-g]|H(?=[#b♯♭m0-9]))[#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?"
+)
+"""The name of a note, H too, but not alone, where it is a fermata, and what stands after it in names of chords."""
 _NamedChord = tuple[str, ChordSymbol | None, int]
 _TIME = attrgetter("time")
 _BY_ONSET = attrgetter("onset", "pitch", "duration")
@@ -107,6 +112,9 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
     ]  # fmt: skip
     bars = with_double_lines(with_repeat_starts(bars), [boundary.double_line for boundary in boundaries[1:]])
     losses |= {"a note that begins or ends between two ticks": sum(between_ticks), **_differing(voices, boundaries)}
+    if jump_signs:
+        onsets = {onset for voice in voices for onset, *_ in voice.notes}
+        losses["a sign of a jump within a bar"] = jumps_within_bars(jump_signs, times, onsets)
     return Bars(tuple(bars), losses)
 
 
@@ -266,7 +274,7 @@ def _chords_by_bar(
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = further = 0
     for voice in voices:
-        for time, text in voice.symbols:
+        for time, text in _each_symbol(voice.symbols):
             before = bisect_right(voice.boundaries, time, key=_TIME) - 1
             fifths = fifths_of_transposition(voice.boundaries[before].semitones)
             chord = _moved(_chord(text, key.shifted(-fifths)), fifths)
@@ -281,6 +289,14 @@ def _chords_by_bar(
                 further += (first[0], first[2]) != (chord[0], chord[2])
     chords = [tuple([Chord(onset, *chord) for onset, chord in sorted(found.items())]) for found in bars]
     return chords, {"a chord symbol that names no chord": unknown, "a second chord symbol at one place": further}
+
+
+def _each_symbol(symbols: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The symbols, those apart that stand over each other as lines of one, below a chord (section 4.19)."""
+    for time, text in symbols:
+        lines = _LINE_OF_SYMBOL.split(decode_text(text))
+        is_chord = len(lines) > 1 and _chord(lines[0], Key()) is not None
+        yield from ((time, line) for line in (filter(str.strip, lines) if is_chord else (text,)))
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
@@ -383,6 +399,14 @@ def order_of_parts(text: str, bars: Sequence[Bar]) -> tuple[str, ...]:
         count, most = len(list(run)), plays[label]
         collapsed += [label] * (count if count % most else count // most)
     return tuple(collapsed)
+
+
+def lacks_parts(text: str, bars: Sequence[Bar]) -> bool:
+    """Whether `P:` gives an order in which parts of the tune come, and others that it has not."""
+    if not _ORDER_ALONE.fullmatch(text):
+        return False
+    order, labels = set(parse_part_order(text)), {bar.part for bar in bars}
+    return not order.isdisjoint(labels) and not labels >= order
 
 
 def repeated_for_endings(bars: Sequence[Bar]) -> tuple[Bar, ...]:

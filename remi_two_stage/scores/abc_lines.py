@@ -13,7 +13,11 @@ from .abc_tokens import is_music
 FIELD = re.compile(r"([wWs]:|[A-Za-rt-vx-z+]:(?![|:]))(.*)")
 _COMMENT = re.compile(r"(?<!\\)%")
 _QUOTED_OR_COMMENT = re.compile(r'"[^"]*"|(?<!\\)(%)')
-_DIRECTIVES = ("score", "staves", "propagate-accidentals", "linebreak", "printtempo", "MIDI", "microscale")
+_DIRECTIVES = (
+    "score", "staves", "propagate-accidentals", "linebreak", "printtempo", "MIDI", "microscale", "transpose",
+    "visualTranspose",
+)  # fmt: skip
+_MIDI = re.compile(r"MIDI\b[ \t]*=?[ \t]*", re.IGNORECASE)
 _FILE_HEADER_FIELDS = tuple(f"{letter}:" for letter in "ABCDFGHILMmNOQRSUZ")
 _LETTERS_OF_MUSIC = "ABCDEFGabcdefgzxZX"
 _MOST_FIELDS_OF_FILE = 1_000
@@ -32,15 +36,22 @@ def without_comment(line: str) -> str:
     return _COMMENT.split(line, maxsplit=1)[0]
 
 
+def directive_text(text: str) -> str:
+    """What a line after `%%` says, without comment; MIDI may be in small letters, or have an equals sign after it."""
+    said = without_comment(text).strip()
+    midi = _MIDI.match(said)
+    return f"MIDI {said[midi.end() :]}" if midi else said
+
+
 def file_header(lines: Sequence[str]) -> FieldLines:
     """The fields of a file header that hold for every tune (section 2.2.2), each once.
 
     Raises:
         AbcSyntaxError: so many fields that it is no header.
     """
-    fields = [("I", line[2:]) for line in lines if line.startswith("%%")]
+    fields = [("I", directive_text(line[2:])) for line in lines if line.startswith("%%")]
     fields += [(line[0], without_comment(line)[2:]) for line in lines if line.startswith(_FILE_HEADER_FIELDS)]
-    known = {(letter, text): None for letter, text in fields if letter != "I" or text.strip().startswith(_DIRECTIVES)}
+    known = {(letter, text): None for letter, text in fields if letter != "I" or text.startswith(_DIRECTIVES)}
     if len(known) > _MOST_FIELDS_OF_FILE:
         raise AbcSyntaxError(
             f"the file header has {len(known)} fields, more than {_MOST_FIELDS_OF_FILE}; end it with an empty line"

@@ -20,7 +20,10 @@ from .abc_fields import LETTERS
 
 _MOST_MACROS = 30
 _LONGEST_LINE = 100_000
-_ASSIGNMENT = re.compile(r"\s*([H-Wh-w~])\s*=\s*((?:![^!]*!|\+[^+]*\+)|\"[\^_<>@][^\"]*\")\s*")
+_ASSIGNMENT = re.compile(
+    r"\s*([H-Wh-w~])\s*=\s*(?:(![^!]*!|\+[^+]*\+|\"[\^_<>@][^\"]*\")|([A-Za-z][A-Za-z0-9.()-]{2,29}))\s*"
+)
+"""A letter, and a decoration or an annotation, or the bare name of a decoration, as abcm2ps reads it."""
 _NO_LETTERS = r'"[^"]*"|![^!|]*!|\+[^+|]*\+|\[[A-Za-z]:[^\[\]]*\]'
 _RELATIVE_NOTE = re.compile(r'"[^"]*"|![^!]*!|(?P<letter>[h-z])')
 
@@ -54,7 +57,8 @@ class Macros:
             AbcSyntaxError: too many.
         """
         if match := _ASSIGNMENT.fullmatch(text):
-            self._add(re.compile(rf"{_NO_LETTERS}|(?P<letter>{re.escape(match[1])})"), match[2], _assigned)
+            written = match[2] or f"!{match[3]}!"
+            self._add(re.compile(rf"{_NO_LETTERS}|(?P<letter>{re.escape(match[1])})"), written, _assigned)
 
     def _add(self, pattern: re.Pattern[str], replacement: str, expand: Callable[[str, re.Match[str]], str]) -> None:
         if len(self._macros) == _MOST_MACROS and pattern not in self._macros:

@@ -13,7 +13,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -316,9 +316,13 @@ def _voice_by_bar(
 
 
 def _add_once(found: list[Notation], record: Notation) -> None:
-    """Add what two layers may both say."""
-    if record not in found:
-        found.append(record)
+    """Add what two layers may both say; what is found is in the order of time."""
+    for other in reversed(found):
+        if other == record:
+            return
+        if other.onset != record.onset:
+            break
+    found.append(record)
 
 
 def _bar_at(time: int, times: Sequence[int]) -> int:
@@ -346,6 +350,19 @@ def jumps_by_bar(jumps: Sequence[tuple[int, str]], times: Sequence[int]) -> list
             if (sign in SIGNS_BEFORE) == are_before:
                 bars[bar][sign] = None
     return [tuple(bar) for bar in bars]
+
+
+def jumps_within_bars(jumps: Iterable[tuple[int, str]], times: Sequence[int], onsets: Collection[int]) -> int:
+    """How many signs of jumps stand between the notes of a bar, which is played as one with them."""
+    return sum(
+        any(
+            times[bar] < time < times[bar + 1] and (onset < time if sign in SIGNS_BEFORE else time < onset)
+            for onset in onsets
+            if times[bar] <= onset < times[bar + 1]
+        )
+        for time, sign in set(jumps)
+        for bar in [_bar_at(time, times)]
+    )
 
 
 def is_mark(name: str) -> bool:

@@ -15,9 +15,10 @@ from .abc_fields import decode_text
 DECORATIONS = (
     "trill lowermordent uppermordent mordent pralltriller roll turn turnx invertedturn invertedturnx arpeggio accent "
     "emphasis fermata invertedfermata tenuto plus snap slide wedge upbow downbow open thumb breath segno coda fine "
-    "dacapo dacoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
+    "dacapo dacoda tocoda D.S. D.C. D.S.alcoda D.S.alfine D.C.alcoda D.C.alfine shortphrase mediumphrase longphrase "
     "crescendo( crescendo) diminuendo( diminuendo) trill( trill) <( <) >( >) < > + 0 1 2 3 4 5 p pp ppp pppp f ff fff "
-    "ffff mp mf sfz marcato staccato editorial courtesy"
+    "ffff mp mf sf sfz fz fp rf rfz marcato staccato editorial courtesy 8va( 8va) 8vb( 8vb) 15ma( 15ma) 15mb( 15mb) "
+    "ped ped-up"
 ).split()
 """Names that stand between exclamation marks."""
 _ANNOTATION_SIGNS = tuple("^_<>@")
@@ -30,7 +31,7 @@ _SAME_DECORATIONS = {
     "mordent": "lowermordent", "pralltriller": "uppermordent", "emphasis": "accent", ">": "accent", "+": "plus",
     "^": "marcato", "irishroll": "roll", "<(": "crescendo(", "<)": "crescendo)", ">(": "diminuendo(",
     ">)": "diminuendo)", "decrescendo(": "diminuendo(", "decrescendo)": "diminuendo)", "dacapo": "D.C.",
-    "dalsegno": "D.S.", "nil": "", "none": "",
+    "dalsegno": "D.S.", "tocoda": "dacoda", "nil": "", "none": "",
 }  # fmt: skip
 """Second names of decorations -> the first; nil and none say that there is none."""
 _JUMPS_OF_WORDS = {sign.replace(".", "").lower(): sign for sign in JUMPS}

@@ -24,7 +24,7 @@ from ..core.instruments import with_unusual_clefs
 from ..core.notation import Instrument
 from ..core.piece import Piece
 from ..core.signatures import Meter
-from .abc_bars import build_bars, order_of_parts, repeated_for_endings, with_layers
+from .abc_bars import build_bars, lacks_parts, order_of_parts, repeated_for_endings, with_layers
 from .abc_fields import (
     UNITS_PER_TICK,
     KeySignature,
@@ -38,7 +38,7 @@ from .abc_fields import (
     parse_voice_names,
 )
 from .abc_handlers import HANDLERS
-from .abc_lines import FIELD, FieldLines, without_comment
+from .abc_lines import FIELD, FieldLines, directive_text, without_comment
 from .abc_macros import Macros
 from .abc_signs import leading_signs
 from .abc_state import PITCH, Settings
@@ -53,6 +53,7 @@ _MIDI_PROGRAM = re.compile(r"MIDI\s+program\s+(?:([0-9]{1,2})\s+)?([0-9]{1,3})(?
 _HIGHEST_PROGRAM = 127
 _MIDI_CHANNEL = re.compile(r"MIDI\s+channel\s+([0-9]{1,2})\s*")
 _TEMPERAMENT = re.compile(r"(MIDI\s+temperamentequal|microscale)\s+([1-9][0-9]{0,2})\s*")
+_TRANSPOSITION_OF_PRINT = re.compile(r"(?:visualTranspose|transpose)\s+[+-]?0*[1-9]", re.IGNORECASE)
 _CLOSES_CHORD = re.compile(r'[^\[\]|"]*\]')
 _FIELDS_WITHOUT_MEANING = frozenset("Xswr")
 _FIELDS_OF_HEADER = frozenset("ABCDFGHNORSTZ")
@@ -170,6 +171,7 @@ class Tune:
 
     def _directive(self, text: str) -> None:
         """A line after `%%`, or what `I:` says (section 11)."""
+        text = directive_text(text)
         name, _, rest = text.partition(" ")
         if name in ("score", "staves"):
             self._show(_VOICES_SHOWN.findall(rest))
@@ -192,6 +194,8 @@ class Tune:
         elif (match := _MIDI_PROGRAM.match(text)) and int(match[2]) <= _HIGHEST_PROGRAM:
             voice = self._voice.name if self._voice else next(reversed(self._staffs), 0)
             self._programs.setdefault(int(match[1]) if match[1] else voice, int(match[2]))
+        elif _TRANSPOSITION_OF_PRINT.match(text):
+            self._lose("a transposition of what is printed")
         elif name == "begintext" or (name in ("text", "center") and rest.strip()):
             self._lose("a text between the lines")
 
@@ -274,7 +278,7 @@ class Tune:
         elif letter == "Q":
             self._tempos.add(self._voice.time if self._voice else 0, text)
         elif letter == "I":
-            self._directive(text.strip())
+            self._directive(text)
         elif letter == "m":
             self._macros.define(text)
         elif letter == "U":
@@ -428,6 +432,7 @@ class Tune:
             self._lose(loss, times)
         pickup = UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
         part_order = order_of_parts(self._part_order, bars) if self._part_order else ()
+        self._lose("an order of parts", lacks_parts(self._part_order, bars))
         return Piece(
             voices=names,
             bars=repeated_for_endings(bars) if part_order else bars,

@@ -1,7 +1,7 @@
 """The text of a Humdrum kern file: its encoding, what is wrong in it, and what music21 leaves out of it.
 
-music21 (`humdrum/spineParser.py`) leaves out all slurs and chord symbols, and the words and dynamics of spines that
-name no staff; where a spine is split, it repeats words.
+music21 (`humdrum/spineParser.py`) leaves out all slurs and chord symbols, of which `kern_chords` reads some, and the
+words and dynamics of spines that name no staff; where a spine is split, it repeats words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .music21_losses import is_syllable
 
 _WORDS, _DYNAMICS = frozenset({"**text", "**silbe", "**lyrics"}), frozenset({"**dynam"})
 _SYMBOLS = {
-    **dict.fromkeys(("**mxhm", "**harm", "**jazz", "**root", "**chord"), "a chord symbol"),
+    **dict.fromkeys(("**harm", "**jazz", "**root", "**chord"), "a chord symbol"),
     **dict.fromkeys(("**fb", "**fba", "**Bnum"), "a figured bass"),
 }
 """Spines, by their exclusive interpretation."""
@@ -71,27 +71,33 @@ def _uneven_lines(text: str) -> Iterator[tuple[int, int, int]]:
 
 
 def kern_losses(text: str) -> Counter[str]:
-    """Slurs, words, dynamics, chord symbols and figured basses in the text of a kern file, an order of its parts in
-    which one comes again, and lines without a token for each spine.
+    """Slurs, words, dynamics, figured basses and most chord symbols in the text of a kern file, an order of its parts
+    in which one comes again, and lines without a token for each spine.
     """
     losses = Counter({"a line without a token for each spine": sum(1 for _ in _uneven_lines(text))})
     order = _ORDER.search(text)
     if order and not _REPEAT.search(text):  # else it says again what repeats say
         labels = order[1].split(",")
         losses["an order of parts"] += len({*labels}) < len(labels)
+    for tokens in spines_of_lines(text):
+        for kind, token in tokens:
+            losses["a slur"] += token.count("(") if kind == "**kern" else 0
+            losses["a lyric"] += kind in _WORDS and is_syllable(token)
+            losses["a dynamic"] += kind in _DYNAMICS and any(sign.isalpha() or sign in "<>" for sign in token)
+            if kind in _SYMBOLS:
+                losses[_SYMBOLS[kind]] += token not in ("", ".")
+    return +losses
+
+
+def spines_of_lines(text: str) -> Iterator[list[tuple[str, str]]]:
+    """The tokens of each line of data, each with the kind of its spine."""
     kinds: list[str] = []
     for line in text.splitlines():
         tokens = line.split("\t")
         if line.startswith("*"):
             kinds = list(_spines_after(tokens, kinds))
         elif line and not line.startswith(("!", "=")):
-            for kind, token in zip(kinds, tokens, strict=False):
-                losses["a slur"] += token.count("(") if kind == "**kern" else 0
-                losses["a lyric"] += kind in _WORDS and is_syllable(token)
-                losses["a dynamic"] += kind in _DYNAMICS and any(sign.isalpha() or sign in "<>" for sign in token)
-                if kind in _SYMBOLS:
-                    losses[_SYMBOLS[kind]] += token not in ("", ".")
-    return +losses
+            yield list(zip(kinds, tokens, strict=False))
 
 
 def _spines_after(tokens: list[str], kinds: list[str]) -> Iterator[str]:

@@ -320,6 +320,7 @@ class _Strokes:
         elif kind == 0x90 and value:
             if channel in self._programs:
                 self._contents.programs.setdefault((message.track, channel), self._programs[channel])
+            self._contents.losses["a note that begins or ends between two ticks"] += message.beside > EXACT
             self._held[message.track, channel, number & 0x7F].append(_Stroke(message.time, value & 0x7F))
         elif kind == PROGRAM_CHANGE:
             self._programs[channel] = number & 0x7F
@@ -396,7 +397,9 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
         contents.tempos[message.time] = tempo
     elif kind == TIME_SIGNATURE and len(content) >= 2:
         try:
-            contents.meters[message.time] = Meter(content[0], 2 ** content[1])
+            meter = Meter(content[0], 2 ** content[1])
+            contents.losses["a time signature"] += contents.meters.get(message.time, meter) != meter
+            contents.meters[message.time] = meter
         except RequestError:
             contents.losses["a time signature"] += 1
     elif kind == KEY_SIGNATURE and len(content) == 2:

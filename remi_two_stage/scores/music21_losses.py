@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from ..core.signatures import TICKS_PER_QUARTER
+
+_EXACT = 0.001
+"""Of a tick."""
+
 
 def losses_of(score: Any) -> Counter[str]:
     """What of a music21 score, part or measure a `Piece` made of it does not hold, as reasons with their counts; chord
@@ -41,10 +46,15 @@ def _losses_of_note(element: Any) -> Iterator[str]:
     if element.duration.isGrace:
         yield from ("a grace note" for _ in singles)
         return
+    times = element.offset * TICKS_PER_QUARTER, (element.offset + element.quarterLength) * TICKS_PER_QUARTER
+    are_ticks = all(abs(time - round(time)) < _EXACT for time in times)
     for single in singles:
         if not hasattr(single, "pitch"):
             yield "a percussion note"
-        elif single.pitch.ps % 1 and (single.tie is None or single.tie.type == "start"):
+            continue
+        if not are_ticks:
+            yield "a note that begins or ends between two ticks"
+        if single.pitch.ps % 1 and (single.tie is None or single.tie.type == "start"):
             yield "a microtone"
     yield from ("a lyric" for lyric in element.lyrics if is_syllable(lyric.text))
     signs = [mark for mark in element.expressions if isinstance(mark, expressions.Ornament | expressions.ArpeggioMark)]

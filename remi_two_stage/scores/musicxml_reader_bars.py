@@ -307,6 +307,7 @@ def _with_jumps(bars: Sequence[Bar], columns: Sequence[Column], is_own: bool, lo
     """Take the signs of jumps from directions and barlines; of two codas, the first is where to leave for the other."""
     signs: list[list[str]] = [[] for _ in bars]
     codas: set[tuple[int, bool]] = set()  # and whether they stand at the start of their bar
+    losses["a sign of a jump within a bar"] += _jumps_inside(bars, columns)
     for index, place, sign, is_inside in _jump_signs(bars, columns):
         if sign not in signs[place]:
             signs[place].append(sign)
@@ -337,6 +338,21 @@ def _jump_signs(bars: Sequence[Bar], columns: Sequence[Column]) -> Iterator[tupl
             for sign in SIGNS_BEFORE:
                 if barline.find(sign) is not None or barline.get(sign):
                     yield index, min(index + (barline.get("location", "right") != "left"), last), sign, False
+
+
+def _jumps_inside(bars: Sequence[Bar], columns: Sequence[Column]) -> int:
+    """How many signs of jumps stand between the notes of a measure, which is played as one with them."""
+    found = set()
+    for index, (bar, column) in enumerate(zip(bars, columns, strict=True)):
+        measures = [measure for measure in column if measure is not None]
+        onsets = {sound.onset for measure in measures for sound in measure.sounds if not sound.is_tied}
+        for onset, sign in (
+            (each.onset, sign) for measure in measures for each in measure.directions for sign in each.jumps
+        ):
+            is_before = sign in SIGNS_BEFORE
+            if 0 < onset < bar.length and any(other < onset if is_before else onset < other for other in onsets):
+                found.add((index, onset, sign))
+    return len(found)
 
 
 def _begins_movement(bars: Sequence[Bar], columns: Sequence[Column], signs: Sequence[Sequence[str]]) -> set[int]:
