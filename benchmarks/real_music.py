@@ -22,7 +22,6 @@ from remi_two_stage.core.features import (
     commonest_rhythm,
     most_of_one_bar,
     note_lengths,
-    parts_close_alike,
     pitches,
     repeated_bars,
     tonic_chords,
@@ -87,9 +86,7 @@ def ends_of(pieces: Sequence[Piece]) -> str:
     on_tonic = [(on_beat, held) for tonic, on_beat, held in found if tonic]
     shares = [share(tonic for tonic, *_ in found), *(share(column) for column in zip(*on_tonic, strict=True))]
     closes = [closes for closes in map(closes_on_tonic, pieces) if closes is not None]
-    alike = [alike for alike in map(parts_close_alike, pieces) if alike is not None]
-    ends = [*shares, share(map(ends_over_tonic, pieces)), share(closes)]
-    return f"Ends({', '.join(ends if has_four_voices(pieces[0]) else [*ends, share(alike)])})"
+    return f"Ends({', '.join([*shares, share(map(ends_over_tonic, pieces)), share(closes)])})"
 
 
 def usual_of(pieces: Sequence[Piece]) -> str:

@@ -105,13 +105,13 @@ COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
-        static=1.5, part=2.0, height=0.05, outside=0.7, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
+        static=1.5, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
         group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
-        static=3.0, part=4.0, height=0.1, outside=1.4, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
+        static=3.0, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
         group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
     ),
 }

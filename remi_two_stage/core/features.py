@@ -111,20 +111,6 @@ def strong_notes(piece: Piece) -> Iterator[bool]:
                 yield from (note.pitch % 12 in tones for voice in bar.notes for note in voice if note.onset == beat)
 
 
-def parts_close_alike(piece: Piece) -> bool | None:
-    """Whether the parts that repeat signs and later endings close have last chords with the same root; None where there
-    are fewer than two such parts.
-    """
-    bars = [bar for bar in piece.bars if not bar.is_pickup]
-    closes = [bar for bar in bars[:-1] if bar.repeat_end != bar.ending_end] + bars[-1:]
-    roots = [None if parts is None else parts[0] for bar in closes for parts in [_last_chord_of(bar)]]
-    return len(set(roots)) == 1 if len(roots) > 1 else None
-
-
-def _last_chord_of(bar: Bar) -> tuple[int, str] | None:
-    return split_label(bar.chords[-1].label) if bar.chords else None
-
-
 def alone(piece: Piece, voices: Sequence[int]) -> Piece:
     """This piece with some of its voices, by their indices."""
     bars = tuple(replace(bar, notes=tuple(bar.notes[voice] for voice in voices), notation=()) for bar in piece.bars)

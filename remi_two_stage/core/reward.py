@@ -5,8 +5,8 @@
     leading     what the rules of counterpoint cost a note (counterpoint.py), where several voices sing
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
-    harmony     the plan closes V-I (in modes also bVII-i), as do its parts if it is a tune's, is at home no more often
-                than plans are, and changes chords within bars as often as they do
+    harmony     the plan closes V-I (in modes also bVII-i), is at home no more often than plans are, and changes chords
+                within bars as often as they do
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -37,7 +37,6 @@ from .features import (
     last_note,
     most_of_one_bar,
     note_lengths,
-    parts_close_alike,
     pitches,
     repeated_bars,
     strong_notes,
@@ -84,7 +83,6 @@ class Ends:
         last_chord: Those whose last chord is on the tonic.
         close: Of these, those that come to it from the dominant, in modes also from the seventh degree, and in several
             voices with its root in the bass.
-        alike: Of those of several parts, those whose parts all end over one root; None for several voices.
     """
 
     tonic: float
@@ -92,7 +90,6 @@ class Ends:
     held: float
     last_chord: float
     close: float
-    alike: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Usual:
 
 # fmt: off
 ENDS = {
-    "tune": Ends(0.822, 0.873, 0.894, 0.865, 0.864, 0.861),
+    "tune": Ends(0.822, 0.873, 0.894, 0.865, 0.864),
     "chorale": Ends(0.924, 0.998, 0.998, 0.935, 0.940),
 }
 """Of all tunes and of all chorales. Some styles go round and end nowhere; a piece that is played alone should end."""
@@ -224,13 +221,11 @@ def reward(piece: Piece, style: str | None = None) -> Reward:
 def harmony(piece: Piece, style: str | None = None) -> float:
     """The part of the reward that a plan has too, which is a piece without notes."""
     usual = usual_for(piece, style or piece.style)
-    ends = _ends_of(piece)
-    unlike = ends.alike if parts_close_alike(piece) is False else None
+    closes = closes_on_tonic(piece)
     return (
         usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
         + usual.two_chords.likelihood(bars_with_two_chords(piece))
-        + (_lacking(ends.close) if closes_on_tonic(piece) is False else 0.0)
-        + (0.0 if unlike is None else _lacking(unlike))
+        + (_lacking(_ends_of(piece).close) if closes is False else 0.0)
     )
 
 
