@@ -67,6 +67,8 @@ CORE_LAYERS = (
         "grammar_voices",
         "fitting",
         "counterpoint",
+        "counterpoint_part",
+        "counterpoint_tune",
         "counterpoint_reader",
         "worn_bars",
         "recalled_bars",

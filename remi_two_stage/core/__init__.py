@@ -28,6 +28,8 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     grammar_harmony.py               basses that are chord tones, and how a piece ends
     grammar_voices.py                what sounds in each voice, and which notes there is room for
     counterpoint.py                  rules for voices, together and alone, and what breaking one costs
+    counterpoint_part.py             what one voice sings, as counterpoint reads it
+    counterpoint_tune.py             what the form of a lone tune and the rhythm of its style cost
     counterpoint_reader.py           what the next token of a sequence costs by these rules
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted

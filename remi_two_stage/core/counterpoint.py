@@ -22,11 +22,16 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     final       one of several voices, or a song, does not hold its note over the last chord to the end
     strong      a tune's note on a strong beat does not belong to the chord
     static      the melody has the same note for the fifth time running, or more
+    part        a part of a tune ends on the tonic's chord, but not on the tonic
+    height      later parts of a tune lie lower than three semitones above the first one
+    outside     a tune's note is neither the chord's nor the key's, raised degrees of minor included; other than a song
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
     rhythm      a new note is of a length that no given note has at its place in the bar
     fragment    a tune's note ends where a triplet is not complete, or in a metre of five or seven units off the 16ths
+    group       in such a metre it reaches over a group of two or three units, and is not made of groups
+    pair        the notes that fill a beat are even in a strathspey, which has snaps, or not dotted in a march
     rest        a tune is silent, other than a song
     breath      a singer is silent while others sing, other than in songs
 
@@ -60,7 +65,7 @@ _16TH, _32ND, _OF_TRIPLET = 6, 3, 4
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What breaking each rule costs, in nats; `spacing`, `room`, `range` and `leap`, of a return, for each semitone
-    beyond; a range costs at most `most`; `register` for each semitone of the note and of the tune.
+    beyond; a range costs at most `most`; `height` for each semitone, `register` for each of the note and of the tune.
     """
 
     parallels: float
@@ -81,10 +86,15 @@ class Costs:
     final: float
     strong: float
     static: float
+    part: float
+    height: float
+    outside: float
     register: float
     leap: float
     rhythm: float
     fragment: float
+    group: float
+    pair: float
     rest: float
     breath: float
     most: float
@@ -95,14 +105,14 @@ COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
-        static=1.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0, rest=1.2, breath=4.0,
-        most=8.0,
+        static=1.5, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
+        group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
-        static=3.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0, rest=2.4, breath=8.0,
-        most=30.0,
+        static=3.0, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
+        group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
     ),
 }
 # fmt: on
@@ -132,7 +142,11 @@ def is_whole(start: int, end: int, meter: Meter) -> bool:
     """Whether a note from one metrical position to another leaves no part of a triplet, and in a metre of five, seven
     or another such number of units no part of a 16th.
     """
-    is_even = meter.numerator == 1 or meter.numerator % 2 == 0 or meter.numerator % 3 == 0
-    shortest = _32ND if is_even else _16TH
+    shortest = _16TH if is_uneven(meter) else _32ND
     is_plain = start % shortest == 0 and end % shortest == 0
-    return is_plain or (is_even and start % _OF_TRIPLET == 0 and end % _OF_TRIPLET == 0)
+    return is_plain or (not is_uneven(meter) and start % _OF_TRIPLET == 0 and end % _OF_TRIPLET == 0)
+
+
+def is_uneven(meter: Meter) -> bool:
+    """Whether a metre has five, seven or another such number of units."""
+    return meter.numerator > 1 and meter.numerator % 2 != 0 and meter.numerator % 3 != 0

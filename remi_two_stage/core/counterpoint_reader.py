@@ -8,16 +8,17 @@ are those of the tokens, in C; times are ticks from the start.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import takewhile
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, pitch_classes, split_label
-from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_augmented_second, is_parallel, is_whole
+from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_augmented_second, is_parallel
+from .counterpoint_part import Part
+from .counterpoint_tune import TuneParts, costs_of_lengths
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
@@ -31,17 +32,10 @@ _REL_POS, _NOTE_ON, _DURATION, _VELOCITY = (IDS[family] for family in ("RelPos",
 _OCTAVE, _MAJOR_SIXTH = 12, 9
 _LEADING_NOTE = 11
 _DOMINANT_ROOTS = (7, 11)
-_LONGEST_GAP = TICKS_PER_QUARTER
-"""Ticks of silence after which a note no longer leads into the next one."""
 _FEWEST_NOTES = 8
 """Notes of a voice that tell its range or its register."""
-_EIGHTH = TICKS_PER_QUARTER // 2
-_MOST_RUNNING = 4
-"""Times that a melody has one note running."""
 _THIRD = 4
 _WHOLE_TONE = 2
-_RETURN = 4 * TICKS_PER_QUARTER
-"""Ticks before a given note from which on new ones are led to it."""
 _SONG = "song"
 """The style whose melodies are silent while others play, and end on a note that is held."""
 
@@ -51,58 +45,6 @@ def _meter_of(token: int) -> Meter | None:
     """The metre of a `<time=>` token; None for free metre."""
     name = TOKENS[token][1]
     return None if name == FREE_METER else Meter.parse(name)
-
-
-@dataclass(slots=True)
-class _Part:
-    """What a voice sings: onset, end and pitch of each note, by onset."""
-
-    onsets: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    pitches: list[int] = field(default_factory=list)
-
-    def add(self, onset: int, pitch: int) -> None:
-        """A note begins; of several at one onset the last one written, the highest, counts."""
-        at = bisect_left(self.onsets, onset)
-        if at < len(self.onsets) and self.onsets[at] == onset:
-            self.pitches[at] = pitch
-            return
-        self.onsets.insert(at, onset)
-        self.ends.insert(at, onset)
-        self.pitches.insert(at, pitch)
-
-    def sounding(self, time: int) -> int | None:
-        """The pitch that sounds at a time."""
-        at = bisect_right(self.onsets, time) - 1
-        return self.pitches[at] if at >= 0 and self.ends[at] > time else None
-
-    def until(self, time: int, end: int) -> list[int]:
-        """The pitches that sound from a time on, those included that begin before `end`."""
-        first = max(bisect_right(self.onsets, time) - 1, 0)
-        last = bisect_left(self.onsets, end)
-        return [self.pitches[at] for at in range(first, last) if self.ends[at] > time]
-
-    def left(self, time: int) -> int | None:
-        """The pitch that a voice leaves which moves at a time."""
-        at = bisect_left(self.onsets, time) - 1
-        return self.pitches[at] if at >= 0 and self.ends[at] > time - _LONGEST_GAP else None
-
-    def repeated(self, time: int) -> int | None:
-        """The pitch of the notes before a time, where the last of them are all the same."""
-        at = bisect_left(self.onsets, time)
-        last = self.pitches[max(at - _MOST_RUNNING, 0) : at]
-        return last[0] if len(last) == _MOST_RUNNING and len(set(last)) == 1 else None
-
-    def following(self, time: int) -> tuple[int, int] | None:
-        """The pitch of a note that begins soon after a time, and the ticks until then."""
-        at = bisect_right(self.onsets, time)
-        is_near = at < len(self.onsets) and self.onsets[at] <= time + _RETURN
-        return (self.pitches[at], self.onsets[at] - time) if is_near else None
-
-    def moves(self, time: int) -> bool:
-        """Whether a note begins at a time."""
-        at = bisect_left(self.onsets, time)
-        return at < len(self.onsets) and self.onsets[at] == time
 
 
 class VoiceLeading:
@@ -115,13 +57,14 @@ class VoiceLeading:
     def __init__(self, counterpoint: Counterpoint) -> None:
         self._costs = COSTS[counterpoint]
         self._cursor = BarCursor(default_bar_tokens())
-        self._parts: dict[int, _Part] = {}
+        self._parts: dict[int, Part] = {}
         self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
         self._scales = [(0, _scale_of(Key()))]  # from a time on
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
+        self._form = TuneParts()
         self._given: dict[int, tuple[int, int]] = {}
         self._meter: Meter | None = None
         self._place = self._bar_end = self._offset = 0  # metrical ticks in the bar, the last that of its start
@@ -143,14 +86,16 @@ class VoiceLeading:
         if token == DETAIL:
             self._last_bar = self._bar
         self._bar = bar
+        self._form.read(token, bar)
         if token in _VOICE:
             self._voice, self._time, self._place = token, time, self._offset
-            self._parts.setdefault(token, _Part())
+            self._parts.setdefault(token, Part())
             self._together = self._voices_with(token)
         elif token in _REL_POS:
             self._time, self._place = time, token - _REL_POS.start
         elif token in _NOTE_ON:
             self._parts[self._voice].add(self._time, token - _NOTE_ON.start)
+            self._form.add(token - _NOTE_ON.start)
         elif token in _DURATION:
             part = self._parts[self._voice]
             part.ends[bisect_left(part.onsets, self._time)] += token - _DURATION.start + 1
@@ -203,7 +148,13 @@ class VoiceLeading:
             return [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
         if self._meter is None or not self._is_new_tune:
             return None
-        return [cost for ids in choice for cost in _costs_of_fragments(ids, place % _EIGHTH, self._meter, costs)]
+        found = [cost for ids in choice for cost in costs_of_lengths(ids, place, self._meter, self._style, costs)]
+        part = self._parts[self._voice]
+        if self._may_end_part() and part.pitches[bisect_left(part.onsets, self._time)] % _OCTAVE != 0:
+            held = _DURATION.start + self._bar_end - place - 1
+            tokens = (token for ids in choice for token in ids)
+            return [cost + costs.part * (token >= held) for cost, token in zip(found, tokens, strict=True)]
+        return found
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
         """What costs that a tune is silent, or a singer while others sing: that a note begins later than the one before
@@ -282,24 +233,46 @@ class VoiceLeading:
                 cost + self._costs.strong * (pitch % _OCTAVE not in tones)
                 for pitch, cost in enumerate(costs, start=first)
             ]
-        if pull := self._pull():
-            usual, cost_of_semitone = pull
+        for middle, cost_of_semitone in self._pulls():
             costs = [
-                cost + max(0.0, cost_of_semitone * (pitch - usual)) for pitch, cost in enumerate(costs, start=first)
+                cost + max(0.0, cost_of_semitone * (pitch - middle)) for pitch, cost in enumerate(costs, start=first)
+            ]
+        if self._is_new_tune and self._style != _SONG:
+            home, of_part = self._home(), self._costs.part * self._is_at_end_of_part()
+            costs = [
+                cost + self._costs.outside * (pitch % _OCTAVE not in home) + of_part * (pitch % _OCTAVE != 0)
+                for pitch, cost in enumerate(costs, start=first)
             ]
         return costs
 
-    def _pull(self) -> tuple[float, float] | None:
-        """Where a composed tune usually lies, in C, and what a semitone above costs, or one below if that is negative;
-        None while it lies about there.
+    def _home(self) -> frozenset[int]:
+        """The pitch classes of the key and the chord here."""
+        here, scale = self._chord_at(self._time), self._scale_at(self._time)
+        return scale if here is None else scale | pitch_classes(TOKENS[here[1]][1])
+
+    def _may_end_part(self) -> bool:
+        """Whether a note here may end a part on the tonic's chord."""
+        return self._form.end_with(self._bar) and self._time >= self._chords[-1][0] and _root_of(self._chords[-1]) == 0
+
+    def _is_at_end_of_part(self) -> bool:
+        """Whether a note on or after the last beat, which is no longer than a quarter note in plain metres, may."""
+        beat = TICKS_PER_QUARTER if self._meter is None or not self._meter.is_compound else self._meter.beat_length
+        last_beat = (self._bar_end - 1) // beat * beat
+        return self._place >= last_beat and self._may_end_part()
+
+    def _pulls(self) -> Iterator[tuple[float, float]]:
+        """Pitches about which a composed tune should lie, in C, and what a semitone above costs, or one below if that
+        is negative: where tunes usually lie, unless it does, and where later parts do.
         """
         part, mean = self._parts[self._voice], usual_mean(TOKENS[self._voice][1], self._style)
-        if mean is None or self._given or len(self._parts) > 1 or len(part.pitches) < _FEWEST_NOTES:
-            return None
+        if mean is None or not self._is_new_tune or len(part.pitches) < _FEWEST_NOTES:
+            return
         usual = mean - self._shift
         away = sum(part.pitches) / len(part.pitches) - usual
-        beyond = max(0.0, abs(away) - _WHOLE_TONE)
-        return (usual, math.copysign(beyond, away) * self._costs.register) if beyond else None
+        if beyond := max(0.0, abs(away) - _WHOLE_TONE):
+            yield usual, math.copysign(beyond, away) * self._costs.register
+        if (height := self._form.height(self._bar, usual)) is not None:
+            yield height, -self._costs.height
 
     def _is_over_last_chord(self) -> bool:
         """Whether a note here sounds over the last chord, in the last bar."""
@@ -405,7 +378,7 @@ class _Judge:
         self._is_dominant = _root_of(here) in _DOMINANT_ROOTS
         begins = here is not None and here[0] == time
         self._bass = _bass_of(here) if is_bass and begins else None
-        self._at_home = leading._scale_at(time) | pitch_classes(TOKENS[here[1]][1]) if begins and here else None
+        self._at_home = leading._home() if begins else None
 
     def costs(self, first: int, stop: int) -> list[float]:
         """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
@@ -450,15 +423,6 @@ class _Judge:
         beyond = sum(max(0, abs(pitch - neighbour) - _OCTAVE) for neighbour in self._neighbours)
         short = 0 if self._top is None else max(0, FIFTH - (self._top - pitch))
         return costs.crossing * crossed + costs.overlap * overlaps + costs.spacing * beyond + costs.room * short
-
-
-@cache
-def _costs_of_fragments(ids: range, place: int, meter: Meter, costs: Costs) -> list[float]:
-    """What each length of a note costs at a metrical position within an eighth, which plain notes and triplets have in
-    common; other tokens cost nothing.
-    """
-    ends = [place + token - _DURATION.start + 1 if token in _DURATION else place for token in ids]
-    return [costs.fragment * (end > place and not is_whole(place, end, meter)) for end in ends]
 
 
 @cache

@@ -32,7 +32,7 @@ from itertools import pairwise
 from typing import Literal
 
 from .errors import GrammarError, RequestError
-from .grammar_harmony import LastNote, basses_of, closing_chords, last_note
+from .grammar_harmony import LastNote, basses_of, closing_chords, is_closing, last_note, other_chords
 from .grammar_structure import (
     BAR_LEN,
     BAR_START,
@@ -253,11 +253,13 @@ class Grammar:
 
     def _chords(self, bar: PlannedBar, token: int, follow: Choice | None, closes: bool) -> Steps:
         """Read a bar's chords from `token` on; `closes`: the piece ends with the last of them, on the tonic."""
-        position = bar.offset
+        position, is_plain = bar.offset, self.is_strict and not self._structure.has_parts
         while True:
-            bar.header.append(token)
-            further = self._chord_positions(bar, position)
-            may_end = not closes or not self.is_strict or self._closes(token)
+            bar.header.append(chord := token)
+            is_closed = closes and is_closing(chord, self._key)
+            # Chords of a lone voice do not come twice running, as one would that closes on the last beat, too.
+            further = self._chord_positions(bar, position)[: -1 if is_closed and is_plain else None]
+            may_end = is_closed or not (closes and self.is_strict)
             after = () if not may_end and further else self._after_bar(ringing=False) if follow is None else follow
             onward = (*further, *after)
             token = yield (*self._basses(token, closes), *onward)
@@ -268,16 +270,14 @@ class Grammar:
                 return token
             bar.header.append(token)
             position = token - REL_POS.start
-            token = yield self._chord_choice(closes and not self._chord_positions(bar, position))
+            following = self._chord_choice(closes and not self._chord_positions(bar, position))
+            token = yield other_chords(following, chord) if is_plain else following
 
     def _basses(self, chord: int, closes: bool) -> Choice:
         """What of a chord may be in the bass but its root: a chord tone in composed music, anything in given music."""
         if not self.is_strict:
             return (BASS,) if chord in _ROOTED_CHORD else ()
-        return () if closes and self._closes(chord) else basses_of(chord)
-
-    def _closes(self, chord: int) -> bool:
-        return any(chord in ids for ids in closing_chords(self._key))
+        return () if closes and is_closing(chord, self._key) else basses_of(chord)
 
     def _chord_positions(self, bar: PlannedBar, last: int) -> Choice:
         """Positions of a further chord: anywhere later in given music, on later beats in composed music."""

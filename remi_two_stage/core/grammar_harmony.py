@@ -45,6 +45,17 @@ def closing_chords(key: int) -> Choice:
     return only(*(token_id("Chord", make_label(0, quality)) for quality in qualities))
 
 
+def is_closing(chord: int, key: int) -> bool:
+    """Whether music may end on a chord in a key."""
+    return any(chord in ids for ids in closing_chords(key))
+
+
+def other_chords(choice: Choice, chord: int) -> Choice:
+    """A choice without a chord, which would come twice running."""
+    around = [(range(ids.start, min(ids.stop, chord)), range(max(ids.start, chord + 1), ids.stop)) for ids in choice]
+    return tuple(ids for pair in around for ids in pair if ids)
+
+
 @dataclass(frozen=True, slots=True)
 class LastNote:
     """What the last note of a voice may be; positions are metrical ticks in the last bar.
