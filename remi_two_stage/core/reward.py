@@ -152,8 +152,8 @@ USUAL = {
     ),
     "hymn": Usual(
         0.008, Normal(68.484, 1.149), Normal(0.956, 0.042), Normal(0.130, 0.144), Normal(0.336, 0.158),
-        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.206, 0.171),
-        Normal(2.923, 0.947),
+        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.237, 0.173),
+        Normal(2.902, 0.944),
     ),
     "jig": Usual(
         0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123), Normal(0.543, 0.176),
