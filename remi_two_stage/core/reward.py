@@ -135,7 +135,7 @@ USUAL = {
     ),
     "chorale": Usual(
         0.001, Normal(70.588, 1.895), Normal(0.944, 0.033), Normal(0.026, 0.072), Normal(0.129, 0.059),
-        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.379, 0.158),
+        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.417, 0.160),
         Normal(2.066, 0.973),
     ),
     "air": Usual(
