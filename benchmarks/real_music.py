@@ -20,6 +20,7 @@ from remi_two_stage.core.codec import decode_ids
 from remi_two_stage.core.features import (
     bars_with_two_chords,
     commonest_rhythm,
+    last_chord_length,
     most_of_one_bar,
     note_lengths,
     pitches,
@@ -91,7 +92,8 @@ def ends_of(pieces: Sequence[Piece]) -> str:
 
 def usual_of(pieces: Sequence[Piece]) -> str:
     """The row of a kind of pieces, as Python writes it."""
-    normals = {**NORMALS, "leading": leading_cost} if has_four_voices(pieces[0]) else NORMALS
+    of_choirs = {"leading": leading_cost, "last_chord": last_chord_length}
+    normals = NORMALS | of_choirs if has_four_voices(pieces[0]) else NORMALS
     figures = [share(most_of_one_bar(piece) >= MANY_TIMES for piece in pieces)]
     for figure in normals.values():
         values = [value for value in map(figure, pieces) if not math.isnan(value)]

@@ -28,9 +28,11 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     grammar_harmony.py               basses that are chord tones, and how a piece ends
     grammar_voices.py                what sounds in each voice, and which notes there is room for
     counterpoint.py                  rules for voices, together and alone, and what breaking one costs
-    counterpoint_part.py             what one voice sings, as counterpoint reads it
+    counterpoint_choirs.py           how a singer may go on
+    counterpoint_parts.py            what a voice sings, as the rules ask for it
     counterpoint_tune.py             what the form of a lone tune and the rhythm of its style cost
     counterpoint_reader.py           what the next token of a sequence costs by these rules
+    divided_choirs.py                how models read the choirs that they have not heard
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens

@@ -19,7 +19,9 @@ from .plan import Plan
 from .request import Request, check_seed, usual_tempo
 from .reward import harmony, reward
 from .sampling import DEFAULT_SAMPLING, Sampling
-from .sequences import Prompt, detail_sequence, in_writing_order, up_to_detail
+from .sequences import Prompt, detail_sequence, in_writing_order, split_bars, up_to_detail, voices_of
+from .vocabulary import TOKENS
+from .voices import is_choir
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -28,6 +30,8 @@ Progress = Callable[[str, int, int], None]
 _TRIES = 4
 """Plans for each candidate, of which the best is taken: by chance, few end as harmony books say, and many stay at home.
 They cost little beside the notes."""
+_CHORAL_TRIES, _ENDS, _END_BARS = 3, 4, 2
+"""The same for a choir, the ends that are written once more for the best of them, and the bars of each end."""
 
 
 def plan_prompt(request: Request) -> Prompt:
@@ -104,7 +108,9 @@ class CandidateWriter:
         """A prompt for each candidate."""
         return [prompt] * self.sampling.candidates
 
-    def write(self, stage: Literal["planner", "detail"], prompts: Sequence[Sequence[Prompt]]) -> list[list[list[int]]]:
+    def write(
+        self, stage: Literal["planner", "detail"], prompts: Sequence[Sequence[Prompt]], is_reported: bool = True
+    ) -> list[list[list[int]]]:
         """Token ids of the sequences that a stage writes after the prompts, which are those of each item's candidates.
 
         Raises:
@@ -113,24 +119,49 @@ class CandidateWriter:
         seeds = [row_seeds(len(several), self.seed + number) for number, several in enumerate(prompts)]
         rows = [*zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)]
         starts = [
-            Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed) for prompt, seed in rows
+            Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed, self._sampling_of(prompt))
+            for prompt, seed in rows
         ]
         report = None
-        if self._progress is not None:
+        if self._progress is not None and is_reported:
             bars = [[prompt.bars for prompt in several] for several in prompts]
             report = _bar_counter(self._progress, "plan" if stage == "planner" else "notes", bars)
         written = iter(decode_rows(getattr(self._stages, stage), starts, self.sampling, report=report))
         return [[next(written).ids for _ in several] for several in prompts]
 
+    def _sampling_of(self, prompt: Prompt) -> Sampling | None:
+        voices = [TOKENS[voice][1] for voice in voices_of(prompt.ids)]
+        return self.sampling.of_choral_plan if prompt.kind == "plan" and is_choir(voices) else None
+
     def plans(self, requests: Sequence[Request]) -> list[list[Plan]]:
-        """A plan for each candidate of each request, the best of a few."""
-        tries = 1 if self.sampling.greedy else _TRIES
-        prompts = [self.several(plan_prompt(request)) * tries for request in requests]
-        found = []
-        for request, rows in zip(requests, self.write("planner", prompts), strict=True):
-            plans = [plan_of(request, ids) for ids in rows]
-            found.append([best(plans[at : at + tries], harmony_of) for at in range(0, len(plans), tries)])
-        return found
+        """A plan for each candidate of each request, the best of a few, a choir's with the best of a few ends."""
+        if self.sampling.greedy:
+            prompts = [self.several(plan_prompt(request)) for request in requests]
+            written = self.write("planner", prompts)
+        else:
+            tries = [_CHORAL_TRIES if is_choir(request.voices) else _TRIES for request in requests]
+            prompts = [self.several(plan_prompt(request)) * many for request, many in zip(requests, tries, strict=True)]
+            rows = self.write("planner", prompts)
+            written = self._with_ends(requests, list(map(_best_plans, requests, rows, tries)))
+        return [[plan_of(request, ids) for ids in several] for request, several in zip(requests, written, strict=True)]
+
+    def _with_ends(self, requests: Sequence[Request], written: list[list[list[int]]]) -> list[list[list[int]]]:
+        """The plans of each request, as token ids, those of choirs with the best of their ends."""
+        prompts = [
+            [prompt for ids in several for prompt in _end_prompts(ids)] if is_choir(request.voices) else []
+            for request, several in zip(requests, written, strict=True)
+        ]
+        ends = self.write("planner", prompts, is_reported=False) if any(prompts) else prompts
+        return [
+            _best_plans(
+                request,
+                [row for at, ids in enumerate(several) for row in (ids, *others[at * _ENDS :][:_ENDS])],
+                1 + _ENDS,
+            )
+            if others
+            else several
+            for request, several, others in zip(requests, written, ends, strict=True)
+        ]
 
     def realize(self, plans: Sequence[Sequence[Plan]]) -> list[Composed]:
         """The best piece over the plans of each item, each of which is written over once."""
@@ -147,6 +178,20 @@ class CandidateWriter:
 def harmony_of(plan: Plan) -> float:
     """The reward of a plan by itself."""
     return harmony(plan.skeleton)
+
+
+def _best_plans(request: Request, rows: Sequence[list[int]], each: int) -> list[list[int]]:
+    """The plan with the highest reward out of so many each, as token ids."""
+    return [
+        best(rows[at : at + each], lambda ids: harmony_of(plan_of(request, ids))) for at in range(0, len(rows), each)
+    ]
+
+
+def _end_prompts(ids: Sequence[int]) -> list[Prompt]:
+    """A prompt for each further end of a plan that is written."""
+    globals, bars = split_bars(ids)
+    kept = chain.from_iterable(bar.tokens() for bar in bars[:-_END_BARS])
+    return [Prompt("plan", [*globals, *kept], min(len(bars), _END_BARS))] * _ENDS
 
 
 def best(candidates: Sequence[T], reward_of: Callable[[T], float]) -> T:

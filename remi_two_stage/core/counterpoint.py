@@ -1,18 +1,27 @@
 """Counterpoint: rules for voices, together and alone, and what breaking one costs while notes are chosen.
 
-The rules are those of harmony books (Kostka and Payne, Tonal Harmony, chapters 5 and 6; Aldwell and Schachter, Harmony
-and Voice Leading, chapters 5 and 6), where their reasons are:
+The rules are those of harmony books (Kostka and Payne, Tonal Harmony, chapters 5 and 6, of sevenths chapter 13, of
+cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 5 and 6), where their reasons are:
 
     parallels   two voices move in one direction from a perfect fifth or octave to another, or from a unison to one
     crossing    a voice lies below the next lower one
     overlap     a voice moves beyond the note that its neighbour leaves
     seventh     a voice leaps by a seventh or further than an octave
     augmented   a singer goes by an augmented second
+    tritone     a singer leaps by an augmented fourth or a diminished fifth
+    sixth       the bass of a choir leaps by a sixth
+    inner       an inner voice of a choir leaps by a fourth or further
+    hidden      the outer voices of a choir go in one direction to a perfect fifth or octave, the upper one by leap
+    fall        the seventh of a dominant does not fall by step in a choir as the tonic follows
+    approach    the melody of a choir does not come to its last note by step, or its note over the dominant before that
+                is no neighbour of the tonic
+    phrase      the melody of a choir leaves its note in the last beat of a phrase
     spacing     neighbours among sopranos, altos and tenors are more than an octave apart
     room        the lowest of three or more singers is less than a fifth below the highest, which leaves no room for
                 those between
-    range       a note lies outside the usual range of its singer, or of the instrument that a style is played on
-    doubling    the leading note of a dominant is in two voices
+    range       a note lies outside the usual range of its singer, or of the instrument that a style is played on; twice
+                for the second singers of a kind, whom models have not heard
+    doubling    the leading note of a dominant is in two voices, or comes into a second one within a beat
     leading     the leading note does not rise as the tonic follows
     bass        the lowest voice begins a chord on another note than the chord's bass, or holds one into the chord
     cadence     it does so in the last two bars
@@ -73,6 +82,13 @@ class Costs:
     overlap: float
     seventh: float
     augmented: float
+    tritone: float
+    sixth: float
+    inner: float
+    hidden: float
+    fall: float
+    approach: float
+    phrase: float
     spacing: float
     room: float
     range: float
@@ -104,12 +120,14 @@ class Costs:
 COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
+        tritone=1.0, sixth=1.2, inner=0.4, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
         static=1.5, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
         group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
+        tritone=4.0, sixth=2.4, inner=0.8, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
         static=3.0, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
         group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,

@@ -16,26 +16,29 @@ from itertools import takewhile
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, pitch_classes, split_label
-from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_augmented_second, is_parallel
-from .counterpoint_part import Part
+from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_parallel
+from .counterpoint_choirs import Motion
+from .counterpoint_parts import Part
 from .counterpoint_tune import TuneParts, costs_of_lengths
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
 from .vocabulary import DETAIL, FREE_METER, IDS, MAX_DURATION, TOKENS
-from .voices import QUARTET, SINGERS
+from .voices import FOUR_PARTS, QUARTET, SINGERS
 
 _CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
 _TIME, _KEY, _TONIC, _BAR_LEN, _PICK_UP = (IDS[family] for family in ("time", "key", "Tonic", "BarLen", "PickUp"))
-_BAR_START = IDS["structure"][-1]
+_BAR_START, _PHRASE_START = IDS["structure"][-1], IDS["structure"][0]
 _REL_POS, _NOTE_ON, _DURATION, _VELOCITY = (IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity"))
 _OCTAVE, _MAJOR_SIXTH = 12, 9
-_LEADING_NOTE = 11
+_LEADING_NOTE, _SEVENTH_OF_DOMINANT = 11, 5
+_ABOUT_TONIC = (2, 11)
 _DOMINANT_ROOTS = (7, 11)
 _FEWEST_NOTES = 8
 """Notes of a voice that tell its range or its register."""
 _THIRD = 4
 _WHOLE_TONE = 2
+_SECOND_SINGERS = frozenset(SINGERS) - frozenset(FOUR_PARTS)
 _SONG = "song"
 """The style whose melodies are silent while others play, and end on a note that is held."""
 
@@ -65,6 +68,8 @@ class VoiceLeading:
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
         self._form = TuneParts()
+        self._last_chord: tuple[int, int, int] | None = None
+        self._phrases: list[int] = []  # when they begin, in order
         self._given: dict[int, tuple[int, int]] = {}
         self._meter: Meter | None = None
         self._place = self._bar_end = self._offset = 0  # metrical ticks in the bar, the last that of its start
@@ -84,7 +89,7 @@ class VoiceLeading:
         """Read a token."""
         bar, time = self._cursor.read(token)
         if token == DETAIL:
-            self._last_bar = self._bar
+            self._last_bar, self._last_chord = self._bar, self._chords[-1] if self._chords else None
         self._bar = bar
         self._form.read(token, bar)
         if token in _VOICE:
@@ -107,6 +112,8 @@ class VoiceLeading:
             self._chords[-1] = begun, chord, token - _BASS.start + 1
         elif token in _KEY:
             self._scales.append((time, _scale_of(Key.parse(TOKENS[token][1]))))
+        elif token == _PHRASE_START:
+            self._phrases.append(time)
         elif token in _TIME:
             self._meter = _meter_of(token)
         elif token == _BAR_START:
@@ -146,6 +153,9 @@ class VoiceLeading:
         if (other := self._ticks_to_other_bass()) is not None:
             longest, cost = _DURATION.start + other - 1, self._cost_of_bass
             return [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
+        if (left := self._ticks_to_next_phrase()) is not None:
+            held = _DURATION.start + left - 1
+            return [costs.phrase * (token in _DURATION and token < held) for ids in choice for token in ids]
         if self._meter is None or not self._is_new_tune:
             return None
         found = [cost for ids in choice for cost in costs_of_lengths(ids, place, self._meter, self._style, costs)]
@@ -302,18 +312,41 @@ class VoiceLeading:
     def _in_range(self) -> list[float]:
         """What each MIDI number costs by its distance from the voice's usual range."""
         low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
-        given = self._given.get(self._voice)
+        given, is_second = self._given.get(self._voice), TOKENS[self._voice][1] in _SECOND_SINGERS
         if given is None:
-            return _costs_of_range(low, high, self._costs)
+            return _costs_of_range(low, high, self._costs, is_second=is_second)
         if given[1] < low or given[0] > high:  # given notes count more than what is usual
             low, high = given
-        return _costs_of_range(low, high, self._costs, given)
+        return _costs_of_range(low, high, self._costs, given, is_second)
 
     def _must_rise(self, left: int) -> bool:
         """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
-        if left % _OCTAVE != _LEADING_NOTE or _root_of(here := self._chord_at(self._time)) != 0 or here is None:
+        return left % _OCTAVE == _LEADING_NOTE and self._follows_dominant()
+
+    def _must_fall(self, left: int) -> bool:
+        """Whether the pitch that is left is the seventh of a dominant chord that the tonic's follows here."""
+        return left % _OCTAVE == _SEVENTH_OF_DOMINANT and self._follows_dominant()
+
+    def _follows_dominant(self) -> bool:
+        """Whether the chord here is the tonic's, and that before it a dominant."""
+        if _root_of(here := self._chord_at(self._time)) != 0 or here is None:
             return False
         return _root_of(self._chord_at(here[0] - 1)) in _DOMINANT_ROOTS
+
+    def _prepares_close(self) -> bool:
+        """Whether a note of a choir's melody over a dominant may lead into its last one."""
+        last = self._last_chord
+        if last is None or _root_of(last) != 0 or not 0 < last[0] - self._time <= TICKS_PER_QUARTER:
+            return False
+        return self._is_melody and _root_of(self._chord_at(self._time)) in _DOMINANT_ROOTS
+
+    def _ticks_to_next_phrase(self) -> int | None:
+        """Ticks from a note of a choir's melody in the last beat of a phrase to its end; None where it is in none."""
+        if len(self._together) < 2 or not self._is_melody or TOKENS[self._voice][1] not in SINGERS:
+            return None
+        coming = (start - self._time for start in reversed(self._phrases) if start > self._time)
+        left = min(coming, default=0)
+        return left if 0 < left <= TICKS_PER_QUARTER else None
 
 
 def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | None:
@@ -363,6 +396,8 @@ class _Judge:
         ]
         self._top = sounding.get(0) if at == len(order) - 1 > 1 else None
         self._set_harmony(leading, time, at == len(order) - 1)
+        self._motion = self._motion_of(leading, order, at) if self._are_singers else None
+        self._prepares_close = self._are_singers and leading._prepares_close()
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
@@ -370,7 +405,20 @@ class _Judge:
         self._third = third if is_last and third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
         self._bass_cost = leading._cost_of_bass
-        self._has_leading_note = _LEADING_NOTE in heard
+        self._has_leading_note = any(
+            pitch % _OCTAVE == _LEADING_NOTE for pitches in within.values() for pitch in pitches
+        )
+
+    def _motion_of(self, leading: VoiceLeading, order: Sequence[int], at: int) -> Motion | None:
+        """How the singer at a place of the order goes on; None where no note leads into its next one."""
+        if self._left is None:
+            return None
+        lowest, other = len(order) - 1, None
+        if at in (0, lowest):
+            outer, time = leading._parts[order[lowest - at]], leading._time
+            old, new = outer.left(time), outer.sounding(time)
+            other = (old, new) if outer.moves(time) and old is not None and new is not None else None
+        return Motion(self._left, at == 0, at == lowest, other, leading._must_fall(self._left), leading._may_close())
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
         """What the chord here says."""
@@ -397,7 +445,9 @@ class _Judge:
             )
         if self._are_singers:
             cost += self._cost_of_places(pitch)
-            cost += costs.augmented * (self._left is not None and is_augmented_second(self._left, pitch))
+            cost += costs.approach * (self._prepares_close and pitch % _OCTAVE not in _ABOUT_TONIC)
+        if self._motion is not None:
+            cost += self._motion.cost(pitch, costs)
         if self._is_dominant and self._has_leading_note and pitch % _OCTAVE == _LEADING_NOTE:
             cost += costs.doubling
         if self._must_rise and self._left is not None and pitch != self._left + 1:
@@ -426,10 +476,12 @@ class _Judge:
 
 
 @cache
-def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127)) -> list[float]:
+def _costs_of_range(
+    low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127), is_second: bool = False
+) -> list[float]:
     """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
     return [
-        min(max(low - pitch, pitch - high, 0) * costs.range, costs.most)
+        min(max(low - pitch, pitch - high, 0) * costs.range * (1 + is_second), costs.most)
         if given[0] <= pitch <= given[1]
         else costs.most
         for pitch in range(len(_NOTE_ON))

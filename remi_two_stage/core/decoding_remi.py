@@ -34,6 +34,7 @@ import torch
 from .counterpoint_reader import leading_after
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
 from .decoding_weights_remi import StageWeights
+from .divided_choirs import read_as
 from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
@@ -61,11 +62,13 @@ class Start:
         ids: The given tokens.
         grammar: Has read them (`read_prompt`), and tells what may follow; it is used up.
         seed: Of the row's random stream.
+        sampling: How its tokens are sampled; None is as those of the other rows.
     """
 
     ids: Sequence[int]
     grammar: Grammar
     seed: int = 0
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,10 @@ def decode_rows(
     """
     weights = stage if isinstance(stage, StageWeights) else StageWeights.of(stage)
     backbone = IncrementalBackbone(weights)
-    rows = [_Row(start, sampling, longest, report and partial(report, number)) for number, start in enumerate(starts)]
+    rows = [
+        _Row(start, start.sampling or sampling, longest, report and partial(report, number))
+        for number, start in enumerate(starts)
+    ]
     waiting = iter(enumerate(rows))
     unread: dict[int, Block] = {}
     while unread := _with_others(unread, waiting):
@@ -182,6 +188,7 @@ class _Row:
             self._recalled.advance(token)
         self._sampling = sampling.settled(alone=len({token for token in start.ids if token in IDS["voice"]}) == 1)
         self._of_rhythm = self._sampling if start.grammar.kind == "plan" else self._sampling.of_rhythm
+        self._read_as = read_as(start.ids)
         self._guess: list[int] = []
         self._bars = self._choices = 0
 
@@ -191,7 +198,7 @@ class _Row:
 
     def begin(self) -> Block | None:
         """What the model has to read before the first choice; None if there is no choice to make."""
-        return Block(0, [*self._ids]) if self._take_forced() else None
+        return Block(0, self._as_read(self._ids)) if self._take_forced() else None
 
     def go_on(self, states: torch.Tensor, head: torch.Tensor, most_guesses: int) -> Block | None:
         """Choose tokens by the hidden states [1 + guesses, hidden] of the last token and of the guesses after it, as
@@ -207,12 +214,12 @@ class _Row:
         right = _shared(self._guess, new)
         unread = new[right:]
         self._guess = self._lookup.guess(self._ids, max(0, min(most_guesses, LONGEST_BLOCK - len(unread))))
-        return Block(read + right, [*unread, *self._guess], len(self._guess))
+        return Block(read + right, self._as_read([*unread, *self._guess]), len(self._guess))
 
     def _choose(self, state: torch.Tensor, head: torch.Tensor) -> None:
         """Take a token by the hidden state [hidden] of the one before."""
         choice = [ids for ids in self._grammar.allowed if ids]
-        scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
+        scores = [score for ids in choice for score in torch.mv(self._rows_of(head, ids), state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
         if nats := self._sampling.repetition:
@@ -232,6 +239,14 @@ class _Row:
             yield recalled
         if (repeated := self._lookup.repeated(self._ids)) is not None and not self._recalled.turns:
             yield repeated, 1.0
+
+    def _as_read(self, ids: Sequence[int]) -> list[int]:
+        """Tokens as the model reads them."""
+        return [*ids] if self._read_as is None else [self._read_as[token] for token in ids]
+
+    def _rows_of(self, head: torch.Tensor, ids: range) -> torch.Tensor:
+        """The rows [tokens, hidden] by which the model scores tokens."""
+        return head[ids.start : ids.stop] if self._read_as is None else head[self._as_read(ids)]
 
     def _take_forced(self) -> bool:
         """Take what the grammar forces; False if the row has ended."""

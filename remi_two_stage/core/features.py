@@ -15,9 +15,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate, takewhile
 
 from .chords import pitch_classes, split_label
 from .piece import Bar, Note, Piece
+from .signatures import TICKS_PER_QUARTER
 
 BarNotes = tuple[tuple[tuple[int, int, int], ...], ...]
 """Onset, pitch and duration of every note of every voice."""
@@ -79,6 +81,23 @@ def chord_roots(piece: Piece) -> list[int | None]:
     """The root of every chord in semitones above the tonic, pick-ups left out; None for no chord and an unknown one."""
     parts = [split_label(chord.label) for bar in piece.bars if not bar.is_pickup for chord in bar.chords]
     return [None if part is None else part[0] for part in parts]
+
+
+def last_chord_length(piece: Piece) -> float:
+    """Quarter notes from where the last root begins to the end, at most those of a whole note; nan where it is not
+    known.
+    """
+    starts = accumulate((bar.length for bar in piece.bars), initial=0)
+    chords = [
+        (start + chord.onset, split_label(chord.label))
+        for start, bar in zip(starts, piece.bars, strict=False)
+        for chord in bar.chords
+    ]
+    if not chords or chords[-1][1] is None:
+        return math.nan
+    last = chords[-1][1][0]
+    begun = [*takewhile(lambda chord: chord[1] is not None and chord[1][0] == last, reversed(chords))][-1][0]
+    return min(sum(bar.length for bar in piece.bars) - begun, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
 
 
 def tonic_chords(piece: Piece) -> float:

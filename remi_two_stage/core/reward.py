@@ -5,8 +5,8 @@
     leading     what the rules of counterpoint cost a note (counterpoint.py), where several voices sing
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
-    harmony     the plan closes V-I (in modes also bVII-i), is at home no more often than plans are, and changes chords
-                within bars as often as they do
+    harmony     the plan closes V-I (in modes also bVII-i), a choir's on a chord that is held, is at home no more often
+                than plans are, and changes chords within bars as often as they do
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -33,6 +33,7 @@ from .features import (
     bars_with_two_chords,
     chord_roots,
     commonest_rhythm,
+    last_chord_length,
     last_label,
     last_note,
     most_of_one_bar,
@@ -45,7 +46,7 @@ from .features import (
 from .piece import Piece
 from .ranges import usual_range
 from .vocabulary import IDS
-from .voices import MELODY
+from .voices import MELODY, is_choir
 
 MOST = 8.0
 """The most that a single figure costs, in nats: that of four deviations."""
@@ -106,6 +107,7 @@ class Usual:
         tonic_chords: Share of the chords that are on the tonic.
         two_chords: Share of the bars that have more than one.
         leading: What counterpoint costs a note, in nats; None for one voice.
+        last_chord: Quarter notes that the last root lasts; None for one voice.
     """
 
     many_times: float
@@ -117,6 +119,7 @@ class Usual:
     tonic_chords: Normal
     two_chords: Normal
     leading: Normal | None = None
+    last_chord: Normal | None = None
 
 
 # fmt: off
@@ -132,7 +135,8 @@ USUAL = {
     ),
     "chorale": Usual(
         0.001, Normal(70.588, 1.895), Normal(0.944, 0.033), Normal(0.026, 0.072), Normal(0.129, 0.059),
-        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.379, 0.158),
+        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.417, 0.160),
+        Normal(2.066, 0.973),
     ),
     "air": Usual(
         0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131), Normal(0.304, 0.140),
@@ -148,7 +152,8 @@ USUAL = {
     ),
     "hymn": Usual(
         0.008, Normal(68.484, 1.149), Normal(0.956, 0.042), Normal(0.130, 0.144), Normal(0.336, 0.158),
-        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.206, 0.171),
+        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.237, 0.173),
+        Normal(2.902, 0.944),
     ),
     "jig": Usual(
         0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123), Normal(0.543, 0.176),
@@ -222,8 +227,10 @@ def harmony(piece: Piece, style: str | None = None) -> float:
     """The part of the reward that a plan has too, which is a piece without notes."""
     usual = usual_for(piece, style or piece.style)
     closes = closes_on_tonic(piece)
+    held = usual.last_chord if is_choir(piece.voices) else None
     return (
-        usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
+        (held.likelihood(last_chord_length(piece), too_high=False) if held else 0.0)
+        + usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
         + usual.two_chords.likelihood(bars_with_two_chords(piece))
         + (_lacking(_ends_of(piece).close) if closes is False else 0.0)
     )

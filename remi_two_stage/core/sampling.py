@@ -14,6 +14,9 @@ _ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
 are then as varied as real ones, and voices that go together seldom sing what a rule forbids.
 """
+_CHORAL_PLANS = 1.4
+"""By how much the temperature of a choir's plan is higher than that of its notes."""
+_HIGHEST_TEMPERATURE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Sampling:
     def __post_init__(self) -> None:
         temperature, top_p, of_rhythm = self._settings(True)
         is_number = isinstance(temperature, int | float) and isinstance(top_p, int | float)
-        in_range = is_number and 0.01 <= temperature <= 100 and 0 < top_p <= 1
+        in_range = is_number and 0.01 <= temperature <= _HIGHEST_TEMPERATURE and 0 < top_p <= 1
         if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
             raise RequestError(
                 f"no sampling with temperature {temperature}, `top_k` {self.top_k}, `top_p` {top_p}; "
@@ -92,6 +95,15 @@ class Sampling:
         temperature, top_p, of_rhythm = self._settings(alone)
         repetition = self.repetition if alone and not self.greedy else 0.0
         return replace(self, temperature=temperature, top_p=top_p, rhythm_temperature=of_rhythm, repetition=repetition)
+
+    @property
+    def of_choral_plan(self) -> Sampling:
+        """How the chords of a choir are sampled: less predictably than its notes, by which they are as varied as those
+        of hymns and chorales.
+        """
+        settled = self.settled(alone=False)
+        assert settled.temperature is not None
+        return replace(settled, temperature=min(_CHORAL_PLANS * settled.temperature, _HIGHEST_TEMPERATURE))
 
     @property
     def of_rhythm(self) -> Sampling:

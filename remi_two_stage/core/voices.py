@@ -68,3 +68,8 @@ def clef_of(voice: str, pitches: Collection[int]) -> Clef:
 def singer(voice: str) -> str | None:
     """Which of S, A, T, B a voice is, also one of a divided choir, such as "S2"; None if it is none."""
     return voice[0] if voice in SINGERS else None
+
+
+def is_choir(voices: Collection[str] | None) -> bool:
+    """Whether several voices sing, and no others are with them."""
+    return voices is not None and len(voices) > 1 and set(voices) <= set(SINGERS)

@@ -1,4 +1,7 @@
-"""What one voice sings, as counterpoint reads it: onsets and ends in ticks from the start, pitches as MIDI numbers."""
+"""What a voice sings, as the rules of counterpoint ask for it while a sequence is read.
+
+Times are ticks from the start, pitches those of the tokens, in C.
+"""
 
 from __future__ import annotations
 
