@@ -169,7 +169,7 @@ USUAL = {
     ),
     "quartet": Usual(
         0.020, Normal(72.577, 3.532), Normal(0.912, 0.055), Normal(0.063, 0.051), Normal(0.112, 0.040),
-        Normal(8.417, 3.148), Normal(0.373, 0.127), Normal(0.678, 0.193), Normal(0.413, 0.231),
+        Normal(8.417, 3.148), Normal(0.373, 0.127), Normal(0.678, 0.193), Normal(0.526, 0.258),
     ),
     "reel": Usual(
         0.023, Normal(72.866, 1.975), Normal(0.873, 0.082), Normal(0.301, 0.136), Normal(0.482, 0.164),
