@@ -366,7 +366,7 @@ def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> 
     """What follows a sequence of a kind after a prompt; None where no rule speaks, or without counterpoint."""
     if counterpoint == "off" or kind == "melody":
         return None
-    rules = PlanHarmony() if kind == "plan" else VoiceLeading(counterpoint)
+    rules: VoiceLeading | PlanHarmony = PlanHarmony() if kind == "plan" else VoiceLeading(counterpoint)
     for token in ids:
         rules.advance(token)
     if isinstance(rules, VoiceLeading):

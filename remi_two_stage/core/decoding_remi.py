@@ -259,8 +259,9 @@ class _Row:
             self._report(self._bars)
 
     def _read_for_form(self, token: int) -> None:
-        for form in (self._worn, self._recalled, self._figures):
-            form.advance(token)
+        self._worn.advance(token)
+        self._recalled.advance(token)
+        self._figures.advance(token)
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:
