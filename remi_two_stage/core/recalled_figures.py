@@ -106,9 +106,9 @@ class RecalledFigures:
         for figure, of_rhythm, of_notes in self._models:
             if figure.rhythm[: len(said.rhythm)] != said.rhythm:
                 continue
-            times = figure.rhythm[len(said.rhythm) : len(said.rhythm) + 1] or [figure.after]
+            times = figure.rhythm[len(said.rhythm) : len(said.rhythm) + 1] or ([figure.after] if figure.after else [])
             pitches = figure.notes[len(said.notes) : len(said.notes) + 1]
-            wanted = {time: of_rhythm for time in times if time is not None}
+            wanted = dict.fromkeys(times, of_rhythm)
             if of_notes and figure.notes[: len(said.notes)] == said.notes:
                 wanted |= {pitch: of_notes for pitch in pitches if pitch in _NOTE_ON}
             found |= {token: max(firmness, found.get(token, 0.0)) for token, firmness in wanted.items()}
