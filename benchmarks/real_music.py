@@ -3,7 +3,8 @@
     python benchmarks/real_music.py [music21 FILE_OR_FOLDER ...]
 
 Each corpus is counted by itself: music21 (O'Neill, Ryan, Aird and Bach's chorales), files as `prepare` takes them, or
-what it wrote. Tunes count once, without their variants.
+what it wrote. Tunes count once, without their variants. Of songs and quartets the first 24 bars count, but for their
+ends, since what is composed is as short.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from statistics import fmean, pstdev
 from typing import TypeVar
 
@@ -29,6 +31,7 @@ from remi_two_stage.core.features import (
 )
 from remi_two_stage.core.reward import (
     MANY_TIMES,
+    begins_on_tonic,
     chord_tones,
     closes_on_tonic,
     endings,
@@ -48,6 +51,8 @@ FEWEST = 30
 """Pieces of a style that has a row of its own."""
 MOST_PARALLELS = 0.05
 """Per change of sound; where there are more, voices sing in unison."""
+OPENING = 24
+"""Bars of songs and quartets, from the first one that sounds."""
 NORMALS: dict[str, Callable[[Piece], float]] = {
     "mean_pitch": lambda piece: fmean(pitches(piece)),
     "chord_tones": chord_tones,
@@ -87,7 +92,19 @@ def ends_of(pieces: Sequence[Piece]) -> str:
     on_tonic = [(on_beat, held) for tonic, on_beat, held in found if tonic]
     shares = [share(tonic for tonic, *_ in found), *(share(column) for column in zip(*on_tonic, strict=True))]
     closes = [closes for closes in map(closes_on_tonic, pieces) if closes is not None]
-    return f"Ends({', '.join([*shares, share(map(ends_over_tonic, pieces)), share(closes)])})"
+    shares += [share(map(ends_over_tonic, pieces)), share(closes)]
+    return f"Ends({', '.join([*shares, *([share(map(begins_on_tonic, pieces))] if is_long(pieces[0]) else [])])})"
+
+
+def is_long(piece: Piece) -> bool:
+    """Whether a piece is a song or a quartet, most of which are longer than what is composed."""
+    return piece.style in ("song", "quartet")
+
+
+def opening(piece: Piece) -> Piece:
+    """The beginning of a song or a quartet; other pieces as they are."""
+    first = next(at for at, bar in enumerate(piece.bars) if any(bar.notes))
+    return replace(piece, bars=piece.bars[first : first + OPENING]) if is_long(piece) else piece
 
 
 def usual_of(pieces: Sequence[Piece]) -> str:
@@ -114,13 +131,14 @@ def print_usual(tunes: Sequence[Piece], chorales: Sequence[Piece]) -> None:
     for piece in (*tunes, *chorales):
         if piece.style is not None:
             styles[piece.style].append(piece)
-    kinds = {"tune": tunes, "chorale": chorales}
+    longer = {style: styles[style] for style in ("quartet", "song")}
+    kinds = {"tune": tunes, "chorale": chorales} | longer
     for kind, pieces in kinds.items():
         if len(pieces) >= FEWEST:
             print(f'    "{kind}": {ends_of(pieces)},  # {len(pieces)}')
     for kind, pieces in (kinds | dict(sorted(styles.items()))).items():
         if len(pieces) >= FEWEST:
-            print(f'    "{kind}": {usual_of(pieces)},  # {len(pieces)}')
+            print(f'    "{kind}": {usual_of([*map(opening, pieces)])},  # {len(pieces)}')
 
 
 def main() -> None:
@@ -134,7 +152,9 @@ def main() -> None:
         print(f"{source}: {len(tunes)} tunes, {len(chorales)} pieces in four voices")
         print_rows(REGISTER | CADENCES | REPETITION, tunes)
         print_rows(FOUR_VOICES, map(Chorale.real, chorales))
-        print_usual(tunes, [chorale.piece for chorale in map(Chorale.real, chorales) if is_plain(chorale)])
+        print_usual(
+            tunes, [each.piece for each in map(Chorale.real, chorales) if is_long(each.piece) or is_plain(each)]
+        )
 
 
 if __name__ == "__main__":

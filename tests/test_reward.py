@@ -212,6 +212,24 @@ def test_players_of_a_quartet_keep_to_their_chords_without_parallel_fifths_and_m
     assert costs('"C"c "Dm"d', 50, 53) == [0, 5]
 
 
+def test_players_of_a_quartet_leave_no_hole_and_seldom_strike_a_note_again() -> None:
+    """The viola, which is written last: after the first beat, when all others rest, and after they have begun again."""
+    (quartet,) = read_abc(
+        "X:1\nM:4/4\nL:1/4\nK:C\nV:Violin1\nV:Violin2\nV:Viola clef=alto\nV:Cello clef=bass\n"
+        '[V:Violin1] "C"c z c c | c4 |]\n[V:Violin2] G z G G | G4 |]\n'
+        "[V:Viola] E E E E | E4 |]\n[V:Cello] C z C C | C4 |]\n"
+    )
+    ids = detail_sequence(in_writing_order(encode_ids(replace(quartet, style="quartet"))))
+    for voice, silence in (("Violin2", 0.0), ("Viola", 1.2)):
+        begins = next(at for at in range(ids.index(DETAIL), len(ids)) if ids[at] == TOKEN_IDS[f"<voice={voice}>"])
+        free = range(TOKEN_IDS["<RelPos=24>"], TOKEN_IDS["<RelPos=24>"] + 2)
+        after_first = next(at for at in places_of("Duration", ids) if at > begins) + 1
+        assert costs_of_choice(ids[:after_first], [free]) == [0, silence]
+    second = [at for at in places_of("Note-On", ids) if at > begins][1]
+    again, other = costs_of(ids[:second], (64, 60))
+    assert again - other == pytest.approx(0.6)
+
+
 def test_a_singer_is_silent_where_others_are(chorale: Piece) -> None:
     """The third bar of the chorale: what it costs each voice not to go on after its first note."""
     for style, breath in (("chorale", 4.0), ("song", 0.0)):

@@ -82,7 +82,7 @@ class Maker:
         return f"{MADE_WITH}{__version__} and {model}"
 
     def _note(self, words: list[str], number: int, piece: Piece) -> str:
-        sampling = self.sampling.settled(alone=len(piece.voices) == 1)
+        sampling = self.sampling.settled(piece.voices)
         changed = {
             flag_of(field): value
             for field in fields(Sampling)

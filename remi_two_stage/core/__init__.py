@@ -33,6 +33,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     counterpoint_tune.py             what the form of a lone tune and the rhythm of its style cost
     counterpoint_reader.py           what the next token of a sequence costs by these rules
     divided_choirs.py                how models read the choirs that they have not heard
+    plan_harmony.py                  how a quartet's plan begins and closes, and what other chords cost there
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
@@ -68,6 +69,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted
     worn_bars.py                     the bars of a tune that have come often enough
     recalled_bars.py                 the bars of a tune that come back by its form
+    recalled_figures.py              the figures of songs and quartets that come back
     prompt_lookup.py                 guesses of the next tokens, from what followed the same ones before
     composing_remi.py                from a request to a plan, from a plan to a piece
     pipeline_remi.py                 the pipeline "music-generation"

@@ -34,6 +34,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     part        a part of a tune ends on the tonic's chord, but not on the tonic
     height      later parts of a tune lie lower than three semitones above the first one
     outside     a tune's note is neither the chord's nor the key's, raised degrees of minor included; other than a song
+    again       a player of a quartet strikes the note again that is left
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
@@ -41,7 +42,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     fragment    a tune's note ends where a triplet is not complete, or in a metre of five or seven units off the 16ths
     group       in such a metre it reaches over a group of two or three units, and is not made of groups
     pair        the notes that fill a beat are even in a strathspey, which has snaps, or not dotted in a march
-    rest        a tune is silent, other than a song
+    rest        a tune is silent, other than a song, or are all players of a quartet
     breath      a singer is silent while others sing, other than in songs
 
 Players of a quartet keep to these rules together, but for parallel octaves, crossing, overlap, spacing, room, augmented
@@ -57,9 +58,10 @@ Costs are in nats, subtracted from the model's scores; pitches are MIDI numbers,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
-from .signatures import Meter
+from .signatures import Key, Meter
 from .voices import singer
 
 Counterpoint = Literal["strict", "soft", "off"]
@@ -67,6 +69,7 @@ COUNTERPOINTS: tuple[Counterpoint, ...] = get_args(Counterpoint)
 
 _OCTAVE, FIFTH = 12, 7
 _AUGMENTED_SECOND, _MINOR_SIXTH, _LEADING_NOTE = 3, 8, 11
+_PITCHES = 128
 _16TH, _32ND, _OF_TRIPLET = 6, 3, 4
 """Ticks of notes, the last that of a 16th in a triplet."""
 
@@ -105,6 +108,7 @@ class Costs:
     part: float
     height: float
     outside: float
+    again: float
     register: float
     leap: float
     rhythm: float
@@ -122,14 +126,14 @@ COSTS: dict[Counterpoint, Costs] = {
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
         tritone=1.0, sixth=1.2, inner=0.4, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
-        static=1.5, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
+        static=1.5, again=0.6, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
         group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         tritone=4.0, sixth=2.4, inner=0.8, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
-        static=3.0, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
+        static=3.0, again=1.2, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
         group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
     ),
 }
@@ -168,3 +172,22 @@ def is_whole(start: int, end: int, meter: Meter) -> bool:
 def is_uneven(meter: Meter) -> bool:
     """Whether a metre has five, seven or another such number of units."""
     return meter.numerator > 1 and meter.numerator % 2 != 0 and meter.numerator % 3 != 0
+
+
+@cache
+def costs_of_range(
+    low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127), is_second: bool = False
+) -> list[float]:
+    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
+    return [
+        min(max(low - pitch, pitch - high, 0) * costs.range * (1 + is_second), costs.most)
+        if given[0] <= pitch <= given[1]
+        else costs.most
+        for pitch in range(_PITCHES)
+    ]
+
+
+@cache
+def scale_of(key: Key) -> frozenset[int]:
+    """The pitch classes of a key; of minor, the raised sixth and seventh degree too."""
+    return key.scale | {(key.pitch_class + raised) % _OCTAVE for raised in (9, 11) if key.mode == "min"}

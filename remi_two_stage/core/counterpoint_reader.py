@@ -16,11 +16,12 @@ from itertools import takewhile
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
 from .chords import QUALITIES, pitch_classes, split_label
-from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_parallel
+from .counterpoint import COSTS, FIFTH, Counterpoint, are_spaced, costs_of_range, is_parallel, scale_of
 from .counterpoint_choirs import Motion
 from .counterpoint_parts import Part
 from .counterpoint_tune import TuneParts, costs_of_lengths
 from .grammar_voices import place_in_score
+from .plan_harmony import PlanHarmony
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
 from .vocabulary import DETAIL, FREE_METER, IDS, MAX_DURATION, TOKENS
@@ -64,7 +65,7 @@ class VoiceLeading:
         self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
-        self._scales = [(0, _scale_of(Key()))]  # from a time on
+        self._scales = [(0, scale_of(Key()))]  # from a time on
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
         self._form = TuneParts()
@@ -111,7 +112,7 @@ class VoiceLeading:
             begun, chord, _ = self._chords[-1]
             self._chords[-1] = begun, chord, token - _BASS.start + 1
         elif token in _KEY:
-            self._scales.append((time, _scale_of(Key.parse(TOKENS[token][1]))))
+            self._scales.append((time, scale_of(Key.parse(TOKENS[token][1]))))
         elif token == _PHRASE_START:
             self._phrases.append(time)
         elif token in _TIME:
@@ -167,16 +168,17 @@ class VoiceLeading:
         return found
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
-        """What costs that a tune is silent, or a singer while others sing: that a note begins later than the one before
-        ends, or that a bar ends that has room for notes.
+        """What costs that a tune is silent, a singer while others sing, or a whole quartet: that a note begins later
+        than the one before ends, or that a bar ends that has room for notes.
         """
         first = next((ids.start for ids in choice if ids and ids.start in _REL_POS), None)
         if first is None or self._style == _SONG:
             return None
-        is_alone = self._is_new_tune
-        if not is_alone and not self._others_sing(self._time + first - _REL_POS.start - self._place):
+        time = self._time + first - _REL_POS.start - self._place
+        others_sing = not self._is_new_tune and self._others_sing(time)
+        if not (self._is_new_tune or others_sing or self._is_hole(time)):
             return None
-        rest = self._costs.rest if is_alone else self._costs.breath
+        rest = self._costs.breath if others_sing else self._costs.rest
         return [rest if token != first and token not in _VELOCITY else 0.0 for ids in choice for token in ids]
 
     def _ticks_to_other_bass(self) -> int | None:
@@ -213,6 +215,12 @@ class VoiceLeading:
         if self._voice in self._given or TOKENS[self._voice][1] not in SINGERS:
             return False
         return any(self._parts[voice].sounding(time) is not None for voice in self._together if voice != self._voice)
+
+    def _is_hole(self, time: int) -> bool:
+        """Whether all players of a quartet but the last one to be written, which this is, are silent at a time."""
+        players = [voice for voice in self._together if TOKENS[voice][1] in QUARTET]
+        is_last = len(players) > 1 and self._voice == players[-2 if len(players) > 2 else -1]
+        return is_last and all(self._parts[voice].sounding(time) is None for voice in players)
 
     def _chord_at(self, time: int) -> tuple[int, int, int] | None:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
@@ -314,10 +322,10 @@ class VoiceLeading:
         low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
         given, is_second = self._given.get(self._voice), TOKENS[self._voice][1] in _SECOND_SINGERS
         if given is None:
-            return _costs_of_range(low, high, self._costs, is_second=is_second)
+            return costs_of_range(low, high, self._costs, is_second=is_second)
         if given[1] < low or given[0] > high:  # given notes count more than what is usual
             low, high = given
-        return _costs_of_range(low, high, self._costs, given, is_second)
+        return costs_of_range(low, high, self._costs, given, is_second)
 
     def _must_rise(self, left: int) -> bool:
         """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
@@ -349,15 +357,16 @@ class VoiceLeading:
         return left if 0 < left <= TICKS_PER_QUARTER else None
 
 
-def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | None:
-    """What follows a sequence of a kind after a prompt; None where no notes are written, or without counterpoint."""
-    if counterpoint == "off" or kind in ("plan", "melody"):
+def leading_after(counterpoint: Counterpoint, kind: str, ids: Sequence[int]) -> VoiceLeading | PlanHarmony | None:
+    """What follows a sequence of a kind after a prompt; None where no rule speaks, or without counterpoint."""
+    if counterpoint == "off" or kind == "melody":
         return None
-    leading = VoiceLeading(counterpoint)
+    rules: VoiceLeading | PlanHarmony = PlanHarmony() if kind == "plan" else VoiceLeading(counterpoint)
     for token in ids:
-        leading.advance(token)
-    leading.keep_to_given()
-    return leading
+        rules.advance(token)
+    if isinstance(rules, VoiceLeading):
+        rules.keep_to_given()
+    return rules
 
 
 class _Judge:
@@ -459,6 +468,7 @@ class _Judge:
         if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
             cost += costs.foreign
         cost += costs.static * (pitch == self._said)
+        cost += costs.again * (pitch == self._left and not self._are_singers)
         if self._may_close and pitch % _OCTAVE != 0:
             cost += costs.close
         return cost
@@ -475,19 +485,6 @@ class _Judge:
         return costs.crossing * crossed + costs.overlap * overlaps + costs.spacing * beyond + costs.room * short
 
 
-@cache
-def _costs_of_range(
-    low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127), is_second: bool = False
-) -> list[float]:
-    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
-    return [
-        min(max(low - pitch, pitch - high, 0) * costs.range * (1 + is_second), costs.most)
-        if given[0] <= pitch <= given[1]
-        else costs.most
-        for pitch in range(len(_NOTE_ON))
-    ]
-
-
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:
     parts = None if chord is None else split_label(TOKENS[chord[1]][1])
     return None if parts is None else parts[0]
@@ -497,12 +494,6 @@ def _bass_of(chord: tuple[int, int, int] | None) -> int | None:
     """Pitch class of a chord's bass."""
     root = _root_of(chord)
     return None if root is None or chord is None else (root + chord[2]) % _OCTAVE
-
-
-@cache
-def _scale_of(key: Key) -> frozenset[int]:
-    """The pitch classes of a key; of minor, the raised sixth and seventh degree too."""
-    return key.scale | {(key.pitch_class + raised) % _OCTAVE for raised in (9, 11) if key.mode == "min"}
 
 
 def _third_of(chord: tuple[int, int, int] | None) -> int | None:

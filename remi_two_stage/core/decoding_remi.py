@@ -12,8 +12,8 @@ Conventions
   seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
   lookup compares, the one that followed them before has a higher score; one that says a bar that has come often enough
   (`worn_bars`) has a lower one, and where the form of tunes brings a bar back (`recalled_bars`) the token that goes on
-  with it a higher one. Its rhythm is more varied than its pitches (`Sampling.rhythm_temperature`): models hold
-  to a rhythm longer than people do.
+  with it a higher one. Songs and quartets are helped to take up figures (`recalled_figures`). Rhythm is more varied
+  than pitches (`Sampling.rhythm_temperature`): models hold to a rhythm longer than people do.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
   after `torch.manual_seed(seed)`.
@@ -39,8 +39,9 @@ from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
 from .recalled_bars import RecalledBars
+from .recalled_figures import RecalledFigures
 from .sampling import DEFAULT_SAMPLING, Sampling
-from .vocabulary import IDS
+from .vocabulary import IDS, TOKENS
 from .worn_bars import WornBars
 
 ROWS_AT_ONCE = 32
@@ -183,10 +184,12 @@ class _Row:
         self._report = report
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
         self._lookup, self._worn, self._recalled = PromptLookup(), WornBars(), RecalledBars()
+        self._figures = RecalledFigures()
         for token in start.ids:
-            self._worn.advance(token)
-            self._recalled.advance(token)
-        self._sampling = sampling.settled(alone=len({token for token in start.ids if token in IDS["voice"]}) == 1)
+            self._read_for_form(token)
+        voices = {TOKENS[token][1] for token in start.ids if token in IDS["voice"]}
+        self._is_alone = len(voices) == 1
+        self._sampling = sampling.settled(voices)
         self._of_rhythm = self._sampling if start.grammar.kind == "plan" else self._sampling.of_rhythm
         self._read_as = read_as(start.ids)
         self._guess: list[int] = []
@@ -223,7 +226,7 @@ class _Row:
         costs = None if self._leading is None else self._leading.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
         if nats := self._sampling.repetition:
-            worn = self._worn.following() if is_note else set()
+            worn = self._worn.following() if is_note and self._is_alone else set()
             for wanted, firmness in self._wanted():
                 if wanted not in worn:
                     costs = _in_favour(choice, wanted, firmness * nats, costs)
@@ -235,6 +238,9 @@ class _Row:
 
     def _wanted(self) -> Iterator[tuple[int, float]]:
         """Tokens that repeat what came before, and how firmly each is wanted."""
+        yield from self._figures.following().items()
+        if not self._is_alone:
+            return
         if (recalled := self._recalled.following()) is not None and self._grammar.kind != "melody":
             yield recalled
         if (repeated := self._lookup.repeated(self._ids)) is not None and not self._recalled.turns:
@@ -260,13 +266,17 @@ class _Row:
     def _take(self, token: int) -> None:
         self._ids.append(token)
         self._grammar.advance(token)
-        self._worn.advance(token)
-        self._recalled.advance(token)
+        self._read_for_form(token)
         if self._leading is not None:
             self._leading.advance(token)
         if token == BAR_START and self._report is not None:
             self._bars += 1
             self._report(self._bars)
+
+    def _read_for_form(self, token: int) -> None:
+        self._worn.advance(token)
+        self._recalled.advance(token)
+        self._figures.advance(token)
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:

@@ -39,6 +39,7 @@ from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
 from .decoding_weights_remi import is_plain
 from .errors import GrammarError, RequestError
 from .grammar import Grammar, SequenceKind
+from .plan_harmony import PlanHarmony
 from .sampling import Sampling
 from .stop_strings_remi import StopsAtText
 from .vocabulary import DETAIL, EOS, PAD, token_names
@@ -147,7 +148,7 @@ class _Followed:
 
     ids: list[int]
     grammar: Grammar
-    leading: VoiceLeading | None
+    leading: VoiceLeading | PlanHarmony | None
 
     def advance(self, token: int) -> None:
         self.grammar.advance(token)

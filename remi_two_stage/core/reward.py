@@ -6,7 +6,8 @@
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
     harmony     the plan closes V-I (in modes also bVII-i), a choir's on a chord that is held, is at home no more often
-                than plans are, and changes chords within bars as often as they do
+                than plans are, and changes chords within bars as often as they do; that of a song or a quartet begins
+                with its tonic
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -15,14 +16,17 @@ or lacks, it is the log-odds in real music. No figure counts for more than `MOST
 all the rest. Pieces of one kind compare, tunes with chorales do not.
 
 `ENDS` and `USUAL` are counted by `python benchmarks/real_music.py music21`, the row of hymns by the same on the Open
-Hymnal's training hymns. A chorale counts where it is heard in the key that its book states, and not where it is sung in
-unison. Chords of tunes are those that analysis/harmony.py hears in them.
+Hymnal's training hymns, those of songs and quartets on 136 songs and 24 quartets of OpenScore: their ends as whole
+works, all else in their first 24 bars, since what is composed is as short. A chorale counts where it is heard in the
+key that its book states, and not where it is sung in unison. Chords of tunes are those that analysis/harmony.py hears
+in them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
@@ -46,7 +50,7 @@ from .features import (
 from .piece import Piece
 from .ranges import usual_range
 from .vocabulary import IDS
-from .voices import MELODY, is_choir
+from .voices import MELODY, QUARTET, is_choir
 
 MOST = 8.0
 """The most that a single figure costs, in nats: that of four deviations."""
@@ -84,6 +88,7 @@ class Ends:
         last_chord: Those whose last chord is on the tonic.
         close: Of these, those that come to it from the dominant, in modes also from the seventh degree, and in several
             voices with its root in the bass.
+        first_chord: Those that begin with the tonic's chord in root position; None where that does not count.
     """
 
     tonic: float
@@ -91,6 +96,7 @@ class Ends:
     held: float
     last_chord: float
     close: float
+    first_chord: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +132,12 @@ class Usual:
 ENDS = {
     "tune": Ends(0.822, 0.873, 0.894, 0.865, 0.864),
     "chorale": Ends(0.924, 0.998, 0.998, 0.935, 0.940),
+    "quartet": Ends(0.820, 0.976, 0.976, 0.780, 0.675, 0.780),
+    "song": Ends(0.704, 0.995, 0.995, 0.631, 0.856, 0.755),
 }
-"""Of all tunes and of all chorales. Some styles go round and end nowhere; a piece that is played alone should end."""
+"""Of all tunes, all chorales, quartets and songs. Some styles go round and end nowhere; a piece that is played alone
+should end.
+"""
 USUAL = {
     "tune": Usual(
         0.028, Normal(72.434, 2.220), Normal(0.915, 0.074), Normal(0.271, 0.142), Normal(0.445, 0.189),
@@ -163,6 +173,10 @@ USUAL = {
         0.056, Normal(73.210, 2.361), Normal(0.935, 0.059), Normal(0.226, 0.155), Normal(0.340, 0.161),
         Normal(4.494, 1.311), Normal(0.489, 0.083), Normal(0.388, 0.153),
     ),
+    "quartet": Usual(
+        0.020, Normal(72.577, 3.532), Normal(0.912, 0.055), Normal(0.063, 0.051), Normal(0.112, 0.040),
+        Normal(8.417, 3.148), Normal(0.373, 0.127), Normal(0.678, 0.193), Normal(0.526, 0.258),
+    ),
     "reel": Usual(
         0.023, Normal(72.866, 1.975), Normal(0.873, 0.082), Normal(0.301, 0.136), Normal(0.482, 0.164),
         Normal(3.041, 1.093), Normal(0.491, 0.126), Normal(0.386, 0.180),
@@ -170,6 +184,10 @@ USUAL = {
     "slip-jig": Usual(
         0.022, Normal(71.961, 2.140), Normal(0.966, 0.065), Normal(0.277, 0.155), Normal(0.445, 0.150),
         Normal(2.705, 0.913), Normal(0.456, 0.101), Normal(0.623, 0.161),
+    ),
+    "song": Usual(
+        0.047, Normal(69.266, 2.355), Normal(0.842, 0.111), Normal(0.135, 0.136), Normal(0.258, 0.137),
+        Normal(6.257, 2.358), Normal(0.295, 0.118), Normal(0.513, 0.217),
     ),
     "strathspey": Usual(
         0.005, Normal(73.333, 2.263), Normal(0.907, 0.079), Normal(0.244, 0.158), Normal(0.285, 0.108),
@@ -214,7 +232,7 @@ def reward(piece: Piece, style: str | None = None) -> Reward:
     style = style or piece.style
     usual = usual_for(piece, style)
     return Reward(
-        _ends(piece),
+        _ends(piece, style),
         _register(piece, usual, style),
         usual.leading.likelihood(leading_cost(piece), too_low=False) if usual.leading else 0.0,
         usual.chord_tones.likelihood(chord_tones(piece), too_high=False),
@@ -225,22 +243,25 @@ def reward(piece: Piece, style: str | None = None) -> Reward:
 
 def harmony(piece: Piece, style: str | None = None) -> float:
     """The part of the reward that a plan has too, which is a piece without notes."""
-    usual = usual_for(piece, style or piece.style)
+    usual, ends = usual_for(piece, style or piece.style), _ends_of(piece, style or piece.style)
     closes = closes_on_tonic(piece)
     held = usual.last_chord if is_choir(piece.voices) else None
     return (
         (held.likelihood(last_chord_length(piece), too_high=False) if held else 0.0)
         + usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
         + usual.two_chords.likelihood(bars_with_two_chords(piece))
-        + (_lacking(_ends_of(piece).close) if closes is False else 0.0)
+        + (_lacking(ends.close) if closes is False else 0.0)
+        + (_lacking(ends.first_chord) if ends.first_chord is not None and not begins_on_tonic(piece) else 0.0)
     )
 
 
 def usual_for(piece: Piece, style: str | None) -> Usual:
-    """What is usual in a piece: that of its style, else of all tunes, or of all chorales where voices are several."""
-    kind = "tune" if len(piece.voices) == 1 else "chorale"
+    """What is usual in a piece: that of its style, else of all tunes, or where voices are several of quartets, if
+    their players play it, or of all chorales.
+    """
+    kind = "tune" if len(piece.voices) == 1 else _kind_of_several(piece.voices)
     usual = USUAL.get(style or kind, USUAL[kind])
-    return usual if (usual.leading is None) == (kind == "tune") else USUAL[kind]
+    return usual if (usual.leading is None) == (len(piece.voices) == 1) else USUAL[kind]
 
 
 def endings(piece: Piece) -> tuple[bool, bool, bool]:
@@ -259,6 +280,12 @@ def ends_over_tonic(piece: Piece) -> bool:
     label = last_label(piece)
     parts = None if label is None else split_label(label)
     return parts is not None and parts[0] == 0
+
+
+def begins_on_tonic(piece: Piece) -> bool:
+    """Whether the first chord behind a pick-up is on the tonic, with its root in the bass."""
+    chords = [chord for bar in piece.bars if not bar.is_pickup for chord in bar.chords]
+    return bool(chords) and chord_roots(piece)[0] == 0 and chords[0].bass == 0
 
 
 def closes_on_tonic(piece: Piece) -> bool | None:
@@ -292,13 +319,19 @@ def leading_cost(piece: Piece) -> float:
     return cost / notes if notes else math.nan
 
 
-def _ends_of(piece: Piece) -> Ends:
-    return ENDS["tune" if len(piece.voices) == 1 else "chorale"]
+def _kind_of_several(voices: Sequence[str]) -> str:
+    return "quartet" if set(voices) <= {*QUARTET} else "chorale"
 
 
-def _ends(piece: Piece) -> float:
+def _ends_of(piece: Piece, style: str | None) -> Ends:
+    if len(piece.voices) == 1:
+        return ENDS["song" if style == "song" else "tune"]
+    return ENDS[_kind_of_several(piece.voices)]
+
+
+def _ends(piece: Piece, style: str | None) -> float:
     has = (*endings(piece), ends_over_tonic(piece))
-    usual = _ends_of(piece)
+    usual = _ends_of(piece, style)
     shares = (usual.tonic, usual.on_beat, usual.held, usual.last_chord)
     return sum(_lacking(share) for found, share in zip(has, shares, strict=True) if not found)
 

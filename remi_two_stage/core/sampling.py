@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from math import exp
 from random import Random
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
+from .voices import QUARTET
 
 _ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
@@ -54,7 +55,9 @@ class Sampling:
     )
     repetition: float = field(
         default=1.5,
-        metadata={"help": "nats, 0 to 10, in favour of going on with what repeats a passage, in tunes of one voice"},
+        metadata={
+            "help": "nats, 0 to 10, in favour of going on with what repeats a passage, in one voice and in quartets"
+        },
     )
     greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
     counterpoint: Counterpoint = field(
@@ -90,10 +93,13 @@ class Sampling:
         if self.greedy and self.candidates > 1:
             raise RequestError(f"greedy writes one piece; ask for 1 candidate instead of {self.candidates}")
 
-    def settled(self, alone: bool) -> Sampling:
-        """The same with the usual values where none are given, for one voice or for several, which repeat less."""
+    def settled(self, voices: Collection[str]) -> Sampling:
+        """The same with the usual values where none are given, for one voice or for several, of which the players of a
+        quartet alone recall something.
+        """
+        alone = len(voices) == 1
         temperature, top_p, of_rhythm = self._settings(alone)
-        repetition = self.repetition if alone and not self.greedy else 0.0
+        repetition = self.repetition if (alone or set(voices) <= {*QUARTET}) and not self.greedy else 0.0
         return replace(self, temperature=temperature, top_p=top_p, rhythm_temperature=of_rhythm, repetition=repetition)
 
     @property
