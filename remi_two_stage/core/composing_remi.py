@@ -113,7 +113,8 @@ class CandidateWriter:
         seeds = [row_seeds(len(several), self.seed + number) for number, several in enumerate(prompts)]
         rows = [*zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)]
         starts = [
-            Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed) for prompt, seed in rows
+            Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed, prompt.replaced)
+            for prompt, seed in rows
         ]
         report = None
         if self._progress is not None:

@@ -21,6 +21,8 @@ and Voice Leading, chapters 5 and 6), where their reasons are:
     close       the melody's note over the last chord, in the last bar, the tonic's, is not the tonic
     final       one of several voices, or a song, does not hold its note over the last chord to the end
     strong      a tune's note on a strong beat does not belong to the chord
+    altered     a note is the key's own form of a degree that the chord alters, such as F over D7 in C, or G over E7 in
+                A minor
     static      the melody has the same note for the fifth time running, or more
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
@@ -43,6 +45,7 @@ Costs are in nats, subtracted from the model's scores; pitches are MIDI numbers,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 from .signatures import Meter
@@ -80,6 +83,7 @@ class Costs:
     close: float
     final: float
     strong: float
+    altered: float
     static: float
     register: float
     leap: float
@@ -95,13 +99,13 @@ COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
-        static=1.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0, rest=1.2, breath=4.0,
+        altered=2.0, static=1.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0, rest=1.2, breath=4.0,
         most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
-        static=3.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0, rest=2.4, breath=8.0,
+        altered=4.0, static=3.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0, rest=2.4, breath=8.0,
         most=30.0,
     ),
 }
@@ -136,3 +140,21 @@ def is_whole(start: int, end: int, meter: Meter) -> bool:
     shortest = _32ND if is_even else _16TH
     is_plain = start % shortest == 0 and end % shortest == 0
     return is_plain or (is_even and start % _OF_TRIPLET == 0 and end % _OF_TRIPLET == 0)
+
+
+@cache
+def costs_of_range(
+    low: int, high: int, costs: Costs, wrong: frozenset[int] = frozenset(), given: tuple[int, int] = (0, 127)
+) -> list[float]:
+    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most; and where
+    its pitch class is wrong.
+    """
+    return [
+        costs.altered * (pitch % _OCTAVE in wrong)
+        + (
+            min(max(low - pitch, pitch - high, 0) * costs.range, costs.most)
+            if given[0] <= pitch <= given[1]
+            else costs.most
+        )
+        for pitch in range(128)
+    ]

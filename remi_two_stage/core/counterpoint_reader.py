@@ -16,8 +16,19 @@ from itertools import takewhile
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
-from .chords import QUALITIES, pitch_classes, split_label
-from .counterpoint import COSTS, FIFTH, Costs, Counterpoint, are_spaced, is_augmented_second, is_parallel, is_whole
+from .chords import QUALITIES, contradicted, pitch_classes, split_label
+from .counterpoint import (
+    COSTS,
+    FIFTH,
+    Costs,
+    Counterpoint,
+    are_spaced,
+    costs_of_range,
+    is_augmented_second,
+    is_parallel,
+    is_whole,
+)
+from .grammar_structure import REPEAT_END
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
@@ -119,9 +130,10 @@ class VoiceLeading:
         self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
-        self._scales = [(0, _scale_of(Key()))]  # from a time on
+        self._keys = [(0, Key())]  # from a time on
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
+        self._part_ends: set[int] = set()
         self._given: dict[int, tuple[int, int]] = {}
         self._meter: Meter | None = None
         self._place = self._bar_end = self._offset = 0  # metrical ticks in the bar, the last that of its start
@@ -161,7 +173,7 @@ class VoiceLeading:
             begun, chord, _ = self._chords[-1]
             self._chords[-1] = begun, chord, token - _BASS.start + 1
         elif token in _KEY:
-            self._scales.append((time, _scale_of(Key.parse(TOKENS[token][1]))))
+            self._keys.append((time, Key.parse(TOKENS[token][1])))
         elif token in _TIME:
             self._meter = _meter_of(token)
         elif token == _BAR_START:
@@ -172,6 +184,8 @@ class VoiceLeading:
             self._bar_end = token - _BAR_LEN.start + 1
         elif token in _TONIC:
             self._shift = shift_from_c(token - _TONIC.start)
+        elif token == REPEAT_END:
+            self._part_ends.add(bar)
         elif token in _STYLE:
             self._style = TOKENS[token][1]
 
@@ -189,6 +203,15 @@ class VoiceLeading:
         return costs
 
     def _costs_of_lengths(self, choice: Sequence[range]) -> list[float] | None:
+        """What lengths of a note cost: by their rhythm, and if they end a tune on another note than the tonic."""
+        costs = self._costs_of_rhythm(choice)
+        if len(self._parts) > 1 or not self._may_close() or self._pitch % _OCTAVE == 0:
+            return costs
+        to_end = _DURATION.start + self._bar_end - self._place - 1
+        ends = [2 * self._costs.close * (token in _DURATION and token >= to_end) for ids in choice for token in ids]
+        return ends if costs is None else [cost + end for cost, end in zip(costs, ends, strict=True)]
+
+    def _costs_of_rhythm(self, choice: Sequence[range]) -> list[float] | None:
         """What lengths of a note cost: by the rhythm of the given notes, else by where they end."""
         given, place, costs = self._given_rhythms.get(self._voice), self._place, self._costs
         if given is not None:
@@ -225,12 +248,17 @@ class VoiceLeading:
         together = self._together
         if len(together) < 2 or self._voice != together[-1]:
             return None
-        part = self._parts[self._voice]
-        pitch = part.pitches[bisect_left(part.onsets, self._time)]
+        pitch = self._pitch
         coming = takewhile(lambda chord: chord[0] > self._time, reversed(self._chords))
         return min(
             (chord[0] - self._time for chord in coming if _bass_of(chord) not in (None, pitch % _OCTAVE)), default=None
         )
+
+    @property
+    def _pitch(self) -> int:
+        """The pitch whose length is chosen."""
+        part = self._parts[self._voice]
+        return part.pitches[bisect_left(part.onsets, self._time)]
 
     @property
     def _cost_of_bass(self) -> float:
@@ -257,9 +285,8 @@ class VoiceLeading:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
         return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
 
-    def _scale_at(self, time: int) -> frozenset[int]:
-        """The pitch classes of the key at a time."""
-        return next(scale for begun, scale in reversed(self._scales) if begun <= time)
+    def _key_at(self, time: int) -> Key:
+        return next(key for begun, key in reversed(self._keys) if begun <= time)
 
     def _rules(self) -> Callable[[int, int], list[float]]:
         """What the pitches from one to another, which is left out, cost now."""
@@ -302,8 +329,9 @@ class VoiceLeading:
         return (usual, math.copysign(beyond, away) * self._costs.register) if beyond else None
 
     def _is_over_last_chord(self) -> bool:
-        """Whether a note here sounds over the last chord, in the last bar."""
-        return self._bar == self._last_bar and bool(self._chords) and self._time >= self._chords[-1][0]
+        """Whether a note here sounds over the last chord, in the last bar, or beside given notes in that of a part."""
+        is_last = self._bar == self._last_bar or (bool(self._given) and self._bar in self._part_ends)
+        return is_last and bool(self._chords) and self._time >= self._chords[-1][0]
 
     def _may_close(self) -> bool:
         """Whether a note here may be the last one of a melody that ends on the tonic's chord."""
@@ -327,14 +355,16 @@ class VoiceLeading:
         return self._costs.leap * max(0, abs(pitch - goal[0]) - _WHOLE_TONE * max(1, goal[1] // TICKS_PER_QUARTER))
 
     def _in_range(self) -> list[float]:
-        """What each MIDI number costs by its distance from the voice's usual range."""
+        """What each MIDI number costs by its distance from the voice's usual range, and by what a chord has altered."""
+        chord = self._chord_at(self._time)
+        wrong = frozenset() if chord is None else contradicted(TOKENS[chord[1]][1], self._key_at(self._time))
         low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
         given = self._given.get(self._voice)
         if given is None:
-            return _costs_of_range(low, high, self._costs)
+            return costs_of_range(low, high, self._costs, wrong)
         if given[1] < low or given[0] > high:  # given notes count more than what is usual
             low, high = given
-        return _costs_of_range(low, high, self._costs, given)
+        return costs_of_range(low, high, self._costs, wrong, given)
 
     def _must_rise(self, left: int) -> bool:
         """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
@@ -405,7 +435,9 @@ class _Judge:
         self._is_dominant = _root_of(here) in _DOMINANT_ROOTS
         begins = here is not None and here[0] == time
         self._bass = _bass_of(here) if is_bass and begins else None
-        self._at_home = leading._scale_at(time) | pitch_classes(TOKENS[here[1]][1]) if begins and here else None
+        self._at_home = (
+            _scale_of(leading._key_at(time)) | pitch_classes(TOKENS[here[1]][1]) if begins and here else None
+        )
 
     def costs(self, first: int, stop: int) -> list[float]:
         """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
@@ -459,17 +491,6 @@ def _costs_of_fragments(ids: range, place: int, meter: Meter, costs: Costs) -> l
     """
     ends = [place + token - _DURATION.start + 1 if token in _DURATION else place for token in ids]
     return [costs.fragment * (end > place and not is_whole(place, end, meter)) for end in ends]
-
-
-@cache
-def _costs_of_range(low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127)) -> list[float]:
-    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
-    return [
-        min(max(low - pitch, pitch - high, 0) * costs.range, costs.most)
-        if given[0] <= pitch <= given[1]
-        else costs.most
-        for pitch in range(len(_NOTE_ON))
-    ]
 
 
 def _root_of(chord: tuple[int, int, int] | None) -> int | None:

@@ -14,6 +14,7 @@ Conventions
   (`worn_bars`) has a lower one, and where the form of tunes brings a bar back (`recalled_bars`) the token that goes on
   with it a higher one. Its rhythm is more varied than its pitches (`Sampling.rhythm_temperature`): models hold
   to a rhythm longer than people do.
+- Bars that are written anew are led away from what they were (`replaced_bars`).
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
   after `torch.manual_seed(seed)`.
@@ -38,6 +39,7 @@ from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
 from .recalled_bars import RecalledBars
+from .replaced_bars import ReplacedBars
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .vocabulary import IDS
 from .worn_bars import WornBars
@@ -47,6 +49,8 @@ ROWS_AT_ONCE = 32
 _GUESSES_AT_ONCE = 32
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
 _NOTE_ON = IDS["Note-On"]
+_OF_OLD_NOTES = 2.5
+"""Nats against each note that would go on saying a bar which is to be another."""
 _COUNTING = Lock()
 _composing = _threads_before = 0
 BarCallback = Callable[[int, int], None]
@@ -61,11 +65,13 @@ class Start:
         ids: The given tokens.
         grammar: Has read them (`read_prompt`), and tells what may follow; it is used up.
         seed: Of the row's random stream.
+        replaced: The bars as they were that are written anew (`Prompt.replaced`).
     """
 
     ids: Sequence[int]
     grammar: Grammar
     seed: int = 0
+    replaced: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,7 @@ class _Row:
         self._report = report
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
         self._lookup, self._worn, self._recalled = PromptLookup(), WornBars(), RecalledBars()
+        self._replaced = ReplacedBars(start.replaced)
         for token in start.ids:
             self._worn.advance(token)
             self._recalled.advance(token)
@@ -215,10 +222,13 @@ class _Row:
         scores = [score for ids in choice for score in torch.mv(head[ids.start : ids.stop], state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
+        old = self._replaced.following() if is_note else set()
+        for token in old:
+            costs = _in_favour(choice, token, -_OF_OLD_NOTES, costs)
         if nats := self._sampling.repetition:
-            worn = self._worn.following() if is_note else set()
+            worn = self._worn.following() - old if is_note else set()
             for wanted, firmness in self._wanted():
-                if wanted not in worn:
+                if wanted not in worn | old:
                     costs = _in_favour(choice, wanted, firmness * nats, costs)
             for token in worn:
                 costs = _in_favour(choice, token, -nats, costs)
@@ -247,6 +257,7 @@ class _Row:
         self._grammar.advance(token)
         self._worn.advance(token)
         self._recalled.advance(token)
+        self._replaced.advance(token)
         if self._leading is not None:
             self._leading.advance(token)
         if token == BAR_START and self._report is not None:
