@@ -28,7 +28,6 @@ from .counterpoint import (
     is_parallel,
     is_whole,
 )
-from .grammar_structure import REPEAT_END
 from .grammar_voices import place_in_score
 from .ranges import usual_mean, usual_range
 from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
@@ -133,7 +132,6 @@ class VoiceLeading:
         self._keys = [(0, Key())]  # from a time on
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
-        self._part_ends: set[int] = set()
         self._given: dict[int, tuple[int, int]] = {}
         self._meter: Meter | None = None
         self._place = self._bar_end = self._offset = 0  # metrical ticks in the bar, the last that of its start
@@ -184,8 +182,6 @@ class VoiceLeading:
             self._bar_end = token - _BAR_LEN.start + 1
         elif token in _TONIC:
             self._shift = shift_from_c(token - _TONIC.start)
-        elif token == REPEAT_END:
-            self._part_ends.add(bar)
         elif token in _STYLE:
             self._style = TOKENS[token][1]
 
@@ -203,15 +199,6 @@ class VoiceLeading:
         return costs
 
     def _costs_of_lengths(self, choice: Sequence[range]) -> list[float] | None:
-        """What lengths of a note cost: by their rhythm, and if they end a tune on another note than the tonic."""
-        costs = self._costs_of_rhythm(choice)
-        if len(self._parts) > 1 or not self._may_close() or self._pitch % _OCTAVE == 0:
-            return costs
-        to_end = _DURATION.start + self._bar_end - self._place - 1
-        ends = [2 * self._costs.close * (token in _DURATION and token >= to_end) for ids in choice for token in ids]
-        return ends if costs is None else [cost + end for cost, end in zip(costs, ends, strict=True)]
-
-    def _costs_of_rhythm(self, choice: Sequence[range]) -> list[float] | None:
         """What lengths of a note cost: by the rhythm of the given notes, else by where they end."""
         given, place, costs = self._given_rhythms.get(self._voice), self._place, self._costs
         if given is not None:
@@ -248,17 +235,12 @@ class VoiceLeading:
         together = self._together
         if len(together) < 2 or self._voice != together[-1]:
             return None
-        pitch = self._pitch
+        part = self._parts[self._voice]
+        pitch = part.pitches[bisect_left(part.onsets, self._time)]
         coming = takewhile(lambda chord: chord[0] > self._time, reversed(self._chords))
         return min(
             (chord[0] - self._time for chord in coming if _bass_of(chord) not in (None, pitch % _OCTAVE)), default=None
         )
-
-    @property
-    def _pitch(self) -> int:
-        """The pitch whose length is chosen."""
-        part = self._parts[self._voice]
-        return part.pitches[bisect_left(part.onsets, self._time)]
 
     @property
     def _cost_of_bass(self) -> float:
@@ -329,9 +311,8 @@ class VoiceLeading:
         return (usual, math.copysign(beyond, away) * self._costs.register) if beyond else None
 
     def _is_over_last_chord(self) -> bool:
-        """Whether a note here sounds over the last chord, in the last bar, or beside given notes in that of a part."""
-        is_last = self._bar == self._last_bar or (bool(self._given) and self._bar in self._part_ends)
-        return is_last and bool(self._chords) and self._time >= self._chords[-1][0]
+        """Whether a note here sounds over the last chord, in the last bar."""
+        return self._bar == self._last_bar and bool(self._chords) and self._time >= self._chords[-1][0]
 
     def _may_close(self) -> bool:
         """Whether a note here may be the last one of a melody that ends on the tonic's chord."""
