@@ -69,6 +69,7 @@ CORE_LAYERS = (
         "counterpoint",
         "counterpoint_reader",
         "worn_bars",
+        "replaced_bars",
         "recalled_bars",
         "grammar",
         "sequences",

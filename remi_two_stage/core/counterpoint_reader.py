@@ -285,7 +285,8 @@ class VoiceLeading:
         if (said := self._said()) is not None and first <= said < stop:
             costs[said - first] += self._costs.static
         if self._may_close():
-            costs = [cost + self._costs.close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
+            close = self._costs.close * (2 if self._given else 1)  # a tune that is there has told its tonic
+            costs = [cost + close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
         if tones := self._strong_tones():
             costs = [
                 cost + self._costs.strong * (pitch % _OCTAVE not in tones)
