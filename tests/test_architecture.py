@@ -74,6 +74,7 @@ CORE_LAYERS = (
         "divided_choirs",
         "plan_harmony",
         "worn_bars",
+        "replaced_bars",
         "recalled_bars",
         "recalled_figures",
         "grammar",

@@ -7,6 +7,7 @@ from remi_two_stage.core.chords import (
     CHORD_LABELS,
     QUALITIES,
     chord_name,
+    contradicted,
     make_label,
     parse_name,
     parse_roman,
@@ -207,3 +208,21 @@ def test_what_is_no_roman_numeral_is_refused_with_the_fix(text: str, message: st
 )  # fmt: skip
 def test_a_name_that_adds_to_a_chord_has_the_label_of_the_longest_that_is_known(name: str, label: str) -> None:
     assert parse_name(name, Key("C")).label == label
+
+
+@pytest.mark.parametrize(
+    ("label", "key", "wrong"),
+    [
+        ("II7", "C", {5}),
+        ("VI7", "C", {0}),
+        ("iv", "C", {9}),
+        ("bVII", "C", {11}),
+        ("V7", "Cm", {10}),
+        ("V7", "C", set()),
+        ("bVII", "Cmix", set()),
+        ("bIII", "Cm", set()),
+        ("N", "C", set()),
+    ],
+)
+def test_an_altered_degree_contradicts_the_keys_own(label: str, key: str, wrong: set[int]) -> None:
+    assert contradicted(label, Key.parse(key)) == wrong

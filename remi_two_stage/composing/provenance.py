@@ -67,14 +67,19 @@ class Maker:
         return replace(piece, made=(self._note(["realize", f'"{text}"', *words], number, piece),))
 
     def edited(self, piece: Piece, before: Piece, number: int, command: str, *arguments: str, **flags: Any) -> Piece:
-        """An edited piece with the notes that it had before, and one on the edit.
+        """An edited piece with the notes that it had before, and one on the edit; where the last one was on another
+        attempt at the same bars, this one takes its place.
 
         Args:
             arguments: Of the command, behind the file.
             flags: Of the command by their names; those with None are left out.
         """
-        words = [command, "FILE", *arguments, *_words({f"--{name}": value for name, value in flags.items()})]
-        return replace(piece, made=(*before.made, self._note(words, number, piece)))
+        words = [command, "FILE", *arguments]
+        given = [*_words({f"--{name}": value for name, value in flags.items()})]
+        made = before.made
+        if arguments and made and f": {' '.join([_COMMAND, *words])} " in made[-1]:
+            made = made[:-1]
+        return replace(piece, made=(*made, self._note([*words, *given], number, piece)))
 
     @property
     def _start(self) -> str:

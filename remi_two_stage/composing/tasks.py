@@ -166,7 +166,8 @@ class Rewriting:
         sequence = infilling_sequence(tokens, follow) if kind == "infilling" else detail_sequence(tokens)
         given = chain.from_iterable(bar.tokens() for bar in bars[: self.first])
         ids = [*up_to_detail(sequence), *given, *bars[self.first].header]
-        return Prompt(kind, ids, follow - self.first)
+        stood = [[*chain.from_iterable(bar.voices)] for bar in bars[self.first : follow]]
+        return Prompt(kind, ids, follow - self.first, replaced=stood)
 
     def result(self, tokens: Sequence[int]) -> Piece:
         """The piece with the notes of the rewritten bars from `tokens`, a sequence of the whole window."""

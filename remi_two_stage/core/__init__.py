@@ -68,6 +68,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted
     worn_bars.py                     the bars of a tune that have come often enough
+    replaced_bars.py                 the bars that new ones are written in place of
     recalled_bars.py                 the bars of a tune that come back by its form
     recalled_figures.py              the figures of songs and quartets that come back
     prompt_lookup.py                 guesses of the next tokens, from what followed the same ones before

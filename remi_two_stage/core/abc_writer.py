@@ -100,7 +100,7 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
             lines += [label + key + voice.line(first, last), *voice.lyric_lines()]
             for voice.alone, layer in enumerate(layers, 1):
                 lines.append(f"[V:{layer}] {key}{voice.line(first, last)}")
-    lines += [f"W:{_one_line(text)}" for letter, text in piece.metadata if letter == "W"]
+    lines += [f"W:{one_line(text)}" for letter, text in piece.metadata if letter == "W"]
     directives = _played_as_written(piece, voices)
     text = "\n".join([*_header(piece, parts, names, directives), *lines]) + "\n"
     if len(piece.bars) > MOST_BARS or len(text) > LONGEST_TUNE:
@@ -163,7 +163,7 @@ def _header(
     fields += [("R", _style_text(piece.style, piece.metadata))] if piece.style else []
     fields += [("P", _part_order(piece))] if piece.part_order else []
     fields += [("M", meter_text(piece.meter)), ("L", f"1/{TICKS_PER_WHOLE // _unit_length(piece.meter)}")]
-    lines = [f"{letter}:{_one_line(text)}" for letter, text in fields]
+    lines = [f"{letter}:{one_line(text)}" for letter, text in fields]
     lines += tempo_lines(piece)
     lines += [*defined_marks(piece.bars), *directives]
     is_named = [*names] != [[MELODY]]
@@ -243,7 +243,8 @@ def parse_style(text: str) -> str | None:
     return STYLE_NAMES.get(name, name) or None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text as a field of the header says it."""
     return re.sub(r"[\\%]|&(?=#?\w{1,8};)", r"\\\g<0>", " ".join(text.split()))
 
 

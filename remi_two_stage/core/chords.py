@@ -220,6 +220,16 @@ def tone_fifths(label: str, symbol: ChordSymbol | None, home: Key, key: Key) -> 
     return {(pitch_class + interval) % 12: root + fifths[interval] for interval in QUALITIES[quality].intervals}
 
 
+@lru_cache(maxsize=1024)
+def contradicted(label: str, key: Key) -> frozenset[int]:
+    """The pitch classes of a key, in C, that a chord raises or lowers: F under D7 in C, B flat under G7 in C minor."""
+    low, high = key.signature - 1, key.signature + 5
+    spelled = tone_fifths(label, None, Key(), key)
+    natural = {(pitch - 1) % 12 for pitch, fifths in spelled.items() if fifths > high}
+    natural |= {(pitch + 1) % 12 for pitch, fifths in spelled.items() if fifths < low}
+    return frozenset(natural & key.scale - spelled.keys())
+
+
 @dataclass(frozen=True, slots=True)
 class NamedChord:
     """What a chord name says: its label, its bass in semitones above the root, and how it is written, which may be of a

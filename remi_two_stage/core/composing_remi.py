@@ -119,7 +119,13 @@ class CandidateWriter:
         seeds = [row_seeds(len(several), self.seed + number) for number, several in enumerate(prompts)]
         rows = [*zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)]
         starts = [
-            Start(prompt.ids, read_prompt(prompt.kind, prompt.ids, prompt.given_voice), seed, self._sampling_of(prompt))
+            Start(
+                prompt.ids,
+                read_prompt(prompt.kind, prompt.ids, prompt.given_voice),
+                seed,
+                self._sampling_of(prompt),
+                prompt.replaced,
+            )
             for prompt, seed in rows
         ]
         report = None
@@ -151,7 +157,7 @@ class CandidateWriter:
             [prompt for ids in several for prompt in _end_prompts(ids)] if is_choir(request.voices) else []
             for request, several in zip(requests, written, strict=True)
         ]
-        ends = self.write("planner", prompts, is_reported=False) if any(prompts) else prompts
+        ends = self.write("planner", prompts, is_reported=False) if any(prompts) else [[] for _ in prompts]
         return [
             _best_plans(
                 request,

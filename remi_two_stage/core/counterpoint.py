@@ -30,6 +30,8 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     close       the melody's note over the last chord, in the last bar, the tonic's, is not the tonic
     final       one of several voices, or a song, does not hold its note over the last chord to the end
     strong      a tune's note on a strong beat does not belong to the chord
+    altered     a note is the key's own form of a degree that the chord alters, such as F over D7 in C, or G over E7 in
+                A minor
     static      the melody has the same note for the fifth time running, or more
     part        a part of a tune ends on the tonic's chord, but not on the tonic
     height      later parts of a tune lie lower than three semitones above the first one
@@ -104,6 +106,7 @@ class Costs:
     close: float
     final: float
     strong: float
+    altered: float
     static: float
     part: float
     height: float
@@ -126,15 +129,15 @@ COSTS: dict[Counterpoint, Costs] = {
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=4.0, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
         tritone=1.0, sixth=1.2, inner=0.4, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
-        static=1.5, again=0.6, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2, fragment=6.0,
-        group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
+        altered=2.0, static=1.5, again=0.6, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2,
+        fragment=6.0, group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         tritone=4.0, sixth=2.4, inner=0.8, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
-        static=3.0, again=1.2, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4, fragment=12.0,
-        group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
+        altered=4.0, static=3.0, again=1.2, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4,
+        fragment=12.0, group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
     ),
 }
 # fmt: on
@@ -176,13 +179,19 @@ def is_uneven(meter: Meter) -> bool:
 
 @cache
 def costs_of_range(
-    low: int, high: int, costs: Costs, given: tuple[int, int] = (0, 127), is_second: bool = False
-) -> list[float]:
-    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most."""
+    low: int, high: int, costs: Costs, wrong: frozenset[int] = frozenset(), given: tuple[int, int] = (0, 127),
+    is_second: bool = False,
+) -> list[float]:  # fmt: skip
+    """What each MIDI number costs beyond a usual range, by semitones; beyond that of given notes, the most; and where
+    its pitch class is wrong.
+    """
     return [
-        min(max(low - pitch, pitch - high, 0) * costs.range * (1 + is_second), costs.most)
-        if given[0] <= pitch <= given[1]
-        else costs.most
+        costs.altered * (pitch % _OCTAVE in wrong)
+        + (
+            min(max(low - pitch, pitch - high, 0) * costs.range * (1 + is_second), costs.most)
+            if given[0] <= pitch <= given[1]
+            else costs.most
+        )
         for pitch in range(_PITCHES)
     ]
 

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
-from .chords import QUALITIES, pitch_classes, split_label
+from .chords import QUALITIES, contradicted, pitch_classes, split_label
 from .counterpoint import COSTS, FIFTH, Counterpoint, are_spaced, costs_of_range, is_parallel, scale_of
 from .counterpoint_choirs import Motion
 from .counterpoint_parts import Part
@@ -65,7 +65,7 @@ class VoiceLeading:
         self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
-        self._scales = [(0, scale_of(Key()))]  # from a time on
+        self._keys = [(0, Key())]  # from a time on
         self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
         self._bar = self._last_bar = 0
         self._form = TuneParts()
@@ -112,7 +112,7 @@ class VoiceLeading:
             begun, chord, _ = self._chords[-1]
             self._chords[-1] = begun, chord, token - _BASS.start + 1
         elif token in _KEY:
-            self._scales.append((time, scale_of(Key.parse(TOKENS[token][1]))))
+            self._keys.append((time, Key.parse(TOKENS[token][1])))
         elif token == _PHRASE_START:
             self._phrases.append(time)
         elif token in _TIME:
@@ -226,9 +226,8 @@ class VoiceLeading:
         """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
         return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
 
-    def _scale_at(self, time: int) -> frozenset[int]:
-        """The pitch classes of the key at a time."""
-        return next(scale for begun, scale in reversed(self._scales) if begun <= time)
+    def _key_at(self, time: int) -> Key:
+        return next(key for begun, key in reversed(self._keys) if begun <= time)
 
     def _rules(self) -> Callable[[int, int], list[float]]:
         """What the pitches from one to another, which is left out, cost now."""
@@ -245,7 +244,8 @@ class VoiceLeading:
         if (said := self._said()) is not None and first <= said < stop:
             costs[said - first] += self._costs.static
         if self._may_close():
-            costs = [cost + self._costs.close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
+            close = self._costs.close * (2 if self._given else 1)  # a tune that is there has told its tonic
+            costs = [cost + close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
         if tones := self._strong_tones():
             costs = [
                 cost + self._costs.strong * (pitch % _OCTAVE not in tones)
@@ -265,7 +265,7 @@ class VoiceLeading:
 
     def _home(self) -> frozenset[int]:
         """The pitch classes of the key and the chord here."""
-        here, scale = self._chord_at(self._time), self._scale_at(self._time)
+        here, scale = self._chord_at(self._time), scale_of(self._key_at(self._time))
         return scale if here is None else scale | pitch_classes(TOKENS[here[1]][1])
 
     def _may_end_part(self) -> bool:
@@ -318,14 +318,16 @@ class VoiceLeading:
         return self._costs.leap * max(0, abs(pitch - goal[0]) - _WHOLE_TONE * max(1, goal[1] // TICKS_PER_QUARTER))
 
     def _in_range(self) -> list[float]:
-        """What each MIDI number costs by its distance from the voice's usual range."""
+        """What each MIDI number costs by its distance from the voice's usual range, and by what a chord has altered."""
+        chord = self._chord_at(self._time)
+        wrong = frozenset() if chord is None else contradicted(TOKENS[chord[1]][1], self._key_at(self._time))
         low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
         given, is_second = self._given.get(self._voice), TOKENS[self._voice][1] in _SECOND_SINGERS
         if given is None:
-            return costs_of_range(low, high, self._costs, is_second=is_second)
+            return costs_of_range(low, high, self._costs, wrong, is_second=is_second)
         if given[1] < low or given[0] > high:  # given notes count more than what is usual
             low, high = given
-        return costs_of_range(low, high, self._costs, given, is_second)
+        return costs_of_range(low, high, self._costs, wrong, given, is_second)
 
     def _must_rise(self, left: int) -> bool:
         """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""

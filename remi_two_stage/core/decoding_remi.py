@@ -14,6 +14,7 @@ Conventions
   (`worn_bars`) has a lower one, and where the form of tunes brings a bar back (`recalled_bars`) the token that goes on
   with it a higher one. Songs and quartets are helped to take up figures (`recalled_figures`). Rhythm is more varied
   than pitches (`Sampling.rhythm_temperature`): models hold to a rhythm longer than people do.
+- Bars that are written anew are led away from what they were (`replaced_bars`).
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
   from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
   after `torch.manual_seed(seed)`.
@@ -40,6 +41,7 @@ from .grammar_structure import BAR_START
 from .prompt_lookup import PromptLookup
 from .recalled_bars import RecalledBars
 from .recalled_figures import RecalledFigures
+from .replaced_bars import ReplacedBars
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .vocabulary import IDS, TOKENS
 from .worn_bars import WornBars
@@ -49,6 +51,8 @@ ROWS_AT_ONCE = 32
 _GUESSES_AT_ONCE = 32
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
 _NOTE_ON = IDS["Note-On"]
+_OF_OLD_NOTES = 2.0
+"""Nats against a note that would go on saying a bar which is to be another, for each note of it that is said."""
 _COUNTING = Lock()
 _composing = _threads_before = 0
 BarCallback = Callable[[int, int], None]
@@ -64,12 +68,14 @@ class Start:
         grammar: Has read them (`read_prompt`), and tells what may follow; it is used up.
         seed: Of the row's random stream.
         sampling: How its tokens are sampled; None is as those of the other rows.
+        replaced: The bars as they were that are written anew (`Prompt.replaced`).
     """
 
     ids: Sequence[int]
     grammar: Grammar
     seed: int = 0
     sampling: Sampling | None = None
+    replaced: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +190,7 @@ class _Row:
         self._report = report
         self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
         self._lookup, self._worn, self._recalled = PromptLookup(), WornBars(), RecalledBars()
-        self._figures = RecalledFigures()
+        self._figures, self._replaced = RecalledFigures(), ReplacedBars(start.replaced)
         for token in start.ids:
             self._read_for_form(token)
         voices = {TOKENS[token][1] for token in start.ids if token in IDS["voice"]}
@@ -225,10 +231,13 @@ class _Row:
         scores = [score for ids in choice for score in torch.mv(self._rows_of(head, ids), state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
+        old = self._replaced.following() if is_note else {}
+        for token, said in old.items():
+            costs = _in_favour(choice, token, -_OF_OLD_NOTES * said, costs)
         if nats := self._sampling.repetition:
-            worn = self._worn.following() if is_note and self._is_alone else set()
+            worn = self._worn.following() - old.keys() if is_note and self._is_alone else set()
             for wanted, firmness in self._wanted():
-                if wanted not in worn:
+                if wanted not in worn and wanted not in old:
                     costs = _in_favour(choice, wanted, firmness * nats, costs)
             for token in worn:
                 costs = _in_favour(choice, token, -nats, costs)
@@ -267,6 +276,7 @@ class _Row:
         self._ids.append(token)
         self._grammar.advance(token)
         self._read_for_form(token)
+        self._replaced.advance(token)
         if self._leading is not None:
             self._leading.advance(token)
         if token == BAR_START and self._report is not None:

@@ -9,7 +9,7 @@ from random import Random
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
-from .voices import QUARTET
+from .voices import FOUR_PARTS, QUARTET
 
 _ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
@@ -107,7 +107,7 @@ class Sampling:
         """How the chords of a choir are sampled: less predictably than its notes, by which they are as varied as those
         of hymns and chorales.
         """
-        settled = self.settled(alone=False)
+        settled = self.settled(FOUR_PARTS)
         assert settled.temperature is not None
         return replace(settled, temperature=min(_CHORAL_PLANS * settled.temperature, _HIGHEST_TEMPERATURE))
 

@@ -63,12 +63,14 @@ class Prompt:
         ids: Token ids.
         bars: Bars to be written, as they are counted to whoever waits for them.
         given_voice: Token ids of the first voice in each bar, if it is given (see `Grammar`).
+        replaced: Token ids of the voices of each bar that a new one takes the place of.
     """
 
     kind: SequenceKind
     ids: list[int]
     bars: int
     given_voice: list[list[int]] | None = None
+    replaced: Sequence[Sequence[int]] = ()
 
 
 def first_bar(tokens: Sequence[int]) -> int:

@@ -11,6 +11,7 @@ abc_places.py         where the bars, tokens and words of a tune stand in its te
 abc_habits.py         how its writer writes: beams, blanks, lengths, chord symbols
 abc_style.py          bars as ABC in that manner
 abc_voices.py         new voices beside a melody
+abc_notes.py          notes on how a tune came about
 abc_melody.py         a tune's first voice alone
 musicxml.py           into MusicXML
 musicxml_text.py      its elements and their places in the text

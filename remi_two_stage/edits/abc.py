@@ -29,6 +29,7 @@ from ..scores.abc_reader import tunes_in
 from .abc_file import AbcFile
 from .abc_habits import SOUNDING, Habits
 from .abc_melody import take_out_other_voices
+from .abc_notes import note_how_made
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
@@ -201,6 +202,7 @@ class _Splice:
             self._file.replace(line, text if text.strip() else None)
         if self._change.appended:
             self._append()
+        note_how_made(self._file, self._tune, self._after.made)
         if self._change.voices_added:
             with_voices(self._file, self._tune, self._after, self._change, self._habits, self._is_explicit)
 

@@ -20,16 +20,20 @@ from itertools import accumulate
 
 from ..core.abc_spelling import names_of
 from ..core.errors import ScoreError
+from ..core.notation import MADE_WITH
 from ..core.piece import Bar, Piece
-from ..scores.musicxml_names import SOFTWARE
+from ..scores.musicxml_names import FIELD_PREFIX, SOFTWARE
 from ..scores.musicxml_reader import read_musicxml
 from ..scores.musicxml_reader_document import is_compressed, score_in
+from ..scores.musicxml_writer_signs import text_of
 from .changes import Change, NotAnEditError, sings_melody
 from .musicxml_added import add_parts
 from .musicxml_measures import Edit, PartEdit, StaffOf
 from .musicxml_melody import melody_alone
 from .musicxml_part import SourcePart
 from .musicxml_text import FileText
+
+_NOTE = FIELD_PREFIX + "N"
 
 
 def splice(source: bytes, before: Piece, after: Piece, change: Change) -> bytes:
@@ -105,6 +109,7 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
         PartEdit(text, part, edit, staves, has_chords, is_first=number == 0).write()
     if change.voices_added:
         add_parts(text, parts[places[0][0]], edit)
+    _note_how_made(text, after.made)
     edited = text.edited()
     _check(edited, after, change)
     return edited
@@ -116,6 +121,25 @@ def _staves_of_voices(piece: Piece, part: int) -> tuple[int, ...]:
     players = [player for player, number in zip(piece.instruments, piece.source.voices, strict=False) if number == part]
     staves = tuple(accumulate((not player.shares_staff for player in players[1:]), initial=1))
     return staves if len(players) > 1 else ()
+
+
+def _note_how_made(text: FileText, made: Sequence[str]) -> None:
+    """Write the notes of an edit on how the piece came about in the place of those that its file has."""
+    found = [
+        node
+        for node in text.root.below("miscellaneous-field")
+        if node.attributes.get("name") == _NOTE and text.text_of(node).startswith(MADE_WITH)
+    ]
+    if not found or not made:
+        return
+    for node, note in zip(found, made, strict=False):
+        text.replace(node.inside, node.inside_end, text_of(note).encode())
+    for node in found[len(made) :]:
+        text.remove(node)
+    last = found[-1]
+    begin, end = text.content[last.start : last.inside], text.content[last.inside_end : last.end]
+    further = [text.indent(last.start) + begin + text_of(note).encode() + end for note in made[len(found) :]]
+    text.replace(last.end, last.end, b"".join(further))
 
 
 def _check(edited: bytes, after: Piece, change: Change) -> None:
