@@ -193,6 +193,11 @@ def real_pieces(tune_books: dict[str, list[Path]], music21_corpus: Path) -> Iter
     for name in ("bwv66.6.mxl", "bwv269.mxl"):
         yield read_score(music21_corpus / "bach" / name)[0]
     yield all_notation()
+    yield from read_abc(
+        "X:1\nM:4/4\nL:1/4\n%%score (S A) {1 | (2 3)}\nV:S\nV:A\nV:1\nV:2 clef=bass\nV:3 clef=bass\nK:C\n"
+        "[V:S] !f!{d}(c !fermata!e) z2|c4|]\nw:All peo-\nw:Praise Him\n[V:A] !f!(A !fermata!B) z2|A4|]\nw:All men\n"
+        "[V:1] [ce]4 & a2 f2|c4|]\n[V:2] !<(!G,2 [K:clef=treble] !<)!G2|G4|]\n[V:3] C,2 C2|C4|]\n"
+    )
 
 
 class TestWriting:
