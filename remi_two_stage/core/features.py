@@ -89,7 +89,7 @@ def last_chord_length(piece: Piece) -> float:
     """
     starts = accumulate((bar.length for bar in piece.bars), initial=0)
     chords = [
-        (start + chord.onset, parts and parts[0])
+        (start + chord.onset, None if parts is None else parts[0])
         for start, bar in zip(starts, piece.bars, strict=False)
         for chord in bar.chords
         for parts in (split_label(chord.label),)
