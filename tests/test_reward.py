@@ -132,8 +132,8 @@ def test_of_the_lengths_of_real_tunes_fewer_than_one_in_a_thousand_costs(tune_bo
 
 
 def test_a_choir_s_melody_is_led_to_the_tonic_and_its_last_notes_are_held(chorale: Piece) -> None:
-    """The chorale's last bar: what C and E cost in the soprano, and what each voice's note costs that is too short;
-    ends of phrases cost too and are left out.
+    """The chorale's last bar: what C and E cost in the soprano, and what each voice's note costs that is too short, the
+    ends of phrases left out.
     """
     piece = chorale.in_c()
     piece = replace(piece, bars=tuple(replace(bar, phrase_start=False) for bar in piece.bars))

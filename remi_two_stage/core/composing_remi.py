@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 _TRIES = 4
 """Plans for each candidate, of which the best is taken: by chance, few end as harmony books say, and many stay at home.
 They cost little beside the notes."""
-_CHORAL_TRIES, _ENDS, _END_BARS = 3, 4, 2
+_CHORAL_TRIES, _ENDS, _END_BARS = 3, 6, 2
 """The same for a choir, the ends that are written once more for the best of them, and the bars of each end."""
 
 
@@ -136,6 +136,7 @@ class CandidateWriter:
         return [[next(written).ids for _ in several] for several in prompts]
 
     def _sampling_of(self, prompt: Prompt) -> Sampling | None:
+        """How a prompt's row is sampled where that is not as the others are."""
         voices = [TOKENS[voice][1] for voice in voices_of(prompt.ids)]
         return self.sampling.of_choral_plan if prompt.kind == "plan" and is_choir(voices) else None
 
@@ -157,7 +158,13 @@ class CandidateWriter:
             [prompt for ids in several for prompt in _end_prompts(ids)] if is_choir(request.voices) else []
             for request, several in zip(requests, written, strict=True)
         ]
+<<<<<<< HEAD
         ends = self.write("planner", prompts, is_reported=False) if any(prompts) else [[] for _ in prompts]
+=======
+        ends: list[list[list[int]]] = [[] for _ in prompts]
+        if any(prompts):
+            ends = self.write("planner", prompts, is_reported=False)
+>>>>>>> choir
         return [
             _best_plans(
                 request,

@@ -2,7 +2,8 @@
 
 The voices stand for soprano, alto, tenor and bass by their places in the score, of three voices for soprano, alto and
 bass, and men are read an octave higher. Grammar and counterpoint know the voices as they are, so that ranges and rules
-hold at the pitch that is sung.
+hold at the pitch that is sung. Only the fast loop of `decoding_remi.py` reads so, and it does with every model, also
+with one that has learnt divided choirs.
 """
 
 from __future__ import annotations

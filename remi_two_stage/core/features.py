@@ -89,14 +89,15 @@ def last_chord_length(piece: Piece) -> float:
     """
     starts = accumulate((bar.length for bar in piece.bars), initial=0)
     chords = [
-        (start + chord.onset, split_label(chord.label))
+        (start + chord.onset, None if parts is None else parts[0])
         for start, bar in zip(starts, piece.bars, strict=False)
         for chord in bar.chords
+        for parts in (split_label(chord.label),)
     ]
-    if not chords or chords[-1][1] is None:
+    last = chords[-1][1] if chords else None
+    if last is None:
         return math.nan
-    last = chords[-1][1][0]
-    begun = [*takewhile(lambda chord: chord[1] is not None and chord[1][0] == last, reversed(chords))][-1][0]
+    begun = [*takewhile(lambda chord: chord[1] == last, reversed(chords))][-1][0]
     return min(sum(bar.length for bar in piece.bars) - begun, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
 
 
