@@ -68,6 +68,7 @@ CORE_LAYERS = (
         "fitting",
         "counterpoint",
         "counterpoint_choirs",
+        "counterpoint_harmony",
         "counterpoint_parts",
         "counterpoint_tune",
         "counterpoint_reader",

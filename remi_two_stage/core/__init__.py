@@ -29,6 +29,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     grammar_voices.py                what sounds in each voice, and which notes there is room for
     counterpoint.py                  rules for voices, together and alone, and what breaking one costs
     counterpoint_choirs.py           how a singer may go on
+    counterpoint_harmony.py          which chord and which key hold when
     counterpoint_parts.py            what a voice sings, as the rules ask for it
     counterpoint_tune.py             what the form of a lone tune and the rhythm of its style cost
     counterpoint_reader.py           what the next token of a sequence costs by these rules

@@ -158,13 +158,9 @@ class CandidateWriter:
             [prompt for ids in several for prompt in _end_prompts(ids)] if is_choir(request.voices) else []
             for request, several in zip(requests, written, strict=True)
         ]
-<<<<<<< HEAD
-        ends = self.write("planner", prompts, is_reported=False) if any(prompts) else [[] for _ in prompts]
-=======
         ends: list[list[list[int]]] = [[] for _ in prompts]
         if any(prompts):
             ends = self.write("planner", prompts, is_reported=False)
->>>>>>> choir
         return [
             _best_plans(
                 request,

@@ -11,19 +11,18 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import takewhile
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
-from .chords import QUALITIES, contradicted, pitch_classes, split_label
-from .counterpoint import COSTS, FIFTH, Counterpoint, are_spaced, costs_of_range, is_parallel, scale_of
+from .counterpoint import COSTS, FIFTH, Counterpoint, are_spaced, costs_of_range, is_parallel
 from .counterpoint_choirs import Motion
+from .counterpoint_harmony import Harmony, SoundingChord
 from .counterpoint_parts import Part
 from .counterpoint_tune import TuneParts, costs_of_lengths
 from .grammar_voices import place_in_score
 from .plan_harmony import PlanHarmony
 from .ranges import usual_mean, usual_range
-from .signatures import TICKS_PER_QUARTER, Key, Meter, shift_from_c
+from .signatures import TICKS_PER_QUARTER, Meter, shift_from_c
 from .vocabulary import DETAIL, FREE_METER, IDS, MAX_DURATION, TOKENS
 from .voices import FOUR_PARTS, QUARTET, SINGERS
 
@@ -34,7 +33,6 @@ _REL_POS, _NOTE_ON, _DURATION, _VELOCITY = (IDS[family] for family in ("RelPos",
 _OCTAVE, _MAJOR_SIXTH = 12, 9
 _LEADING_NOTE, _SEVENTH_OF_DOMINANT = 11, 5
 _ABOUT_TONIC = (2, 11)
-_DOMINANT_ROOTS = (7, 11)
 _FEWEST_NOTES = 8
 """Notes of a voice that tell its range or its register."""
 _THIRD = 4
@@ -65,11 +63,10 @@ class VoiceLeading:
         self._together: list[int] = []
         self._voice = self._time = self._shift = 0
         self._style: str | None = None
-        self._keys = [(0, Key())]  # from a time on
-        self._chords: list[tuple[int, int, int]] = []  # time, token, bass in semitones above the root
+        self._harmony = Harmony()
         self._bar = self._last_bar = 0
         self._form = TuneParts()
-        self._last_chord: tuple[int, int, int] | None = None
+        self._last_chord: SoundingChord | None = None
         self._phrases: list[int] = []  # when they begin, in order
         self._given: dict[int, tuple[int, int]] = {}
         self._meter: Meter | None = None
@@ -90,9 +87,10 @@ class VoiceLeading:
         """Read a token."""
         bar, time = self._cursor.read(token)
         if token == DETAIL:
-            self._last_bar, self._last_chord = self._bar, self._chords[-1] if self._chords else None
+            self._last_bar, self._last_chord = self._bar, self._harmony.last
         self._bar = bar
         self._form.read(token, bar)
+        self._harmony.read(token, time)
         if token in _VOICE:
             self._voice, self._time, self._place = token, time, self._offset
             self._parts.setdefault(token, Part())
@@ -106,13 +104,6 @@ class VoiceLeading:
             part = self._parts[self._voice]
             part.ends[bisect_left(part.onsets, self._time)] += token - _DURATION.start + 1
             self._rhythms.setdefault(self._voice, set()).add((self._place, token))
-        elif token in _CHORD:
-            self._chords.append((time, token, 0))
-        elif token in _BASS:
-            begun, chord, _ = self._chords[-1]
-            self._chords[-1] = begun, chord, token - _BASS.start + 1
-        elif token in _KEY:
-            self._keys.append((time, Key.parse(TOKENS[token][1])))
         elif token == _PHRASE_START:
             self._phrases.append(time)
         elif token in _TIME:
@@ -190,9 +181,9 @@ class VoiceLeading:
             return None
         part = self._parts[self._voice]
         pitch = part.pitches[bisect_left(part.onsets, self._time)]
-        coming = takewhile(lambda chord: chord[0] > self._time, reversed(self._chords))
+        coming = self._harmony.after(self._time)
         return min(
-            (chord[0] - self._time for chord in coming if _bass_of(chord) not in (None, pitch % _OCTAVE)), default=None
+            (chord.start - self._time for chord in coming if chord.bass not in (None, pitch % _OCTAVE)), default=None
         )
 
     @property
@@ -222,13 +213,6 @@ class VoiceLeading:
         is_last = len(players) > 1 and self._voice == players[-2 if len(players) > 2 else -1]
         return is_last and all(self._parts[voice].sounding(time) is None for voice in players)
 
-    def _chord_at(self, time: int) -> tuple[int, int, int] | None:
-        """Where the chord begins that sounds at a time, its token and its bass; None before the first one."""
-        return next((chord for chord in reversed(self._chords) if chord[0] <= time), None)
-
-    def _key_at(self, time: int) -> Key:
-        return next(key for begun, key in reversed(self._keys) if begun <= time)
-
     def _rules(self) -> Callable[[int, int], list[float]]:
         """What the pitches from one to another, which is left out, cost now."""
         together = self._together
@@ -256,21 +240,16 @@ class VoiceLeading:
                 cost + max(0.0, cost_of_semitone * (pitch - middle)) for pitch, cost in enumerate(costs, start=first)
             ]
         if self._is_new_tune and self._style != _SONG:
-            home, of_part = self._home(), self._costs.part * self._is_at_end_of_part()
+            home, of_part = self._harmony.home_at(self._time), self._costs.part * self._is_at_end_of_part()
             costs = [
                 cost + self._costs.outside * (pitch % _OCTAVE not in home) + of_part * (pitch % _OCTAVE != 0)
                 for pitch, cost in enumerate(costs, start=first)
             ]
         return costs
 
-    def _home(self) -> frozenset[int]:
-        """The pitch classes of the key and the chord here."""
-        here, scale = self._chord_at(self._time), scale_of(self._key_at(self._time))
-        return scale if here is None else scale | pitch_classes(TOKENS[here[1]][1])
-
     def _may_end_part(self) -> bool:
         """Whether a note here may end a part on the tonic's chord."""
-        return self._form.end_with(self._bar) and self._time >= self._chords[-1][0] and _root_of(self._chords[-1]) == 0
+        return self._form.end_with(self._bar) and self._is_over_last_tonic()
 
     def _is_at_end_of_part(self) -> bool:
         """Whether a note on or after the last beat, which is no longer than a quarter note in plain metres, may."""
@@ -294,11 +273,17 @@ class VoiceLeading:
 
     def _is_over_last_chord(self) -> bool:
         """Whether a note here sounds over the last chord, in the last bar."""
-        return self._bar == self._last_bar and bool(self._chords) and self._time >= self._chords[-1][0]
+        last = self._harmony.last
+        return self._bar == self._last_bar and last is not None and self._time >= last.start
 
     def _may_close(self) -> bool:
         """Whether a note here may be the last one of a melody that ends on the tonic's chord."""
-        return self._is_melody and self._is_over_last_chord() and _root_of(self._chords[-1]) == 0
+        return self._is_melody and self._bar == self._last_bar and self._is_over_last_tonic()
+
+    def _is_over_last_tonic(self) -> bool:
+        """Whether a note here sounds over the last chord that was read, the tonic's."""
+        last = self._harmony.last
+        return last is not None and last.is_tonic and self._time >= last.start
 
     @property
     def _is_melody(self) -> bool:
@@ -311,16 +296,15 @@ class VoiceLeading:
     def _strong_tones(self) -> frozenset[int]:
         """The pitch classes of the chord, where a tune has a strong beat."""
         is_strong = self._meter is not None and self._place in self._meter.strong_beats
-        here = self._chord_at(self._time) if is_strong and len(self._parts) == 1 else None
-        return frozenset() if here is None else pitch_classes(TOKENS[here[1]][1])
+        here = self._harmony.chord_at(self._time) if is_strong and len(self._parts) == 1 else None
+        return frozenset() if here is None else here.tones
 
     def _leap(self, pitch: int, goal: tuple[int, int]) -> float:
         return self._costs.leap * max(0, abs(pitch - goal[0]) - _WHOLE_TONE * max(1, goal[1] // TICKS_PER_QUARTER))
 
     def _in_range(self) -> list[float]:
         """What each MIDI number costs by its distance from the voice's usual range, and by what a chord has altered."""
-        chord = self._chord_at(self._time)
-        wrong = frozenset() if chord is None else contradicted(TOKENS[chord[1]][1], self._key_at(self._time))
+        wrong = self._harmony.wrong_at(self._time)
         low, high = (limit - self._shift for limit in usual_range(TOKENS[self._voice][1], self._style))
         given, is_second = self._given.get(self._voice), TOKENS[self._voice][1] in _SECOND_SINGERS
         if given is None:
@@ -331,24 +315,18 @@ class VoiceLeading:
 
     def _must_rise(self, left: int) -> bool:
         """Whether the pitch that is left is the leading note of a dominant chord that the tonic's follows here."""
-        return left % _OCTAVE == _LEADING_NOTE and self._follows_dominant()
+        return left % _OCTAVE == _LEADING_NOTE and self._harmony.resolves_at(self._time)
 
     def _must_fall(self, left: int) -> bool:
         """Whether the pitch that is left is the seventh of a dominant chord that the tonic's follows here."""
-        return left % _OCTAVE == _SEVENTH_OF_DOMINANT and self._follows_dominant()
-
-    def _follows_dominant(self) -> bool:
-        """Whether the chord here is the tonic's, and that before it a dominant."""
-        if _root_of(here := self._chord_at(self._time)) != 0 or here is None:
-            return False
-        return _root_of(self._chord_at(here[0] - 1)) in _DOMINANT_ROOTS
+        return left % _OCTAVE == _SEVENTH_OF_DOMINANT and self._harmony.resolves_at(self._time)
 
     def _prepares_close(self) -> bool:
         """Whether a note of a choir's melody over a dominant may lead into its last one."""
         last = self._last_chord
-        if last is None or _root_of(last) != 0 or not 0 < last[0] - self._time <= TICKS_PER_QUARTER:
+        if last is None or not last.is_tonic or not 0 < last.start - self._time <= TICKS_PER_QUARTER:
             return False
-        return self._is_melody and _root_of(self._chord_at(self._time)) in _DOMINANT_ROOTS
+        return self._is_melody and self._harmony.is_dominant_at(self._time)
 
     def _ticks_to_next_phrase(self) -> int | None:
         """Ticks from a note of a choir's melody in the last beat of a phrase to its end; None where it is in none."""
@@ -412,7 +390,8 @@ class _Judge:
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
-        third = _third_of(leading._chord_at(time))
+        here = leading._harmony.chord_at(time)
+        third = None if here is None else here.third
         self._third = third if is_last and third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
         self._bass_cost = leading._cost_of_bass
@@ -433,11 +412,11 @@ class _Judge:
 
     def _set_harmony(self, leading: VoiceLeading, time: int, is_bass: bool) -> None:
         """What the chord here says."""
-        here = leading._chord_at(time)
-        self._is_dominant = _root_of(here) in _DOMINANT_ROOTS
-        begins = here is not None and here[0] == time
-        self._bass = _bass_of(here) if is_bass and begins else None
-        self._at_home = leading._home() if begins else None
+        here = leading._harmony.chord_at(time)
+        self._is_dominant = here is not None and here.is_dominant
+        begun = here if here is not None and here.start == time else None
+        self._bass = begun.bass if is_bass and begun is not None else None
+        self._at_home = leading._harmony.home_at(time) if begun is not None else None
 
     def costs(self, first: int, stop: int) -> list[float]:
         """The costs, in nats, of the pitches from `first` to `stop`, which is left out."""
@@ -485,21 +464,3 @@ class _Judge:
         beyond = sum(max(0, abs(pitch - neighbour) - _OCTAVE) for neighbour in self._neighbours)
         short = 0 if self._top is None else max(0, FIFTH - (self._top - pitch))
         return costs.crossing * crossed + costs.overlap * overlaps + costs.spacing * beyond + costs.room * short
-
-
-def _root_of(chord: tuple[int, int, int] | None) -> int | None:
-    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
-    return None if parts is None else parts[0]
-
-
-def _bass_of(chord: tuple[int, int, int] | None) -> int | None:
-    """Pitch class of a chord's bass."""
-    root = _root_of(chord)
-    return None if root is None or chord is None else (root + chord[2]) % _OCTAVE
-
-
-def _third_of(chord: tuple[int, int, int] | None) -> int | None:
-    """Pitch class of a chord's third; None where it has none."""
-    parts = None if chord is None else split_label(TOKENS[chord[1]][1])
-    third = None if parts is None else QUALITIES[parts[1]].intervals[1]
-    return (parts[0] + third) % _OCTAVE if parts is not None and third in (3, 4) else None
