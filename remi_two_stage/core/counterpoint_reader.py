@@ -150,13 +150,7 @@ class VoiceLeading:
             return [costs.phrase * (token in _DURATION and token < held) for ids in choice for token in ids]
         if self._meter is None or not self._is_new_tune:
             return None
-        found = [cost for ids in choice for cost in costs_of_lengths(ids, place, self._meter, self._style, costs)]
-        part = self._parts[self._voice]
-        if self._may_end_part() and part.pitches[bisect_left(part.onsets, self._time)] % _OCTAVE != 0:
-            held = _DURATION.start + self._bar_end - place - 1
-            tokens = (token for ids in choice for token in ids)
-            return [cost + costs.part * (token >= held) for cost, token in zip(found, tokens, strict=True)]
-        return found
+        return [cost for ids in choice for cost in costs_of_lengths(ids, place, self._meter, self._style, costs)]
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
         """What costs that a tune is silent, a singer while others sing, or a whole quartet: that a note begins later
