@@ -51,8 +51,8 @@ ROWS_AT_ONCE = 32
 _GUESSES_AT_ONCE = 32
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
 _NOTE_ON = IDS["Note-On"]
-_OF_OLD_NOTES = 2.0
-"""Nats against a note that would go on saying a bar which is to be another, for each note of it that is said."""
+_OF_OLD_NOTES = 2.5
+"""Nats against each note that would go on saying a bar which is to be another."""
 _COUNTING = Lock()
 _composing = _threads_before = 0
 BarCallback = Callable[[int, int], None]
@@ -231,13 +231,13 @@ class _Row:
         scores = [score for ids in choice for score in torch.mv(self._rows_of(head, ids), state).tolist()]
         costs = None if self._leading is None else self._leading.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
-        old = self._replaced.following() if is_note else {}
-        for token, said in old.items():
-            costs = _in_favour(choice, token, -_OF_OLD_NOTES * said, costs)
+        old = self._replaced.following() if is_note else set()
+        for token in old:
+            costs = _in_favour(choice, token, -_OF_OLD_NOTES, costs)
         if nats := self._sampling.repetition:
-            worn = self._worn.following() - old.keys() if is_note and self._is_alone else set()
+            worn = self._worn.following() - old if is_note and self._is_alone else set()
             for wanted, firmness in self._wanted():
-                if wanted not in worn and wanted not in old:
+                if wanted not in worn | old:
                     costs = _in_favour(choice, wanted, firmness * nats, costs)
             for token in worn:
                 costs = _in_favour(choice, token, -nats, costs)

@@ -33,15 +33,15 @@ class ReplacedBars:
         elif token in _VOICE or self._said:
             self._said.append(token)
 
-    def following(self) -> dict[int, int]:
-        """The pitch, as `<Note-On=>`, that would go on saying the old bar, if all before it in the bar says that, and
-        how many notes of it are said. Where others follow, the first one may stay: the bar before leads to it.
+    def following(self) -> set[int]:
+        """The pitch, as `<Note-On=>`, that would go on saying the old bar, if all before it in the bar says that. Where
+        others follow, the first one may stay: the bar before leads to it.
         """
         old = self._bars[self._at] if self._at < len(self._bars) else []
-        said, notes = len(self._said), _notes(self._said)
-        if old[:said] != self._said or (notes == 0 and _notes(old) > 1):
-            return {}
-        return {token: max(notes, 1) for token in old[said : said + 1] if token in _NOTE_ON}
+        said = len(self._said)
+        if old[:said] != self._said or (_notes(self._said) == 0 and _notes(old) > 1):
+            return set()
+        return {token for token in old[said : said + 1] if token in _NOTE_ON}
 
 
 def _notes(tokens: Sequence[int]) -> int:
