@@ -24,18 +24,18 @@ HYMN = """X:1
 T:Old Hundredth
 M:4/4
 L:1/8
-%%score [(S A) (T B)]
-V:S clef=treble
-V:A clef=treble
-V:T clef=bass
-V:B clef=bass
+%%score [(1 2) (3 4)]
+V:1 clef=treble name="Flute" sname="Fl."
+V:2 clef=treble name="Oboe" sname="Ob."
+V:3 clef=bass name="Bassoon" sname="Bsn."
+V:4 clef=bass name="Tuba" sname="Tba."
 K:G
-[V:S] G4 G2 F2 | E2 !f!D2 !<(!!fermata!G2 !<)!A2 | B8 | z4 (B2 A2) |]
+[V:1] G4 G2 F2 | E2 !f!D2 !<(!!fermata!G2 !<)!A2 | B8 | z4 (B2 A2) |]
 w: All peo-ple that on earth do dwell sing_
-[V:A] D4 D2 D2 | C2 !f!D2 !<(!!fermata!E2 !<)!F2 | G8 | z4 (G2 F2) |]
+[V:2] D4 D2 D2 | C2 !f!D2 !<(!!fermata!E2 !<)!F2 | G8 | z4 (G2 F2) |]
 w: All peo-ple that on earth do dwell sing_
-[V:T] B,4 B,2 B,2 | A,2 B,2 C2 D2 | z8 | D4 D4 |]
-[V:B] G,4 ^G,2 =G,2 | C,2 D,2 E,2 D,2 | z8 | z4 D,4 |]
+[V:3] B,4 B,2 B,2 | A,2 B,2 C2 D2 | z8 | D4 D4 |]
+[V:4] G,4 ^G,2 =G,2 | C,2 D,2 E,2 D,2 | z8 | z4 D,4 |]
 """
 TWO_PIANOS = """X:1
 M:4/4
@@ -86,7 +86,7 @@ class TestOneStaff:
         assert "%%score [(S A) (T B)]\n" in write_abc(again)
 
     def test_each_voice_has_its_own_layers_and_stems(self) -> None:
-        women = parts(only(HYMN.replace("[V:A] D4 D2 D2", "[V:A] [DB,]4 & D8 & z4")))[0]
+        women = parts(only(HYMN.replace("[V:2] D4 D2 D2", "[V:2] [DB,]4 & D8 & z4")))[0]
         notes = [note for note in women.iter("note") if note.find("pitch") is not None]
         stems = {(int(note.findtext("voice", "")) % 2, note.findtext("stem")) for note in notes}
         assert stems == {(1, "up"), (0, "down")}
@@ -94,12 +94,21 @@ class TestOneStaff:
 
     def test_names_of_both_voices_stand_in_the_part(self) -> None:
         root = ElementTree.fromstring(musicxml_bytes(only(HYMN)))
-        assert [name.text for name in root.iter("part-name")] == ["Soprano Alto", "Tenor Bass"]
-        assert [name.text for name in root.iter("instrument-name")] == ["Soprano", "Alto", "Tenor", "Bass"]
-        named = only(HYMN.replace("V:S clef=treble", 'V:S clef=treble name="Women" sname="W."\n%%MIDI program 52'))
+        assert [name.text for name in root.iter("part-name")] == ["Flute Oboe", "Bassoon Tuba"]
+        assert [name.text for name in root.iter("instrument-name")] == ["Flute", "Oboe", "Bassoon", "Tuba"]
+        named = only(HYMN.replace('"Flute" sname="Fl."', '"Winds" sname="W."\n%%MIDI program 73'))
         check_same(read_musicxml(musicxml_bytes(named)), named)
         root = ElementTree.fromstring(musicxml_bytes(named))
-        assert [name.text for name in root.iter("part-name")] == ["Women", "Tenor Bass"]
+        assert [name.text for name in root.iter("part-name")] == ["Winds Oboe", "Bassoon Tuba"]
+
+    def test_singers_have_parts_of_their_own_and_come_back_on_one_staff(self) -> None:
+        piece = only(re.sub(' name="[^"]+" sname="[^"]+"', "", HYMN))
+        root = ElementTree.fromstring(musicxml_bytes(piece))
+        assert [name.text for name in root.iter("part-name")] == ["Soprano", "Alto", "Tenor", "Bass"]
+        assert len(root.findall(".//part-group[@type='start']")) == 1
+        again = read_musicxml(musicxml_bytes(piece))
+        check_same(again, piece)
+        assert "%%score [(S A) (T B)]\n" in write_abc(again)
 
     def test_what_both_voices_have_stands_once(self) -> None:
         women, men = parts(only(HYMN))
@@ -111,8 +120,8 @@ class TestOneStaff:
         assert len(half_silent.findall("note/rest")) == 1  # of the basses alone
 
     def test_one_voice_alone_may_have_signs_and_words_of_its_own(self) -> None:
-        text = HYMN.replace("[V:A] D4 D2 D2 | C2 !f!D2", "[V:A] !p!D4 D2 D2 | C2 !fermata!D2")
-        text = text.replace("earth do dwell sing_\n[V:T]", "Eng-lish soil do\nw: Praise Him\n[V:T]")
+        text = HYMN.replace("[V:2] D4 D2 D2 | C2 !f!D2", "[V:2] !p!D4 D2 D2 | C2 !fermata!D2")
+        text = text.replace("earth do dwell sing_\n[V:3]", "Eng-lish soil do\nw: Praise Him\n[V:3]")
         piece = only(text)
         women, _ = parts(piece)
         check_same(read_musicxml(musicxml_bytes(piece)), piece)
@@ -124,7 +133,7 @@ class TestOneStaff:
 
     def test_a_hairpin_that_ends_elsewhere_is_each_voices_own(self) -> None:
         piece = only(
-            HYMN.replace("[V:A] D4 D2 D2 | C2 !f!D2 !<(!!fermata!E2 !<)!F2", "[V:A] D4 D2 D2 | C2 D2 !<(!E2 !<)!FE")
+            HYMN.replace("[V:2] D4 D2 D2 | C2 !f!D2 !<(!!fermata!E2 !<)!F2", "[V:2] D4 D2 D2 | C2 D2 !<(!E2 !<)!FE")
         )
         assert len(parts(piece)[0].findall(".//wedge")) == 4
         check_same(read_musicxml(musicxml_bytes(piece)), piece)
@@ -134,7 +143,7 @@ class TestOneStaff:
         assert spans == [Span(48, "crescendo", 0, 72)]
 
     def test_an_accidental_holds_for_both(self) -> None:
-        piece = only(HYMN.replace("[V:T] B,4 B,2 B,2", "[V:T] B,4 B,2 G,2"))
+        piece = only(HYMN.replace("[V:3] B,4 B,2 B,2", "[V:3] B,4 B,2 G,2"))
         measure = parts(piece)[1].find("measure")
         assert measure is not None
         shown = [

@@ -211,11 +211,14 @@ def _braced(piece: Piece, player: range, staves: Container[int]) -> str | int | 
 
 def _is_sung(piece: Piece, voice: int) -> bool:
     """Whether a voice is a singer's: one that no instrument plays, or one with words beneath it."""
+    return _is_singer(piece, voice) or has_words(piece, voice)
+
+
+def _is_singer(piece: Piece, voice: int) -> bool:
+    """Whether a voice is called as a singer, and its player no otherwise."""
     part = piece.voices[voice]
     name = piece.instruments[voice].name if piece.instruments else ""
-    if part in SINGERS and name in ("", VOICE_TITLES[part][0]):
-        return True
-    return has_words(piece, voice)
+    return part in SINGERS and name in ("", VOICE_TITLES[part][0])
 
 
 def has_words(piece: Piece, voice: int) -> bool:
@@ -243,7 +246,7 @@ def staves_of(piece: Piece) -> list[range]:
 
 def parts_of(piece: Piece) -> list[range]:
     """The voices of each part, from the top: those of one player, on one staff or several, which are written at the
-    same pitch.
+    same pitch. Singers have parts of their own, whatever staff they share.
     """
     parts = []
     for player in _together_on(piece, is_part=True):
@@ -255,8 +258,14 @@ def parts_of(piece: Piece) -> list[range]:
 
 def _together_on(piece: Piece, is_part: bool) -> list[range]:
     """The voices of each staff, or of each player."""
-    shares = [player.shares_staff or (is_part and player.shares_part) for player in piece.instruments]
-    shares = shares or [False] * len(piece.voices)
+    shares = [False] * len(piece.voices)
+    if piece.instruments:
+        shares = [
+            player.shares_part or (player.shares_staff and not _is_singer(piece, voice))
+            if is_part
+            else player.shares_staff
+            for voice, player in enumerate(piece.instruments)
+        ]
     starts = [voice for voice, is_shared in enumerate(shares) if not (voice and is_shared)]
     return [range(*ends) for ends in pairwise([*starts, len(shares)])]
 

@@ -107,7 +107,7 @@ def on_staves(piece: Piece, staves: Sequence[Staff], has_words_once: bool = True
         player = replace(players[first], shares_staff=False)
         players[first] = _called(player, [piece.voices[voice] for voice in voices], staff.name)
         for voice in voices[1:]:
-            players[voice] = replace(players[voice], name="", short_name="", shares_staff=True)
+            players[voice] = replace(players[voice], name="", short_name="", shares_staff=True, shares_part=True)
         first = voices.stop
     bars = [
         replace(

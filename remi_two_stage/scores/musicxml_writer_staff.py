@@ -49,7 +49,8 @@ class PartWriter:
 
 def staves_in(piece: Piece, voices: range) -> list[range]:
     """The voices on each staff of a part."""
-    return [range(max(staff.start, voices.start), staff.stop) for staff in staves_of(piece) if staff.stop - 1 in voices]
+    staves = (range(max(staff.start, voices.start), min(staff.stop, voices.stop)) for staff in staves_of(piece))
+    return [staff for staff in staves if staff]
 
 
 def _of_staff(writers: Sequence[VoiceWriter], index: int) -> list[str]:
