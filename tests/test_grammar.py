@@ -154,6 +154,17 @@ def test_basses_of_composed_chords_are_chord_tones() -> None:
                 assert not chord.bass or (root + chord.bass) % 12 in pitch_classes(chord.label)
 
 
+def test_a_plan_whose_last_bar_is_given_in_part_goes_on_to_its_tonic() -> None:
+    """After the subdominant over its third, in the last bar, a chord follows, and no other bar."""
+    given = (
+        "<BOS> <time=4/4> <key=Cmin> <Bars=2> <voice=S> <voice=B> <BarStart> <Chord_i> <BarStart> <Chord_iv> <Bass=3>"
+    )
+    for seed in range(20):
+        piece = decode_ids(compose_at_random("plan", ids(given.split()), random.Random(seed)))
+        assert piece.bar_count == 2
+        assert piece.bars[1].chords[-1].label in ("i", "I")
+
+
 def test_forced_tokens_are_the_headers_and_the_first_voice() -> None:
     (piece,) = read_abc('X:1\nM:2/4\nL:1/8\nK:C\n|:"C"C2E2|"G7"D4:|')
     sequence = detail_sequence(encode_ids(piece))

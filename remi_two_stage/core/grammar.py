@@ -76,7 +76,6 @@ REL_POS, NOTE_ON, DURATION, VELOCITY, DYNAMICS = (
 )
 _UNKNOWN_CHORD = token_id("Chord", "unk")
 _KNOWN_CHORD = range(CHORD.start, _UNKNOWN_CHORD)
-_ROOTED_CHORD = range(CHORD.start, token_id("Chord", "N"))
 _NAMED_STYLE = range(STYLE.start, STYLE.start + len(STYLES))
 _KEYS_ON_C = only(*(token_id("key", f"C{mode}") for mode in MODES))
 _MELODY = token_id("voice", MELODY)
@@ -253,31 +252,32 @@ class Grammar:
 
     def _chords(self, bar: PlannedBar, token: int, follow: Choice | None, closes: bool) -> Steps:
         """Read a bar's chords from `token` on; `closes`: the piece ends with the last of them, on the tonic."""
-        position, is_plain = bar.offset, self.is_strict and not self._structure.has_parts
+        position = bar.offset
         while True:
             bar.header.append(chord := token)
-            is_closed = closes and is_closing(chord, self._key)
-            # Chords of a lone voice do not come twice running, as one would that closes on the last beat, too.
-            further = self._chord_positions(bar, position)[: -1 if is_closed and is_plain else None]
-            may_end = is_closed or not (closes and self.is_strict)
-            after = () if not may_end and further else self._after_bar(ringing=False) if follow is None else follow
-            onward = (*further, *after)
-            token = yield (*self._basses(token, closes), *onward)
+            basses = basses_of(chord, self._key, closes, self.is_strict)
+            token = yield (*basses, *self._after_chord(bar, position, chord, follow, closes))
             if token in BASS:
                 bar.header.append(token)
-                token = yield onward
+                token = yield self._after_chord(bar, position, chord, follow, closes)
             if token not in REL_POS:
                 return token
             bar.header.append(token)
             position = token - REL_POS.start
             following = self._chord_choice(closes and not self._chord_positions(bar, position))
-            token = yield other_chords(following, chord) if is_plain else following
+            token = yield other_chords(following, chord) if self._is_plain else following
 
-    def _basses(self, chord: int, closes: bool) -> Choice:
-        """What of a chord may be in the bass but its root: a chord tone in composed music, anything in given music."""
-        if not self.is_strict:
-            return (BASS,) if chord in _ROOTED_CHORD else ()
-        return () if closes and is_closing(chord, self._key) else basses_of(chord)
+    @property
+    def _is_plain(self) -> bool:
+        """Whether chords of a lone voice are composed, which do not come twice running."""
+        return self.is_strict and not self._structure.has_parts
+
+    def _after_chord(self, bar: PlannedBar, position: int, chord: int, follow: Choice | None, closes: bool) -> Choice:
+        """What may follow a chord and its bass: further chords of the bar, and what follows where it may end so."""
+        is_closed = closes and is_closing(chord, self._key)  # one more on the last beat would be the same
+        further = self._chord_positions(bar, position)[: -1 if is_closed and self._is_plain else None]
+        must_go_on = further and closes and self.is_strict and not is_closed
+        return further if must_go_on else (*further, *(self._after_bar(ringing=False) if follow is None else follow))
 
     def _chord_positions(self, bar: PlannedBar, last: int) -> Choice:
         """Positions of a further chord: anywhere later in given music, on later beats in composed music."""

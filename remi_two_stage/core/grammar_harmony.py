@@ -21,14 +21,24 @@ from .vocabulary import IDS, MAX_DURATION, TOKENS, token_id
 _CHORD, _BASS, _REL_POS, _NOTE_ON, _DURATION = (
     IDS[name] for name in ("Chord", "Bass", "RelPos", "Note-On", "Duration")
 )
+_ROOTED_CHORD = range(_CHORD.start, token_id("Chord", "N"))
 _TRIAD_TONES = 3
 
 
 _MINOR_MODES = ("min", "dor", "phr", "loc")
 
 
+def basses_of(chord: int, key: int, closes: bool, is_strict: bool) -> Choice:
+    """What of a chord may be in the bass but its root: anything in given music, in composed music a chord tone, and
+    nothing where the piece closes.
+    """
+    if not is_strict:
+        return (_BASS,) if chord in _ROOTED_CHORD else ()
+    return () if closes and is_closing(chord, key) else _tones_above(chord)
+
+
 @cache
-def basses_of(chord: int) -> Choice:
+def _tones_above(chord: int) -> Choice:
     """`<Bass=>` of each tone above its root of a chord, a `<Chord_>` token."""
     label = TOKENS[chord][1]
     parts = split_label(label)
