@@ -119,6 +119,7 @@ def test_a_melody_that_has_one_note_four_times_running_is_led_on() -> None:
 
 
 def test_of_the_lengths_of_real_tunes_fewer_than_one_in_a_thousand_costs(tune_books: dict[str, list[Path]]) -> None:
+    """Pairs of notes that are not as the style has them cost half a nat, and are left out."""
     costing, notes = [], 0
     for path in (path for book in ("oneills1850", "ryansMammoth") for path in tune_books[book][:40]):
         for piece in read_abc(path, errors="collect"):
@@ -126,7 +127,7 @@ def test_of_the_lengths_of_real_tunes_fewer_than_one_in_a_thousand_costs(tune_bo
             for token in detail_sequence(encode_ids(label_chords(piece))):
                 if token in IDS["Duration"]:
                     notes += 1
-                    costing += [piece.title] * any(leading.costs([range(token, token + 1)]) or ())
+                    costing += [piece.title] * any(cost > 1 for cost in leading.costs([range(token, token + 1)]) or ())
                 leading.advance(token)
     assert len(costing) < notes / 1000, costing
 
@@ -168,7 +169,9 @@ def test_basses_are_held_to_their_chords_more_firmly_at_the_close(chorale: Piece
 
 
 def test_a_note_foreign_to_chord_and_key_costs_as_a_chord_begins(chorale: Piece) -> None:
-    """The chorale's last bar in the tenor: what A flat, A, B flat and B cost there."""
+    """The chorale's last bar in the tenor: what A flat, A, B flat and B cost there, the last as the tonic has a flat
+    seventh.
+    """
     major = chorale.in_c()
     minor = replace(major, bars=tuple(replace(bar, key=Key("C", "min")) for bar in major.bars))
     seventh = replace(major, bars=(*major.bars[:-1], replace(major.bars[-1], chords=(Chord(0, "I7"),))))
@@ -182,7 +185,7 @@ def test_a_note_foreign_to_chord_and_key_costs_as_a_chord_begins(chorale: Piece)
     of_motion = costs(minor)  # to which the sixth and the seventh degree belong, as they are and raised
     assert max(of_motion) < 5
     assert [cost - less for cost, less in zip(costs(major), of_motion, strict=True)] == pytest.approx([5, 0, 5, 0])
-    assert [cost - less for cost, less in zip(costs(seventh), of_motion, strict=True)] == pytest.approx([5, 0, 0, 0])
+    assert [cost - less for cost, less in zip(costs(seventh), of_motion, strict=True)] == pytest.approx([5, 0, 0, 2])
 
 
 def test_a_leap_by_a_seventh_or_beyond_an_octave_costs(chorale: Piece) -> None:
