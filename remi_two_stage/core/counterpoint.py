@@ -34,7 +34,8 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
                 A minor
     static      the melody has the same note for the fifth time running, or more
     part        a part of a tune ends on the tonic's chord, but not on the tonic
-    height      later parts of a tune lie lower than three semitones above the first one
+    height      later parts of a tune lie lower than two semitones above the middle between the first one and where
+                tunes usually lie
     outside     a tune's note is neither the chord's nor the key's, raised degrees of minor included; other than a song
     again       a player of a quartet strikes the note again that is left
     register    a tune that lies further from where tunes lie than most of them goes on in that direction

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .counterpoint import FIFTH, Costs, is_augmented_second
 
-_OCTAVE, _TRITONE, _FOURTH, _THIRD, _WHOLE_TONE = 12, 6, 5, 4, 2
+_OCTAVE, _TRITONE, _FOURTH, _WHOLE_TONE = 12, 6, 5, 2
 _SIXTHS = (8, 9)
 
 

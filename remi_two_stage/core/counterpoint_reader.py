@@ -26,8 +26,8 @@ from .signatures import TICKS_PER_QUARTER, Meter, shift_from_c
 from .vocabulary import DETAIL, FREE_METER, IDS, MAX_DURATION, TOKENS
 from .voices import FOUR_PARTS, QUARTET, SINGERS
 
-_CHORD, _BASS, _VOICE, _STYLE = (IDS[family] for family in ("Chord", "Bass", "voice", "Style"))
-_TIME, _KEY, _TONIC, _BAR_LEN, _PICK_UP = (IDS[family] for family in ("time", "key", "Tonic", "BarLen", "PickUp"))
+_VOICE, _STYLE = IDS["voice"], IDS["Style"]
+_TIME, _TONIC, _BAR_LEN, _PICK_UP = (IDS[family] for family in ("time", "Tonic", "BarLen", "PickUp"))
 _BAR_START, _PHRASE_START = IDS["structure"][-1], IDS["structure"][0]
 _REL_POS, _NOTE_ON, _DURATION, _VELOCITY = (IDS[family] for family in ("RelPos", "Note-On", "Duration", "Velocity"))
 _OCTAVE, _MAJOR_SIXTH = 12, 9
