@@ -19,6 +19,12 @@ _OCTAVE = 12
 _DOMINANT_ROOTS = (7, 11)
 
 
+def root_of(chord: int) -> int | None:
+    """Pitch class of the root of a chord, a `<Chord_>` token; None where it has none."""
+    parts = split_label(TOKENS[chord][1])
+    return None if parts is None else parts[0]
+
+
 class SoundingChord(NamedTuple):
     """A chord, or `N.C.`.
 
@@ -35,8 +41,7 @@ class SoundingChord(NamedTuple):
     @property
     def root(self) -> int | None:
         """Pitch class of its root; None where it has none."""
-        parts = split_label(TOKENS[self.token][1])
-        return None if parts is None else parts[0]
+        return root_of(self.token)
 
     @property
     def bass(self) -> int | None:

@@ -384,9 +384,7 @@ class _Judge:
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
-        here = leading._harmony.chord_at(time)
-        third = None if here is None else here.third
-        self._third = third if is_last and third not in heard else None
+        self._third = self._chord_third if is_last and self._chord_third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
         self._bass_cost = leading._cost_of_bass
         self._has_leading_note = any(
@@ -408,6 +406,7 @@ class _Judge:
         """What the chord here says."""
         here = leading._harmony.chord_at(time)
         self._is_dominant = here is not None and here.is_dominant
+        self._chord_third = None if here is None else here.third
         begun = here if here is not None and here.start == time else None
         self._bass = begun.bass if is_bass and begun is not None else None
         self._at_home = leading._harmony.home_at(time) if begun is not None else None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .chords import split_label
+from .counterpoint_harmony import root_of
 from .grammar_structure import BAR_START, PICK_UP
 from .vocabulary import IDS, TOKENS, token_id
 from .voices import QUARTET
@@ -59,7 +59,7 @@ class PlanHarmony:
         if not wanted:
             return None
         return [
-            cost * (_root_of(token) not in wanted if token in _CHORD else token in _BASS)
+            cost * (root_of(token) not in wanted if token in _CHORD else token in _BASS)
             for ids in choice
             for token in ids
         ]
@@ -74,8 +74,3 @@ class PlanHarmony:
             dominants = _MODAL_DOMINANTS if self._is_modal else _DOMINANTS
             return (dominants | _TONIC if self._bar == self._bars else dominants), CADENCE
         return frozenset(), 0.0
-
-
-def _root_of(chord: int) -> int | None:
-    parts = split_label(TOKENS[chord][1])
-    return None if parts is None else parts[0]
