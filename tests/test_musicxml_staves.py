@@ -277,7 +277,11 @@ class TestChoirsOfOtherPrograms:
         assert [player.shares_staff for player in piece.instruments] == [False, True, False, True]
         slurs = [sum(isinstance(record, Span) for record in sung) for sung in piece.bars[3].notation]
         assert slurs == [1, 0, 0, 0]
-        assert [record.text for record in piece.bars[3].notation[0] if isinstance(record, Lyric)] == ["with", "cheer", "ful"]
+        assert [record.text for record in piece.bars[3].notation[0] if isinstance(record, Lyric)] == [
+            "with",
+            "cheer",
+            "ful",
+        ]
         again = read_musicxml(musicxml_bytes(piece))
         check_same(again, piece)
 

@@ -71,7 +71,8 @@ def read_musicxml(data: bytes) -> Piece:
     infos = parts_of(document, is_own)
     voices_of_parts = [PartVoices(info.staves) for info in infos]
     readers, parts = _parts(document, infos, voices_of_parts, is_own, losses)
-    choir = None if is_own else choir_on_two_staves(parts)
+    with_words = {(part, place.staff) for part, reader in enumerate(readers) for place in reader.lyrics}
+    choir = None if is_own else choir_on_two_staves(parts, with_words)
     if choir is not None:
         voices_of_parts = choir
         infos = [

@@ -2,15 +2,15 @@
 
 Conventions
 - A staff holds two voices where two of its layers, and no others, have notes in most of its measures, mostly one at a
-  time. Where two staves of a score do, and their voices lie like those of a choir, each is a voice of its own; in all
-  other scores layers sound together in the voice that their staff is.
+  time. Where two staves of a score do, their voices lie like those of a choir, and they have words or no other staves
+  beside them, each is a voice of its own; in all other scores layers sound together in the voice that their staff is.
 - Scores of our own say themselves who shares a staff.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .musicxml_reader_part import Measure
@@ -43,18 +43,22 @@ class _Layer:
         return len(self.pitches) - len(self.times) <= _MOST_IN_CHORDS * len(self.pitches)
 
 
-def choir_on_two_staves(parts: Sequence[Sequence[Measure]]) -> list[PartVoices] | None:
+def choir_on_two_staves(
+    parts: Sequence[Sequence[Measure]], with_words: Collection[tuple[int, int]]
+) -> list[PartVoices] | None:
     """The voices of each part of a score in which two staves hold a choir's four; None in others.
 
     Args:
         parts: As they are read with a voice a staff.
+        with_words: The staves that have words: the index of the part, and the number of the staff there.
     """
     layers = {
         (part, staff): of_staff for part, measures in enumerate(parts) for staff, of_staff in _layers_of(measures)
     }
     full = {place: _from_high_to_low(of_staff) for place, of_staff in layers.items() if _are_two_voices(of_staff)}
     pitches = [layers[place][name].pitches for place, names in full.items() for name in names]
-    if len(full) != _STAVES_OF_CHOIR or not are_four_parts(pitches):
+    is_sung = len(layers) == _STAVES_OF_CHOIR or any(place in with_words for place in full)
+    if len(full) != _STAVES_OF_CHOIR or not is_sung or not are_four_parts(pitches):
         return None
     by_part = [[staff for other, staff in layers if other == part] for part in range(len(parts))]
     return [
