@@ -257,6 +257,7 @@ _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".krn": _read_kern,
     ".mid": _read_midi,
     ".midi": _read_midi,
+    ".kar": _read_midi,
 }
 READABLE = tuple(_READERS)
 """Endings of the files that `read_score` reads, in lower case."""
