@@ -79,7 +79,7 @@ def with_lyrics(
     return [replace(bar, notation=tuple(own)) if any(own) else bar for bar, own in zip(bars, sung, strict=True)]
 
 
-def karaoke_of(texts: Mapping[int, Sequence[Said]]) -> tuple[dict[int, Sequence[Said]], list[str]]:
+def karaoke_of(texts: Mapping[int, Sequence[Said]]) -> tuple[dict[int, list[Said]], list[str]]:
     """The syllables among the texts of a file, by track, and its titles; nothing where it is no karaoke file."""
     words = {
         track: [each for each in said if not each.text.startswith(_KARAOKE_SIGN)]
