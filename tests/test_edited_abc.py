@@ -203,6 +203,19 @@ def test_a_bar_within_a_rest_of_several_bars_leaves_the_others_silent(
     assert words(read)[4] == words(before)[4]
 
 
+def test_words_that_go_on_in_a_further_line_stand_once() -> None:
+    source = (
+        b"X:1\nM:4/4\nL:1/4\nK:C\nc d e f|g a g2|\nw: hel-lo my\n+: world of songs\nw: one two three\n+: four five\n"
+    )
+    (before,) = read_abc(source.decode())
+    for seed in range(4):
+        after = rewritten(before, 0, 1, seed)
+        edited = edited_bytes(source, ".abc", before, after).content.decode()
+        assert words(read_abc(edited)[0]) == words(after)
+        assert edited.splitlines()[4].endswith("|g a g2|")
+        assert edited.count("+:") == 2
+
+
 def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:
     text = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|[CE\nG]4|c4|]\n"
     before = read_abc(text)[0]
