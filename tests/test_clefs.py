@@ -81,6 +81,13 @@ def test_the_first_clef_is_that_of_the_source_and_of_new_players_the_usual_one()
     assert staff_clef(*read_abc(write_abc(low)), 0) == "alto"
 
 
+def test_those_that_are_named_by_sign_and_line_are_kept() -> None:
+    (piece,) = read_abc(
+        "X:1\nM:4/4\nL:1/4\nK:C clef=F4\nC,4|[K:clef=C4]C4|[K:clef=C]C4|[K:clef=G2]c4|[K:clef=bass4]C,4|\n"
+    )
+    assert [clef for *_, clef in clefs(piece)] == ["bass", "tenor", "alto", "treble", "bass"]
+
+
 def test_those_that_come_within_a_long_note_or_a_rest_stay_there() -> None:
     """As in files of MuseScore and Finale, behind the note and back: other voices on the staff have notes there."""
     (piece,) = read_abc(CELLO)
