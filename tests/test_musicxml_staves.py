@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from edited import extended, rewritten
+from musicxml_scores import note, score
 
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.instruments import StaffGroup, staff_groups, with_instrument
@@ -308,3 +309,34 @@ class TestChoirsOfOtherPrograms:
         piece = read_musicxml(closed_score(ONE_PIANO, music))
         assert piece.voices == ("V1", "V2")
         assert sorted(note[1:] for note in piece.note_list()) == sorted(note[1:] for note in only(music).note_list())
+
+
+def guitar(tablature: list[str]) -> bytes:
+    """Two measures for a guitar with a staff of tablature, as MuseScore and Guitar Pro write them."""
+    back = "<backup><duration>16</duration></backup>"
+    fret = "<notations><technical><string>2</string><fret>1</fret></technical></notations>"
+    measures = [
+        "".join(note(step, staff=1) for step in steps)
+        + back
+        + "".join(note(step, 4, fret, staff=2, voice=5) for step in frets)
+        for steps, frets in zip(["CEGE", "FDBD"], tablature, strict=True)
+    ]
+    clefs = '<clef number="1"><sign>G</sign><line>2</line></clef><clef number="2"><sign>TAB</sign><line>5</line></clef>'
+    return score(measures, attributes=f"<staves>2</staves>{clefs}")
+
+
+class TestTablature:
+    def test_what_another_staff_says_is_no_voice(self) -> None:
+        source = guitar(["CEGE", "FDBD"])
+        piece = read_musicxml(source)
+        assert piece.voices == ("M",)
+        assert len(piece.note_list()) == 8
+        assert dict(piece.losses) == {"a staff of tablature": 1, "a playing technique": 16}
+        after = rewritten(piece, 1, 1)
+        edited = edited_bytes(source, ".musicxml", piece, after).content
+        assert read_musicxml(edited).note_list() == after.note_list()
+        assert source[: source.index(b"</measure>")] in edited
+
+    def test_other_music_in_it_is_kept(self) -> None:
+        piece = read_musicxml(guitar(["CEGE", "FDGD"]))
+        assert (len(piece.voices), len(piece.note_list())) == (2, 16)

@@ -138,7 +138,22 @@ def _parts(
         PartReader(losses, info.is_percussion, is_own, of_part) for info, of_part in zip(infos, voices, strict=True)
     ]
     divisions = document.root.findtext(".//divisions")
-    return readers, [reader.read(part, divisions) for reader, part in zip(readers, document.parts, strict=True)]
+    parts = [reader.read(part, divisions) for reader, part in zip(readers, document.parts, strict=True)]
+    for reader, measures in zip(readers, parts, strict=True):
+        for staff in reader.tablature:
+            if any(_has_all_notes(measures, other, staff) for other in reader.staves if other != staff):
+                reader.leave_out(staff, measures)
+                losses["a staff of tablature"] += 1
+    return readers, parts
+
+
+def _has_all_notes(measures: Sequence[Measure], staff: int, other: int) -> bool:
+    """Whether a staff has the same notes as another one in each measure in which that has notes."""
+    struck = [
+        [{(sound.onset, sound.pitch) for sound in measure.sounds if sound.staff == number} for number in (staff, other)]
+        for measure in measures
+    ]
+    return all(own == notes for own, notes in struck if notes)
 
 
 def _player(info: PartInfo, staff: _Staff) -> Instrument:

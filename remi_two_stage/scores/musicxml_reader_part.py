@@ -34,6 +34,7 @@ _NAMED_FIFTHS = range(-15, 20)
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _STEPS = {"C": 0, "D": 1, "E": 2, "F": 3, "G": 4, "A": 5, "B": 6}
 _PERCUSSION = "percussion"
+_TABLATURE = "TAB"
 _QUARTER_TONE = Fraction(1, 2)
 """In semitones; notes between two keys of a piano are rounded to the nearer one, of two to that towards the natural."""
 
@@ -164,6 +165,23 @@ class PartReader:
         records.with_paired_trills(measure.records for measure in found)
         self.losses["a grace note before no note"] += sum(len(graces.chords) for graces in self._graces.values())
         return found
+
+    @property
+    def tablature(self) -> list[int]:
+        """The staves of tablature."""
+        return [staff for staff in self.staves if self._clefs[staff][0] == _TABLATURE]
+
+    def leave_out(self, staff: int, measures: Sequence[Measure]) -> None:
+        """Take a staff out of what was read."""
+        for used in self._used_staves.values():
+            used.discard(staff)
+        for measure in measures:
+            measure.sounds = [sound for sound in measure.sounds if sound.staff != staff]
+            measure.records = [record for record in measure.records if record[0] != staff]
+            for direction in measure.directions:
+                direction.records = [] if direction.staves == [staff] else direction.records
+        self.spans.found = [span for span in self.spans.found if span[1] != staff]
+        self.lyrics = [place for place in self.lyrics if place.staff != staff]
 
     def _read_measure(self, index: int, element: Element) -> Measure:
         number = element.get("number", "")
