@@ -13,7 +13,7 @@ from musicxml_scores import note, score
 
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.instruments import StaffGroup, staff_groups, with_instrument
-from remi_two_stage.core.notation import ClefSign, Instrument, Lyric, Mark, Span
+from remi_two_stage.core.notation import ClefSign, Instrument, Lyric, Mark, Span, Text
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.edits.changes import Change
 from remi_two_stage.edits.files import edited_bytes
@@ -285,6 +285,14 @@ class TestChoirsOfOtherPrograms:
         ]
         again = read_musicxml(musicxml_bytes(piece))
         check_same(again, piece)
+
+    def test_a_staff_without_notes_above_them_changes_nothing(self) -> None:
+        source = closed_score(ONE_PIANO).replace(b"<staff>2<", b"<staff>3<").replace(b"<staff>1<", b"<staff>2<")
+        silent = b"<direction><direction-type><words>Solo</words></direction-type><staff>1</staff></direction>"
+        source = source.replace(b"<note>", silent + b"<note>", 1).replace(b"<staves>2<", b"<staves>3<")
+        piece = read_musicxml(source)
+        assert piece.note_list() == only(CLOSED_HYMN).note_list()
+        assert "Solo" in [record.text for record in piece.bars[0].notation[0] if isinstance(record, Text)]
 
     @pytest.mark.parametrize("players", [ONE_PIANO, TWO_PARTS])
     def test_a_bar_is_rewritten_in_their_file(self, players: tuple[Instrument, ...]) -> None:

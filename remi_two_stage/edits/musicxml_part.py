@@ -90,7 +90,7 @@ class SourcePart:
     def voices_of(self, node: Node) -> list[int]:
         """The voices to which an element of a part of several belongs: one, or all of its staff."""
         layer, staff = self.word(node, "voice"), int(self.word(node, "staff") or 1)
-        return [self.voices.of_layer(staff, layer)] if layer else self.voices.on_staff(staff) or [1]
+        return [self.voices.of_layer(staff, layer)] if layer else self.voices.on_staff(staff)
 
     def word(self, node: Node, tag: str) -> str:
         """The text of a child, empty if there is none."""

@@ -23,11 +23,11 @@ class PartVoices(NamedTuple):
         """The voice to which a layer belongs."""
         if not self.layers:
             return voice_of_layer(layer, len(self.staves))
-        return self.layers.get((staff, layer)) or self.staves.index(staff if staff in self.staves else 1) + 1
+        return self.layers.get((staff, layer)) or self.on_staff(staff)[0] or 1
 
     def on_staff(self, staff: int) -> list[int]:
-        """The voices on a staff."""
-        return [voice for voice, other in enumerate(self.staves, 1) if other == staff]
+        """The voices on a staff; 0 stands for a staff without any."""
+        return [voice for voice, other in enumerate(self.staves, 1) if other == staff] or [0]
 
 
 def voice_of_layer(layer: str, voices: int) -> int:
