@@ -31,6 +31,7 @@ from .rendering.sound import SOUNDS, sound_bytes
 from .scores.abc_reader import read_abc
 from .scores.kern_chords import with_chords_of_kern
 from .scores.kern_text import check_spines, decode_kern, kern_losses
+from .scores.kern_words import with_words_of_kern
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
 from .scores.music21_bridge import from_music21
@@ -236,8 +237,9 @@ def _with_text_of_kern(pieces: list[Piece], text: str) -> list[Piece]:
     if len(pieces) != 1:
         return pieces
     piece, unknown_symbols = with_chords_of_kern(pieces[0], text)
-    further = {"a chord symbol that names no chord": unknown_symbols} if unknown_symbols else {}
-    losses = dict(piece.losses) | kern_losses(text) | further
+    piece, unsung = with_words_of_kern(piece, text)
+    further = {"a chord symbol that names no chord": unknown_symbols, "a lyric": unsung}
+    losses = {reason: count for reason, count in (dict(piece.losses) | kern_losses(text) | further).items() if count}
     return [replace(piece, losses=tuple(sorted(losses.items())))]
 
 
@@ -257,6 +259,7 @@ _READERS: dict[str, Callable[[Path], list[Piece]]] = {
     ".krn": _read_kern,
     ".mid": _read_midi,
     ".midi": _read_midi,
+    ".kar": _read_midi,
 }
 READABLE = tuple(_READERS)
 """Endings of the files that `read_score` reads, in lower case."""

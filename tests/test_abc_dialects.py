@@ -274,6 +274,14 @@ class TestSigns:
         assert dict(piece.losses) == {"a second chord symbol at one place": 1}
         assert not tune('[V:1]"Am"C4|[V:2]"A-"E4|', "V:1\nV:2\n").losses
 
+    def test_chords_on_h_are_german(self) -> None:
+        piece = tune('"Em"E2"H7"^D2|"H"B4|"hm"B2"D/H"d2|"B"_B2"C/b"_B2|"Bb"_B4|')
+        names = [chord.name(piece.key, bar.key) for bar in piece.bars for chord in bar.chords]
+        assert names == ["Em", "B7", "B", "bm", "D/B", "Bb", "C/Bb", "Bb"]
+        assert not piece.losses
+        english = tune('"H"B4|"B"B4|')
+        assert [chord.name(english.key, bar.key) for bar in english.bars for chord in bar.chords] == ["B"]
+
     @pytest.mark.parametrize(
         ("symbol", "label", "words", "losses"),
         [
@@ -281,7 +289,7 @@ class TestSigns:
             (r"G\nD7/F#", "V", [], {"a second chord symbol at one place": 1}),
             ("G;capo 3", "V", ["capo 3"], {}),
             ("softly; slower", None, ["softly; slower"], {}),
-            ("H7", None, ["H7"], {"a chord symbol that names no chord": 1}),
+            ("H7foo", None, ["H7foo"], {}),
             ("H", None, ["H"], {}),
         ],
     )

@@ -211,6 +211,20 @@ def test_a_name_that_adds_to_a_chord_has_the_label_of_the_longest_that_is_known(
 
 
 @pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Am7(b5)", "viø7"), ("C∆7", "Imaj7"), ("C△", "Imaj7"), ("A7M", "VImaj7"), ("Fj7", "IVmaj7"), ("GMA7", "Vmaj7"),
+        ("CmΔ7", "imaj7"), ("C-Δ", "imaj7"), ("A9sus4", "VI7sus4"), ("G13sus", "V7sus4"),
+        ("C(#5)", "I+"), ("Cm(b5)", "io"), ("D(sus4)", "IIsus4"), ("D7(sus4)", "II7sus4"), ("G(7)", "V7"),
+        ("G9#5", "V+7"),
+    ],
+)  # fmt: skip
+def test_names_as_other_books_write_them(name: str, label: str) -> None:
+    """In brackets, with triangles, and as Brazilian, Scandinavian and handwritten books have them."""
+    assert parse_name(name, Key("C")).label == label
+
+
+@pytest.mark.parametrize(
     ("label", "key", "wrong"),
     [
         ("II7", "C", {5}),

@@ -1,6 +1,7 @@
 """Clefs of a source: read, written back, printed, and left where they are by edits."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -78,6 +79,33 @@ def test_the_first_clef_is_that_of_the_source_and_of_new_players_the_usual_one()
     (low,) = read_abc("X:1\nM:4/4\nL:1/8\nK:C clef=alto\nE8 |]\n")
     assert "\nV:M clef=alto\n" in write_abc(low)
     assert staff_clef(*read_abc(write_abc(low)), 0) == "alto"
+
+
+def test_those_that_are_named_by_sign_and_line_are_kept() -> None:
+    (piece,) = read_abc(
+        "X:1\nM:4/4\nL:1/4\nK:C clef=F4\nC,4|[K:clef=C4]C4|[K:clef=C]C4|[K:clef=G2]c4|[K:clef=bass4]C,4|\n"
+    )
+    assert [clef for *_, clef in clefs(piece)] == ["bass", "tenor", "alto", "treble", "bass"]
+
+
+def test_those_that_come_within_a_long_note_or_a_rest_stay_there() -> None:
+    """As in files of MuseScore and Finale, behind the note and back: other voices on the staff have notes there."""
+    (piece,) = read_abc(CELLO)
+    first, second, last = piece.bars
+    within = (ClefSign(24, "alto"), ClefSign(60, "bass"))
+    bars = [
+        replace(first, notation=((), (ClefSign(0, "bass"), ClefSign(84, "tenor")))),
+        replace(second, notes=(second.notes[0], ()), notation=((), within)),
+        replace(last, notation=((), (ClefSign(48, "treble"),))),
+    ]
+    piece = replace(piece, bars=tuple(bars))
+    score = musicxml_bytes(piece)
+    again = read_musicxml(score)
+    assert clefs(again) == clefs(piece)
+    assert again.note_list() == piece.note_list()
+    assert b"<backup><duration>48</duration></backup>\n<attributes><clef><sign>G</sign>" in score
+    toolkit = load_into_verovio(piece)
+    assert toolkit.getMEI().count("<note ") == len(piece.note_list())
 
 
 def test_bars_that_are_rewritten_leave_the_clefs_of_the_file_where_they_are() -> None:

@@ -203,6 +203,19 @@ def test_a_bar_within_a_rest_of_several_bars_leaves_the_others_silent(
     assert words(read)[4] == words(before)[4]
 
 
+def test_words_that_go_on_in_a_further_line_stand_once() -> None:
+    source = (
+        b"X:1\nM:4/4\nL:1/4\nK:C\nc d e f|g a g2|\nw: hel-lo my\n+: world of songs\nw: one two three\n+: four five\n"
+    )
+    (before,) = read_abc(source.decode())
+    for seed in range(4):
+        after = rewritten(before, 0, 1, seed)
+        edited = edited_bytes(source, ".abc", before, after).content.decode()
+        assert words(read_abc(edited)[0]) == words(after)
+        assert edited.splitlines()[4].endswith("|g a g2|")
+        assert edited.count("+:") == 2
+
+
 def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:
     text = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|[CE\nG]4|c4|]\n"
     before = read_abc(text)[0]
@@ -246,7 +259,8 @@ def test_new_voices_repeat_as_the_melody_does_and_go_on_in_its_staves() -> None:
     assert lines[lines.index("K:C") + 1 :][:2] == ["V:S", "M:3/4"]
     alto = lines[lines.index("V:A") + 1 :][:4]
     assert alto[0] == "M:3/4"
-    assert ["|:" in line for line in alto] == [False] * 4
+    assert ["|:" in line for line in alto] == [False, False, False, True]
+    assert lines[lines.index("V:A") - 2 :][:2] == ["|:\\", "c3|d3|e3:|"]  # else abc2midi plays these bars once
     assert [line.endswith("\\") for line in alto[1:]] == [True, False, False]
 
 

@@ -184,6 +184,19 @@ def test_notes_that_are_let_go_hardly_early_are_exact() -> None:
     assert notes(parse_midi(smf(track(*events)))) == [(0, pytest.approx(1 / 3), 60), (1, pytest.approx(4 / 3), 62)]
 
 
+@pytest.mark.parametrize("ticks", [-20, 20])
+def test_notes_that_end_one_tick_beside_the_next_have_their_values(ticks: int) -> None:
+    """As programs that play legato, or every note a little apart, let them go: a 24th of a quarter, which is a tick."""
+    sung = [(60, 1), (62, 0.5), (64, 0.5), (65, 2)]
+    events, time = [], 0
+    for pitch, quarters in sung:
+        events += [(time, on(pitch)[1:]), (time + int(480 * quarters) + ticks, off(pitch, after=b""))]
+        time += int(480 * quarters)
+    piece = parse_midi(smf(measures((4, 4)), track(*events)))
+    assert [(pitch, float(length)) for _, _, length, pitch in piece.note_list()] == sung
+    assert piece.bar_count == 1
+
+
 def test_notes_of_a_chord_that_are_struck_one_after_the_other_are_one_chord() -> None:
     """As abc2midi plays them, ten ticks apart."""
     strokes = [(1, 60), (11, 64), (21, 67), (481, 72)]

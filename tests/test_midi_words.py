@@ -77,6 +77,18 @@ class TestLyrics:
         assert syllables(piece, 1) == ["0:Come", "1:in"]
         assert dict(piece.losses) == {"a syllable without a note": 1}
 
+    def test_karaoke_has_its_words_as_texts(self) -> None:
+        heading = said(TEXT, (0, "@KMIDI KARAOKE FILE"), (0, "@LENGL"), (0, "@TMy Song"), (0, "@TJane Doe"))
+        sung = ["\\Twin", "kle, ", "/lit", "tle"]
+        words = said(TEXT, *((index * QUARTER, text) for index, text in enumerate(sung)))
+        piece = read(said(TRACK_NAME, (0, "x")) + heading, said(TRACK_NAME, (0, "Words")) + words, scale())
+        assert (piece.title, piece.metadata, piece.losses) == ("My Song", (("C", "Jane Doe"),), ())
+        assert syllables(piece) == ["0:Twin-", "1:kle,", "2:lit-", "3:tle"]
+
+    def test_texts_of_other_files_are_no_words(self) -> None:
+        piece = read(said(TEXT, (0, "played"), (QUARTER, "live")) + said(TEXT, (QUARTER, "@Tx")) + scale())
+        assert (piece.title, syllables(piece) if piece.bars[0].notation else []) == ("", [])
+
     def test_what_is_sung_comes_back(self) -> None:
         (song,) = read_abc(
             "X:1\nM:4/4\nL:1/4\nV:S\nV:A\nK:C\n[V:S] |: c d e2 | f2 z2 :| c4 |]\nw: Al-le-lu- ia! A-men_\n"

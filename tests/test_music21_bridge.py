@@ -17,12 +17,13 @@ from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.chords import CHORD_LABELS, UNKNOWN_CHORD
 from remi_two_stage.core.errors import ScoreFormatError
+from remi_two_stage.core.notation import Lyric
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
 from remi_two_stage.core.playing_order import repeat_targets
 from remi_two_stage.core.signatures import MODES, Key, Meter, name_at
 from remi_two_stage.score_files import read_score, write_score
 from remi_two_stage.scores.abc_reader import read_abc
-from remi_two_stage.scores.kern_text import kern_losses
+from remi_two_stage.scores.kern_text import kern_losses, spines_of_lines
 from remi_two_stage.scores.music21_bridge import from_music21, to_music21
 from remi_two_stage.scores.musicxml_writer_rhythm import values_of
 
@@ -323,11 +324,35 @@ def test_what_is_dropped_of_a_kern_file_is_counted_whether_music21_keeps_it_or_n
     assert dict(piece.losses) == {
         "a dynamic": 4,
         "a grace note": 1,
-        "a lyric": 7,
         "a slur": 3,
         "a tempo change": 1,
         "an ornament or articulation": 3,
     }
+
+
+def test_words_of_kern_are_those_of_the_spine_to_their_left(tmp_path: Path) -> None:
+    lines = ["**kern **text **kern **text **text", "*M2/4 * *M2/4 * *", "=1 =1 =1 =1 =1", "4C O 8cc Sing Al-"]
+    lines += [
+        ". . 8dd to -le-",
+        "4D- Lord 4ee Him_ -lu-",
+        "=2 =2 =2 =2 =2",
+        "[4C _ 4r x .",
+        "4C] . 4cc all -ia",
+        "*- *- *- *- *-",
+    ]
+    (tmp_path / "song.krn").write_text("\n".join(lines).replace(" ", "\t"))
+    (piece,) = read_score(tmp_path / "song.krn")
+    sung = [
+        [(index, each.onset, each.verse, each.text + each.joint) for index, bar in enumerate(piece.bars)
+         for each in (bar.notation[voice] if bar.notation else ()) if isinstance(each, Lyric)]
+        for voice in (0, 1)
+    ]  # fmt: skip
+    assert sorted(sung[0], key=lambda each: each[2]) == [
+        (0, 0, 1, "Sing"), (0, 12, 1, "to"), (0, 24, 1, "Him"), (1, 24, 1, "all"),
+        (0, 0, 2, "Al-"), (0, 12, 2, "le-"), (0, 24, 2, "lu-"), (1, 24, 2, "ia"),
+    ]  # fmt: skip
+    assert sung[1] == [(0, 0, 1, "O"), (0, 24, 1, "Lord")]
+    assert dict(piece.losses) == {"a lyric": 1}
 
 
 @pytest.mark.parametrize(
@@ -372,7 +397,12 @@ def test_chord_symbols_of_kern_are_counted() -> None:
 
 def test_spines_of_kern_may_change_places() -> None:
     text = "**kern\t**text\n4c\tA\n*x\t*x\n-men\t(4d\n*+\t*\n*\t**dynam\t*\nA-\tp\t4e\n*-\t*-\t*-\n**text\n(no slur)"
-    assert kern_losses(text) == {"a lyric": 4, "a slur": 1, "a dynamic": 1}
+    assert kern_losses(text) == {"a slur": 1, "a dynamic": 1}
+    assert [token for line in spines_of_lines(text) for kind, token in line if kind == "**text"][:3] == [
+        "A",
+        "-men",
+        "A-",
+    ]
 
 
 def test_what_is_dropped_of_a_score_is_counted() -> None:

@@ -49,6 +49,21 @@ def test_large_chords_have_the_nearest_label(kind: str, label: str) -> None:
     assert [chord.label for chord in piece.bars[0].chords] == [label]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "alter", "name", "label"),
+    [
+        ("major", 5, 1, "Caug", "I+"),
+        ("minor", 5, -1, "Cdim", "io"),
+        ("dominant", 5, 1, "Caug7", "I+7"),
+        ("minor-seventh", 5, -1, "Cm7b5", "iø7"),
+    ],
+)
+def test_an_altered_fifth_makes_another_chord(kind: str, value: int, alter: int, name: str, label: str) -> None:
+    said = f"<degree-value>{value}</degree-value><degree-alter>{alter}</degree-alter><degree-type>alter</degree-type>"
+    piece = read_musicxml(score([harmony("C", kind, f"<degree>{said}</degree>") + scale()]))
+    assert (chords(piece), [chord.label for chord in piece.bars[0].chords]) == ([name], [label])
+
+
 def test_a_second_chord_at_one_place_is_counted() -> None:
     both = harmony("C", "major") + harmony("G", "dominant")
     assert dict(read_musicxml(score([both + scale()])).losses) == {"a second chord symbol at one place": 1}

@@ -9,10 +9,11 @@ from xml.etree.ElementTree import Element
 
 import pytest
 from edited import extended, rewritten
+from musicxml_scores import note, score
 
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.instruments import StaffGroup, staff_groups, with_instrument
-from remi_two_stage.core.notation import ClefSign, Instrument, Lyric, Mark, Span
+from remi_two_stage.core.notation import ClefSign, Instrument, Lyric, Mark, Span, Text
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.edits.changes import Change
 from remi_two_stage.edits.files import edited_bytes
@@ -242,3 +243,108 @@ class TestEdits:
         assert sum(isinstance(record, Lyric) for record in again.bars[0].notation[1]) == 3
         assert Mark(24, "f") in again.bars[1].notation[1]
         assert len(re.findall(b"<stem>up", edited)) == len(re.findall(b"<stem>up", source))
+
+
+CLOSED_HYMN = """X:1
+M:4/4
+L:1/4
+K:G
+[V:S] !mf!G G F E | D G A B | B B B A | G c (BA) |]
+w: All peo-ple that on earth do dwell sing to the Lord with cheer-ful
+[V:A] D D D B, | A, D D D | D D D D | D E D2 |]
+[V:T] B, B, A, G, | F, G, F, G, | G, G, G, F, | B, G, G, F, |]
+[V:B] G, G, D, E, | D, B,, D, G,, | z4 | G, C, D, D, |]
+"""
+ONE_PIANO, TWO_PARTS = (
+    tuple(Instrument("Piano", shares_staff=voice % 2 == 1, shares_part=voice == 2 and is_one) for voice in range(4))
+    for is_one in (True, False)
+)
+
+
+def closed_score(players: tuple[Instrument, ...], text: str = CLOSED_HYMN) -> bytes:
+    """A hymn as other programs have it: two staves with a `<voice>` for stems up and one for stems down each."""
+    piece = replace(only(text), voices=("V1", "V2", "V3", "V4"), instruments=players)
+    source = musicxml_bytes(piece).replace(b"remi-two-stage", b"Another")
+    return re.sub(rb"<part-name>[^<]*", b"<part-name>Piano", source)
+
+
+class TestChoirsOfOtherPrograms:
+    @pytest.mark.parametrize("players", [ONE_PIANO, TWO_PARTS])
+    def test_two_voices_on_each_of_two_staves_are_four(self, players: tuple[Instrument, ...]) -> None:
+        piece = read_musicxml(closed_score(players))
+        hymn = only(CLOSED_HYMN)
+        assert piece.voices == hymn.voices == ("S", "A", "T", "B")
+        assert piece.note_list() == hymn.note_list()
+        assert [player.shares_staff for player in piece.instruments] == [False, True, False, True]
+        slurs = [sum(isinstance(record, Span) for record in sung) for sung in piece.bars[3].notation]
+        assert slurs == [1, 0, 0, 0]
+        assert [record.text for record in piece.bars[3].notation[0] if isinstance(record, Lyric)] == [
+            "with",
+            "cheer",
+            "ful",
+        ]
+        again = read_musicxml(musicxml_bytes(piece))
+        check_same(again, piece)
+
+    def test_a_staff_without_notes_above_them_changes_nothing(self) -> None:
+        source = closed_score(ONE_PIANO).replace(b"<staff>2<", b"<staff>3<").replace(b"<staff>1<", b"<staff>2<")
+        silent = b"<direction><direction-type><words>Solo</words></direction-type><staff>1</staff></direction>"
+        source = source.replace(b"<note>", silent + b"<note>", 1).replace(b"<staves>2<", b"<staves>3<")
+        piece = read_musicxml(source)
+        assert piece.note_list() == only(CLOSED_HYMN).note_list()
+        assert "Solo" in [record.text for record in piece.bars[0].notation[0] if isinstance(record, Text)]
+
+    @pytest.mark.parametrize("players", [ONE_PIANO, TWO_PARTS])
+    def test_a_bar_is_rewritten_in_their_file(self, players: tuple[Instrument, ...]) -> None:
+        source = closed_score(players)
+        before = read_musicxml(source)
+        after = rewritten(before, 1, 1)
+        edited = edited_bytes(source, ".musicxml", before, after).content
+        assert read_musicxml(edited).note_list() == after.note_list()
+        for number in (1, 3, 4):
+            for measure in re.findall(rb'<measure number="%d".*?</measure>' % number, source, re.DOTALL):
+                assert measure in edited
+
+    @pytest.mark.parametrize(
+        "music",
+        [
+            CLOSED_HYMN.replace("D D D B, | A, D D D | D D D D", "D D D B, | z4 | z4"),  # an alto now and then
+            CLOSED_HYMN.replace("[V:B] G, G, D, E,", "[V:B] g g d e"),  # no basses
+            CLOSED_HYMN.replace("D D D B,", "[DB,] [DB,] [DB,] [B,G,]"),
+        ],
+    )
+    def test_other_staves_are_voices_with_layers(self, music: str) -> None:
+        piece = read_musicxml(closed_score(ONE_PIANO, music))
+        assert piece.voices == ("V1", "V2")
+        assert sorted(note[1:] for note in piece.note_list()) == sorted(note[1:] for note in only(music).note_list())
+
+
+def guitar(tablature: list[str]) -> bytes:
+    """Two measures for a guitar with a staff of tablature, as MuseScore and Guitar Pro write them."""
+    back = "<backup><duration>16</duration></backup>"
+    fret = "<notations><technical><string>2</string><fret>1</fret></technical></notations>"
+    measures = [
+        "".join(note(step, staff=1) for step in steps)
+        + back
+        + "".join(note(step, 4, fret, staff=2, voice=5) for step in frets)
+        for steps, frets in zip(["CEGE", "FDBD"], tablature, strict=True)
+    ]
+    clefs = '<clef number="1"><sign>G</sign><line>2</line></clef><clef number="2"><sign>TAB</sign><line>5</line></clef>'
+    return score(measures, attributes=f"<staves>2</staves>{clefs}")
+
+
+class TestTablature:
+    def test_what_another_staff_says_is_no_voice(self) -> None:
+        source = guitar(["CEGE", "FDBD"])
+        piece = read_musicxml(source)
+        assert piece.voices == ("M",)
+        assert len(piece.note_list()) == 8
+        assert dict(piece.losses) == {"a staff of tablature": 1, "a playing technique": 16}
+        after = rewritten(piece, 1, 1)
+        edited = edited_bytes(source, ".musicxml", piece, after).content
+        assert read_musicxml(edited).note_list() == after.note_list()
+        assert source[: source.index(b"</measure>")] in edited
+
+    def test_other_music_in_it_is_kept(self) -> None:
+        piece = read_musicxml(guitar(["CEGE", "FDGD"]))
+        assert (len(piece.voices), len(piece.note_list())) == (2, 16)

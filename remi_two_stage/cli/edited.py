@@ -16,7 +16,7 @@ from .files import DEFAULT_OUTPUT, STANDARD_STREAM, Destination, OnlySource, pie
 from .flags import option
 from .output import Reporting
 
-_KINDS = ((".abc", ".abc.gz"), (".musicxml", ".xml"), (".mxl",), (".mid", ".midi"))
+_KINDS = ((".abc", ".abc.gz"), (".musicxml", ".xml"), (".mxl",), (".mid", ".midi", ".kar"))
 """Endings of files that hold the same bytes, but for compression."""
 _TIMES = {2: "twice"}
 

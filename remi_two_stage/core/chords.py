@@ -31,7 +31,7 @@ _DIMINISHED_SEVENTH = -9
 _DEGREES = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _ACCIDENTALS = {"": 0, "b": -1, "♭": -1, "#": 1, "♯": 1}
 _LONGEST_QUOTED = 60
-_ASCII_SIGNS = str.maketrans("♭♯", "b#")
+_USUAL_SIGNS = str.maketrans("♭♯∆△▵", "b#ΔΔΔ")
 
 NO_CHORD = "N"
 UNKNOWN_CHORD = "unk"
@@ -79,11 +79,11 @@ _NAME_ALIASES = {
     "dim": "d o °",
     "aug": "a +",
     "7": "dom7",
-    "maj7": "M7 ma7 Maj7 ^7 Δ Δ7",
+    "maj7": "M7 ma7 Maj7 MA7 MAJ7 ^7 Δ Δ7 7M j7",
     "min7": "min7 mi7 -7",
     "hdim7": "ø ø7 -7b5 min7b5 m7-5",
     "dim7": "o7 °7 d7",
-    "minmaj7": "mM7 mMaj7 m(maj7) m(M7) minmaj7 min(maj7)",
+    "minmaj7": "mM7 mMaj7 m(maj7) m(M7) minmaj7 min(maj7) mΔ mΔ7 -Δ -Δ7 -maj7 -M7 m7M",
     "aug7": "+7 7#5 7+ a7",
     "6": "add6 maj6 M6",
     "min6": "min6 -6",
@@ -107,6 +107,12 @@ _REDUCTIONS = {
     **dict.fromkeys(("maj11", "M11", "ma11", "^11", "maj13", "M13", "ma13", "^13"), "maj9"),
     **dict.fromkeys(("min11", "-11"), "min7"),
     **dict.fromkeys(("m13", "min13", "mi13", "-13"), "min9"),
+    **dict.fromkeys(("mb5", "minb5", "-b5"), "dim"),
+    "#5": "aug",
+    **dict.fromkeys(("9#5", "+9", "aug9"), "aug7"),
+    **dict.fromkeys(("9sus4", "9sus", "13sus4", "13sus", "sus7", "sus9", "sus13", "7add4no3", "9add4no3"), "7sus4"),
+    "add4no3": "sus4",
+    "add2no3": "sus2",
     "2": "sus2",
     "4": "sus4",
     "69": "6",
@@ -119,6 +125,7 @@ _REDUCTIONS = {
     "augmaj7": "maj7",
 }
 """Name suffixes that have no label of their own -> the nearest quality."""
+_BRACKETS = re.compile(r"[(),]")
 _EXTENSIONS = re.compile(r"(?:add|no|omit|sus|alt|\d+|[#b♯♭+(),-])*")
 _ROMAN_ALIASES = {"°": "o", "°7": "o7", "%7": "ø7", "h7": "ø7", "ø": "ø7", "m7b5": "ø7", "M7": "maj7", "sus": "sus4"}
 
@@ -247,14 +254,16 @@ def parse_name(name: str, key: Key) -> NamedChord:
     Raises:
         ChordError: not a chord name.
     """
-    text = re.sub(r"^\((.*)\)$", r"\1", name.strip().translate(_ASCII_SIGNS))
+    text = re.sub(r"^\((.*)\)$", r"\1", name.strip().translate(_USUAL_SIGNS))
     if text.upper().rstrip(".") in ("N.C", "NC", "N"):
         return NamedChord(NO_CHORD)
     match = re.fullmatch(r"([A-G])([#b]?)((?:[^/\s]|/(?:9|13|6))*)(?:/([A-Ga-g][#b]?))?", text)
     if match is None:
         raise ChordError(f"there is no chord {_quoted(name)}; write a name such as D, Em, A7 or F#dim")
     letter, accidental, suffix, bass = match.groups()
-    nearest = _NAME_SUFFIXES.get(suffix) or _REDUCTIONS.get(suffix) or _without_extensions(suffix)
+    bare = _BRACKETS.sub("", suffix)
+    known = (_NAME_SUFFIXES.get(each) or _REDUCTIONS.get(each) for each in (suffix, bare))
+    nearest = next(filter(None, known), None) or _without_extensions(suffix)
     if nearest is None:
         raise ChordError(
             f"there is no chord quality {_quoted(suffix)} (in {_quoted(name)}); "

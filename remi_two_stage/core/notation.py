@@ -10,7 +10,7 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -249,13 +249,16 @@ class Source:
         content: Its bytes; of a compressed file, those of the score within.
         bars: For each part of the file, where each of its measures begins and ends in `content`, in bytes.
         voices: The index of its part for each voice of the piece.
-        staves: The number of its staff in that part.
+        staves: The number of its staff in that part, or of the voice where its staves hold several.
+        layers: For each part of another program's MusicXML whose staves hold several voices, staff and `<voice>` -> the
+            number of the voice.
     """
 
     content: bytes
     bars: tuple[tuple[tuple[int, int], ...], ...]
     voices: tuple[int, ...]
     staves: tuple[int, ...] = ()
+    layers: tuple[Mapping[tuple[int, str], int], ...] = ()
 
 
 def moved(notation: Iterable[Notation], fifths: int, semitones: int) -> tuple[Notation, ...]:

@@ -341,10 +341,17 @@ class _Splice:
         start, end = self._tune.times[index : index + 2]
         own = [each for each in self._tune.syllables if each.voice == name and each.onset is not None]
         beneath = [each for each in own if start <= (each.onset or 0) < end]
+        left: dict[int, list[str]] = {}  # of a verse, which may go on in a further line
         for (verse, line), group in groupby(beneath, key=lambda each: (each.verse, each.line)):
             there = [*group]
-            parts = {bisect_right(cuts, ((each.onset or 0) - start) // UNITS_PER_TICK) for each in there}
-            new = [text for onset, text in writer.words(index, verse) if bisect_right(cuts, onset) in parts]
+            if cuts:
+                parts = {bisect_right(cuts, ((each.onset or 0) - start) // UNITS_PER_TICK) for each in there}
+                new = [text for onset, text in writer.words(index, verse) if bisect_right(cuts, onset) in parts]
+            else:
+                waiting = left.setdefault(verse, [text for _, text in writer.words(index, verse)])
+                has_more = any(each.verse == verse and each.line > line for each in beneath)
+                new = waiting[: len(there) if has_more else None]
+                del waiting[: len(new)]
             if new != [each.text for each in there]:
                 goes_on = any(each.line == line and each.start > there[-1].start for each in own)
                 text = " ".join(new) if goes_on else " ".join(new).rstrip("* ")
@@ -370,7 +377,7 @@ class _Splice:
         following = content[end : end + 1]
         if following.strip() and text and not text.endswith("-"):
             text += " "
-        if not text and not content[2:start].strip() and not content[end:].strip():
+        if not text and not (content[2:start] + content[end:]).strip() and content[0] != "+":
             text = "*"
         self._edits[line].append((start, end, text))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
@@ -42,15 +42,15 @@ def with_voices(
     begins = [min(_lines_of(tune, section[0])) for section in sections]
     if not any(line <= begins[0] for line in tune.voice_lines):  # else its music would be the header's last voice's
         file.insert_after(begins[0] - 1 if is_in_parts else tune.key_line, [f"V:{names[kept]}"])
-    opens = not is_named and not is_in_parts and _lacks_first_sign(tune, after)
-    if opens:
-        file.insert_after(begins[0] - 1, ["|:\\"])
+    opened = {} if is_named or is_in_parts else _unsaid_repeats(tune, after)
+    for line in opened.values():
+        file.insert_after(line - 1, ["|:\\"])
     first_fields = [] if is_in_parts else _fields_before_music(tune, begins[0])
     manners = {
         voice: Manner(_settings(tune, after, clefs[voice]), habits, has_symbols=False, is_explicit=is_explicit)
         for voice in change.voices_added
     }
-    alike = _with_written_signs(tune, after, opens)
+    alike = _with_written_signs(tune, after, opened)
     writers = {voice: FileVoiceWriter(alike, voice, manner) for voice, manner in manners.items()}
     line_ends = _line_ends(tune, file)
     if not is_in_parts and not first_fields and not _key_line(after, 0) and _names_each_line(tune):
@@ -142,21 +142,30 @@ def _key_line(after: Piece, index: int) -> list[str]:
     return [f"K:{key_text(after.bars[max(0, index - 1)].key)}"]
 
 
-def _lacks_first_sign(tune: PlacedTune, after: Piece) -> bool:
-    """Whether the first repeat goes back to a pick-up before which no `|:` is written: once voices are named, abc2midi
-    takes the bars of the first one for too short without it.
+def _unsaid_repeats(tune: PlacedTune, after: Piece) -> dict[int, int]:
+    """Indices of the bars with which lines begin to which a repeat goes back without a written `|:`, with the lines.
+    Once voices are named, abc2midi takes the first bars for too short without it where they are a pick-up, and does not
+    repeat later ones.
     """
-    signs = ((bar.repeat_end, begins) for bar, begins in zip(after.bars, tune.has_repeat_start, strict=True))
-    first = next((ends and not begins for ends, begins in signs if ends or begins), False)
-    return first and after.bars[0].is_pickup
+    signs = [(bar.repeat_end, is_written) for bar, is_written in zip(after.bars, tune.has_repeat_start, strict=True)]
+    goes_to_start = next((ends and not begins for ends, begins in signs if ends or begins), False)
+    return {
+        index: line
+        for index, line in _line_starts(tune).items()
+        if not tune.has_repeat_start[index]
+        if (after.bars[index].repeat_start if index else goes_to_start and after.bars[0].is_pickup)
+    }
 
 
-def _with_written_signs(tune: PlacedTune, after: Piece, opens: bool) -> Piece:
+def _with_written_signs(tune: PlacedTune, after: Piece, opened: Collection[int]) -> Piece:
     """The piece with `|:` only where the melody has it, so that programs that play each voice by itself keep them
     together, and without labels of parts, which the melody's lines say.
     """
-    bars = zip(after.bars, [opens or tune.has_repeat_start[0], *tune.has_repeat_start[1:]], strict=True)
-    marked = tuple(replace(bar, repeat_start=is_written, part="") for bar, is_written in bars)
+    bars = zip(after.bars, tune.has_repeat_start, strict=True)
+    marked = tuple(
+        replace(bar, repeat_start=is_written or index in opened, part="")
+        for index, (bar, is_written) in enumerate(bars)
+    )
     return replace(after, bars=marked, part_order=())
 
 

@@ -19,7 +19,7 @@ from .changes import Change, NotAnEditError, sings_melody
 
 _Splice = Callable[[bytes, Piece, Piece, Change], bytes]
 _MUSICXML = (".musicxml", ".xml", ".mxl")
-_MIDI = (".mid", ".midi")
+_MIDI = (".mid", ".midi", ".kar")
 _SPLICES: dict[str, _Splice] = {
     **dict.fromkeys(_MUSICXML, musicxml.splice),
     **dict.fromkeys(_MIDI, midi.splice),

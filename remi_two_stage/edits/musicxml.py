@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from ..core.abc_spelling import names_of
@@ -25,6 +25,7 @@ from ..core.piece import Bar, Piece
 from ..scores.musicxml_names import FIELD_PREFIX, SOFTWARE
 from ..scores.musicxml_reader import read_musicxml
 from ..scores.musicxml_reader_document import is_compressed, score_in
+from ..scores.musicxml_reader_voices import PartVoices
 from ..scores.musicxml_writer_signs import text_of
 from .changes import Change, NotAnEditError, sings_melody
 from .musicxml_added import add_parts
@@ -91,8 +92,8 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
         raise NotAnEditError("the file holds another piece than the one that was edited")
     is_own = SOFTWARE in [text.text_of(node) for node in text.root.below("software")]
     parts = [
-        SourcePart(text, node, _staves_of_voices(read, number) if is_own else ())
-        for number, node in enumerate(text.root.each("part"))
+        SourcePart(text, node, _voices_of(read, number, layers, is_own))
+        for number, (node, layers) in enumerate(zip(text.root.each("part"), read.source.layers, strict=True))
     ]
     if len({len(part.measures) for part in parts}) != 1:
         raise NotAnEditError("its parts have different numbers of measures")
@@ -115,12 +116,13 @@ def _spliced(source: bytes, before: Piece, after: Piece, change: Change) -> byte
     return edited
 
 
-def _staves_of_voices(piece: Piece, part: int) -> tuple[int, ...]:
-    """The staff of each voice of a part of our own that has several; none of others."""
-    assert piece.source is not None
+def _voices_of(piece: Piece, part: int, layers: Mapping[tuple[int, str], int], is_own: bool) -> PartVoices:
+    """The voices of a part whose staves hold several; none of others."""
+    if not (is_own or layers) or piece.source is None:
+        return PartVoices()
     players = [player for player, number in zip(piece.instruments, piece.source.voices, strict=False) if number == part]
     staves = tuple(accumulate((not player.shares_staff for player in players[1:]), initial=1))
-    return staves if len(players) > 1 else ()
+    return PartVoices(staves, layers) if len(players) > 1 else PartVoices()
 
 
 def _note_how_made(text: FileText, made: Sequence[str]) -> None:

@@ -86,7 +86,7 @@ class PartEdit:
         """Have the changed measures replaced, and those that follow added."""
         new = sorted(self._new)
         kept = {index: [*self._kept_in(index)] for index in new}  # first, for it leaves less to be written
-        if self._part.staves_of_voices:
+        if self._part.voices.staves:
             written = by_voice(self._written(self._staves), len(self._staves))
         else:
             written = {staff.number: self._written([staff]) for staff in self._staves}
@@ -155,7 +155,7 @@ class PartEdit:
         has_line = any(next(placed.node.below(tag), None) is not None for tag in LINE_TAGS)
         if has_line or not self._staves:
             return False
-        numbers = self._part.voices_of(placed.node) if self._part.staves_of_voices else [placed.staff]
+        numbers = self._part.voices_of(placed.node) if self._part.voices.staves else [placed.staff]
         staves = [staff for staff in self._staves if staff.number in numbers] or self._staves[:1]
         beside = [self._beside(index, staff) for staff in staves]
         if any(record not in records for record in said.records for records in beside):
@@ -278,9 +278,15 @@ class PartEdit:
 
     def _place(self, element: Element, staff: int) -> None:
         """Have an element stand on a staff, in layers that are called as the part calls them."""
-        if self._part.staves_of_voices:  # as we wrote it
+        voices = self._part.voices
+        if voices.staves and not voices.layers:  # as we wrote it
             return
         layers = self._layers.setdefault(staff, [])
+        layer = element.find("voice")
+        if voices.staves:
+            staff = voices.staves[staff - 1]
+            if layer is not None:
+                layer.text = str((int(layer.text or 1) - 1) // len(voices.staves) + 1)
         wanted = int(element.findtext("voice") or 1)
         while len(layers) < wanted:
             used = {name for names in self._layers.values() for name in names}

@@ -7,13 +7,12 @@ Conventions
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ..core.signatures import TICKS_PER_QUARTER
 from ..scores.musicxml_reader_document import Time, number_of
-from ..scores.musicxml_reader_part import voice_of_layer
+from ..scores.musicxml_reader_voices import PartVoices
 from .musicxml_text import FileText, Node
 
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -58,13 +57,13 @@ class SourcePart:
     """A part and all its measures.
 
     Args:
-        staves: Of a part that names several voices the staff of each; there a voice is what is called a staff here.
+        voices: Of a part whose staves hold several; there a voice is what is called a staff here.
     """
 
-    def __init__(self, text: FileText, node: Node, staves: Sequence[int] = ()) -> None:
+    def __init__(self, text: FileText, node: Node, voices: PartVoices) -> None:
         self._text = text
         self.node = node
-        self.staves_of_voices = staves
+        self.voices = voices
         self.measures: list[SourceMeasure] = []
         self._time: Time = 0
         self._last_onset: Time = 0
@@ -90,11 +89,8 @@ class SourcePart:
 
     def voices_of(self, node: Node) -> list[int]:
         """The voices to which an element of a part of several belongs: one, or all of its staff."""
-        layer = self.word(node, "voice")
-        if layer:
-            return [voice_of_layer(layer, len(self.staves_of_voices))]
-        staff = int(self.word(node, "staff") or 1)
-        return [voice for voice, other in enumerate(self.staves_of_voices, 1) if other == staff] or [1]
+        layer, staff = self.word(node, "voice"), int(self.word(node, "staff") or 1)
+        return [self.voices.of_layer(staff, layer)] if layer else self.voices.on_staff(staff)
 
     def word(self, node: Node, tag: str) -> str:
         """The text of a child, empty if there is none."""
@@ -145,7 +141,7 @@ class SourcePart:
             else:
                 self._last_onset, self._time = onset, onset + length
             end = onset + length
-        staff = self.voices_of(child)[0] if self.staves_of_voices else int(self.word(child, "staff") or 1)
+        staff = self.voices_of(child)[0] if self.voices.staves else int(self.word(child, "staff") or 1)
         return Placed(child, self._ticks(onset), self._ticks(end), staff, self._divisions)
 
     def _ticks(self, time: Time) -> int:

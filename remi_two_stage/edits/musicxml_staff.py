@@ -21,7 +21,7 @@ from ..core.notation import Instrument, Notation
 from ..core.piece import Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, name_at
 from ..scores.musicxml_reader_document import Time
-from ..scores.musicxml_reader_part import voice_of_layer
+from ..scores.musicxml_reader_voices import voice_of_layer
 from ..scores.musicxml_writer import part_xml
 from .changes import NotAnEditError
 

@@ -26,6 +26,8 @@ musicxml_reader.py            MusicXML -> Piece
 musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
 musicxml_reader_heading.py    titles, creators, the list of parts
 musicxml_reader_part.py       a part, measure by measure
+musicxml_reader_voices.py     the voices of a part whose staves hold several
+musicxml_reader_choir.py      choirs of four voices on two staves
 musicxml_reader_numbers.py    metres, keys, transpositions
 musicxml_reader_records.py    marks, slurs, hairpins, words, tempos, jumps
 musicxml_reader_lyrics.py     syllables and verses
@@ -44,6 +46,7 @@ music21_reader.py             music21 score -> Piece
 music21_losses.py             what of a music21 score is not in a Piece
 kern_text.py                  kern files: their encoding, their faults, what music21 leaves out
 kern_chords.py                kern files: their chord symbols
+kern_words.py                 kern files: their words
 collector.py                  reading without pauses for the collector of cycles
 voices.py                     names of voices
 """

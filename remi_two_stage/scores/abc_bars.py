@@ -43,6 +43,8 @@ _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _LINE_OF_SYMBOL = re.compile(r";|\\n")
+_ROOT_OF_GERMAN = {"H": "B", "h": "b", "B": "Bb", "b": "bb"}
+_GERMAN_ROOT = re.compile(r"(?:^|(?<=/))(?:[Hh]|[Bb](?![b#♭♯]))")
 _CHORD_LIKE = re.compile(
     r"(?:[A-Ga-g]|H(?=[#b♯♭m0-9]))[#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?"
 )
@@ -273,11 +275,13 @@ def _chords_by_bar(
         return [()] * len(lengths), {}
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = further = 0
+    is_german = any(_is_german(text) for voice in voices for _, text in voice.symbols)
     for voice in voices:
         for time, text in _each_symbol(voice.symbols):
             before = bisect_right(voice.boundaries, time, key=_TIME) - 1
             fifths = fifths_of_transposition(voice.boundaries[before].semitones)
-            chord = _moved(_chord(text, key.shifted(-fifths)), fifths)
+            name = _GERMAN_ROOT.sub(lambda root: _ROOT_OF_GERMAN[root[0]], text) if is_german else text
+            chord = _moved(_chord(name, key.shifted(-fifths)), fifths)
             if chord is None:
                 unknown += _CHORD_LIKE.fullmatch(text) is not None
                 if words := printable(decode_text(text)).strip():
@@ -297,6 +301,11 @@ def _each_symbol(symbols: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]
         lines = _LINE_OF_SYMBOL.split(decode_text(text))
         is_chord = len(lines) > 1 and _chord(lines[0], Key()) is not None
         yield from ((time, line) for line in (filter(str.strip, lines) if is_chord else (text,)))
+
+
+def _is_german(symbol: str) -> bool:
+    """Whether a symbol is a chord on H, as B is called where B is B flat."""
+    return symbol[:1] == "H" and len(symbol) > 1 and _chord("B" + symbol[1:], Key()) is not None
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:

@@ -60,6 +60,11 @@ _CLEF = re.compile(
     r"|(?<![\w=\"])(?P<bare>treble|alto|tenor|bass|perc)[1-5]?(?P<bare_octaves>[+-](?:8|15)\b)?(?![\w=])"
 )
 _QUOTED_NAME = re.compile(r'(?<!clef=)"[^"]*"')
+_CLEFS_BY_LINE = {
+    "G": "treble", "G2": "treble", "treble2": "treble", "F": "bass", "F4": "bass", "bass4": "bass",
+    "C": "alto", "C3": "alto", "alto3": "alto", "C4": "tenor", "tenor4": "tenor",
+}  # fmt: skip
+"""Signs with the lines of the staff on which they stand -> clefs."""
 _PERCUSSION_CLEFS = ("perc", "P", "percussion", "drum", "drums")
 _OCTAVES = {"+8": 12, "-8": -12, "+15": 24, "-15": -24}
 _PITCH = r"(?:\^\^?|__?|=)?[A-Ga-g][,']*"
@@ -223,6 +228,7 @@ def parse_staff(text: str) -> Staff:
     if match := _CLEF.search(_QUOTED_NAME.sub("", text)):
         of_clef = match["octaves"] or match["bare_octaves"]
         name = match["name"] or match["bare"]
+        name = _CLEFS_BY_LINE.get(name, name)
         known = next((clef for clef in get_args(Clef) if clef == name + (of_clef or "")), None)
         clef = StaffClef(_OCTAVES.get(of_clef, 0), name in _PERCUSSION_CLEFS, known)
     return Staff(clef, sum(semitones) if semitones else None, octaves)

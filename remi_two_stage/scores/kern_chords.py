@@ -1,8 +1,6 @@
 """Chord symbols of Humdrum kern files (`**mxhm`), which music21 leaves out.
 
 Conventions
-- Times are `Piece` ticks from the start of the file. A line of data begins where the first note before it ends; lines
-  without notes or rests divide the time to the next line that has some evenly.
 - A symbol is a root, a kind of MusicXML and maybe a bass, with flats as Humdrum writes them: "B- major-seventh/D"; or
   else the name of a chord.
 """
@@ -18,13 +16,11 @@ from itertools import accumulate
 
 from ..core.chords import NO_CHORD, QUALITIES, named_chord
 from ..core.piece import Chord, Piece
-from ..core.signatures import TICKS_PER_WHOLE, Key
-from .kern_text import spines_of_lines
+from ..core.signatures import Key
+from .kern_text import timed_lines
 from .musicxml_names import QUALITY_OF_MUSICXML_KIND
 
 _SYMBOLS = "**mxhm"
-_NOTES = ("**kern", "**recip")
-_LENGTH = re.compile(r"(0+|[1-9][0-9]{0,4})(?:%([1-9][0-9]{0,4}))?(\.{0,4})")
 _SYMBOL = re.compile(r"([A-G])(#{1,2}|-{1,2}|)[ :]?([^/]*)(?:/([A-G])(#{1,2}|-{1,2}|))?")
 _NO_SYMBOLS = ("", ".")
 
@@ -52,35 +48,10 @@ def with_chords_of_kern(piece: Piece, text: str) -> tuple[Piece, int]:
 
 def _symbols(text: str) -> Iterator[tuple[Fraction, str]]:
     """The symbols, and when they stand."""
-    time = Fraction(0)
-    ends: set[Fraction] = set()  # of the notes that have begun
-    waiting: list[str] = []  # the symbols of the lines from `time` on, empty where there is none
-    for tokens in spines_of_lines(text):
-        lengths = [length for kind, token in tokens if kind in _NOTES and (length := _length_of(token)) is not None]
+    for time, tokens in timed_lines(text):
         symbol = next((token for kind, token in tokens if kind == _SYMBOLS and token not in _NO_SYMBOLS), "")
-        if lengths:
-            following = min(ends, default=time)
-            yield from _divided(waiting, time, following)
-            time, waiting = following, []
-            ends = {end for end in (*ends, *(time + length for length in lengths)) if end > time}
-        waiting.append(symbol)
-    yield from _divided(waiting, time, min(ends, default=time))
-
-
-def _divided(symbols: list[str], begin: Fraction, end: Fraction) -> Iterator[tuple[Fraction, str]]:
-    for number, symbol in enumerate(symbols):
         if symbol:
-            yield begin + (end - begin) * Fraction(number, len(symbols)), symbol
-
-
-def _length_of(token: str) -> Fraction | None:
-    """The length of a note, chord or rest; None where there is none, or it takes no time."""
-    match = _LENGTH.search(token.split(" ", 1)[0])
-    if match is None or "q" in token:
-        return None
-    number, divisor, dots = match.groups()
-    breves = Fraction(2 ** len(number)) if number.startswith("0") else Fraction(1, int(number))
-    return TICKS_PER_WHOLE * breves * int(divisor or 1) * (2 - Fraction(1, 2 ** len(dots)))
+            yield time, symbol
 
 
 def _chord(symbol: str, key: Key) -> Chord | None:

@@ -1,7 +1,7 @@
 """The text of a Humdrum kern file: its encoding, what is wrong in it, and what music21 leaves out of it.
 
 music21 (`humdrum/spineParser.py`) leaves out all slurs and chord symbols, of which `kern_chords` reads some, and the
-words and dynamics of spines that name no staff; where a spine is split, it repeats words.
+words and dynamics of spines that name no staff; where a spine is split, it repeats words, which `kern_words` reads.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
 
 from ..core.errors import ScoreFormatError
-from .music21_losses import is_syllable
+from ..core.signatures import TICKS_PER_WHOLE
 
-_WORDS, _DYNAMICS = frozenset({"**text", "**silbe", "**lyrics"}), frozenset({"**dynam"})
+WORDS, _DYNAMICS = frozenset({"**text", "**silbe", "**lyrics"}), frozenset({"**dynam"})
+_NOTES = ("**kern", "**recip")
+_LENGTH = re.compile(r"(0+|[1-9][0-9]{0,4})(?:%([1-9][0-9]{0,4}))?(\.{0,4})")
 _SYMBOLS = {
     **dict.fromkeys(("**harm", "**jazz", "**root", "**chord"), "a chord symbol"),
     **dict.fromkeys(("**fb", "**fba", "**Bnum"), "a figured bass"),
@@ -71,7 +74,7 @@ def _uneven_lines(text: str) -> Iterator[tuple[int, int, int]]:
 
 
 def kern_losses(text: str) -> Counter[str]:
-    """Slurs, words, dynamics, figured basses and most chord symbols in the text of a kern file, an order of its parts
+    """Slurs, dynamics, figured basses and most chord symbols in the text of a kern file, an order of its parts
     in which one comes again, and lines without a token for each spine.
     """
     losses = Counter({"a line without a token for each spine": sum(1 for _ in _uneven_lines(text))})
@@ -82,11 +85,15 @@ def kern_losses(text: str) -> Counter[str]:
     for tokens in spines_of_lines(text):
         for kind, token in tokens:
             losses["a slur"] += token.count("(") if kind == "**kern" else 0
-            losses["a lyric"] += kind in _WORDS and is_syllable(token)
             losses["a dynamic"] += kind in _DYNAMICS and any(sign.isalpha() or sign in "<>" for sign in token)
             if kind in _SYMBOLS:
                 losses[_SYMBOLS[kind]] += token not in ("", ".")
     return +losses
+
+
+def first_spines(text: str) -> list[str]:
+    """The kinds of the spines with which a file begins."""
+    return next((line.split("\t") for line in text.splitlines() if line.startswith("**")), [])
 
 
 def spines_of_lines(text: str) -> Iterator[list[tuple[str, str]]]:
@@ -98,6 +105,42 @@ def spines_of_lines(text: str) -> Iterator[list[tuple[str, str]]]:
             kinds = list(_spines_after(tokens, kinds))
         elif line and not line.startswith(("!", "=")):
             yield list(zip(kinds, tokens, strict=False))
+
+
+def timed_lines(text: str) -> Iterator[tuple[Fraction, list[tuple[str, str]]]]:
+    """The lines of data as `spines_of_lines` has them, each with its time in ticks from the start of the file. A line
+    begins where the first note before it ends; those without notes or rests divide the time to the next line that has
+    some evenly.
+    """
+    time = Fraction(0)
+    ends: set[Fraction] = set()  # of the notes that have begun
+    waiting: list[list[tuple[str, str]]] = []  # the lines from `time` on
+    for tokens in spines_of_lines(text):
+        lengths = [length for kind, token in tokens if kind in _NOTES and (length := _length_of(token)) is not None]
+        if lengths:
+            following = min(ends, default=time)
+            yield from _divided(waiting, time, following)
+            time, waiting = following, []
+            ends = {end for end in (*ends, *(time + length for length in lengths)) if end > time}
+        waiting.append(tokens)
+    yield from _divided(waiting, time, min(ends, default=time))
+
+
+def _divided(
+    lines: list[list[tuple[str, str]]], begin: Fraction, end: Fraction
+) -> Iterator[tuple[Fraction, list[tuple[str, str]]]]:
+    for number, tokens in enumerate(lines):
+        yield begin + (end - begin) * Fraction(number, len(lines)), tokens
+
+
+def _length_of(token: str) -> Fraction | None:
+    """The length of a note, chord or rest in ticks; None where there is none, or it takes no time."""
+    match = _LENGTH.search(token.split(" ", 1)[0])
+    if match is None or "q" in token:
+        return None
+    number, divisor, dots = match.groups()
+    breves = Fraction(2 ** len(number)) if number.startswith("0") else Fraction(1, int(number))
+    return TICKS_PER_WHOLE * breves * int(divisor or 1) * (2 - Fraction(1, 2 ** len(dots)))
 
 
 def _spines_after(tokens: list[str], kinds: list[str]) -> Iterator[str]:

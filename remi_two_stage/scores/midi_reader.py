@@ -33,7 +33,7 @@ from ..core.piece import Bar, Note, Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from ..core.text import printable
 from .midi_rhythm import EXACT, Sounded, as_meant
-from .midi_words import Said, with_chords, with_lyrics
+from .midi_words import Said, decoded, karaoke_of, with_chords, with_lyrics
 from .midi_writer import (
     COMPOSER_SIGN,
     COPYRIGHT,
@@ -103,6 +103,7 @@ class _Contents:
     instruments: dict[int, str] = field(default_factory=dict)
     rights: list[str] = field(default_factory=list)
     lyrics: defaultdict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    texts: defaultdict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
     markers: list[Said] = field(default_factory=list)
     programs: dict[Voice, int] = field(default_factory=dict)
     voices: dict[Voice, list[Sounded]] = field(default_factory=dict)
@@ -138,7 +139,8 @@ def parse_midi(data: bytes) -> Piece:
     if not contents.keys:
         bars = [replace(bar, key=key) for key in [estimate_key(bars)] for bar in bars]
     tracks = [[track for track, _ in places] for places, _ in voices]
-    bars = with_lyrics(bars, [notes for _, notes in voices], tracks, contents.lyrics, contents.losses)
+    karaoke, titles = karaoke_of(contents.texts)
+    bars = with_lyrics(bars, [notes for _, notes in voices], tracks, contents.lyrics or karaoke, contents.losses)
     bars = with_chords(bars, contents.markers, contents.losses)
     names = voice_names(
         [contents.voice_names.get(track, contents.names.get(track, "")) for ((track, _), *_), _ in voices],
@@ -147,10 +149,10 @@ def parse_midi(data: bytes) -> Piece:
     return Piece(
         names,
         tuple(mark_phrases(bars)),
-        contents.names.get(0, ""),
+        titles[0] if titles else contents.names.get(0, ""),
         tempo=tempo,
         metadata=(
-            *(("C", name) for name in contents.composers),
+            *(("C", name) for name in [*contents.composers, *titles[1:]]),
             *(("Z", f"{RIGHTS} {text}") for text in contents.rights),
         ),
         losses=tuple(sorted((+contents.losses).items())),
@@ -385,9 +387,11 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
     elif kind == COPYRIGHT and (rights := _text(content)):
         contents.rights.append(rights)
     elif kind == LYRIC:
-        contents.lyrics[message.track].append(Said(message.time, _decoded(content)))
+        contents.lyrics[message.track].append(Said(message.time, decoded(content)))
+    elif kind == TEXT:
+        contents.texts[message.track].append(Said(message.time, decoded(content)))
     elif kind == MARKER:
-        contents.markers.append(Said(message.time, _decoded(content)))
+        contents.markers.append(Said(message.time, decoded(content)))
     elif kind == INSTRUMENT_NAME:
         contents.instruments[message.track] = _text(content)
     elif kind == SET_TEMPO and any(content[:3]):
@@ -411,15 +415,7 @@ def _read_meta(message: _Message, contents: _Contents) -> None:
 
 def _text(content: bytes) -> str:
     """Text without control characters."""
-    return printable(_decoded(content)).strip()
-
-
-def _decoded(content: bytes) -> str:
-    """Text in UTF-8 or else Latin-1; the standard leaves the encoding open."""
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    return printable(decoded(content)).strip()
 
 
 def _bars(contents: _Contents, end: int) -> list[Bar]:

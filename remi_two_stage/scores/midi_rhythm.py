@@ -2,8 +2,8 @@
 early or late.
 
 Conventions
-- Times are `Piece` ticks. In voices whose notes all end on ticks these ends are meant, and so are the onsets in files
-  where all notes begin on ticks.
+- Times are `Piece` ticks. In voices whose notes all end on ticks these ends are meant, unless most of them are one tick
+  beside the next note, and so are the onsets in files where all notes begin on ticks.
 - Notes of a chord are struck within `_SPREAD` ticks; a note is released up to a tenth of its length early or late.
   Before a rest it ends on an eighth note, or else on a 16th or a triplet of one.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..core.piece import Note
@@ -42,13 +43,20 @@ def as_meant(sounded: Iterable[Sounded], are_spread: bool) -> list[Note]:
     """
     notes = sorted(sounded, key=lambda each: (each.note.onset, each.note.pitch)) if are_spread else [*sounded]
     together = _chords(notes) if are_spread else notes
-    if all(beside <= EXACT for _, beside in together):
-        return [note for note, _ in together]
     onsets = sorted({note.onset for note, _ in together})
+    if all(beside <= EXACT for _, beside in together) and not _are_tick_beside_next(together, onsets):
+        return [note for note, _ in together]
     return [
         note if _is_usual_end(note, beside) else replace(note, duration=_end_of(note, onsets) - note.onset)
         for note, beside in together
     ]
+
+
+def _are_tick_beside_next(notes: Sequence[Sounded], onsets: Sequence[int]) -> bool:
+    """Whether most notes end one tick before or after the next one begins."""
+    next_onsets = dict(pairwise(onsets))
+    ends = [(note.onset + note.duration, next_onsets.get(note.onset)) for note, _ in notes]
+    return 2 * sum(following is not None and abs(end - following) == 1 for end, following in ends) > len(notes)
 
 
 def _chords(notes: Sequence[Sounded]) -> list[Sounded]:

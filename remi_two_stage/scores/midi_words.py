@@ -6,6 +6,8 @@ Conventions
 - Syllables of one word end with a hyphen; in tracks that have blanks between words, those without a blank are joined.
   Slashes at the start of karaoke lines are left out. What is written has hyphens within words and blanks after them.
 - A bar that is played again is sung to its next verse, if it has one; other verses are not written.
+- In karaoke files (.kar) syllables are texts and no lyrics, of which some begin with a slash; those that begin with @
+  tell what is sung, `@T` the title.
 - Markers are chord names if all of them are, unless they are A, B, C ... as sections are called.
 """
 
@@ -28,6 +30,7 @@ _SLACK = 2
 """Ticks that a syllable may stand beside its note."""
 _LINE_SIGNS = "/\\"
 _NO_SYLLABLES = ("", "-", "_")
+_KARAOKE_SIGN, _KARAOKE_TITLE = "@", "@T"
 
 
 class Said(NamedTuple):
@@ -74,6 +77,25 @@ def with_lyrics(
     for (index, voice), lyrics in found.items():
         sung[index][voice] = tuple(lyrics[place] for place in sorted(lyrics))
     return [replace(bar, notation=tuple(own)) if any(own) else bar for bar, own in zip(bars, sung, strict=True)]
+
+
+def karaoke_of(texts: Mapping[int, Sequence[Said]]) -> tuple[dict[int, list[Said]], list[str]]:
+    """The syllables among the texts of a file, by track, and its titles; nothing where it is no karaoke file."""
+    words = {
+        track: [each for each in said if not each.text.startswith(_KARAOKE_SIGN)]
+        for track, said in texts.items()
+        if any(each.text.startswith(tuple(_LINE_SIGNS)) for each in said)
+    }
+    said = [text for track in texts.values() for _, text in track] if words else []
+    return words, [printable(text[2:]).strip() for text in said if text.startswith(_KARAOKE_TITLE)]
+
+
+def decoded(content: bytes) -> str:
+    """Text in UTF-8 or else Latin-1; the standard leaves the encoding open."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def sung_words(piece: Piece, voice: int) -> Iterator[Said]:

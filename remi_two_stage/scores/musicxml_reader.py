@@ -2,7 +2,7 @@
 
 Conventions
 - A staff is a voice of the piece; layers of a staff sound together in it. In scores of our own a part may name several
-  voices that share its staves. Parts of percussion are counted and left out.
+  voices that share its staves, and so may a choir's four stand on two. Parts of percussion are counted and left out.
 - Ties join notes over bars, layers and staves of a part, by the time at which one ends and the other begins.
 - Chord symbols of all parts count, each place once; their labels count from the tonic of the first bar.
 - The file's bytes are kept with the places of its measures, so that an edit can be written into them.
@@ -27,11 +27,13 @@ from ..core.voices import clef_of
 from .collector import collector_paused
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
+from .musicxml_reader_choir import choir_on_two_staves
 from .musicxml_reader_document import Document, parse_document
 from .musicxml_reader_harmony import chord_of
 from .musicxml_reader_heading import PartInfo, heading_of, parts_of, shared_staves
 from .musicxml_reader_lyrics import lyrics_of
 from .musicxml_reader_part import Measure, PartReader
+from .musicxml_reader_voices import PartVoices
 from .voices import usual_instruments, voice_names
 
 _LONGEST_GAP = 2 * TICKS_PER_QUARTER
@@ -67,9 +69,17 @@ def read_musicxml(data: bytes) -> Piece:
     is_own = SOFTWARE in software
     losses: Counter[str] = Counter()
     infos = parts_of(document, is_own)
-    readers = [PartReader(losses, info.is_percussion, is_own, info.staves) for info in infos]
-    divisions = document.root.findtext(".//divisions")
-    parts = [reader.read(measures, divisions) for reader, measures in zip(readers, document.parts, strict=True)]
+    voices_of_parts = [PartVoices(info.staves) for info in infos]
+    readers, parts = _parts(document, infos, voices_of_parts, is_own, losses)
+    with_words = {(part, place.staff) for part, reader in enumerate(readers) for place in reader.lyrics}
+    choir = None if is_own else choir_on_two_staves(parts, with_words)
+    if choir is not None:
+        voices_of_parts = choir
+        infos = [
+            info.on_staves(voices.staves) if voices.staves else info for info, voices in zip(infos, choir, strict=True)
+        ]
+        losses.clear()
+        readers, parts = _parts(document, infos, voices_of_parts, is_own, losses)
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
     staves = _staves(readers)
@@ -101,8 +111,8 @@ def read_musicxml(data: bytes) -> Piece:
         replace(
             player,
             transposition=_transposition(readers[staff.part].transposition(staff.number), voice),
-            shares_staff=voice in shared,
-            shares_part=not staff.is_first and voice not in shared,
+            shares_staff=player.shares_staff or voice in shared,
+            shares_part=not (staff.is_first or player.shares_staff or voice in shared),
         )
         for player, staff, voice in zip(players, staves, voices, strict=True)
     ]
@@ -115,13 +125,39 @@ def read_musicxml(data: bytes) -> Piece:
         metadata=metadata,
         losses=tuple(sorted((+losses).items())),
         instruments=_named_instruments(players, voices, is_own),
-        source=_source(document, staves),
+        source=_source(document, staves, voices_of_parts),
     )
     return with_unusual_clefs(piece)
 
 
+def _parts(
+    document: Document, infos: Sequence[PartInfo], voices: Sequence[PartVoices], is_own: bool, losses: Counter[str]
+) -> tuple[list[PartReader], list[list[Measure]]]:
+    """The readers of all parts, and what they have read; counts in `losses` what is lost."""
+    readers = [
+        PartReader(losses, info.is_percussion, is_own, of_part) for info, of_part in zip(infos, voices, strict=True)
+    ]
+    divisions = document.root.findtext(".//divisions")
+    parts = [reader.read(part, divisions) for reader, part in zip(readers, document.parts, strict=True)]
+    for reader, measures in zip(readers, parts, strict=True):
+        for staff in reader.tablature:
+            if any(_has_all_notes(measures, other, staff) for other in reader.staves if other != staff):
+                reader.leave_out(staff, measures)
+                losses["a staff of tablature"] += 1
+    return readers, parts
+
+
+def _has_all_notes(measures: Sequence[Measure], staff: int, other: int) -> bool:
+    """Whether a staff has the same notes as another one in each measure in which that has notes."""
+    struck = [
+        [{(sound.onset, sound.pitch) for sound in measure.sounds if sound.staff == number} for number in (staff, other)]
+        for measure in measures
+    ]
+    return all(own == notes for own, notes in struck if notes)
+
+
 def _player(info: PartInfo, staff: _Staff) -> Instrument:
-    return info.instruments[staff.number - 1 if info.voices else 0]
+    return info.instruments[staff.number - 1 if info.staves else 0]
 
 
 def _own_name(info: PartInfo, staff: _Staff, document: Document) -> str:
@@ -134,9 +170,9 @@ def _transposition(semitones: int, voice: str) -> int:
     return 0 if semitones == -_OCTAVE and clef_of(voice, ()) == "treble-8" else semitones
 
 
-def _source(document: Document, staves: Sequence[_Staff]) -> Source:
+def _source(document: Document, staves: Sequence[_Staff], voices: Sequence[PartVoices]) -> Source:
     parts, numbers = tuple(staff.part for staff in staves), tuple(staff.number for staff in staves)
-    return Source(document.content, document.places, parts, numbers)
+    return Source(document.content, document.places, parts, numbers, tuple([of_part.layers for of_part in voices]))
 
 
 def _named_instruments(players: Sequence[Instrument], voices: Sequence[str], is_own: bool) -> tuple[Instrument, ...]:

@@ -23,6 +23,8 @@ _ALTERED = {
     ("suspended-fourth", "add", 7, -1): "7sus4",
     ("minor-seventh", "alter", 5, -1): "hdim7",
     ("dominant", "alter", 5, 1): "aug7",
+    ("major", "alter", 5, 1): "aug",
+    ("minor", "alter", 5, -1): "dim",
     ("dominant", "add", 9, -1): "7b9",
     ("major", "add", 9, 0): "add9",
     ("major", "add", 6, 0): "6",
@@ -63,7 +65,8 @@ def chord_of(element: Element, transposition: Transposition, onset: int, key: Ke
     elif own := _quality_written_so(root, suffix, name, degrees, key):
         quality = own
     elif text is None or name not in ("suspended-fourth",):
-        suffix += _degrees_text(degrees, suffix, quality)
+        further = [degree for degree in degrees if text is not None or (name, *degree) not in _ALTERED]
+        suffix += _degrees_text(further, suffix, quality)
     bass = element.find("bass")
     written = _inverted(element, root, quality) if bass is None else _fifths(bass, "bass", transposition)
     symbol = ChordSymbol(root, suffix, written)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from xml.etree.ElementTree import Element
 
@@ -39,6 +39,13 @@ class PartInfo:
     is_percussion: bool
     voices: tuple[str, ...] = ()
     staves: tuple[int, ...] = ()
+
+    def on_staves(self, staves: tuple[int, ...]) -> PartInfo:
+        """This part with a voice each on some staves; the first one of all has the part's name."""
+        (player,) = self.instruments
+        pairs = zip((0, *staves), staves, strict=False)
+        others = [Instrument(program=player.program, shares_staff=before == staff) for before, staff in [*pairs][1:]]
+        return replace(self, instruments=(player, *others), staves=staves)
 
 
 def heading_of(root: Element, is_own: bool) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:

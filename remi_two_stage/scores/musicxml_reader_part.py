@@ -26,6 +26,7 @@ from .musicxml_names import MODE_OF_NAME, SAME_WORDS
 from .musicxml_reader_document import Time, number_of, whole_of
 from .musicxml_reader_numbers import HIGHEST_NUMBER, Signature, Transposition, meter_of, transposition_of
 from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
+from .musicxml_reader_voices import PartVoices
 
 _MOST_IN_KEY = 7
 _NAMED_FIFTHS = range(-15, 20)
@@ -33,6 +34,7 @@ _NAMED_FIFTHS = range(-15, 20)
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _STEPS = {"C": 0, "D": 1, "E": 2, "F": 3, "G": 4, "A": 5, "B": 6}
 _PERCUSSION = "percussion"
+_TABLATURE = "TAB"
 _QUARTER_TONE = Fraction(1, 2)
 """In semitones; notes between two keys of a piano are rounded to the nearer one, of two to that towards the natural."""
 
@@ -87,12 +89,12 @@ class PartReader:
     """Reads the measures of one part in order; counts what it cannot keep in `losses`.
 
     Args:
-        staves: Of a part that names several voices the staff of each; there a voice is what is called a staff here.
+        voices: Of a part whose staves hold several; there a voice is what is called a staff here.
     """
 
-    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool, staves: Sequence[int] = ()) -> None:
+    def __init__(self, losses: Counter[str], is_percussion: bool, is_own: bool, voices: PartVoices) -> None:
         self.losses = losses
-        self._staff_of_voice = staves
+        self._voices = voices
         self._used_staves: defaultdict[str, set[int]] = defaultdict(set)  # by what is on them
         self.lyrics: list[LyricPlace] = []
         self.spans = Spans(losses)
@@ -117,18 +119,21 @@ class PartReader:
     @property
     def staves(self) -> list[int]:
         """The staves that have notes, or rests and no percussion."""
-        if self._staff_of_voice:
-            return [*range(1, len(self._staff_of_voice) + 1)]
+        if self._voices.staves:
+            return [*range(1, len(self._voices.staves) + 1)]
         used = self._used_staves
         return sorted(used["note"] | (used["rest"] - used["drum"]))
 
     def lines_of(self, staff: int, voice: str = "") -> list[int]:
         """The numbers of what is kept apart on a staff: its own, or those of its voices, of which one may be named."""
-        if not self._staff_of_voice:
+        if not self._voices.staves:
             return [staff]
-        if voice:
-            return [voice_of_layer(voice, len(self._staff_of_voice))]
-        return [line for line, other in enumerate(self._staff_of_voice, 1) if other == staff]
+        return [self._voices.of_layer(staff, voice)] if voice else self._voices.on_staff(staff)
+
+    @property
+    def _has_own_voices(self) -> bool:
+        """Whether the part is one of our own of several voices."""
+        return self._is_own and bool(self._voices.staves)
 
     def transposition(self, staff: int) -> int:
         """Semitones from where a staff is written to where it sounds, as it says first."""
@@ -160,6 +165,23 @@ class PartReader:
         records.with_paired_trills(measure.records for measure in found)
         self.losses["a grace note before no note"] += sum(len(graces.chords) for graces in self._graces.values())
         return found
+
+    @property
+    def tablature(self) -> list[int]:
+        """The staves of tablature."""
+        return [staff for staff in self.staves if self._clefs[staff][0] == _TABLATURE]
+
+    def leave_out(self, staff: int, measures: Sequence[Measure]) -> None:
+        """Take a staff out of what was read."""
+        for used in self._used_staves.values():
+            used.discard(staff)
+        for measure in measures:
+            measure.sounds = [sound for sound in measure.sounds if sound.staff != staff]
+            measure.records = [record for record in measure.records if record[0] != staff]
+            for direction in measure.directions:
+                direction.records = [] if direction.staves == [staff] else direction.records
+        self.spans.found = [span for span in self.spans.found if span[1] != staff]
+        self.lyrics = [place for place in self.lyrics if place.staff != staff]
 
     def _read_measure(self, index: int, element: Element) -> Measure:
         number = element.get("number", "")
@@ -348,16 +370,16 @@ class PartReader:
                 self._measure.records.append((staff, mark))
             for slur in notations.iterfind("slur"):
                 self.spans.slur(slur, self._index, staff, onset)
-            if self._staff_of_voice and any(other.text == SAME_WORDS for other in notations.iterfind("other-notation")):
+            if self._has_own_voices and any(other.text == SAME_WORDS for other in notations.iterfind("other-notation")):
                 self._words_of_first(staff, onset)
         for lyric in note.iterfind("lyric"):
             if sung := records.lyric_of(lyric, self._index, staff, layer, onset):
-                verse = lyric.get("name", sung.verse_name) if self._staff_of_voice else sung.verse_name
+                verse = lyric.get("name", sung.verse_name) if self._has_own_voices else sung.verse_name
                 self.lyrics.append(sung._replace(verse_name=verse))
 
     def _words_of_first(self, voice: int, onset: int) -> None:
         """Have a voice sing the words of the first one of its staff, which stands before it in the measure."""
-        first = self._staff_of_voice.index(self._staff_of_voice[voice - 1]) + 1
+        first = self._voices.on_staff(self._voices.staves[voice - 1])[0]
         of_measure = takewhile(lambda place: place.bar == self._index, reversed(self.lyrics))
         same = [place for place in of_measure if (place.staff, place.lyric.onset) == (first, onset)]
         self.lyrics += [place._replace(staff=voice) for place in reversed(same)]
@@ -461,7 +483,7 @@ class PartReader:
         self._measure.directions.append(direction)
         for line in (line for tag in records.LINE_TAGS for line in element.iterfind(f"direction-type/{tag}")):
             for staff in direction.staves:
-                self.spans.line(line, self._index, staff, onset, staff if self._staff_of_voice else None)
+                self.spans.line(line, self._index, staff, onset, staff if self._voices.staves else None)
 
     def _shifted(self, element: Element) -> int:
         """Ticks of what stands here, or an `<offset>` before or after."""
@@ -471,8 +493,3 @@ class PartReader:
         onset = self._shifted(element)
         transposition = self._transpositions.get(1) or self._transpositions.get(0)
         self._measure.harmonies.append((onset, element, transposition or Transposition()))
-
-
-def voice_of_layer(layer: str, voices: int) -> int:
-    """The number of the voice to which a `<voice>` belongs in a part of our own that names so many."""
-    return (whole_of(layer, "<voice>") - 1) % voices + 1

@@ -277,7 +277,7 @@ class VoiceWriter:
         if isinstance(sign, TempoMark):
             return signs.tempo(sign, bar.beat_length, offset)
         if isinstance(sign, ClefSign):
-            return f"<attributes>{signs.clef(sign.clef, self._place.staff)}</attributes>\n"
+            return signs.clef_change(sign.clef, self._place.staff)
         if isinstance(sign, Chord):
             return signs.harmony(sign, self._piece.key, bar.key, offset)
         begin = opened.index - sign[0].bars * sign[2] if isinstance(sign, tuple) else opened.index
@@ -310,8 +310,8 @@ class VoiceWriter:
             not notes and at_notes.keys() <= {0} and not any(at.graces or at.further for at in at_notes.values())
         )
         if is_silent and bar.is_full:  # verovio has it fill the metre
-            yield from (self._sign(sign, opened, onset) for onset, _, sign in between)
-            yield self._rest_of_bar(bar, layer, at_notes.get(0))
+            rest = self._rest_of_bar(bar, layer, at_notes.get(0))
+            yield from self._with_signs(between, opened, (0, bar.length), [rest])
             return
         ends = (note.end - start for note in notes if note.end < start + bar.length)
         of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
@@ -330,10 +330,25 @@ class VoiceWriter:
         place = 0
         for value, together in zip(values, sounding, strict=True):
             until = bisect_right(between, value.end - 1, key=lambda sign: sign[0])
-            yield from (self._sign(sign, opened, onset - value.start) for onset, _, sign in between[place:until])
+            written = self._value(value, together, layer, at_notes.get(value.start), start)
+            yield from self._with_signs(between[place:until], opened, (value.start, value.end), written)
             place = until
-            yield from self._value(value, together, layer, at_notes.get(value.start), start)
         yield from (self._sign(sign, opened, 0) for _, _, sign in between[place:])
+
+    def _with_signs(
+        self, between: Iterable[_PlacedSign], opened: OpenBar, time: tuple[int, int], written: Iterable[str]
+    ) -> Iterator[str]:
+        """What is written from one time to another, after the signs there; clefs that come within it stand behind it,
+        a little back.
+        """
+        begin, end = time
+        late = [(onset, sign) for onset, _, sign in between if isinstance(sign, ClefSign) and begin < onset < end]
+        for onset, _, sign in between:
+            if (onset, sign) not in late:
+                yield self._sign(sign, opened, onset - begin)
+        yield from written
+        for onset, clef in late:
+            yield signs.clef_change(clef.clef, self._place.staff, end - onset)
 
     def _rest_of_bar(self, bar: Bar, layer: int, at: _AtNote | None) -> str:
         """The rest of a silent bar, with what stands at it."""

@@ -99,6 +99,13 @@ def tempo(mark: TempoMark, beat: int, offset: int) -> str:
     return direction(kinds, offset, PLACEMENTS["^"] + ' directive="yes"' * bool(is_words_alone), sound)
 
 
+def clef_change(name: Clef, staff: int, back: int = 0) -> str:
+    """A clef that comes some ticks before what is written already ends; `<attributes>` cannot say an offset."""
+    change = f"<attributes>{clef(name, staff)}</attributes>\n"
+    duration = f"<duration>{back}</duration>"
+    return f"<backup>{duration}</backup>\n{change}<forward>{duration}</forward>\n" if back else change
+
+
 def clef(name: Clef, staff: int) -> str:
     """A clef, as the content of `<attributes>`; `staff` is its number, 0 in a part of one."""
     sign, line, octaves = CLEFS[name]

@@ -39,7 +39,7 @@ def voice_names(names: Sequence[str], pitches: Sequence[Sequence[int]]) -> tuple
         return tuple(names)
     if len(names) == len(QUARTET) and all(map(re.Pattern.fullmatch, _QUARTET_NAMES, names)):
         return QUARTET
-    if len(names) == len(FOUR_PARTS) and _are_four_parts(pitches):
+    if len(names) == len(FOUR_PARTS) and are_four_parts(pitches):
         return FOUR_PARTS
     return (MELODY,) if len(names) == 1 else tuple(f"V{number}" for number in range(1, len(names) + 1))
 
@@ -61,7 +61,7 @@ def usual_instruments(voices: Sequence[str]) -> list[Instrument]:
     return [Instrument(*titles_of(voice)) for voice in voices]
 
 
-def _are_four_parts(pitches: Sequence[Sequence[int]]) -> bool:
+def are_four_parts(pitches: Sequence[Sequence[int]]) -> bool:
     """Whether four voices lie one below the other, each where a choir's voice does."""
     if not all(pitches):
         return False
