@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from remi_two_stage.core.reward import closes_on_tonic
 from remi_two_stage.core.sequences import detail_sequence, in_writing_order
 from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKEN_IDS
 from remi_two_stage.evaluation.voice_leading import on_beats
+from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
 
@@ -159,3 +161,11 @@ def test_composed_choirs_close_by_a_root_on_the_tonic_that_is_held() -> None:
     roots = [split_label(chord.label) for plan in plans for bar in plan.bars for chord in bar.chords]
     at_home = sum(root is not None and root[0] == 0 for root in roots)
     assert at_home < 0.45 * len(roots)
+
+
+def test_what_is_written_after_a_hymn_or_a_chorale_closes_as_composed_ones_do(music21_corpus: Path) -> None:
+    given = [read_score(music21_corpus / "bach" / f"bwv{number}.mxl")[0] for number in ("269", "253", "26.6", "10.7")]
+    given += Composer.from_pretrained().compose_batch([Request("hymn", key, bars=8) for key in ("G", "F")], seed=2)
+    longer = Composer.from_pretrained().extend_batch(given, 8, seed=70)
+    new = [replace(piece, bars=piece.bars[-8:], source=None) for piece in longer]
+    assert sum(closes_on_tonic(piece) is True for piece in new) >= 5
