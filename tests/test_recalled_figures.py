@@ -14,7 +14,7 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.recalled_figures import RecalledFigures
 from remi_two_stage.core.reward import begins_on_tonic, closes_on_tonic, harmony
 from remi_two_stage.core.sampling import Sampling
-from remi_two_stage.core.sequences import detail_sequence, in_writing_order
+from remi_two_stage.core.sequences import detail_sequence, in_writing_order, infilling_sequence
 from remi_two_stage.core.signatures import Key
 from remi_two_stage.core.vocabulary import DETAIL, IDS
 from remi_two_stage.core.voices import QUARTET
@@ -62,6 +62,18 @@ def test_a_phrase_of_a_song_comes_back_and_its_last_bar_is_free() -> None:
     bars = song().bars
     other = replace(song(), bars=(*bars[:4], replace(bars[4], chords=bars[1].chords), *bars[5:]))
     assert not recalled(detail_sequence(encode_ids(other)), "Note-On")[4]
+
+
+def test_a_phrase_that_comes_back_is_known_where_its_bars_are_written_anew() -> None:
+    """The third phrase over the chords of both before goes another way, whether what follows it is given or not."""
+    bars = song().bars
+    longer = replace(song(), bars=(*bars[:3], bars[7], *bars[:3], bars[7], *bars[:3], bars[7], *bars[:4]))
+    ids = encode_ids(longer)
+    whole, part = (recalled(sequence, "Note-On") for sequence in (detail_sequence(ids), infilling_sequence(ids, 10)))
+    assert whole[4:7] == [True] * 3
+    assert not any(whole[7:12])
+    assert whole[12:15] == [True] * 3
+    assert part == whole[:10]
 
 
 @pytest.mark.parametrize("style", ["reel", None])

@@ -108,12 +108,14 @@ class RecalledFigures:
             self._read(token)
         elif token in _VOICE:
             self._voices.add(token)
+            self._voice = token
         elif token == BAR_START:
             self._left += 1
+            self._voice = 0
             self._plan.append([])
         elif token in PICK_UP:
             self._plan.pop()
-        elif token in _CHORDS and self._plan:
+        elif token in _CHORDS and self._plan and not self._voice:
             self._plan[-1].append(token)
         else:
             self._is_song = self._is_song or token == _SONG
@@ -147,6 +149,7 @@ class RecalledFigures:
 
     def _begin(self) -> None:
         """Notes are written from here on."""
+        self._voice = 0
         if self._is_song and len(self._voices) == 1:
             self._firmness, self._returns = SONG, _returns(self._plan)
         elif len(self._voices) > 1 and self._voices <= _PLAYERS:
