@@ -49,10 +49,10 @@ def test_the_last_note_of_a_part_over_the_tonic_is_led_to_it() -> None:
     assert costs(on_dominant, "Note-On", 30, (74, 71)) == [0, 0]
 
 
-def test_a_tune_that_ends_off_its_tonic_closes_on_a_note_that_both_chords_have() -> None:
+def test_a_song_that_ends_off_its_tonic_closes_on_a_note_that_both_chords_have() -> None:
     """G, B and D over the last G; over Bb nothing of the tonic's chord is left, and over F it is C."""
     for chord, notes, expected in (("G", (67, 71, 74), [0, 1, 1]), ("Bb", (70, 74), [0, 0]), ("F", (72, 69), [0, 1])):
-        open_end = tune(text=POLKA[::-1].replace('"C"c2 c :|'[::-1], f'"{chord}"d2 d :|'[::-1], 1)[::-1])
+        open_end = tune("song", POLKA[::-1].replace('"C"c2 c :|'[::-1], f'"{chord}"d2 d :|'[::-1], 1)[::-1])
         found = costs(open_end, "Note-On", 61, notes)
         assert [cost - min(found) for cost in found] == pytest.approx(expected, abs=0.02), chord
 
