@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from remi_two_stage import Composer, Piece, Request, Sampling
+from remi_two_stage import Composer, Piece, Request
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.counterpoint_reader import VoiceLeading
 from remi_two_stage.core.features import pitches
@@ -93,7 +93,7 @@ def test_notes_do_not_reach_over_the_groups_of_five_and_seven() -> None:
 
 
 def test_composed_tunes_go_up_in_their_second_part_and_plans_name_no_chord_twice_running() -> None:
-    requests = [Request(style, key, bars=16) for style in ("jig", "reel") for key in ("D", "G", "Ador", "Em")]
+    requests = [Request(style, key, bars=16) for style in ("jig", "reel") for key in ("D", "G", "Ador", "Em")] * 3
 
     def rise(piece: Piece) -> float:
         starts = [at for at, bar in enumerate(piece.bars) if at and piece.bars[at - 1].repeat_end] or [8]
@@ -101,8 +101,7 @@ def test_composed_tunes_go_up_in_their_second_part_and_plans_name_no_chord_twice
         return sum(pitches(second)) / len(pitches(second)) - sum(pitches(first)) / len(pitches(first))
 
     pieces = Composer.from_pretrained().compose_batch(requests, seed=11)
-    free = Composer.from_pretrained().compose_batch(requests, seed=11, sampling=Sampling(counterpoint="off"))
-    assert sum(map(rise, pieces)) > sum(map(rise, free))
+    assert sum(map(rise, pieces)) > 1.5 * len(pieces)
     for bar in (bar for piece in pieces for bar in piece.bars):
         labels = [chord.label for chord in bar.chords]
         assert all(before != after for before, after in pairwise(labels))
