@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +14,13 @@ from remi_two_stage.core.counterpoint_reader import VoiceLeading
 from remi_two_stage.core.divided_choirs import read_as
 from remi_two_stage.core.features import last_chord_length
 from remi_two_stage.core.piece import Piece
+from remi_two_stage.core.plan_harmony import PlanHarmony
 from remi_two_stage.core.request import Request
 from remi_two_stage.core.reward import closes_on_tonic
 from remi_two_stage.core.sequences import detail_sequence, in_writing_order
 from remi_two_stage.core.vocabulary import DETAIL, IDS, TOKEN_IDS
 from remi_two_stage.evaluation.voice_leading import on_beats
+from remi_two_stage.score_files import read_score
 from remi_two_stage.scores.abc_reader import read_abc
 
 
@@ -68,11 +71,15 @@ def test_outer_voices_do_not_come_by_leap_of_the_soprano_in_one_direction_to_an_
 
 
 def test_leaps_that_are_hard_to_sing_cost() -> None:
-    """From F: to A, B and C in an alto; from C to A flat and A below and to G in a bass."""
+    """From F: to A, B and C in an alto; from C to A flat and A below and to G in a bass; from E to G
+    and C in an alto.
+    """
     piece = hymn("4/4", S='"G7"d3 d | "C"c4 |]', A="F3 A | G4 |]", T="D4 | E4 |]", B="G,4 | C,4 |]")
-    assert costs(piece, "A", 1, 69, 71, 72) == [0, 1.4, 0.4]
+    assert costs(piece, "A", 1, 69, 71, 72) == [0, 1.9, 0.4]
     piece = hymn("4/4", S='"C"g3 g | "C"g4 |]', B="C3 G, | C,4 |]")
-    assert costs(piece, "B", 1, 52, 51, 55) == [1.2, 1.2, 0]
+    assert costs(piece, "B", 1, 52, 51, 55) == [1.4, 1.4, 0]
+    piece = hymn("4/4", S='"C"e3 e | "C"e4 |]', A="E3 c | G4 |]", T="G,4 | G,4 |]", B="C,4 | C,4 |]")
+    assert costs(piece, "A", 1, 67, 72) == [0, 1.8]
 
 
 def test_a_leading_note_to_which_another_voice_comes_is_not_doubled() -> None:
@@ -133,6 +140,19 @@ def test_divided_choirs_are_full_and_their_voices_apart(voices: Sequence[str]) -
     assert unisons < 0.6 * len(beats)  # in three pairs of neighbours
 
 
+def test_basses_of_a_choir_that_lie_a_tritone_apart_cost_in_its_plan() -> None:
+    """G7 after F: over B it costs, over G it does not; among players of a quartet neither does."""
+    for voices, expected in ((("S", "A", "T", "B"), [3, 0]), (("V1", "V2", "V3", "V4"), None)):
+        ids = Request("hymn", "C", bars=4, voices=voices).globals()
+        names = ("<BarStart>", "<RelPos=0>", "<Chord_I>", "<RelPos=48>", "<Chord_IV>", "<BarStart>", "<RelPos=0>")
+        plan = PlanHarmony()
+        for token in [*ids, *(TOKEN_IDS[name] for name in names), TOKEN_IDS["<Chord_V7>"]]:
+            plan.advance(token)
+        over_third, following = IDS["Bass"][3], TOKEN_IDS["<RelPos=48>"]
+        found = plan.costs([range(token, token + 1) for token in (over_third, following)])
+        assert found == expected
+
+
 def test_composed_choirs_close_by_a_root_on_the_tonic_that_is_held() -> None:
     requests = [Request(style, key, bars=8) for style in ("hymn", "chorale") for key in ("C", "G", "Dm", "Bb")] * 2
     plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=60)]
@@ -141,3 +161,11 @@ def test_composed_choirs_close_by_a_root_on_the_tonic_that_is_held() -> None:
     roots = [split_label(chord.label) for plan in plans for bar in plan.bars for chord in bar.chords]
     at_home = sum(root is not None and root[0] == 0 for root in roots)
     assert at_home < 0.45 * len(roots)
+
+
+def test_what_is_written_after_a_hymn_or_a_chorale_closes_as_composed_ones_do(music21_corpus: Path) -> None:
+    given = [read_score(music21_corpus / "bach" / f"bwv{number}.mxl")[0] for number in ("269", "253", "26.6", "10.7")]
+    given += Composer.from_pretrained().compose_batch([Request("hymn", key, bars=8) for key in ("G", "F")], seed=2)
+    longer = Composer.from_pretrained().extend_batch(given, 8, seed=70)
+    new = [replace(piece, bars=piece.bars[-8:], source=None) for piece in longer]
+    assert sum(closes_on_tonic(piece) is True for piece in new) >= 5

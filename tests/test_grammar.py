@@ -12,6 +12,7 @@ from remi_two_stage.core.chords import pitch_classes, split_label
 from remi_two_stage.core.codec import decode, decode_ids, encode, encode_ids
 from remi_two_stage.core.errors import GrammarError
 from remi_two_stage.core.grammar import Grammar, SequenceKind, check_grammar, form_of
+from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan import Plan
 from remi_two_stage.core.ranges import VOICE_RANGES
 from remi_two_stage.core.sequences import detail_sequence, infilling_sequence, up_to_detail
@@ -70,6 +71,45 @@ def test_short_bars_of_a_composed_plan_complete_each_other(seed: int) -> None:
             assert before.repeat_end or before.ending_end
         elif not bar.is_pickup and bar.length < full:
             assert bar.repeat_end or bar.ending_end or index + 1 == len(bars)
+
+
+def parts(piece: Piece) -> list[tuple[str, int]]:
+    """How many bars each repeated part ("|:") has, its second ending left out, and those between ("|"): each first
+    ending is one of a part.
+    """
+    found, length, is_second = [], 0, False
+    for bar in piece.bars:
+        if bar.repeat_start and length:
+            found.append(("|", length))
+            length = 0
+        is_second = is_second or bar.endings == (2,)
+        length += not bar.is_pickup and not is_second
+        is_second = is_second and not bar.ending_end
+        if bar.repeat_end:
+            found.append(("|:", length))
+            length = 0
+    return [*found, ("|", length)] if length else found
+
+
+@pytest.mark.parametrize("voices", [("M",), ("S", "B")])
+def test_parts_of_a_composed_plan_are_such_as_players_know(voices: Sequence[str]) -> None:
+    repeated = set()
+    for seed in range(400):
+        plan, bars = random_plan(seed, voices)
+        found = parts(decode([NAMES[token] for token in plan]))
+        repeated |= {length for sign, length in found if sign == "|:"}
+        if len(found) > 1 or found[0][0] == "|:":
+            assert all(length >= 4 and length % 2 == 0 for _, length in found), (seed, bars, found)
+    assert repeated >= {4, 6, 8}
+
+
+def test_what_is_open_in_given_bars_is_closed_however_long_it_becomes() -> None:
+    given = f"<BOS> <time=4/4> <key=Cmaj> <Bars=5> <voice=M> <RepeatStart> {' '.join(['<BarStart> <Chord_I>'] * 3)}"
+    for seed in range(20):
+        plan = compose_at_random("plan", ids(given.split()), random.Random(seed))
+        piece = decode([NAMES[token] for token in plan])
+        assert piece.bar_count == 5
+        assert any(bar.repeat_end for bar in piece.bars)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -9,11 +9,12 @@ import pytest
 from remi_two_stage import Composer, Request
 from remi_two_stage.analysis.harmony import label_chords
 from remi_two_stage.core.codec import encode_ids
+from remi_two_stage.core.features import contents
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.recalled_figures import RecalledFigures
 from remi_two_stage.core.reward import begins_on_tonic, closes_on_tonic, harmony
 from remi_two_stage.core.sampling import Sampling
-from remi_two_stage.core.sequences import detail_sequence, in_writing_order
+from remi_two_stage.core.sequences import detail_sequence, in_writing_order, infilling_sequence
 from remi_two_stage.core.signatures import Key
 from remi_two_stage.core.vocabulary import DETAIL, IDS
 from remi_two_stage.core.voices import QUARTET
@@ -63,6 +64,18 @@ def test_a_phrase_of_a_song_comes_back_and_its_last_bar_is_free() -> None:
     assert not recalled(detail_sequence(encode_ids(other)), "Note-On")[4]
 
 
+def test_a_phrase_that_comes_back_is_known_where_its_bars_are_written_anew() -> None:
+    """The third phrase over the chords of both before goes another way, whether what follows it is given or not."""
+    bars = song().bars
+    longer = replace(song(), bars=(*bars[:3], bars[7], *bars[:3], bars[7], *bars[:3], bars[7], *bars[:4]))
+    ids = encode_ids(longer)
+    whole, part = (recalled(sequence, "Note-On") for sequence in (detail_sequence(ids), infilling_sequence(ids, 10)))
+    assert whole[4:7] == [True] * 3
+    assert not any(whole[7:12])
+    assert whole[12:15] == [True] * 3
+    assert part == whole[:10]
+
+
 @pytest.mark.parametrize("style", ["reel", None])
 def test_tunes_recall_bars_by_their_own_form_alone(style: str | None) -> None:
     ids = detail_sequence(encode_ids(replace(song(), style=style)))
@@ -100,6 +113,29 @@ def test_composed_songs_take_up_notes_of_earlier_phrases_over_the_same_chords() 
         return sum(same) / len(same)
 
     assert share(Sampling()) > share(Sampling(repetition=0.0)) + 0.1
+
+
+def test_songs_over_a_loop_say_a_phrase_again_go_another_way_and_come_back() -> None:
+    """As real songs: the second of four phrases begins as the first one, the third does not, the fourth does again."""
+    loops = {"C": "C | Am | F | G", "G": "G | D | Em | C", "Dm": "Dm | Gm | A | Dm"}
+    composer = Composer.from_pretrained()
+    songs: list[Piece] = []
+    for key, loop in loops.items():
+        plan = Request("song", key).typed(" | ".join([loop] * 4))
+        songs += composer.realize_batch([plan] * 8, seed=11)
+    phrases = [[[*map(contents, piece.bars[at : at + 4])] for at in range(0, 16, 4)] for piece in songs]
+
+    def share(phrase: int, other: int, *bars: int) -> float:
+        return sum(each[phrase][bar] == each[other][bar] for each in phrases for bar in bars) / len(phrases) / len(bars)
+
+    assert share(1, 0, 0, 1) > 0.5
+    assert share(2, 1, 0, 1) < 0.3
+    assert share(3, 1, 0, 1) > share(3, 2, 0, 1) + 0.15
+    assert share(1, 0, 3) < share(1, 0, 0)
+    assert sum(each[3] == each[2] or each[2] == each[1] for each in phrases) <= 2
+    last = [piece.bars[-1].notes[0][-1].pitch % 12 for piece in songs]
+    assert {*last[16:]} <= {2, 5, 9}
+    assert sum(pitch == 7 for pitch in last[:8]) >= 5  # the note that G has from the chord of C
 
 
 def test_composed_quartets_begin_on_the_tonic_and_close_from_the_dominant() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from remi_two_stage import Composer, Piece, Request, Sampling
+from remi_two_stage import Composer, Piece, Request
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.counterpoint_reader import VoiceLeading
 from remi_two_stage.core.features import pitches
@@ -49,6 +49,14 @@ def test_the_last_note_of_a_part_over_the_tonic_is_led_to_it() -> None:
     assert costs(on_dominant, "Note-On", 30, (74, 71)) == [0, 0]
 
 
+def test_a_song_that_ends_off_its_tonic_closes_on_a_note_that_both_chords_have() -> None:
+    """G, B and D over the last G; over Bb nothing of the tonic's chord is left, and over F it is C."""
+    for chord, notes, expected in (("G", (67, 71, 74), [0, 1, 1]), ("Bb", (70, 74), [0, 0]), ("F", (72, 69), [0, 1])):
+        open_end = tune("song", POLKA[::-1].replace('"C"c2 c :|'[::-1], f'"{chord}"d2 d :|'[::-1], 1)[::-1])
+        found = costs(open_end, "Note-On", 61, notes)
+        assert [cost - min(found) for cost in found] == pytest.approx(expected, abs=0.02), chord
+
+
 def test_a_first_ending_leads_back_and_is_not_led_to_the_tonic() -> None:
     endings = POLKA.replace('"C"c2 c :|\n|:', '[1 "C"c2 c :| [2 "C"c2 c |]\n|:')
     assert costs(tune(text=endings), "Note-On", 30, (72, 76)) == [0, 0]
@@ -85,7 +93,7 @@ def test_notes_do_not_reach_over_the_groups_of_five_and_seven() -> None:
 
 
 def test_composed_tunes_go_up_in_their_second_part_and_plans_name_no_chord_twice_running() -> None:
-    requests = [Request(style, key, bars=16) for style in ("jig", "reel") for key in ("D", "G", "Ador", "Em")]
+    requests = [Request(style, key, bars=16) for style in ("jig", "reel") for key in ("D", "G", "Ador", "Em")] * 3
 
     def rise(piece: Piece) -> float:
         starts = [at for at, bar in enumerate(piece.bars) if at and piece.bars[at - 1].repeat_end] or [8]
@@ -93,8 +101,7 @@ def test_composed_tunes_go_up_in_their_second_part_and_plans_name_no_chord_twice
         return sum(pitches(second)) / len(pitches(second)) - sum(pitches(first)) / len(pitches(first))
 
     pieces = Composer.from_pretrained().compose_batch(requests, seed=11)
-    free = Composer.from_pretrained().compose_batch(requests, seed=11, sampling=Sampling(counterpoint="off"))
-    assert sum(map(rise, pieces)) > sum(map(rise, free))
+    assert sum(map(rise, pieces)) > 1.5 * len(pieces)
     for bar in (bar for piece in pieces for bar in piece.bars):
         labels = [chord.label for chord in bar.chords]
         assert all(before != after for before, after in pairwise(labels))

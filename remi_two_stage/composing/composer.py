@@ -300,7 +300,7 @@ class Composer:
         check_bars(bars, MAX_BARS - 1)
         extensions = [Extension.of(check_piece(piece), bars) for piece in pieces]
         writer = self._writer(seed, sampling, progress)
-        plans = writer.write("planner", [writer.several(extension.for_planner()) for extension in extensions])
+        plans = writer.best_plans([extension.for_planner() for extension in extensions])
         prompts = [
             [extension.for_detail(plan) for plan in several]
             for extension, several in zip(extensions, plans, strict=True)

@@ -137,39 +137,39 @@ class CandidateWriter:
 
     def _sampling_of(self, prompt: Prompt) -> Sampling | None:
         """How a prompt's row is sampled where that is not as the others are."""
-        voices = [TOKENS[voice][1] for voice in voices_of(prompt.ids)]
-        return self.sampling.of_choral_plan if prompt.kind == "plan" and is_choir(voices) else None
+        return self.sampling.of_choral_plan if prompt.kind == "plan" and _is_choral(prompt) else None
 
     def plans(self, requests: Sequence[Request]) -> list[list[Plan]]:
-        """A plan for each candidate of each request, the best of a few, a choir's with the best of a few ends."""
-        if self.sampling.greedy:
-            prompts = [self.several(plan_prompt(request)) for request in requests]
-            written = self.write("planner", prompts)
-        else:
-            tries = [_CHORAL_TRIES if is_choir(request.voices) else _TRIES for request in requests]
-            prompts = [self.several(plan_prompt(request)) * many for request, many in zip(requests, tries, strict=True)]
-            rows = self.write("planner", prompts)
-            written = self._with_ends(requests, list(map(_best_plans, requests, rows, tries)))
+        """A plan for each candidate of each request."""
+        written = self.best_plans([plan_prompt(request) for request in requests])
         return [[plan_of(request, ids) for ids in several] for request, several in zip(requests, written, strict=True)]
 
-    def _with_ends(self, requests: Sequence[Request], written: list[list[list[int]]]) -> list[list[list[int]]]:
-        """The plans of each request, as token ids, those of choirs with the best of their ends."""
-        prompts = [
-            [prompt for ids in several for prompt in _end_prompts(ids)] if is_choir(request.voices) else []
-            for request, several in zip(requests, written, strict=True)
+    def best_plans(self, prompts: Sequence[Prompt]) -> list[list[list[int]]]:
+        """A plan, as token ids, for each candidate of each prompt, the best of a few, a choir's with the best of a few
+        ends.
+        """
+        if self.sampling.greedy:
+            return self.write("planner", [self.several(prompt) for prompt in prompts])
+        tries = [_CHORAL_TRIES if _is_choral(prompt) else _TRIES for prompt in prompts]
+        rows = self.write("planner", [self.several(prompt) * many for prompt, many in zip(prompts, tries, strict=True)])
+        return self._with_ends(prompts, list(map(_best_plans, rows, tries)))
+
+    def _with_ends(self, prompts: Sequence[Prompt], written: list[list[list[int]]]) -> list[list[list[int]]]:
+        """The plans of each prompt, as token ids, those of choirs with the best of their ends."""
+        to_end = [
+            [_end_prompt(prompt, ids) for ids in several for _ in range(_ENDS)] if _is_choral(prompt) else []
+            for prompt, several in zip(prompts, written, strict=True)
         ]
         ends: list[list[list[int]]] = [[] for _ in prompts]
-        if any(prompts):
-            ends = self.write("planner", prompts, is_reported=False)
+        if any(to_end):
+            ends = self.write("planner", to_end, is_reported=False)
         return [
             _best_plans(
-                request,
-                [row for at, ids in enumerate(several) for row in (ids, *others[at * _ENDS :][:_ENDS])],
-                1 + _ENDS,
+                [row for at, ids in enumerate(several) for row in (ids, *others[at * _ENDS :][:_ENDS])], 1 + _ENDS
             )
             if others
             else several
-            for request, several, others in zip(requests, written, ends, strict=True)
+            for several, others in zip(written, ends, strict=True)
         ]
 
     def realize(self, plans: Sequence[Sequence[Plan]]) -> list[Composed]:
@@ -189,18 +189,23 @@ def harmony_of(plan: Plan) -> float:
     return harmony(plan.skeleton)
 
 
-def _best_plans(request: Request, rows: Sequence[list[int]], each: int) -> list[list[int]]:
+def _best_plans(rows: Sequence[list[int]], each: int) -> list[list[int]]:
     """The plan with the highest reward out of so many each, as token ids."""
-    return [
-        best(rows[at : at + each], lambda ids: harmony_of(plan_of(request, ids))) for at in range(0, len(rows), each)
-    ]
+    return [best(rows[at : at + each], lambda ids: harmony(decode_ids(ids))) for at in range(0, len(rows), each)]
 
 
-def _end_prompts(ids: Sequence[int]) -> list[Prompt]:
-    """A prompt for each further end of a plan that is written."""
+def _is_choral(prompt: Prompt) -> bool:
+    """Whether a choir sings, and no others are with it."""
+    return is_choir([TOKENS[voice][1] for voice in voices_of(prompt.ids)])
+
+
+def _end_prompt(prompt: Prompt, ids: Sequence[int]) -> Prompt:
+    """A prompt for a further end of the plan that is written after one."""
+    if prompt.bars <= _END_BARS:
+        return prompt
     globals, bars = split_bars(ids)
     kept = chain.from_iterable(bar.tokens() for bar in bars[:-_END_BARS])
-    return [Prompt("plan", [*globals, *kept], min(len(bars), _END_BARS))] * _ENDS
+    return Prompt("plan", [*globals, *kept], _END_BARS)
 
 
 def best(candidates: Sequence[T], reward_of: Callable[[T], float]) -> T:

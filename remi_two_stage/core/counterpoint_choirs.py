@@ -41,10 +41,9 @@ class Motion:
             return 0.0
         leap = abs(move)
         cost = costs.tritone * (leap == _TRITONE) + costs.augmented * is_augmented_second(self.left, pitch)
-        if self.is_bass:
+        if not self.is_top:
             cost += costs.sixth * (leap in _SIXTHS)
-        elif not self.is_top:
-            cost += costs.inner * (leap >= _FOURTH)
+            cost += costs.inner * (leap >= _FOURTH and not self.is_bass)
         if self.must_fall:
             cost += costs.fall * (not -_WHOLE_TONE <= move < 0)
         if self.may_close:

@@ -10,12 +10,12 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from .chords import QUALITIES, contradicted, pitch_classes, split_label
-from .counterpoint import scale_of
+from .counterpoint import FIFTH, scale_of
 from .signatures import Key
 from .vocabulary import IDS, TOKENS
 
 _CHORD, _BASS, _KEY = IDS["Chord"], IDS["Bass"], IDS["key"]
-_OCTAVE = 12
+_OCTAVE, _MINOR_THIRD, _MAJOR_THIRD = 12, 3, 4
 _DOMINANT_ROOTS = (7, 11)
 
 
@@ -91,6 +91,16 @@ class Harmony:
     def last(self) -> SoundingChord | None:
         """The last chord that was read."""
         return self._chords[-1] if self._chords else None
+
+    @property
+    def closing_tones(self) -> frozenset[int]:
+        """The pitch classes on which a melody may close over the last chord that was read: the tonic, and over another
+        chord than the tonic's what both share, if there is anything.
+        """
+        if self.last is None or self.last.is_tonic:
+            return frozenset((0,))
+        third = _MINOR_THIRD if _MINOR_THIRD in self._keys[-1][1].scale else _MAJOR_THIRD
+        return self.last.tones & {0, third, FIFTH}
 
     def chord_at(self, time: int) -> SoundingChord | None:
         """The chord that sounds at a time; None before the first one."""

@@ -221,9 +221,11 @@ class VoiceLeading:
             costs = [cost + self._leap(pitch, goal) for pitch, cost in enumerate(costs, start=first)]
         if (said := self._said()) is not None and first <= said < stop:
             costs[said - first] += self._costs.static
-        if self._may_close():
+        may_close = self._may_close() or (self._style == _SONG and self._is_melody and self._is_over_last_chord())
+        if may_close and (closing := self._harmony.closing_tones):
             close = self._costs.close * (2 if self._given else 1)  # a tune that is there has told its tonic
-            costs = [cost + close * (pitch % _OCTAVE != 0) for pitch, cost in enumerate(costs, start=first)]
+            close /= 1 if self._is_over_last_tonic() else 2
+            costs = [cost + close * (pitch % _OCTAVE not in closing) for pitch, cost in enumerate(costs, start=first)]
         if tones := self._strong_tones():
             costs = [
                 cost + self._costs.strong * (pitch % _OCTAVE not in tones)

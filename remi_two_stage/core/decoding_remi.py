@@ -252,7 +252,9 @@ class _Row:
             return
         if (recalled := self._recalled.following()) is not None and self._grammar.kind != "melody":
             yield recalled
-        if (repeated := self._lookup.repeated(self._ids)) is not None and not self._recalled.turns:
+        if (repeated := self._lookup.repeated(self._ids)) is not None and not (
+            self._recalled.turns or self._figures.turns
+        ):
             yield repeated, 1.0
 
     def _as_read(self, ids: Sequence[int]) -> list[int]:

@@ -2,6 +2,8 @@
 
 Given music may do what real scores do. Composed music (`strict`) is held to what a well-made score does:
 - exactly the bars that `<Bars=>` asks for; a pick-up counts as none;
+- what is repeated, and what is left before and after it, has an even number of bars and at least four, as have 98.7 %
+  of the repeated parts of tunes; endings have one bar or two (95 %);
 - a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a
   `<BarLen=>` of a full bar less n ticks, so that a repeat leads back into the pick-up without a gap;
 - a first ending closes with a repeat and is followed by the second one; what is opened is closed, and what is
@@ -19,6 +21,10 @@ from .vocabulary import FREE_METER, IDS, MAX_BAR_LENGTH, MAX_BARS, TOKENS, token
 
 PHRASE_START, REPEAT_START, REPEAT_END, ENDING_END, BAR_START = IDS["structure"]
 ENDING, PICK_UP, BAR_LEN, TIME, KEY = (IDS[family] for family in ("Ending", "PickUp", "BarLen", "time", "key"))
+_FEWEST_BARS = 4
+"""Of a part."""
+_LONGEST_ENDING = 2
+"""Bars of an ending that is composed."""
 _FIRST, _SECOND = token_id("Ending", 1), token_id("Ending", 2)
 _HEADER_ORDER = (
     {PHRASE_START: 1, REPEAT_START: 2, BAR_START: 6}
@@ -48,6 +54,16 @@ def values(family: str, first: int, wanted: range) -> range:
 
 def _others(family: range, current: int) -> Choice:
     return range(family.start, current), range(current + 1, family.stop)
+
+
+def _is_part(bars: int) -> bool:
+    """Whether so many bars are a part by themselves."""
+    return bars >= _FEWEST_BARS and bars % 2 == 0
+
+
+def _are_parts(bars: int) -> bool:
+    """Whether so many bars are none or parts."""
+    return bars == 0 or _is_part(bars)
 
 
 def ring_limits(lengths: Sequence[int], ends: Sequence[bool]) -> list[int]:
@@ -89,6 +105,7 @@ class Structure:
         self._repeat_open = self._needs_second = self._was_closed = False
         self._ending: tuple[int, ...] = ()
         self._new_ending: tuple[int, ...] = ()
+        self._bars_in_ending = self._bars_of_first_ending = 0
         self._header_step = self._footer_step = 0
 
     @property
@@ -102,9 +119,30 @@ class Structure:
         return self.total is not None and self._remaining == 1
 
     @property
-    def _may_close(self) -> bool:
-        """Whether composed music may end a repeat here: only a lone melody's first one may begin without a sign."""
+    def _may_repeat(self) -> bool:
+        """Whether a repeat of composed music may end: only a lone melody's first one may begin without a sign."""
         return self._repeat_open or not (self.has_parts or self._was_closed)
+
+    def _ways(self, ahead: int) -> tuple[bool, bool]:
+        """Whether composed music may close the repeat or the ending with a bar, the one so many bars ahead of the last
+        one that was counted, and whether it may go on without.
+        """
+        remaining, ending = self._remaining - ahead, self._new_ending or self._ending
+        if ending == (_FIRST,):
+            later = any(map(self._fits_first_ending, range(ahead + 1, _LONGEST_ENDING + 1 - self._bars_in_ending)))
+            return self._fits_first_ending(ahead) or not later, later
+        if ending:
+            is_as_long = self._bars_in_ending + ahead >= self._bars_of_first_ending
+            is_done = remaining <= 0 or (is_as_long and _are_parts(remaining))
+            return is_done, not is_done
+        is_due = self._repeat_open and remaining <= 0
+        is_whole = _is_part(self._bars_in_section + ahead) and _are_parts(remaining)
+        return self._may_repeat and (is_due or is_whole), not is_due
+
+    def _fits_first_ending(self, ahead: int) -> bool:
+        """Whether a first ending may close with the bar so many bars ahead: a second one as long leaves parts."""
+        left = self._remaining - ahead - (self._bars_in_ending + ahead)
+        return _is_part(self._bars_in_section + ahead) and left >= 0 and _are_parts(left)
 
     def set_meter(self, token: int) -> None:
         """Take a `<time=>` token."""
@@ -132,8 +170,10 @@ class Structure:
             return only(BAR_START if self._new_ending else _SECOND)
         if self._ending or self._header_step >= 2:
             return only(BAR_START)
-        repeat = () if self._repeat_open else only(REPEAT_START)
-        first = only(_FIRST) if self._bars_in_section and self._remaining >= 2 and self._may_close else ()
+        may_open = not self._repeat_open and _are_parts(self._bars_in_section) and _is_part(self._remaining)
+        repeat = only(REPEAT_START) if may_open else ()
+        may_end = self._may_repeat and any(map(self._fits_first_ending, range(1, _LONGEST_ENDING + 1)))
+        first = only(_FIRST) if self._bars_in_section and may_end else ()
         return (*repeat, *first, *only(BAR_START))
 
     def begin_bar(self) -> None:
@@ -175,11 +215,11 @@ class Structure:
             return only(PICK_UP.start + self._pickup_due - 1), False
         if self._is_first:
             return (pickups,), True
-        if not self._pickup or self._bar_length is None or not (self._may_close or self._remaining == 1):
+        may_close, may_go_on = self._ways(1)
+        if not self._pickup or self._bar_length is None or not (may_close or self._remaining == 1):
             return (), True
         length = self._bar_length - self._pickup
-        in_first_ending = (self._new_ending or self._ending) == (_FIRST,)
-        return (values("BarLen", 1, range(length, length + 1)),), self._remaining > (2 if in_first_ending else 1)
+        return (values("BarLen", 1, range(length, length + 1)),), may_go_on and self._remaining > 1
 
     def read_length(self, token: int) -> None:
         """Take a `<PickUp=>` or `<BarLen=>`."""
@@ -193,11 +233,12 @@ class Structure:
     def count_bar(self) -> None:
         """The header has told where and how long the bar is."""
         if self._new_ending:
-            self._ending, self._new_ending = self._new_ending, ()
+            self._ending, self._new_ending, self._bars_in_ending = self._new_ending, (), 0
         self._needs_second = False
         if not self._is_pickup:
             self._counted += 1
             self._bars_in_section += 1
+            self._bars_in_ending += bool(self._ending)
         self._is_first, self._pickup_due, self._header_step = False, 0, 0
 
     def footer_choice(self, strict: bool, ringing: bool) -> Choice:
@@ -214,16 +255,15 @@ class Structure:
             return only(REPEAT_END) if self._footer_step == 1 and self._needs_second else ()
         if self._is_pickup or (self._pickup and not self._is_complement):
             return ()
-        if self._ending:
-            return only(ENDING_END)
-        return only(REPEAT_END) if self._may_close else ()
+        may_close, _ = self._ways(0)
+        return only(ENDING_END if self._ending else REPEAT_END) if may_close else ()
 
     def read_footer(self, token: int) -> None:
         """Take an `<EndingEnd>` or `<RepeatEnd>`."""
         self._footer_step = 1 if token == ENDING_END else 2
         if token == ENDING_END:
             self._needs_second = self._ending == (_FIRST,)
-            self._ending = ()
+            self._ending, self._bars_of_first_ending, self._bars_in_ending = (), self._bars_in_ending, 0
         if not self._needs_second:
             self._pickup_due = self._pickup if self._is_complement and self._remaining > 0 else 0
             self._repeat_open, self._bars_in_section, self._pickup = False, 0, 0
@@ -235,13 +275,9 @@ class Structure:
             return True
         if self._footer_step:
             return not (self._footer_step == 1 and self._needs_second)
-        if self._ending == (_FIRST,):
-            return not self._is_complement and self._remaining > 1
-        if self._ending:
-            return not self._is_complement and self._remaining > 0
-        if self._remaining <= 0:
-            return not self._repeat_open
-        return not (self._pickup and self._is_complement)
+        _, may_go_on = self._ways(0)
+        is_last = not self._ending and self._remaining <= 0
+        return may_go_on and (is_last or not (self._pickup and self._is_complement))
 
     def may_end(self, strict: bool) -> bool:
         """Whether the piece may end after this bar."""
