@@ -19,10 +19,14 @@ pytestmark = pytest.mark.slow
 pytest_plugins = ["page_in_browser"]
 
 PHONE = {"width": 360, "height": 740}
-CUT_OFF = """() => {
+WATCH = """() => {
     window.cutOff = [];
+    window.seen = [];
     const state = document.querySelector("#state");
+    const button = document.querySelector("#compose");
     const look = () => {
+        if (button.getAttribute("aria-busy") === "true") seen.push("busy");
+        if (document.querySelector("#status [role=progressbar]")?.checkVisibility()) seen.push("progress");
         const { bottom } = state.getBoundingClientRect();
         for (const text of state.querySelectorAll(".progress-text, .progress-level")) {
             if (text.checkVisibility() && text.getBoundingClientRect().bottom > bottom) cutOff.push(text.textContent);
@@ -31,7 +35,7 @@ CUT_OFF = """() => {
     };
     look();
 }"""
-"""Collects what is said of progress below the box that it belongs into."""
+"""Collects what is shown for a moment: that the button is busy, progress, and what is said of it below its box."""
 
 
 def test_an_edited_chord_is_in_the_score_and_in_the_files(open_page: OpenPage, tmp_path: Path) -> None:
@@ -110,15 +114,14 @@ def test_fields_stay_as_they_were_left_and_the_style_decides_anew(open_page: Ope
 def test_the_button_that_works_says_so(open_page: OpenPage) -> None:
     page = open_page()
     ask(page)
-    page.evaluate(CUT_OFF)
+    page.evaluate(WATCH)
     press(page, "Compose")
-    button = page.get_by_role("button", name="Compose", exact=True)
-    expect(button).to_have_attribute("aria-busy", "true")
-    expect(page.locator("#status [role=progressbar]")).to_be_visible()
     status(page, "seed 1")
+    button = page.get_by_role("button", name="Compose", exact=True)
     expect(button).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("#status [data-testid=status-tracker]")).to_have_css("opacity", "0")
     assert page.evaluate("cutOff") == []
+    assert set(page.evaluate("seen")) == {"busy", "progress"}
 
 
 def test_of_a_file_with_several_tunes_one_is_chosen(open_page: OpenPage) -> None:
