@@ -279,8 +279,9 @@ class TestSigns:
         names = [chord.name(piece.key, bar.key) for bar in piece.bars for chord in bar.chords]
         assert names == ["Em", "B7", "B", "bm", "D/B", "Bb", "C/Bb", "Bb"]
         assert not piece.losses
-        english = tune('"H"B4|"B"B4|')
-        assert [chord.name(english.key, bar.key) for bar in english.bars for chord in bar.chords] == ["B"]
+        for word in ("H", "Ha", "Ho"):
+            english = tune(f'"{word}"B4|"B"B4|')
+            assert [chord.name(english.key, bar.key) for bar in english.bars for chord in bar.chords] == ["B"]
 
     @pytest.mark.parametrize(
         ("symbol", "label", "words", "losses"),

@@ -3,6 +3,7 @@
 import difflib
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,17 @@ def test_words_that_go_on_in_a_further_line_stand_once() -> None:
         assert words(read_abc(edited)[0]) == words(after)
         assert edited.splitlines()[4].endswith("|g a g2|")
         assert edited.count("+:") == 2
+
+
+def test_chords_on_b_are_called_h_where_the_tune_calls_them_so() -> None:
+    source = HEAD + 'K:Em\n"Em"EFGA|"H7"B2^D2|"Am"A2"B"_B2|"H7"B4|"Em"EFGA|"C/H"c4|"H7/D#"BAGF|"Em"E4|]\n'
+    before = read_abc(source)[0]
+    composed = read_abc(HEAD + 'K:Em\n"B7"BAGF|"Em/B"E2"Bb"_B2|"C"c2"bm"B2|"Bm7b5/A"A4|\n')[0]
+    for first in (0, 4):
+        after = replace(before, bars=before.bars[:first] + composed.bars + before.bars[first + 4 :])
+        edited = edited_bytes(source.encode(), ".abc", before, after).content.decode()
+        assert all(f'"{symbol}"' in edited for symbol in ("H7", "Em/H", "Bb", "hm", "Hm7b5/A"))
+        assert [bar.chords for bar in read_abc(edited)[0].bars] == [bar.chords for bar in after.bars]
 
 
 def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:

@@ -290,7 +290,7 @@ class _Splice:
 
     def _has_symbols(self, voice: int, name: str) -> bool:
         """Whether chord symbols stand over a voice: where the file has them, else over the first."""
-        carriers = {token.voice for token in self._tune.tokens if token.is_chord_symbol}
+        carriers = {token.voice for token in self._tune.tokens if token.chord_symbols}
         return name in carriers if carriers else voice == 0
 
     def _content(self, name: str, index: int) -> list[Token]:

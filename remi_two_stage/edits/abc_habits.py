@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from ..core.piece import Bar
+from ..scores.abc_bars import is_on_h
 from .abc_places import PlacedTune, Token
 
 SOUNDING = ("note", "signed_note", "chord", "old_chord", "rest")
@@ -31,6 +32,7 @@ class Habits:
         after_bar_line: What stands after it.
         has_symbols: Whether there are chord symbols.
         repeats_symbols: Whether a chord that goes on is written again.
+        is_german: Whether chords on B are called H.
         bars_per_line: How many bars stand in a line of music.
         splits_words: Whether blanks follow the hyphens in lines of words.
     """
@@ -42,6 +44,7 @@ class Habits:
     after_bar_line: str = " "
     has_symbols: bool = False
     repeats_symbols: bool = True
+    is_german: bool = False
     bars_per_line: int = _BARS_PER_LINE
     splits_words: bool = False
 
@@ -60,6 +63,7 @@ class Habits:
             after_bar_line=after,
             has_symbols=any(bar.chords for bar in bars),
             repeats_symbols=_repeats_symbols(bars),
+            is_german=any(is_on_h(symbol) for token in tune.tokens for symbol in token.chord_symbols),
             bars_per_line=_bars_per_line(tune),
             splits_words=any("- " in line for line in words),
         )

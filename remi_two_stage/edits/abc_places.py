@@ -70,10 +70,10 @@ class Token:
     time: int
 
     @property
-    def is_chord_symbol(self) -> bool:
-        """Whether it is, or holds, the name of a chord."""
+    def chord_symbols(self) -> list[str]:
+        """What is written over the staff as the name of a chord, alone or within this token."""
         symbols = self.value.symbols if self.kind == "chord" else (self.value,) if self.kind == "symbol" else ()
-        return any(symbol.text and not symbol.placement for symbol in symbols)
+        return [symbol.text for symbol in symbols if symbol.text and not symbol.placement]
 
     @property
     def belongs_to_next(self) -> bool:

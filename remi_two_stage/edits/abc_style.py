@@ -20,6 +20,8 @@ from .abc_habits import Habits
 from .abc_places import Setting
 
 _HALF_UNIT = re.compile(r'("[^"]*"|![^!]*!|\[[A-Za-z]:[^\]]*\])|(?<![{/])/(?![0-9/])')
+_ROOT_ON_B = re.compile(r'(?<=["/])[Bb](?![b#])')
+_GERMAN = {"B": "H", "b": "h"}
 _ALTERATION_SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 _MIDDLE_C_OCTAVE = 5
 
@@ -120,6 +122,12 @@ class FileVoiceWriter(VoiceWriter):
 
     def _cuts(self, index: int) -> Sequence[int]:
         return self._cuts_by_bar.get(index, ())
+
+    def _symbols(self, index: int, layer: int) -> dict[int, str]:
+        symbols = super()._symbols(index, layer)
+        if not self._habits.is_german:
+            return symbols
+        return {onset: _ROOT_ON_B.sub(lambda root: _GERMAN[root[0]], symbol) for onset, symbol in symbols.items()}
 
     def _between(self, value: WrittenValue, following: WrittenValue, index: int) -> str:
         if following.start in self._cuts(index):

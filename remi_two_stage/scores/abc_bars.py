@@ -44,6 +44,7 @@ _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _LINE_OF_SYMBOL = re.compile(r";|\\n")
 _ROOT_OF_GERMAN = {"H": "B", "h": "b", "B": "Bb", "b": "bb"}
+_NO_CHORDS_ON_H = ("H", "Ha", "Ho")
 _GERMAN_ROOT = re.compile(r"(?:^|(?<=/))(?:[Hh]|[Bb](?![b#♭♯]))")
 _CHORD_LIKE = re.compile(
     r"(?:[A-Ga-g]|H(?=[#b♯♭m0-9]))[#b♯♭]?(?:m|mi|min|ma|maj|dim|aug|sus|add|no|[0-9M+°øΔ()#♯♭,^-])*(?:/.*| [a-g].*)?"
@@ -275,7 +276,7 @@ def _chords_by_bar(
         return [()] * len(lengths), {}
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = further = 0
-    is_german = any(_is_german(text) for voice in voices for _, text in voice.symbols)
+    is_german = any(is_on_h(text) for voice in voices for _, text in voice.symbols)
     for voice in voices:
         for time, text in _each_symbol(voice.symbols):
             before = bisect_right(voice.boundaries, time, key=_TIME) - 1
@@ -303,9 +304,9 @@ def _each_symbol(symbols: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]
         yield from ((time, line) for line in (filter(str.strip, lines) if is_chord else (text,)))
 
 
-def _is_german(symbol: str) -> bool:
-    """Whether a symbol is a chord on H, as B is called where B is B flat."""
-    return symbol[:1] == "H" and len(symbol) > 1 and _chord("B" + symbol[1:], Key()) is not None
+def is_on_h(symbol: str) -> bool:
+    """Whether a symbol is a chord on H, as B is called where B is B flat; "Ho" and "Ha" are words."""
+    return symbol[:1] == "H" and symbol not in _NO_CHORDS_ON_H and _chord("B" + symbol[1:], Key()) is not None
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
