@@ -76,7 +76,7 @@ def render(
     .ogg, .flac, .abc, .mid, .musicxml or .mxl file; - is ABC on standard output.
     """
     from ..rendering.piano_roll import piano_roll as drawn
-    from ..rendering.sound import SOUNDS, sound_bytes
+    from ..rendering.sound import sound_bytes
     from ..score_files import check_writable, score_bytes, write_content
     from ..scores.abc_losses import abc_losses
 
@@ -85,16 +85,7 @@ def render(
     check_writable(ending)
     if is_stream and reporting.json:
         raise RequestError("standard output cannot hold both a tune and JSON; name a file, or leave --json out")
-    chosen = [option for option, is_set in (("--piano-roll", piano_roll), ("--two-staves", two_staves)) if is_set]
-    if len(chosen) > 1:
-        raise RequestError("a piano roll has no staves; leave --piano-roll or --two-staves out")
-    if (chosen and ending not in PICTURES) or (with_chords and ending not in SOUNDS):
-        wrong = (
-            f"--with-chords is for {', '.join(SOUNDS)}, not for {ending}"
-            if with_chords
-            else f"{chosen[0]} draws {', '.join(PICTURES)}"
-        )
-        raise RequestError(f"{wrong}; name another file, or leave the option out")
+    _check_options(ending, piano_roll, two_staves, with_chords)
     pieces = read_tunes(score)
     if names_same_file(score, output):
         raise RequestError(f"the output {str(output)!r} is FILE itself; name another file")
@@ -120,6 +111,22 @@ def render(
         lost = ", ".join(f"{reason} ({count})" for reason, count in losses)
         reporting.remark(f"ABC has no place for: {lost}", is_stream)
     _name_others(number, len(pieces), reporting)
+
+
+def _check_options(ending: str, piano_roll: bool, two_staves: bool, with_chords: bool) -> None:
+    """Raise a RequestError where an option of `render` does not go with another, or with the ending of its output."""
+    from ..rendering.sound import SOUNDS
+
+    chosen = [option for option, is_set in (("--piano-roll", piano_roll), ("--two-staves", two_staves)) if is_set]
+    if len(chosen) > 1:
+        raise RequestError("a piano roll has no staves; leave --piano-roll or --two-staves out")
+    if (chosen and ending not in PICTURES) or (with_chords and ending not in SOUNDS):
+        wrong = (
+            f"--with-chords is for {', '.join(SOUNDS)}, not for {ending}"
+            if with_chords
+            else f"{chosen[0]} draws {', '.join(PICTURES)}"
+        )
+        raise RequestError(f"{wrong}; name another file, or leave the option out")
 
 
 def _name_others(number: int, count: int, reporting: Reporting) -> None:

@@ -68,18 +68,7 @@ def read_musicxml(data: bytes) -> Piece:
     software = [element.text or "" for element in document.root.iterfind("identification/encoding/software")]
     is_own = SOFTWARE in software
     losses: Counter[str] = Counter()
-    infos = parts_of(document, is_own)
-    voices_of_parts = [PartVoices(info.staves) for info in infos]
-    readers, parts = _parts(document, infos, voices_of_parts, is_own, losses)
-    with_words = {(part, place.staff) for part, reader in enumerate(readers) for place in reader.lyrics}
-    choir = None if is_own else choir_on_two_staves(parts, with_words)
-    if choir is not None:
-        voices_of_parts = choir
-        infos = [
-            info.on_staves(voices.staves) if voices.staves else info for info, voices in zip(infos, choir, strict=True)
-        ]
-        losses.clear()
-        readers, parts = _parts(document, infos, voices_of_parts, is_own, losses)
+    infos, voices_of_parts, readers, parts = _read_parts(document, is_own, losses)
     if not any(parts):
         raise ScoreFormatError("the score has no measures; add notes to it first")
     staves = _staves(readers)
@@ -107,15 +96,7 @@ def read_musicxml(data: bytes) -> Piece:
     ]
     voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
     shared = shared_staves(document.root) if is_own else ()
-    players = [
-        replace(
-            player,
-            transposition=_transposition(readers[staff.part].transposition(staff.number), voice),
-            shares_staff=player.shares_staff or voice in shared,
-            shares_part=not (staff.is_first or player.shares_staff or voice in shared),
-        )
-        for player, staff, voice in zip(players, staves, voices, strict=True)
-    ]
+    players = _placed(players, staves, voices, shared, readers)
     piece = Piece(
         voices=voices,
         bars=tuple(mark_phrases(bars, *_phrase_begins(columns))),
@@ -128,6 +109,22 @@ def read_musicxml(data: bytes) -> Piece:
         source=_source(document, staves, voices_of_parts),
     )
     return with_unusual_clefs(piece)
+
+
+def _read_parts(
+    document: Document, is_own: bool, losses: Counter[str]
+) -> tuple[list[PartInfo], list[PartVoices], list[PartReader], list[list[Measure]]]:
+    """What is said of each part, its voices where its staves hold several, its reader, and its measures."""
+    infos = parts_of(document, is_own)
+    voices = [PartVoices(info.staves) for info in infos]
+    readers, parts = _parts(document, infos, voices, is_own, losses)
+    with_words = {(part, place.staff) for part, reader in enumerate(readers) for place in reader.lyrics}
+    choir = None if is_own else choir_on_two_staves(parts, with_words)
+    if choir is None:
+        return infos, voices, readers, parts
+    infos = [info.on_staves(own.staves) if own.staves else info for info, own in zip(infos, choir, strict=True)]
+    losses.clear()
+    return infos, choir, *_parts(document, infos, choir, is_own, losses)
 
 
 def _parts(
@@ -158,6 +155,25 @@ def _has_all_notes(measures: Sequence[Measure], staff: int, other: int) -> bool:
 
 def _player(info: PartInfo, staff: _Staff) -> Instrument:
     return info.instruments[staff.number - 1 if info.staves else 0]
+
+
+def _placed(
+    players: Sequence[Instrument],
+    staves: Sequence[_Staff],
+    voices: Sequence[str],
+    shared: Collection[str],
+    readers: Sequence[PartReader],
+) -> list[Instrument]:
+    """The players, with how each one's staff transposes and what it shares with the voice before it."""
+    return [
+        replace(
+            player,
+            transposition=_transposition(readers[staff.part].transposition(staff.number), voice),
+            shares_staff=player.shares_staff or voice in shared,
+            shares_part=not (staff.is_first or player.shares_staff or voice in shared),
+        )
+        for player, staff, voice in zip(players, staves, voices, strict=True)
+    ]
 
 
 def _own_name(info: PartInfo, staff: _Staff, document: Document) -> str:
