@@ -210,16 +210,16 @@ class DistanceBias:
             features: Those of all the row's tokens as keys, [K, 2P]; None without a Fourier bias.
         """
         size, length, (groups, heads) = step.size, step.length, self._groups
+        shape = (self._layers, groups, size, heads, length)
         if queries is None or features is None:
-            bias = self._ahead.new_zeros(1, 1, size, 1, length)
+            bias = self._ahead.new_zeros(shape)
         else:
-            products = queries.reshape(-1, features.shape[1]) @ features.t()
-            bias = products.view(self._layers, groups, size, heads, length)
+            bias = (queries.reshape(-1, features.shape[1]) @ features.t()).view(shape)
         if self._table is not None:
             bias = bias + self._windows(self._table, size, length)
         elif size > 1:
-            bias[..., length - size :] += self._ahead[:size, :, :size]
-        return bias.expand(self._layers, groups, -1, heads, -1).flatten(2, 3)[:, None]
+            bias.narrow(4, length - size, size).add_(self._ahead[:size, :, :size])
+        return bias.reshape(self._layers, 1, groups, size * heads, length)
 
     def _windows(self, table: torch.Tensor, size: int, length: int) -> torch.Tensor:
         """Of new tokens the bias of the table, [n, G, Q, R, K]."""
@@ -392,10 +392,8 @@ class IncrementalBackbone:
         self._memory.states[layer].index_copy_(3, step.places, new)
         stacked = queries.unflatten(1, (groups, -1)).transpose(0, 1).flatten(1, 2)[None]  # [1, G, N * R, D]
         attended = [
-            F.scaled_dot_product_attention(
-                row, states[2 * layer], states[2 * layer + 1], attn_mask=biases[layer]
-            ).transpose(1, 2)
+            F.scaled_dot_product_attention(row, states[2 * layer], states[2 * layer + 1], attn_mask=biases[layer])
             for row, states, biases in zip(stacked.split(step.sizes, 2), step.states, step.biases, strict=True)
         ]
-        together = torch.cat(attended, 1).view(tokens, -1, groups, heads.shape[2])  # [N, R, G, D]
-        return together.transpose(1, 2).reshape(tokens, -1).to(projected.dtype)
+        together = torch.cat(attended, 2).view(groups, tokens, -1)  # [G, N, R * D]
+        return together.transpose(0, 1).reshape(tokens, -1).to(projected.dtype)
