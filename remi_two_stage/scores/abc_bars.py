@@ -44,6 +44,7 @@ _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _LINE_OF_SYMBOL = re.compile(r";|\\n")
 _ROOT_OF_GERMAN = {"H": "B", "h": "b", "B": "Bb", "b": "bb"}
+_OVER_H = re.compile(r"\s*/\s*[Hh]\s*$")
 _NO_CHORDS_ON_H = ("H", "Ha", "Ho")
 _GERMAN_ROOT = re.compile(r"(?:^|(?<=/))(?:[Hh]|[Bb](?![b#♭♯]))")
 _CHORD_LIKE = re.compile(
@@ -305,8 +306,10 @@ def _each_symbol(symbols: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]
 
 
 def is_on_h(symbol: str) -> bool:
-    """Whether a symbol is a chord on H, as B is called where B is B flat; "Ho" and "Ha" are words."""
-    return symbol[:1] == "H" and symbol not in _NO_CHORDS_ON_H and _chord("B" + symbol[1:], Key()) is not None
+    """Whether a symbol is a chord on H, as B is called where B is B flat, or over H; "Ho" and "Ha" are words."""
+    if symbol[:1] == "H":
+        return symbol not in _NO_CHORDS_ON_H and _chord("B" + symbol[1:], Key()) is not None
+    return _OVER_H.search(symbol) is not None and _chord(_OVER_H.sub("/B", symbol), Key()) is not None
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:
