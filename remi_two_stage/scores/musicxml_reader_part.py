@@ -266,7 +266,8 @@ class PartReader:
         for group in graces:
             for slur in group.slurs:
                 self.spans.slur(slur, self._index, place[0], start, group)
-        if "notations" in held or "lyric" in held:
+        is_kept = "cue" not in held and (not is_drum or "rest" in held)
+        if is_kept and ("notations" in held or "lyric" in held):
             self._beside(note, place, start)
         self._placed_graces += [(place[0], start, group) for group in graces]
 
@@ -416,7 +417,10 @@ class PartReader:
                 self._set_meter(self._read_meter(child), is_inside)
             elif child.tag == "clef":
                 staff = whole_of(child.get("number", "1"), "the number of <clef>")
-                before, self._clefs[staff] = self._clefs[staff], records.clef_of(child)
+                before, clef = self._clefs[staff], records.clef_of(child)
+                if clef[0] == _PERCUSSION and before[0] not in ("", _PERCUSSION):
+                    continue  # some programs print it for pitched instruments too; their drums are <unpitched>
+                self._clefs[staff] = clef
                 if (name := self._clefs[staff][1]) and name != before[1]:
                     self._measure.clefs.append((staff, ClefSign(self._ticks(self._time), name)))
             elif child.tag == "measure-style":

@@ -15,7 +15,8 @@ from ..core.abc_spelling import BarNames
 from ..core.instruments import staves_of
 from ..core.piece import Piece
 from .musicxml_writer_beside import Place, beside_of
-from .musicxml_writer_measure import VoiceWriter, show_accidentals
+from .musicxml_writer_measure import VoiceWriter
+from .musicxml_writer_pitches import show_accidentals
 
 
 class PartWriter:
@@ -55,7 +56,7 @@ def staves_in(piece: Piece, voices: range) -> list[range]:
 
 def _of_staff(writers: Sequence[VoiceWriter], index: int) -> list[str]:
     opened = [writer.open(index) for writer in writers]
-    show_accidentals(opened)
+    show_accidentals([note for voice in opened for note in voice.struck()], opened[0].bar.key)
     has_stems = sum(voice.sounds for voice in opened) > 1
     rests: set[tuple[int, int]] = set()
     return [writer.written(voice, has_stems, rests) for writer, voice in zip(writers, opened, strict=True)]
