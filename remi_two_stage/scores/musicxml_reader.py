@@ -11,7 +11,7 @@ Conventions
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -42,7 +42,7 @@ _OCTAVE = 12
 """Ticks by which the ends of a tie may miss each other."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Staff:
     """One staff of a part, or a voice on it: a voice of the piece.
 
@@ -87,7 +87,6 @@ def read_musicxml(data: bytes) -> Piece:
     bars = with_modes(bars, key_is_written)
     bars = _with_chords(bars, columns, losses)
     bars, tempo = _with_directions(bars, columns, losses)
-    bars = _with_notation(bars, parts, readers, staves, sung)
     title, style, metadata = heading_of(document.root, is_own)
     players = [_player(infos[staff.part], staff) for staff in staves]
     names = [
@@ -95,6 +94,7 @@ def read_musicxml(data: bytes) -> Piece:
         for staff, player in zip(staves, players, strict=True)
     ]
     voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
+    bars = _with_notation(bars, parts, readers, dict(zip(staves, voices, strict=True)), sung)
     shared = shared_staves(document.root) if is_own else ()
     players = _placed(players, staves, voices, shared, readers)
     piece = Piece(
@@ -385,16 +385,17 @@ def _with_notation(
     bars: Sequence[Bar],
     parts: Sequence[Sequence[Measure]],
     readers: Sequence[PartReader],
-    staves: Sequence[_Staff],
+    voices: Mapping[_Staff, str],
     sung: Sequence[Sequence[_Sung]],
 ) -> list[Bar]:
-    """The bars with what is written beside the notes of each voice."""
+    """The bars with what is written beside the notes of each voice, by its staff."""
+    staves = [*voices]
     columns = []
     for staff in staves:
         own = [note for note in sung[staff.part] if note.staff == staff.number]
         notes = {(note.bar, note.onset): note.end for note in own}
         records = _records(parts[staff.part], readers[staff.part], staff, staves, bars)
-        for index, span in _spans(readers[staff.part], staff, staves, bars):
+        for index, span in _spans(readers[staff.part], staff, voices, bars):
             records[index].append(_to_struck(span, index, notes))
         places = [place for place in readers[staff.part].lyrics if place.staff == staff.number]
         for index, lyrics in lyrics_of(places, notes, bars, readers[staff.part].losses).items():
@@ -432,11 +433,14 @@ def _records(
 
 
 def _spans(
-    reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
+    reader: PartReader, staff: _Staff, voices: Mapping[_Staff, str], bars: Sequence[Bar]
 ) -> Iterator[tuple[int, Span]]:
     """Slurs and lines of a staff, with the index of the bar in which they begin."""
-    for index, number, span in reader.spans.found:
-        if _is_shown(number, staff, staves) and index + span.bars < len(bars):
+    names = {other.number: name for other, name in voices.items() if other.part == staff.part}
+    for index, number, span, last in reader.spans.found:
+        if _is_shown(number, staff, [*voices]) and index + span.bars < len(bars):
+            if last != number and last != staff.number:
+                span = replace(span, voice=names.get(last, ""))
             if span.bars and span.onset >= bars[index].length:
                 index, span = index + 1, replace(span, onset=0, bars=span.bars - 1)
             yield index, replace(span, end=min(span.end, bars[index + span.bars].length - 1))

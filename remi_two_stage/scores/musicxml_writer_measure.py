@@ -33,20 +33,14 @@ from ..core.piece import Bar, Chord, Piece
 from ..core.signatures import Key
 from . import musicxml_writer_signs as signs
 from .musicxml_names import SAME_WORDS, SPAN_ELEMENTS
-from .musicxml_writer_beside import Beside, Place, after_note
+from .musicxml_writer_beside import Beside, OpenSpans, Place, after_note
 from .musicxml_writer_pitches import PlacedNote, placed_note
 from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
-
-_MOST_NUMBERS = 16
-"""Of slurs or hairpins that are open at once, as `number`s go."""
-
 
 _Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[Span, int, bool]
 """What stands between notes; the begin or end of a line is (line, number, whether it is the end)."""
 _PlacedSign = tuple[int, int, _Sign]
 """(onset, rank among those at one onset, sign)."""
-_SpanEnd = tuple[int, Span, int]
-"""(onset of the last note, span, number)."""
 
 
 @dataclass(slots=True)
@@ -99,38 +93,43 @@ class VoiceWriter:
 
     Args:
         names: Of its notes, bar by bar.
-        numbers: Those that open spans of the part have, by the element of spans.
+        open_spans: Of the part.
     """
 
     def __init__(
         self, piece: Piece, voice: int, names: Sequence[BarNames], place: Place, beside: Beside,
-        numbers: defaultdict[str, set[int]],
+        open_spans: OpenSpans,
     ) -> None:  # fmt: skip
         self._piece = piece
         self._voice = voice
         self._names = names
-        self._place, self._beside, self._numbers = place, beside, numbers
+        self._place, self._beside, self._open_spans = place, beside, open_spans
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
         self._layers = Layers(self._total)
         self._held: list[tuple[int, PlacedNote]] = []
         self._open_words: set[int] = set()
-        self._ends: defaultdict[int, list[_SpanEnd]] = defaultdict(list)  # by the index of the bar
+        self._begun: list[tuple[Span, int]] = []
         self._stem = ""
         self._rests_above: Collection[tuple[int, int]] = ()
         self._rests: set[tuple[int, int]] = set()
         self._on_staff = f"<staff>{place.staff}</staff>" if place.staff else ""
 
+    def begin_spans(self, index: int) -> None:
+        """Begin the slurs and lines of bar `index`, as all voices of the part must before it is opened."""
+        spans = [record for record in self._beside.records[index] if isinstance(record, Span)]
+        numbered = [(span, self._number_of(index, span)) for span in spans]
+        self._begun = [(span, number) for span, number in numbered if number]
+
     def open(self, index: int) -> OpenBar:
         """What bar `index` has."""
         bar = self._piece.bars[index]
         records = self._beside.records[index]
-        begun = self._open_spans(index, records)
         layers: defaultdict[int, list[PlacedNote]] = defaultdict(list, {0: []})
         for layer, note in [*self._held, *self._new_notes(bar, self._names[index], records)]:
             layers[layer].append(note)
-        placed = _placed(self._at_notes(index, bar, records, begun), layers, self._start)
-        opened = OpenBar(index, bar, self._start, layers, placed, self._between(index, bar, records, begun))
+        placed = _placed(self._at_notes(index, bar, records), layers, self._start)
+        opened = OpenBar(index, bar, self._start, layers, placed, self._between(index, bar, records))
         self._start += bar.length
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return opened
@@ -150,8 +149,6 @@ class VoiceWriter:
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
             between = [] if number else opened.between
             parts += self._layer(opened, opened.layers[layer], layer, opened.placed[layer], between)
-        for _, span, used in self._ends.pop(opened.index, ()):
-            self._numbers[SPAN_ELEMENTS[span.name][0]].discard(used)
         rests |= self._rests
         is_empty = len(opened.placed) == 1 and all(part.startswith("<forward>") for part in parts if part)
         return "" if is_empty and self._place.stem else "".join(parts)
@@ -162,21 +159,13 @@ class VoiceWriter:
         for layer, start, end, pitch in self._layers.of_bar(self._start, bar.notes[self._voice], graces):
             yield layer, placed_note(start, end, pitch, bar.key, names.get((start - self._start, pitch)))
 
-    def _open_spans(self, index: int, records: Iterable[object]) -> list[tuple[Span, int]]:
-        """The slurs and lines that begin in bar `index`, with their numbers, but for those that lead nowhere."""
-        spans = [record for record in records if isinstance(record, Span)]
-        numbered = [(span, self._opened(index, span)) for span in spans]
-        return [(span, number) for span, number in numbered if number]
-
-    def _at_notes(
-        self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
-    ) -> dict[int, _AtNote]:
+    def _at_notes(self, index: int, bar: Bar, records: Iterable[object]) -> dict[int, _AtNote]:
         """What stands at notes, by onset; slurs that end come before those that begin, and words go on from layer to
         layer.
         """
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
         syllables: defaultdict[int, list[Lyric]] = defaultdict(list)
-        for end, span, number in self._ends[index]:
+        for end, span, number in self._open_spans.ends(self._voice, index):
             if span.name == SLUR:
                 found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
         for record in records:
@@ -190,7 +179,7 @@ class VoiceWriter:
                 syllables[record.onset].append(record)
             elif isinstance(record, Grace):
                 self._add_graces(found[record.onset], record, bar.key)
-        for span, number in begun:
+        for span, number in self._begun:
             if span.name == SLUR:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         for onset in sorted(syllables):
@@ -212,29 +201,20 @@ class VoiceWriter:
         at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
         at.is_slashed = record.is_slashed
         if record.is_slurred:
-            at.grace_slur = self._free_number(SLUR)
+            at.grace_slur = self._open_spans.free_number(SLUR)
             at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
 
-    def _free_number(self, name: str) -> int:
-        """A number that no open span of the same element has; 0 if all are in use."""
-        used = self._numbers[SPAN_ELEMENTS[name][0]]
-        return next((number for number in range(1, _MOST_NUMBERS + 1) if number not in used), 0)
-
-    def _opened(self, index: int, span: Span) -> int:
+    def _number_of(self, index: int, span: Span) -> int:
         """The number of a span that begins in bar `index`; 0 for one that leads nowhere."""
-        number = self._free_number(span.name)
         last = index + span.bars
-        if last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length or not number:
+        voice = self._place.part.get(span.voice) if span.voice else self._voice
+        if voice is None or last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length:
             return 0
         if (span.bars, span.end) < (0, span.onset):
             return 0
-        self._numbers[SPAN_ELEMENTS[span.name][0]].add(number)
-        self._ends[last].append((span.end, span, number))
-        return number
+        return self._open_spans.begin(span, voice, last)
 
-    def _between(
-        self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
-    ) -> list[_PlacedSign]:
+    def _between(self, index: int, bar: Bar, records: Iterable[object]) -> list[_PlacedSign]:
         """What stands between notes, in order; a line ends after its last note, before what begins there, and so does
         a pedal that is pressed and released at one note.
         """
@@ -248,10 +228,10 @@ class VoiceWriter:
                 at = (after_note(record.onset, bar, self._voice), 0) if is_held else (record.onset, 3)
                 found.append((*at, record))
                 pressed = record.onset if isinstance(record, Mark) and record.name == PEDALS[0] else pressed
-        for end, span, number in self._ends[index]:
+        for end, span, number in self._open_spans.ends(self._voice, index):
             if span.name in LINES:
                 found.append((after_note(end, bar, self._voice), 0, (span, number, True)))
-        found += [(span.onset, 4, (span, number, False)) for span, number in begun if span.name in LINES]
+        found += [(span.onset, 4, (span, number, False)) for span, number in self._begun if span.name in LINES]
         if self._voice == 0:
             found += [(chord.onset, 2, chord) for chord in bar.chords]
             found += [(mark.onset, 1, mark) for mark in self._tempos(index, bar)]
