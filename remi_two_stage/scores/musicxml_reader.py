@@ -20,7 +20,7 @@ from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
 from ..core.instruments import with_unusual_clefs
-from ..core.notation import SLUR, Instrument, Notation, Source, Span, Spelling, TempoMark
+from ..core.notation import SLUR, ClefSign, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.voices import clef_of
@@ -463,10 +463,17 @@ def _to_struck(span: Span, index: int, notes: Collection[tuple[int, int]]) -> Sp
 
 
 def _in_order(records: Sequence[Notation], bar: Bar) -> tuple[Notation, ...]:
-    """Records within their bar, by onset; all but slurs once, for notes of a chord may say the same."""
+    """Records within their bar, by onset; all but slurs once, for notes of a chord may say the same, and of clefs that
+    stand at one place the last.
+    """
     inside = [record if record.onset < bar.length else replace(record, onset=bar.length - 1) for record in records]
     spans = [record for record in inside if isinstance(record, Span)]
-    others = [record for record in dict.fromkeys(inside) if not isinstance(record, Span)]
+    last_clefs = {record.onset: record for record in inside if isinstance(record, ClefSign)}
+    others = [
+        record
+        for record in dict.fromkeys(inside)
+        if not isinstance(record, Span) and (not isinstance(record, ClefSign) or last_clefs[record.onset] == record)
+    ]
     return tuple(sorted([*others, *spans], key=lambda record: record.onset))
 
 
