@@ -26,6 +26,7 @@ musicxml_reader.py            MusicXML -> Piece
 musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
 musicxml_reader_heading.py    titles, creators, the list of parts
 musicxml_reader_part.py       a part, measure by measure
+musicxml_reader_measure.py    what is read of a measure
 musicxml_reader_voices.py     the voices of a part whose staves hold several
 musicxml_reader_choir.py      choirs of four voices on two staves
 musicxml_reader_numbers.py    metres, keys, transpositions

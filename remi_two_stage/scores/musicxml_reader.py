@@ -27,12 +27,13 @@ from ..core.voices import clef_of
 from .collector import collector_paused
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
-from .musicxml_reader_choir import choir_on_two_staves
+from .musicxml_reader_choir import choir_on_two_staves, share_out_chords
 from .musicxml_reader_document import Document, parse_document
 from .musicxml_reader_harmony import chord_of
 from .musicxml_reader_heading import PartInfo, heading_of, parts_of, shared_staves
 from .musicxml_reader_lyrics import lyrics_of
-from .musicxml_reader_part import Measure, PartReader
+from .musicxml_reader_measure import Measure
+from .musicxml_reader_part import PartReader
 from .musicxml_reader_voices import PartVoices
 from .voices import usual_instruments, voice_names
 
@@ -136,6 +137,8 @@ def _parts(
     ]
     divisions = document.root.findtext(".//divisions")
     parts = [reader.read(part, divisions) for reader, part in zip(readers, document.parts, strict=True)]
+    for measures, of_part in zip(parts, voices, strict=True):
+        share_out_chords(measures, of_part)
     for reader, measures in zip(readers, parts, strict=True):
         for staff in reader.tablature:
             if any(_has_all_notes(measures, other, staff) for other in reader.staves if other != staff):
