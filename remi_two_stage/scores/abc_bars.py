@@ -33,6 +33,7 @@ from .abc_fields import UNITS_PER_TICK, decode_text, parse_part_order
 from .abc_notation import TEXT, jumps_by_bar, jumps_within_bars, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote, maker_of
+from .abc_tokens import LAST_PASS
 from .abc_voice import Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
@@ -76,6 +77,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         AbcSyntaxError: a note lies outside MIDI's range.
     """
     boundaries = common_boundaries(voices)
+    _count_last_endings(boundaries)
     times = [boundary.time for boundary in boundaries]
     lengths = [(right - left + _HALF_TICK) // UNITS_PER_TICK or 1 for left, right in pairwise(times)]
     repeat_ends = [boundary.plays > 0 for boundary in boundaries[1:]]
@@ -192,6 +194,15 @@ def _merge(common: Boundary, other: Boundary) -> None:
     common.part = common.part or other.part
     if common.pickup_remark is None:
         common.pickup_remark = other.pickup_remark
+
+
+def _count_last_endings(boundaries: Iterable[Boundary]) -> None:
+    """Let an ending that is called the last one be for the pass after those of the ending before it."""
+    before: tuple[int, ...] = ()
+    for boundary in boundaries:
+        if boundary.endings == LAST_PASS:
+            boundary.endings = (before[-1] + 1,) if before else ()
+        before = boundary.endings or before
 
 
 def _notes_by_bar(
