@@ -48,6 +48,7 @@ music21_reader.py             music21 score -> Piece
 music21_losses.py             what of a music21 score is not in a Piece
 kern_text.py                  kern files: their encoding, their faults, what music21 leaves out
 kern_chords.py                kern files: their chord symbols
+kern_numerals.py              the Roman numerals among them
 kern_words.py                 kern files: their words
 collector.py                  reading without pauses for the collector of cycles
 voices.py                     names of voices
