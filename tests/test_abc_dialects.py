@@ -393,3 +393,18 @@ class TestStaves:
         piece = tune("[V:1] c[I:staff +1]C,[I:staff -1]e2|\n[V:2] C,4|\n", header=header)
         assert [note.pitch for note in piece.bars[0].notes[0]] == [72, 48, 76]
         assert dict(piece.losses) == {"a change of staves": 2}
+
+
+class TestSmallLetters:
+    @pytest.mark.parametrize(
+        ("music", "expected", "lost"),
+        [
+            ('"am"A2"dm7"d2|"e7"e2"g"g2|"bb"_b2"f#dim"^f2|"c/e"c4|', "i iv7 V7 bVII bII vio bIII", 0),
+            ('"am"A2"D7"d2|"g"g4|', "i IV7 bVII", 0),
+            ('"a"A2"e7"e2|', "", 2),  # which may be minor
+        ],
+    )
+    def test_all_chords_of_a_tune(self, music: str, expected: str, lost: int) -> None:
+        piece = tune(music, key="Am")
+        assert [chord.label for bar in piece.bars for chord in bar.chords] == expected.split()
+        assert dict(piece.losses).get("a chord symbol that names no chord", 0) == lost

@@ -39,6 +39,7 @@ from .abc_voice import Voice
 _HALF_TICK = UNITS_PER_TICK // 2
 _ORDER_ALONE = re.compile(r"[A-Z0-9().\s]+")
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
+_SMALL_CHORD = re.compile(r"^[a-g](?=[#b♯♭]?(?:[0-9]|maj|dim|sus|aug|\+|/|$))")
 _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_AT_BASS = re.compile(r"\s*/\s*")
@@ -288,12 +289,15 @@ def _chords_by_bar(
         return [()] * len(lengths), {}
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = further = 0
-    is_german = any(is_on_h(text) for voice in voices for _, text in voice.symbols)
+    texts = [text for voice in voices for _, text in voice.symbols]
+    is_german, marks_minor = any(map(is_on_h, texts)), any(map(_SMALL_MINOR.match, texts))
     for voice in voices:
         for time, text in _each_symbol(voice.symbols):
             before = bisect_right(voice.boundaries, time, key=_TIME) - 1
             fifths = fifths_of_transposition(voice.boundaries[before].semitones)
             name = _GERMAN_ROOT.sub(lambda root: _ROOT_OF_GERMAN[root[0]], text) if is_german else text
+            if marks_minor:  # so that "g" beside "am" is major
+                name = _SMALL_CHORD.sub(lambda chord: chord[0].capitalize(), name)
             chord = _moved(_chord(name, key.shifted(-fifths)), fifths)
             if chord is None:
                 unknown += _CHORD_LIKE.fullmatch(text) is not None
