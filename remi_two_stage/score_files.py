@@ -30,7 +30,7 @@ from .rendering.extras import require
 from .rendering.sound import SOUNDS, sound_bytes
 from .scores.abc_reader import read_abc
 from .scores.kern_chords import with_chords_of_kern
-from .scores.kern_text import check_spines, decode_kern, kern_losses
+from .scores.kern_text import check_spines, decode_kern, kern_losses, text_for_music21
 from .scores.kern_words import with_words_of_kern
 from .scores.midi_reader import parse_midi
 from .scores.midi_writer import midi_bytes
@@ -216,7 +216,7 @@ def _read_kern(path: Path) -> list[Piece]:
     try:
         with warnings.catch_warnings(), redirect_stderr(StringIO()):  # music21 warns there, in the file's own words
             warnings.simplefilter("ignore")
-            return _with_text_of_kern([*map(from_music21, _scores_in(text))], text)
+            return _with_text_of_kern([*map(from_music21, _scores_in(text_for_music21(text)))], text)
     except ScoreError:
         raise
     except Exception as error:  # whatever music21's parsers stumble over

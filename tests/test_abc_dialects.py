@@ -359,3 +359,52 @@ class TestIndentedText:
     def test_what_is_wrong_in_it_has_its_line(self) -> None:
         with pytest.raises(AbcSyntaxError, match=re.escape("tune 1, line 2: there is no key 'Q'")):
             read_abc("  X:1\n  K:Q\n  C|\n")
+
+
+class TestEndingsInQuotes:
+    @pytest.mark.parametrize(
+        ("music", "endings", "plays"),
+        [
+            ('CDEF|:GABc|["1.-3." cdef:|["last" c4|]', [(1, 2, 3), (4,)], 3),
+            ('CDEF|:GABc|[1,2 cdef:|["Last time" c4|]', [(1, 2), (3,)], 2),
+            ('CDEF|:GABc|["1st" cdef:|["2nd time" c4|]', [(1,), (2,)], 1),
+        ],
+    )
+    def test_the_last_one_follows_those_before(self, music: str, endings: list[tuple[int, ...]], plays: int) -> None:
+        piece = tune(music)
+        assert [bar.endings for bar in piece.bars if bar.endings] == endings
+        assert piece.playing_order() == [0, *[1, 2] * plays, 1, 3]
+
+    def test_a_last_one_after_none_is_no_ending(self) -> None:
+        assert [bar.endings for bar in tune('C4|["last time" c4|]').bars] == [(), ()]
+
+
+class TestStaves:
+    def test_voices_stay_on_the_staves_that_they_have_first(self) -> None:
+        header = "%%score 1 2\nV:1\nV:2 clef=bass\n"
+        piece = tune("[V:1] c4|\n[V:2] C,4|\n%%score (1 2)\n[V:1] g4|\n[V:2] C4|\n", header=header)
+        assert not any(player.shares_staff for player in piece.instruments)
+        assert dict(piece.losses) == {"a change of staves": 1}
+        said_again = tune("[V:1] c4|\n[V:2] C,4|\n%%score 1 2\n[V:1] g4|\n[V:2] C4|\n", header=header)
+        assert not said_again.losses
+
+    def test_notes_that_cross_to_another_staff_stay_in_their_voice(self) -> None:
+        header = "%%score {1 2}\nV:1\nV:2 clef=bass\n"
+        piece = tune("[V:1] c[I:staff +1]C,[I:staff -1]e2|\n[V:2] C,4|\n", header=header)
+        assert [note.pitch for note in piece.bars[0].notes[0]] == [72, 48, 76]
+        assert dict(piece.losses) == {"a change of staves": 2}
+
+
+class TestSmallLetters:
+    @pytest.mark.parametrize(
+        ("music", "expected", "lost"),
+        [
+            ('"am"A2"dm7"d2|"e7"e2"g"g2|"bb"_b2"f#dim"^f2|"c/e"c4|', "i iv7 V7 bVII bII vio bIII", 0),
+            ('"am"A2"D7"d2|"g"g4|', "i IV7 bVII", 0),
+            ('"a"A2"e7"e2|', "", 2),  # which may be minor
+        ],
+    )
+    def test_all_chords_of_a_tune(self, music: str, expected: str, lost: int) -> None:
+        piece = tune(music, key="Am")
+        assert [chord.label for bar in piece.bars for chord in bar.chords] == expected.split()
+        assert dict(piece.losses).get("a chord symbol that names no chord", 0) == lost

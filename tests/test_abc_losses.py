@@ -20,6 +20,7 @@ KNOWN = {
     "the line of a syllable over one note",
     "that a tempo names no note value, or another",
     "where a slur that crosses another begins or ends",
+    "where a slur that leads to another voice ends",
     "a hairpin",
 }
 

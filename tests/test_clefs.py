@@ -6,6 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from musicxml_scores import COMMON, note, score
 
 from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.instruments import staff_clef, with_instrument
@@ -86,6 +87,16 @@ def test_those_that_are_named_by_sign_and_line_are_kept() -> None:
         "X:1\nM:4/4\nL:1/4\nK:C clef=F4\nC,4|[K:clef=C4]C4|[K:clef=C]C4|[K:clef=G2]c4|[K:clef=bass4]C,4|\n"
     )
     assert [clef for *_, clef in clefs(piece)] == ["bass", "tenor", "alto", "treble", "bass"]
+
+
+def test_of_two_at_one_place_the_last_one_holds() -> None:
+    """As MuseScore 4 writes a clef after the first bar line (`after-barline`), in one of OpenScore's songs."""
+    bass, treble = (f"<clef><sign>{sign}</sign><line>{line}</line></clef>" for sign, line in (("F", 4), ("G", 2)))
+    second = f"<attributes>{treble}</attributes>{note('C', 8)}<attributes>{bass}</attributes>{note('E', 8, octave=2)}"
+    piece = read_musicxml(score([second], attributes=COMMON + bass))
+    assert staff_clef(piece, 0) == "treble"
+    assert staff_clef(read_musicxml(musicxml_bytes(piece)), 0) == "treble"
+    assert clefs(read_musicxml(musicxml_bytes(piece))) == clefs(piece) != []
 
 
 def test_those_that_come_within_a_long_note_or_a_rest_stay_there() -> None:

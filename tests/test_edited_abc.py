@@ -11,7 +11,7 @@ from abc2midi import agrees, needs_abc2midi
 from edited import extended, harmonised, rewritten
 
 from remi_two_stage.core.notation import Lyric
-from remi_two_stage.core.piece import Note, Piece
+from remi_two_stage.core.piece import Chord, Note, Piece
 from remi_two_stage.edits.changes import Change, NotAnEditError
 from remi_two_stage.edits.files import edited_bytes, write_edited
 from remi_two_stage.edits.notation import with_new_notes
@@ -226,6 +226,25 @@ def test_chords_on_b_are_called_h_where_the_tune_calls_them_so() -> None:
         edited = edited_bytes(source.encode(), ".abc", before, after).content.decode()
         assert all(f'"{symbol}"' in edited for symbol in ("H7", "Em/H", "Bb", "hm", "Hm7b5/A"))
         assert [bar.chords for bar in read_abc(edited)[0].bars] == [bar.chords for bar in after.bars]
+
+
+def test_a_chord_over_h_is_read_where_the_last_chord_on_h_went() -> None:
+    source = HEAD + 'K:G\n"G"GABc|"H7"B2^D2|"Em"E4|"G"G4|]\n'
+    before = read_abc(source)[0]
+    composed = read_abc(HEAD + 'K:G\n"Em/B"B2"C"c2|\n')[0]
+    after = replace(before, bars=(before.bars[0], *composed.bars, *before.bars[2:]))
+    edited = edited_bytes(source.encode(), ".abc", before, after).content.decode()
+    assert '"Em/H"' in edited
+    assert [bar.chords for bar in read_abc(edited)[0].bars] == [bar.chords for bar in after.bars]
+
+
+def test_no_file_is_written_that_says_other_chords_than_the_edit() -> None:
+    source = LAYOUTS["repeats and endings"]
+    before = read_abc(source)[0]
+    at_one_place = replace(before.bars[2], chords=(Chord(0, "V7"), Chord(0, "I")))
+    after = replace(before, bars=(*before.bars[:2], at_one_place, *before.bars[3:]))
+    with pytest.raises(NotAnEditError, match="bar 2 would have other chords"):
+        edited_bytes(source.encode(), ".abc", before, after)
 
 
 def test_a_bar_that_is_written_with_others_cannot_be_rewritten_alone() -> None:

@@ -386,7 +386,7 @@ def test_spines_of_kern_may_begin_with_blanks_between_them(tmp_path: Path) -> No
 
 
 def test_chord_symbols_of_kern_are_counted() -> None:
-    text = "**kern\t**harm\t**fb\n=1\t=1\t=1\n2c\tI\t6\n2d\t.\t.\n*-\t*-\t*-\n"
+    text = "**kern\t**jazz\t**fb\n=1\t=1\t=1\n2c\tC\t6\n2d\t.\t.\n*-\t*-\t*-\n"
     assert kern_losses(text) == {"a chord symbol": 1, "a figured bass": 1}
     order = "**kern\n*>[A,A,B]\n*>norep[A,B]\n*>A\n{}\n1c\n*>B\n=2\n1d\n*-\n"
     assert kern_losses(order.format("=1")) == {"an order of parts": 1}

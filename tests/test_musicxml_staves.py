@@ -319,6 +319,65 @@ class TestChoirsOfOtherPrograms:
         assert sorted(note[1:] for note in piece.note_list()) == sorted(note[1:] for note in only(music).note_list())
 
 
+def on_stems_together(text: str) -> bytes:
+    """A hymn as other programs have it in chords of two, and in a second layer what differs in rhythm."""
+    hymn = only(text)
+    bars = [
+        replace(
+            bar,
+            notes=tuple(tuple(sorted({*bar.notes[upper], *bar.notes[upper + 1]})) for upper in (0, 2)),
+            notation=(bar.notation[0] if bar.notation else (), ()),
+        )
+        for bar in hymn.bars
+    ]
+    closed = replace(hymn, voices=("V1", "V2"), bars=tuple(bars), instruments=ONE_PIANO[::2])
+    source = musicxml_bytes(closed).replace(b"remi-two-stage", b"Another")
+    return re.sub(rb"<part-name>[^<]*", b"<part-name>Piano", source)
+
+
+IN_CHORDS = CLOSED_HYMN.replace("D, B,, D, G,, | z4 |", "D, B,, D, G,, | G, G, D, D, |")
+
+
+class TestChoirsInChords:
+    def test_the_notes_of_chords_of_two_are_two_voices(self) -> None:
+        source = on_stems_together(IN_CHORDS)
+        assert source.count(b"<voice>3</voice>") == 2  # two layers in one bar alone
+        piece, hymn = read_musicxml(source), only(IN_CHORDS)
+        assert piece.voices == ("S", "A", "T", "B")
+        assert piece.note_list() == hymn.note_list()
+        assert [player.shares_staff for player in piece.instruments] == [False, True, False, True]
+        words = [record.text for bar in piece.bars for record in bar.notation[0] if isinstance(record, Lyric)]
+        assert words[:5] == ["All", "peo", "ple", "that", "on"]
+        check_same(read_musicxml(musicxml_bytes(piece)), piece)
+
+    def test_a_note_alone_is_both_voices_unless_one_rests(self) -> None:
+        unison = on_stems_together(IN_CHORDS.replace("[V:A] D D D B, |", "[V:A] G D D B, |"))
+        assert [note.pitch for note in read_musicxml(unison).bars[0].notes[1]] == [67, 62, 62, 59]
+        rest = "<note><rest/><duration>24</duration><voice>3</voice><staff>1</staff></note>"
+        first = unison.index(b"<backup>")
+        resting = unison[:first] + f"<backup><duration>96</duration></backup>{rest}".encode()
+        resting += b"<forward><duration>72</duration></forward>" + unison[first:]
+        assert [note.pitch for note in read_musicxml(resting).bars[0].notes[1]] == [62, 62, 59]
+
+    def test_a_bar_is_rewritten_in_their_file(self) -> None:
+        source = on_stems_together(IN_CHORDS)
+        before = read_musicxml(source)
+        after = rewritten(before, 1, 1)
+        edited = edited_bytes(source, ".musicxml", before, after).content
+        assert read_musicxml(edited).note_list() == after.note_list()
+
+    @pytest.mark.parametrize(
+        "music",
+        [
+            re.sub("w:.*\n", "", IN_CHORDS),  # a piano's
+            IN_CHORDS.replace("D D D B, | A, D D D | D D D D", "z4 | z4 | D D D D"),  # an alto now and then
+            IN_CHORDS.replace("B, B, A, G, | F, G, F, G,", "[B,G,]2 [B,G,]2 | [F,A,]2 [F,A,]2"),
+        ],
+    )
+    def test_other_chords_are_those_of_a_staff(self, music: str) -> None:
+        assert read_musicxml(on_stems_together(music)).voices == ("V1", "V2")
+
+
 def guitar(tablature: list[str]) -> bytes:
     """Two measures for a guitar with a staff of tablature, as MuseScore and Guitar Pro write them."""
     back = "<backup><duration>16</duration></backup>"

@@ -62,18 +62,21 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A sign from one place to a later one of its voice: `SLUR` or one of `LINES`.
+    """A sign from one place to a later one, of its voice: `SLUR` or one of `LINES`.
 
     Attributes:
         name: The sign.
         bars: How many bars further it ends, counted as written.
         end: Onset in that bar of the last note under it.
+        voice: Name of the voice of that note where a slur leads to another one, such as from a piano's left hand to
+            its right; else empty.
     """
 
     onset: int
     name: str
     bars: int
     end: int
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ held.py               notes that sound over the seams of bars with new ones, whi
 notation.py           what stays beside the notes of bars that get new ones, and how much goes
 difference.py         old and new bars side by side as text
 abc.py                into ABC text
+abc_check.py          whether the edited text says what the edit does
 abc_file.py           the lines of an ABC file, each replaced in its own bytes
 abc_places.py         where the bars, tokens and words of a tune stand in its text
 abc_habits.py         how its writer writes: beams, blanks, lengths, chord symbols

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -21,11 +21,11 @@ from itertools import groupby, pairwise, takewhile
 from ..core.abc_bar_lines import part_text
 from ..core.abc_systems import systems
 from ..core.errors import AbcSyntaxError
-from ..core.notation import ClefSign, Notation, Spelling, Text
-from ..core.piece import Bar, Piece
+from ..core.piece import Piece
 from ..core.signatures import fifths_of_transposition
 from ..scores.abc_fields import UNITS_PER_TICK, signature_of
 from ..scores.abc_reader import tunes_in
+from .abc_check import what_is_wrong
 from .abc_file import AbcFile
 from .abc_habits import SOUNDING, Habits
 from .abc_melody import take_out_other_voices
@@ -33,7 +33,7 @@ from .abc_notes import note_how_made
 from .abc_places import PlacedTune, Setting, Syllable, Token
 from .abc_style import FileVoiceWriter, Manner
 from .abc_voices import with_voices
-from .changes import Change, NotAnEditError, check_melody, frame, segments, sings_melody
+from .changes import Change, NotAnEditError, check_melody, segments, sings_melody
 
 _BLANK_AFTER_HYPHEN = re.compile(r"(?<!\\)- (?=[^*_])")
 _ORDER = re.compile("P:[^%]*[A-Za-z0-9)]")
@@ -59,8 +59,9 @@ def splice(source: bytes, before: Piece, after: Piece, change: Change, number: i
         place, tune = _found(file.lines, before, number)
         if any(line.startswith("s:") for line in tune.lines):
             raise NotAnEditError("its symbols stand in lines of their own (s:)")
-        _Splice(file, tune, before, after, change, is_explicit, writes_struck).write()
-        why = _what_is_wrong(file.edited_lines(), place, before, after, change)
+        spliced = _Splice(file, tune, before, after, change, is_explicit, writes_struck)
+        spliced.write()
+        why = what_is_wrong(file.edited_lines(), place, before, spliced.after, change)
         if not why:
             return file.edited()
     raise NotAnEditError(f"its text cannot be edited: {why}")
@@ -103,63 +104,6 @@ def _found(lines: Sequence[str], piece: Piece, number: int | None) -> tuple[int,
     raise NotAnEditError("the tune is not in the file, or the file has changed since")
 
 
-def _what_is_wrong(lines: Sequence[str], place: int, before: Piece, after: Piece, change: Change) -> str:
-    """Why the edited text does not say what it should; empty if it does."""
-    try:
-        read = [*tunes_in(list(lines), PlacedTune)][place].read()
-    except (AbcSyntaxError, IndexError) as error:
-        return str(error)
-    if len(read.voices) != len(after.voices) or len(read.bars) != len(after.bars):
-        return f"it would have {len(read.voices)} voices and {len(read.bars)} bars"
-    if read.part_order != after.part_order:
-        return "its parts would be played in another order"
-    first = replace(read.bars[0], repeat_start=after.bars[0].repeat_start)  # says no more than that it is the first
-    for number, old, new in zip(after.bar_numbers, after.bars, (first, *read.bars[1:]), strict=True):
-        if frame(old) != frame(new):
-            return f"bar {number} would have another metre, key, length or repeat"
-    for voice in range(len(after.voices)):
-        for number, old_sung, new_sung in zip(
-            after.bar_numbers, segments(after, voice), segments(read, voice), strict=True
-        ):
-            if old_sung != new_sung:
-                return f"bar {number} would sound otherwise"
-    changed = {*change.indices}
-    for index, (old, new) in enumerate(zip(before.bars, read.bars, strict=False)):
-        if index + 1 == len(before.bars) and change.appended:  # words at its end may lead into the next
-            old = _without_words(old)
-            new = _without_words(new)
-        if index not in changed and (old.chords != new.chords or not _same_notation(old, new, change)):
-            return f"the chords, words or signs of bar {before.bar_numbers[index]} would change"
-    return ""
-
-
-def _same_notation(old: Bar, new: Bar, change: Change) -> bool:
-    was = [_without_names(records) for records in old.notation or ((),) * len(change.voices)]
-    kept = [_without_names(new.notation[index]) if new.notation else [] for index in change.voices]
-    return all(
-        {type(record) for record in before} == {type(record) for record in after}
-        and Counter(map(_without_reach, before)) == Counter(map(_without_reach, after))
-        for before, after in zip(was, kept, strict=True)
-    )
-
-
-def _without_names(records: Sequence[Notation]) -> list[Notation]:
-    """Records but for names of notes, which a note that is struck, and was held before, may have of its own, and for
-    clefs, of which one in a bar that has changed stands at its end now.
-    """
-    return [record for record in records if not isinstance(record, (Spelling, ClefSign))]
-
-
-def _without_words(bar: Bar) -> Bar:
-    kept = tuple(tuple(each for each in records if not isinstance(each, Text)) for records in bar.notation)
-    return replace(bar, notation=kept)
-
-
-def _without_reach(record: object) -> object:
-    """A record without the end of a slur or a hairpin, which may lie in a bar that has changed."""
-    return (type(record), record.onset, record.name) if hasattr(record, "end") else record  # type: ignore[attr-defined]
-
-
 class _Splice:
     """One edit on its way into a file.
 
@@ -167,6 +111,9 @@ class _Splice:
         is_explicit: Every note has its accidental.
         writes_struck: Bars are written anew too where notes are struck that were held into them: these may lack their
             accidentals.
+
+    Attributes:
+        after: The tune after the edit, with those chords in bars that follow which stand in the text.
     """
 
     def __init__(
@@ -176,11 +123,11 @@ class _Splice:
         self._file = file
         self._tune = tune
         self._before = before
-        self._after = after
         self._change = change
         self._is_explicit = is_explicit
         self._writes_struck = writes_struck
         self._habits = Habits.of(tune, file.lines, before.bars)
+        self.after = _with_symbols(after, len(before.bars), self._habits)
         self._tokens: dict[tuple[str, int], list[Token]] = defaultdict(list)
         for token in tune.tokens:
             self._tokens[token.voice, token.bar].append(token)
@@ -189,7 +136,7 @@ class _Splice:
     @property
     def _appended(self) -> range:
         """Indices of the bars that follow."""
-        return range(len(self._before.bars), len(self._after.bars))
+        return range(len(self._before.bars), len(self.after.bars))
 
     def write(self) -> None:
         """Write the edit into the file."""
@@ -202,21 +149,21 @@ class _Splice:
             self._file.replace(line, text if text.strip() else None)
         if self._change.appended:
             self._append()
-        note_how_made(self._file, self._tune, self._after.made)
+        note_how_made(self._file, self._tune, self.after.made)
         if self._change.voices_added:
-            with_voices(self._file, self._tune, self._after, self._change, self._habits, self._is_explicit)
+            with_voices(self._file, self._tune, self.after, self._change, self._habits, self._is_explicit)
 
     def _rewrite(self, voice: int, name: str) -> None:
         """Write the changed bars of a voice."""
         kept = self._change.voices[voice]
-        pairs = [*zip(segments(self._before, voice), segments(self._after, kept), strict=False)]
+        pairs = [*zip(segments(self._before, voice), segments(self.after, kept), strict=False)]
         has_symbols = self._has_symbols(voice, name)
         takes_chords = has_symbols and self._change.has_new_chords
         changed = [
             index
             for index in (range(len(pairs)) if self._writes_struck else self._change.indices)
             if pairs[index][0] != pairs[index][1]
-            or (takes_chords and self._before.bars[index].chords != self._after.bars[index].chords)
+            or (takes_chords and self._before.bars[index].chords != self.after.bars[index].chords)
         ]
         if not changed:
             return
@@ -226,7 +173,7 @@ class _Splice:
             self._manner(name, has_symbols),
             has_jumps=[index for index in tokens if any(token.has_jump for token in tokens[index])],
         )
-        writer = FileVoiceWriter(self._after, kept, manner)
+        writer = FileVoiceWriter(self.after, kept, manner)
         for index, held in tokens.items():
             runs = _runs(held)
             cuts = self._cuts(index, runs)
@@ -282,7 +229,7 @@ class _Splice:
             raise NotAnEditError(f"voice {name} has no music in the file")
         last = settings[max(settings)]
         for index in self._appended:
-            key = self._after.bars[index].key
+            key = self.after.bars[index].key
             is_same = key == self._before.bars[-1].key
             written = key.shifted(-fifths_of_transposition(last.transposition))
             settings[index] = last if is_same else replace(last, alterations=signature_of(written))
@@ -403,7 +350,7 @@ class _Splice:
 
     def _new_part(self) -> list[str]:
         """The label of the bars that follow, where they are a part; the header's order of parts goes on with it."""
-        label = part_text(self._after.bars[self._appended.start])
+        label = part_text(self.after.bars[self._appended.start])
         if not label:
             return []
         for line in range(self._tune.key_line, self._tune.first_line, -1):
@@ -430,14 +377,15 @@ class _Splice:
         """The lines of a voice after its last bar."""
         voice = self._tune.voice_ids.index(name)
         kept, first = self._change.voices[voice], len(self._before.bars)
-        piece = _with_symbols(self._after, first, self._habits)
+        bars = [replace(bar, part="") for bar in self.after.bars]
+        piece = replace(self.after, bars=tuple(bars), part_order=())
         manner = replace(self._manner(name, self._has_symbols(voice, name)), has_jumps=self._appended)
         writer = FileVoiceWriter(piece, kept, manner)
         per_line = self._habits.bars_per_line
         lines = [writer.line(first + begin, first + stop) for begin, stop in systems(piece.bars[first:], per_line)]
         written = self._bars_written(name)
         rests = writer.line(written, first) + self._habits.after_bar_line if written < first else ""
-        label = part_text(self._after.bars[first]) if self._lacks_bar_line else ""
+        label = part_text(self.after.bars[first]) if self._lacks_bar_line else ""
         begin = rests + (f"[P:{label}] " if label else "")
         return [self._missing_bar_line(name, writer, written) + begin + lines[0], *lines[1:]]
 
@@ -486,7 +434,7 @@ def _runs(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
-    """The piece with those chords from a bar on that the writer of the file would have written, and without labels."""
+    """The piece with those chords from a bar on that the writer of the file would have written."""
     bars = list(piece.bars)
     last = next((bar.chords[-1] for bar in reversed(bars[:first]) if bar.chords), None)
     for index in range(first, len(bars)):
@@ -496,5 +444,5 @@ def _with_symbols(piece: Piece, first: int, habits: Habits) -> Piece:
             if is_new or habits.repeats_symbols:
                 kept.append(chord)
             last = chord
-        bars[index] = replace(bars[index], chords=tuple(kept), part="")
-    return replace(piece, bars=tuple(bars), part_order=())
+        bars[index] = replace(bars[index], chords=tuple(kept))
+    return replace(piece, bars=tuple(bars))

@@ -3,7 +3,7 @@ cut.
 
 Conventions
 - A span from a measure that stays to a new one goes on under its own number if the edit has it there too; else it is
-  cut in both. A slur from one staff to another, which pieces do not hold, goes on in any case.
+  cut in both. A slur from one staff to another goes on in any case.
 - Spans that lie within new measures get numbers above those that are open around them.
 """
 

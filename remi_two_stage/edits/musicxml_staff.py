@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..core.abc_spelling import BarNames
 from ..core.errors import ScoreError
-from ..core.notation import Instrument, Notation
+from ..core.notation import Instrument, Notation, Span
 from ..core.piece import Piece
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, name_at
 from ..scores.musicxml_reader_document import Time
@@ -46,7 +46,8 @@ def written_measures(
     notation: Mapping[tuple[int, int], Sequence[Notation]], players: Sequence[Instrument],
     with_chords: Collection[int], transposition: tuple[int, int], sharps: Mapping[int, int],
 ) -> list[Element]:  # fmt: skip
-    """The measures of the voices of a part, without tempos, jumps and labels of parts.
+    """The measures of the voices of a part, without tempos, jumps, labels of parts, and slurs from one voice to
+    another, whose ends stay in the text or go with their notes.
 
     Args:
         names: Of the notes of all voices of the piece as they sound.
@@ -59,7 +60,8 @@ def written_measures(
     fifths, semitones = transposition
     bars = []
     for index, bar in enumerate(piece.bars):
-        beside = [notation.get((index, voice), bar.notation[voice] if bar.notation else ()) for voice in voices]
+        said = [notation.get((index, voice), bar.notation[voice] if bar.notation else ()) for voice in voices]
+        beside = [[each for each in records if not (isinstance(each, Span) and each.voice)] for records in said]
         chords = bar.chords if index in with_chords else ()
         notes = tuple([bar.notes[voice] for voice in voices])
         bars.append(

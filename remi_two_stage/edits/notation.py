@@ -40,7 +40,7 @@ def with_new_notes(piece: Piece, first: int, notes: Sequence[tuple[tuple[Note, .
     if written.stop < len(bars):
         _keep_what_was_held(piece.bars, bars, written)
     for voice in range(len(piece.voices)):
-        _move_spans(bars, voice, written)
+        _move_spans(bars, voice, written, piece.voices)
         waiting: dict[int, list[Lyric]] = {}
         for index in written:
             if bars[index].notation:
@@ -132,24 +132,27 @@ def _sung(lyrics: Sequence[Lyric], onsets: Sequence[int], waiting: list[Lyric]) 
         yield replace(word, onset=onset, joint="-" if word.joint == "-" else "_" if is_held else "")
 
 
-def _move_spans(bars: list[Bar], voice: int, written: range) -> None:
+def _move_spans(bars: list[Bar], voice: int, written: range, names: Sequence[str]) -> None:
     """Move the ends of slurs and hairpins that lie in bars with new notes to the nearest notes there, where the other
     end lies in another bar.
     """
     for index, bar in enumerate(bars):
         if not bar.notation:
             continue
-        moved = [_moved(record, index, bars, voice, written) for record in bar.notation[voice]]
+        moved = [_moved(record, index, bars, voice, written, names) for record in bar.notation[voice]]
         if moved != list(bar.notation[voice]):
             _set_notation(bars, index, voice, moved)
 
 
-def _moved(record: Notation, index: int, bars: Sequence[Bar], voice: int, written: range) -> Notation:
+def _moved(
+    record: Notation, index: int, bars: Sequence[Bar], voice: int, written: range, names: Sequence[str]
+) -> Notation:
     if not isinstance(record, Span) or (index in written) == (index + record.bars in written):
         return record
     if index in written:
         return replace(record, onset=_nearest(bars[index], voice, record.onset))
-    return replace(record, end=_nearest(bars[index + record.bars], voice, record.end))
+    last = names.index(record.voice) if record.voice in names else voice
+    return replace(record, end=_nearest(bars[index + record.bars], last, record.end))
 
 
 def _nearest(bar: Bar, voice: int, onset: int) -> int:

@@ -26,6 +26,7 @@ musicxml_reader.py            MusicXML -> Piece
 musicxml_reader_document.py   the file: unpacked, found harmless, as a tree
 musicxml_reader_heading.py    titles, creators, the list of parts
 musicxml_reader_part.py       a part, measure by measure
+musicxml_reader_measure.py    what is read of a measure
 musicxml_reader_voices.py     the voices of a part whose staves hold several
 musicxml_reader_choir.py      choirs of four voices on two staves
 musicxml_reader_numbers.py    metres, keys, transpositions
@@ -37,6 +38,7 @@ musicxml_writer.py            Piece -> MusicXML
 musicxml_writer_staff.py      the voices of a part, on one staff or several
 musicxml_writer_beside.py     which of them says what stands beside the notes
 musicxml_writer_measure.py    the notes of a bar
+musicxml_writer_pitches.py    their pitches and accidentals
 musicxml_writer_rhythm.py     note values with their tuplets and beams
 musicxml_writer_signs.py      chord symbols, tempos, words, marks, barlines
 musicxml_kinds.py             names of chords as kinds with degrees
@@ -46,6 +48,7 @@ music21_reader.py             music21 score -> Piece
 music21_losses.py             what of a music21 score is not in a Piece
 kern_text.py                  kern files: their encoding, their faults, what music21 leaves out
 kern_chords.py                kern files: their chord symbols
+kern_numerals.py              the Roman numerals among them
 kern_words.py                 kern files: their words
 collector.py                  reading without pauses for the collector of cycles
 voices.py                     names of voices

@@ -33,17 +33,20 @@ from .abc_fields import UNITS_PER_TICK, decode_text, parse_part_order
 from .abc_notation import TEXT, jumps_by_bar, jumps_within_bars, notation_by_bar
 from .abc_signs import WrittenText
 from .abc_state import Boundary, SungNote, maker_of
+from .abc_tokens import LAST_PASS
 from .abc_voice import Voice
 
 _HALF_TICK = UNITS_PER_TICK // 2
 _ORDER_ALONE = re.compile(r"[A-Z0-9().\s]+")
 _SMALL_MINOR = re.compile(r"[a-g][#b♯♭]?(?:m(?!aj)|min|-)")
+_SMALL_CHORD = re.compile(r"^[a-g](?=[#b♯♭]?(?:[0-9]|maj|dim|sus|aug|\+|/|$))")
 _BASS_AND_CHORD = re.compile(r"[A-G][#b♯♭]?\s+([a-g][#b♯♭]?(?:m|-|dim|7)*)")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])\+$")
 _SPACE_AT_BASS = re.compile(r"\s*/\s*")
 _SPACE_IN_NAME = re.compile(r"^([A-G][#b♯♭]?)\s+(?=\S+$)")
 _LINE_OF_SYMBOL = re.compile(r";|\\n")
 _ROOT_OF_GERMAN = {"H": "B", "h": "b", "B": "Bb", "b": "bb"}
+_OVER_H = re.compile(r"\s*/\s*[Hh]\s*$")
 _NO_CHORDS_ON_H = ("H", "Ha", "Ho")
 _GERMAN_ROOT = re.compile(r"(?:^|(?<=/))(?:[Hh]|[Bb](?![b#♭♯]))")
 _CHORD_LIKE = re.compile(
@@ -75,6 +78,7 @@ def build_bars(voices: Sequence[Voice], tempos: Sequence[tuple[int, TempoMark]] 
         AbcSyntaxError: a note lies outside MIDI's range.
     """
     boundaries = common_boundaries(voices)
+    _count_last_endings(boundaries)
     times = [boundary.time for boundary in boundaries]
     lengths = [(right - left + _HALF_TICK) // UNITS_PER_TICK or 1 for left, right in pairwise(times)]
     repeat_ends = [boundary.plays > 0 for boundary in boundaries[1:]]
@@ -193,6 +197,15 @@ def _merge(common: Boundary, other: Boundary) -> None:
         common.pickup_remark = other.pickup_remark
 
 
+def _count_last_endings(boundaries: Iterable[Boundary]) -> None:
+    """Let an ending that is called the last one be for the pass after those of the ending before it."""
+    before: tuple[int, ...] = ()
+    for boundary in boundaries:
+        if boundary.endings == LAST_PASS:
+            boundary.endings = (before[-1] + 1,) if before else ()
+        before = boundary.endings or before
+
+
 def _notes_by_bar(
     notes: Sequence[SungNote], times: Sequence[int], lengths: Sequence[int]
 ) -> tuple[list[tuple[Note, ...]], int]:
@@ -276,12 +289,15 @@ def _chords_by_bar(
         return [()] * len(lengths), {}
     bars: list[dict[int, _NamedChord]] = [{} for _ in lengths]
     unknown = further = 0
-    is_german = any(is_on_h(text) for voice in voices for _, text in voice.symbols)
+    texts = [text for voice in voices for _, text in voice.symbols]
+    is_german, marks_minor = any(map(is_on_h, texts)), any(map(_SMALL_MINOR.match, texts))
     for voice in voices:
         for time, text in _each_symbol(voice.symbols):
             before = bisect_right(voice.boundaries, time, key=_TIME) - 1
             fifths = fifths_of_transposition(voice.boundaries[before].semitones)
             name = _GERMAN_ROOT.sub(lambda root: _ROOT_OF_GERMAN[root[0]], text) if is_german else text
+            if marks_minor:  # so that "g" beside "am" is major
+                name = _SMALL_CHORD.sub(lambda chord: chord[0].capitalize(), name)
             chord = _moved(_chord(name, key.shifted(-fifths)), fifths)
             if chord is None:
                 unknown += _CHORD_LIKE.fullmatch(text) is not None
@@ -305,8 +321,10 @@ def _each_symbol(symbols: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]
 
 
 def is_on_h(symbol: str) -> bool:
-    """Whether a symbol is a chord on H, as B is called where B is B flat; "Ho" and "Ha" are words."""
-    return symbol[:1] == "H" and symbol not in _NO_CHORDS_ON_H and _chord("B" + symbol[1:], Key()) is not None
+    """Whether a symbol is a chord on H, as B is called where B is B flat, or over H; "Ho" and "Ha" are words."""
+    if symbol[:1] == "H":
+        return symbol not in _NO_CHORDS_ON_H and _chord("B" + symbol[1:], Key()) is not None
+    return _OVER_H.search(symbol) is not None and _chord(_OVER_H.sub("/B", symbol), Key()) is not None
 
 
 def _moved(chord: _NamedChord | None, fifths: int) -> _NamedChord | None:

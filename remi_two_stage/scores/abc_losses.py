@@ -1,7 +1,7 @@
 """What ABC has no place for: a piece is written, read again, and compared.
 
 It is little: a line that holds a syllable over one note (a `_` needs a note of its own), the note value of a tempo that
-names none, slurs that cross each other.
+names none, slurs that cross each other or lead to another voice.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def _without_joint(placed: _Placed) -> _Placed:
 def _reason(record: Notation, is_there: bool) -> str:
     """What is lost of a record; of a syllable that is there it is no more than its line."""
     if isinstance(record, Span):
+        if record.voice:
+            return "where a slur that leads to another voice ends"
         if record.name == SLUR:
             return "where a slur that crosses another begins or ends"
         return "a hairpin" if record.name in HAIRPINS else "an octave line"

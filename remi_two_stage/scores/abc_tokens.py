@@ -37,7 +37,11 @@ _MOST_TOKENS_KEPT = 16_384
 _LENGTH = r"[0-9/]*+"
 _PLAIN_NOTE = rf"[A-Ga-g][,']*+{_LENGTH}-?"
 _NOTE = rf"(?:{_PLAIN_NOTE}|{ACCIDENTAL}{_PLAIN_NOTE})"
+LAST_PASS = (0,)
+"""The pass of an ending that says no more than that it is the last."""
 _PASSES = r"[0-9](?:[0-9,.-]*[0-9])?(?:\.(?!\S))?"
+_RANGE = re.compile(r"([0-9]{1,2})(?:\.?-([0-9]{1,2}))?")
+_LAST = re.compile(r"\blast\b", re.IGNORECASE)
 _STRING = r'"[^"]*"'
 _NAMED = rf"!(?:{'|'.join(map(re.escape, DECORATIONS))})!"
 _MUSIC_AFTER_BREAK = r"""(?:"[^"!|]*"|[A-Ga-gxyzXZ0-9 \t~.,'/()<>{}\[\]^_=-])*+"""
@@ -368,10 +372,14 @@ def parse_broken(text: str) -> BrokenRhythm | None:
 
 
 def parse_endings(text: str) -> tuple[int, ...]:
-    """Read the passes that an ending is for: "1" is (1,), "1,3" is (1, 3), "1-3" is (1, 2, 3) (section 4.10)."""
+    """Read the passes that an ending is for: "1" is (1,), "1,3" is (1, 3), "1-3" is (1, 2, 3) (section 4.10), and
+    "last time" is `LAST_PASS`.
+    """
     passes: set[int] = set()
-    for first, last in re.findall(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", text):
+    for first, last in _RANGE.findall(text):
         passes.update(range(int(first), int(last or first) + 1))
+    if not passes and _LAST.search(text):
+        return LAST_PASS
     return tuple(sorted(passes - {0}))
 
 

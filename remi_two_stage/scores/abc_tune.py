@@ -174,11 +174,14 @@ class Tune:
         text = directive_text(text)
         name, _, rest = text.partition(" ")
         if name in ("score", "staves"):
+            has_new = not self._is_in_body or not {*_VOICES_SHOWN.findall(rest)} <= {*self._score_order}
             self._show(_VOICES_SHOWN.findall(rest))
-            for staff in map(_VOICES_SHOWN.findall, re.findall(r"\(([^()]*)\)", rest)):
-                self._staff_of |= dict.fromkeys(staff, staff[0]) if staff else {}
-            for player in map(_VOICES_SHOWN.findall, re.findall(r"\{([^{}]*)\}", rest)):
-                self._player_of |= dict.fromkeys(player, player[0]) if player else {}
+            staves, players = (_first_of_each(group, rest) for group in (r"\(([^()]*)\)", r"\{([^{}]*)\}"))
+            if has_new:
+                self._staff_of |= staves
+                self._player_of |= players
+            elif staves.items() - self._staff_of.items() or players.items() - self._player_of.items():
+                self._lose("a change of staves")
         elif name == "propagate-accidentals":
             self._set(propagation=rest.strip())
         elif name == "printtempo":
@@ -196,6 +199,8 @@ class Tune:
             self._programs.setdefault(int(match[1]) if match[1] else voice, int(match[2]))
         elif _TRANSPOSITION_OF_PRINT.match(text):
             self._lose("a transposition of what is printed")
+        elif name == "staff":
+            self._lose("a change of staves")
         elif name == "begintext" or (name in ("text", "center") and rest.strip()):
             self._lose("a text between the lines")
 
@@ -469,6 +474,12 @@ class Tune:
                 voices, programs, transpositions, shared, joined, strict=True
             )
         )
+
+
+def _first_of_each(group: str, score: str) -> dict[str, str]:
+    """The first voice of each group in what `%%score` says, for each voice there."""
+    named = map(_VOICES_SHOWN.findall, re.findall(group, score))
+    return {name: names[0] for names in named for name in names}
 
 
 def _pitched(voices: list[Voice]) -> list[Voice]:

@@ -1,4 +1,4 @@
-"""Chord symbols of Humdrum kern files (`**mxhm`), which music21 leaves out.
+"""Chord symbols of Humdrum kern files (`**mxhm`), or else their Roman numerals (`**harm`), which music21 leaves out.
 
 Conventions
 - A symbol is a root, a kind of MusicXML and maybe a bass, with flats as Humdrum writes them: "B- major-seventh/D"; or
@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
+from typing import NamedTuple
 
 from ..core.chords import NO_CHORD, QUALITIES, named_chord
 from ..core.piece import Chord, Piece
 from ..core.signatures import Key
-from .kern_text import timed_lines
+from .kern_numerals import chord_of_numeral
+from .kern_text import NUMERALS, keys_of_lines, timed_lines
 from .musicxml_names import QUALITY_OF_MUSICXML_KIND
 
 _SYMBOLS = "**mxhm"
@@ -32,9 +34,16 @@ def with_chords_of_kern(piece: Piece, text: str) -> tuple[Piece, int]:
     starts = [*accumulate((bar.length for bar in piece.bars), initial=0)]
     chords: list[dict[int, Chord]] = [{} for _ in piece.bars]
     lost = 0
-    for time, symbol in _symbols(text):
-        bar, chord = bisect_right(starts, time) - 1, _chord(symbol, piece.bars[0].key)
-        if chord is None or bar == len(chords):
+    home = piece.bars[0].key
+    said = [*_said(text)]
+    kind = _SYMBOLS if any(each.kind == _SYMBOLS for each in said) else NUMERALS
+    for time, of_kind, token, key in said:
+        bar = min(bisect_right(starts, time), len(chords) + 1) - 1
+        chord = None
+        if of_kind == kind and bar < len(chords):
+            is_symbol = kind == _SYMBOLS
+            chord = _chord(token, home) if is_symbol else chord_of_numeral(token, key, piece.bars[bar].key, home)
+        if chord is None:
             lost += 1
             continue
         onset = min(round(time) - starts[bar], piece.bars[bar].length - 1)
@@ -46,12 +55,21 @@ def with_chords_of_kern(piece: Piece, text: str) -> tuple[Piece, int]:
     return replace(piece, bars=tuple(bars)), lost
 
 
-def _symbols(text: str) -> Iterator[tuple[Fraction, str]]:
-    """The symbols, and when they stand."""
-    for time, tokens in timed_lines(text):
-        symbol = next((token for kind, token in tokens if kind == _SYMBOLS and token not in _NO_SYMBOLS), "")
-        if symbol:
-            yield time, symbol
+class _Said(NamedTuple):
+    """A chord that the file names: when, in which kind of spine, how, and the key that the file says there."""
+
+    time: Fraction
+    kind: str
+    token: str
+    key: str
+
+
+def _said(text: str) -> Iterator[_Said]:
+    """The chords that the file names, of each kind of spine the first one at a time."""
+    for (time, tokens), key in zip(timed_lines(text), keys_of_lines(text), strict=True):
+        for kind in (_SYMBOLS, NUMERALS):
+            if token := next((token for other, token in tokens if other == kind and token not in _NO_SYMBOLS), ""):
+                yield _Said(time, kind, token, key)
 
 
 def _chord(symbol: str, key: Key) -> Chord | None:

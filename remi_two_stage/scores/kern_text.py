@@ -16,10 +16,14 @@ from ..core.errors import ScoreFormatError
 from ..core.signatures import TICKS_PER_WHOLE
 
 WORDS, _DYNAMICS = frozenset({"**text", "**silbe", "**lyrics"}), frozenset({"**dynam"})
+NUMERALS = "**harm"
 _NOTES = ("**kern", "**recip")
+_NUMERAL_SPINE = re.compile(r"(?<![^\t\n])\*\*harm(?![^\t\n])")
+_PLAIN_BAR_LINE = re.compile(r"=[0-9]*[a-z]?-?(?:\t|$)")
+_KEY = re.compile(r"\*(?:([A-Ga-g][#-]*)|\?):")
 _LENGTH = re.compile(r"(0+|[1-9][0-9]{0,4})(?:%([1-9][0-9]{0,4}))?(\.{0,4})")
 _SYMBOLS = {
-    **dict.fromkeys(("**harm", "**jazz", "**root", "**chord"), "a chord symbol"),
+    **dict.fromkeys(("**jazz", "**root", "**chord"), "a chord symbol"),
     **dict.fromkeys(("**fb", "**fba", "**Bnum"), "a figured bass"),
 }
 """Spines, by their exclusive interpretation."""
@@ -105,6 +109,35 @@ def spines_of_lines(text: str) -> Iterator[list[tuple[str, str]]]:
             kinds = list(_spines_after(tokens, kinds))
         elif line and not line.startswith(("!", "=")):
             yield list(zip(kinds, tokens, strict=False))
+
+
+def text_for_music21(text: str) -> str:
+    """The text without what music21 takes for music that is none: Roman numerals, each of which it holds for a quarter
+    note, and stumbles over "?", are in spines of a name that says nothing to it; a second bar line, which it has
+    begin a bar of silence, is a comment; and tokens without a sign, which it passes over, say that nothing is new.
+    """
+    found = []
+    follows_bar_line = False
+    for line in _NUMERAL_SPINE.sub("**numerals", text).split("\n"):
+        if follows_bar_line and _PLAIN_BAR_LINE.match(line):
+            found.append("\t".join("!" for _ in line.split("\t")))
+            continue
+        if line and line[0] not in "!*":
+            follows_bar_line = line[0] == "="
+            line = "\t".join(token or "." for token in line.split("\t"))
+        found.append(line)
+    return "\n".join(found)
+
+
+def keys_of_lines(text: str) -> Iterator[str]:
+    """For each line of data the key that the file says last before it, such as "E-" or "f#"; empty without one."""
+    key = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            found = next((match for token in line.split("\t") if (match := _KEY.match(token))), None)
+            key = key if found is None else found[1] or ""
+        elif line and not line.startswith(("!", "=")):
+            yield key
 
 
 def timed_lines(text: str) -> Iterator[tuple[Fraction, list[tuple[str, str]]]]:

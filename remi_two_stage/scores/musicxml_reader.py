@@ -11,7 +11,7 @@ Conventions
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -20,19 +20,20 @@ from ..analysis.phrases import mark_phrases
 from ..core.abc_spelling import is_in_signature
 from ..core.errors import ScoreFormatError
 from ..core.instruments import with_unusual_clefs
-from ..core.notation import SLUR, Instrument, Notation, Source, Span, Spelling, TempoMark
+from ..core.notation import SLUR, ClefSign, Instrument, Notation, Source, Span, Spelling, TempoMark
 from ..core.piece import Bar, Chord, Note, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.voices import clef_of
 from .collector import collector_paused
 from .musicxml_names import SOFTWARE
 from .musicxml_reader_bars import bars_of
-from .musicxml_reader_choir import choir_on_two_staves
+from .musicxml_reader_choir import choir_on_two_staves, share_out_chords
 from .musicxml_reader_document import Document, parse_document
 from .musicxml_reader_harmony import chord_of
 from .musicxml_reader_heading import PartInfo, heading_of, parts_of, shared_staves
 from .musicxml_reader_lyrics import lyrics_of
-from .musicxml_reader_part import Measure, PartReader
+from .musicxml_reader_measure import Measure
+from .musicxml_reader_part import PartReader
 from .musicxml_reader_voices import PartVoices
 from .voices import usual_instruments, voice_names
 
@@ -42,7 +43,7 @@ _OCTAVE = 12
 """Ticks by which the ends of a tie may miss each other."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Staff:
     """One staff of a part, or a voice on it: a voice of the piece.
 
@@ -87,7 +88,6 @@ def read_musicxml(data: bytes) -> Piece:
     bars = with_modes(bars, key_is_written)
     bars = _with_chords(bars, columns, losses)
     bars, tempo = _with_directions(bars, columns, losses)
-    bars = _with_notation(bars, parts, readers, staves, sung)
     title, style, metadata = heading_of(document.root, is_own)
     players = [_player(infos[staff.part], staff) for staff in staves]
     names = [
@@ -95,6 +95,7 @@ def read_musicxml(data: bytes) -> Piece:
         for staff, player in zip(staves, players, strict=True)
     ]
     voices = voice_names(names, [[note.pitch for bar in of_staff for note in bar] for of_staff in by_staff])
+    bars = _with_notation(bars, parts, readers, dict(zip(staves, voices, strict=True)), sung)
     shared = shared_staves(document.root) if is_own else ()
     players = _placed(players, staves, voices, shared, readers)
     piece = Piece(
@@ -136,6 +137,8 @@ def _parts(
     ]
     divisions = document.root.findtext(".//divisions")
     parts = [reader.read(part, divisions) for reader, part in zip(readers, document.parts, strict=True)]
+    for measures, of_part in zip(parts, voices, strict=True):
+        share_out_chords(measures, of_part)
     for reader, measures in zip(readers, parts, strict=True):
         for staff in reader.tablature:
             if any(_has_all_notes(measures, other, staff) for other in reader.staves if other != staff):
@@ -385,16 +388,17 @@ def _with_notation(
     bars: Sequence[Bar],
     parts: Sequence[Sequence[Measure]],
     readers: Sequence[PartReader],
-    staves: Sequence[_Staff],
+    voices: Mapping[_Staff, str],
     sung: Sequence[Sequence[_Sung]],
 ) -> list[Bar]:
-    """The bars with what is written beside the notes of each voice."""
+    """The bars with what is written beside the notes of each voice, by its staff."""
+    staves = [*voices]
     columns = []
     for staff in staves:
         own = [note for note in sung[staff.part] if note.staff == staff.number]
         notes = {(note.bar, note.onset): note.end for note in own}
         records = _records(parts[staff.part], readers[staff.part], staff, staves, bars)
-        for index, span in _spans(readers[staff.part], staff, staves, bars):
+        for index, span in _spans(readers[staff.part], staff, voices, bars):
             records[index].append(_to_struck(span, index, notes))
         places = [place for place in readers[staff.part].lyrics if place.staff == staff.number]
         for index, lyrics in lyrics_of(places, notes, bars, readers[staff.part].losses).items():
@@ -432,11 +436,14 @@ def _records(
 
 
 def _spans(
-    reader: PartReader, staff: _Staff, staves: Sequence[_Staff], bars: Sequence[Bar]
+    reader: PartReader, staff: _Staff, voices: Mapping[_Staff, str], bars: Sequence[Bar]
 ) -> Iterator[tuple[int, Span]]:
     """Slurs and lines of a staff, with the index of the bar in which they begin."""
-    for index, number, span in reader.spans.found:
-        if _is_shown(number, staff, staves) and index + span.bars < len(bars):
+    names = {other.number: name for other, name in voices.items() if other.part == staff.part}
+    for index, number, span, last in reader.spans.found:
+        if _is_shown(number, staff, [*voices]) and index + span.bars < len(bars):
+            if last != number and last != staff.number:
+                span = replace(span, voice=names.get(last, ""))
             if span.bars and span.onset >= bars[index].length:
                 index, span = index + 1, replace(span, onset=0, bars=span.bars - 1)
             yield index, replace(span, end=min(span.end, bars[index + span.bars].length - 1))
@@ -459,10 +466,17 @@ def _to_struck(span: Span, index: int, notes: Collection[tuple[int, int]]) -> Sp
 
 
 def _in_order(records: Sequence[Notation], bar: Bar) -> tuple[Notation, ...]:
-    """Records within their bar, by onset; all but slurs once, for notes of a chord may say the same."""
+    """Records within their bar, by onset; all but slurs once, for notes of a chord may say the same, and of clefs that
+    stand at one place the last.
+    """
     inside = [record if record.onset < bar.length else replace(record, onset=bar.length - 1) for record in records]
     spans = [record for record in inside if isinstance(record, Span)]
-    others = [record for record in dict.fromkeys(inside) if not isinstance(record, Span)]
+    last_clefs = {record.onset: record for record in inside if isinstance(record, ClefSign)}
+    others = [
+        record
+        for record in dict.fromkeys(inside)
+        if not isinstance(record, Span) and (not isinstance(record, ClefSign) or last_clefs[record.onset] == record)
+    ]
     return tuple(sorted([*others, *spans], key=lambda record: record.onset))
 
 

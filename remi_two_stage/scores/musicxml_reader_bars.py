@@ -25,8 +25,8 @@ from ..core.repeats import with_repeat_starts
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_names import DOUBLE_LINES, NO_JOG
 from .musicxml_reader_document import is_whole
+from .musicxml_reader_measure import Measure
 from .musicxml_reader_numbers import Signature
-from .musicxml_reader_part import Measure
 
 _LONGEST_BAR = 1000 * TICKS_PER_QUARTER
 _MOST_PLAYS, _MOST_BEATS = 9, 12

@@ -13,19 +13,19 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import takewhile
 from xml.etree.ElementTree import Element
 
 from ..core.errors import ScoreFormatError
-from ..core.notation import Clef, ClefSign, GraceNote, Mark, Notation
+from ..core.notation import Clef, ClefSign, GraceNote, Mark
 from ..core.signatures import TICKS_PER_QUARTER, Meter, fifths_of
 from . import musicxml_reader_records as records
 from .musicxml_names import MODE_OF_NAME, SAME_WORDS
 from .musicxml_reader_document import Time, number_of, whole_of
+from .musicxml_reader_measure import Measure, Sound
 from .musicxml_reader_numbers import HIGHEST_NUMBER, Signature, Transposition, meter_of, transposition_of
-from .musicxml_reader_records import Direction, Graces, LyricPlace, Spans
+from .musicxml_reader_records import Graces, LyricPlace, Spans
 from .musicxml_reader_voices import PartVoices
 
 _MOST_IN_KEY = 7
@@ -37,52 +37,6 @@ _PERCUSSION = "percussion"
 _TABLATURE = "TAB"
 _QUARTER_TONE = Fraction(1, 2)
 """In semitones; notes between two keys of a piano are rounded to the nearer one, of two to that towards the natural."""
-
-
-@dataclass(slots=True)
-class Sound:
-    """A note: its staff and voice, onset and end in ticks of its measure, and whether ties lead to it and from it."""
-
-    staff: int
-    voice: str
-    onset: int
-    end: int
-    pitch: int
-    fifths: int
-    is_tied: bool
-    ties: bool
-
-
-@dataclass
-class Measure:
-    """What a measure of one part holds; times in ticks.
-
-    Attributes:
-        meter: Where it changes; a tuple of the metre, which is None in free metre.
-        sung: Where the last note ends.
-        written: Where the last note or rest ends that is no rest of the whole measure.
-        filled: Where the last of these or the last `<forward>` ends.
-        rest: How long the longest rest of the whole measure says that it is.
-        repeats: The last of so many measures before it is heard again in this one, in the staffs named; 0 for none.
-    """
-
-    number: str
-    is_implicit: bool
-    key: Signature | None = None
-    meter: tuple[Meter | None] | None = None
-    sounds: list[Sound] = field(default_factory=list)
-    sung: int = 0
-    written: int = 0
-    filled: int = 0
-    rest: int = 0
-    repeats: int = 0
-    repeated_staff: int | None = None
-    harmonies: list[tuple[int, Element, Transposition]] = field(default_factory=list)
-    records: list[tuple[int, Notation]] = field(default_factory=list)
-    clefs: list[tuple[int, ClefSign]] = field(default_factory=list)
-    directions: list[Direction] = field(default_factory=list)
-    barlines: list[Element] = field(default_factory=list)
-    has_fermata: bool = False
 
 
 class PartReader:
@@ -249,6 +203,8 @@ class PartReader:
         else:
             self._measure.written = max(self._measure.written, end)
             self._measure.filled = max(self._measure.filled, end)
+        if "rest" in held and note.get("print-object") != "no":
+            self._measure.rests.append((*place, start, end))
         is_drum = "unpitched" in held or self._is_drum(place[0])
         self._used_staves["rest" if "rest" in held else "drum" if is_drum else "note"].add(place[0])
         if length and "pitch" in held and "cue" not in held and not is_drum:
@@ -266,7 +222,8 @@ class PartReader:
         for group in graces:
             for slur in group.slurs:
                 self.spans.slur(slur, self._index, place[0], start, group)
-        if "notations" in held or "lyric" in held:
+        is_kept = "cue" not in held and (not is_drum or "rest" in held)
+        if is_kept and ("notations" in held or "lyric" in held):
             self._beside(note, place, start)
         self._placed_graces += [(place[0], start, group) for group in graces]
 
@@ -416,7 +373,10 @@ class PartReader:
                 self._set_meter(self._read_meter(child), is_inside)
             elif child.tag == "clef":
                 staff = whole_of(child.get("number", "1"), "the number of <clef>")
-                before, self._clefs[staff] = self._clefs[staff], records.clef_of(child)
+                before, clef = self._clefs[staff], records.clef_of(child)
+                if clef[0] == _PERCUSSION and before[0] not in ("", _PERCUSSION):
+                    continue  # some programs print it for pitched instruments too; their drums are <unpitched>
+                self._clefs[staff] = clef
                 if (name := self._clefs[staff][1]) and name != before[1]:
                     self._measure.clefs.append((staff, ClefSign(self._ticks(self._time), name)))
             elif child.tag == "measure-style":

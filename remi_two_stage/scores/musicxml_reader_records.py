@@ -205,12 +205,14 @@ class _SlurBegin(NamedTuple):
 
 @dataclass
 class Spans:
-    """Slurs, hairpins and octave lines while they are open; `found` has (index of the measure, staff, span)."""
+    """Slurs, hairpins and octave lines while they are open; `found` has (index of the measure, staff, span, staff at
+    the span's end).
+    """
 
     losses: Counter[str]
-    found: list[tuple[int, int, Span]] = field(default_factory=list)
+    found: list[tuple[int, int, Span, int]] = field(default_factory=list)
     _slurs: defaultdict[str, list[_SlurBegin]] = field(default_factory=lambda: defaultdict(list))
-    _ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _ends: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     _line_ends: dict[tuple[str, str, int | None], tuple[int, int]] = field(default_factory=dict)
     _lines: dict[tuple[str, str, int | None], tuple[int, int, int, str]] = field(default_factory=dict)
     _stopped: list[tuple[int, int, int, str, int]] = field(default_factory=list)
@@ -230,14 +232,14 @@ class Spans:
         if element.get("type") == "start":
             end = self._ends.pop(number, None)
             if end is not None and end[0] == index and end[1] > onset:
-                self.found.append((index, staff, Span(onset, SLUR, 0, end[1])))
+                self.found.append((index, staff, Span(onset, SLUR, 0, end[1]), end[2]))
             else:
                 self.losses["a slur without a begin"] += end is not None
                 self._slurs[number].append(_SlurBegin(index, onset, staff, graces))
         elif element.get("type") == "stop":
-            self._stop_slur(number, index, onset)
+            self._stop_slur(number, index, staff, onset)
 
-    def _stop_slur(self, number: str, index: int, onset: int) -> None:
+    def _stop_slur(self, number: str, index: int, staff: int, onset: int) -> None:
         """End the slur that began last, before this note, unless a grace note of its own began one."""
         waiting = self._slurs[number]
         before = [begin for begin in waiting if begin[:2] < (index, onset)]
@@ -250,12 +252,12 @@ class Spans:
                 self.losses["a slur that ends where it begins"] += 1
         elif before:
             begin = before[-1]
-            self.found.append((begin.bar, begin.staff, Span(begin.onset, SLUR, index - begin.bar, onset)))
+            self.found.append((begin.bar, begin.staff, Span(begin.onset, SLUR, index - begin.bar, onset), staff))
             self.losses["a slur without an end"] += len(before) - 1
             waiting[:] = [other for other in waiting if other not in before]
         else:
             self.losses["a slur without a begin"] += number in self._ends
-            self._ends[number] = index, onset
+            self._ends[number] = index, onset, staff
 
     def line(self, element: Element, index: int, staff: int, onset: int, voice: int | None = None) -> None:
         """A `<wedge>` or an `<octave-shift>`, maybe of one voice, whose end too may stand before its beginning."""
@@ -283,7 +285,7 @@ class Spans:
                 sound.onset for sound in sounds if sound.staff == origin and sound.onset < onset and not sound.is_tied
             ]
             end = max([*earlier, 0 if index > start else begun])
-            self.found.append((start, origin, Span(begun, name, index - start, end)))
+            self.found.append((start, origin, Span(begun, name, index - start, end), origin))
         self._stopped.clear()
 
 

@@ -14,10 +14,12 @@ class PartVoices(NamedTuple):
     Attributes:
         staves: The number of the staff on which each of them stands; none where each staff is one voice.
         layers: Staff and `<voice>` -> the voice; empty in a score of our own, which counts them in turn.
+        with_chords: The voices whose chords hold notes of the next one, too.
     """
 
     staves: tuple[int, ...] = ()
     layers: Mapping[tuple[int, str], int] = {}
+    with_chords: tuple[int, ...] = ()
 
     def of_layer(self, staff: int, layer: str) -> int:
         """The voice to which a layer belongs."""

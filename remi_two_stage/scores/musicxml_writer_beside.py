@@ -11,14 +11,18 @@ Conventions
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..core.instruments import has_words
 from ..core.notation import LINES, PEDALS, ClefSign, Lyric, Mark, Notation, Span, Text
 from ..core.piece import Bar, Piece
-from .musicxml_names import FERMATAS
+from .musicxml_names import FERMATAS, SPAN_ELEMENTS
 from .musicxml_writer_signs import PLACEMENTS, is_between
+
+_MOST_NUMBERS = 16
+"""Of slurs or lines that are open at once, as `number`s go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,43 @@ class Place:
         voices: How many the part has.
         staff: The number of its staff; 0 in a part of one.
         stem: Where stems go while other voices of the staff sound, "up" or "down"; empty for a voice alone.
+        part: The voices of the part by their names.
     """
 
     number: int = 1
     voices: int = 1
     staff: int = 0
     stem: str = ""
+    part: Mapping[str, int] = field(default_factory=dict)
+
+
+class OpenSpans:
+    """The slurs and lines of a part while they are open, with their `number`s."""
+
+    def __init__(self) -> None:
+        self._ends: defaultdict[int, list[tuple[int, int, Span, int]]] = defaultdict(list)  # by the index of the bar
+        self._numbers: defaultdict[str, set[int]] = defaultdict(set)  # in use, by the element of spans
+
+    def free_number(self, name: str) -> int:
+        """A number that no open span of the same element has; 0 if all are in use."""
+        used = self._numbers[SPAN_ELEMENTS[name][0]]
+        return next((number for number in range(1, _MOST_NUMBERS + 1) if number not in used), 0)
+
+    def begin(self, span: Span, voice: int, last: int) -> int:
+        """The number of a span that ends in a bar of a voice; 0 if there is none left."""
+        if number := self.free_number(span.name):
+            self._numbers[SPAN_ELEMENTS[span.name][0]].add(number)
+            self._ends[last].append((voice, span.end, span, number))
+        return number
+
+    def ends(self, voice: int, index: int) -> list[tuple[int, Span, int]]:
+        """What ends in a bar of a voice: (onset of the last note, span, number)."""
+        return [(end, span, number) for owner, end, span, number in self._ends[index] if owner == voice]
+
+    def close(self, index: int) -> None:
+        """End the spans that end in a bar, which all voices have written."""
+        for _, _, span, number in self._ends.pop(index, ()):
+            self._numbers[SPAN_ELEMENTS[span.name][0]].discard(number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ..core.abc_spelling import BarNames, Sounding, fifths_in, is_name_of, spelled_as
+from ..core.abc_spelling import BarNames
 from ..core.layers import Layers
 from ..core.notation import (
     LINES,
@@ -23,7 +23,6 @@ from ..core.notation import (
     SLUR,
     ClefSign,
     Grace,
-    GraceNote,
     Lyric,
     Mark,
     Span,
@@ -31,37 +30,17 @@ from ..core.notation import (
     Text,
 )
 from ..core.piece import Bar, Chord, Piece
-from ..core.signatures import Key, name_at
+from ..core.signatures import Key
 from . import musicxml_writer_signs as signs
 from .musicxml_names import SAME_WORDS, SPAN_ELEMENTS
-from .musicxml_writer_beside import Beside, Place, after_note
+from .musicxml_writer_beside import Beside, OpenSpans, Place, after_note
+from .musicxml_writer_pitches import PlacedNote, placed_note
 from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
-
-_ACCIDENTALS = {-2: "flat-flat", -1: "flat", 0: "natural", 1: "sharp", 2: "double-sharp"}
-_LOWEST_OCTAVE = 1
-"""As `spelled_as` counts, MusicXML's octave 0; lower notes are altered C's of it."""
-_MOST_NUMBERS = 16
-"""Of slurs or hairpins that are open at once, as `number`s go."""
-
 
 _Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[Span, int, bool]
 """What stands between notes; the begin or end of a line is (line, number, whether it is the end)."""
 _PlacedSign = tuple[int, int, _Sign]
 """(onset, rank among those at one onset, sign)."""
-_SpanEnd = tuple[int, Span, int]
-"""(onset of the last note, span, number)."""
-
-
-@dataclass(eq=False, slots=True)
-class _Sung(Sounding):
-    """A note on the time line: its `<pitch>`, and the `<accidental>` that it needs."""
-
-    accidental: str = ""
-
-    @property
-    def pitch_xml(self) -> str:
-        alter = f"<alter>{self.alteration}</alter>" if self.alteration else ""
-        return f"<pitch><step>{self.letter}</step>{alter}<octave>{self.octave - 1}</octave></pitch>"
 
 
 @dataclass(slots=True)
@@ -71,7 +50,7 @@ class _AtNote:
     marks: list[Mark] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     lyrics: str = ""
-    graces: list[list[_Sung]] = field(default_factory=list)
+    graces: list[list[PlacedNote]] = field(default_factory=list)
     grace_types: list[str] = field(default_factory=list)
     grace_slur: int = 0
     is_slashed: bool = False
@@ -93,7 +72,7 @@ class OpenBar:
     index: int
     bar: Bar
     start: int
-    layers: dict[int, list[_Sung]]
+    layers: dict[int, list[PlacedNote]]
     placed: dict[int, dict[int, _AtNote]]
     between: list[_PlacedSign]
 
@@ -102,44 +81,55 @@ class OpenBar:
         """Whether there is a note in it."""
         return any(self.layers.values())
 
+    def struck(self) -> Iterator[PlacedNote]:
+        """The notes that begin in it, grace notes first."""
+        for at in (at for of_layer in self.placed.values() for at in of_layer.values()):
+            yield from (note for chord in at.graces for note in chord)
+        yield from (note for notes in self.layers.values() for note in notes if note.start >= self.start)
+
 
 class VoiceWriter:
     """Writes the bars of one voice, which must be opened and written in order.
 
     Args:
         names: Of its notes, bar by bar.
-        numbers: Those that open spans of the part have, by the element of spans.
+        open_spans: Of the part.
     """
 
     def __init__(
         self, piece: Piece, voice: int, names: Sequence[BarNames], place: Place, beside: Beside,
-        numbers: defaultdict[str, set[int]],
+        open_spans: OpenSpans,
     ) -> None:  # fmt: skip
         self._piece = piece
         self._voice = voice
         self._names = names
-        self._place, self._beside, self._numbers = place, beside, numbers
+        self._place, self._beside, self._open_spans = place, beside, open_spans
         self._start = 0
         self._total = sum(bar.length for bar in piece.bars)
         self._layers = Layers(self._total)
-        self._held: list[tuple[int, _Sung]] = []
+        self._held: list[tuple[int, PlacedNote]] = []
         self._open_words: set[int] = set()
-        self._ends: defaultdict[int, list[_SpanEnd]] = defaultdict(list)  # by the index of the bar
+        self._begun: list[tuple[Span, int]] = []
         self._stem = ""
         self._rests_above: Collection[tuple[int, int]] = ()
         self._rests: set[tuple[int, int]] = set()
         self._on_staff = f"<staff>{place.staff}</staff>" if place.staff else ""
 
+    def begin_spans(self, index: int) -> None:
+        """Begin the slurs and lines of bar `index`, as all voices of the part must before it is opened."""
+        spans = [record for record in self._beside.records[index] if isinstance(record, Span)]
+        numbered = [(span, self._number_of(index, span)) for span in spans]
+        self._begun = [(span, number) for span, number in numbered if number]
+
     def open(self, index: int) -> OpenBar:
         """What bar `index` has."""
         bar = self._piece.bars[index]
         records = self._beside.records[index]
-        begun = self._open_spans(index, records)
-        layers: defaultdict[int, list[_Sung]] = defaultdict(list, {0: []})
+        layers: defaultdict[int, list[PlacedNote]] = defaultdict(list, {0: []})
         for layer, note in [*self._held, *self._new_notes(bar, self._names[index], records)]:
             layers[layer].append(note)
-        placed = _placed(self._at_notes(index, bar, records, begun), layers, self._start)
-        opened = OpenBar(index, bar, self._start, layers, placed, self._between(index, bar, records, begun))
+        placed = _placed(self._at_notes(index, bar, records), layers, self._start)
+        opened = OpenBar(index, bar, self._start, layers, placed, self._between(index, bar, records))
         self._start += bar.length
         self._held = [(layer, note) for layer, notes in layers.items() for note in notes if note.end > self._start]
         return opened
@@ -159,33 +149,23 @@ class VoiceWriter:
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
             between = [] if number else opened.between
             parts += self._layer(opened, opened.layers[layer], layer, opened.placed[layer], between)
-        for _, span, used in self._ends.pop(opened.index, ()):
-            self._numbers[SPAN_ELEMENTS[span.name][0]].discard(used)
         rests |= self._rests
         is_empty = len(opened.placed) == 1 and all(part.startswith("<forward>") for part in parts if part)
         return "" if is_empty and self._place.stem else "".join(parts)
 
-    def _new_notes(self, bar: Bar, names: BarNames, records: Iterable[object]) -> Iterator[tuple[int, _Sung]]:
+    def _new_notes(self, bar: Bar, names: BarNames, records: Iterable[object]) -> Iterator[tuple[int, PlacedNote]]:
         """The notes that begin in a bar, with their layers."""
         graces = Counter(record.onset for record in records if isinstance(record, Grace))
         for layer, start, end, pitch in self._layers.of_bar(self._start, bar.notes[self._voice], graces):
-            yield layer, _sung(start, end, pitch, bar.key, names.get((start - self._start, pitch)))
+            yield layer, placed_note(start, end, pitch, bar.key, names.get((start - self._start, pitch)))
 
-    def _open_spans(self, index: int, records: Iterable[object]) -> list[tuple[Span, int]]:
-        """The slurs and lines that begin in bar `index`, with their numbers, but for those that lead nowhere."""
-        spans = [record for record in records if isinstance(record, Span)]
-        numbered = [(span, self._opened(index, span)) for span in spans]
-        return [(span, number) for span, number in numbered if number]
-
-    def _at_notes(
-        self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
-    ) -> dict[int, _AtNote]:
+    def _at_notes(self, index: int, bar: Bar, records: Iterable[object]) -> dict[int, _AtNote]:
         """What stands at notes, by onset; slurs that end come before those that begin, and words go on from layer to
         layer.
         """
         found: defaultdict[int, _AtNote] = defaultdict(_AtNote)
         syllables: defaultdict[int, list[Lyric]] = defaultdict(list)
-        for end, span, number in self._ends[index]:
+        for end, span, number in self._open_spans.ends(self._voice, index):
             if span.name == SLUR:
                 found[end].slurs.append(f'<slur type="stop" number="{number}"/>')
         for record in records:
@@ -199,7 +179,7 @@ class VoiceWriter:
                 syllables[record.onset].append(record)
             elif isinstance(record, Grace):
                 self._add_graces(found[record.onset], record, bar.key)
-        for span, number in begun:
+        for span, number in self._begun:
             if span.name == SLUR:
                 found[span.onset].slurs.append(f'<slur type="start" number="{number}"/>')
         for onset in sorted(syllables):
@@ -215,33 +195,26 @@ class VoiceWriter:
             at.further.append(_AtNote())
             at = at.further[-1]
         time = self._start + record.onset
-        at.graces = [[_grace_note(time, note, key) for note in chord] for chord in record.notes]
+        at.graces = [
+            [placed_note(time, time, note.pitch, key, note.fifths) for note in chord] for chord in record.notes
+        ]
         at.grace_types = [type_of(chord[0].duration) for chord in record.notes]
         at.is_slashed = record.is_slashed
         if record.is_slurred:
-            at.grace_slur = self._free_number(SLUR)
+            at.grace_slur = self._open_spans.free_number(SLUR)
             at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
 
-    def _free_number(self, name: str) -> int:
-        """A number that no open span of the same element has; 0 if all are in use."""
-        used = self._numbers[SPAN_ELEMENTS[name][0]]
-        return next((number for number in range(1, _MOST_NUMBERS + 1) if number not in used), 0)
-
-    def _opened(self, index: int, span: Span) -> int:
+    def _number_of(self, index: int, span: Span) -> int:
         """The number of a span that begins in bar `index`; 0 for one that leads nowhere."""
-        number = self._free_number(span.name)
         last = index + span.bars
-        if last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length or not number:
+        voice = self._place.part.get(span.voice) if span.voice else self._voice
+        if voice is None or last >= len(self._piece.bars) or span.end >= self._piece.bars[last].length:
             return 0
         if (span.bars, span.end) < (0, span.onset):
             return 0
-        self._numbers[SPAN_ELEMENTS[span.name][0]].add(number)
-        self._ends[last].append((span.end, span, number))
-        return number
+        return self._open_spans.begin(span, voice, last)
 
-    def _between(
-        self, index: int, bar: Bar, records: Iterable[object], begun: Iterable[tuple[Span, int]]
-    ) -> list[_PlacedSign]:
+    def _between(self, index: int, bar: Bar, records: Iterable[object]) -> list[_PlacedSign]:
         """What stands between notes, in order; a line ends after its last note, before what begins there, and so does
         a pedal that is pressed and released at one note.
         """
@@ -255,10 +228,10 @@ class VoiceWriter:
                 at = (after_note(record.onset, bar, self._voice), 0) if is_held else (record.onset, 3)
                 found.append((*at, record))
                 pressed = record.onset if isinstance(record, Mark) and record.name == PEDALS[0] else pressed
-        for end, span, number in self._ends[index]:
+        for end, span, number in self._open_spans.ends(self._voice, index):
             if span.name in LINES:
                 found.append((after_note(end, bar, self._voice), 0, (span, number, True)))
-        found += [(span.onset, 4, (span, number, False)) for span, number in begun if span.name in LINES]
+        found += [(span.onset, 4, (span, number, False)) for span, number in self._begun if span.name in LINES]
         if self._voice == 0:
             found += [(chord.onset, 2, chord) for chord in bar.chords]
             found += [(mark.onset, 1, mark) for mark in self._tempos(index, bar)]
@@ -302,7 +275,7 @@ class VoiceWriter:
         return f"<voice>{self._place.number + layer * self._place.voices}</voice>"
 
     def _layer(
-        self, opened: OpenBar, notes: Sequence[_Sung], layer: int, at_notes: dict[int, _AtNote],
+        self, opened: OpenBar, notes: Sequence[PlacedNote], layer: int, at_notes: dict[int, _AtNote],
         between: list[_PlacedSign],
     ) -> Iterator[str]:  # fmt: skip
         bar, start = opened.bar, opened.start
@@ -315,7 +288,7 @@ class VoiceWriter:
             return
         ends = (note.end - start for note in notes if note.end < start + bar.length)
         of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
-        at_notes = _uncut(at_notes, of_notes)
+        at_notes = _uncut(at_notes, of_notes, [(note.start - start, note.end - start) for note in notes])
         cuts = tuple(sorted(of_notes | at_notes.keys()))
         heard = tuple(
             any(note.start - start < right and note.end - start > left for note in notes)
@@ -323,7 +296,7 @@ class VoiceWriter:
         )
         values = values_of(cuts, heard, bar)
         starts = [value.start for value in values]
-        sounding: list[list[_Sung]] = [[] for _ in values]
+        sounding: list[list[PlacedNote]] = [[] for _ in values]
         for note in notes:
             for index in range(bisect_left(starts, max(0, note.start - start)), bisect_left(starts, note.end - start)):
                 sounding[index].append(note)
@@ -368,7 +341,7 @@ class VoiceWriter:
         return f"<forward>{duration}{self._voice_of(layer)}{self._on_staff}</forward>\n"
 
     def _value(
-        self, value: Value, notes: Sequence[_Sung], layer: int, at: _AtNote | None, bar_start: int
+        self, value: Value, notes: Sequence[PlacedNote], layer: int, at: _AtNote | None, bar_start: int
     ) -> Iterator[str]:
         """The notes, or the rest, of one note value."""
         voice = self._voice_of(layer)
@@ -421,28 +394,13 @@ class VoiceWriter:
                 slur = ""
 
 
-def show_accidentals(voices: Sequence[OpenBar]) -> None:
-    """Find which notes of a bar need an accidental on the staff of these voices, as they are read."""
-    key, start = voices[0].bar.key, voices[0].start
-    struck = [note for voice in voices for notes in voice.layers.values() for note in notes if note.start >= start]
-    at_notes = [at for voice in voices for placed in voice.placed.values() for at in placed.values()]
-    graces = [note for at in at_notes for chord in at.graces for note in chord]
-    if all(note.alteration == _altered(key).get(note.letter, 0) for note in (*struck, *graces)):
-        return
-    shown: dict[tuple[str, int], int] = {}
-    for note in sorted([*graces, *struck], key=lambda note: note.start):
-        place = note.letter, note.octave
-        if shown.get(place, _altered(key).get(note.letter, 0)) != note.alteration:
-            shown[place] = note.alteration
-            name = _ACCIDENTALS.get(note.alteration)
-            note.accidental = f"<accidental>{name}</accidental>" if name else ""
-
-
 def _notations(content: str) -> str:
     return f"<notations>{content}</notations>" if content else ""
 
 
-def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start: int) -> dict[int, dict[int, _AtNote]]:
+def _placed(
+    at_notes: dict[int, _AtNote], layers: dict[int, list[PlacedNote]], start: int
+) -> dict[int, dict[int, _AtNote]]:
     """What stands at notes, by layer: the first in which a note begins there, or else in which one sounds; further
     grace notes in others where one begins, or else in silent ones.
     """
@@ -459,35 +417,18 @@ def _placed(at_notes: dict[int, _AtNote], layers: dict[int, list[_Sung]], start:
     return placed
 
 
-def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int]) -> dict[int, _AtNote]:
-    """What stands at notes; slurs that begin or end while a note or a rest lasts, such as those that lead to another
-    staff, are at its start, so that they do not cut it.
+def _uncut(at_notes: dict[int, _AtNote], cuts: Collection[int], notes: Sequence[tuple[int, int]]) -> dict[int, _AtNote]:
+    """What stands at notes, given their begins and ends: slurs that begin or end while the layer is silent, such as
+    those that lead to another staff, are at the rest's start, so that they do not cut it; a note that lasts is tied
+    there.
     """
     placed: dict[int, _AtNote] = {}
     for onset, at in sorted(at_notes.items()):
         is_slur_alone = not (at.marks or at.lyrics or at.graces)
-        place = max(cut for cut in cuts if cut <= onset) if is_slur_alone else onset
+        is_in_rest = is_slur_alone and not any(begin <= onset < end for begin, end in notes)
+        place = max(cut for cut in cuts if cut <= onset) if is_in_rest else onset
         if place in placed and place != onset:
             placed[place].slurs += at.slurs
         else:
             placed[place] = at
     return placed
-
-
-def _sung(start: int, end: int, pitch: int, key: Key, fifths: int | None) -> _Sung:
-    if fifths is None or not is_name_of(fifths, pitch):
-        fifths = fifths_in(pitch, key)
-    letter, octave, alteration = spelled_as(pitch, fifths)
-    if octave < _LOWEST_OCTAVE:
-        letter, octave, alteration = "C", _LOWEST_OCTAVE, pitch - 12 * _LOWEST_OCTAVE
-    return _Sung(start, end, pitch, letter, octave, alteration)
-
-
-def _grace_note(time: int, note: GraceNote, key: Key) -> _Sung:
-    return _sung(time, time, note.pitch, key, note.fifths)
-
-
-def _altered(key: Key) -> dict[str, int]:
-    """The alteration of each letter in a key's signature."""
-    names = [name_at(key.signature - 1 + step) for step in range(7)]
-    return {name[0]: name.count("#") - name.count("b") for name in names}

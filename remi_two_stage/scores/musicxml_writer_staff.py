@@ -8,14 +8,14 @@ Conventions
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from ..core.abc_spelling import BarNames
 from ..core.instruments import staves_of
 from ..core.piece import Piece
-from .musicxml_writer_beside import Place, beside_of
-from .musicxml_writer_measure import VoiceWriter, show_accidentals
+from .musicxml_writer_beside import OpenSpans, Place, beside_of
+from .musicxml_writer_measure import VoiceWriter
+from .musicxml_writer_pitches import show_accidentals
 
 
 class PartWriter:
@@ -28,14 +28,14 @@ class PartWriter:
     def __init__(self, piece: Piece, voices: range, names: Sequence[Sequence[BarNames]]) -> None:
         self._bars = piece.bars
         self.staves = staves_in(piece, voices)
-        numbers: defaultdict[str, set[int]] = defaultdict(set)
+        self._open_spans, part = OpenSpans(), {piece.voices[voice]: voice for voice in voices}
         self._writers = []
         for number, staff in enumerate(self.staves, 1):
             shown = number if len(self.staves) > 1 else 0
-            places = [Place(voice + 1 - voices.start, len(voices), shown, _stem(voice, staff)) for voice in staff]
+            places = [Place(voice + 1 - voices.start, len(voices), shown, _stem(voice, staff), part) for voice in staff]
             self._writers.append(
                 [
-                    VoiceWriter(piece, voice, names[voice], place, beside, numbers)
+                    VoiceWriter(piece, voice, names[voice], place, beside, self._open_spans)
                     for voice, place, beside in zip(staff, places, beside_of(piece, staff), strict=True)
                 ]
             )
@@ -43,7 +43,10 @@ class PartWriter:
     def notes(self, index: int) -> str:
         """The content of the measure of bar `index`: notes, rests, and signs that stand between them."""
         backup = f"<backup><duration>{self._bars[index].length}</duration></backup>\n"
+        for writer in (writer for writers in self._writers for writer in writers):
+            writer.begin_spans(index)
         written = [text for writers in self._writers for text in _of_staff(writers, index) if text]
+        self._open_spans.close(index)
         return backup.join(written)
 
 
@@ -55,7 +58,7 @@ def staves_in(piece: Piece, voices: range) -> list[range]:
 
 def _of_staff(writers: Sequence[VoiceWriter], index: int) -> list[str]:
     opened = [writer.open(index) for writer in writers]
-    show_accidentals(opened)
+    show_accidentals([note for voice in opened for note in voice.struck()], opened[0].bar.key)
     has_stems = sum(voice.sounds for voice in opened) > 1
     rests: set[tuple[int, int]] = set()
     return [writer.written(voice, has_stems, rests) for writer, voice in zip(writers, opened, strict=True)]

@@ -1,0 +1,133 @@
+"""Slurs of real piano parts and quartets: within tied notes, from one hand to the other, at cue notes."""
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from edited import rewritten
+from musicxml_scores import COMMON, note, score
+
+from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.instruments import with_instrument
+from remi_two_stage.core.notation import Span
+from remi_two_stage.core.piece import Piece
+from remi_two_stage.edits.files import edited_bytes
+from remi_two_stage.scores.abc_losses import abc_losses
+from remi_two_stage.scores.abc_reader import read_abc
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
+
+PIANO = COMMON + "<staves>2</staves>"
+BACKUP = "<backup><duration>16</duration></backup>"
+FORWARD = "<forward><duration>8</duration><voice>{}</voice></forward>"
+
+
+def slur(kind: str, number: int = 1) -> str:
+    return f'<notations><slur type="{kind}" number="{number}"/></notations>'
+
+
+def hand(steps: str, octave: int, staff: int, **slurs: str) -> str:
+    return "".join(note(step, 2, slurs.get(step, ""), octave, staff, staff) for step in steps)
+
+
+def arpeggio() -> str:
+    """Up from the left hand to the right, whose notes stand first in the measure, and back."""
+    right = FORWARD.format(1) + hand("CEGA", 5, 1, C=slur("start", 2), A=slur("stop"))
+    left = hand("CEGB", 3, 2, C=slur("start"))
+    return right + BACKUP + left + FORWARD.format(2)
+
+
+def slurs(piece: Piece) -> list[tuple[int, str, Span]]:
+    return [
+        (index, voice, record)
+        for index, bar in enumerate(piece.bars)
+        for voice, records in zip(piece.voices, bar.notation, strict=False)
+        for record in records
+        if isinstance(record, Span)
+    ]
+
+
+def arpeggios() -> Piece:
+    last = note("E", 16, "", 4, 1, 1) + BACKUP + note("C", 16, slur("stop", 2), 3, 2, 2)
+    return read_musicxml(score([arpeggio(), last], attributes=PIANO))
+
+
+def test_slurs_from_one_hand_to_the_other_come_back() -> None:
+    piece = arpeggios()
+    right, left = piece.voices
+    assert slurs(piece) == [(0, right, Span(48, "slur", 1, 0, left)), (0, left, Span(0, "slur", 0, 84, right))]
+    written = musicxml_bytes(piece)
+    assert slurs(read_musicxml(written)) == slurs(piece)
+    ends = [
+        (each.findtext("staff"), each.findtext("pitch/step"), each.find("notations/slur").get("type"))  # type: ignore[union-attr]
+        for each in ElementTree.fromstring(written).iter("note")
+        if each.find("notations/slur") is not None
+    ]
+    assert ends == [("1", "C", "start"), ("1", "A", "stop"), ("2", "C", "start"), ("2", "C", "stop")]
+
+
+def test_a_slur_that_leads_to_another_voice_ends_on_its_own_last_note_in_abc() -> None:
+    piece = arpeggios()
+    text = write_abc(piece)
+    assert "(C,E,G,B,)" in text.replace(" ", "")
+    assert dict(abc_losses(piece)) == {"where a slur that leads to another voice ends": 2}
+    (again,) = read_abc(text)
+    assert again.note_list() == piece.note_list()
+
+
+def test_a_voice_alone_has_no_slur_to_one_that_is_gone() -> None:
+    piece = arpeggios()
+    bars = tuple(replace(bar, notes=bar.notes[1:], notation=bar.notation[1:]) for bar in piece.bars)
+    left = replace(piece, voices=piece.voices[1:], bars=bars, instruments=())
+    assert b"<slur" not in musicxml_bytes(left)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_an_edit_beside_a_slur_between_hands_leaves_it_whole(is_own: bool) -> None:
+    source = score([arpeggio(), note("E", 16, "", 4, 1, 1) + BACKUP + note("C", 16, slur("stop", 2), 3, 2, 2)] * 2,
+                   attributes=PIANO)  # fmt: skip
+    if is_own:
+        source = musicxml_bytes(with_instrument(read_musicxml(source), "piano"))
+    before = read_musicxml(source)
+    after = rewritten(before, 1, 1, seed=3)
+    edited = read_musicxml(edited_bytes(source, ".musicxml", before, after).content)
+    assert edited.bars == after.bars
+    assert [each for each in slurs(edited) if each[0] != 1] == [each for each in slurs(after) if each[0] != 1]
+    assert not any("slur" in reason for reason, _ in edited.losses)
+
+
+def test_slurs_begin_and_end_within_tied_notes() -> None:
+    begin, end = '<tie type="start"/>', '<tie type="stop"/>'
+    first = note("C", 4, slur("start")) + note("D", 3, begin) + note("D", 1, end + slur("stop")) + note("E", 4, begin)
+    measures = [first + note("E", 4, end + slur("start")), note("F", 16, slur("stop"))]
+    piece = read_musicxml(score(measures))
+    assert [span for *_, span in slurs(piece)] == [Span(0, "slur", 0, 42), Span(72, "slur", 1, 0)]
+    assert slurs(read_musicxml(musicxml_bytes(piece))) == slurs(piece)
+
+
+def test_what_stands_at_cue_notes_goes_with_them() -> None:
+    cue = note("C", 8, f"<cue/>{slur('start')}") + note("D", 8, f"<cue/>{slur('stop')}")
+    piece = read_musicxml(score([cue, note("E", 16)]))
+    assert (slurs(piece), dict(piece.losses)) == ([], {"a cue note": 2})
+
+
+def test_a_percussion_clef_within_a_violins_part_silences_no_note() -> None:
+    """As MuseScore 2 writes it before a new movement, in one of OpenScore's quartets."""
+    clef = "<attributes><clef><sign>percussion</sign></clef></attributes>"
+    treble = COMMON + "<clef><sign>G</sign><line>2</line></clef>"
+    piece = read_musicxml(score([note("C", 16), clef + note("E", 16)], attributes=treble))
+    assert [[each.pitch for each in bar.notes[0]] for bar in piece.bars] == [[60], [64]]
+    assert not piece.losses
+
+
+def test_slurs_and_clefs_of_real_songs_and_quartets_come_back(extra_corpora: Path) -> None:
+    for collection, count in (("lieder", 8), ("quartets", 1)):
+        with zipfile.ZipFile(extra_corpora / "openscore" / f"{collection}.zip") as archive:
+            names = sorted(name for name in archive.namelist() if name.endswith(".mxl"))
+            for name in names[5 :: len(names) // count][:count]:
+                piece = read_musicxml(archive.read(name))
+                again = read_musicxml(musicxml_bytes(piece))
+                assert sorted(slurs(again), key=repr) == sorted(slurs(piece), key=repr), name
+                assert again.note_list() == piece.note_list()
