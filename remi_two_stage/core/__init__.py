@@ -60,11 +60,13 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     attention_rotation_remi.py       how queries and keys are rotated
     modeling_remi.py                 the backbone, both stages, and the model that holds both
     stop_strings_remi.py             text at which generate() stops
+    generation_processors_remi.py    what generate() may choose from, and what it costs
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says
     checkpoint_remi.py               loading by transformers, and what is checked before
     repository_remi.py               what a saved model has beside its weights
+    decoding_rules.py                what the next token costs, by counterpoint and by form
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted
