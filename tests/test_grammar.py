@@ -179,9 +179,9 @@ def test_a_composed_piece_ends_on_the_tonic_on_a_beat_and_held(seed: int) -> Non
 
 def test_each_length_of_a_note_that_may_be_the_last_one_is_offered_once() -> None:
     """What is offered twice would be sampled twice as often."""
-    prompt = up_to_detail(detail_sequence(encode_ids(Plan.parse("I", meter=Meter(3, 4)).skeleton)))
-    grammar = Grammar("detail", strict_from=len(prompt))
-    for token in [*prompt, *ids(["<BarStart>", "<Chord_I>", "<voice=M>", "<RelPos=0>", "<Note-On=60>"])]:
+    plan = ["<BOS>", "<time=3/4>", "<key=Cmaj>", "<Bars=1>", "<voice=M>", "<BarStart>", "<Chord_I>", "<Detail>"]
+    grammar = Grammar("detail", strict_from=len(plan))
+    for token in ids([*plan, "<BarStart>", "<Chord_I>", "<voice=M>", "<RelPos=0>", "<Note-On=60>"]):
         grammar.advance(token)
     offered = [NAMES[token] for tokens in grammar.allowed for token in tokens]
     assert offered == [f"<Duration={ticks}>" for ticks in range(1, 73)]
