@@ -70,6 +70,7 @@ CORE_LAYERS = (
         "counterpoint_choirs",
         "counterpoint_harmony",
         "counterpoint_parts",
+        "counterpoint_players",
         "counterpoint_tune",
         "counterpoint_reader",
         "divided_choirs",

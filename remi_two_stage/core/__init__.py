@@ -32,9 +32,10 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     counterpoint_harmony.py          which chord and which key hold when
     counterpoint_parts.py            what a voice sings, as the rules ask for it
     counterpoint_tune.py             what the form of a lone tune and the rhythm of its style cost
+    counterpoint_players.py          how the players of a quartet go with one another in rhythm
     counterpoint_reader.py           what the next token of a sequence costs by these rules
     divided_choirs.py                how models read the choirs that they have not heard
-    plan_harmony.py                  how a quartet's plan begins and closes, and what other chords cost there
+    plan_harmony.py                  how plans begin, close and have their basses, and what other chords cost there
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens

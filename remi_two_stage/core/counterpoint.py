@@ -38,12 +38,15 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     height      later parts of a tune lie lower than two semitones above the middle between the first one and where
                 tunes usually lie
     outside     a tune's note is neither the chord's nor the key's, raised degrees of minor included; other than a song
+    together    a player of a quartet begins a note within a bar where all others do that are written already
+    moving      a player has short notes in a bar in which others begin notes: for each halving of what is left of it
     again       a player of a quartet strikes the note again that is left
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
     rhythm      a new note is of a length that no given note has at its place in the bar
     fragment    a tune's note ends where a triplet is not complete, or in a metre of five or seven units off the 16ths
+    over        it begins within a beat and is tied into the next one, with less than an eighth on one of both sides
     group       in such a metre it reaches over a group of two or three units, and is not made of groups
     pair        the notes that fill a beat are even in a strathspey, which has snaps, or not dotted in a march
     rest        a tune is silent, other than a song, or are all players of a quartet
@@ -117,7 +120,10 @@ class Costs:
     register: float
     leap: float
     rhythm: float
+    together: float
+    moving: float
     fragment: float
+    over: float
     group: float
     pair: float
     rest: float
@@ -132,14 +138,14 @@ COSTS: dict[Counterpoint, Costs] = {
         tritone=1.5, sixth=1.4, inner=0.4, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
         altered=2.0, static=1.5, again=0.6, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2,
-        fragment=6.0, group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
+        together=1.0, moving=0.3, fragment=6.0, over=2.5, group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         tritone=4.0, sixth=2.8, inner=0.8, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
         altered=4.0, static=3.0, again=1.2, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4,
-        fragment=12.0, group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
+        together=2.0, moving=0.6, fragment=12.0, over=5.0, group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
     ),
 }
 # fmt: on

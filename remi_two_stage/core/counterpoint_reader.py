@@ -11,6 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from operator import add
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
@@ -18,6 +19,7 @@ from .counterpoint import COSTS, FIFTH, Counterpoint, are_spaced, costs_of_range
 from .counterpoint_choirs import Motion
 from .counterpoint_harmony import Harmony, SoundingChord
 from .counterpoint_parts import Part
+from .counterpoint_players import costs_of_moving
 from .counterpoint_tune import TuneParts, costs_of_lengths
 from .grammar_voices import place_in_score
 from .plan_harmony import PlanHarmony
@@ -142,15 +144,30 @@ class VoiceLeading:
         if self._is_over_last_chord() and (len(self._parts) > 1 or self._style == _SONG):
             held = _DURATION.start + min(self._bar_end - place, MAX_DURATION) - 1
             return [costs.final * (token in _DURATION and token < held) for ids in choice for token in ids]
+        moving = self._costs_of_moving(choice)
         if (other := self._ticks_to_other_bass()) is not None:
             longest, cost = _DURATION.start + other - 1, self._cost_of_bass
-            return [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
+            of_bass = [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
+            return of_bass if moving is None else [*map(add, of_bass, moving)]
+        if moving is not None:
+            return moving
         if (left := self._ticks_to_next_phrase()) is not None:
             held = _DURATION.start + left - 1
             return [costs.phrase * (token in _DURATION and token < held) for ids in choice for token in ids]
         if self._meter is None or not self._is_new_tune:
             return None
         return [cost for ids in choice for cost in costs_of_lengths(ids, place, self._meter, self._style, costs)]
+
+    def _costs_of_moving(self, choice: Sequence[range]) -> list[float] | None:
+        """What lengths of a player's note cost by when the others of a quartet begin notes; None where none does."""
+        if TOKENS[self._voice][1] not in QUARTET:
+            return None
+        start, end = self._time - self._place + self._offset, self._time - self._place + self._bar_end
+        others = [self._parts[voice] for voice in self._together if voice != self._voice]
+        moving = [part for part in others if part.moves_within(start, end)]
+        if not moving:
+            return None
+        return [cost for ids in choice for cost in costs_of_moving(ids, self._time, end, moving, self._costs)]
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
         """What costs that a tune is silent, a singer while others sing, or a whole quartet: that a note begins later
