@@ -15,6 +15,7 @@ from remi_two_stage.core.plan_harmony import PlanHarmony
 from remi_two_stage.core.reward import begins_on_tonic
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence
+from remi_two_stage.core.signatures import Meter
 from remi_two_stage.core.vocabulary import DETAIL, IDS, token_id
 from remi_two_stage.scores.abc_reader import read_abc
 
@@ -112,6 +113,27 @@ def test_a_plan_of_a_tune_begins_on_the_tonic_behind_its_pick_up_and_that_of_a_s
         assert harmony.costs(chords) == expected
         harmony.advance(PICK_UP.start)
         assert harmony.costs(chords) is None
+
+
+def test_tunes_in_three_beats_come_home_with_their_last_bar_and_hold_its_note() -> None:
+    """The last bar of a part: its first note is led to its end, as where nothing can follow in other metres."""
+    waltz = 'X:1\nM:3/4\nL:1/4\nK:C\n"C"c e g | "G7"f d B | "C"c c2 :|\n|: "C"g e g | "G7"f d B | "C"c c2 :|\n'
+    for note in (6, 14):
+        assert costs(tune("waltz", waltz), "Duration", note, (24, 48, 72)) == [1.5, 1.5, 0]
+    assert costs(tune("waltz", waltz), "Duration", 3, (24, 48, 72)) == [0, 0, 0]
+    assert costs(tune(), "Duration", -2, (12, 24)) == [0, 0]
+    assert costs(tune(), "Duration", -1, (6, 12)) == [1.5, 0]
+    requests = [Request("air", key, Meter(3, 4), 16) for key in ("G", "D", "C", "F", "Am", "Em") * 4]
+    composer = Composer.from_pretrained()
+    led, free = (
+        sum(plan.skeleton.bars[-1].chords[0].label in ("I", "i") for plan in plans)
+        for plans in (
+            composer.plan_batch(requests, seed=5, sampling=Sampling(counterpoint=counterpoint))
+            for counterpoint in ("soft", "off")
+        )
+    )
+    assert led > free
+    assert led >= 18
 
 
 def test_notes_do_not_reach_over_the_groups_of_five_and_seven() -> None:

@@ -141,7 +141,7 @@ class VoiceLeading:
             return [
                 costs.rhythm * (token in _DURATION and (place, token) not in given) for ids in choice for token in ids
             ]
-        if self._is_over_last_chord() and (len(self._parts) > 1 or self._style == _SONG):
+        if self._is_held_to_end():
             held = _DURATION.start + min(self._bar_end - place, MAX_DURATION) - 1
             return [costs.final * (token in _DURATION and token < held) for ids in choice for token in ids]
         moving = self._costs_of_moving(choice)
@@ -283,6 +283,19 @@ class VoiceLeading:
             yield usual, math.copysign(beyond, away) * self._costs.register
         if (height := self._form.height(self._bar, usual)) is not None:
             yield height, -self._costs.height
+
+    def _is_held_to_end(self) -> bool:
+        """Whether a note here should last to the end of the bar: over the last chord in several voices and in songs; in
+        tunes where nothing can follow, and in three beats over the tonic with which a part ends.
+        """
+        if len(self._parts) > 1 or self._style == _SONG:
+            return self._is_over_last_chord()
+        if self._meter is None:
+            return False
+        if self._meter.numerator == 3 and (self._form.end_with(self._bar) or self._bar == self._last_bar):
+            return self._is_over_last_tonic()
+        beat = self._meter.beat_length
+        return self._is_over_last_chord() and self._place >= (self._bar_end - 1) // beat * beat
 
     def _is_over_last_chord(self) -> bool:
         """Whether a note here sounds over the last chord, in the last bar."""
