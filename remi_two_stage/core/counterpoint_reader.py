@@ -285,17 +285,13 @@ class VoiceLeading:
             yield height, -self._costs.height
 
     def _is_held_to_end(self) -> bool:
-        """Whether a note here should last to the end of the bar: over the last chord in several voices and in songs; in
-        tunes where nothing can follow, and in three beats over the tonic with which a part ends.
+        """Whether a note here should last to the end of the bar: over the last chord in several voices and in songs,
+        and in tunes in three beats over the tonic with which a part ends.
         """
         if len(self._parts) > 1 or self._style == _SONG:
             return self._is_over_last_chord()
-        if self._meter is None:
-            return False
-        if self._meter.numerator == 3 and (self._form.end_with(self._bar) or self._bar == self._last_bar):
-            return self._is_over_last_tonic()
-        beat = self._meter.beat_length
-        return self._is_over_last_chord() and self._place >= (self._bar_end - 1) // beat * beat
+        is_end = self._bar == self._last_bar or self._form.end_with(self._bar)
+        return is_end and self._meter is not None and self._meter.numerator == 3 and self._is_over_last_tonic()
 
     def _is_over_last_chord(self) -> bool:
         """Whether a note here sounds over the last chord, in the last bar."""
@@ -416,6 +412,10 @@ class _Judge:
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
+        is_on_beat = leading._meter is not None and leading._place % leading._meter.beat_length == 0
+        others_sing = sum(pitch is not None for pitch in sounding.values())
+        is_doubled = len(order) > 3 and is_on_beat and others_sing > 1 and len(heard) < others_sing
+        self._missing = self._tones - heard if is_doubled else frozenset()
         self._third = self._chord_third if is_last and self._chord_third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
         self._bass_cost = leading._cost_of_bass
@@ -439,6 +439,7 @@ class _Judge:
         here = leading._harmony.chord_at(time)
         self._is_dominant = here is not None and here.is_dominant
         self._chord_third = None if here is None else here.third
+        self._tones = frozenset[int]() if here is None else here.tones
         begun = here if here is not None and here.start == time else None
         self._bass = begun.bass if is_bass and begun is not None else None
         self._at_home = leading._harmony.home_at(time) if begun is not None else None
@@ -471,6 +472,8 @@ class _Judge:
             cost += self._bass_cost
         if self._third is not None and pitch % _OCTAVE != self._third:
             cost += self._third_cost
+        if self._missing and pitch % _OCTAVE not in self._missing:
+            cost += costs.doubled
         if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
             cost += costs.foreign
         cost += costs.static * (pitch == self._said)

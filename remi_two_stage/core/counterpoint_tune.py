@@ -88,8 +88,9 @@ def costs_of_lengths(ids: range, place: int, meter: Meter, style: str | None, co
 
 
 def _is_tied_over(start: int, end: int, beat: int) -> bool:
-    """Whether a note begins within a beat and is tied over into the next one, on one of which sides it is no eighth."""
-    return start % beat != 0 and end > start - start % beat + beat and (start % _EIGHTH != 0 or end % _EIGHTH != 0)
+    """Whether a note begins within a beat and is tied into the next one, in 16ths that are no eighths."""
+    is_over = start % beat != 0 and end > start - start % beat + beat
+    return is_over and start % _16TH == end % _16TH == 0 and (start % _EIGHTH != 0 or end % _EIGHTH != 0)
 
 
 def _tears_group(start: int, end: int, meter: Meter) -> bool:
