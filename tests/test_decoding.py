@@ -20,7 +20,7 @@ from remi_two_stage.core.codec import decode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbone
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
-from remi_two_stage.core.decoding_weights_remi import Int8Product, StageWeights
+from remi_two_stage.core.decoding_weights_remi import Int8Product, Product, StageWeights
 from remi_two_stage.core.errors import RequestError
 from remi_two_stage.core.features import commonest_rhythm, repeated_bars
 from remi_two_stage.core.modeling_remi import DetailGeneratorModel, TwoStageModel
@@ -256,16 +256,18 @@ def test_int8_rows_are_valid_and_bit_for_bit_the_same_in_any_company(stage: Deta
         decode([token_names()[token] for token in row.ids])
 
 
-def test_int8_is_close_to_float(table: DetailGeneratorModel) -> None:
-    states, residual = torch.randn(2, 5, 32)
-    layer, rounded = StageWeights.of(table).layers[0], StageWeights.of(table, int8=True).layers[0]
-    torch.testing.assert_close(rounded.qkv(states), layer.qkv(states), atol=0.05, rtol=0.05)
-    torch.testing.assert_close(
-        rounded.output.added(states, residual), layer.output.added(states, residual), atol=0.05, rtol=0.05
-    )
+@pytest.mark.parametrize("of_integers", [True, False])
+def test_int8_is_close_to_float_and_the_same_in_any_company(of_integers: bool) -> None:
+    weight, (states, residual) = torch.randn(48, 64) / 8, (torch.randn(9, 64), torch.randn(9, 48))
+    exact, rounded = Product(weight), Int8Product(weight, of_integers)
+    torch.testing.assert_close(rounded(states), exact(states), atol=0.05, rtol=0.05)
+    together = rounded.added(states, residual)
+    torch.testing.assert_close(together, exact.added(states, residual), atol=0.05, rtol=0.05)
+    alone = [rounded.added(states[row : row + 1], residual[row : row + 1]) for row in range(9)]
+    assert torch.equal(together, torch.cat(alone))
 
 
-def test_int8_is_exact_where_weights_and_states_are_whole_127ths_of_the_largest() -> None:
+def test_products_of_integers_are_exact_where_weights_and_states_are_whole_127ths_of_the_largest() -> None:
     linear = nn.Linear(24, 8, bias=False)
     states, residual = torch.randint(-127, 128, (5, 24)).float(), torch.randn(5, 8)
     with torch.no_grad():
@@ -273,7 +275,7 @@ def test_int8_is_exact_where_weights_and_states_are_whole_127ths_of_the_largest(
         linear.weight[:, 0] = states[:, 1] = 127
         linear.weight.mul_(torch.linspace(0.001, 0.1, 8)[:, None])
     states *= torch.linspace(0.01, 3, 5)[:, None]
-    product = Int8Product(linear.weight.detach())
+    product = Int8Product(linear.weight.detach(), of_integers=True)
     torch.testing.assert_close(product(states), linear(states), atol=1e-3, rtol=1e-5)
     torch.testing.assert_close(product.added(states, residual), linear(states) + residual, atol=1e-3, rtol=1e-5)
 

@@ -381,7 +381,7 @@ class IncrementalBackbone:
         [N, (H + 2G) * D], of which the latter two go to the memory.
         """
         tokens, groups = projected.shape[0], self._groups
-        heads = projected.contiguous().view(tokens, self._heads + 2 * groups, -1)
+        heads = projected.view(tokens, self._heads + 2 * groups, -1)
         if step.turns is not None:
             turned = heads[:, : self._heads + groups]
             swapped = turned.roll(turned.shape[2] // 2, -1)

@@ -23,8 +23,8 @@ from .errors import RequestError
 
 HEAD = "lm_head.weight"
 """Name of the weight that may be the embedding's."""
-_FEW_TOKENS = 6
-"""Up to so many tokens, a CPU multiplies faster with the weight on the right."""
+HAS_FAST_INTEGERS = torch.backends.cpu.get_cpu_capability() == "AVX512"
+"""Whether the processor multiplies 8-bit integers, and numbers of 16 bits, faster than floats of 32."""
 _TINY = 1e-30
 """In place of a largest value of 0, which has no inverse."""
 _ATTENTION_FUNCTIONS = ("eager", "sdpa")
@@ -41,48 +41,53 @@ class Product:
     """The product with a linear layer's weight: [N, in] -> [N, out]."""
 
     def __init__(self, weight: torch.Tensor) -> None:
-        self._weight = weight
-        self._transposed = self._weight.t()
+        self._transposed = weight.t()
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
-        """The product; many tokens come in the memory order of the transpose."""
-        if states.shape[0] > _FEW_TOKENS:
-            return torch.mm(self._weight, states.t()).t()
+        """The product."""
         return torch.mm(states, self._transposed)
 
     def added(self, states: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         """The sum of the product and `residual` [N, out]."""
-        if states.shape[0] > _FEW_TOKENS:
-            return torch.addmm(residual.t(), self._weight, states.t()).t()
         return torch.addmm(residual, states, self._transposed)
 
 
 class Int8Product:
-    """A `Product` in 8 bits: the weight with a scale for each output, the tokens with a scale for each token.
+    """A `Product` in 8 bits: the weight with a scale for each output.
 
-    torch's integer product is exact, and no token's scale depends on another token, so a token gets the same numbers
-    in any company. `torch.ao.nn.quantized.dynamic.Linear` has one scale for all tokens, and torch is about to remove
-    the kind of tensor it is made of.
+    Where integer products are fast, the tokens are rounded to 8 bits too, with a scale for each token; torch's integer
+    product is exact. Elsewhere it takes many times as long as that of floats, and tokens are rounded to bfloat16. No
+    token's numbers depend on another token either way, so a token gets the same ones in any company.
+    `torch.ao.nn.quantized.dynamic.Linear` has one scale for all tokens, and torch is about to remove the kind of tensor
+    it is made of.
+
+    Args:
+        of_integers: Whether tokens are integers too.
     """
 
-    def __init__(self, weight: torch.Tensor) -> None:
+    def __init__(self, weight: torch.Tensor, of_integers: bool = HAS_FAST_INTEGERS) -> None:
         weight = weight.float()
         largest = weight.abs().amax(dim=1)
-        self._weight = (weight * (127 / largest.clamp(min=_TINY))[:, None]).round_().to(torch.int8).t()
-        self._scales = largest / 127**2
+        self._weight = (weight * (127 / largest.clamp(min=_TINY))[:, None]).round_().to(torch.int8)
+        self._scales = largest / 127
+        self._sums = self._of_integers if of_integers else self._of_floats
+        self._ones = torch.ones_like(self._scales, dtype=torch.bfloat16)
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """The product."""
-        return self._scaled_sums(states).mul_(self._scales)
+        return self._sums(states).mul_(self._scales)
 
     def added(self, states: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         """The sum of the product and `residual` [N, out]."""
-        return torch.addcmul(residual, self._scaled_sums(states), self._scales)
+        return torch.addcmul(residual, self._sums(states), self._scales)
 
-    def _scaled_sums(self, states: torch.Tensor) -> torch.Tensor:
+    def _of_integers(self, states: torch.Tensor) -> torch.Tensor:
         largest = torch.linalg.vector_norm(states, torch.inf, dim=-1, keepdim=True)
         rounded = (states * (127 / largest.clamp(min=_TINY))).round_().to(torch.int8)
-        return torch._int_mm(rounded, self._weight) * largest
+        return torch._int_mm(rounded, self._weight.t()) * (largest / 127)
+
+    def _of_floats(self, states: torch.Tensor) -> torch.Tensor:
+        return torch._weight_int8pack_mm(states.to(torch.bfloat16), self._weight, self._ones).float()
 
 
 class LayerWeights(NamedTuple):
@@ -149,8 +154,7 @@ class StageWeights:
                 f"int8 weights are made from float32 on a CPU, and the model has {self.embedding.dtype} on "
                 f"{self.embedding.device}; convert it, or leave int8 out"
             )
-        is_fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
-        self.memory_dtype = torch.bfloat16 if int8 and is_fast else self.embedding.dtype
+        self.memory_dtype = torch.bfloat16 if int8 and HAS_FAST_INTEGERS else self.embedding.dtype
         self.head = weights.get(HEAD, self.embedding).to("cpu", torch.float32)
         norm = partial(_norm, weights, config.layer_norm_eps)
         self.norm = norm("model.norm")

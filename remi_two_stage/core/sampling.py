@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from math import exp
 from random import Random
 
@@ -135,12 +137,9 @@ class Sampling:
         temperature, top_p, _ = self._settings(alone=True)
         weights = [exp((score - top) / temperature) for score in scores]
         kept = self._kept(weights, top_p)
-        rest = random.random() * sum([weights[index] for index in kept])
-        for index in kept:
-            rest -= weights[index]
-            if rest < 0:
-                return index
-        return kept[0]
+        sums = [*accumulate([weights[index] for index in kept])]
+        place = bisect_right(sums, random.random() * sums[-1])
+        return kept[place if place < len(kept) else 0]  # beyond the last sum where weights are nan
 
     def _kept(self, weights: list[float], top_p: float) -> Sequence[int]:
         """Indices of the weights that top_k and then top_p leave, heaviest first if any of the two is on."""
