@@ -129,7 +129,9 @@ def test_of_the_lengths_of_real_tunes_fewer_than_one_in_a_thousand_costs(tune_bo
             for token in detail_sequence(encode_ids(label_chords(piece))):
                 if token in IDS["Duration"]:
                     notes += 1
-                    costing += [piece.title] * any(cost > 1.5 for cost in leading.costs([range(token, token + 1)]) or ())
+                    costing += [piece.title] * any(
+                        cost > 1.5 for cost in leading.costs([range(token, token + 1)]) or ()
+                    )
                 leading.advance(token)
     assert len(costing) < notes / 1000, costing
 
