@@ -48,7 +48,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
                 each beat that is left
     rhythm      a new note is of a length that no given note has at its place in the bar
     fragment    a tune's note ends where a triplet is not complete, or in a metre of five or seven units off the 16ths
-    over        it begins within a beat and is tied into the next one, with less than an eighth on one of both sides
+    over        in bars of four quarter notes it begins within a beat and is tied into the next one, in 16ths
     group       in such a metre it reaches over a group of two or three units, and is not made of groups
     pair        the notes that fill a beat are even in a strathspey, which has snaps, or not dotted in a march
     rest        a tune is silent, other than a song, or are all players of a quartet

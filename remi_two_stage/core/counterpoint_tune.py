@@ -74,13 +74,12 @@ def costs_of_lengths(ids: range, place: int, meter: Meter, style: str | None, co
     """What each length of a note costs at a metrical position: by where it ends, and by the style's pairs of notes;
     other tokens cost nothing.
     """
-    pairs = (
-        _PAIRS.get(style or "", {}) if meter.bar_length == TICKS_PER_WHOLE and place % TICKS_PER_QUARTER == 0 else {}
-    )
+    of_four_quarters = meter.bar_length == TICKS_PER_WHOLE
+    pairs = _PAIRS.get(style or "", {}) if of_four_quarters and place % TICKS_PER_QUARTER == 0 else {}
     ends = [place + token - _DURATION.start + 1 if token in _DURATION else place for token in ids]
     return [
         costs.fragment * (end > place and not is_whole(place % _EIGHTH, end - place + place % _EIGHTH, meter))
-        + costs.over * _is_tied_over(place, end, meter.beat_length)
+        + costs.over * (of_four_quarters and _is_tied_over(place, end, meter.beat_length))
         + costs.group * (is_uneven(meter) and _tears_group(place, end, meter))
         + costs.pair * pairs.get(end - place, 0.0)
         for end in ends
