@@ -70,6 +70,7 @@ CORE_LAYERS = (
         "counterpoint_choirs",
         "counterpoint_harmony",
         "counterpoint_parts",
+        "counterpoint_players",
         "counterpoint_tune",
         "counterpoint_reader",
         "divided_choirs",
@@ -93,6 +94,7 @@ CORE_LAYERS = (
         "abc_writer",
         "instruments",
         "sampling",
+        "decoding_rules",
         "request",
         "architecture",
     },
@@ -106,7 +108,7 @@ CORE_LAYERS = (
     {"decoding_weights_remi", "decoding_backbone_remi", "decoding_remi", "composing_remi"},
     {"configuration_remi", "checkpoint_remi", "tokenization_remi", "pipeline_remi", "repository_remi"},
     {"attention_remi", "attention_blockwise_remi", "attention_coordinates_remi"},
-    {"modeling_remi", "generation_remi"},
+    {"modeling_remi", "generation_processors_remi", "generation_remi"},
 )
 TORCH_FREE_CORE = CORE_LAYERS[0] | CORE_LAYERS[1]
 UPWARD_BY_STRING = {

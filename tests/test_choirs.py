@@ -92,6 +92,17 @@ def test_a_leading_note_to_which_another_voice_comes_is_not_doubled() -> None:
         assert leading_note - root == cost
 
 
+def test_of_four_voices_on_a_beat_the_last_ones_complete_the_chord() -> None:
+    """Soprano and bass on C, the alto on E: the tenor is led to G, and the alto before it off C; not within a beat."""
+    open_fifth = hymn("2/4", S='"C"cc|', A="EE|", T="G,G,|", B="C,C,|")
+    assert costs(open_fifth, "T", 0, 55, 60) == [0, 1.2]
+    assert costs(open_fifth, "A", 0, 64, 67, 60) == [0, 0, 1.2]
+    off_beat = hymn("2/4", S='"C"cc|', A="EE|", T="G,/G,/G,|", B="C,C,|")
+    assert costs(off_beat, "T", 1, 55, 60) == [0, 0.4]
+    three = hymn("2/4", S='"C"cc|', A="EE|", B="C,C,|")
+    assert costs(three, "A", 0, 64, 67) == [0, 8]
+
+
 def test_a_melody_closes_by_step() -> None:
     """The soprano's last two notes, over the dominant before the last chord and over that."""
     piece = hymn("4/4", S='"C"e2 "F"f2 | "G"g2 d2 | "C"c4 |]', B="C2 F,2 | G,2 G,,2 | C,4 |]")

@@ -192,7 +192,7 @@ def test_generate_draws_as_a_request_with_the_same_seed_does(table: DetailGenera
     generated = table.generate(padded(PROMPTS[:1]), do_sample=True, top_k=0, num_return_sequences=2)
     seeds = row_seeds(2, 11)
     rows = [Start(PROMPTS[0], read_prompt("detail", PROMPTS[0]), seed) for seed in seeds]
-    written = [row.ids for row in decode_rows(table, rows, Sampling(1.0, top_p=1.0, repetition=0.0))]
+    written = [row.ids for row in decode_rows(table, rows, Sampling(1.0, top_p=1.0))]
     assert [[token for token in row if token != PAD] for row in generated.tolist()] == written
     assert row_seeds(5, 11)[:2] == seeds
 

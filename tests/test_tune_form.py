@@ -10,8 +10,13 @@ from remi_two_stage import Composer, Piece, Request
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.counterpoint_reader import VoiceLeading
 from remi_two_stage.core.features import pitches
+from remi_two_stage.core.grammar_structure import BAR_START, PICK_UP
+from remi_two_stage.core.plan_harmony import PlanHarmony
+from remi_two_stage.core.reward import begins_on_tonic
+from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence
-from remi_two_stage.core.vocabulary import DETAIL, IDS
+from remi_two_stage.core.signatures import Meter
+from remi_two_stage.core.vocabulary import DETAIL, IDS, token_id
 from remi_two_stage.scores.abc_reader import read_abc
 
 POLKA = """X:1
@@ -81,6 +86,53 @@ def test_strathspeys_have_snaps_and_marches_dotted_pairs() -> None:
     even, dotted, snap = (12, 18, 6)
     for style, wanted in (("strathspey", (0.5, 0.0, -0.15)), ("march", (0.0, -0.5, 0.5)), ("reel", (0.0, 0.0, 0.0))):
         assert costs(tune(style, text), "Duration", 2, (even, dotted, snap)) == pytest.approx(wanted)
+
+
+def test_notes_of_a_tune_are_tied_over_beats_by_eighths_alone() -> None:
+    """From the second eighth of a beat, and from its last 16th: to the next beat, an eighth and a 16th beyond it."""
+    text = 'X:1\nM:4/4\nL:1/16\nK:C\n"C"c2d4e2 f3g f4 | "C"c16 |]\n'
+    assert costs(tune("strathspey", text), "Duration", 1, (12, 24, 18)) == [0, 0, 2.5]
+    assert costs(tune("strathspey", text), "Duration", 4, (6, 18)) == [0, 2.5]
+
+
+def test_a_plan_of_a_tune_begins_on_the_tonic_behind_its_pick_up_and_that_of_a_song_as_it_likes() -> None:
+    requests = [Request("air", key, bars=16) for key in ("G", "D", "C", "F", "Am", "Em") * 6]
+    composer = Composer.from_pretrained()
+    led, free = (
+        [begins_on_tonic(plan.skeleton) for plan in composer.plan_batch(requests, seed=3, sampling=sampling)]
+        for sampling in (Sampling(), Sampling(counterpoint="off"))
+    )
+    assert sum(led) >= 30
+    assert sum(led) > sum(free)
+    for style, expected in (("reel", [0, 2]), ("song", None)):
+        harmony = PlanHarmony()
+        for token in Request(style, "C", bars=8).globals():
+            harmony.advance(token)
+        harmony.advance(BAR_START)
+        chords = [range(token, token + 1) for token in (token_id("Chord", "I"), token_id("Chord", "V7"))]
+        assert harmony.costs(chords) == expected
+        harmony.advance(PICK_UP.start)
+        assert harmony.costs(chords) is None
+
+
+def test_tunes_in_three_beats_come_home_with_their_last_bar_and_hold_its_note() -> None:
+    """The last bar of a part: its first note is led to its end, as in no other metre."""
+    waltz = 'X:1\nM:3/4\nL:1/4\nK:C\n"C"c e g | "G7"f d B | "C"c c2 :|\n|: "C"g e g | "G7"f d B | "C"c c2 :|\n'
+    for note in (6, 14):
+        assert costs(tune("waltz", waltz), "Duration", note, (24, 48, 72)) == [1.5, 1.5, 0]
+    assert costs(tune("waltz", waltz), "Duration", 3, (24, 48, 72)) == [0, 0, 0]
+    assert costs(tune(), "Duration", -2, (12, 24)) == [0, 0]
+    requests = [Request("air", key, Meter(3, 4), 16) for key in ("G", "D", "C", "F", "Am", "Em") * 4]
+    composer = Composer.from_pretrained()
+    led, free = (
+        sum(plan.skeleton.bars[-1].chords[0].label in ("I", "i") for plan in plans)
+        for plans in (
+            composer.plan_batch(requests, seed=5, sampling=Sampling(counterpoint=counterpoint))
+            for counterpoint in ("soft", "off")
+        )
+    )
+    assert led > free
+    assert led >= 18
 
 
 def test_notes_do_not_reach_over_the_groups_of_five_and_seven() -> None:

@@ -32,9 +32,10 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     counterpoint_harmony.py          which chord and which key hold when
     counterpoint_parts.py            what a voice sings, as the rules ask for it
     counterpoint_tune.py             what the form of a lone tune and the rhythm of its style cost
+    counterpoint_players.py          how the players of a quartet go with one another in rhythm
     counterpoint_reader.py           what the next token of a sequence costs by these rules
     divided_choirs.py                how models read the choirs that they have not heard
-    plan_harmony.py                  how a quartet's plan begins and closes, and what other chords cost there
+    plan_harmony.py                  how plans begin, close and have their basses, and what other chords cost there
     codec.py                         Piece <-> tokens
     fitting.py                       what tokens cannot say, changed and counted
     sequences.py                     plan, detail, infilling and melody sequences, made from a piece's tokens
@@ -60,11 +61,13 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     attention_rotation_remi.py       how queries and keys are rotated
     modeling_remi.py                 the backbone, both stages, and the model that holds both
     stop_strings_remi.py             text at which generate() stops
+    generation_processors_remi.py    what generate() may choose from, and what it costs
     generation_remi.py               generate() locked to the grammar
     tokenization_remi.py             the tokenizer
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says
     checkpoint_remi.py               loading by transformers, and what is checked before
     repository_remi.py               what a saved model has beside its weights
+    decoding_rules.py                what the next token costs, by counterpoint and by form
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time
     decoding_weights_remi.py         weights prepared for the fast loop, in 8 bits if wanted

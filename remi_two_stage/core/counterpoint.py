@@ -27,9 +27,11 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     cadence     it does so in the last two bars
     foreign     as a chord begins, a note is neither the chord's nor the key's, raised degrees of minor included
     third       a chord in all voices lacks its third; that of the last bar least of all
+    doubled     in four voices, a note on a beat doubles another one where two others do, and the chord has more tones
     close       the melody's note over the last chord, in the last bar, the tonic's, is not the tonic; half of it where
                 a song's is not one of those that the tonic's chord shares with another last chord
-    final       one of several voices, or a song, does not hold its note over the last chord to the end
+    final       one of several voices, or a song, does not hold its note over the last chord to the end, or a tune in
+                three beats its note over the tonic in the last bar of a part
     strong      a tune's note on a strong beat does not belong to the chord
     altered     a note is the key's own form of a degree that the chord alters, such as F over D7 in C, or G over E7 in
                 A minor
@@ -38,12 +40,15 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     height      later parts of a tune lie lower than two semitones above the middle between the first one and where
                 tunes usually lie
     outside     a tune's note is neither the chord's nor the key's, raised degrees of minor included; other than a song
+    together    a player of a quartet begins a note within a bar where all others do that are written already
+    moving      a player has short notes in a bar in which others begin notes: for each halving of what is left of it
     again       a player of a quartet strikes the note again that is left
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
     rhythm      a new note is of a length that no given note has at its place in the bar
     fragment    a tune's note ends where a triplet is not complete, or in a metre of five or seven units off the 16ths
+    over        in bars of four quarter notes it begins within a beat and is tied into the next one, in 16ths
     group       in such a metre it reaches over a group of two or three units, and is not made of groups
     pair        the notes that fill a beat are even in a strathspey, which has snaps, or not dotted in a march
     rest        a tune is silent, other than a song, or are all players of a quartet
@@ -105,6 +110,7 @@ class Costs:
     cadence: float
     foreign: float
     third: float
+    doubled: float
     close: float
     final: float
     strong: float
@@ -117,7 +123,10 @@ class Costs:
     register: float
     leap: float
     rhythm: float
+    together: float
+    moving: float
     fragment: float
+    over: float
     group: float
     pair: float
     rest: float
@@ -130,16 +139,18 @@ COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=5.5, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
         tritone=1.5, sixth=1.4, inner=0.4, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
-        doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0, close=2.0, final=1.5, strong=0.4,
+        doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0,
+        doubled=1.2, close=2.0, final=1.5, strong=0.4,
         altered=2.0, static=1.5, again=0.6, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2,
-        fragment=6.0, group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
+        together=1.0, moving=0.3, fragment=6.0, over=2.5, group=2.5, pair=0.5, rest=1.2, breath=4.0, most=8.0,
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
         tritone=4.0, sixth=2.8, inner=0.8, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
-        doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0, close=4.0, final=3.0, strong=0.8,
+        doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0,
+        doubled=2.4, close=4.0, final=3.0, strong=0.8,
         altered=4.0, static=3.0, again=1.2, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4,
-        fragment=12.0, group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
+        together=2.0, moving=0.6, fragment=12.0, over=5.0, group=5.0, pair=1.0, rest=2.4, breath=8.0, most=30.0,
     ),
 }
 # fmt: on

@@ -64,6 +64,10 @@ class Part:
         is_near = at < len(self.onsets) and self.onsets[at] <= time + _RETURN
         return (self.pitches[at], self.onsets[at] - time) if is_near else None
 
+    def moves_within(self, start: int, end: int) -> bool:
+        """Whether a note begins at a time or later, and before another one."""
+        return bisect_left(self.onsets, start) < bisect_left(self.onsets, end)
+
     def moves(self, time: int) -> bool:
         """Whether a note begins at a time."""
         at = bisect_left(self.onsets, time)

@@ -11,6 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from operator import add
 
 from .architecture import default_bar_tokens
 from .attention_coordinates import BarCursor
@@ -18,6 +19,7 @@ from .counterpoint import COSTS, FIFTH, Counterpoint, are_spaced, costs_of_range
 from .counterpoint_choirs import Motion
 from .counterpoint_harmony import Harmony, SoundingChord
 from .counterpoint_parts import Part
+from .counterpoint_players import costs_of_moving
 from .counterpoint_tune import TuneParts, costs_of_lengths
 from .grammar_voices import place_in_score
 from .plan_harmony import PlanHarmony
@@ -139,18 +141,33 @@ class VoiceLeading:
             return [
                 costs.rhythm * (token in _DURATION and (place, token) not in given) for ids in choice for token in ids
             ]
-        if self._is_over_last_chord() and (len(self._parts) > 1 or self._style == _SONG):
+        if self._is_held_to_end():
             held = _DURATION.start + min(self._bar_end - place, MAX_DURATION) - 1
             return [costs.final * (token in _DURATION and token < held) for ids in choice for token in ids]
+        moving = self._costs_of_moving(choice)
         if (other := self._ticks_to_other_bass()) is not None:
             longest, cost = _DURATION.start + other - 1, self._cost_of_bass
-            return [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
+            of_bass = [cost * (token in _DURATION and token > longest) for ids in choice for token in ids]
+            return of_bass if moving is None else [*map(add, of_bass, moving)]
+        if moving is not None:
+            return moving
         if (left := self._ticks_to_next_phrase()) is not None:
             held = _DURATION.start + left - 1
             return [costs.phrase * (token in _DURATION and token < held) for ids in choice for token in ids]
         if self._meter is None or not self._is_new_tune:
             return None
         return [cost for ids in choice for cost in costs_of_lengths(ids, place, self._meter, self._style, costs)]
+
+    def _costs_of_moving(self, choice: Sequence[range]) -> list[float] | None:
+        """What lengths of a player's note cost by when the others of a quartet begin notes; None where none does."""
+        if TOKENS[self._voice][1] not in QUARTET:
+            return None
+        start, end = self._time - self._place + self._offset, self._time - self._place + self._bar_end
+        others = [self._parts[voice] for voice in self._together if voice != self._voice]
+        moving = [part for part in others if part.moves_within(start, end)]
+        if not moving:
+            return None
+        return [cost for ids in choice for cost in costs_of_moving(ids, self._time, end, moving, self._costs)]
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
         """What costs that a tune is silent, a singer while others sing, or a whole quartet: that a note begins later
@@ -266,6 +283,15 @@ class VoiceLeading:
             yield usual, math.copysign(beyond, away) * self._costs.register
         if (height := self._form.height(self._bar, usual)) is not None:
             yield height, -self._costs.height
+
+    def _is_held_to_end(self) -> bool:
+        """Whether a note here should last to the end of the bar: over the last chord in several voices and in songs,
+        and in tunes in three beats over the tonic with which a part ends.
+        """
+        if len(self._parts) > 1 or self._style == _SONG:
+            return self._is_over_last_chord()
+        is_end = self._bar == self._last_bar or self._form.end_with(self._bar)
+        return is_end and self._meter is not None and self._meter.numerator == 3 and self._is_over_last_tonic()
 
     def _is_over_last_chord(self) -> bool:
         """Whether a note here sounds over the last chord, in the last bar."""
@@ -386,6 +412,10 @@ class _Judge:
         self._must_rise = self._left is not None and leading._must_rise(self._left)
         heard = {pitch % _OCTAVE for pitch in sounding.values() if pitch is not None}
         is_last = len(order) > 2 and None not in sounding.values()
+        is_on_beat = leading._meter is not None and leading._place % leading._meter.beat_length == 0
+        others_sing = sum(pitch is not None for pitch in sounding.values())
+        is_doubled = len(order) > 3 and is_on_beat and others_sing > 1 and len(heard) < others_sing
+        self._missing = self._tones - heard if is_doubled else frozenset()
         self._third = self._chord_third if is_last and self._chord_third not in heard else None
         self._third_cost = self._costs.most if leading._bar == leading._last_bar else self._costs.third
         self._bass_cost = leading._cost_of_bass
@@ -409,6 +439,7 @@ class _Judge:
         here = leading._harmony.chord_at(time)
         self._is_dominant = here is not None and here.is_dominant
         self._chord_third = None if here is None else here.third
+        self._tones = frozenset[int]() if here is None else here.tones
         begun = here if here is not None and here.start == time else None
         self._bass = begun.bass if is_bass and begun is not None else None
         self._at_home = leading._harmony.home_at(time) if begun is not None else None
@@ -441,6 +472,8 @@ class _Judge:
             cost += self._bass_cost
         if self._third is not None and pitch % _OCTAVE != self._third:
             cost += self._third_cost
+        if self._missing and pitch % _OCTAVE not in self._missing:
+            cost += costs.doubled
         if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
             cost += costs.foreign
         cost += costs.static * (pitch == self._said)

@@ -3,7 +3,8 @@ and how they close, and the rhythm of its beats.
 
 Of music21's tunes 93 % of the parts over the tonic's chord end on the tonic, and in 85 % of those with several parts
 the second one lies higher than the first, by 2.8 semitones on average. In strathspeys 56 % of the pairs of notes that
-fill a beat are dotted and 20 % are snaps; in marches in 4/4 half are dotted.
+fill a beat are dotted and 20 % are snaps; in marches in 4/4 half are dotted. Notes that are tied over a beat begin and
+end on eighths: of 69,769 notes of tunes in 4/4 and 2/2 six do so with less, of composed strathspeys one in 130 did.
 """
 
 from __future__ import annotations
@@ -73,16 +74,22 @@ def costs_of_lengths(ids: range, place: int, meter: Meter, style: str | None, co
     """What each length of a note costs at a metrical position: by where it ends, and by the style's pairs of notes;
     other tokens cost nothing.
     """
-    pairs = (
-        _PAIRS.get(style or "", {}) if meter.bar_length == TICKS_PER_WHOLE and place % TICKS_PER_QUARTER == 0 else {}
-    )
+    of_four_quarters = meter.bar_length == TICKS_PER_WHOLE
+    pairs = _PAIRS.get(style or "", {}) if of_four_quarters and place % TICKS_PER_QUARTER == 0 else {}
     ends = [place + token - _DURATION.start + 1 if token in _DURATION else place for token in ids]
     return [
         costs.fragment * (end > place and not is_whole(place % _EIGHTH, end - place + place % _EIGHTH, meter))
+        + costs.over * (of_four_quarters and _is_tied_over(place, end, meter.beat_length))
         + costs.group * (is_uneven(meter) and _tears_group(place, end, meter))
         + costs.pair * pairs.get(end - place, 0.0)
         for end in ends
     ]
+
+
+def _is_tied_over(start: int, end: int, beat: int) -> bool:
+    """Whether a note begins within a beat and is tied into the next one, in 16ths that are no eighths."""
+    is_over = start % beat != 0 and end > start - start % beat + beat
+    return is_over and start % _16TH == end % _16TH == 0 and (start % _EIGHTH != 0 or end % _EIGHTH != 0)
 
 
 def _tears_group(start: int, end: int, meter: Meter) -> bool:

@@ -8,16 +8,12 @@ Conventions
 - Choosing is in float64 on plain numbers, among the tokens that the grammar allows and no others. Each row has a random
   stream of its own, `random.Random(seed)`, of which a choice by sampling takes one number, and a forced token none.
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
-- A tune of one voice is helped to repeat itself (`Sampling.repetition`): many choices that are each nearly certain
-  seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as the
-  lookup compares, the one that followed them before has a higher score; one that says a bar that has come often enough
-  (`worn_bars`) has a lower one, and where the form of tunes brings a bar back (`recalled_bars`) the token that goes on
-  with it a higher one. Songs and quartets are helped to take up figures (`recalled_figures`). Rhythm is more varied
-  than pitches (`Sampling.rhythm_temperature`): models hold to a rhythm longer than people do.
-- Bars that are written anew are led away from what they were (`replaced_bars`).
+- Choices are made by the model's scores less what tokens cost by the rules of counterpoint and of form
+  (`decoding_rules`). Rhythm is more varied than pitches (`Sampling.rhythm_temperature`): models hold to a rhythm longer
+  than people do.
 - A seed of a request gives the seeds of its rows by `row_seeds`; `generate()` of the models draws them in the same way
-  from torch's random state, so that with one temperature and without `repetition` a row's music is that of `generate()`
-  after `torch.manual_seed(seed)`.
+  from torch's random state, so that with one temperature a row's music is that of `generate()` after
+  `torch.manual_seed(seed)`.
 """
 
 from __future__ import annotations
@@ -32,27 +28,20 @@ from typing import Any
 
 import torch
 
-from .counterpoint_reader import leading_after
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
+from .decoding_rules import DecodingRules
 from .decoding_weights_remi import StageWeights
 from .divided_choirs import read_as
 from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
-from .prompt_lookup import PromptLookup
-from .recalled_bars import RecalledBars
-from .recalled_figures import RecalledFigures
-from .replaced_bars import ReplacedBars
 from .sampling import DEFAULT_SAMPLING, Sampling
-from .vocabulary import IDS, TOKENS
-from .worn_bars import WornBars
+from .vocabulary import IDS
 
 ROWS_AT_ONCE = 64
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
 _GUESSES_AT_ONCE = 64
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
 _NOTE_ON = IDS["Note-On"]
-_OF_OLD_NOTES = 2.5
-"""Nats against each note that would go on saying a bar which is to be another."""
 _COUNTING = Lock()
 _composing = _threads_before = 0
 BarCallback = Callable[[int, int], None]
@@ -182,20 +171,14 @@ class _Row:
     def __init__(
         self, start: Start, sampling: Sampling, longest: int | None, report: Callable[[int], None] | None
     ) -> None:
-        self._ids = list(start.ids)
         self._grammar = start.grammar
         self._random = Random(start.seed)
+        self._rules = DecodingRules(start.grammar.kind, start.ids, sampling, start.replaced)
+        self._ids = self._rules.ids
         self._given = len(self._ids)
         self._end = None if longest is None else self._given + longest
         self._report = report
-        self._leading = leading_after(sampling.counterpoint, start.grammar.kind, start.ids)
-        self._lookup, self._worn, self._recalled = PromptLookup(), WornBars(), RecalledBars()
-        self._figures, self._replaced = RecalledFigures(), ReplacedBars(start.replaced)
-        for token in start.ids:
-            self._read_for_form(token)
-        voices = {TOKENS[token][1] for token in start.ids if token in IDS["voice"]}
-        self._is_alone = len(voices) == 1
-        self._sampling = sampling.settled(voices)
+        self._sampling = self._rules.sampling
         self._of_rhythm = self._sampling if start.grammar.kind == "plan" else self._sampling.of_rhythm
         self._read_as = read_as(start.ids)
         self._guess: list[int] = []
@@ -222,40 +205,18 @@ class _Row:
             new = self._ids[read:]
         right = _shared(self._guess, new)
         unread = new[right:]
-        self._guess = self._lookup.guess(self._ids, max(0, min(most_guesses, LONGEST_BLOCK - len(unread))))
+        self._guess = self._rules.lookup.guess(self._ids, max(0, min(most_guesses, LONGEST_BLOCK - len(unread))))
         return Block(read + right, self._as_read([*unread, *self._guess]), len(self._guess))
 
     def _choose(self, state: torch.Tensor, head: torch.Tensor) -> None:
         """Take a token by the hidden state [hidden] of the one before."""
         choice = [ids for ids in self._grammar.allowed if ids]
         scores = [score for ids in choice for score in torch.mv(self._rows_of(head, ids), state).tolist()]
-        costs = None if self._leading is None else self._leading.costs(choice)
+        costs = self._rules.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
-        old = self._replaced.following() if is_note else set()
-        for token in old:
-            costs = _in_favour(choice, token, -_OF_OLD_NOTES, costs)
-        if nats := self._sampling.repetition:
-            worn = self._worn.following() - old if is_note and self._is_alone else set()
-            for wanted, firmness in self._wanted():
-                if wanted not in worn | old:
-                    costs = _in_favour(choice, wanted, firmness * nats, costs)
-            for token in worn:
-                costs = _in_favour(choice, token, -nats, costs)
         self._choices += 1
         sampling = self._sampling if is_note else self._of_rhythm
         self._take(_id_at(choice, sampling.choose(scores, self._random, costs)))
-
-    def _wanted(self) -> Iterator[tuple[int, float]]:
-        """Tokens that repeat what came before, and how firmly each is wanted."""
-        yield from self._figures.following().items()
-        if not self._is_alone:
-            return
-        if (recalled := self._recalled.following()) is not None and self._grammar.kind != "melody":
-            yield recalled
-        if (repeated := self._lookup.repeated(self._ids)) is not None and not (
-            self._recalled.turns or self._figures.turns
-        ):
-            yield repeated, 1.0
 
     def _as_read(self, ids: Sequence[int]) -> list[int]:
         """Tokens as the model reads them."""
@@ -275,40 +236,17 @@ class _Row:
         return False
 
     def _take(self, token: int) -> None:
-        self._ids.append(token)
         self._grammar.advance(token)
-        self._read_for_form(token)
-        self._replaced.advance(token)
-        if self._leading is not None:
-            self._leading.advance(token)
+        self._rules.advance(token)
         if token == BAR_START and self._report is not None:
             self._bars += 1
             self._report(self._bars)
-
-    def _read_for_form(self, token: int) -> None:
-        self._worn.advance(token)
-        self._recalled.advance(token)
-        self._figures.advance(token)
 
 
 def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens both begin with."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (token, another) in pairs if token != another), min(len(one), len(other)))
-
-
-def _in_favour(choice: Sequence[range], token: int, nats: float, costs: list[float] | None) -> list[float] | None:
-    """What all ids of a choice cost, one range after the other, with one that is wanted so many nats cheaper, or where
-    that is negative dearer.
-    """
-    before = 0
-    for ids in choice:
-        if token in ids:
-            cheaper = [*(costs or [0.0] * sum(map(len, choice)))]
-            cheaper[before + token - ids.start] -= nats
-            return cheaper
-        before += len(ids)
-    return costs
 
 
 def _id_at(choice: Sequence[range], index: int) -> int:

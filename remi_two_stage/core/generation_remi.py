@@ -1,21 +1,19 @@
 """Decoding that is locked to the grammar: what `generate()` of the models adds to transformers' own, by its hooks.
 
-A logits processor follows every row of the batch with a `Grammar` and leaves only what may come next. Its state is
-recomputed from the ids whenever a row is not the one seen before plus one token, so beams and batches cannot mix it up.
-A second one, behind all others, sees to it that they have not undone the first, and that they have left it something.
+The logits processors of `generation_processors_remi.py` leave only what may come next, and take from its scores what it
+costs by the rules of counterpoint and of form (`decoding_rules.py`), as the fast loop of `decoding_remi.py` does.
 
 Settings are transformers': those of the call, then of the given generation config, then of the model's own, which is
-read from `generation_config.json`. `grammar` is one more of them.
+read from `generation_config.json`. `grammar`, `counterpoint` and `repetition` are three more of them.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,6 @@ from transformers import (
     EosTokenCriteria,
     GenerationConfig,
     GenerationMixin,
-    LogitsProcessor,
     LogitsProcessorList,
     MaxLengthCriteria,
     StoppingCriteriaList,
@@ -34,15 +31,14 @@ from transformers import (
 )
 
 from .counterpoint import Counterpoint
-from .counterpoint_reader import VoiceLeading, leading_after
 from .decoding_remi import Start, decode_rows, read_prompt, row_seeds
 from .decoding_weights_remi import is_plain
-from .errors import GrammarError, RequestError
-from .grammar import Grammar, SequenceKind
-from .plan_harmony import PlanHarmony
-from .sampling import Sampling
+from .errors import RequestError
+from .generation_processors_remi import GrammarHoldsLogitsProcessor, GrammarLogitsProcessor, unpadded
+from .grammar import SequenceKind
+from .sampling import DEFAULT_SAMPLING, Sampling
 from .stop_strings_remi import StopsAtText
-from .vocabulary import DETAIL, EOS, PAD, token_names
+from .vocabulary import DETAIL, EOS, PAD
 
 MAX_NEW_TOKENS = 1 << 16
 """The grammar ends every piece by itself; this only bounds what `generate()` may be asked for without a limit of its
@@ -52,7 +48,12 @@ own.
 _WARPERS = {TemperatureLogitsWarper: "temperature", TopKLogitsWarper: "top_k", TopPLogitsWarper: "top_p"}
 """What `Sampling` does, in the order in which it and transformers do it."""
 _SHOWN = ("scores", "logits", "attentions", "hidden_states")
-_OWN_SETTINGS = ("grammar", "counterpoint")
+_UNSAID = {
+    "grammar": True,
+    "counterpoint": DEFAULT_SAMPLING.counterpoint,
+    "repetition": DEFAULT_SAMPLING.repetition,
+}
+"""Settings of our own, with the values that hold where nothing is said."""
 _OF_THE_RESULT = (
     "return_dict_in_generate",
     "output_scores",
@@ -62,160 +63,16 @@ _OF_THE_RESULT = (
 )
 
 
-class GrammarLogitsProcessor(LogitsProcessor):
-    """Gives every token that the grammar does not allow next the score minus infinity, and takes from the scores of
-    notes what they cost by the rules of counterpoint.
-
-    Args:
-        kinds: For each prompt, the kind that its sequence has.
-        prompts: The given tokens, [B, L], left-padded; what follows them is composed and held to the grammar's
-            strict rules.
-        counterpoint: How the rules of counterpoint weigh; what a note costs is taken from its score.
-
-    Attributes:
-        forbidden: Of the last step, what may not come next, [B * beams, V].
-        ended: Of the last step, the rows that had come to their end.
-
-    Raises:
-        GrammarError: a prompt is not the beginning of such a sequence; the message names the position.
-    """
-
-    def __init__(
-        self, kinds: Sequence[SequenceKind], prompts: torch.Tensor, counterpoint: Counterpoint = "soft"
-    ) -> None:
-        self.kinds = kinds
-        self.counterpoint = counterpoint
-        self._prompts = [_unpadded(ids) for ids in prompts.tolist()]
-        self._rows: dict[int, _Followed | None] = {}
-        self.forbidden = torch.zeros(0, dtype=torch.bool)
-        self.ended: list[int] = []
-        for prompt, ids in enumerate(self._prompts):
-            if ids[-1:] == [PAD]:
-                raise GrammarError(f"row {prompt} ends in <PAD>; pad prompts on the left, with padding_side='left'")
-            if kinds[prompt] in ("infilling", "melody") and DETAIL not in ids:
-                raise GrammarError("the given bars stop before <Detail>; end the prompt there", position=len(ids))
-            self._read(prompt, ids)
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores less what notes cost, with what may not
-        come next at minus infinity.
-        """
-        copies = len(input_ids) // len(self._prompts)
-        rows = list(map(_unpadded, input_ids.tolist()))
-        self._rows = {row: self._follow(row, row // copies, ids) for row, ids in enumerate(rows)}
-        self.forbidden = torch.ones_like(scores, dtype=torch.bool)
-        self.ended = []
-        scores = scores.clone()
-        for row, followed in self._rows.items():
-            if followed is None:
-                continue
-            if followed.grammar.is_finished:
-                self.ended.append(row)
-            for allowed in followed.grammar.allowed:
-                self.forbidden[row, allowed.start : allowed.stop] = False
-            for ids, costs in followed.costs():
-                scores[row, ids.start : ids.stop] -= torch.tensor(costs, dtype=scores.dtype, device=scores.device)
-        self.forbidden[self.ended, EOS] = False
-        return scores.masked_fill(self.forbidden, -torch.inf)
-
-    def _follow(self, row: int, prompt: int, ids: list[int]) -> _Followed | None:
-        """A row after `ids`; None on a beam of score minus infinity, which stands where choices were too few."""
-        followed = self._rows.get(row)
-        try:
-            if followed is None or ids[: len(followed.ids)] != followed.ids:
-                return self._read(prompt, ids)
-            for token in () if followed.grammar.is_finished else ids[len(followed.ids) :]:
-                followed.advance(token)
-            followed.ids = ids
-        except GrammarError:
-            return None
-        return followed
-
-    def _read(self, prompt: int, ids: list[int]) -> _Followed:
-        kind = self.kinds[prompt]
-        grammar = Grammar(kind, len(self._prompts[prompt]))
-        followed = _Followed(ids, grammar, leading_after(self.counterpoint, kind, ()))
-        for token in ids:
-            if grammar.is_finished and token in (PAD, EOS):
-                break
-            followed.advance(token)
-        return followed
-
-
-@dataclass(slots=True)
-class _Followed:
-    """A row as it has been read."""
-
-    ids: list[int]
-    grammar: Grammar
-    leading: VoiceLeading | PlanHarmony | None
-
-    def advance(self, token: int) -> None:
-        self.grammar.advance(token)
-        if self.leading is not None:
-            self.leading.advance(token)
-
-    def costs(self) -> Iterator[tuple[range, list[float]]]:
-        """What the tokens of each range cost that may come next; nothing where no note is chosen."""
-        choice = [ids for ids in self.grammar.allowed if ids]
-        costs = self.leading.costs(choice) if self.leading is not None else None
-        left = iter(costs or ())
-        for ids in choice if costs is not None else ():
-            yield ids, list(islice(left, len(ids)))
-
-
-class GrammarHoldsLogitsProcessor(LogitsProcessor):
-    """Comes last, and holds to what the grammar allowed in this step, whatever became of the scores since.
-
-    Args:
-        grammar: The processor that has masked the scores.
-        num_beams: Rows of each prompt; at least one of them has to continue.
-
-    Raises:
-        RequestError: other processors forbid all that the grammar allows.
-    """
-
-    def __init__(self, grammar: GrammarLogitsProcessor, num_beams: int) -> None:
-        self._grammar = grammar
-        self._num_beams = num_beams
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """[B * beams, L] ids so far and [B * beams, V] scores -> the scores, with what may not come next at minus
-        infinity.
-        """
-        scores = scores.masked_fill(self._grammar.forbidden, -torch.inf)
-        scores[self._grammar.ended, EOS] = 0.0  # no matter, but for a row without any choice there is no softmax
-        goes_on = (scores != -torch.inf).any(dim=1).view(-1, self._num_beams)
-        for prompt in (~goes_on.any(dim=1)).nonzero()[:1, 0].tolist():
-            self._refuse(prompt, input_ids[prompt * self._num_beams].tolist())
-        return scores
-
-    def _refuse(self, prompt: int, ids: list[int]) -> None:
-        names, allowed = token_names(), ~self._grammar.forbidden[prompt * self._num_beams]
-        shown = [names[token] for token in allowed.nonzero()[:4, 0].tolist()]
-        rest = int(allowed.sum()) - len(shown)
-        raise RequestError(
-            f"the settings forbid all that the grammar allows as token {len(_unpadded(ids))} of row {prompt}: "
-            f"{', '.join(shown)}"
-            f"{f' and {rest} more' if rest else ''}; change bad_words_ids, min_new_tokens, logits_processor or the "
-            "like, or give grammar=False"
-        )
-
-
-def _unpadded(ids: list[int]) -> list[int]:
-    """The ids without the padding on their left."""
-    start = next((index for index, token in enumerate(ids) if token != PAD), len(ids))
-    return ids[start:]
-
-
 class GrammarGenerationMixin(StopsAtText, GenerationMixin):
     """transformers' `generate()`, locked to the grammar unless the setting `grammar` is False.
 
-    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. Two settings are added, of the
-    call or of a generation config:
+    The sequences begin with the prompts `inputs` (or `input_ids`), [B, L], left-padded. Three settings are added, of
+    the call or of a generation config:
 
         grammar       whether to hold to the grammar; True where nothing is said
         counterpoint  "strict", "soft" or "off", as in `Sampling`; "soft" where nothing is said
+        repetition    nats in favour of what repeats a passage where tokens are sampled, as in `Sampling`; as there
+                      where nothing is said
 
     A prompt that is not the beginning of a sequence of this stage raises a `GrammarError` that names the position.
     Without a limit, a sequence continues to the end that the grammar gives it.
@@ -224,8 +81,12 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
     times as fast; greedily both ways lead to the same tokens. All others (beams, caches, processors, streamers, scores
     and so on), and models that are more than their weights, go through transformers' loop with the grammar. Samples
     follow torch's random state either way, but not with the same numbers: transformers draws for forced tokens too, and
-    for all rows from one stream. Both are of the model alone: `repetition` and `rhythm_temperature` of `Sampling` are
-    for `Composer` and the pipeline.
+    for all rows from one stream.
+
+    Both ways keep to the rules by which `Composer` and the pipeline compose (`decoding_rules.py`). These do more: they
+    have usual temperatures for one voice and for several, and others for rhythm, take the best of a few plans, and lead
+    bars that are written anew away from those they replace. Choirs of other voices than S, A, T and B are read as the
+    model knows them by `decode_rows` alone.
     """
 
     def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
@@ -253,12 +114,13 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
         generation_config: GenerationConfig | None,
         grammar: bool | None = None,
         counterpoint: Counterpoint | None = None,
+        repetition: float | None = None,
         **kwargs: Any,
     ) -> tuple[GenerationConfig, dict[str, Any]]:
         config, model_kwargs = super()._prepare_generation_config(generation_config, **kwargs)
-        said = {"grammar": grammar, "counterpoint": counterpoint}
+        said = {"grammar": grammar, "counterpoint": counterpoint, "repetition": repetition}
         config.update(**{name: value for name, value in said.items() if value is not None}, allow_custom_entries=True)
-        config.update(grammar=True, counterpoint="soft", defaults_only=True, allow_custom_entries=True)
+        config.update(**_UNSAID, defaults_only=True, allow_custom_entries=True)
         given = {name for name, value in model_kwargs.items() if value is not None}
         # Later on, what the call gives to forward() cannot be told from what transformers adds.
         config._gives_ids_alone = given <= {"input_ids", "attention_mask"}
@@ -301,7 +163,12 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
         if encoder_input_ids is None or not generation_config.grammar:
             return super()._get_logits_processor(logits_processor=logits_processor, **arguments)
         kinds = [self.kind_of_prompt(ids) for ids in encoder_input_ids.tolist()]
-        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids, generation_config.counterpoint)
+        sampling = Sampling(
+            repetition=generation_config.repetition,
+            counterpoint=generation_config.counterpoint,
+            greedy=not generation_config.do_sample,
+        )
+        grammar = GrammarLogitsProcessor(kinds, encoder_input_ids, sampling)
         custom = LogitsProcessorList([grammar, *(logits_processor or ())])
         processors = super()._get_logits_processor(logits_processor=custom, **arguments)
         processors.append(GrammarHoldsLogitsProcessor(grammar, generation_config.num_beams))
@@ -334,7 +201,7 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
         copies = len(input_ids) // len(grammar.kinds)
         seeds = [0] * len(input_ids) if sampling.greedy else row_seeds(len(input_ids))
         starts = []
-        for row, (ids, seed) in enumerate(zip(map(_unpadded, input_ids.tolist()), seeds, strict=True)):
+        for row, (ids, seed) in enumerate(zip(map(unpadded, input_ids.tolist()), seeds, strict=True)):
             starts.append(Start(ids, read_prompt(grammar.kinds[row // copies], ids), seed))
         new = [row.ids[row.given :] for row in decode_rows(self, starts, sampling, longest)]
         width = max(map(len, new))
@@ -348,15 +215,15 @@ def _known_sampling(processors: LogitsProcessorList, config: GenerationConfig) -
     if (first, last) != (GrammarLogitsProcessor, GrammarHoldsLogitsProcessor):
         return None
     if not config.do_sample:
-        return None if kinds else Sampling(greedy=True, counterpoint=config.counterpoint)
+        return None if kinds else processors[0].sampling
     if kinds != [kind for kind in _WARPERS if kind in kinds]:
         return None
-    settings: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition": 0.0}
+    settings: dict[str, Any] = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
     for kind, warper in zip(kinds, processors[1:-1], strict=True):
         settings[_WARPERS[kind]] = value = getattr(warper, _WARPERS[kind])
         if vars(warper) != vars(kind(value)):  # one of the call's own, made in another way
             return None
-    return Sampling(**settings, counterpoint=config.counterpoint)
+    return replace(processors[0].sampling, **settings)
 
 
 def _ends_as_known(criteria: Sequence[Any]) -> bool:
@@ -388,7 +255,7 @@ def detail_prompts(plans: torch.Tensor) -> torch.Tensor:
         RequestError: a plan is not finished.
     """
     rows = []
-    for ids in map(_unpadded, plans.tolist()):
+    for ids in map(unpadded, plans.tolist()):
         if EOS not in ids:
             raise RequestError(
                 "a plan stops before <EOS>; let the planner write it to its end, without max_new_tokens, stop_strings "
@@ -486,7 +353,7 @@ class TwoStageGenerationMixin:
         """Those of the call, then of the given config, then of the model's own."""
         config = _completed(given or GenerationConfig(), self.generation_config)
         said = {name: value for name, value in settings.items() if value is not None}
-        own = {name: said.pop(name) for name in _OWN_SETTINGS if name in said}
+        own = {name: said.pop(name) for name in _UNSAID if name in said}
         config.update(**own, allow_custom_entries=True)
         if unknown := config.update(**said):
             raise RequestError(

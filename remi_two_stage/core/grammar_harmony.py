@@ -107,7 +107,8 @@ class LastNote:
     def durations(self, position: int, pitch: int, limit: int) -> Choice:
         """`<Duration=>` of a note, up to a limit in ticks: room is left for a last note after it, or it may be that."""
         left = max(self.beats[-1] - position, 0)
-        shorter, longer = range(1, min(left, limit) + 1), range(self._shortest(position), limit + 1)
+        shorter = range(1, min(left, limit) + 1)
+        longer = range(max(self._shortest(position), shorter.stop), limit + 1)  # each length once
         if not self._may_begin(position, pitch):
             longer = range(0) if left else range(1, limit + 1)
         return tuple(
