@@ -257,8 +257,9 @@ def test_int8_rows_are_valid_and_bit_for_bit_the_same_in_any_company(stage: Deta
 
 
 @pytest.mark.parametrize("of_integers", [True, False])
-def test_int8_is_close_to_float_and_the_same_in_any_company(of_integers: bool) -> None:
-    weight, (states, residual) = torch.randn(48, 64) / 8, (torch.randn(9, 64), torch.randn(9, 48))
+@pytest.mark.parametrize("width", [64, 100, 17])
+def test_int8_is_close_to_float_and_the_same_in_any_company(of_integers: bool, width: int) -> None:
+    weight, (states, residual) = torch.randn(48, width) / 8, (torch.randn(9, width), torch.randn(9, 48))
     exact, rounded = Product(weight), Int8Product(weight, of_integers)
     torch.testing.assert_close(rounded(states), exact(states), atol=0.05, rtol=0.05)
     together = rounded.added(states, residual)

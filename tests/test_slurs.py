@@ -13,6 +13,7 @@ from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.instruments import with_instrument
 from remi_two_stage.core.notation import Span
 from remi_two_stage.core.piece import Piece
+from remi_two_stage.demo.comparison import compared
 from remi_two_stage.edits.files import edited_bytes
 from remi_two_stage.scores.abc_losses import abc_losses
 from remi_two_stage.scores.abc_reader import read_abc
@@ -84,6 +85,24 @@ def test_a_voice_alone_has_no_slur_to_one_that_is_gone() -> None:
     assert b"<slur" not in musicxml_bytes(left)
 
 
+def test_slurs_between_voices_that_one_hand_plays_stay_in_it() -> None:
+    piece = arpeggios()
+    first, last = piece.bars
+    bars = (
+        replace(first, notes=(*first.notes, ()), notation=(*first.notation, ())),
+        replace(last, notes=(*last.notes, ())),
+    )
+    organ = replace(piece, voices=(*piece.voices, "V3"), bars=bars, instruments=())
+    hands = with_instrument(organ, "piano")
+    assert slurs(hands) == [(0, "V1", Span(0, "slur", 0, 84)), (0, "V1", Span(48, "slur", 1, 0))]
+    assert slurs(read_musicxml(musicxml_bytes(hands))) == slurs(hands)
+
+
+def test_a_slur_to_the_part_of_another_player_ends_on_its_own_last_note() -> None:
+    flutes = read_musicxml(musicxml_bytes(with_instrument(arpeggios(), "flute")))
+    assert slurs(flutes) == [(0, "V1", Span(48, "slur", 0, 84)), (0, "V2", Span(0, "slur", 0, 36))]
+
+
 @pytest.mark.parametrize("is_own", [True, False])
 def test_an_edit_beside_a_slur_between_hands_leaves_it_whole(is_own: bool) -> None:
     source = score([arpeggio(), note("E", 16, "", 4, 1, 1) + BACKUP + note("C", 16, slur("stop", 2), 3, 2, 2)] * 2,
@@ -96,6 +115,15 @@ def test_an_edit_beside_a_slur_between_hands_leaves_it_whole(is_own: bool) -> No
     assert edited.bars == after.bars
     assert [each for each in slurs(edited) if each[0] != 1] == [each for each in slurs(after) if each[0] != 1]
     assert not any("slur" in reason for reason, _ in edited.losses)
+
+
+def test_the_page_shows_slurs_between_hands_of_the_tune_before_an_edit_too() -> None:
+    old = arpeggios()
+    new = rewritten(old, 1, 1, seed=3)
+    comparison = compared(old, new, is_close=False)
+    assert comparison is not None
+    shown = [(voice, span.voice) for _, voice, span in slurs(comparison.piece) if "before" in voice]
+    assert shown == [("V1 before", "V2 before"), ("V2 before", "V1 before")]
 
 
 def test_slurs_begin_and_end_within_tied_notes() -> None:

@@ -254,7 +254,7 @@ class WrittenNotation:
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 if isinstance(record, Span) and record.voice:
-                    record = _kept_in_voice(record, bars[index:], voice)
+                    record = kept_in_voice(record, bars[index:], voice)
                 self._add(index, record)
         if voice == 0:
             self._add_tempos(_tempos_within(bars))
@@ -338,10 +338,10 @@ class WrittenNotation:
         return 0
 
 
-def _kept_in_voice(slur: Span, bars: Sequence[Bar], voice: int) -> Span:
+def kept_in_voice(slur: Span, bars: Sequence[Bar], voice: int) -> Span:
     """A slur that leads to another voice, from the first of some bars on, up to the last note before of its own."""
     for count in range(min(slur.bars, len(bars) - 1), -1, -1):
         end = slur.end if count == slur.bars else bars[count].length
         if onsets := [note.onset for note in bars[count].notes[voice] if note.onset < end]:
-            return replace(slur, bars=count, end=max(onsets))
-    return replace(slur, bars=0, end=slur.onset)
+            return replace(slur, bars=count, end=max(onsets), voice="")
+    return replace(slur, bars=0, end=slur.onset, voice="")

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple, Self
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .architecture import Architecture
@@ -25,6 +26,8 @@ HEAD = "lm_head.weight"
 """Name of the weight that may be the embedding's."""
 HAS_FAST_INTEGERS = torch.backends.cpu.get_cpu_capability() == "AVX512"
 """Whether the processor multiplies 8-bit integers, and numbers of 16 bits, faster than floats of 32."""
+_BLOCK = 32
+"""Where a width is no multiple of this, torch's product of floats with 8-bit weights may read beyond the end."""
 _TINY = 1e-30
 """In place of a largest value of 0, which has no inverse."""
 _ATTENTION_FUNCTIONS = ("eager", "sdpa")
@@ -70,6 +73,8 @@ class Int8Product:
         largest = weight.abs().amax(dim=1)
         self._weight = (weight * (127 / largest.clamp(min=_TINY))[:, None]).round_().to(torch.int8)
         self._scales = largest / 127
+        self._missing = 0 if of_integers else -weight.shape[1] % _BLOCK
+        self._weight = F.pad(self._weight, (0, self._missing))
         self._sums = self._of_integers if of_integers else self._of_floats
         self._ones = torch.ones_like(self._scales, dtype=torch.bfloat16)
 
@@ -87,7 +92,10 @@ class Int8Product:
         return torch._int_mm(rounded, self._weight.t()) * (largest / 127)
 
     def _of_floats(self, states: torch.Tensor) -> torch.Tensor:
-        return torch._weight_int8pack_mm(states.to(torch.bfloat16), self._weight, self._ones).float()
+        rounded = states.to(torch.bfloat16)
+        if self._missing:
+            rounded = F.pad(rounded, (0, self._missing))
+        return torch._weight_int8pack_mm(rounded, self._weight, self._ones).float()
 
 
 class LayerWeights(NamedTuple):

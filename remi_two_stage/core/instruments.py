@@ -21,8 +21,8 @@ from typing import Literal
 
 from .arguments import check_is_piece
 from .errors import RequestError, ScoreError
-from .notation import Clef, ClefSign, Instrument, Lyric, Notation
-from .piece import Note, Piece
+from .notation import Clef, ClefSign, Instrument, Lyric, Notation, with_voices_renamed
+from .piece import Bar, Note, Piece
 from .ranges import CHOIR_RANGES, VOICE_RANGES
 from .signatures import fifths_of_transposition
 from .text import did_you_mean
@@ -52,7 +52,7 @@ _CLEFS: dict[int | None, Clef] = {_VIOLIN: "treble", _VIOLA: "alto", _CELLO: "ba
 _KEYBOARD = re.compile(
     r"(forte)?piano|[kc]lavier|org(an|el|ue)|harp|cembalo|clavecin|harmonium|celest[ae]|keyboard", re.IGNORECASE
 )
-_HANDS = 2
+_HANDS = ("V1", "V2")
 _NUMBERS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 INSTRUMENT_HELP = (
     f"who plays or sings it: {', '.join(INSTRUMENTS)}; sound files have a guitar, and a piano for all others"
@@ -97,7 +97,7 @@ def with_instrument(piece: Piece, name: str) -> Piece:
             f"the instrument is {name!r}; choose one of {', '.join(INSTRUMENTS)}{did_you_mean(name, INSTRUMENTS)}"
         )
     piece = without_clefs(piece, range(len(piece.bars)))
-    if name == "piano" and len(piece.voices) > _HANDS:
+    if name == "piano" and len(piece.voices) > len(_HANDS):
         piece = _in_two_hands(piece)
     parts = _FOUR_VOICES.get(name, ())
     if len(piece.voices) == len(parts):
@@ -123,17 +123,20 @@ def _in_two_hands(piece: Piece) -> Piece:
     """The piece with its upper voices in one and its lower voices in the other; of four, two in each."""
     count = len(piece.voices)
     hands = range((count + 1) // 2), range((count + 1) // 2, count)
+    hand_of = {name: _HANDS[voice in hands[1]] for voice, name in enumerate(piece.voices)}
+
+    def signs(bar: Bar, hand: range, name: str) -> tuple[Notation, ...]:
+        return _said_once([with_voices_renamed(bar.notation[voice], hand_of, name) for voice in hand])
+
     bars = [
         replace(
             bar,
             notes=tuple(_together([bar.notes[voice] for voice in hand]) for hand in hands),
-            notation=tuple(_said_once([bar.notation[voice] for voice in hand]) for hand in hands)
-            if bar.notation
-            else (),
+            notation=tuple(map(signs, (bar, bar), hands, _HANDS)) if bar.notation else (),
         )
         for bar in piece.bars
     ]
-    return replace(piece, voices=("V1", "V2"), bars=tuple(bars), instruments=(), source=None)
+    return replace(piece, voices=_HANDS, bars=tuple(bars), instruments=(), source=None)
 
 
 def _together(voices: Sequence[Sequence[Note]]) -> tuple[Note, ...]:

@@ -269,6 +269,18 @@ def moved(notation: Iterable[Notation], fifths: int, semitones: int) -> tuple[No
     return tuple([record for record in (_moved(each, fifths, semitones) for each in notation) if record is not None])
 
 
+def with_voices_renamed(notation: Iterable[Notation], names: Mapping[str, str], own: str) -> tuple[Notation, ...]:
+    """Notation of a voice whose new name is `own`, with slurs that lead to voices by their new names."""
+    return tuple([_renamed(record, names, own) for record in notation])
+
+
+def _renamed(record: Notation, names: Mapping[str, str], own: str) -> Notation:
+    if not (isinstance(record, Span) and record.voice in names):
+        return record
+    voice = names[record.voice]
+    return replace(record, voice="" if voice == own else voice)
+
+
 def _moved(record: Notation, fifths: int, semitones: int) -> Notation | None:
     if isinstance(record, Spelling):
         return replace(record, pitch=record.pitch + semitones, fifths=_within_names(record.fifths + fifths))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from ..composing.tasks import placed
-from ..core.notation import Text
+from ..core.notation import Text, with_voices_renamed
 from ..core.piece import Bar, Piece
 from ..rendering.close_score import Staff, two_staves
 from ..scores.voices import usual_instruments
@@ -55,7 +55,7 @@ def compared(old: Piece, new: Piece, is_close: bool) -> Comparison | None:
     old = _where_it_stands_now(old, new)
     new_notes, old_notes = set(_notes(new)), set(_notes(old))
     bars = tuple(_both(before, after, old, new) for before, after in zip(_as_long_as(old, new), new.bars, strict=True))
-    names = (*new.voices, *(f"{voice} before" for voice in old.voices))
+    names = (*new.voices, *map(_name_before, old.voices))
     players = (*(new.instruments or usual_instruments(new.voices)), *(old.instruments or usual_instruments(old.voices)))
     staves = _staves(new, _NEW, 0, is_close)
     return Comparison(
@@ -66,6 +66,10 @@ def compared(old: Piece, new: Piece, is_close: bool) -> Comparison | None:
         tuple(sorted(new_notes - old_notes)),
         tuple(sorted(old_notes - new_notes)),
     )
+
+
+def _name_before(voice: str) -> str:
+    return f"{voice} before"
 
 
 def _where_it_stands_now(old: Piece, new: Piece) -> Piece:
@@ -102,7 +106,11 @@ def _as_long_as(old: Piece, new: Piece) -> list[Bar]:
 def _both(before: Bar, after: Bar, old: Piece, new: Piece) -> Bar:
     """The new bar with the old voices under its own."""
     new_signs = after.notation or ((),) * len(new.voices)
-    first, *others = before.notation or ((),) * len(old.voices)
+    names = {voice: _name_before(voice) for voice in old.voices}
+    first, *others = (
+        with_voices_renamed(records, names, names[voice])
+        for voice, records in zip(old.voices, before.notation or ((),) * len(old.voices), strict=True)
+    )
     chords: Sequence[Text] = ()
     if before.chords != after.chords:
         chords = [Text(chord.onset, chord.name(old.key, before.key)) for chord in before.chords]

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from ..core.abc_notation import kept_in_voice
 from ..core.abc_spelling import BarNames
 from ..core.layers import Layers
 from ..core.notation import (
@@ -117,7 +118,7 @@ class VoiceWriter:
 
     def begin_spans(self, index: int) -> None:
         """Begin the slurs and lines of bar `index`, as all voices of the part must before it is opened."""
-        spans = [record for record in self._beside.records[index] if isinstance(record, Span)]
+        spans = [self._in_part(index, record) for record in self._beside.records[index] if isinstance(record, Span)]
         numbered = [(span, self._number_of(index, span)) for span in spans]
         self._begun = [(span, number) for span, number in numbered if number]
 
@@ -203,6 +204,13 @@ class VoiceWriter:
         if record.is_slurred:
             at.grace_slur = self._open_spans.free_number(SLUR)
             at.slurs.append(f'<slur type="stop" number="{at.grace_slur}"/>')
+
+    def _in_part(self, index: int, span: Span) -> Span:
+        """A slur that leads to a voice of another part, up to the last note before of its own voice, as in ABC."""
+        if span.voice not in self._piece.voices or span.voice in self._place.part:
+            return span
+        kept = kept_in_voice(span, self._piece.bars[index:], self._voice)
+        return kept if (kept.bars, kept.end) > (0, kept.onset) else span
 
     def _number_of(self, index: int, span: Span) -> int:
         """The number of a span that begins in bar `index`; 0 for one that leads nowhere."""
