@@ -2,7 +2,7 @@
 
 Why a second forward pass beside that of `modeling_remi`: it needs the weights alone, so that composing loads no
 `PreTrainedModel`, and it is fast. By `benchmarks/decoding.py` (one row, 1,024 tokens, one thread, forced tokens
-counted) a `small` model writes 2.3 times as fast as GPT-2 of its size in `generate()`; the README has the table. A
+counted) a `small` model writes 1.9 times as fast as GPT-2 of its size in `generate()`; the README has the table. A
 stage that computes anything else (`decoding_weights_remi.is_plain`) is left to transformers' loop.
 
 Conventions
