@@ -55,8 +55,9 @@ class Composer:
     Args:
         model: Both stages, or a checkpoint that contains them. Only the weights of a checkpoint are read until the
             attribute `model` is used.
-        int8: Whether to compose with the current weights rounded to 8 bits. This is much faster with models of the
-            size base, hardly faster with small ones, and gives different music from the same seed.
+        int8: Whether to compose with the current weights rounded to 8 bits. This is faster above all with models of
+            the size base and, on processors without AVX-512, for few pieces at a time; it gives different music from
+            the same seed.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, or neither in the cache nor reachable.

@@ -71,10 +71,10 @@ class Int8Product:
     def __init__(self, weight: torch.Tensor, of_integers: bool = HAS_FAST_INTEGERS) -> None:
         weight = weight.float()
         largest = weight.abs().amax(dim=1)
-        self._weight = (weight * (127 / largest.clamp(min=_TINY))[:, None]).round_().to(torch.int8)
-        self._scales = largest / 127
+        rounded = (weight * (127 / largest.clamp(min=_TINY))[:, None]).round_().to(torch.int8)
         self._missing = 0 if of_integers else -weight.shape[1] % _BLOCK
-        self._weight = F.pad(self._weight, (0, self._missing))
+        self._weight = F.pad(rounded, (0, self._missing))
+        self._scales = largest / 127
         self._sums = self._of_integers if of_integers else self._of_floats
         self._ones = torch.ones_like(self._scales, dtype=torch.bfloat16)
 

@@ -38,7 +38,7 @@ def with_chords_of_kern(piece: Piece, text: str) -> tuple[Piece, int]:
     said = [*_said(text)]
     kind = _SYMBOLS if any(each.kind == _SYMBOLS for each in said) else NUMERALS
     for time, of_kind, token, key in said:
-        bar = min(bisect_right(starts, time), len(chords) + 1) - 1
+        bar = bisect_right(starts, time) - 1
         chord = None
         if of_kind == kind and bar < len(chords):
             is_symbol = kind == _SYMBOLS
