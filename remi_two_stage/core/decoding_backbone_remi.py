@@ -174,9 +174,14 @@ class Memory:
         self._slots = max(slots, self._slots)
         if length > self.capacity:
             self.capacity = max(2 * self.capacity, length + _SPARE_TOKENS)
-        more = (0, 0, 0, self.capacity - before[1], 0, self._slots - before[0])
-        self.states = F.pad(self.states.unflatten(4, before), more).flatten(4, 5)
-        self.features = F.pad(self.features.unflatten(0, before), more).flatten(0, 1)
+        self.states = self._moved(self.states, 4, before)
+        self.features = self._moved(self.features, 0, before)
+
+    def _moved(self, memory: torch.Tensor, dim: int, before: tuple[int, int]) -> torch.Tensor:
+        """A memory with its room of before (slots, capacity) in larger room, whose rest is not touched yet."""
+        moved = memory.new_empty(*memory.shape[:dim], self._slots, self.capacity, *memory.shape[dim + 1 :])
+        moved.narrow(dim, 0, before[0]).narrow(dim + 1, 0, before[1]).copy_(memory.unflatten(dim, before))
+        return moved.flatten(dim, dim + 1)
 
     def layers_of(self, step: RowStep) -> Sequence[torch.Tensor]:
         """Keys and values of a row in each layer in turn, [1, G, K, D] each."""
