@@ -79,6 +79,7 @@ CORE_LAYERS = (
         "replaced_bars",
         "recalled_bars",
         "recalled_figures",
+        "recalled_lines",
         "grammar",
         "sequences",
         "codec",

@@ -51,16 +51,8 @@ def test_a_phrase_begins_again_and_a_part_closes_as_the_one_before() -> None:
 def test_chords_come_back_in_a_plan_and_notes_over_the_same_chords_alone() -> None:
     piece = tune()
     plan = plan_sequence(encode_ids(piece))
-    assert [at for at, is_recalled in enumerate(recalled(plan, "Chord")) if is_recalled] == [
-        3,
-        5,
-        6,
-        12,
-        14,
-        15,
-        16,
-        17,
-    ]
+    bars = recalled(plan, "Chord")
+    assert [at for at, is_recalled in enumerate(bars) if is_recalled] == [3, 5, 6, 12, 14, 15, 16, 17]
     other = replace(piece, bars=(*piece.bars[:5], replace(piece.bars[5], chords=piece.bars[4].chords), *piece.bars[6:]))
     ids = detail_sequence(encode_ids(other))
     assert not recalled(ids[ids.index(DETAIL) + 1 :], "Note-On")[5]

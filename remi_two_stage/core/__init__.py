@@ -75,6 +75,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     replaced_bars.py                 the bars that new ones are written in place of
     recalled_bars.py                 the bars of a tune that come back by its form
     recalled_figures.py              the figures of songs and quartets that come back
+    recalled_lines.py                the lines of a hymn that come back
     prompt_lookup.py                 guesses of the next tokens, from what followed the same ones before
     composing_remi.py                from a request to a plan, from a plan to a piece
     pipeline_remi.py                 the pipeline "music-generation"

@@ -10,7 +10,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     augmented   a singer goes by an augmented second
     tritone     a singer leaps by an augmented fourth or a diminished fifth
     sixth       a voice of a choir below the highest leaps by a sixth
-    inner       an inner voice of a choir leaps by a fourth or further
+    inner       an inner voice of a choir goes by more than a whole tone
     hidden      the outer voices of a choir go in one direction to a perfect fifth or octave, the upper one by leap
     fall        the seventh of a dominant does not fall by step in a choir as the tonic follows
     approach    the melody of a choir does not come to its last note by step, or its note over the dominant before that
@@ -42,7 +42,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     outside     a tune's note is neither the chord's nor the key's, raised degrees of minor included; other than a song
     together    a player of a quartet begins a note within a bar where all others do that are written already
     moving      a player has short notes in a bar in which others begin notes: for each halving of what is left of it
-    again       a player of a quartet strikes the note again that is left
+    again       a player of a quartet, the melody of a hymn or the bass of a chorale strikes the note again that is left
     register    a tune that lies further from where tunes lie than most of them goes on in that direction
     return      a new note before a given one, as where bars are rewritten, lies further from it than a whole tone for
                 each beat that is left
@@ -138,7 +138,7 @@ class Costs:
 COSTS: dict[Counterpoint, Costs] = {
     "soft": Costs(
         parallels=12.0, crossing=5.0, overlap=0.7, seventh=5.5, augmented=4.0, spacing=1.8, room=2.5, range=2.0,
-        tritone=1.5, sixth=1.4, inner=0.4, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
+        tritone=1.5, sixth=1.4, inner=0.7, hidden=2.0, fall=2.5, approach=1.5, phrase=1.0,
         doubling=2.5, leading=1.5, bass=3.0, cadence=5.0, foreign=5.0, third=4.0,
         doubled=1.2, close=2.0, final=1.5, strong=0.4,
         altered=2.0, static=1.5, again=0.6, part=2.0, height=0.05, outside=0.5, register=0.03, leap=0.55, rhythm=1.2,
@@ -146,7 +146,7 @@ COSTS: dict[Counterpoint, Costs] = {
     ),
     "strict": Costs(
         parallels=30.0, crossing=12.0, overlap=3.0, seventh=8.0, augmented=8.0, spacing=4.0, room=5.0, range=4.0,
-        tritone=4.0, sixth=2.8, inner=0.8, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
+        tritone=4.0, sixth=2.8, inner=1.4, hidden=6.0, fall=6.0, approach=3.0, phrase=2.0,
         doubling=8.0, leading=6.0, bass=6.0, cadence=10.0, foreign=10.0, third=6.0,
         doubled=2.4, close=4.0, final=3.0, strong=0.8,
         altered=4.0, static=3.0, again=1.2, part=4.0, height=0.1, outside=1.0, register=0.06, leap=1.1, rhythm=2.4,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .counterpoint import FIFTH, Costs, is_augmented_second
 
-_OCTAVE, _TRITONE, _FOURTH, _WHOLE_TONE = 12, 6, 5, 2
+_OCTAVE, _TRITONE, _WHOLE_TONE = 12, 6, 2
 _SIXTHS = (8, 9)
 
 
@@ -43,7 +43,7 @@ class Motion:
         cost = costs.tritone * (leap == _TRITONE) + costs.augmented * is_augmented_second(self.left, pitch)
         if not self.is_top:
             cost += costs.sixth * (leap in _SIXTHS)
-            cost += costs.inner * (leap >= _FOURTH and not self.is_bass)
+            cost += costs.inner * (leap > _WHOLE_TONE and not self.is_bass)
         if self.must_fall:
             cost += costs.fall * (not -_WHOLE_TONE <= move < 0)
         if self.may_close:

@@ -40,6 +40,8 @@ _FEWEST_NOTES = 8
 _THIRD = 4
 _WHOLE_TONE = 2
 _SECOND_SINGERS = frozenset(SINGERS) - frozenset(FOUR_PARTS)
+_MOVING = {"hymn": 0, "chorale": -1}
+"""By style, the singer who seldom strikes a note again: the highest or the lowest."""
 _SONG = "song"
 """The style whose melodies are silent while others play, and end on a note that is held."""
 
@@ -400,6 +402,7 @@ class _Judge:
         self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
         names = [TOKENS[other][1] for other in order]
         self._are_singers = names[at] in SINGERS
+        self._goes_on = not self._are_singers or _MOVING.get(leading._style) == (at if at < len(order) - 1 else -1)
         self._neighbours = [
             pitch
             for place in (at - 1, at + 1)
@@ -477,7 +480,7 @@ class _Judge:
         if self._at_home is not None and pitch % _OCTAVE not in self._at_home:
             cost += costs.foreign
         cost += costs.static * (pitch == self._said)
-        cost += costs.again * (pitch == self._left and not self._are_singers)
+        cost += costs.again * (pitch == self._left and self._goes_on)
         if self._may_close and pitch % _OCTAVE != 0:
             cost += costs.close
         return cost

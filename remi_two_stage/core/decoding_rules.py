@@ -5,7 +5,7 @@ enough: those of counterpoint (`counterpoint.py`, in plans `plan_harmony.py`) an
   seldom all come out alike, so that sampling loses the thread of a bar that comes back. After as many tokens as
   `prompt_lookup` compares, the one that followed them before costs less; one that says a bar that has come often enough
   (`worn_bars`) costs more, and where the form of tunes brings a bar back (`recalled_bars`) the token that goes on with
-  it less. Songs and quartets are helped to take up figures (`recalled_figures`).
+  it less. Songs and quartets are helped to take up figures (`recalled_figures`), hymns their lines (`recalled_lines`).
 - Bars that are written anew are led away from what they were (`replaced_bars`).
 
 Costs are in nats, subtracted from the model's scores.
@@ -20,6 +20,7 @@ from .grammar import SequenceKind
 from .prompt_lookup import PromptLookup
 from .recalled_bars import RecalledBars
 from .recalled_figures import RecalledFigures
+from .recalled_lines import RecalledLines
 from .replaced_bars import ReplacedBars
 from .sampling import Sampling
 from .vocabulary import IDS, TOKENS
@@ -56,6 +57,7 @@ class DecodingRules:
         self._is_alone = len(voices) == 1
         self._leading = leading_after(sampling.counterpoint, kind, prompt)
         self._worn, self._recalled, self._figures = WornBars(), RecalledBars(), RecalledFigures()
+        self._lines = RecalledLines()
         self._replaced = ReplacedBars(replaced)
         for token in prompt:
             self._read_for_form(token)
@@ -88,6 +90,8 @@ class DecodingRules:
         """Tokens that repeat what came before, and how firmly each is wanted."""
         yield from self._figures.following().items()
         if not self._is_alone:
+            if (line := self._lines.following()) is not None and self._kind != "melody":
+                yield line
             return
         if (recalled := self._recalled.following()) is not None and self._kind != "melody":
             yield recalled
@@ -100,6 +104,7 @@ class DecodingRules:
         self._worn.advance(token)
         self._recalled.advance(token)
         self._figures.advance(token)
+        self._lines.advance(token)
 
 
 def _in_favour(choice: Sequence[range], token: int, nats: float, costs: list[float] | None) -> list[float] | None:

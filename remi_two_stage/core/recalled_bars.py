@@ -1,11 +1,12 @@
-"""The bars of a tune that come back by its form: where a phrase takes up its beginning or says the one before again, and
-where a part ends as the one before.
+"""The bars of a tune that come back by its form: where a phrase takes up its beginning, where one says the one before
+again, and where a part ends as the one before.
 
-Of music21's 1,400 jigs, reels, hornpipes and strathspeys in 16 bars and two parts, where the chords of a bar are those
-of the bar that it may recall, its notes are too: in the third bar those of the first in 47 % of the cases (52 % in the
-second part), in the fifth those of the first in 86 % (74), in the sixth those of the second in 79 % (61), in the
-seventh those of the third in 61 % (24), and in the last two bars of the second part those of the first one's last in 61
-and 72 %. A fourth bar says the second again in one of 500 tunes. Sampling without help finds the way back half as often.
+Of music21's jigs, reels, hornpipes and strathspeys 1,423 have two parts of eight bars. Where the chords of a bar are
+those of the bar that it may recall, its notes are too: in the third bar of a part those of the first in 36 % of the
+first parts and 48 % of the second ones, in the fifth those of the first in 85 and 68 %, in the sixth those of the
+second in 79 and 60 %, in the seventh those of the third in 54 and 26 %, and in the last two bars of the second part
+those of the first one's last in 66 and 78 %. The fourth bar is the second in one tune of two hundred. Sampling without
+help finds the way back half as often.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from random import Random
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
-from .voices import FOUR_PARTS, QUARTET
+from .voices import FOUR_PARTS, QUARTET, is_choir
 
 _ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
@@ -58,7 +58,7 @@ class Sampling:
     repetition: float = field(
         default=1.5,
         metadata={
-            "help": "nats, 0 to 10, in favour of going on with what repeats a passage, in one voice and in quartets"
+            "help": "nats, 0 to 10, in favour of going on with what repeats a passage, in one voice, quartets and hymns"
         },
     )
     greedy: bool = field(default=False, metadata={"help": "always take the likeliest token"})
@@ -97,11 +97,12 @@ class Sampling:
 
     def settled(self, voices: Collection[str]) -> Sampling:
         """The same with the usual values where none are given, for one voice or for several, of which the players of a
-        quartet alone recall something.
+        quartet and the singers of a choir alone recall something.
         """
         alone = len(voices) == 1
         temperature, top_p, of_rhythm = self._settings(alone)
-        repetition = self.repetition if (alone or set(voices) <= {*QUARTET}) and not self.greedy else 0.0
+        recalls = alone or set(voices) <= {*QUARTET} or is_choir(voices)
+        repetition = self.repetition if recalls and not self.greedy else 0.0
         return replace(self, temperature=temperature, top_p=top_p, rhythm_temperature=of_rhythm, repetition=repetition)
 
     @property
