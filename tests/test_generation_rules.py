@@ -19,6 +19,7 @@ from remi_two_stage.core.request import Request
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
 from remi_two_stage.core.signatures import Meter
 from remi_two_stage.core.vocabulary import BOS, EOS
+from remi_two_stage.core.voices import FOUR_PARTS
 from remi_two_stage.core.voices import QUARTET as QUARTET_VOICES
 
 FIRM = {"do_sample": True, "top_k": 1}
@@ -42,12 +43,15 @@ def of_both_loops(stage: Any, prompt: Sequence[int], **settings: Any) -> tuple[l
     return fast[0].tolist(), slow[0].tolist()
 
 
-REEL = Plan.parse("|: I | IV | I | V | I | IV | V | I :|", style="reel")
+REEL = Plan.parse("|: I | IV | I | V | I | IV | V | I :| |: vi | V | vi | I | vi | V | V | I :|", style="reel")
 SONG = Plan.parse("I | IV | V | I | I | IV | V | vi | I | IV | V | I", style="song", meter=Meter(3, 4))
 QUARTET = Plan.parse("I | IV | V7 | I | vi | ii | V7 | I", style="quartet", voices=QUARTET_VOICES)
+HYMN = Plan.parse(
+    "I | IV I | V | I | I | IV I | V | I | V | I | ii | V | I | IV I | V | I", style="hymn", voices=FOUR_PARTS
+)
 
 
-@pytest.mark.parametrize("plan", [REEL, SONG, QUARTET], ids=["reel", "song", "quartet"])
+@pytest.mark.parametrize("plan", [REEL, SONG, QUARTET, HYMN], ids=["reel", "song", "quartet", "hymn"])
 def test_both_loops_bring_back_the_same_passages(model: TwoStageModel, plan: Plan) -> None:
     prompt = notes_prompt(plan)
     fast, slow = of_both_loops(model.detail, prompt, **FIRM)

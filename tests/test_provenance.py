@@ -137,6 +137,8 @@ def test_a_model_is_named_as_others_can_find_it(tmp_path: Path, monkeypatch: pyt
 
 
 def test_notes_name_the_sampling_that_was_meant_by_none(composer: Composer) -> None:
-    tune, hymn = composer.compose_batch([Request("jig", "D", bars=2), Request("hymn", "G", bars=2)], seed=1)
+    asked = [Request("jig", "D", bars=2), Request("hymn", "G", bars=2), Request("hymn", "G", bars=2, voices=("M", "B"))]
+    tune, hymn, others = composer.compose_batch(asked, seed=1)
     assert "--temperature 0.95 --top-p 1 --rhythm-temperature 1.05 --repetition 1.5" in tune.made[0]
-    assert "--temperature 0.8 --top-p 0.95 --rhythm-temperature 1.1 --repetition 0" in hymn.made[0]
+    assert "--temperature 0.8 --top-p 0.95 --rhythm-temperature 1.1 --repetition 1.5" in hymn.made[0]
+    assert "--rhythm-temperature 1.1 --repetition 0" in others.made[0]
