@@ -1,5 +1,6 @@
 """What other programs play of the ABC that we write: layers of several voices, chords, hornpipes, counted endings."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -278,11 +279,16 @@ class TestPrinting:
         assert bars_a_line(f"V:1\n{runs}\nV:2\n{runs}")[::2] == [2, 2, 4]
 
     @pytest.mark.skipif(shutil.which("abcm2ps") is None, reason="abcm2ps is not installed")
-    def test_songs_are_printed_without_an_error(self, extra_corpora: Path, tmp_path: Path) -> None:
-        with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
-            names = [name for name in archive.namelist() if "Busslied" in name or "Too_late_for_love" in name]
-            songs = [read_score(archive.extract(name, tmp_path))[0] for name in names]
-        assert len(songs) == 2
+    def test_songs_and_a_quartet_are_printed_without_an_error(self, extra_corpora: Path, tmp_path: Path) -> None:
+        songs = []
+        for collection, titles in (
+            ("lieder.zip", r"Busslied|Too_late_for_love|Parmi_les_meules"),
+            ("quartets.zip", r"Mayer_Emilie_String_Quartet_in_D_Major"),
+        ):
+            with ZipFile(extra_corpora / "openscore" / collection) as archive:
+                names = [name for name in archive.namelist() if re.search(titles, name)]
+                songs += [read_score(archive.extract(name, tmp_path))[0] for name in names]
+        assert len(songs) == 4
         for song in songs:
             (tmp_path / "song.abc").write_text(write_abc(song), encoding="utf-8")
             subprocess.run(["abcm2ps", "song.abc", "-O", "song.ps"], cwd=tmp_path, check=True, timeout=30)
