@@ -305,3 +305,18 @@ def test_a_repeat_that_nothing_goes_back_to_is_none_in_musicxml() -> None:
     assert piece.playing_order() == [0, 1, 0, 1, 2, 3, 4, 5, 4, 5]
     assert musicxml_bytes(piece).count(b'"forward"') == 1
     assert read_musicxml(musicxml_bytes(piece)).playing_order() == piece.playing_order()
+
+
+def test_held_notes_of_later_voices_and_a_further_ending_have_lines_of_their_own() -> None:
+    """Abcjs forgets the ties into a line where the first voice has a further ending behind a repeat."""
+    text = (
+        "X:1\nM:4/4\nL:1/2\nK:C\nV:1\nV:2\n[V:1] cc|cc|cc|[1 cc|cc:|[2 cc|cc|]\n[V:2] CC|CC|CC|[1 {}|CC:|[2 CC|CC|]\n"
+    )
+
+    def lines(first: str) -> list[str]:
+        return write_abc(read_abc(text.format(first))[0]).replace("V:V", "V:").split("K:C\n")[1].splitlines()
+
+    assert lines("CC-")[3:] == ["[V:2] C4 C4 :|", "[V:1] [2 c4 c4 | c4 c4 |]", "[V:2] [2 C4 C4 | C4 C4 |]"]
+    assert lines("CC")[2:] == ["[V:1] c4 c4 :| [2 c4 c4 | c4 c4 |]", "[V:2] C4 C4 :| [2 C4 C4 | C4 C4 |]"]
+    (piece,) = read_abc(text.format("CC-"))
+    assert read_abc(write_abc(piece))[0].bars == piece.bars
