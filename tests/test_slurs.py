@@ -147,6 +147,19 @@ def test_an_edit_beside_a_slur_between_hands_leaves_it_whole(is_own: bool) -> No
     assert not any("slur" in reason for reason, _ in edited.losses)
 
 
+@pytest.mark.parametrize("seed", [10, 18, 21])
+def test_a_slur_to_the_other_hand_that_begins_in_a_rewritten_bar_begins_with_its_nearest_note(seed: int) -> None:
+    """Not within that note, where it is tied on."""
+    scales = hand("CEGACEGA", 5, 1) + BACKUP + hand("CEGBCEGB", 3, 2)
+    last = note("E", 16, "", 4, 1, 1) + BACKUP + note("C", 16, slur("stop", 2), 3, 2, 2)
+    source = score([scales, arpeggio(), last, scales], attributes=PIANO)
+    before = read_musicxml(source)
+    after = rewritten(before, 1, 1, seed=seed)
+    edited = read_musicxml(edited_bytes(source, ".musicxml", before, after).content)
+    assert [(span.bars, span.voice) for _, _, span in slurs(after)] == [(1, "V2")]
+    assert slurs(edited) == slurs(after)
+
+
 def test_the_page_shows_slurs_between_hands_of_the_tune_before_an_edit_too() -> None:
     old = arpeggios()
     new = rewritten(old, 1, 1, seed=3)
