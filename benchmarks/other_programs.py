@@ -5,9 +5,10 @@
 The set is the same in every run: folk tunes from all the collections, some with da capo, dal segno or an order of parts
 (`--orders`), hymns, songs and quartets, read and written again; what the embedded checkpoint composes, over plans of
 its own and typed ones; and edits, written into the text of the file that they are of. ABC goes to abc2midi, abcjs and
-abcm2ps, MusicXML to MuseScore, verovio and LilyPond (by way of musicxml2ly, and slowly), MIDI to symusic. Programs that
-are not installed are skipped: `apt-get install abcmidi abcm2ps lilypond musescore3`, `pip install verovio symusic`, and
-`npm install abcjs`, whose folder NODE_PATH names.
+abcm2ps, MusicXML to MuseScore, verovio and LilyPond (by way of musicxml2ly, and slowly), MIDI to symusic, which
+also reads the MIDI that other programs export (`pip install symusic`). Programs that are not installed are skipped:
+`apt-get install abcmidi abcm2ps lilypond musescore3`, `pip install verovio`, and `npm install abcjs`, whose folder
+NODE_PATH names.
 
 A piece is right in a program if it plays each note of `Piece.note_list(unfold_repeats=True)` and no other, in pitch,
 onset and length, to a twelfth of a quarter note; notes may be released a tenth of their length early, as MuseScore has
@@ -47,7 +48,6 @@ from remi_two_stage.core.playing_order import jump_of
 from remi_two_stage.core.signatures import TICKS_PER_QUARTER
 from remi_two_stage.edits.files import edited_bytes
 from remi_two_stage.score_files import score_bytes
-from remi_two_stage.scores.midi_reader import parse_midi
 from remi_two_stage.scores.musicxml_names import DYNAMICS_ELEMENTS
 
 SLACK = 2
@@ -304,13 +304,7 @@ def by_lilypond(*paths: Path) -> Played:
 
 def by_symusic(*paths: Path) -> Played:
     """As it reads the file."""
-    return [_sounds_by_symusic(importlib.import_module("symusic").Score(path)) for path in paths]
-
-
-def _sounds_by_symusic(score: Any) -> list[Sound]:
-    unit = Fraction(TICKS_PER_QUARTER, score.tpq)
-    notes = [note for track in score.tracks for note in track.notes]
-    return [(note.pitch, round(note.time * unit), round(note.duration * unit)) for note in notes]
+    return [sounds_in(path) for path in paths]
 
 
 PROGRAMS: dict[str, tuple[str, int, Callable[..., Played]]] = {
@@ -353,8 +347,11 @@ def is_installed(program: str) -> bool:
 
 
 def sounds_in(midi: Path) -> list[Sound]:
-    """The notes of a MIDI file."""
-    return sounds(parse_midi(midi.read_bytes()))
+    """The notes of a MIDI file as they are there; our own reader takes them for those that are meant."""
+    score = importlib.import_module("symusic").Score(midi)
+    unit = Fraction(TICKS_PER_QUARTER, score.tpq)
+    notes = [note for track in score.tracks for note in track.notes]
+    return [(note.pitch, round(note.time * unit), round(note.duration * unit)) for note in notes]
 
 
 def sounds(piece: Piece) -> list[Sound]:
@@ -442,6 +439,8 @@ def main() -> None:
     corpora = Path(os.environ.get("REMI_CORPORA", "."))
     if not (corpora / "folk").is_dir():
         sys.exit(f"there is no folk in {corpora}; set REMI_CORPORA to the folder of the corpora")
+    if not is_installed("symusic"):
+        sys.exit("symusic reads what the programs play; pip install symusic")
     pieces = list(tqdm(the_set(corpora, options), desc="written", unit="piece"))
     for program in options.programs:
         if is_installed(program):

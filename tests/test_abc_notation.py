@@ -199,14 +199,16 @@ class TestLyrics:
 
 
 def test_words_stand_in_abc_as_other_programs_print_them() -> None:
-    """Abcjs prints escapes as they are; abcm2ps takes that of a quotation mark for the end of the words."""
-    piece = tune("C4 |")
-    notation = (Text(0, 'con “brio” & [dolce] = l’altro "q"'), Lyric(0, "bread & butter"))
+    """Abcjs prints escapes as they are; abcm2ps takes that of a quotation mark for the end of the words, and that of a
+    line for a syllable that is held.
+    """
+    piece = tune("C2 D2 |")
+    notation = (Text(0, 'con “brio” & [dolce] = l’altro "q"'), Lyric(0, "bread & butter"), Lyric(48, "__ Ma|*-"))
     piece = replace(piece, title="Words & music", bars=(replace(piece.bars[0], notation=(notation,)),))
     text = write_abc(piece)
     assert "T:Words & music\n" in text
     assert '"^con “brio” & [dolce] = l’altro “\u200bq”\u200b"C' in text
-    assert "w: bread~&~butter" in text
+    assert r"w: bread~&~butter \_\_~Ma\|\*\-" in text
     assert_comes_back(piece)
 
 

@@ -1,5 +1,6 @@
 """What other programs play of the ABC that we write: layers of several voices, chords, hornpipes, counted endings."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -278,11 +279,16 @@ class TestPrinting:
         assert bars_a_line(f"V:1\n{runs}\nV:2\n{runs}")[::2] == [2, 2, 4]
 
     @pytest.mark.skipif(shutil.which("abcm2ps") is None, reason="abcm2ps is not installed")
-    def test_songs_are_printed_without_an_error(self, extra_corpora: Path, tmp_path: Path) -> None:
-        with ZipFile(extra_corpora / "openscore" / "lieder.zip") as archive:
-            names = [name for name in archive.namelist() if "Busslied" in name or "Too_late_for_love" in name]
-            songs = [read_score(archive.extract(name, tmp_path))[0] for name in names]
-        assert len(songs) == 2
+    def test_songs_and_a_quartet_are_printed_without_an_error(self, extra_corpora: Path, tmp_path: Path) -> None:
+        songs = []
+        for collection, titles in (
+            ("lieder.zip", r"Busslied|Too_late_for_love|Parmi_les_meules"),
+            ("quartets.zip", r"Mayer_Emilie_String_Quartet_in_D_Major"),
+        ):
+            with ZipFile(extra_corpora / "openscore" / collection) as archive:
+                names = [name for name in archive.namelist() if re.search(titles, name)]
+                songs += [read_score(archive.extract(name, tmp_path))[0] for name in names]
+        assert len(songs) == 4
         for song in songs:
             (tmp_path / "song.abc").write_text(write_abc(song), encoding="utf-8")
             subprocess.run(["abcm2ps", "song.abc", "-O", "song.ps"], cwd=tmp_path, check=True, timeout=30)
@@ -299,3 +305,18 @@ def test_a_repeat_that_nothing_goes_back_to_is_none_in_musicxml() -> None:
     assert piece.playing_order() == [0, 1, 0, 1, 2, 3, 4, 5, 4, 5]
     assert musicxml_bytes(piece).count(b'"forward"') == 1
     assert read_musicxml(musicxml_bytes(piece)).playing_order() == piece.playing_order()
+
+
+def test_held_notes_of_later_voices_and_a_further_ending_have_lines_of_their_own() -> None:
+    """Abcjs forgets the ties into a line where the first voice has a further ending behind a repeat."""
+    text = (
+        "X:1\nM:4/4\nL:1/2\nK:C\nV:1\nV:2\n[V:1] cc|cc|cc|[1 cc|cc:|[2 cc|cc|]\n[V:2] CC|CC|CC|[1 {}|CC:|[2 CC|CC|]\n"
+    )
+
+    def lines(first: str) -> list[str]:
+        return write_abc(read_abc(text.format(first))[0]).replace("V:V", "V:").split("K:C\n")[1].splitlines()
+
+    assert lines("CC-")[3:] == ["[V:2] C4 C4 :|", "[V:1] [2 c4 c4 | c4 c4 |]", "[V:2] [2 C4 C4 | C4 C4 |]"]
+    assert lines("CC")[2:] == ["[V:1] c4 c4 :| [2 c4 c4 | c4 c4 |]", "[V:2] C4 C4 :| [2 C4 C4 | C4 C4 |]"]
+    (piece,) = read_abc(text.format("CC-"))
+    assert read_abc(write_abc(piece))[0].bars == piece.bars

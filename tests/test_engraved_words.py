@@ -91,3 +91,9 @@ def test_no_bar_stands_alone_in_the_last_line_of_a_song(extra_corpora: Path, tmp
     counts = [toolkit.renderToSVG(page).count('class="measure') for page in range(1, toolkit.getPageCount() + 1)]
     assert sum(counts) == 23
     assert min(counts) == 2
+
+
+def test_lines_in_words_are_printed_as_they_are() -> None:
+    """As in "My gostly fader", whose last syllables are held; verovio has a sign of a music font for them."""
+    (piece,) = read_abc("X:1\nT:My gostly fader\nM:C\nL:1/4\nK:G\nc B A2 |\nw: me con-fesse\\_\\_\n")
+    assert ">fesse__</text>" in engrave(piece).svg()

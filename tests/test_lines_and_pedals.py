@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,12 @@ def test_pictures_show_notes_under_octave_lines_on_the_staff() -> None:
         for text in (above, below)
     ]
     assert heads[0] == heads[1]
+
+
+def test_a_pedal_that_is_changed_has_two_signs_in_pictures() -> None:
+    """One before the bar line and one behind it; verovio has them one upon the other."""
+    (piece,) = read_abc(PIANO.replace("G,,4 !ped-up! | !ped!G,,4", "!ped!G,,4 | !ped-up!!ped!G,,4"))
+    signs = re.findall(r'class="pedal">.*?translate\((\d+), ', engrave(piece).svg(), re.DOTALL)
+    places = sorted(map(int, signs))
+    assert len(places) == 8
+    assert min(after - before for before, after in pairwise(places)) > 300

@@ -1,4 +1,4 @@
-"""Chord symbols, keys, metres and titles of MusicXML of other programs: read, or counted."""
+"""Chord symbols, keys, metres, titles and words of MusicXML of other programs: read, or counted."""
 
 import re
 
@@ -6,6 +6,7 @@ import pytest
 from musicxml_scores import COMMON, note, scale, score
 
 from remi_two_stage.core.errors import ScoreFormatError
+from remi_two_stage.core.notation import Text
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.musicxml_reader import read_musicxml
@@ -141,3 +142,12 @@ def test_a_subtitle_is_a_further_title(subtitle: str, further: list[str]) -> Non
 def test_symbols_of_large_chords_come_back_from_abc() -> None:
     (piece,) = read_abc('X:1\nM:4/4\nL:1/4\nK:C\n"Cmaj13"C"Cm13"D"Am / G"EF|\n')
     assert chords(read_musicxml(musicxml_bytes(piece))) == ["Cmaj13", "Cm13", "Am/G"]
+
+
+def test_words_whose_type_changes_are_one_text() -> None:
+    """As MuseScore writes text of which some is in italics."""
+    said = "<words>poco </words><words font-style='italic'>a \n</words><words>poco</words>"
+    other = "<direction-type><words>sotto voce</words></direction-type>"
+    types = f"<direction-type>{said}</direction-type>{other}"
+    piece = read_musicxml(score([f'<direction placement="above">{types}</direction>{scale()}']))
+    assert piece.bars[0].notation == ((Text(0, "poco a poco", "^"), Text(0, "sotto voce", "^")),)

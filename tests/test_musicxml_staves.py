@@ -407,3 +407,28 @@ class TestTablature:
     def test_other_music_in_it_is_kept(self) -> None:
         piece = read_musicxml(guitar(["CEGE", "FDGD"]))
         assert (len(piece.voices), len(piece.note_list())) == (2, 16)
+
+
+class TestStemsOfLayers:
+    """Verovio and others go by the numbers of `<voice>`s, by which both layers of a hand would have the same stems."""
+
+    @staticmethod
+    def stems(bar: str) -> list[tuple[str, str | None]]:
+        piece = only(f"X:1\nM:4/4\nL:1/8\n%%score {{1 | 2}}\nV:1\nV:2 clef=bass\nK:C\n[V:1] c8 |]\n[V:2] {bar} |]\n")
+        (part,) = parts(piece)
+        lower = [each for each in part.iter("note") if each.findtext("staff") == "2" and each.find("pitch") is not None]
+        return [(each.findtext("pitch/step", ""), each.findtext("stem")) for each in lower]
+
+    def test_the_higher_layer_has_them_up(self) -> None:
+        assert self.stems("E4 D4 & C,8") == [("E", "up"), ("D", "up"), ("C", "down")]
+
+    def test_also_where_it_begins_later(self) -> None:
+        assert self.stems("C,8 & x2 E2 D4") == [("C", "down"), ("E", "up"), ("D", "up")]
+
+    def test_a_layer_alone_is_left_to_the_program(self) -> None:
+        found = self.stems("G,4 E2 F2 & x4 C,4")
+        assert found == [("G", None), ("E", "up"), ("F", "up"), ("C", "down")]
+
+    def test_notes_under_one_beam_go_together(self) -> None:
+        found = self.stems("G,4 EFGE & x4 C,2 x2")
+        assert found == [("G", None), *((step, "up") for step in "EFGE"), ("C", "down")]

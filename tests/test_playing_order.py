@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from musicxml_scores import BACKWARD, scale, score
 
+from remi_two_stage.core.abc_writer import write_abc
 from remi_two_stage.core.codec import decode, encode_with_losses, names_of
 from remi_two_stage.core.errors import ScoreError
 from remi_two_stage.core.notation import JUMPS, SIGNS_AFTER, SIGNS_BEFORE
@@ -13,6 +15,8 @@ from remi_two_stage.corpus.augmentation import crop_phrases, unfold
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.midi_reader import parse_midi
 from remi_two_stage.scores.midi_writer import midi_bytes
+from remi_two_stage.scores.musicxml_reader import read_musicxml
+from remi_two_stage.scores.musicxml_writer import musicxml_bytes
 
 ORDERS = {
     "da capo to the end": ("A B C,D.C.", "ABC ABC"),
@@ -175,3 +179,25 @@ def test_a_note_rings_only_into_what_is_played_after_it(music: str, notes: str) 
     ]
     assert parse_midi(midi_bytes(piece)).note_list() == piece.note_list(unfold_repeats=True)
     assert piece.in_part_order().note_list(unfold_repeats=True) == piece.note_list(unfold_repeats=True)
+
+
+@pytest.mark.parametrize(
+    ("measures", "order"),
+    [
+        ([BACKWARD, "", "FINAL", "", BACKWARD], "AABCDEDE"),
+        ([BACKWARD, "", "FINAL", "", "FORWARD" + BACKWARD], "AABCDEE"),
+        (["", "FINAL", "", BACKWARD, ""], "ABCDCDE"),
+        (["", '<direction><sound fine="yes"/></direction>FINAL', "", BACKWARD, '<sound dacapo="yes"/>'], "ABCDCDEAB"),
+    ],
+    ids=["a later movement", "one with its own sign", "the first repeat of all", "a trio"],
+)
+def test_a_repeat_goes_back_no_further_than_to_the_start_of_its_movement(measures: list[str], order: str) -> None:
+    """As in quartets, whose minuets begin without a sign after a movement that does not end with a repeat."""
+    final = '<barline location="right"><bar-style>light-heavy</bar-style></barline>'
+    forward = '<barline location="left"><repeat direction="forward"/></barline>'
+    contents = [scale() + measure.replace("FINAL", final) for measure in measures]
+    contents = [forward + content.replace("FORWARD", "") if "FORWARD" in content else content for content in contents]
+    piece = read_musicxml(score(contents))
+    assert "".join("ABCDE"[index] for index in piece.playing_order()) == order
+    for again in (read_musicxml(musicxml_bytes(piece)), *read_abc(write_abc(piece))):
+        assert again.playing_order() == piece.playing_order()

@@ -9,9 +9,11 @@ import pytest
 from edited import rewritten
 from musicxml_scores import COMMON, note, score
 
+from remi_two_stage.composing.tasks import Harmonization
 from remi_two_stage.core.abc_writer import write_abc
+from remi_two_stage.core.excerpt import bars_of_voices
 from remi_two_stage.core.instruments import with_instrument
-from remi_two_stage.core.notation import Span
+from remi_two_stage.core.notation import Notation, Span
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.demo.comparison import compared
 from remi_two_stage.edits.files import edited_bytes
@@ -85,6 +87,34 @@ def test_a_voice_alone_has_no_slur_to_one_that_is_gone() -> None:
     assert b"<slur" not in musicxml_bytes(left)
 
 
+def test_a_melody_taken_from_a_piano_keeps_its_slurs_to_itself() -> None:
+    """The voice to which one led may have the name of another that is added."""
+    piece = replace(arpeggios(), voices=("S", "A"))
+    last = replace(piece.bars[1], notation=((), (Span(0, "slur", 0, 0, "S"),)))
+    bars = tuple(
+        replace(bar, notation=tuple(tuple(_to_singers(record) for record in records) for records in bar.notation))
+        for bar in (piece.bars[0], last)
+    )
+    piece = replace(piece, bars=bars, instruments=(), source=None)
+    assert [span.voice for _, _, span in slurs(piece)] == ["A", "S", "S"]
+    melody = Harmonization.of(piece, ("S", "A", "T", "B"), "hymn").melody
+    assert slurs(melody) == [(0, "S", Span(48, "slur", 0, 84))]
+    assert [(bar.notes, bar.notation) for bar in bars_of_voices(piece, (1,))] == [
+        ((bars[0].notes[1],), ((Span(0, "slur", 0, 36),),)),
+        ((bars[1].notes[1],), ((),)),
+    ]
+    assert slurs(replace(piece, bars=bars_of_voices(piece, (0, 1)))) == slurs(piece)
+
+
+def _to_singers(record: Notation) -> Notation:
+    """A slur between the voices of `arpeggios` as one between soprano and alto."""
+    return (
+        replace(record, voice={"V1": "S", "V2": "A"}.get(record.voice, record.voice))
+        if isinstance(record, Span)
+        else record
+    )
+
+
 def test_slurs_between_voices_that_one_hand_plays_stay_in_it() -> None:
     piece = arpeggios()
     first, last = piece.bars
@@ -115,6 +145,19 @@ def test_an_edit_beside_a_slur_between_hands_leaves_it_whole(is_own: bool) -> No
     assert edited.bars == after.bars
     assert [each for each in slurs(edited) if each[0] != 1] == [each for each in slurs(after) if each[0] != 1]
     assert not any("slur" in reason for reason, _ in edited.losses)
+
+
+@pytest.mark.parametrize("seed", [10, 18, 21])
+def test_a_slur_to_the_other_hand_that_begins_in_a_rewritten_bar_begins_with_its_nearest_note(seed: int) -> None:
+    """Not within that note, where it is tied on."""
+    scales = hand("CEGACEGA", 5, 1) + BACKUP + hand("CEGBCEGB", 3, 2)
+    last = note("E", 16, "", 4, 1, 1) + BACKUP + note("C", 16, slur("stop", 2), 3, 2, 2)
+    source = score([scales, arpeggio(), last, scales], attributes=PIANO)
+    before = read_musicxml(source)
+    after = rewritten(before, 1, 1, seed=seed)
+    edited = read_musicxml(edited_bytes(source, ".musicxml", before, after).content)
+    assert [(span.bars, span.voice) for _, _, span in slurs(after)] == [(1, "V2")]
+    assert slurs(edited) == slurs(after)
 
 
 def test_the_page_shows_slurs_between_hands_of_the_tune_before_an_edit_too() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ..analysis.harmony import label_chords
 from ..core.codec import decode_ids, encode_ids
 from ..core.errors import ChordError, RequestError
-from ..core.excerpt import boundaries, crop, moved_chords
+from ..core.excerpt import bars_of_voices, boundaries, crop, moved_chords
 from ..core.grammar import BARS, SequenceKind
 from ..core.grammar_structure import PHRASE_START
 from ..core.notation import Lyric, Text
@@ -205,7 +205,7 @@ class Harmonization:
         voice, semitones = placed(piece, voices)
         if semitones:
             piece = piece.transpose(semitones)
-        bars = tuple(replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in piece.bars)
+        bars = bars_of_voices(piece, (0,))
         melody = replace(piece, voices=(voice,), bars=bars, instruments=piece.instruments[:1])
         asked = style or ("chorale" if tuple(voices) == FOUR_PARTS else piece.style)
         return cls(with_chords(melody) if any(bar.chords for bar in bars) else melody, tuple(voices), asked, given_key)

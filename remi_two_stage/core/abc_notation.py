@@ -48,8 +48,10 @@ MARK_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9.+()-]{0,29}")
 _MOST_BEATS = 9_999
 _UNSAFE_IN_STRINGS = re.compile(r'["\\%\[\]{}=“”„‟«»‘’]|&(?=#?\w{1,8};)')  # some are taken for plain quotation marks
 _UNSAFE_IN_ANNOTATIONS = re.compile(r"[\\%]|&(?=#?\w{1,8};)|\[(?=[A-Za-z]:)")
-_UNSAFE_IN_LYRICS = re.compile(r"[\\%*_|~]|&(?=#?\w{1,8};)")
+_UNSAFE_IN_LYRICS = re.compile(r"[\\%~]|&(?=#?\w{1,8};)")
 """Signs, and ampersands that begin an entity; they are written by their numbers, which abcjs shows as they are."""
+_SIGNS_IN_LYRICS = re.compile(r"[*_|-]")
+"""What would stand for a note or a bar line even by its number."""
 
 
 def string_of(text: str) -> str:
@@ -160,7 +162,8 @@ def syllable_text(at_note: Iterable[Lyric], verse: int) -> str:
     text = printable(lyric.text).strip()
     if not text:
         return "_" if lyric.joint == "_" else "*"
-    return _numbered(_UNSAFE_IN_LYRICS, text).replace("-", "\\-").replace(" ", "~") + "-" * (lyric.joint == "-")
+    written = _SIGNS_IN_LYRICS.sub(r"\\\g<0>", _numbered(_UNSAFE_IN_LYRICS, text))
+    return written.replace(" ", "~") + "-" * (lyric.joint == "-")
 
 
 def _lyric_line(syllables: Sequence[str], bars: Sequence[int]) -> str:

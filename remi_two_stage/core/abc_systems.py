@@ -25,11 +25,16 @@ def systems(bars: Sequence[Bar], bars_per_line: int = _BARS_PER_LINE) -> Iterato
     """Index of the first bar of each line and of the one after its last: so many bars a line, pick-ups not counted;
     half as many where more would not fit. Parts begin a line.
     """
-    first = count = 0
+    first = count = held = 0
+    is_begun_with_ties = False
     for index, bar in enumerate(bars):
-        if count == bars_per_line or (bar.part and index):
+        # abcjs strikes held notes of later voices again where an ending follows a repeat in their line
+        forgets_ties = is_begun_with_ties and bar.endings and bars[index - 1].repeat_end
+        if count == bars_per_line or (bar.part and index) or forgets_ties:
             yield from _halves(bars, first, index)
             first, count = index, 0
+        is_begun_with_ties = held > 0 if first == index else is_begun_with_ties
+        held = max([held, *(note.onset + note.duration for notes in bar.notes[1:] for note in notes)]) - bar.length
         count += not bar.is_pickup
     yield from _halves(bars, first, len(bars))
 

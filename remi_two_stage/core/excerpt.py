@@ -1,4 +1,4 @@
-"""Bar ranges of a piece as pieces in their own right.
+"""Bar ranges and voices of a piece as pieces in their own right.
 
 A bar range begins at a phrase start and never inside an ending. What loses its meaning in the excerpt is dropped: a
 `|:` whose `:|` is outside. Chords are counted from the excerpt's own first key. A note that rings past the end is
@@ -7,11 +7,13 @@ shortened by `codec.fit`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from .abc_notation import kept_in_voice
 from .chords import make_label, split_label
 from .errors import RequestError
+from .notation import Notation, Span
 from .piece import Bar, Chord, Piece
 from .playing_order import are_in_endings
 
@@ -33,6 +35,30 @@ def crop(piece: Piece, start: int, stop: int) -> Piece:
         for index, bar in enumerate(bars)
     ]
     return replace(piece, bars=tuple(kept))
+
+
+def bars_of_voices(piece: Piece, voices: Sequence[int]) -> tuple[Bar, ...]:
+    """The bars with these voices alone, by index; slurs that lead to others end in their own voice, as in ABC."""
+    kept = {piece.voices[voice] for voice in voices}
+
+    def records(index: int, voice: int) -> Iterator[Notation]:
+        for record in piece.bars[index].notation[voice]:
+            if isinstance(record, Span) and record.voice and record.voice not in kept:
+                record = kept_in_voice(record, piece.bars[index:], voice)
+                if (record.bars, record.end) <= (0, record.onset):
+                    continue
+            yield record
+
+    return tuple(
+        [
+            replace(
+                bar,
+                notes=tuple([bar.notes[voice] for voice in voices]),
+                notation=tuple([tuple(records(index, voice)) for voice in voices]) if bar.notation else (),
+            )
+            for index, bar in enumerate(piece.bars)
+        ]
+    )
 
 
 def phrase_cuts(bars: Sequence[Bar]) -> list[int]:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from ..core.excerpt import moved_chords
+from ..core.excerpt import bars_of_voices, moved_chords
 from ..core.instruments import has_words
-from ..core.notation import Instrument, players_of
+from ..core.notation import Instrument, players_of, with_voices_renamed
 from ..core.piece import Bar, Chord, Piece
 from ..core.playing_order import are_in_endings
 from ..core.voices import MELODY
@@ -44,16 +44,17 @@ def sung_part(piece: Piece) -> Piece | None:
     if not singers:
         return None
     piece = piece.in_part_order()
-    bars = [_of_voices(bar, singers) for bar in piece.bars]
-    kept = _without_long_rests(bars)
+    kept = _without_long_rests(bars_of_voices(piece, singers))
     if not kept:
         return None
     shift = piece.key.pitch_class - kept[0].key.pitch_class
     kept = [replace(bar, chords=_without_basses(moved_chords(bar.chords, shift))) for bar in kept]
     instruments = players_of(piece.instruments, singers)
+    names = _names(instruments, kept)
+    kept = [_with_names(bar, dict(zip([piece.voices[voice] for voice in singers], names, strict=True))) for bar in kept]
     return replace(
         piece,
-        voices=_names(instruments, kept),
+        voices=names,
         bars=(_as_pickup(kept[0]), *kept[1:]),
         style=piece.style or SONG,
         instruments=instruments,
@@ -87,12 +88,10 @@ def _singers(piece: Piece) -> list[int]:
     ]
 
 
-def _of_voices(bar: Bar, voices: Sequence[int]) -> Bar:
-    return replace(
-        bar,
-        notes=tuple(bar.notes[voice] for voice in voices),
-        notation=tuple(bar.notation[voice] for voice in voices) if bar.notation else (),
-    )
+def _with_names(bar: Bar, names: Mapping[str, str]) -> Bar:
+    """A bar whose voices have new names, in their order."""
+    renamed = [with_voices_renamed(said, names, own) for said, own in zip(bar.notation, names.values(), strict=False)]
+    return replace(bar, notation=tuple(renamed))
 
 
 def _names(instruments: Sequence[Instrument], bars: Sequence[Bar]) -> tuple[str, ...]:

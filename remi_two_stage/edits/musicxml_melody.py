@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..core.excerpt import bars_of_voices
 from ..core.piece import Piece
 from ..scores.musicxml_reader import read_musicxml
 from .changes import NotAnEditError, check_melody
@@ -35,5 +36,4 @@ def melody_alone(source: bytes, before: Piece) -> tuple[bytes, Piece]:
     alone = text.edited()
     piece = read_musicxml(alone)
     check_melody(piece, before)
-    bars = [replace(bar, notes=bar.notes[:1], notation=bar.notation[:1]) for bar in before.bars]
-    return alone, replace(piece, bars=tuple(bars))
+    return alone, replace(piece, bars=bars_of_voices(before, (0,)))

@@ -150,9 +150,7 @@ def _joined(inner: SpanEnd[Node], outer: SpanEnd[Node], written: Mapping[int, Se
     if inner.tag != "slur" or inner.staff == outer.staff or inner.staff not in written:
         return False
     music = music_of(written[inner.staff][inner.measure])
-    notes = [
-        timed for timed in music if timed.element.find("pitch") is not None and timed.element.find("chord") is None
-    ]
+    notes = [timed for timed in music if _is_struck(timed.element)]
     if not notes:
         return False
     note = min(notes, key=lambda timed: abs(timed.onset - inner.onset)).element
@@ -163,6 +161,12 @@ def _joined(inner: SpanEnd[Node], outer: SpanEnd[Node], written: Mapping[int, Se
         note.insert(place, notations)
     SubElement(notations, "slur", {"type": inner.kind, "number": outer.number})
     return True
+
+
+def _is_struck(note: Element) -> bool:
+    """Whether it is a note, the first of its chord, that is not tied to the one before."""
+    is_tied = any(tie.get("type") == "stop" for tie in note.iterfind("tie"))
+    return note.find("pitch") is not None and note.find("chord") is None and not is_tied
 
 
 def _same_span(

@@ -22,7 +22,7 @@ from zlib import crc32
 
 from ..core.arguments import check_is_piece
 from ..core.instruments import has_words
-from ..core.notation import TempoMark, Text
+from ..core.notation import PEDALS, Mark, TempoMark, Text
 from ..core.piece import Bar, Piece
 from ..core.signatures import TICKS_PER_QUARTER
 from ..core.text import ZERO_WIDTH_SPACE
@@ -46,8 +46,10 @@ _ALONE, _ALONE_AT_END, _PHRASE = 4.0, 1.0, 0.1
 beside squares of shares that lines lack of their usual width or have beyond."""
 _FINENESS = 10
 """verovio's units in a tenth of a millimetre."""
-_ACCIDENTALS = {"\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
-"""SMuFL code points of accidentals in chord names -> Unicode's own."""
+_LETTERS = {"\ue551": "_", "\uea63": "♭♭", "\uea64": "♭", "\uea65": "♮", "\uea66": "♯", "\uea67": "♯♯"}
+"""SMuFL code points, verovio's signs for underscores in words and for accidentals in chord names -> Unicode's own."""
+_RELEASE = TICKS_PER_QUARTER // 2
+"""Ticks by which a pedal is released before it is pressed again, so that its sign has room."""
 _CHORD_NAME = re.compile(
     r'<kind text="([^"]*)">([^<]*)</kind>'
     r"(?:<bass><bass-step>(.)</bass-step>(?:<bass-alter>(-?\d)</bass-alter>)?</bass>)?(?:<degree .*?</degree>)*"
@@ -222,7 +224,7 @@ def _score_xml(piece: Piece, starts: Collection[int]) -> str:
     players = piece.instruments
     if len({bar.key.signature for bar in bars}) > 1:
         players = tuple([replace(player, transposition=0) for player in players])
-    printed = replace(piece, title="", tempo=None, bars=bars, instruments=players)
+    printed = replace(piece, title="", tempo=None, bars=_with_releases_apart(bars), instruments=players)
     source = printed_musicxml(printed, starts).decode()
     return _CHORD_NAME.sub(_whole_name, source.replace(ZERO_WIDTH_SPACE, ""))
 
@@ -271,6 +273,22 @@ def _with_tempos_as_words(bar: Bar, is_first: bool) -> Bar:
     return replace(bar, tempos=(), notation=(own, *others))
 
 
+def _with_releases_apart(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+    """The bars with the signs of a pedal that is released where it is pressed again a little before, or verovio has one
+    upon the other.
+    """
+    notation = [[list(records) for records in bar.notation or ((),) * len(bar.notes)] for bar in bars]
+    for index, bar in enumerate(bars):
+        for voice, records in enumerate(bar.notation):
+            for onset in [record.onset for record in records if record == Mark(record.onset, PEDALS[1])]:
+                place = index if onset >= _RELEASE else index - 1
+                if Mark(onset, PEDALS[0]) in records and place >= 0:
+                    before = onset if place == index else bars[place].length
+                    notation[index][voice].remove(Mark(onset, PEDALS[1]))
+                    notation[place][voice].append(Mark(max(0, before - _RELEASE), PEDALS[1]))
+    return tuple([replace(bar, notation=tuple(map(tuple, said))) for bar, said in zip(bars, notation, strict=True)])
+
+
 def _tempo_text(mark: TempoMark) -> str:
     """A tempo in words and quarter notes, or in eighths or dotted quarters where it counts those."""
     if mark.tempo is None:
@@ -301,7 +319,7 @@ def _plain_text(match: re.Match[str]) -> str:
     content = match[2]
     size = re.search(r'font-size="([\d.]+px)"', content)
     text = "".join(unescape(part) for part in re.findall(r">([^<>]+)<", content))
-    for glyph, letter in _ACCIDENTALS.items():
+    for glyph, letter in _LETTERS.items():
         text = text.replace(glyph, letter)
     text = text.rstrip(_NO_BREAK_SPACE)
     return f'<text {match[1]}font-size="{size[1] if size else "405px"}">{xml_text(text)}</text>'

@@ -37,6 +37,7 @@ musicxml_reader_bars.py       measures of all parts -> bars, repeats, endings
 musicxml_writer.py            Piece -> MusicXML
 musicxml_writer_staff.py      the voices of a part, on one staff or several
 musicxml_writer_beside.py     which of them says what stands beside the notes
+musicxml_writer_stems.py      the stems of layers that sound at once
 musicxml_writer_measure.py    the notes of a bar
 musicxml_writer_pitches.py    their pitches and accidentals
 musicxml_writer_rhythm.py     note values with their tuplets and beams

@@ -23,6 +23,7 @@ from .abc_state import Boundary
 
 SYLLABLE = re.compile(r"([*_|-])|((?:[^ \t*_|\\-]++|\\u[0-9A-Fa-f]{4}|\\[^ \t])+)(-?)")
 """What stands for one note in a line of words, or a bar line there."""
+_SIGN = re.compile(r"\\([*_|-])")
 _SYMBOL = re.compile(r'"[^"]*"|![^!]*!|\+[^+]*\+|[*|]')
 _TIME = attrgetter("time")
 _JOINT = 2
@@ -121,4 +122,5 @@ class VoiceLyrics:
 
 @lru_cache(maxsize=4096)
 def _text(written: str) -> str:
-    return printable(decode_text(written.replace("~", " ").replace("\\-", "\\u002d"))).strip()
+    plain = _SIGN.sub(lambda sign: f"\\u{ord(sign[1]):04x}", written.replace("~", " "))
+    return printable(decode_text(plain)).strip()

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from ..core.double_lines import with_double_lines
@@ -65,7 +66,7 @@ def bars_of(columns: Sequence[Column], is_own: bool, losses: Counter[str]) -> tu
     bars = _with_repeats(bars, columns, losses)
     bars = _counted_once(_with_endings(bars, columns, is_own))
     if not is_own:
-        bars = _without_idle_brackets(bars, losses)
+        bars = _repeated_within_movements(_without_idle_brackets(bars, losses), columns)
     bars = _with_jumps(bars, columns, is_own, losses)
     if not is_own:
         bars = _all_played(bars, losses)
@@ -199,6 +200,19 @@ def _with_repeats(bars: Sequence[Bar], columns: Sequence[Column], losses: Counte
         replace(bar, repeat_start=index in starts, repeat_end=index in ends, plays=ends.get(index, 2))
         for index, bar in enumerate(bars)
     ]
+
+
+def _repeated_within_movements(bars: Sequence[Bar], columns: Sequence[Column]) -> list[Bar]:
+    """The bars with a `|:` at the start of a movement, or of what follows a Fine, whose first repeat has none: it does
+    not go back to what comes before.
+    """
+    begins = [index for index in _begins_movement(bars, columns, [()] * len(bars)) if index < len(bars)]
+    found = list(bars)
+    for begin, until in pairwise([*sorted(begins), len(bars)]):
+        first = next((bar for bar in bars[begin:until] if bar.repeat_start or bar.repeat_end), None)
+        if first is not None and not first.repeat_start and not bars[begin].endings:
+            found[begin] = replace(found[begin], repeat_start=True)
+    return found
 
 
 def _has_repeat_inside(column: Column) -> bool:

@@ -326,7 +326,7 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
     found = Direction(onset, [staff])
     sound = element if element.tag == "sound" else element.find("sound")
     kinds = [kind for group in element.iterfind("direction-type") for kind in group]
-    words = [(kind, text) for kind in kinds if kind.tag == "words" and (text := printable(kind.text or "").strip())]
+    words = list(_words(element))
     for kind in kinds:
         if kind.tag == "dynamics":
             found.records += [Mark(onset, sign.tag) for sign in kind if sign.tag in DYNAMICS_ELEMENTS]
@@ -351,6 +351,16 @@ def direction_of(element: Element, onset: int, losses: Counter[str], is_own: boo
     if not found.jumps and found.tempo is None:
         found.records += [Text(onset, text, _placement(element, kind)) for kind, text in words]
     return found
+
+
+def _words(direction: Element) -> Iterator[tuple[Element, str]]:
+    """The words of each `<direction-type>` together, which are in several `<words>` where their type changes, and the
+    first of these.
+    """
+    for group in direction.iterfind("direction-type"):
+        said = group.findall("words")
+        if text := " ".join(printable("".join(kind.text or "" for kind in said)).split()):
+            yield said[0], text
 
 
 def _placement(direction: Element, words: Element) -> Literal["^", "_", "<", ">", "@"]:

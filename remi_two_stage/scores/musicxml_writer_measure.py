@@ -37,6 +37,7 @@ from .musicxml_names import SAME_WORDS, SPAN_ELEMENTS
 from .musicxml_writer_beside import Beside, OpenSpans, Place, after_note
 from .musicxml_writer_pitches import PlacedNote, placed_note
 from .musicxml_writer_rhythm import Value, beams_of_graces, type_of, values_of
+from .musicxml_writer_stems import stems_of_layers
 
 _Sign = ClefSign | TempoMark | Text | Mark | Chord | tuple[Span, int, bool]
 """What stands between notes; the begin or end of a line is (line, number, whether it is the end)."""
@@ -89,6 +90,18 @@ class OpenBar:
         yield from (note for notes in self.layers.values() for note in notes if note.start >= self.start)
 
 
+@dataclass(slots=True)
+class _Line:
+    """A layer of a bar: its note values, and for each the notes that sound in it and where their stems go; no values
+    where it is silent all through. What stands at notes, by onset.
+    """
+
+    at_notes: dict[int, _AtNote]
+    values: Sequence[Value] = ()
+    sounding: Sequence[Sequence[PlacedNote]] = ()
+    stems: Sequence[str] = ()
+
+
 class VoiceWriter:
     """Writes the bars of one voice, which must be opened and written in order.
 
@@ -111,7 +124,6 @@ class VoiceWriter:
         self._held: list[tuple[int, PlacedNote]] = []
         self._open_words: set[int] = set()
         self._begun: list[tuple[Span, int]] = []
-        self._stem = ""
         self._rests_above: Collection[tuple[int, int]] = ()
         self._rests: set[tuple[int, int]] = set()
         self._on_staff = f"<staff>{place.staff}</staff>" if place.staff else ""
@@ -143,13 +155,18 @@ class VoiceWriter:
             has_stems: Whether other voices of the staff sound.
             rests: Begins and ends of the rests of voices above, to which those of this one are added.
         """
-        self._stem = f"<stem>{self._place.stem}</stem>" if has_stems else ""
         self._rests_above, self._rests = rests, set()
         bar, parts = opened.bar, []
-        for number, layer in enumerate(sorted(opened.placed)):
+        layers = sorted(opened.placed)
+        lines = [_line(opened, layer) for layer in layers]
+        if has_stems:
+            stems = [[self._place.stem] * len(line.values) for line in lines]
+        else:
+            stems = stems_of_layers([(line.values, line.sounding) for line in lines])
+        for number, (layer, line) in enumerate(zip(layers, lines, strict=True)):
+            line.stems = stems[number]
             parts.append(f"<backup><duration>{bar.length}</duration></backup>\n" if number else "")
-            between = [] if number else opened.between
-            parts += self._layer(opened, opened.layers[layer], layer, opened.placed[layer], between)
+            parts += self._layer(opened, line, layer, [] if number else opened.between)
         rests |= self._rests
         is_empty = len(opened.placed) == 1 and all(part.startswith("<forward>") for part in parts if part)
         return "" if is_empty and self._place.stem else "".join(parts)
@@ -282,36 +299,16 @@ class VoiceWriter:
         """The `<voice>` of a layer."""
         return f"<voice>{self._place.number + layer * self._place.voices}</voice>"
 
-    def _layer(
-        self, opened: OpenBar, notes: Sequence[PlacedNote], layer: int, at_notes: dict[int, _AtNote],
-        between: list[_PlacedSign],
-    ) -> Iterator[str]:  # fmt: skip
-        bar, start = opened.bar, opened.start
-        is_silent = (
-            not notes and at_notes.keys() <= {0} and not any(at.graces or at.further for at in at_notes.values())
-        )
-        if is_silent and bar.is_full:  # verovio has it fill the metre
-            rest = self._rest_of_bar(bar, layer, at_notes.get(0))
+    def _layer(self, opened: OpenBar, line: _Line, layer: int, between: list[_PlacedSign]) -> Iterator[str]:
+        bar = opened.bar
+        if not line.values:  # verovio has it fill the metre
+            rest = self._rest_of_bar(bar, layer, line.at_notes.get(0))
             yield from self._with_signs(between, opened, (0, bar.length), [rest])
             return
-        ends = (note.end - start for note in notes if note.end < start + bar.length)
-        of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
-        at_notes = _uncut(at_notes, of_notes, [(note.start - start, note.end - start) for note in notes])
-        cuts = tuple(sorted(of_notes | at_notes.keys()))
-        heard = tuple(
-            any(note.start - start < right and note.end - start > left for note in notes)
-            for left, right in pairwise(cuts)
-        )
-        values = values_of(cuts, heard, bar)
-        starts = [value.start for value in values]
-        sounding: list[list[PlacedNote]] = [[] for _ in values]
-        for note in notes:
-            for index in range(bisect_left(starts, max(0, note.start - start)), bisect_left(starts, note.end - start)):
-                sounding[index].append(note)
         place = 0
-        for value, together in zip(values, sounding, strict=True):
+        for value, together, stem in zip(line.values, line.sounding, line.stems, strict=True):
             until = bisect_right(between, value.end - 1, key=lambda sign: sign[0])
-            written = self._value(value, together, layer, at_notes.get(value.start), start)
+            written = self._value(value, together, layer, line.at_notes.get(value.start), opened.start, stem)
             yield from self._with_signs(between[place:until], opened, (value.start, value.end), written)
             place = until
         yield from (self._sign(sign, opened, 0) for _, _, sign in between[place:])
@@ -333,7 +330,7 @@ class VoiceWriter:
 
     def _rest_of_bar(self, bar: Bar, layer: int, at: _AtNote | None) -> str:
         """The rest of a silent bar, with what stands at it."""
-        notations, lyrics = self._said("", at)
+        notations, lyrics = self._said("", at, "")
         duration = f"<duration>{bar.length}</duration>"
         if self._is_above(0, bar.length) and not (notations or lyrics):
             return self._forward(duration, layer)
@@ -349,14 +346,14 @@ class VoiceWriter:
         return f"<forward>{duration}{self._voice_of(layer)}{self._on_staff}</forward>\n"
 
     def _value(
-        self, value: Value, notes: Sequence[PlacedNote], layer: int, at: _AtNote | None, bar_start: int
+        self, value: Value, notes: Sequence[PlacedNote], layer: int, at: _AtNote | None, bar_start: int, stem: str
     ) -> Iterator[str]:
         """The notes, or the rest, of one note value."""
         voice = self._voice_of(layer)
         duration = f"<duration>{value.end - value.start}</duration>"
         if at is not None:
-            yield from self._grace_notes(at, voice)
-        notations, lyrics = self._said(value.bracket, at)
+            yield from self._grace_notes(at, voice, stem)
+        notations, lyrics = self._said(value.bracket, at, stem)
         if not notes:
             is_in_place = bool(layer) or self._is_above(value.start, value.end)
             if is_in_place and not value.ratio and at is None:
@@ -374,32 +371,58 @@ class VoiceWriter:
             tied = '<tied type="stop"/>' * from_before + '<tied type="start"/>' * to_after
             chord, accidental = "<chord/>" if index else "", "" if from_before else note.accidental
             rhythm = (
-                value.type + accidental + value.ratio + self._stem + self._on_staff + ("" if index else value.beams)
+                value.type + accidental + value.ratio + _stem(stem) + self._on_staff + ("" if index else value.beams)
             )
             yield (
                 f"<note>{chord}{note.pitch_xml}{duration}{ties}{voice}{rhythm}"
                 f"{_notations(tied + ('' if index else notations))}{'' if index else lyrics}</note>\n"
             )
 
-    def _said(self, bracket: str, at: _AtNote | None) -> tuple[str, str]:
+    def _said(self, bracket: str, at: _AtNote | None, stem: str) -> tuple[str, str]:
         """What stands at the first note of a value: the content of its `<notations>`, and its syllables."""
         if at is None:
             return bracket, ""
         slurs = "".join(at.slurs)
-        if self._stem:
-            placement = signs.PLACEMENTS["^" if self._place.stem == "up" else "_"]
+        if stem:
+            placement = signs.PLACEMENTS["^" if stem == "up" else "_"]
             slurs = slurs.replace('<slur type="start"', f'<slur type="start"{placement}')
         return slurs + bracket + signs.at_note(at.marks) + signs.unseen(at.hidden), at.lyrics
 
-    def _grace_notes(self, at: _AtNote, voice: str) -> Iterator[str]:
+    def _grace_notes(self, at: _AtNote, voice: str, stem: str) -> Iterator[str]:
         grace = '<grace slash="yes"/>' if at.is_slashed else "<grace/>"
         slur = f'<slur type="start" number="{at.grace_slur}"/>' if at.grace_slur else ""
         for together, kind, beams in zip(at.graces, at.grace_types, beams_of_graces(at.grace_types), strict=True):
             for index, note in enumerate(together):
                 chord, beam = ("<chord/>", "") if index else ("", beams)
-                rhythm = kind + note.accidental + self._stem + self._on_staff + beam
+                rhythm = kind + note.accidental + _stem(stem) + self._on_staff + beam
                 yield f"<note>{grace}{chord}{note.pitch_xml}{voice}{rhythm}{_notations(slur)}</note>\n"
                 slur = ""
+
+
+def _line(opened: OpenBar, layer: int) -> _Line:
+    """A layer of a bar with its note values."""
+    bar, start, notes, at_notes = opened.bar, opened.start, opened.layers[layer], opened.placed[layer]
+    is_silent = not notes and at_notes.keys() <= {0} and not any(at.graces or at.further for at in at_notes.values())
+    if is_silent and bar.is_full:
+        return _Line(at_notes)
+    ends = (note.end - start for note in notes if note.end < start + bar.length)
+    of_notes = {0, bar.length, *(max(0, note.start - start) for note in notes), *ends}
+    at_notes = _uncut(at_notes, of_notes, [(note.start - start, note.end - start) for note in notes])
+    cuts = tuple(sorted(of_notes | at_notes.keys()))
+    heard = tuple(
+        any(note.start - start < right and note.end - start > left for note in notes) for left, right in pairwise(cuts)
+    )
+    values = values_of(cuts, heard, bar)
+    starts = [value.start for value in values]
+    sounding: list[list[PlacedNote]] = [[] for _ in values]
+    for note in notes:
+        for index in range(bisect_left(starts, max(0, note.start - start)), bisect_left(starts, note.end - start)):
+            sounding[index].append(note)
+    return _Line(at_notes, values, sounding)
+
+
+def _stem(direction: str) -> str:
+    return f"<stem>{direction}</stem>" if direction else ""
 
 
 def _notations(content: str) -> str:

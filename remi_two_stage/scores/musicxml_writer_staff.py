@@ -16,6 +16,7 @@ from ..core.piece import Piece
 from .musicxml_writer_beside import OpenSpans, Place, beside_of
 from .musicxml_writer_measure import VoiceWriter
 from .musicxml_writer_pitches import show_accidentals
+from .musicxml_writer_stems import stem_of
 
 
 class PartWriter:
@@ -65,7 +66,5 @@ def _of_staff(writers: Sequence[VoiceWriter], index: int) -> list[str]:
 
 
 def _stem(voice: int, staff: range) -> str:
-    """Where the stems of a voice go; of three voices the lower two share a direction."""
-    if len(staff) == 1:
-        return ""
-    return "up" if 2 * (voice - staff.start) < len(staff) - 1 else "down"
+    """Where the stems of a voice go that shares its staff."""
+    return stem_of(voice - staff.start, len(staff)) if len(staff) > 1 else ""
