@@ -10,7 +10,7 @@ from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.recalled_lines import RecalledLines
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence, in_writing_order, plan_sequence
-from remi_two_stage.core.vocabulary import DETAIL, IDS
+from remi_two_stage.core.vocabulary import IDS
 from remi_two_stage.scores.abc_reader import read_abc
 
 HYMN_TO_JOY = """X:1
@@ -51,11 +51,9 @@ def recalled(ids: Sequence[int], family: str) -> list[int]:
 
 
 def notes(piece: Piece) -> list[int]:
+    """The bars whose notes do, which stand behind those of the plan."""
     ids = detail_sequence(in_writing_order(encode_ids(piece.in_c())))
-    at = ids.index(DETAIL) + 1
-    lead, rest = ids[:at], ids[at:]
-    before = len(recalled(lead, "Note-On"))
-    return [number - 16 for number in recalled([*lead, *rest], "Note-On")][before:]
+    return [number - piece.bar_count for number in recalled(ids, "Note-On")]
 
 
 def test_the_second_line_of_a_hymn_says_the_first_one_and_the_last_one_comes_back_to_it() -> None:

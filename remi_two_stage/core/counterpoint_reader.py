@@ -402,9 +402,8 @@ class _Judge:
         self._left_below = parts[order[at + 1]].left(time) if at + 1 < len(order) else None
         names = [TOKENS[other][1] for other in order]
         self._are_singers = names[at] in SINGERS
-        self._goes_on = not self._are_singers or _MOVING.get(leading._style or "") == (
-            at if at < len(order) - 1 else -1
-        )
+        moving = _MOVING.get(leading._style or "")
+        self._goes_on = not self._are_singers or (moving is not None and order[moving] == voice)
         self._neighbours = [
             pitch
             for place in (at - 1, at + 1)

@@ -38,7 +38,7 @@ class RecalledLines:
     """Follows the tokens of a sequence; says nothing but in hymns for a choir."""
 
     def __init__(self) -> None:
-        self._is_hymn = self._is_detail = False
+        self._is_hymn = False
         self._singers: set[str] = set()
         self._length = self._voice = 0
         self._bars: list[_Bar] = []
@@ -55,7 +55,7 @@ class RecalledLines:
             self._bars.pop()
             self._model = None
         elif token == DETAIL:
-            self._bars, self._model, self._voice, self._is_detail = [], None, 0, True
+            self._bars, self._model, self._voice = [], None, 0
         elif token in _VOICE:
             self._singers.add(TOKENS[token][1])
             self._voice = token
