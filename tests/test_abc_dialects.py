@@ -81,7 +81,8 @@ class TestTempo:
             ("c. 100", 100, ""),
             ("Moderato", None, "Moderato"),
             ("Allegro ma non troppo 1/4=120", 120, "Allegro ma non troppo"),
-            ("Andante (1/4=66)", 66, "Andante ("),
+            ("Andante (1/4=66)", 66, "Andante"),
+            (" 1 / 4 = 100", 100, ""),
             ("C=80", 80, ""),
         ],
     )
@@ -91,7 +92,7 @@ class TestTempo:
         assert [mark.words for mark in piece.bars[0].tempos] in ([text], [] if not text else [text])
         assert not piece.losses
 
-    @pytest.mark.parametrize("said", ["1/4", "3/8=?", "1/4=2000"])
+    @pytest.mark.parametrize("said", ["1/4", "3/8=?", "1/4=2000", "1/4 = 3/8", "1 / 4"])
     def test_one_without_a_number_is_counted(self, said: str) -> None:
         piece = tune("CDEF|", f"Q:{said}\n")
         assert (piece.tempo, dict(piece.losses)) == (None, {"a tempo without a number": 1})

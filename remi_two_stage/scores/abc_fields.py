@@ -73,9 +73,9 @@ _METER_TERM = r"\(? ?\d{1,3}(?: ?\+ ?\d{1,3}){0,15} ?\)? ?/ ?\d{1,3}(?!\d)(?: ?\
 _METER = re.compile(rf"{_METER_TERM}(?: ?\+ ?{_METER_TERM}){{0,15}}")
 _ABOUT = r"(?:(?:ca?|circa)\b\.?\s*|[~≈]\s*)?"
 _TEMPO = re.compile(
-    rf"(?P<beats>(?:\d{{1,4}}/\d{{1,4}}\s*)++)=\s*{_ABOUT}(?P<rate>\d{{1,4}}(?:\.\d{{1,9}})?)"
+    rf"(?:(?P<beats>(?:\d{{1,4}}\s*/\s*\d{{1,4}}\s*)++)=\s*{_ABOUT}(?P<rate>\d{{1,4}}(?:\.\d{{1,9}})?)"
     rf"|C?(?P<multiple>\d{{0,3}})\s*=\s*{_ABOUT}(?P<of_units>\d{{1,4}})"
-    rf"|^\s*{_ABOUT}(?P<bare>\d{{1,4}})(?![\d/])",
+    rf"|^\s*{_ABOUT}(?P<bare>\d{{1,4}}))(?!\d|\s*/)",
     re.IGNORECASE,
 )
 _TEMPO_WORDS = re.compile(rf'"([^"]*)"|^\s*(?!{_ABOUT}\d)([^\W\d_]{{2}}[^"\d=]*)')
@@ -261,7 +261,7 @@ def parse_meter(text: str) -> Meter | None:
     """
     for said in (text.rpartition("=")[2], text.partition("=")[0]):
         text = " ".join(said.split())
-        if common := re.match(r"(?:(C\|+|cut)|C|common)(?![\w|])", text, re.IGNORECASE):
+        if common := re.match(r"(?:(C\s*\|+|cut)|C|common)(?![\w|])", text, re.IGNORECASE):
             return Meter.parse("C|" if common[1] else "C")
         if match := _METER.match(text):
             break
@@ -316,7 +316,7 @@ def parse_tempo(text: str, unit_length: int) -> float | None:
 def parse_tempo_mark(text: str, unit_length: int) -> TempoMark | None:
     """What `Q:` says, at no place; None where it says nothing that is understood."""
     said = ("".join(found) for found in _TEMPO_WORDS.findall(text))
-    words = printable(" ".join(filter(None, map(decode_text, said)))).strip()
+    words = printable(" ".join(filter(None, map(decode_text, said)))).strip(" (")
     tempo = parse_tempo(text, unit_length)
     match = _TEMPO.search(_TEMPO_WORDS.sub("", text))
     if tempo is None or match is None:
@@ -328,7 +328,7 @@ def _beat_of(match: re.Match[str], unit_length: int) -> Fraction:
     """The note value that a tempo counts, in whole notes."""
     if not match["beats"]:
         return Fraction(unit_length, UNITS_PER_WHOLE) * int(match["multiple"] or 1)
-    beats = [fraction.split("/") for fraction in match["beats"].split()]
+    beats = re.findall(r"(\d+)\s*/\s*(\d+)", match["beats"])
     return sum((Fraction(int(upper), int(lower)) for upper, lower in beats if int(lower)), Fraction(0))
 
 
