@@ -1,5 +1,6 @@
 """Tunes and plans through standard input and output."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,3 +68,33 @@ def test_render_writes_abc_to_standard_output(
     (piece,), (expected,) = read_abc(printed.out), read_score(midi)
     assert piece.note_list() == expected.note_list()
     assert printed.err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("command", [["show"], ["show", "--json"], ["render", "-"]])
+def test_a_full_disk_behind_standard_output_is_said_in_a_line(
+    command: list[str], tune_books: dict[str, list[Path]]
+) -> None:
+    name, *options = command
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "remi_two_stage.cli", name, tune_books["ryansMammoth"][0], *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("remi-two-stage: error: standard output cannot be written: No space left on device;")
+    assert done.stderr.count("\n") == 1
+
+
+def test_standard_output_that_is_closed_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tune_books: dict[str, list[Path]]
+) -> None:
+    tune = str(tune_books["ryansMammoth"][0])
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["show", tune]) == 0
+    assert main(["render", tune, "-"]) == 2
+    assert capsys.readouterr().err == (
+        "remi-two-stage: error: there is no standard output to write to; name a file in place of -\n"
+    )

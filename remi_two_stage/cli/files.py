@@ -21,7 +21,7 @@ from ..core.reward import reward
 from ..core.signatures import Key
 from ..core.text import counted
 from .flags import TypedPath, option
-from .output import Reporting
+from .output import Reporting, write_to_stream
 
 STANDARD_STREAM = "-"
 DEFAULT_OUTPUT = TypedPath("out")
@@ -283,8 +283,7 @@ class Destination:
         content = contents.get(ending) or score_bytes(piece, ending)
         if ending == ".abc" and number > 1:
             content = b"\n" + content.replace(b"X:1\n", b"X:%d\n" % number, 1)
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        write_to_stream(content)
 
     def _write_to_files(self, piece: Piece, name: str, contents: Mapping[str, bytes]) -> list[Path]:
         from ..score_files import ending_of, write_content, write_score

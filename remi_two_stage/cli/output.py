@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import RequestError
 from ..core.text import SPELLED_PLAINLY
 from .flags import option
 
@@ -32,18 +33,48 @@ class Reporting:
 
     def result(self, text: str, data: Any) -> None:
         """Print the result, as text or as JSON."""
-        has_all_letters = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        has_all_letters = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
         printed = json.dumps(data, ensure_ascii=not has_all_letters, indent=2) if self.json else text
-        print(printed, flush=True)  # `demo` goes on, and whoever reads its address waits for it
+        _print(printed)  # at once: `demo` goes on, and whoever reads its address waits for it
 
     def remark(self, text: str, to_stderr: bool = False) -> None:
         """Print a remark besides the result."""
         if not self.quiet and not self.json:
-            print(text, file=sys.stderr if to_stderr else sys.stdout)
+            print(text, file=sys.stderr) if to_stderr else _print(text)
 
     def progress(self) -> AbstractContextManager[Progress | None]:
         """A progress bar for each stage, to pass as `progress` to a `Composer`'s methods."""
         return nullcontext() if self.quiet else _progress_bars()
+
+
+def write_to_stream(content: bytes) -> None:
+    """Write a file to standard output.
+
+    Raises:
+        RequestError: standard output is closed, or its disk is full.
+    """
+    if sys.stdout is None:
+        raise RequestError("there is no standard output to write to; name a file in place of -")
+    with _standard_output():
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def _print(text: str) -> None:
+    with _standard_output():
+        print(text, flush=True)
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Raise a RequestError where standard output cannot be written; click takes care of one that nobody reads."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # Python would try to write once more at its end
+        raise RequestError(f"standard output cannot be written: {error.strerror}; check its disk and rights") from None
 
 
 def let_consoles_lack_letters() -> None:

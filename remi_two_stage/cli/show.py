@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from ..core.errors import RequestError
 from ..core.instruments import with_instrument
 from .files import STANDARD_STREAM, Destination, Source, Transposition, names_same_file, piece_data, read_tunes
 from .flags import Choice, command, with_fields, with_flags
-from .output import Reporting
+from .output import Reporting, write_to_stream
 
 if TYPE_CHECKING:
     from ..core.piece import Piece
@@ -99,8 +98,7 @@ def render(
     else:
         content = sound_bytes(piece, ending, with_chords=True) if with_chords else score_bytes(piece, ending)
     if is_stream:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        write_to_stream(content)
     else:
         write_content(output, content)
         reporting.remark(f"wrote {output}")
