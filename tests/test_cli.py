@@ -170,6 +170,8 @@ def test_tokens_prints_the_vocabulary(capsys: pytest.CaptureFixture[str]) -> Non
         (["compose", "--style", "polonaise"], "there is no style 'polonaise'"),
         (["compose", "--model", "no-such-folder"], "there is no model 'no-such-folder'"),
         (["compose", "--output", __file__], "is a file; name a folder"),
+        (["compose", "--output", f"{__file__}/tunes"], "/tunes' cannot be created: "),
+        (["compose", "--output", f"{__file__}/tune.abc"], "test_cli.py' is a file"),
         (["compose", "--count", "0"], "--count is 0; it must be from 1 to 1000"),
         (["compose", "--output", "tune.abc", "--count", "2"], "'tune.abc' is one file; name a folder for several"),
         (["compose", "--output", "-", "--formats", "abc,mid"], "one tune in one format"),

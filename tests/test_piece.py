@@ -37,6 +37,10 @@ def bar(*pitches: int, **signs: object) -> Bar:
         ("G Mixolydian", Key("G", "mix"), 0),
         ("BPHR", Key("B", "phr"), 1),
         ("dmaj", Key("D"), 2),
+        ("B flat", Key("Bb"), -2),
+        ("F sharp minor", Key("F#", "min"), 3),
+        ("e-flat-minor", Key("Eb", "min"), -6),
+        ("B♭m", Key("Bb", "min"), -5),
     ],
 )
 def test_keys_are_read_as_abc_writes_them(text: str, key: Key, signature: int) -> None:
@@ -44,7 +48,7 @@ def test_keys_are_read_as_abc_writes_them(text: str, key: Key, signature: int) -
     assert key.signature == signature
 
 
-@pytest.mark.parametrize("text", ["H", "", "Dfoo", "G#", "D#lyd", "C##", "12"])
+@pytest.mark.parametrize("text", ["H", "", "Dfoo", "D flatter", "flat", "G#", "D#lyd", "C##", "12"])
 def test_a_key_that_does_not_exist_is_named(text: str) -> None:
     with pytest.raises(RequestError, match="there is no key"):
         Key.parse(text)

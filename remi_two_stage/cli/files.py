@@ -216,8 +216,8 @@ class Destination:
         for ending in self.endings:
             check_writable(ending)
         if self.is_stream:
-            self._check_stream(reporting, count)
-        elif self.is_file:
+            return self._check_stream(reporting, count)
+        if self.is_file:
             if self.formats is not None or count > 1:
                 raise RequestError(f"the output {self.output!r} is one file; name a folder for several")
         elif self.path.exists():
@@ -229,6 +229,20 @@ class Destination:
             except ScoreFormatError as error:
                 error.message += f"; for a folder of that name, write {self.output}/"
                 raise
+        self._check_folder()
+
+    @property
+    def folder(self) -> Path:
+        """Where files go."""
+        return self.path.parent if self.is_file else self.path
+
+    def _check_folder(self) -> None:
+        """Check that the folder is there, or can be made."""
+        there = next((path for path in (self.folder, *self.folder.parents) if os.path.exists(path)), Path())
+        if not there.is_dir():
+            raise RequestError(f"the output folder {str(self.folder)!r} cannot be created: {str(there)!r} is a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise RequestError(f"nothing can be written into {str(there)!r}; check its rights, or name another folder")
 
     def _check_stream(self, reporting: Reporting, count: int) -> None:
         if reporting.json:
@@ -288,12 +302,11 @@ class Destination:
     def _write_to_files(self, piece: Piece, name: str, contents: Mapping[str, bytes]) -> list[Path]:
         from ..score_files import ending_of, write_content, write_score
 
-        folder = self.path.parent if self.is_file else self.path
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RequestError(f"the output folder {str(folder)!r} cannot be created: {error.strerror}") from None
-        paths = [self.path] if self.is_file else [folder / (name + ending) for ending in self.endings]
+            raise RequestError(f"the output folder {str(self.folder)!r} cannot be created: {error.strerror}") from None
+        paths = [self.path] if self.is_file else [self.folder / (name + ending) for ending in self.endings]
         for path in paths:
             if content := contents.get(ending_of(path)):
                 write_content(path, content)

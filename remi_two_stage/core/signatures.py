@@ -22,6 +22,7 @@ MODES = {"maj": 0, "min": -3, "dor": -2, "phr": -4, "lyd": 1, "mix": -1, "loc": 
 _SPOKEN_MODES = dict(zip(MODES, "major minor Dorian Phrygian Lydian Mixolydian Locrian".split(), strict=True))
 _MODE_NAMES = {"": "maj", "M": "maj", "m": "min", "ion": "maj", "aeo": "min"} | {mode: mode for mode in MODES}
 """What `K:` may say -> mode; only the first three letters count (ABC 2.1, section 3.1.14)."""
+_SIGNS = {"♯": "#", "sharp": "#", "♭": "b", "flat": "b"}
 
 
 def fifths_of(name: str) -> int:
@@ -73,19 +74,19 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """Read "D", "Dm", "D minor", "Ador", "G Mixolydian", "F#min".
+        """Read "D", "Dm", "D minor", "Ador", "G Mixolydian", "F#min", "B flat".
 
         Raises:
             RequestError: the text names no key.
         """
-        match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]?)\s*([A-Za-z]*)\s*", text)
+        match = re.fullmatch(r"\s*([A-Ga-g])([#b♯♭]|[ -]?(?:flat|sharp)\b|)[ -]?\s*([A-Za-z]*)\s*", text)
         mode = match and _MODE_NAMES.get(match[3] if match[3] in ("m", "M") else match[3][:3].lower())
         if match is None or mode is None:
             raise RequestError(
                 f"there is no key {text!r}; write a tonic and a mode, such as D, Bb, F#m, Ador, Gmix"
                 f"{did_you_mean(text, _SPOKEN_KEYS)}"
             )
-        return cls(match[1].upper() + match[2].replace("♯", "#").replace("♭", "b"), mode)
+        return cls(match[1].upper() + _SIGNS.get(match[2].strip(" -"), match[2]), mode)
 
     def _same_sound(self) -> str:
         """The end of a message that names the key that sounds like this one, which has too many sharps or flats."""
