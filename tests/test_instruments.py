@@ -235,8 +235,10 @@ V:V2 clef=treble name="Flute"
 V:V3 clef=bass transpose=-12 name="Double Bass"
 K:D
 [V:V1] "D"d2 f2 a2 | "G"g4 {^g}^g2 | [K:G] "D"a2 b2 a2 | "D"f6 |]
-[V:V2] [K:C] c2 e2 g2 | f4 ^f2 | [K:F] g2 a2 g2 | e6 |]
-[V:V3] [K:C] C,2 E,2 G,2 | F,6 | [K:F] C,6 | C,6 |]
+V:V2
+[K:C] c2 e2 g2 | f4 ^f2 | [K:F] g2 a2 g2 | e6 |]
+V:V3
+[K:C] C,2 E,2 G,2 | F,6 | [K:F] C,6 | C,6 |]
 """
 
 
@@ -252,7 +254,7 @@ def test_players_read_their_parts_in_abc_as_in_musicxml() -> None:
     assert write_abc(again) == SCORE
     (clarinet,) = read_abc(write_abc(read_musicxml(CLARINET.encode())))
     assert (clarinet.instruments[1].transposition, clarinet.note_list()[1][3], clarinet.key) == (-2, 71, Key("F"))
-    assert "[V:V2] [K:G] ^c8 |]" in write_abc(clarinet)
+    assert "V:V2\n[K:G] ^c8 |]" in write_abc(clarinet)
 
 
 def test_octaves_that_save_commas_are_no_instruments() -> None:

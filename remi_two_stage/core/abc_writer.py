@@ -94,12 +94,13 @@ def write_abc(piece: Piece, overlays: bool = False) -> str:
         if label := part_text(piece.bars[first]):
             lines.append(f"P:{label}")
         for (name, *layers), voice, (part, _) in zip(names, voices, parts, strict=True):
-            label = f"[V:{name}] " if names != [[MELODY]] else ""
-            key = "" if first or part.key == parts[0][0].key else f"[K:{key_text(part.key)}] "
+            begun = "[V:{}] " if names != [[MELODY]] else ""
+            if not first and part.key != parts[0][0].key:  # abcjs has [K:] behind [V:] move the voice as the one before
+                begun = f"V:{{}}\n[K:{key_text(part.key)}] "
             voice.alone = 0 if layers else None
-            lines += [label + key + voice.line(first, last), *voice.lyric_lines()]
+            lines += [begun.format(name) + voice.line(first, last), *voice.lyric_lines()]
             for voice.alone, layer in enumerate(layers, 1):
-                lines.append(f"[V:{layer}] {key}{voice.line(first, last)}")
+                lines.append(begun.format(layer) + voice.line(first, last))
     lines += [f"W:{one_line(text)}" for letter, text in piece.metadata if letter == "W"]
     directives = _played_as_written(piece, voices)
     text = "\n".join([*_header(piece, parts, names, directives), *lines]) + "\n"
