@@ -79,7 +79,8 @@ def test_symbols_come_before_numerals(tmp_path: Path) -> None:
         ("viio7", "a", "G#dim7"), ("VII", "a", "G"), ("-VII7", "a", "G7"), ("VI", "a", "F"), ("III", "a", "C"),
         ("V9", "a", "E7b9"), ("V7/V", "a", "B7"), ("viioD7b/V", "C", "F#dim7/A"), ("V7/ii", "C", "A7"),
         ("V/V/V", "C", "A"), ("V7/N", "C", "Ab7"), ("Nb", "a", "Bb/D"), ("Lt", "C", "Ab7"), ("Gnd", "C", "Ab7/Gb"),
-        ("(4V7)", "E-", "Bb7"), ("r", "C", "N.C."),
+        ("(4V7)", "E-", "Bb7"), ("r", "C", "N.C."), ("Fr", "C", "D7b5/Ab"), ("Frb", "a", "B7b5/A"),
+        ("Frc", "C", "D7b5"), ("Fr/V", "C", "A7b5/Eb"),
     ],
 )  # fmt: skip
 def test_a_numeral_counts_from_its_key(numeral: str, key: str, name: str) -> None:
@@ -92,7 +93,7 @@ def test_a_numeral_counts_from_its_key(numeral: str, key: str, name: str) -> Non
     assert chord.label == "N" or other.label != chord.label
 
 
-@pytest.mark.parametrize("numeral", ["?", "Fr", "VIII", "V/?", "iv6", "V7M9M", "", "/V"])
+@pytest.mark.parametrize("numeral", ["?", "Fr7", "VIII", "V/?", "iv6", "V7M9M", "", "/V"])
 def test_what_has_no_label_is_no_chord(numeral: str) -> None:
     assert chord_of_numeral(numeral, "C", Key(), Key()) is None
 

@@ -6,7 +6,7 @@ Conventions
 - A seventh is the key's own (`ii7`) unless a letter says which: minor (`Im7`), major (`IM7`) or diminished (`viioD7`).
 - A letter says which tone is the bass: `Ib` has the third there, `V7d` the seventh.
 - `N` is the Neapolitan chord; the Italian and the German sixth (`Lt`, `Gn`) sound as seventh chords on the lowered
-  sixth degree. The French one has no label.
+  sixth degree, the French one (`Fr`) as that on the second with its fifth flat in the bass: F7b5/Cb in E flat.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 from typing import NamedTuple
 
 from ..core.chords import NO_CHORD, QUALITIES, make_label
+from ..core.notation import ChordSymbol
 from ..core.piece import Chord
 from ..core.signatures import Key
 
@@ -25,6 +26,9 @@ _NUMERAL = re.compile(
     r"(?:(?P<seventh>[mMD]?)7)?(?:(?P<ninth>[mM]?)9)?(?P<bass>[a-d]?)"
 )
 _SPECIAL = re.compile(r"(N|Lt|It|Gn|Ger)([a-d]?)")
+_FRENCH = re.compile(r"Fr([a-d]?)")
+_FRENCH_TONES = (-6, -2, 0, 4)
+"""Of a French sixth from its bass upwards, in fifths from its root."""
 _REST = "r"
 _DEGREES = ("I", "II", "III", "IV", "V", "VI", "VII")
 _MAJOR, _MINOR, _HARMONIC = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 8, 11)
@@ -36,6 +40,8 @@ _THIRDS_AND_FIFTHS = {"": {True: (4, 7), False: (3, 7)}, "o": {True: (3, 6), Fal
 _STACKED = "maj min dim aug 7 maj7 min7 hdim7 dim7 minmaj7 aug7 9 7b9 maj9 min9"
 _QUALITY_OF = {QUALITIES[name].intervals: name for name in _STACKED.split()}
 _LOWERED_SIXTH, _LOWERED_SECOND = 8, 1
+_SECOND = 2
+"""Fifths from a tonic to the second degree."""
 
 
 class _Scale(NamedTuple):
@@ -71,6 +77,8 @@ def chord_of_numeral(text: str, said_key: str, key: Key, home: Key) -> Chord | N
     scale: _Scale | None = _scale_of(said_key, key)
     for degree in reversed(degrees):
         scale = scale and _within(scale, degree)
+    if scale and (french := _FRENCH.fullmatch(numeral)):
+        return _french(french[1], scale, key, home)
     found = scale and (_special(numeral, scale) or _usual(numeral, scale))
     if not found:
         return None
@@ -103,6 +111,14 @@ def _special(text: str, scale: _Scale) -> tuple[int, str, int] | None:
         return (scale.tonic + _LOWERED_SECOND) % 12, "maj", _tone((0, 4, 7), bass)
     tones = (0, 4, 10) if name in ("Lt", "It") else (0, 4, 7, 10)
     return (scale.tonic + _LOWERED_SIXTH) % 12, "7", _tone(tones, bass)
+
+
+def _french(bass: str, scale: _Scale, key: Key, home: Key) -> Chord:
+    degree = key.fifths + _SECOND
+    root = degree + (7 * (scale.tonic + 2) - degree + 5) % 12 - 5  # named as is usual in the key
+    above = _FRENCH_TONES["abcd".index(bass) if bass else 0]
+    symbol = ChordSymbol(root, "7b5", root + above if above else None)
+    return Chord(0, make_label((7 * root - home.pitch_class) % 12, "7"), symbol, 7 * above % 12)
 
 
 def _usual(text: str, scale: _Scale) -> tuple[int, str, int] | None:
