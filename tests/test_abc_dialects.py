@@ -409,3 +409,21 @@ class TestSmallLetters:
         piece = tune(music, key="Am")
         assert [chord.label for bar in piece.bars for chord in bar.chords] == expected.split()
         assert dict(piece.losses).get("a chord symbol that names no chord", 0) == lost
+
+
+@pytest.mark.parametrize(
+    ("music", "order", "count"),
+    [
+        ("GABc|[2 G4|]", [0, 1], 1),
+        ("|:GABc|[1 d4:|[1 e4|]", [0, 1, 0, 2], 1),
+        ("|:GABc|[1 d4:|[3 e4|]", [0, 1, 0, 2], 1),
+        ("|:GABc|d4:|[2 e4|]", [0, 1, 0, 1, 2], 1),
+        ("|:GABc|[1-12 d4:|[13 e4|]", [0, 1] * 12 + [0, 2], 0),
+    ],
+)
+def test_an_ending_that_would_never_be_played_is_none(music: str, order: list[int], count: int) -> None:
+    piece = tune(music)
+    assert piece.playing_order() == order
+    assert dict(piece.losses) == ({"an ending that is never played": count} if count else {})
+    again = read_abc(write_abc(piece))[0]
+    assert (again.playing_order(), again.losses) == (order, ())

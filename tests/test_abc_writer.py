@@ -17,7 +17,7 @@ from remi_two_stage.core.errors import ScoreError
 from remi_two_stage.core.layers import MOST_OVERLAYS
 from remi_two_stage.core.notation import ChordSymbol, Lyric, Spelling
 from remi_two_stage.core.piece import Bar, Chord, Note, Piece
-from remi_two_stage.core.repeats import with_repeat_starts, without_idle_repeats
+from remi_two_stage.core.repeats import with_repeat_starts, without_idle_repeats, without_silent_brackets
 from remi_two_stage.core.signatures import Key, Meter
 from remi_two_stage.scores.abc_reader import read_abc
 from remi_two_stage.scores.musicxml_reader import read_musicxml
@@ -29,8 +29,11 @@ VOICES = [("M",), ("S", "A", "T", "B"), ("V1", "V2"), ("S", "B"), ("V1", "V2", "
 
 
 def music(piece: Piece) -> tuple[tuple[str, ...], list[Bar]]:
-    """What has to survive: the voices and all of the bars but the phrases, and the repeats that send nobody back."""
-    return piece.voices, [replace(bar, phrase_start=False) for bar in without_idle_repeats(piece.bars)]
+    """What has to survive: the voices and all of the bars but the phrases, the repeats that send nobody back, and the
+    endings that would never be played.
+    """
+    bars, _ = without_silent_brackets(without_idle_repeats(piece.bars))
+    return piece.voices, [replace(bar, phrase_start=False) for bar in bars]
 
 
 def assert_reads_back(piece: Piece) -> None:

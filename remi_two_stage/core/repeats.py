@@ -29,6 +29,19 @@ def without_idle_repeats(bars: Sequence[Bar]) -> list[Bar]:
     return [replace(bar, repeat_end=False, ending_end=True) if index in idle else bar for index, bar in enumerate(bars)]
 
 
+def without_silent_brackets(bars: Sequence[Bar]) -> tuple[tuple[Bar, ...], int]:
+    """The bars without the brackets that keep one of them from ever being played, and how many these are."""
+    found, count = list(bars), 0
+    most = len(found) * max((number for bar in found for number in (bar.plays, *bar.endings)), default=0)
+    while silent := set(range(len(found))).difference(order_of_repeats(found, most)):
+        begin = max(index for index in range(min(silent) + 1) if found[index].endings)
+        last = last_of_ending(found, begin)
+        found[begin] = replace(found[begin], endings=())
+        found[last] = replace(found[last], ending_end=False)
+        count += 1
+    return tuple(found), count
+
+
 def _leave_starts_out(bars: Sequence[Bar]) -> bool:
     """Whether a repeat ends that neither a `|:` nor the start of the piece has opened."""
     is_open = True

@@ -23,6 +23,7 @@ from ..core.errors import AbcSyntaxError, RequestError
 from ..core.instruments import with_unusual_clefs
 from ..core.notation import Instrument
 from ..core.piece import Piece
+from ..core.repeats import without_silent_brackets
 from ..core.signatures import Meter
 from .abc_bars import build_bars, lacks_parts, order_of_parts, repeated_for_endings, with_layers
 from .abc_fields import (
@@ -429,18 +430,18 @@ class Tune:
         for reason, count in _LOSSES_OF_VOICES.items():
             self._lose(reason, sum(map(count, voices)))
         kept, names = _named(_pitched(with_layers(voices)))
-        for loss, times in chain.from_iterable(voice.notation.losses.items() for voice in voices):
-            self._lose(loss, times)
         self.voice_ids = [voice.name for voice in kept]
         bars, losses = build_bars(kept, self._tempos.marks(self._settings.unit_length, self._lose))
-        for loss, times in losses.items():
+        for loss, times in chain(*(voice.notation.losses.items() for voice in voices), losses.items()):
             self._lose(loss, times)
         pickup = UNITS_PER_TICK * bars[0].length * bars[0].is_pickup
         part_order = order_of_parts(self._part_order, bars) if self._part_order else ()
         self._lose("an order of parts", lacks_parts(self._part_order, bars))
+        played, idle = (repeated_for_endings(bars), 0) if part_order else without_silent_brackets(bars)
+        self._lose("an ending that is never played", idle)
         return Piece(
             voices=names,
-            bars=repeated_for_endings(bars) if part_order else bars,
+            bars=played,
             title=self.title,
             style=next((parse_style(text) for letter, text in self._metadata if letter == "R"), None),
             tempo=self._tempos.first(self._settings.unit_length, pickup, self._lose),

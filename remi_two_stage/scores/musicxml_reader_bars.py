@@ -22,7 +22,7 @@ from ..core.errors import ScoreFormatError
 from ..core.notation import JUMPS, SIGNS_BEFORE, DoubleLine
 from ..core.piece import Bar, Piece
 from ..core.playing_order import MOST_PLAYS, are_in_endings, last_of_ending, order_of_repeats
-from ..core.repeats import with_repeat_starts
+from ..core.repeats import with_repeat_starts, without_silent_brackets
 from ..core.signatures import MODES, TICKS_PER_QUARTER, Key, Meter, name_at
 from .musicxml_names import DOUBLE_LINES, NO_JOG
 from .musicxml_reader_document import is_whole
@@ -392,17 +392,10 @@ def _all_played(bars: list[Bar], losses: Counter[str]) -> list[Bar]:
         without = [replace(bar, jumps=()) for bar in bars]
         if len(_never_played(without)) < len(silent):
             losses["a jump (D.C., D.S.)"] += 1
-            bars, silent = without, _never_played(without)
-    while silent:
-        begin = max((index for index in range(min(silent) + 1) if bars[index].endings), default=None)
-        if begin is None:
-            break
-        losses["an ending that is never played"] += 1
-        last = last_of_ending(bars, begin)
-        bars[begin] = replace(bars[begin], endings=())
-        bars[last] = replace(bars[last], ending_end=False)
-        silent = _never_played(bars)
-    return bars
+            bars = without
+    found, count = without_silent_brackets(bars)
+    losses["an ending that is never played"] += count
+    return [*found]
 
 
 def _never_played(bars: Sequence[Bar]) -> set[int]:
