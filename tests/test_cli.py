@@ -3,8 +3,10 @@
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -111,6 +113,21 @@ def test_several_tunes_have_seeds_in_a_row(tmp_path: Path, capsys: pytest.Captur
     alone = tmp_path / "alone"
     assert main(["compose", "--bars", "2", "--seed", "6", "--output", str(alone)]) == 0
     assert (alone / "jig-in-d-major-6.abc").read_text() == (tmp_path / "jig-in-d-major-6.abc").read_text()
+
+
+def test_tunes_that_are_composed_are_kept_when_the_next_ones_are_interrupted(tmp_path: Path) -> None:
+    options = ["--bars", "1", "--candidates", "64", "--count", "100", "--seed", "5", "--output", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "remi_two_stage.cli", "compose", *options], stderr=subprocess.PIPE
+    )
+    while not (tmp_path / "jig-in-d-major-6.musicxml").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert b"interrupted" in errors
+    assert read_score(tmp_path / "jig-in-d-major-5.abc")[0].bar_count == 1
 
 
 @pytest.mark.parametrize("name", ["new.doc/", "there.doc", "new", "new.abc/"])

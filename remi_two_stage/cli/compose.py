@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..core.piece import Piece
 
 MOST_AT_ONCE = 1000
+_TUNES_AT_ONCE = 128
+"""Tunes and candidates that are composed together, and written before the next ones are begun."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,19 @@ def compose(
         raise RequestError(f"--count is {count}; it must be from 1 to {MOST_AT_ONCE}")
     destination.check(reporting, count)
     composer, seed = chosen.composer()
-    with reporting.progress() as progress:
-        pieces = composer.compose_batch([request] * count, seed=seed, sampling=sampling, progress=progress)
-    written = list(zip(pieces, range(seed, seed + count), strict=True))
-    destination.write(written, reporting, sampling.candidates)
+    written: list[tuple[Piece, int]] = []
+
+    def composed() -> Iterator[tuple[Piece, int]]:
+        at_once = max(1, _TUNES_AT_ONCE // sampling.candidates)
+        for first in range(seed, seed + count, at_once):
+            seeds = range(first, min(first + at_once, seed + count))
+            with reporting.progress() as progress:
+                requests = [request] * len(seeds)
+                pieces = composer.compose_batch(requests, seed=first, sampling=sampling, progress=progress)
+            written.extend(zip(pieces, seeds, strict=True))
+            yield from written[-len(seeds) :]
+
+    destination.write(composed(), reporting, sampling.candidates)
     if check_copying:
         _warn_of_copying(written, chosen.model, reporting)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -252,7 +252,7 @@ class Destination:
 
     def write(
         self,
-        tunes: Sequence[tuple[Piece, int]],
+        tunes: Iterable[tuple[Piece, int]],
         reporting: Reporting,
         candidates: int = 1,
         contents: Mapping[str, bytes] = MappingProxyType({}),
