@@ -1,7 +1,7 @@
 """What other programs play from a MIDI file: metres, instruments, velocities."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, cycle, pairwise
 from pathlib import Path
 
 import music21
@@ -195,6 +195,32 @@ def test_notes_that_end_one_tick_beside_the_next_have_their_values(ticks: int) -
     piece = parse_midi(smf(measures((4, 4)), track(*events)))
     assert [(pitch, float(length)) for _, _, length, pitch in piece.note_list()] == sung
     assert piece.bar_count == 1
+
+
+def played(sung: list[tuple[int, float]], late: list[int]) -> Piece:
+    """A melody whose notes begin so many ticks of 480 late, one after the other, and again from the first."""
+    events, time = [], 0.0
+    for (pitch, quarters), ticks in zip(sung, cycle(late), strict=False):
+        begin, end = round(480 * time) + ticks, round(480 * (time + 0.93 * quarters)) + ticks
+        events += [(max(0, begin), on(pitch)[1:]), (end, off(pitch, after=b""))]
+        time += quarters
+    return parse_midi(smf(measures((4, 4)), track(*events)))
+
+
+@pytest.mark.parametrize("late", [[14, -15, 3, -7, 11], [-12, 0, 19, 16, 7], [5, 24, -23, 0, 3, -16]])
+def test_notes_that_are_struck_early_or_late_are_on_the_beats(late: list[int]) -> None:
+    """As people play them: within 24 ms of the beat at 120 quarter notes a minute."""
+    quick, triplet = [(67, 0.25), (69, 0.25), (67, 0.25), (65, 0.25)], [(64, 1 / 3), (65, 1 / 3), (67, 1 / 3)]
+    sung = [(65, 1.0), (69, 0.5), (72, 0.5), *quick, *triplet, (60, 0.75), (62, 0.25), (64, 1.5), (65, 0.5), (67, 1.0)]
+    piece = played(sung, late)
+    assert [(pitch, float(length)) for _, _, length, pitch in piece.note_list()] == sung
+
+
+def test_notes_of_a_file_that_keeps_to_the_beats_stay_where_they_are() -> None:
+    """64ths begin between ticks, and are not for 16ths."""
+    sung = [(60, 1.0), (62, 0.5), (64, 0.5)] * 10 + [(60 + step, 1 / 16) for step in range(16)]
+    exact, read = list(accumulate((length for _, length in sung), initial=0.0)), played(sung, [0]).note_list()
+    assert [float(onset) for _, onset, _, _ in read] == pytest.approx(exact[:-1], abs=1 / 48)
 
 
 def test_notes_of_a_chord_that_are_struck_one_after_the_other_are_one_chord() -> None:

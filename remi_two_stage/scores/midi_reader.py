@@ -58,6 +58,7 @@ _MAX_BARS = 10_000
 _MAX_NOTES = 200_000
 _SLACK = 3
 """Ticks, an eighth of a quarter note."""
+_BETWEEN_TICKS = "a note that begins or ends between two ticks"
 _META = 0x100
 """Added to the kind of a meta event, to tell it from a channel message."""
 SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}
@@ -111,6 +112,7 @@ class _Contents:
     losses: Counter[str] = field(default_factory=Counter)
     is_spread: bool = False
     """Whether notes begin beside ticks."""
+    strokes: int = 0
 
 
 def parse_midi(data: bytes) -> Piece:
@@ -173,8 +175,9 @@ def _voices(contents: _Contents) -> list[tuple[list[Voice], list[Note]]]:
         names = contents.names | contents.voice_names
         return [([(track, 0)], []) for track, name in sorted(names.items()) if is_voice_name(name)]
     voices: list[tuple[list[Voice], list[Note]]] = []
+    are_by_hand = 2 * contents.losses[_BETWEEN_TICKS] > contents.strokes
     for place, struck in sorted(contents.voices.items()):
-        notes = as_meant(struck, contents.is_spread)
+        notes = as_meant(struck, contents.is_spread, are_by_hand)
         layer = _FURTHER_LAYER.fullmatch(contents.names.get(place[0], ""))
         if layer and voices and contents.names.get(voices[-1][0][0][0]) == layer[1]:
             voices[-1][0].append(place)
@@ -322,7 +325,8 @@ class _Strokes:
         elif kind == 0x90 and value:
             if channel in self._programs:
                 self._contents.programs.setdefault((message.track, channel), self._programs[channel])
-            self._contents.losses["a note that begins or ends between two ticks"] += message.beside > EXACT
+            self._contents.losses[_BETWEEN_TICKS] += message.beside > EXACT
+            self._contents.strokes += 1
             self._held[message.track, channel, number & 0x7F].append(_Stroke(message.time, value & 0x7F))
         elif kind == PROGRAM_CHANGE:
             self._programs[channel] = number & 0x7F

@@ -4,6 +4,8 @@ early or late.
 Conventions
 - Times are `Piece` ticks. In voices whose notes all end on ticks these ends are meant, unless most of them are one tick
   beside the next note, and so are the onsets in files where all notes begin on ticks.
+- A player who strikes most notes beside ticks, and some a tick beside eighth notes, means these, and the 16ths and
+  triplets of eighths beside which others are.
 - Notes of a chord are struck within `_SPREAD` ticks; a note is released up to a tenth of its length early or late.
   Before a rest it ends on an eighth note, or else on a 16th or a triplet of one.
 """
@@ -11,7 +13,7 @@ Conventions
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -26,6 +28,7 @@ _SPREAD = 2
 _RELEASE = 9
 """The part of what sounds of a note by which it may end beside the time that is meant."""
 _EIGHTH = TICKS_PER_QUARTER // 2
+_SIXTEENTH, _TRIPLET = TICKS_PER_QUARTER // 4, TICKS_PER_QUARTER // 3
 
 
 class Sounded(NamedTuple):
@@ -35,19 +38,23 @@ class Sounded(NamedTuple):
     beside: float
 
 
-def as_meant(sounded: Iterable[Sounded], are_spread: bool) -> list[Note]:
+def as_meant(sounded: Iterable[Sounded], are_spread: bool, are_by_hand: bool) -> list[Note]:
     """The notes of a voice, from the start of the piece, with the lengths that are meant, and the chords that are.
 
     Args:
         are_spread: Whether the file strikes the notes of chords one after the other.
+        are_by_hand: Whether it strikes most notes beside ticks.
     """
     notes = sorted(sounded, key=lambda each: (each.note.onset, each.note.pitch)) if are_spread else [*sounded]
     together = _chords(notes) if are_spread else notes
+    together = _on_beats(together) if are_by_hand else together
     onsets = sorted({note.onset for note, _ in together})
     if all(beside <= EXACT for _, beside in together) and not _are_tick_beside_next(together, onsets):
         return [note for note, _ in together]
     return [
-        note if _is_usual_end(note, beside) else replace(note, duration=_end_of(note, onsets) - note.onset)
+        note
+        if not are_by_hand and _is_usual_end(note, beside)
+        else replace(note, duration=_end_of(note, onsets) - note.onset)
         for note, beside in together
     ]
 
@@ -72,6 +79,35 @@ def _chords(notes: Sequence[Sounded]) -> list[Sounded]:
             found += begun
             begun = [Sounded(note, beside)]
     return found + begun
+
+
+def _on_beats(notes: Sequence[Sounded]) -> list[Sounded]:
+    """The notes of one who strikes them beside the beats, on these."""
+    onsets = {note.onset for note, _ in notes}
+    if not any(onset % _EIGHTH in (1, _EIGHTH - 1) for onset in onsets):
+        return [*notes]
+    meant = {onset: _struck_at(onset, onsets) for onset in onsets}
+    return [
+        Sounded(replace(note, onset=at, duration=max(1, note.duration + note.onset - at)), beside)
+        for note, beside in notes
+        for at in (meant[note.onset],)
+    ]
+
+
+def _struck_at(onset: int, onsets: Set[int]) -> int:
+    """The 16th or the note of a triplet beside which a note is struck; a triplet has another such note, and none
+    beside the second eighth.
+    """
+    sixteenth, third = (unit * round(onset / unit) for unit in (_SIXTEENTH, _TRIPLET))
+    beat = onset - onset % TICKS_PER_QUARTER
+    has_other, has_eighth = (
+        not onsets.isdisjoint(range(at - 1, at + 2)) for at in (2 * beat + TICKS_PER_QUARTER - third, beat + _EIGHTH)
+    )
+    is_in_triplet = third % TICKS_PER_QUARTER and has_other and not has_eighth
+    for at in (third, sixteenth) if is_in_triplet else (sixteenth, third):
+        if abs(at - onset) <= 1:
+            return at
+    return onset
 
 
 def _is_usual_end(note: Note, beside: float) -> bool:
