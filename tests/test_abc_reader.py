@@ -181,14 +181,7 @@ class TestFields:
 
     @pytest.mark.parametrize(
         ("text", "meter"),
-        [
-            ("C", Meter(4, 4)),
-            ("C|", Meter(2, 2)),
-            ("C |", Meter(2, 2)),
-            ("6/8", Meter(6, 8)),
-            ("(2+3)/8", Meter(5, 8)),
-            ("none", None),
-        ],
+        [("C", Meter(4, 4)), ("C |", Meter(2, 2)), ("6/8", Meter(6, 8)), ("(2+3)/8", Meter(5, 8)), ("none", None)],
     )
     def test_meters(self, text: str, meter: Meter | None) -> None:
         assert tune("CDEF", HEADER.replace("M:4/4", f"M:{text}")).meter == meter

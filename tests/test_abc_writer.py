@@ -29,9 +29,7 @@ VOICES = [("M",), ("S", "A", "T", "B"), ("V1", "V2"), ("S", "B"), ("V1", "V2", "
 
 
 def music(piece: Piece) -> tuple[tuple[str, ...], list[Bar]]:
-    """What has to survive: the voices and all of the bars but the phrases, the repeats that send nobody back, and the
-    endings that would never be played.
-    """
+    """What has to survive: voices and bars, but for phrases, repeats that send nobody back, endings never played."""
     bars, _ = without_silent_brackets(without_idle_repeats(piece.bars))
     return piece.voices, [replace(bar, phrase_start=False) for bar in bars]
 
