@@ -350,6 +350,19 @@ def test_a_plan_that_closes_from_elsewhere_or_stays_at_home_loses_harmony() -> N
         assert closes_on_tonic(Plan.parse(f"I | {chord} | I | I", Key("D"), voices=FOUR_PARTS).skeleton) == closes
 
 
+def test_a_choir_s_plan_that_ends_on_a_weak_beat_or_repeats_as_its_style_does_not_loses_harmony() -> None:
+    def of(style: str, text: str) -> float:
+        return harmony(replace(Plan.parse(text, Key("D"), voices=FOUR_PARTS).skeleton, style=style))
+
+    lines = "I vi | IV V | I6 ii65 | V", "vi V6 | I IV | ii65 V"
+    strong, weak = f"{lines[0]} | {lines[1]} | I", f"{lines[0]} | {lines[1]} | V7 / / I"
+    for style, is_rare in (("chorale", False), ("hymn", True)):
+        assert of(style, strong) - of(style, weak) > 2.5
+        repeated = f"|: {lines[0]} :| {lines[1]} | I"
+        lost = of(style, strong) - of(style, repeated)
+        assert lost > 4 if is_rare else 0 < lost < 0.5
+
+
 def test_voices_in_parallel_lose_leading_and_those_of_bach_do_not(chorale: Piece) -> None:
     assert reward(chorale).leading > -0.5
     organum = replace(chorale, bars=tuple(replace(bar, notes=_in_fifths(bar.notes)) for bar in chorale.bars))

@@ -15,7 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate, takewhile
+from itertools import takewhile
 
 from .chords import pitch_classes, split_label
 from .piece import Bar, Note, Piece
@@ -87,18 +87,34 @@ def last_chord_length(piece: Piece) -> float:
     """Quarter notes from where the last root begins to the end, at most those of a whole note; nan where it is not
     known.
     """
-    starts = accumulate((bar.length for bar in piece.bars), initial=0)
+    if (found := _where_last_root_begins(piece)) is None:
+        return math.nan
+    index, onset = found
+    left = sum(bar.length for bar in piece.bars[index:]) - onset
+    return min(left, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
+
+
+def ends_on_strong_beat(piece: Piece) -> bool | None:
+    """Whether the last root begins on a strong beat; None where it is not known, or without a metre."""
+    if (found := _where_last_root_begins(piece)) is None:
+        return None
+    bar, onset = piece.bars[found[0]], found[1]
+    return None if bar.meter is None else bar.offset + onset in bar.meter.strong_beats
+
+
+def _where_last_root_begins(piece: Piece) -> tuple[int, int] | None:
+    """The index of the bar and the ticks from its start; None where the last chord has no known root."""
     chords = [
-        (start + chord.onset, None if parts is None else parts[0])
-        for start, bar in zip(starts, piece.bars, strict=False)
+        (index, chord.onset, None if parts is None else parts[0])
+        for index, bar in enumerate(piece.bars)
         for chord in bar.chords
         for parts in (split_label(chord.label),)
     ]
-    last = chords[-1][1] if chords else None
+    last = chords[-1][2] if chords else None
     if last is None:
-        return math.nan
-    begun = [*takewhile(lambda chord: chord[1] == last, reversed(chords))][-1][0]
-    return min(sum(bar.length for bar in piece.bars) - begun, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
+        return None
+    index, onset, _ = [*takewhile(lambda chord: chord[2] == last, reversed(chords))][-1]
+    return index, onset
 
 
 def tonic_chords(piece: Piece) -> float:
