@@ -164,15 +164,12 @@ def test_basses_of_a_choir_that_lie_a_tritone_apart_cost_in_its_plan() -> None:
         assert found == expected
 
 
-def test_composed_choirs_close_by_a_root_on_the_tonic_that_is_held() -> None:
+def test_composed_choirs_close_by_a_root_on_the_tonic_on_a_strong_beat_that_hymns_hold() -> None:
     requests = [Request(style, key, bars=8) for style in ("hymn", "chorale") for key in ("C", "G", "Dm", "Bb")] * 2
     plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=60)]
     assert sum(closes_on_tonic(plan) is True for plan in plans) >= len(plans) - 2
-    held = {
-        style: [last_chord_length(plan) >= 2 for plan in plans if plan.style == style] for style in ("hymn", "chorale")
-    }
-    assert sum(held["hymn"]) >= 7  # of 8, as in 92 % of the hymns and 63 % of Bach's chorales
-    assert sum(held["chorale"]) >= 3
+    hymns = [plan for plan in plans if plan.style == "hymn"]
+    assert sum(last_chord_length(plan) >= 2 for plan in hymns) >= len(hymns) - 1
     roots = [split_label(chord.label) for plan in plans for bar in plan.bars for chord in bar.chords]
     at_home = sum(root is not None and root[0] == 0 for root in roots)
     assert at_home < 0.45 * len(roots)

@@ -15,7 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from .chords import pitch_classes, split_label
 from .piece import Bar, Note, Piece
@@ -87,34 +87,26 @@ def last_chord_length(piece: Piece) -> float:
     """Quarter notes from where the last root begins to the end, at most those of a whole note; nan where it is not
     known.
     """
-    if (found := _where_last_root_begins(piece)) is None:
-        return math.nan
-    index, onset = found
-    left = sum(bar.length for bar in piece.bars[index:]) - onset
-    return min(left, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
-
-
-def ends_on_strong_beat(piece: Piece) -> bool | None:
-    """Whether the last root begins on a strong beat; None where it is not known, or without a metre."""
-    if (found := _where_last_root_begins(piece)) is None:
-        return None
-    bar, onset = piece.bars[found[0]], found[1]
-    return None if bar.meter is None else bar.offset + onset in bar.meter.strong_beats
-
-
-def _where_last_root_begins(piece: Piece) -> tuple[int, int] | None:
-    """The index of the bar and the ticks from its start; None where the last chord has no known root."""
+    starts = accumulate((bar.length for bar in piece.bars), initial=0)
     chords = [
-        (index, chord.onset, None if parts is None else parts[0])
-        for index, bar in enumerate(piece.bars)
+        (start + chord.onset, None if parts is None else parts[0])
+        for start, bar in zip(starts, piece.bars, strict=False)
         for chord in bar.chords
         for parts in (split_label(chord.label),)
     ]
-    last = chords[-1][2] if chords else None
+    last = chords[-1][1] if chords else None
     if last is None:
+        return math.nan
+    begun = [*takewhile(lambda chord: chord[1] == last, reversed(chords))][-1][0]
+    return min(sum(bar.length for bar in piece.bars) - begun, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
+
+
+def ends_on_strong_beat(piece: Piece) -> bool | None:
+    """Whether the last chord begins on a strong beat; None without chords, or where it has no metre."""
+    bar = next((bar for bar in reversed(piece.bars) if bar.chords), None)
+    if bar is None or bar.meter is None:
         return None
-    index, onset, _ = [*takewhile(lambda chord: chord[2] == last, reversed(chords))][-1]
-    return index, onset
+    return bar.offset + bar.chords[-1].onset in bar.meter.strong_beats
 
 
 def tonic_chords(piece: Piece) -> float:

@@ -115,7 +115,7 @@ class Usual:
         two_chords: Share of the bars that have more than one.
         leading: What counterpoint costs a note, in nats; None for one voice.
         last_chord: Quarter notes that the last root lasts; None for one voice.
-        on_strong_beat: Share of those whose last root begins on a strong beat; None for one voice.
+        on_strong_beat: Share of those whose last chord begins on a strong beat; None for one voice.
         repeats: Share of those in which a part is repeated; None for one voice.
     """
 
@@ -151,7 +151,7 @@ USUAL = {
     "chorale": Usual(
         0.001, Normal(70.588, 1.895), Normal(0.944, 0.033), Normal(0.026, 0.072), Normal(0.129, 0.059),
         Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.488, 0.168),
-        Normal(2.066, 0.973), 0.976, 0.416,
+        Normal(2.066, 0.973), 0.981, 0.416,
     ),
     "air": Usual(
         0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131), Normal(0.304, 0.140),
@@ -168,7 +168,7 @@ USUAL = {
     "hymn": Usual(
         0.008, Normal(68.484, 1.149), Normal(0.956, 0.042), Normal(0.130, 0.144), Normal(0.336, 0.158),
         Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.348, 0.176),
-        Normal(2.902, 0.944), 0.920, 0.014,
+        Normal(2.902, 0.944), 0.950, 0.014,
     ),
     "jig": Usual(
         0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123), Normal(0.543, 0.176),
