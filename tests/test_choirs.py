@@ -12,7 +12,7 @@ from remi_two_stage.core.chords import split_label
 from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.counterpoint_reader import VoiceLeading
 from remi_two_stage.core.divided_choirs import read_as
-from remi_two_stage.core.features import last_chord_length
+from remi_two_stage.core.features import ends_on_strong_beat, last_chord_length
 from remi_two_stage.core.piece import Piece
 from remi_two_stage.core.plan_harmony import PlanHarmony
 from remi_two_stage.core.request import Request
@@ -164,14 +164,26 @@ def test_basses_of_a_choir_that_lie_a_tritone_apart_cost_in_its_plan() -> None:
         assert found == expected
 
 
-def test_composed_choirs_close_by_a_root_on_the_tonic_that_is_held() -> None:
+def test_composed_choirs_close_by_a_root_on_the_tonic_on_a_strong_beat_that_hymns_hold() -> None:
     requests = [Request(style, key, bars=8) for style in ("hymn", "chorale") for key in ("C", "G", "Dm", "Bb")] * 2
     plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=60)]
     assert sum(closes_on_tonic(plan) is True for plan in plans) >= len(plans) - 2
-    assert sum(last_chord_length(plan) >= 2 for plan in plans) >= 3 * len(plans) // 4
+    hymns = [plan for plan in plans if plan.style == "hymn"]
+    assert sum(last_chord_length(plan) >= 2 for plan in hymns) >= len(hymns) - 1
     roots = [split_label(chord.label) for plan in plans for bar in plan.bars for chord in bar.chords]
     at_home = sum(root is not None and root[0] == 0 for root in roots)
     assert at_home < 0.45 * len(roots)
+    assert sum(ends_on_strong_beat(plan) is True for plan in plans) >= len(plans) - 1
+
+
+def test_chorales_repeat_their_first_lines_as_half_of_bachs_do_and_hymns_none() -> None:
+    requests = [Request(style, key) for style in ("chorale", "hymn") for key in ("G", "F", "Am")] * 4
+    plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=61)]
+    repeated = {style: [] for style in ("chorale", "hymn")}
+    for plan in plans:
+        repeated[plan.style].append(any(bar.repeat_end for bar in plan.bars))
+    assert 3 <= sum(repeated["chorale"]) <= 9
+    assert sum(repeated["hymn"]) <= 1
 
 
 def test_what_is_written_after_a_hymn_or_a_chorale_closes_as_composed_ones_do(music21_corpus: Path) -> None:

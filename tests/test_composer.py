@@ -99,17 +99,19 @@ def test_chords_stand_over_new_notes_as_the_plan_writes_them(composer: Composer)
     assert [chord.name(piece.key, piece.key) for chord in piece.bars[0].chords] == ["Cmaj/E", "G11"]
 
 
-def test_a_voice_with_a_name_opens_every_repeat_with_a_sign(composer: Composer) -> None:
-    """Players lose count of its bars otherwise."""
-    plans = composer.plan_batch([Request("clog", "F", voices=["B"]), Request("jig", voices=["V10"])] * 8, seed=4)
-    is_open = False
-    closed = 0
-    for bar in (bar for plan in plans for bar in plan.skeleton.bars):
-        is_open = is_open or bar.repeat_start
-        assert is_open or not bar.repeat_end
-        closed += bar.repeat_end
-        is_open = is_open and not bar.repeat_end
-    assert closed >= 8
+def test_named_voices_open_every_repeat_with_a_sign(composer: Composer) -> None:
+    """Players lose count of their bars otherwise."""
+    requests = [Request("clog", "F", voices=["B"]), Request("jig", voices=["V10"]), Request("chorale")]
+    plans = composer.plan_batch(requests * 8, seed=4)
+    for style in range(len(requests)):
+        is_open = False
+        closed = 0
+        for bar in (bar for plan in plans[style :: len(requests)] for bar in plan.skeleton.bars):
+            is_open = is_open or bar.repeat_start
+            assert is_open or not bar.repeat_end
+            closed += bar.repeat_end
+            is_open = is_open and not bar.repeat_end
+        assert closed >= 4
 
 
 def test_the_same_seed_gives_the_same_music_and_leaves_the_callers_random_state(composer: Composer) -> None:

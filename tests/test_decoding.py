@@ -13,6 +13,7 @@ from tiny_models import GROUPED
 from torch import nn
 from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
+from remi_two_stage import read_abc
 from remi_two_stage.composing.composer import Composer
 from remi_two_stage.core import decoding_remi
 from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
@@ -32,7 +33,7 @@ from remi_two_stage.core.request import Request
 from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence, up_to_detail
 from remi_two_stage.core.signatures import Key, Meter
-from remi_two_stage.core.vocabulary import BOS, DETAIL, PAD, token_names
+from remi_two_stage.core.vocabulary import BOS, DETAIL, IDS, PAD, TOKENS, token_names
 
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 GREEDY = Sampling(greedy=True)
@@ -162,6 +163,20 @@ def test_guesses_are_what_followed_the_longest_context() -> None:
     row += [4]
     assert lookup.guess(row, 8) == [2]
     assert lookup.guess(row, 0) == []
+
+
+def test_the_rhythm_of_new_notes_is_guessed_from_the_bars_before() -> None:
+    (tune,) = read_abc("X:1\nM:6/8\nL:1/8\nK:G\nG2A B3|c2d B3|A2E D3|]")
+    ids = encode_ids(tune)
+    lookup = PromptLookup()
+    notes = [place for place, token in enumerate(ids) if token in IDS["Note-On"]]
+    guesses = [lookup.guess(ids[: place + 1], 8) for place in notes[-3:]]
+    assert [[TOKENS[token] for token in guess] for guess in guesses] == [
+        [("Duration", "24"), ("RelPos", "24")],
+        [("Duration", "12"), ("RelPos", "36")],
+        [("Duration", "36"), ("structure", "BarStart"), ("Chord", "unk"), ("voice", "M"), ("RelPos", "0")],
+    ]
+    assert [ids[place + 1 :][: len(guess)] for place, guess in zip(notes[-3:-1], guesses, strict=False)] == guesses[:2]
 
 
 def test_prompts_and_pieces_longer_than_what_room_is_made_for(stage: DetailGeneratorModel) -> None:

@@ -113,14 +113,6 @@ def test_what_is_open_in_given_bars_is_closed_however_long_it_becomes() -> None:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_several_voices_open_their_first_repeat_with_a_sign(seed: int) -> None:
-    plan, _ = random_plan(seed, ("S", "A", "T", "B"))
-    bars = decode([NAMES[token] for token in plan]).bars
-    closed = next((index for index, bar in enumerate(bars) if bar.repeat_end or bar.endings), None)
-    assert closed is None or any(bar.repeat_start for bar in bars[: closed + 1])
-
-
-@pytest.mark.parametrize("seed", range(60))
 def test_any_choice_of_notes_is_a_piece_over_that_plan_in_the_voices_ranges(seed: int) -> None:
     voices = ("S", "A", "T", "B") if seed % 2 else ("M",)
     shift = seed % 12 - 6

@@ -149,7 +149,7 @@ def test_a_choir_s_melody_is_led_to_the_tonic_and_its_last_notes_are_held(choral
     assert third - tonic == 2
     for at in places_of("Duration", ids):
         held, shorter = costs_of_choice(ids[:at], [range(ids[at], ids[at] + 1), range(ids[at] - 6, ids[at] - 5)])
-        assert shorter - held == (1.5 if at > last_bar else 0)
+        assert shorter - held == (3.0 if at > last_bar else 0)
 
 
 def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:
@@ -348,6 +348,19 @@ def test_a_plan_that_closes_from_elsewhere_or_stays_at_home_loses_harmony() -> N
     assert closes_on_tonic(Plan.parse("I | V", Key("D")).skeleton) is None
     for chord, closes in (("V7", True), ("V65", False)):
         assert closes_on_tonic(Plan.parse(f"I | {chord} | I | I", Key("D"), voices=FOUR_PARTS).skeleton) == closes
+
+
+def test_a_choir_s_plan_that_ends_on_a_weak_beat_or_repeats_as_its_style_does_not_loses_harmony() -> None:
+    def of(style: str, text: str) -> float:
+        return harmony(replace(Plan.parse(text, Key("D"), voices=FOUR_PARTS).skeleton, style=style))
+
+    lines = "I vi | IV V | I6 ii65 | V", "vi V6 | I IV | ii65 V"
+    strong, weak = f"{lines[0]} | {lines[1]} | I", f"{lines[0]} | {lines[1]} | V7 / / I"
+    for style, is_rare in (("chorale", False), ("hymn", True)):
+        assert of(style, strong) - of(style, weak) > 2.5
+        repeated = f"|: {lines[0]} :| {lines[1]} | I"
+        lost = of(style, strong) - of(style, repeated)
+        assert lost > 4 if is_rare else 0 < lost < 0.5
 
 
 def test_voices_in_parallel_lose_leading_and_those_of_bach_do_not(chorale: Piece) -> None:

@@ -76,7 +76,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     recalled_bars.py                 the bars of a tune that come back by its form
     recalled_figures.py              the figures of songs and quartets that come back
     recalled_lines.py                the lines of a hymn that come back
-    prompt_lookup.py                 guesses of the next tokens, from what followed the same ones before
+    prompt_lookup.py                 guesses of the next tokens, from what followed these or their rhythm
     composing_remi.py                from a request to a plan, from a plan to a piece
     pipeline_remi.py                 the pipeline "music-generation"
 """

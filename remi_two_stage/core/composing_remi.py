@@ -14,14 +14,14 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from .codec import decode_ids, encode_ids
 from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
-from .piece import Bar, Piece
+from .piece import Bar, Piece, with_opened_repeat
 from .plan import Plan
 from .request import Request, check_seed, usual_tempo
 from .reward import harmony, reward
 from .sampling import DEFAULT_SAMPLING, Sampling
 from .sequences import Prompt, detail_sequence, in_writing_order, split_bars, up_to_detail, voices_of
 from .vocabulary import TOKENS
-from .voices import is_choir
+from .voices import MELODY, is_choir
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -40,8 +40,12 @@ def plan_prompt(request: Request) -> Prompt:
 
 
 def plan_of(request: Request, tokens: Sequence[int]) -> Plan:
-    """The plan that was written for a request, in its key and at its very tempo."""
-    return Plan.of(replace(decode_ids(tokens).from_c([request.tonality]), tempo=request.tempo))
+    """The plan that was written for a request, in its key and at its very tempo; of named voices, whose bars players
+    count, the first repeat too is opened by a sign.
+    """
+    written = replace(decode_ids(tokens).from_c([request.tonality]), tempo=request.tempo)
+    is_alone = written.voices == (MELODY,)
+    return Plan.of(written if is_alone else replace(written, bars=with_opened_repeat(written.bars)))
 
 
 def notes_prompt(plan: Plan) -> Prompt:

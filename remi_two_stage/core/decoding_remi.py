@@ -39,7 +39,7 @@ from .vocabulary import IDS
 
 ROWS_AT_ONCE = 64
 """Rows that are written side by side; each needs memory for its keys and values, and more gain little."""
-_GUESSES_AT_ONCE = 64
+_GUESSES_AT_ONCE = 128
 """Guessed tokens in a step, of all rows together: beyond, reading them takes longer than they save."""
 _NOTE_ON = IDS["Note-On"]
 _COUNTING = Lock()

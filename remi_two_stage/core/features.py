@@ -101,6 +101,14 @@ def last_chord_length(piece: Piece) -> float:
     return min(sum(bar.length for bar in piece.bars) - begun, 4 * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
 
 
+def ends_on_strong_beat(piece: Piece) -> bool | None:
+    """Whether the last chord begins on a strong beat; None without chords, or where it has no metre."""
+    bar = next((bar for bar in reversed(piece.bars) if bar.chords), None)
+    if bar is None or bar.meter is None:
+        return None
+    return bar.offset + bar.chords[-1].onset in bar.meter.strong_beats
+
+
 def tonic_chords(piece: Piece) -> float:
     """Share of the known chords that are on the tonic; the same chord in the next bar counts again."""
     roots = [root for root in chord_roots(piece) if root is not None]

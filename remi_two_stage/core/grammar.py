@@ -208,7 +208,6 @@ class Grammar:
             token = yield (VOICE,)
         while token in VOICE:
             self._voices.append(token)
-            self._structure.has_parts = self._voices != [_MELODY]
             others = () if self.is_strict else tuple(range(v, v + 1) for v in VOICE if v not in self._voices)
             token = yield (*others, *(only(CONTEXT) if self.kind == "melody" else self._header_choice()))
         self._sounding = SoundingNotes(self._voices)
@@ -270,7 +269,7 @@ class Grammar:
     @property
     def _is_plain(self) -> bool:
         """Whether chords of a lone voice are composed, which do not come twice running."""
-        return self.is_strict and not self._structure.has_parts
+        return self.is_strict and self._voices == [_MELODY]
 
     def _after_chord(self, bar: PlannedBar, position: int, chord: int, follow: Choice | None, closes: bool) -> Choice:
         """What may follow a chord and its bass: further chords of the bar, and what follows where it may end so."""

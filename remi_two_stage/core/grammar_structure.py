@@ -7,8 +7,7 @@ Given music may do what real scores do. Composed music (`strict`) is held to wha
 - a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a
   `<BarLen=>` of a full bar less n ticks, so that a repeat leads back into the pick-up without a gap;
 - a first ending closes with a repeat and is followed by the second one; what is opened is closed, and what is
-  closed was opened by a sign, but for the first repeat of a lone melody (players lose count otherwise); metre and key
-  stay.
+  closed was opened by a sign, but for the first repeat, which goes back to the beginning; metre and key stay.
 """
 
 from __future__ import annotations
@@ -87,13 +86,11 @@ class Structure:
         total: Bars requested by `<Bars=>`; None if it is absent.
         offset: Metrical position at which the current bar starts, in ticks.
         length: Ticks in the current bar.
-        has_parts: Whether voices are named, more or others than M alone; their first repeat is to be opened by a sign.
         beat_length: Ticks in a beat of the current metre.
     """
 
     def __init__(self) -> None:
         self.total: int | None = None
-        self.has_parts = False
         self.key = KEY.start
         self.offset = self.length = self.beat_length = 0
         self._bar_length: int | None = None
@@ -120,8 +117,8 @@ class Structure:
 
     @property
     def _may_repeat(self) -> bool:
-        """Whether a repeat of composed music may end: only a lone melody's first one may begin without a sign."""
-        return self._repeat_open or not (self.has_parts or self._was_closed)
+        """Whether a repeat of composed music may end: only the first one may begin without a sign."""
+        return self._repeat_open or not self._was_closed
 
     def _ways(self, ahead: int) -> tuple[bool, bool]:
         """Whether composed music may close the repeat or the ending with a bar, the one so many bars ahead of the last

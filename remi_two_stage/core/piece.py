@@ -330,7 +330,7 @@ class Piece:
         indices: list[int] = []
         if self.part_order:
             for first, end in self._parts_in_order():
-                bars += _closed(self.bars[first:end])
+                bars += with_opened_repeat(self.bars[first:end])
                 indices += range(first, end)
                 _check_playable(len(bars), "bars")
         elif jump is not None:
@@ -451,7 +451,7 @@ def _with_moved_notation(bar: Bar, fifths: int, semitones: int) -> Bar:
     return replace(bar, chords=tuple(chords), notation=notation)
 
 
-def _closed(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
+def with_opened_repeat(part: tuple[Bar, ...]) -> tuple[Bar, ...]:
     """A part whose first repeat goes back to its own start, whatever comes before it."""
     sign = next((bar for bar in part if bar.repeat_start or bar.repeat_end), None)
     return part if sign is None or sign.repeat_start else (replace(part[0], repeat_start=True), *part[1:])

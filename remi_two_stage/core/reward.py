@@ -5,9 +5,9 @@
     leading     what the rules of counterpoint cost a note (counterpoint.py), where several voices sing
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
-    harmony     the plan closes V-I (in modes also bVII-i), a choir's on a chord that is held, is at home no more often
-                than plans are, and changes chords within bars as often as they do; that of a song or a quartet begins
-                with its tonic
+    harmony     the plan closes V-I (in modes also bVII-i), a choir's on a chord that begins on a strong beat and is
+                held, is at home no more often than plans are, and changes chords within bars as often as they do; that
+                of a song or a quartet begins with its tonic; a choir's repeats a part as often as chorales and hymns do
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -37,6 +37,7 @@ from .features import (
     bars_with_two_chords,
     chord_roots,
     commonest_rhythm,
+    ends_on_strong_beat,
     last_chord_length,
     last_label,
     last_note,
@@ -114,6 +115,8 @@ class Usual:
         two_chords: Share of the bars that have more than one.
         leading: What counterpoint costs a note, in nats; None for one voice.
         last_chord: Quarter notes that the last root lasts; None for one voice.
+        on_strong_beat: Share of those whose last chord begins on a strong beat; None for one voice.
+        repeats: Share of those in which a part is repeated; None for one voice.
     """
 
     many_times: float
@@ -126,6 +129,8 @@ class Usual:
     two_chords: Normal
     leading: Normal | None = None
     last_chord: Normal | None = None
+    on_strong_beat: float | None = None
+    repeats: float | None = None
 
 
 # fmt: off
@@ -145,8 +150,8 @@ USUAL = {
     ),
     "chorale": Usual(
         0.001, Normal(70.588, 1.895), Normal(0.944, 0.033), Normal(0.026, 0.072), Normal(0.129, 0.059),
-        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.417, 0.160),
-        Normal(2.066, 0.973),
+        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.488, 0.168),
+        Normal(2.066, 0.973), 0.981, 0.416,
     ),
     "air": Usual(
         0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131), Normal(0.304, 0.140),
@@ -162,8 +167,8 @@ USUAL = {
     ),
     "hymn": Usual(
         0.008, Normal(68.484, 1.149), Normal(0.956, 0.042), Normal(0.130, 0.144), Normal(0.336, 0.158),
-        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.237, 0.173),
-        Normal(2.902, 0.944),
+        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.348, 0.176),
+        Normal(2.902, 0.944), 0.950, 0.014,
     ),
     "jig": Usual(
         0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123), Normal(0.543, 0.176),
@@ -245,14 +250,24 @@ def harmony(piece: Piece, style: str | None = None) -> float:
     """The part of the reward that a plan has too, which is a piece without notes."""
     usual, ends = usual_for(piece, style or piece.style), _ends_of(piece, style or piece.style)
     closes = closes_on_tonic(piece)
-    held = usual.last_chord if is_choir(piece.voices) else None
     return (
-        (held.likelihood(last_chord_length(piece), too_high=False) if held else 0.0)
+        (_choral(piece, usual) if is_choir(piece.voices) else 0.0)
         + usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
         + usual.two_chords.likelihood(bars_with_two_chords(piece))
         + (_lacking(ends.close) if closes is False else 0.0)
         + (_lacking(ends.first_chord) if ends.first_chord is not None and not begins_on_tonic(piece) else 0.0)
     )
+
+
+def _choral(piece: Piece, usual: Usual) -> float:
+    """What counts in the plan of a choir beside: how its last chord comes and lasts, and whether a part is repeated."""
+    total = usual.last_chord.likelihood(last_chord_length(piece), too_high=False) if usual.last_chord else 0.0
+    if usual.on_strong_beat is not None and ends_on_strong_beat(piece) is False:
+        total += _lacking(usual.on_strong_beat)
+    if usual.repeats is not None:
+        has = any(bar.repeat_end for bar in piece.bars)
+        total += min(0.0, _lacking(1 - usual.repeats if has else usual.repeats))
+    return total
 
 
 def usual_for(piece: Piece, style: str | None) -> Usual:
