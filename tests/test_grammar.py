@@ -68,9 +68,24 @@ def test_short_bars_of_a_composed_plan_complete_each_other(seed: int) -> None:
         before = bars[index - 1]
         if bar.is_pickup and index:
             assert bar.length + before.length == full
-            assert before.repeat_end or before.ending_end
-        elif not bar.is_pickup and bar.length < full:
-            assert bar.repeat_end or bar.ending_end or index + 1 == len(bars)
+        elif not bar.is_pickup and bar.length < full and index + 1 < len(bars):
+            assert bar.repeat_end or bar.ending_end or bars[index + 1].is_pickup
+
+
+def test_a_part_may_follow_another_without_a_repeat_between_them() -> None:
+    unrepeated = set()
+    for seed in range(400):
+        plan, _ = random_plan(seed)
+        length = 0
+        for bar, following in pairwise(decode([NAMES[token] for token in plan]).bars):
+            length = (0 if bar.repeat_start or bar.endings else length) + (not bar.is_pickup)
+            if following.is_pickup and not (bar.repeat_end or bar.ending_end):
+                assert not following.endings
+                unrepeated.add(length)
+            if following.is_pickup or bar.repeat_end or bar.ending_end:
+                length = 0
+    assert unrepeated >= {4, 6}
+    assert all(length % 2 == 0 for length in unrepeated)
 
 
 def parts(piece: Piece) -> list[tuple[str, int]]:

@@ -48,6 +48,24 @@ def test_a_phrase_begins_again_and_a_part_closes_as_the_one_before() -> None:
     assert not any(bars[at] for at in pickups)
 
 
+def test_parts_without_repeats_close_alike_too() -> None:
+    (piece,) = read_abc(POLKA.replace(":|\n|:", "||\n").replace(":|", "|]"))
+    ids = detail_sequence(encode_ids(piece.in_c()))
+    bars = recalled(ids[ids.index(DETAIL) + 1 :], "Note-On")
+    assert [at for at, is_recalled in enumerate(bars) if is_recalled] == [5, 6, 12, 14, 15, 16, 17]
+
+
+def test_half_of_composed_strathspeys_go_on_without_a_repeat_and_hornpipes_repeat_their_parts() -> None:
+    """Of real strathspeys of 16 bars 9 % have repeats, of hornpipes 99 %."""
+    requests = [Request(style, key) for style in ("strathspey", "hornpipe") for key in ("A", "D", "Em", "G")] * 3
+    plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=9)]
+    repeated = {"strathspey": 0, "hornpipe": 0}
+    for plan in plans:
+        repeated[str(plan.style)] += any(bar.repeat_end for bar in plan.bars)
+    assert repeated["strathspey"] <= 8
+    assert repeated["hornpipe"] >= 11
+
+
 def test_chords_come_back_in_a_plan_and_notes_over_the_same_chords_alone() -> None:
     piece = tune()
     plan = plan_sequence(encode_ids(piece))

@@ -14,7 +14,7 @@ from functools import cache
 
 from .abc_values import beat_groups, group_at
 from .counterpoint import Costs, is_uneven, is_whole
-from .grammar_structure import ENDING_END, REPEAT_END, REPEAT_START
+from .grammar_structure import ENDING_END, PICK_UP, REPEAT_END, REPEAT_START
 from .signatures import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Meter
 from .vocabulary import DETAIL, IDS
 
@@ -44,11 +44,12 @@ class TuneParts:
     def read(self, token: int, bar: int) -> None:
         """A token, and its bar."""
         is_end = token == REPEAT_END and self._last != ENDING_END  # a first ending leads back
+        is_next = token in PICK_UP and bar > 1
         if token == DETAIL:
             self._is_written = True
-        elif is_end and not self._is_written:
-            self._ends.add(bar)
-        elif (is_end or token == REPEAT_START) and self._first:
+        elif (is_end or is_next) and not self._is_written:
+            self._ends.add(bar - is_next)
+        elif (is_end or is_next or token == REPEAT_START) and self._first:
             self._is_later = True
         self._last = token
 

@@ -353,7 +353,8 @@ class Grammar:
         lengths = [bar.length for bar in self.plan]
         ends = [bool(bar.footer) or following.begins_section for bar, following in pairwise(self.plan)] + [True]
         # What is composed rings neither into bars that have their notes already nor into the last one, which closes.
-        closing = [*ends[: planned - 1], True]
+        later = self.plan[1:planned]
+        closing = [*(end or following.offset > 0 for end, following in zip(ends, later, strict=False)), True]
         if self.kind == "detail":
             closing[-2:-1] = [True] * (planned > 1)
         given, composed = ring_limits(lengths, ends), ring_limits(lengths[:planned], closing)

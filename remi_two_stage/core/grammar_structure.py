@@ -5,7 +5,7 @@ Given music may do what real scores do. Composed music (`strict`) is held to wha
 - what is repeated, and what is left before and after it, has an even number of bars and at least four, as have 98.7 %
   of the repeated parts of tunes; endings have one bar or two (95 %);
 - a pick-up of n ticks opens the piece and later every part that follows a part closed by its complement, a
-  `<BarLen=>` of a full bar less n ticks, so that a repeat leads back into the pick-up without a gap;
+  `<BarLen=>` of a full bar less n ticks, so that a repeat, if there is one, leads back into the pick-up without a gap;
 - a first ending closes with a repeat and is followed by the second one; what is opened is closed, and what is
   closed was opened by a sign, but for the first repeat, which goes back to the beginning; metre and key stay.
 """
@@ -136,6 +136,11 @@ class Structure:
         is_whole = _is_part(self._bars_in_section + ahead) and _are_parts(remaining)
         return self._may_repeat and (is_due or is_whole), not is_due
 
+    def _may_begin_part(self, ahead: int) -> bool:
+        """Whether a part may follow, without a repeat, the bar so many bars ahead of the last one that was counted."""
+        is_whole = _is_part(self._bars_in_section + ahead) and _is_part(self._remaining - ahead)
+        return is_whole and not (self._repeat_open or self._ending or self._new_ending)
+
     def _fits_first_ending(self, ahead: int) -> bool:
         """Whether a first ending may close with the bar so many bars ahead: a second one as long leaves parts."""
         left = self._remaining - ahead - (self._bars_in_ending + ahead)
@@ -169,14 +174,18 @@ class Structure:
             return only(BAR_START)
         may_open = not self._repeat_open and _are_parts(self._bars_in_section) and _is_part(self._remaining)
         repeat = only(REPEAT_START) if may_open else ()
-        may_end = self._may_repeat and any(map(self._fits_first_ending, range(1, _LONGEST_ENDING + 1)))
+        may_end = (
+            self._may_repeat
+            and not self._is_complement
+            and any(map(self._fits_first_ending, range(1, _LONGEST_ENDING + 1)))
+        )
         first = only(_FIRST) if self._bars_in_section and may_end else ()
         return (*repeat, *first, *only(BAR_START))
 
     def begin_bar(self) -> None:
         """A new bar's header begins."""
         if self._is_complement and not self._footer_step:
-            self._pickup_due = self._pickup
+            self._pickup_due, self._bars_in_section, self._was_closed = self._pickup, 0, True
         self.offset, self.length = 0, self._bar_length or 0
         self._is_pickup = self._is_complement = False
         self._footer_step = 0
@@ -213,7 +222,8 @@ class Structure:
         if self._is_first:
             return (pickups,), True
         may_close, may_go_on = self._ways(1)
-        if not self._pickup or self._bar_length is None or not (may_close or self._remaining == 1):
+        may_close = may_close or self._remaining == 1 or self._may_begin_part(1)
+        if not self._pickup or self._bar_length is None or not may_close:
             return (), True
         length = self._bar_length - self._pickup
         return (values("BarLen", 1, range(length, length + 1)),), may_go_on and self._remaining > 1
@@ -274,7 +284,7 @@ class Structure:
             return not (self._footer_step == 1 and self._needs_second)
         _, may_go_on = self._ways(0)
         is_last = not self._ending and self._remaining <= 0
-        return may_go_on and (is_last or not (self._pickup and self._is_complement))
+        return may_go_on and (is_last or not (self._pickup and self._is_complement) or self._may_begin_part(0))
 
     def may_end(self, strict: bool) -> bool:
         """Whether the piece may end after this bar."""

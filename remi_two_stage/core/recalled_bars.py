@@ -95,7 +95,7 @@ class RecalledBars:
         self._models: list[tuple[_Bar, Firmness]] = []
         self._first_ending = 0
         self._recall = _USUAL
-        self._is_song = self._is_closed = self._is_in_voice = False
+        self._is_song = self._is_closed = self._is_open = self._is_in_voice = False
 
     def advance(self, token: int) -> None:
         """Read a token."""
@@ -104,8 +104,12 @@ class RecalledBars:
         elif token in _RECALLS:
             self._recall = _RECALLS[token]
         elif token == DETAIL:
-            self._part, self._before, self._models, self._is_closed = [], [], [], False
-        elif token == REPEAT_START or (token == BAR_START and self._is_closed):
+            self._part, self._before, self._models = [], [], []
+            self._is_closed = self._is_open = False
+        elif token == REPEAT_START:
+            self._begin_part()
+            self._is_open = True
+        elif token == BAR_START and (self._is_closed or (len(self._part) == _PERIOD and not self._is_open)):
             self._begin_part()
         elif token in ENDING:
             self._read_ending(token)
@@ -144,7 +148,7 @@ class RecalledBars:
     def _begin_part(self) -> None:
         if self._part:
             self._before, self._part = self._part, []
-        self._is_closed = False
+        self._is_closed = self._is_open = False
 
     def _read_ending(self, token: int) -> None:
         """A later ending stands in place of the first one."""
