@@ -117,9 +117,11 @@ def test_several_tunes_have_seeds_in_a_row(tmp_path: Path, capsys: pytest.Captur
 
 def test_tunes_that_are_composed_are_kept_when_the_next_ones_are_interrupted(tmp_path: Path) -> None:
     options = ["--bars", "1", "--candidates", "64", "--count", "100", "--seed", "5", "--output", str(tmp_path)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "remi_two_stage.cli", "compose", *options], stderr=subprocess.PIPE
+    command = (
+        "import signal, sys; from remi_two_stage.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main(sys.argv[1:]))"  # shells ignore it: &
     )
+    process = subprocess.Popen([sys.executable, "-c", command, "compose", *options], stderr=subprocess.PIPE)
     while not (tmp_path / "jig-in-d-major-6.musicxml").exists():
         assert process.poll() is None
         time.sleep(0.1)

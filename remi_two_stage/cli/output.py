@@ -39,8 +39,12 @@ class Reporting:
 
     def remark(self, text: str, to_stderr: bool = False) -> None:
         """Print a remark besides the result."""
-        if not self.quiet and not self.json:
-            print(text, file=sys.stderr) if to_stderr else _print(text)
+        if self.quiet or self.json:
+            return
+        if to_stderr:
+            print(text, file=sys.stderr)
+        else:
+            _print(text)
 
     def progress(self) -> AbstractContextManager[Progress | None]:
         """A progress bar for each stage, to pass as `progress` to a `Composer`'s methods."""
