@@ -23,6 +23,7 @@ from remi_two_stage.core.features import (
     bars_with_two_chords,
     commonest_rhythm,
     ends_on_strong_beat,
+    has_repeats,
     last_chord_length,
     most_of_one_bar,
     note_lengths,
@@ -116,9 +117,9 @@ def usual_of(pieces: Sequence[Piece]) -> str:
     for figure in normals.values():
         values = [value for value in map(figure, pieces) if not math.isnan(value)]
         figures.append(f"Normal({fmean(values):.3f}, {pstdev(values):.3f})")
+    figures.insert(len(NORMALS) + 1, share(has for has in map(has_repeats, pieces) if has is not None))
     if has_four_voices(pieces[0]):
         figures.append(share(strong for strong in map(ends_on_strong_beat, pieces) if strong is not None))
-        figures.append(share(any(bar.repeat_end for bar in piece.bars) for piece in pieces))
     return f"Usual({', '.join(figures)})"
 
 

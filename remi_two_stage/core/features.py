@@ -24,6 +24,8 @@ from .signatures import TICKS_PER_QUARTER
 BarNotes = tuple[tuple[tuple[int, int, int], ...], ...]
 """Onset, pitch and duration of every note of every voice."""
 
+_WHOLE_TUNE = 16
+
 
 def counted_bars(piece: Piece) -> list[Bar]:
     """The bars that count."""
@@ -107,6 +109,13 @@ def ends_on_strong_beat(piece: Piece) -> bool | None:
     if bar is None or bar.meter is None:
         return None
     return bar.offset + bar.chords[-1].onset in bar.meter.strong_beats
+
+
+def has_repeats(piece: Piece) -> bool | None:
+    """Whether a part is repeated; None for a voice alone of fewer than 16 bars, since short tunes of all styles are."""
+    if len(piece.voices) == 1 and piece.bar_count < _WHOLE_TUNE:
+        return None
+    return any(bar.repeat_end for bar in piece.bars)
 
 
 def tonic_chords(piece: Piece) -> float:

@@ -6,8 +6,8 @@
     chords      notes on strong beats belong to their chords
     repetition  bars come back, and rhythms vary, about as much as in tunes of the style
     harmony     the plan closes V-I (in modes also bVII-i), a choir's on a chord that begins on a strong beat and is
-                held, is at home no more often than plans are, and changes chords within bars as often as they do; that
-                of a song or a quartet begins with its tonic; a choir's repeats a part as often as chorales and hymns do
+                held, is at home no more often than plans are, changes chords within bars as often as they do, and
+                repeats its parts or not as most of its style do; that of a song or a quartet begins with its tonic
 
 Every part is a log-likelihood in nats, 0 at best, as if figures were independent. Where a figure can be too high or too
 low, it is that of a normal distribution with the mean and the standard deviation of real music: a piece that is two
@@ -17,9 +17,9 @@ all the rest. Pieces of one kind compare, tunes with chorales do not.
 
 `ENDS` and `USUAL` are counted by `python benchmarks/real_music.py music21`, the row of hymns by the same on the Open
 Hymnal's training hymns, those of songs and quartets on 136 songs and 24 quartets of OpenScore: their ends as whole
-works, all else in their first 24 bars, since what is composed is as short. A chorale counts where it is heard in the
-key that its book states, and not where it is sung in unison. Chords of tunes are those that analysis/harmony.py hears
-in them.
+works, all else in their first 24 bars, since what is composed is as short; their repeats on all that is learnt. A
+chorale counts where it is heard in the key that its book states, and not where it is sung in unison. Chords of tunes
+are those that analysis/harmony.py hears in them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from .features import (
     chord_roots,
     commonest_rhythm,
     ends_on_strong_beat,
+    has_repeats,
     last_chord_length,
     last_label,
     last_note,
@@ -113,10 +114,10 @@ class Usual:
         note_lengths: How many durations there are.
         tonic_chords: Share of the chords that are on the tonic.
         two_chords: Share of the bars that have more than one.
+        repeats: Share of those in which a part is repeated; of a voice alone those of 16 bars or more.
         leading: What counterpoint costs a note, in nats; None for one voice.
         last_chord: Quarter notes that the last root lasts; None for one voice.
         on_strong_beat: Share of those whose last chord begins on a strong beat; None for one voice.
-        repeats: Share of those in which a part is repeated; None for one voice.
     """
 
     many_times: float
@@ -127,10 +128,10 @@ class Usual:
     note_lengths: Normal
     tonic_chords: Normal
     two_chords: Normal
+    repeats: float
     leading: Normal | None = None
     last_chord: Normal | None = None
     on_strong_beat: float | None = None
-    repeats: float | None = None
 
 
 # fmt: off
@@ -146,57 +147,58 @@ should end.
 USUAL = {
     "tune": Usual(
         0.028, Normal(72.434, 2.220), Normal(0.915, 0.074), Normal(0.271, 0.142), Normal(0.445, 0.189),
-        Normal(3.712, 1.406), Normal(0.487, 0.115), Normal(0.362, 0.197),
+        Normal(3.712, 1.406), Normal(0.487, 0.115), Normal(0.362, 0.197), 0.684,
     ),
     "chorale": Usual(
         0.001, Normal(70.588, 1.895), Normal(0.944, 0.033), Normal(0.026, 0.072), Normal(0.129, 0.059),
-        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), Normal(0.488, 0.168),
-        Normal(2.066, 0.973), 0.981, 0.416,
+        Normal(5.390, 1.252), Normal(0.295, 0.069), Normal(0.912, 0.095), 0.416,
+        Normal(0.488, 0.168), Normal(2.066, 0.973), 0.981,
     ),
     "air": Usual(
         0.008, Normal(71.199, 2.503), Normal(0.914, 0.078), Normal(0.218, 0.131), Normal(0.304, 0.140),
-        Normal(5.203, 1.218), Normal(0.486, 0.133), Normal(0.247, 0.235),
+        Normal(5.203, 1.218), Normal(0.486, 0.133), Normal(0.247, 0.235), 0.240,
     ),
     "clog": Usual(
         0.013, Normal(73.603, 2.452), Normal(0.938, 0.056), Normal(0.275, 0.105), Normal(0.590, 0.175),
-        Normal(4.351, 1.071), Normal(0.420, 0.097), Normal(0.286, 0.120),
+        Normal(4.351, 1.071), Normal(0.420, 0.097), Normal(0.286, 0.120), 0.934,
     ),
     "hornpipe": Usual(
         0.006, Normal(72.491, 1.964), Normal(0.907, 0.069), Normal(0.264, 0.119), Normal(0.550, 0.181),
-        Normal(3.268, 1.192), Normal(0.471, 0.084), Normal(0.346, 0.152),
+        Normal(3.268, 1.192), Normal(0.471, 0.084), Normal(0.346, 0.152), 0.979,
     ),
     "hymn": Usual(
         0.008, Normal(68.484, 1.149), Normal(0.956, 0.042), Normal(0.130, 0.144), Normal(0.336, 0.158),
-        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), Normal(0.348, 0.176),
-        Normal(2.902, 0.944), 0.950, 0.014,
+        Normal(4.590, 1.261), Normal(0.413, 0.131), Normal(0.708, 0.287), 0.014,
+        Normal(0.348, 0.176), Normal(2.902, 0.944), 0.950,
     ),
     "jig": Usual(
         0.048, Normal(72.280, 2.027), Normal(0.938, 0.060), Normal(0.314, 0.123), Normal(0.543, 0.176),
-        Normal(3.204, 0.957), Normal(0.472, 0.111), Normal(0.398, 0.176),
+        Normal(3.204, 0.957), Normal(0.472, 0.111), Normal(0.398, 0.176), 0.961,
     ),
     "march": Usual(
         0.056, Normal(73.210, 2.361), Normal(0.935, 0.059), Normal(0.226, 0.155), Normal(0.340, 0.161),
-        Normal(4.494, 1.311), Normal(0.489, 0.083), Normal(0.388, 0.153),
+        Normal(4.494, 1.311), Normal(0.489, 0.083), Normal(0.388, 0.153), 0.911,
     ),
     "quartet": Usual(
         0.020, Normal(72.577, 3.532), Normal(0.912, 0.055), Normal(0.063, 0.051), Normal(0.112, 0.040),
-        Normal(8.417, 3.148), Normal(0.373, 0.127), Normal(0.678, 0.193), Normal(0.526, 0.258),
+        Normal(8.417, 3.148), Normal(0.373, 0.127), Normal(0.678, 0.193), 0.023,
+        Normal(0.526, 0.258),
     ),
     "reel": Usual(
         0.023, Normal(72.866, 1.975), Normal(0.873, 0.082), Normal(0.301, 0.136), Normal(0.482, 0.164),
-        Normal(3.041, 1.093), Normal(0.491, 0.126), Normal(0.386, 0.180),
+        Normal(3.041, 1.093), Normal(0.491, 0.126), Normal(0.386, 0.180), 0.528,
     ),
     "slip-jig": Usual(
         0.022, Normal(71.961, 2.140), Normal(0.966, 0.065), Normal(0.277, 0.155), Normal(0.445, 0.150),
-        Normal(2.705, 0.913), Normal(0.456, 0.101), Normal(0.623, 0.161),
+        Normal(2.705, 0.913), Normal(0.456, 0.101), Normal(0.623, 0.161), 0.603,
     ),
     "song": Usual(
         0.047, Normal(69.266, 2.355), Normal(0.842, 0.111), Normal(0.135, 0.136), Normal(0.258, 0.137),
-        Normal(6.257, 2.358), Normal(0.295, 0.118), Normal(0.513, 0.217),
+        Normal(6.257, 2.358), Normal(0.295, 0.118), Normal(0.513, 0.217), 0.119,
     ),
     "strathspey": Usual(
         0.005, Normal(73.333, 2.263), Normal(0.907, 0.079), Normal(0.244, 0.158), Normal(0.285, 0.108),
-        Normal(3.859, 0.842), Normal(0.538, 0.111), Normal(0.453, 0.182),
+        Normal(3.859, 0.842), Normal(0.538, 0.111), Normal(0.453, 0.182), 0.142,
     ),
 }
 """Of all tunes, of all chorales, and of the styles of which there are enough."""
@@ -251,7 +253,8 @@ def harmony(piece: Piece, style: str | None = None) -> float:
     usual, ends = usual_for(piece, style or piece.style), _ends_of(piece, style or piece.style)
     closes = closes_on_tonic(piece)
     return (
-        (_choral(piece, usual) if is_choir(piece.voices) else 0.0)
+        _form(piece, usual)
+        + (_choral(piece, usual) if is_choir(piece.voices) else 0.0)
         + usual.tonic_chords.likelihood(tonic_chords(piece), too_low=False)
         + usual.two_chords.likelihood(bars_with_two_chords(piece))
         + (_lacking(ends.close) if closes is False else 0.0)
@@ -260,14 +263,17 @@ def harmony(piece: Piece, style: str | None = None) -> float:
 
 
 def _choral(piece: Piece, usual: Usual) -> float:
-    """What counts in the plan of a choir beside: how its last chord comes and lasts, and whether a part is repeated."""
+    """What counts in the plan of a choir beside: how its last chord comes and lasts."""
     total = usual.last_chord.likelihood(last_chord_length(piece), too_high=False) if usual.last_chord else 0.0
     if usual.on_strong_beat is not None and ends_on_strong_beat(piece) is False:
         total += _lacking(usual.on_strong_beat)
-    if usual.repeats is not None:
-        has = any(bar.repeat_end for bar in piece.bars)
-        total += min(0.0, _lacking(1 - usual.repeats if has else usual.repeats))
     return total
+
+
+def _form(piece: Piece, usual: Usual) -> float:
+    """What a form costs that few pieces of the style have."""
+    has = has_repeats(piece)
+    return 0.0 if has is None else min(0.0, _lacking(1 - usual.repeats if has else usual.repeats))
 
 
 def usual_for(piece: Piece, style: str | None) -> Usual:
