@@ -176,6 +176,16 @@ def test_composed_choirs_close_by_a_root_on_the_tonic_on_a_strong_beat_that_hymn
     assert sum(ends_on_strong_beat(plan) is True for plan in plans) >= len(plans) - 1
 
 
+def test_hymns_hold_their_last_notes_to_the_end_of_bars_of_any_length() -> None:
+    requests = [Request("hymn", key, meter, 4) for key in ("C", "Eb", "G") for meter in ("4/4", "3/4", "6/4")]
+    for piece in Composer.from_pretrained().compose_batch(requests, seed=62):
+        last = piece.bars[-1]
+        held = [
+            (note.onset, note.duration) for voice in last.notes for note in voice if note.onset >= last.chords[-1].onset
+        ]
+        assert held == [(last.chords[-1].onset, last.length - last.chords[-1].onset)] * 4
+
+
 def test_chorales_repeat_their_first_lines_as_half_of_bachs_do_and_hymns_none() -> None:
     requests = [Request(style, key) for style in ("chorale", "hymn") for key in ("G", "F", "Am")] * 4
     plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=61)]

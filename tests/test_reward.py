@@ -149,7 +149,7 @@ def test_a_choir_s_melody_is_led_to_the_tonic_and_its_last_notes_are_held(choral
     assert third - tonic == 2
     for at in places_of("Duration", ids):
         held, shorter = costs_of_choice(ids[:at], [range(ids[at], ids[at] + 1), range(ids[at] - 6, ids[at] - 5)])
-        assert shorter - held == (3.0 if at > last_bar else 0)
+        assert shorter - held == (12.0 if at > last_bar else 0)
 
 
 def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:

@@ -31,7 +31,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     close       the melody's note over the last chord, in the last bar, the tonic's, is not the tonic; half of it where
                 a song's is not one of those that the tonic's chord shares with another last chord
     final       one of several voices, or a song, does not hold its note over the last chord to the end, or a tune in
-                three beats its note over the tonic in the last bar of a part; twice for singers
+                three beats its note over the tonic in the last bar of a part; eight times for singers
     strong      a tune's note on a strong beat does not belong to the chord
     altered     a note is the key's own form of a degree that the chord alters, such as F over D7 in C, or G over E7 in
                 A minor

@@ -36,6 +36,10 @@ class Part:
         self.ends.insert(at, onset)
         self.pitches.insert(at, pitch)
 
+    def length(self, onset: int) -> int:
+        """Ticks that the note there lasts, as far as that is written."""
+        return self.ends[bisect_left(self.onsets, onset)] - onset
+
     def sounding(self, time: int) -> int | None:
         """The pitch that sounds at a time."""
         at = bisect_right(self.onsets, time) - 1
