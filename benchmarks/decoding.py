@@ -37,7 +37,7 @@ from remi_two_stage.core.codec import encode_ids
 from remi_two_stage.core.decoding_remi import Start, decode_rows, read_prompt
 from remi_two_stage.core.decoding_weights_remi import StageWeights
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.sampling import Sampling
+from remi_two_stage.core.sampling import Numbers, Sampling
 from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
 from remi_two_stage.training.arguments import DETAIL_SIZES, PLANNER_SIZES
@@ -61,7 +61,7 @@ class Following(Sampling):
     indices: Iterator[Iterator[int]] = field(kw_only=True)
     by_row: dict[int, Iterator[int]] = field(default_factory=dict)
 
-    def choose(self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None) -> int:
+    def choose(self, scores: Sequence[float] | Numbers, random: Random, costs: Sequence[float] | None = None) -> int:
         """The next given token of the row whose random stream this is."""
         super().choose(scores, random, costs)
         if id(random) not in self.by_row:

@@ -7,13 +7,13 @@ detail generator, `piece_over`. Item i of a batch has the seed `seed + i` and is
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from .codec import decode_ids, encode_ids
-from .decoding_remi import BarCallback, Start, decode_rows, read_prompt, row_seeds
+from .decoding_remi import ROWS_AT_ONCE, BarCallback, Start, decode_rows, read_prompt, row_seeds
 from .piece import Bar, Piece, with_opened_repeat
 from .plan import Plan
 from .request import Request, check_seed, usual_tempo
@@ -24,14 +24,18 @@ from .vocabulary import TOKENS
 from .voices import MELODY, is_choir
 
 T = TypeVar("T")
+Stage = Literal["planner", "detail"]
 Progress = Callable[[str, int, int], None]
 """Called as bars are written, with "plan" or "notes", the bars begun, and the total (pick-ups count as they occur)."""
 
 _TRIES = 4
-"""Plans for each candidate, of which the best is taken: by chance, few end as harmony books say, and many stay at home.
-They cost little beside the notes."""
+"""Plans for each candidate, of which the first good one is taken, or else the best: by chance, few end as harmony books
+say, and many stay at home.
+"""
+_GOOD = -0.75
+"""Nats that a good plan's harmony may lose; a third of the plans of tunes are as good."""
 _CHORAL_TRIES, _ENDS, _END_BARS = 3, 6, 2
-"""The same for a choir, the ends that are written once more for the best of them, and the bars of each end."""
+"""The same for a choir, the ends that are written once more for its plan, and the bars of each end."""
 
 
 def plan_prompt(request: Request) -> Prompt:
@@ -113,7 +117,7 @@ class CandidateWriter:
         return [prompt] * self.sampling.candidates
 
     def write(
-        self, stage: Literal["planner", "detail"], prompts: Sequence[Sequence[Prompt]], is_reported: bool = True
+        self, stage: Stage, prompts: Sequence[Sequence[Prompt]], is_reported: bool = True
     ) -> list[list[list[int]]]:
         """Token ids of the sequences that a stage writes after the prompts, which are those of each item's candidates.
 
@@ -121,7 +125,19 @@ class CandidateWriter:
             RequestError: the stage is not plain (`decoding_weights_remi.is_plain`).
         """
         seeds = [row_seeds(len(several), self.seed + number) for number, several in enumerate(prompts)]
-        rows = [*zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)]
+        rows = zip(chain.from_iterable(prompts), chain.from_iterable(seeds), strict=True)
+        bars = [[prompt.bars for prompt in several] for several in prompts]
+        written = iter(self._write_rows(stage, rows, self._report(stage, bars) if is_reported else None))
+        return [[next(written) for _ in several] for several in prompts]
+
+    def _report(self, stage: Stage, bars: Sequence[Sequence[int]]) -> BarCallback | None:
+        """What counts the bars of each row of each item."""
+        return self._progress and _bar_counter(self._progress, "plan" if stage == "planner" else "notes", bars)
+
+    def _write_rows(
+        self, stage: Stage, rows: Iterable[tuple[Prompt, int]], report: BarCallback | None
+    ) -> list[list[int]]:
+        """Token ids of the sequences after prompts, each with the seed of its row."""
         starts = [
             Start(
                 prompt.ids,
@@ -132,12 +148,7 @@ class CandidateWriter:
             )
             for prompt, seed in rows
         ]
-        report = None
-        if self._progress is not None and is_reported:
-            bars = [[prompt.bars for prompt in several] for several in prompts]
-            report = _bar_counter(self._progress, "plan" if stage == "planner" else "notes", bars)
-        written = iter(decode_rows(getattr(self._stages, stage), starts, self.sampling, report=report))
-        return [[next(written).ids for _ in several] for several in prompts]
+        return [row.ids for row in decode_rows(getattr(self._stages, stage), starts, self.sampling, report=report)]
 
     def _sampling_of(self, prompt: Prompt) -> Sampling | None:
         """How a prompt's row is sampled where that is not as the others are."""
@@ -149,14 +160,37 @@ class CandidateWriter:
         return [[plan_of(request, ids) for ids in several] for request, several in zip(requests, written, strict=True)]
 
     def best_plans(self, prompts: Sequence[Prompt]) -> list[list[list[int]]]:
-        """A plan, as token ids, for each candidate of each prompt, the best of a few, a choir's with the best of a few
-        ends.
+        """A plan, as token ids, for each candidate of each prompt, the first good one of a few or else the best, a
+        choir's with the best of a few ends.
         """
         if self.sampling.greedy:
             return self.write("planner", [self.several(prompt) for prompt in prompts])
-        tries = [_CHORAL_TRIES if _is_choral(prompt) else _TRIES for prompt in prompts]
-        rows = self.write("planner", [self.several(prompt) * many for prompt, many in zip(prompts, tries, strict=True)])
-        return self._with_ends(prompts, list(map(_best_plans, rows, tries)))
+        candidates = []
+        for number, prompt in enumerate(prompts):
+            many = _CHORAL_TRIES if _is_choral(prompt) else _TRIES
+            seeds = row_seeds(many * self.sampling.candidates, self.seed + number)
+            candidates.append([_Tries(prompt, seeds[at : at + many]) for at in range(0, len(seeds), many)])
+        self._write_tries(candidates)
+        return self._with_ends(prompts, [[tries.best() for tries in several] for several in candidates])
+
+    def _write_tries(self, candidates: Sequence[Sequence[_Tries]]) -> None:
+        """Write plans of each candidate of each item until one is good, as many of each at once as there is room for;
+        those that are written first are reported.
+        """
+        waiting = [*chain.from_iterable(candidates)]
+
+        def at_once() -> int:
+            return max(1, ROWS_AT_ONCE // max(1, len(waiting)))
+
+        bars = [[each.prompt.bars for each in several for _ in each.following(at_once())] for several in candidates]
+        report = self._report("planner", bars)
+        while waiting:
+            rows = [each.following(at_once()) for each in waiting]
+            written = iter(self._write_rows("planner", chain.from_iterable(rows), report))
+            for each, several in zip(waiting, rows, strict=True):
+                each.add([next(written) for _ in several])
+            waiting = [each for each in waiting if not each.is_settled]
+            report = None
 
     def _with_ends(self, prompts: Sequence[Prompt], written: list[list[list[int]]]) -> list[list[list[int]]]:
         """The plans of each prompt, as token ids, those of choirs with the best of their ends."""
@@ -186,6 +220,39 @@ class CandidateWriter:
             )
             for several, rows in zip(plans, written, strict=True)
         ]
+
+
+class _Tries:
+    """The plans of a candidate, of which more are written until one is good.
+
+    Attributes:
+        prompt: What they begin with.
+    """
+
+    def __init__(self, prompt: Prompt, seeds: Sequence[int]) -> None:
+        self.prompt = prompt
+        self._seeds = seeds
+        self._plans: list[list[int]] = []
+        self._rewards: list[float] = []
+
+    def following(self, most: int) -> list[tuple[Prompt, int]]:
+        """At most so many rows to write next, with their seeds."""
+        return [(self.prompt, seed) for seed in self._seeds[len(self._plans) :][:most]]
+
+    def add(self, plans: Sequence[list[int]]) -> None:
+        """Plans that are written."""
+        self._plans += plans
+        self._rewards += [harmony(decode_ids(ids)) for ids in plans]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no more are to be written."""
+        return len(self._plans) == len(self._seeds) or max(self._rewards) >= _GOOD
+
+    def best(self) -> list[int]:
+        """The first good one, or else the one with the highest reward."""
+        good = (ids for ids, reward in zip(self._plans, self._rewards, strict=True) if reward >= _GOOD)
+        return next(good, self._plans[self._rewards.index(max(self._rewards))])
 
 
 def harmony_of(plan: Plan) -> float:

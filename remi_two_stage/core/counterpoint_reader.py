@@ -144,10 +144,10 @@ class VoiceLeading:
                 costs.rhythm * (token in _DURATION and (place, token) not in given) for ids in choice for token in ids
             ]
         if self._is_held_to_end():
-            left = self._bar_end - place - self._parts[self._voice].length(self._time)
-            held, cost = _DURATION.start + min(left, MAX_DURATION) - 1, costs.final
+            rest = self._bar_end - place - self._parts[self._voice].length(self._time)
+            held, cost = _DURATION.start + min(rest, MAX_DURATION) - 1, costs.final
             cost *= 1 + 7 * (TOKENS[self._voice][1] in SINGERS)
-            return [cost * (left > 0 and (token not in _DURATION or token < held)) for ids in choice for token in ids]
+            return [cost * (rest > 0 and (token not in _DURATION or token < held)) for ids in choice for token in ids]
         moving = self._costs_of_moving(choice)
         if (other := self._ticks_to_other_bass()) is not None:
             longest, cost = _DURATION.start + other - 1, self._cost_of_bass

@@ -5,7 +5,7 @@ Conventions
   are read by the model together with the chosen one before them, in one step.
 - A step also reads guesses of the next tokens (`prompt_lookup`). As long as the tokens then chosen are those guessed,
   the next choice needs no step of its own; the rest is forgotten. Guesses never change what is written.
-- Choosing is in float64 on plain numbers, among the tokens that the grammar allows and no others. Each row has a random
+- Choosing is in float64, among the tokens that the grammar allows and no others. Each row has a random
   stream of its own, `random.Random(seed)`, of which a choice by sampling takes one number, and a forced token none.
   So a row with its seed becomes the same sequence in any company, unless rounding decides between two tokens.
 - Choices are made by the model's scores less what tokens cost by the rules of counterpoint and of form
@@ -22,10 +22,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate, pairwise
 from random import Random
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import torch
 
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
@@ -34,7 +36,7 @@ from .decoding_weights_remi import StageWeights
 from .divided_choirs import read_as
 from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
-from .sampling import DEFAULT_SAMPLING, Sampling
+from .sampling import DEFAULT_SAMPLING, Numbers, Sampling
 from .vocabulary import IDS
 
 ROWS_AT_ONCE = 64
@@ -148,8 +150,11 @@ def decode_rows(
     unread: dict[int, Block] = {}
     while unread := _with_others(unread, waiting):
         guesses = _GUESSES_AT_ONCE // len(unread)
-        for number, states in zip(list(unread), backbone.read(unread), strict=True):
-            if block := rows[number].go_on(states, weights.head, guesses):
+        states = backbone.read(unread)
+        scores = torch.mm(torch.cat(states), weights.head.t()).double().numpy()
+        ends = [*accumulate(map(len, states), initial=0)]
+        for number, (first, end) in zip(list(unread), pairwise(ends), strict=True):
+            if block := rows[number].go_on(scores[first:end], guesses):
                 unread[number] = block
             else:
                 del unread[number]
@@ -192,14 +197,14 @@ class _Row:
         """What the model has to read before the first choice; None if there is no choice to make."""
         return Block(0, self._as_read(self._ids)) if self._take_forced() else None
 
-    def go_on(self, states: torch.Tensor, head: torch.Tensor, most_guesses: int) -> Block | None:
-        """Choose tokens by the hidden states [1 + guesses, hidden] of the last token and of the guesses after it, as
+    def go_on(self, scores: Numbers, most_guesses: int) -> Block | None:
+        """Choose tokens by the model's scores [1 + guesses, vocabulary] after the last token and after each guess, as
         far as these are right; returns what the model has to read next, None at the row's end.
         """
         read = len(self._ids)
         new: list[int] = []
-        while len(new) < len(states) and new == self._guess[: len(new)]:
-            self._choose(states[len(new)], head)
+        while len(new) < len(scores) and new == self._guess[: len(new)]:
+            self._choose(scores[len(new)])
             if not self._take_forced():
                 return None
             new = self._ids[read:]
@@ -208,23 +213,22 @@ class _Row:
         self._guess = self._rules.lookup.guess(self._ids, max(0, min(most_guesses, LONGEST_BLOCK - len(unread))))
         return Block(read + right, self._as_read([*unread, *self._guess]), len(self._guess))
 
-    def _choose(self, state: torch.Tensor, head: torch.Tensor) -> None:
-        """Take a token by the hidden state [hidden] of the one before."""
+    def _choose(self, scores: Numbers) -> None:
+        """Take a token by the model's scores [vocabulary]."""
         choice = [ids for ids in self._grammar.allowed if ids]
-        scores = [score for ids in choice for score in torch.mv(self._rows_of(head, ids), state).tolist()]
+        if self._read_as is not None:
+            scores = scores[self._read_as]
+        of_choice = [scores[ids.start : ids.stop] for ids in choice]
         costs = self._rules.costs(choice)
         is_note = any(ids.start in _NOTE_ON for ids in choice)
         self._choices += 1
         sampling = self._sampling if is_note else self._of_rhythm
-        self._take(_id_at(choice, sampling.choose(scores, self._random, costs)))
+        index = sampling.choose(np.concatenate(of_choice), self._random, costs)
+        self._take(_id_at(choice, index))
 
     def _as_read(self, ids: Sequence[int]) -> list[int]:
         """Tokens as the model reads them."""
         return [*ids] if self._read_as is None else [self._read_as[token] for token in ids]
-
-    def _rows_of(self, head: torch.Tensor, ids: range) -> torch.Tensor:
-        """The rows [tokens, hidden] by which the model scores tokens."""
-        return head[ids.start : ids.stop] if self._read_as is None else head[self._as_read(ids)]
 
     def _take_forced(self) -> bool:
         """Take what the grammar forces; False if the row has ended."""

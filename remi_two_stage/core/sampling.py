@@ -1,18 +1,19 @@
-"""How a token is sampled from those that may come next, in float64 on plain numbers, and a piece from candidates."""
+"""How a token is sampled from those that may come next, in float64, and a piece from candidates."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
-from math import exp
 from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
 from .voices import FOUR_PARTS, QUARTET, is_choir
 
+Numbers = NDArray[np.float64]
 _ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
 are then as varied as real ones, and voices that go together seldom sing what a rule forbids.
@@ -128,35 +129,28 @@ class Sampling:
         )
         return temperature, top_p, of_rhythm
 
-    def choose(self, scores: Sequence[float], random: Random, costs: Sequence[float] | None = None) -> int:
+    def choose(self, scores: Sequence[float] | Numbers, random: Random, costs: Sequence[float] | None = None) -> int:
         """Index of the one chosen of scores, which are unnormalised log-probabilities, less what each costs."""
+        found = np.asarray(scores, np.float64)
         if costs is not None:
-            scores = [score - cost for score, cost in zip(scores, costs, strict=True)]
-        top = max(scores)
+            found = found - costs
         if self.greedy:
-            return scores.index(top)
+            return int(found.argmax())
         temperature, top_p, _ = self._settings(alone=True)
-        weights = [exp((score - top) / temperature) for score in scores]
+        weights = np.exp((found - found.max()) / temperature)
         kept = self._kept(weights, top_p)
-        sums = [*accumulate([weights[index] for index in kept])]
-        place = bisect_right(sums, random.random() * sums[-1])
-        return kept[place if place < len(kept) else 0]  # beyond the last sum where weights are nan
+        sums = (weights if kept is None else weights[kept]).cumsum()
+        place = int(sums.searchsorted(random.random() * sums[-1], "right"))
+        place = place if place < len(sums) else 0  # beyond the last sum where weights are nan
+        return place if kept is None else int(kept[place])
 
-    def _kept(self, weights: list[float], top_p: float) -> Sequence[int]:
-        """Indices of the weights that top_k and then top_p leave, heaviest first if any of the two is on."""
+    def _kept(self, weights: Numbers, top_p: float) -> NDArray[np.intp] | None:
+        """Indices of the weights that top_k and then top_p leave, heaviest first; None where both are off."""
         if top_p == 1 and not 0 < self.top_k < len(weights):
-            return range(len(weights))
-        total = sum(weights)
-        # Weights below this make up less than what top_p leaves out: they need not be sorted.
-        least = 0.0 if self.top_k else (1 - top_p) * total / len(weights)
-        large = [index for index, weight in enumerate(weights) if not weight < least]  # nan stays
-        order = sorted(large, key=weights.__getitem__, reverse=True)[: self.top_k or None]
-        missing = top_p * (sum([weights[index] for index in order]) if self.top_k else total)
-        for count, index in enumerate(order, 1):
-            missing -= weights[index]
-            if missing <= 0:
-                return order[:count]
-        return order
+            return None
+        order = np.argsort(-weights, kind="stable")[: self.top_k or None]
+        sums = weights[order].cumsum()
+        return order[: 1 + sums.searchsorted(top_p * sums[-1])]
 
 
 DEFAULT_SAMPLING = Sampling()
