@@ -167,8 +167,15 @@ def test_a_piece_that_is_played_endlessly_is_refused_even_if_a_jump_leaves_it() 
         ("|:C D E F-:|F4|]", "C D E F C D E F:5"),
         ("P:A\nC D E F-|\nP:B\nF2 G2|]", "C D E F:3 G:2 C D E F"),
         ("C D E F-!dacoda!|F4 !D.C.alcoda!|!coda!G4|]", "C D E F:5 C D E F G:4"),
+        ("C D E F-|:F4|C D E F:|G4|]", "C D E F:5 C D E F F:4 C D E F G:4"),
+        ("C D E F-|:F4|C D E F-:|F4|]", "C D E F:5 C D E F:5 C D E F:5"),
+        ("|:C D E F|1 F2 E F-:|2 F2 G2|]", "C D E F F:2 E F C D E F F:2 G:2"),
+        ("C D E F- !fine!|!segno!F2 G2 !D.S.!|C4|]", "C D E F:3 G:2 F:2 G:2 C:4"),
     ],
-    ids=["into endings", "long endings", "into the first ending", "before a repeat", "between parts", "before a coda"],
+    ids=[
+        *("into endings", "long endings", "into the first ending", "before a repeat", "between parts", "before a coda"),
+        *("into a repeat", "round a repeat", "out of the first ending", "into a segno"),
+    ],
 )
 def test_a_note_rings_only_into_what_is_played_after_it(music: str, notes: str) -> None:
     order = "P:ABA\n" if "P:A" in music else ""

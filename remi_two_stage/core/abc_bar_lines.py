@@ -4,7 +4,7 @@ Conventions
 - In several voices a change of metre or key ends the line before it, as a courtesy; `|:` stands wherever playing goes
   back to but the first bar.
 - Three plays and more are counted by endings without music (`[1,2 :| [3 ||`), as programs that do not know `::|` play
-  them; not at the end of a tune, where abcjs fails by an ending without music.
+  them. At the end of a tune the last one holds a directive that changes nothing: abcjs fails by an empty one.
 - A double bar line (section 4.8) closes the ending that is open, and so stands in none but at its end.
 - Bars that are short without a sign that tells why carry a remark, such as [r:pick-up].
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from .double_lines import double_line_after
 from .notation import DoubleLine
@@ -26,6 +25,8 @@ from .signatures import Key, Meter
 PICKUP_REMARKS = {True: "pick-up", False: "no pick-up"}
 """Whether a short bar is a pick-up -> the inline remark `[r:...]` that says so where bar lines and lengths mislead."""
 
+_NOTHING = "[I:MIDI gchordon]"
+"""What is there for programs and neither heard nor seen: chord symbols are played as they are without it."""
 _NOT_IN_LABELS = r"[\[\]%\\]"
 
 
@@ -84,7 +85,8 @@ class BarLines:
     def _closing(self, index: int) -> str:
         bar = self._bars[index]
         if index in self._counted:
-            return f"[{','.join(map(str, range(1, bar.plays)))} :| [{bar.plays} ||"
+            counted = f"[{','.join(map(str, range(1, bar.plays)))} :| [{bar.plays}"
+            return f"{counted} ||" if index + 1 < len(self._bars) else f"{counted} {_NOTHING} |]"
         if bar.repeat_end:
             return ":" * (self._plays[index] - 1) + "|"
         if index + 1 == len(self._bars):
@@ -165,8 +167,9 @@ def _counted_by_empty_endings(bars: Sequence[Bar]) -> set[int]:
     """Indices of the bars after which a section is played again more than once, where endings without music say so."""
     found: set[int] = set()
     has_endings = False
-    for index, (bar, following) in enumerate(pairwise(bars)):
+    for index, bar in enumerate(bars):
         has_endings = bool(bar.endings) or (has_endings and not bar.repeat_start)
-        if bar.repeat_end and bar.plays > 2 and not has_endings and not following.endings:
+        follows = any(following.endings for following in bars[index + 1 : index + 2])
+        if bar.repeat_end and bar.plays > 2 and not has_endings and not follows:
             found.add(index)
     return found

@@ -42,6 +42,8 @@ LETTERS_OF_MARKS = {
     "trill": "T", "upbow": "u", "downbow": "v",
 }  # fmt: skip
 """Name of a mark -> the letter that says the same."""
+_NAMES_OF_LETTERS = {letter: name for name, letter in LETTERS_OF_MARKS.items() if name != "staccato"}
+"""The other way round; abcm2ps and abcjs know no name for the dot of a staccato."""
 MARK_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9.+()-]{0,29}")
 """What may stand between exclamation marks."""
 
@@ -176,6 +178,13 @@ def _lyric_line(syllables: Sequence[str], bars: Sequence[int]) -> str:
     return f"w: {line}{'|' * left}"
 
 
+def _without_letters_before_names(marks: Sequence[str]) -> Iterator[str]:
+    """Marks, those by name that stand before others by name: abc2midi passes over a letter before "!"."""
+    last = max((place for place, mark in enumerate(marks) if mark.startswith("!")), default=0)
+    for place, mark in enumerate(marks):
+        yield f"!{_NAMES_OF_LETTERS[mark]}!" if place < last and mark in _NAMES_OF_LETTERS else mark
+
+
 def defined_marks(bars: Iterable[Bar]) -> list[str]:
     """The directives by which abcm2ps and abc2svg print the dynamics that are not in the standard, and pass over other
     marks that abcm2ps does not know, which it takes for errors.
@@ -212,7 +221,9 @@ class _Place:
 
     def before(self, graces: str) -> str:
         """What stands before the note, with the grace notes written out; a dot before a slur would be its own."""
-        return "".join([*self.texts, graces, "(" * self.slurs, *self.line_ends, *self.marks])
+        return "".join(
+            [*self.texts, graces, "(" * self.slurs, *self.line_ends, *_without_letters_before_names(self.marks)]
+        )
 
     @property
     def after(self) -> str:
@@ -253,7 +264,7 @@ class WrittenNotation:
         self._octaves = octaves_above(clef)
         self._layers_at = layers_at
         self._places: dict[tuple[int, int], dict[int, _Place]] = {}
-        self.has_hairpins = False
+        self.has_hairpins = self.has_fermatas = False
         for index, bar in enumerate(bars):
             for record in bar.notation[voice] if bar.notation else ():
                 if isinstance(record, Span) and record.voice:
@@ -307,6 +318,7 @@ class WrittenNotation:
                 self._place(index, record.onset, 0).clefs.append(f"[K:clef={record.clef}]")
         elif isinstance(record, Mark) and MARK_NAME.fullmatch(record.name):
             sign = LETTERS_OF_MARKS.get(record.name, f"!{record.name}!")
+            self.has_fermatas |= record.name == "fermata"
             self._place(index, record.onset).marks.append(sign)
 
     def _add_span(self, index: int, span: Span) -> None:

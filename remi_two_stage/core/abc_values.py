@@ -82,12 +82,12 @@ def without_whole_rests(values: Iterable[WrittenValue]) -> Iterator[WrittenValue
             yield WrittenValue(middle, value.end, half, value.window)
 
 
-def break_rhythm(values: Sequence[WrittenValue], bar: Bar, bar_start: int, staccato: Collection[int] = ()) -> bool:
+def break_rhythm(values: Sequence[WrittenValue], bar: Bar, bar_start: int, unpaired: Collection[int] = ()) -> bool:
     """Write pairs of notes that share a quarter or an eighth 3 to 1 as broken rhythm, unless the first is tied; whether
     there are any. They begin on a multiple of what they share, or on a beat or a unit of a compound one.
 
     Args:
-        staccato: Onsets of short notes, which abc2midi does not take for one of a pair.
+        unpaired: Onsets of short and of held notes, which abc2midi does not take for one of a pair.
     """
     has_broken = False
     unit = bar.beat_length // (3 if bar.meter is not None and bar.meter.is_compound else 1)
@@ -97,7 +97,7 @@ def break_rhythm(values: Sequence[WrittenValue], bar: Bar, bar_start: int, stacc
         is_pair = (
             long == 3 * short and pair in (_EIGHTH, _QUARTER) and (first.start + bar.offset) % min(pair, unit) == 0
         )
-        is_pair = is_pair and first.start not in staccato and second.start not in staccato
+        is_pair = is_pair and first.start not in unpaired and second.start not in unpaired
         is_plain = first.window is None and second.window is None and first.notes and second.notes
         if is_pair and is_plain and all(note.end <= bar_start + first.end for note in first.notes):
             first.broken = ">" if first.written == long else "<"

@@ -187,13 +187,15 @@ def _header(
 
 
 def _played_as_written(piece: Piece, voices: Sequence[VoiceWriter]) -> Iterator[str]:
-    """The directives without which abc2midi spreads chords, swings hornpipes, and goes down to silence by hairpins that
-    make softer, each by as much again.
+    """The directives without which abc2midi spreads chords, swings hornpipes, goes down to silence by hairpins that
+    make softer, each by as much again, and doubles notes under fermatas, by which voices of unlike rhythm come apart.
     """
     if any(voice.has_chords for voice in voices):
         yield "%%MIDI chordattack 0"
     if any(voice.has_hairpins for voice in voices):
         yield "%%MIDI deltaloudness 0"
+    if any(voice.has_fermatas for voice in voices) and sum(voice.layers for voice in voices) > 1:
+        yield "%%MIDI fermatafixed"
     if _is_swung(piece):
         yield "%%MIDI ratio 1 1"
     elif any(voice.has_broken for voice in voices) and _is_hornpipe(piece):
@@ -271,6 +273,7 @@ class VoiceWriter:
         has_broken: Whether broken rhythm was written.
         has_chords: Whether notes between brackets were written.
         has_hairpins: Whether it gets louder or softer anywhere.
+        has_fermatas: Whether a fermata stands anywhere.
     """
 
     def __init__(self, piece: Piece, voice: int, bar_lines: BarLines, names: Sequence[BarNames]) -> None:
@@ -293,7 +296,7 @@ class VoiceWriter:
         self.has_broken = self.has_chords = False
         clef = staff_clef(piece, voice)
         self._notation = WrittenNotation(piece.bars, voice, clef, self._layers_at)
-        self.has_hairpins = self._notation.has_hairpins
+        self.has_hairpins, self.has_fermatas = self._notation.has_hairpins, self._notation.has_fermatas
         self._noted: list[tuple[int, int]] = []  # bars and onsets where notes of this line begin or go on
         self._unit = _unit_length(piece.meter)
         self._written_octave = _MIDDLE_C_OCTAVE + octaves_above(clef)
@@ -386,8 +389,8 @@ class VoiceWriter:
         if self._splits_whole_rests:
             values = [*without_whole_rests(values)]
         if self._breaks_rhythm:
-            staccato = [onset for onset, place in places.items() if "." in place.marks]
-            self.has_broken |= break_rhythm(values, bar, start, staccato)
+            unpaired = [onset for onset, place in places.items() if "." in place.marks or "H" in place.marks]
+            self.has_broken |= break_rhythm(values, bar, start, unpaired)
         join_beams(values, bar)
         text = []
         for last, value in zip([None, *values], values, strict=False):
