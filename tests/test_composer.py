@@ -130,6 +130,15 @@ def test_seeds_hold_when_several_threads_compose(composer: Composer) -> None:
     assert together == [alone] * 6
 
 
+def test_plans_of_a_large_batch_are_those_of_each_request_alone() -> None:
+    """Alone all attempts at a plan are written side by side, in a large batch one after the other until one is good."""
+    composer = Composer.from_pretrained()
+    requests = [Request(style, "G", bars=8) for style in ("jig", "chorale")] * 20
+    together = composer.plan_batch(requests, seed=70)
+    for number in (0, 1, 6, 17, 38, 39):
+        assert composer.plan_batch([requests[number]], seed=70 + number) == [together[number]]
+
+
 def test_tempo_title_and_metadata_of_a_plan_stay(composer: Composer) -> None:
     skeleton = replace(Plan.parse("I | V | I", tempo=127).skeleton, title="Mine", metadata=(("C", "me"),))
     piece = composer.realize(Plan(skeleton), seed=1)
