@@ -133,9 +133,9 @@ def test_seeds_hold_when_several_threads_compose(composer: Composer) -> None:
 def test_plans_of_a_large_batch_are_those_of_each_request_alone() -> None:
     """Alone all attempts at a plan are written side by side, in a large batch one after the other until one is good."""
     composer = Composer.from_pretrained()
-    requests = [Request(style, "G", bars=8) for style in ("jig", "chorale")] * 20
+    requests = [Request("jig", "G", bars=8)] * 30 + [Request("chorale", "G", bars=4)] * 4
     together = composer.plan_batch(requests, seed=70)
-    for number in (0, 1, 6, 17, 38, 39):
+    for number in (0, 1, 2, 3, 4, 30, 31):
         assert composer.plan_batch([requests[number]], seed=70 + number) == [together[number]]
 
 

@@ -84,9 +84,9 @@ class GrammarGenerationMixin(StopsAtText, GenerationMixin):
     for all rows from one stream.
 
     Both ways keep to the rules by which `Composer` and the pipeline compose (`decoding_rules.py`). These do more: they
-    have usual temperatures for one voice and for several, and others for rhythm, take a good one of a few plans, and lead
-    bars that are written anew away from those they replace. Choirs of other voices than S, A, T and B are read as the
-    model knows them by `decode_rows` alone.
+    have usual temperatures for one voice and for several, and others for rhythm, take a good one of a few plans, and
+    lead bars that are written anew away from those they replace. Choirs of other voices than S, A, T and B are read as
+    the model knows them by `decode_rows` alone.
     """
 
     def kind_of_prompt(self, ids: Sequence[int]) -> SequenceKind:
