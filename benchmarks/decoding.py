@@ -18,13 +18,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from random import Random
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -33,11 +33,13 @@ from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel, LogitsProces
 from transformers.utils import logging
 
 from remi_two_stage import Composer, DetailGeneratorConfig, DetailGeneratorModel
+from remi_two_stage.core import decoding_remi
 from remi_two_stage.core.codec import encode_ids
-from remi_two_stage.core.decoding_remi import Start, decode_rows, read_prompt
+from remi_two_stage.core.decoding_choice import Numbers, choose
+from remi_two_stage.core.decoding_remi import Start, read_prompt
 from remi_two_stage.core.decoding_weights_remi import StageWeights
 from remi_two_stage.core.request import Request
-from remi_two_stage.core.sampling import Numbers, Sampling
+from remi_two_stage.core.sampling import Sampling
 from remi_two_stage.core.sequences import detail_sequence
 from remi_two_stage.core.vocabulary import DETAIL, TOKEN_IDS
 from remi_two_stage.training.arguments import DETAIL_SIZES, PLANNER_SIZES
@@ -50,23 +52,23 @@ SIZES = {
 STEPS = 12
 
 
-@dataclass(frozen=True)
-class Following(Sampling):
+class Following:
     """Chooses as always and then takes the given tokens.
 
-    Attributes:
+    Args:
         indices: Of each row in turn, the given tokens' indices among those that the grammar left to choose from.
     """
 
-    indices: Iterator[Iterator[int]] = field(kw_only=True)
-    by_row: dict[int, Iterator[int]] = field(default_factory=dict)
+    def __init__(self, indices: Iterable[Iterator[int]]) -> None:
+        self._indices = iter(indices)
+        self._by_row: dict[int, Iterator[int]] = {}
 
-    def choose(self, scores: Sequence[float] | Numbers, random: Random, costs: Sequence[float] | None = None) -> int:
+    def __call__(self, scores: Numbers, sampling: Sampling, random: Random, costs: Sequence[float] | None) -> int:
         """The next given token of the row whose random stream this is."""
-        super().choose(scores, random, costs)
-        if id(random) not in self.by_row:
-            self.by_row[id(random)] = next(self.indices)
-        return next(self.by_row[id(random)])
+        choose(scores, sampling, random, costs)
+        if id(random) not in self._by_row:
+            self._by_row[id(random)] = next(self._indices)
+        return next(self._by_row[id(random)])
 
 
 def indices(ids: Sequence[int], given: int) -> Iterator[int]:
@@ -90,10 +92,10 @@ def ours(weights: StageWeights, music: Sequence[Sequence[int]], tokens: int) -> 
     prompts = [ids[: ids.index(DETAIL) + 1] for ids in music]
     starts = [Start(prompt, read_prompt("detail", prompt)) for prompt in prompts]
     told = [iter([*indices(ids, len(prompt))]) for ids, prompt in zip(music, prompts, strict=True)]
-    sampling = Following(top_p=1.0, indices=iter(told))
-    begin = time.process_time()
-    rows = decode_rows(weights, starts, sampling, longest=tokens)
-    seconds = time.process_time() - begin
+    with patch.object(decoding_remi, "choose", Following(told)):
+        begin = time.process_time()
+        rows = decoding_remi.decode_rows(weights, starts, Sampling(top_p=1.0), longest=tokens)
+        seconds = time.process_time() - begin
     return sum(len(row.ids) - row.given for row in rows) / seconds, sum(row.choices for row in rows) / seconds
 
 

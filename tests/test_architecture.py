@@ -95,6 +95,7 @@ CORE_LAYERS = (
         "abc_writer",
         "instruments",
         "sampling",
+        "decoding_choice",
         "decoding_rules",
         "request",
         "architecture",
@@ -125,8 +126,9 @@ TORCH_FREE = [
     or (module in CORE_MODULES and module.stem in TORCH_FREE_CORE)
 ]
 BRINGS_TORCH = {"torch", "transformers", "accelerate"}
-# tokenizers, safetensors and huggingface_hub come with every transformers
-ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
+WITH_TRANSFORMERS = {"numpy", "tokenizers", "safetensors", "huggingface_hub"}
+"""What comes with every transformers."""
+ALLOWED_IN_CORE = sys.stdlib_module_names | {"torch", "transformers"} | WITH_TRANSFORMERS
 SLOW = {"torch", "transformers", "music21", "datasets", "numpy"}
 """What takes a tenth of a second and more to import."""
 LONGEST_FILE = 500

@@ -20,6 +20,7 @@ from remi_two_stage.core.attention_kinds import ATTENTION_KINDS
 from remi_two_stage.core.codec import decode, encode_ids
 from remi_two_stage.core.configuration_remi import BarPlannerConfig, DetailGeneratorConfig, TwoStageConfig
 from remi_two_stage.core.decoding_backbone_remi import Block, IncrementalBackbone
+from remi_two_stage.core.decoding_choice import choose
 from remi_two_stage.core.decoding_remi import Start, Written, decode_rows, read_prompt, row_seeds
 from remi_two_stage.core.decoding_weights_remi import Int8Product, Product, StageWeights
 from remi_two_stage.core.errors import RequestError
@@ -106,7 +107,7 @@ def chosen_again(stage: DetailGeneratorModel, start: Start, row: Written, sampli
     for index, token in enumerate(row.ids[row.given :], row.given):
         allowed = [token for ids in start.grammar.allowed for token in ids]
         if len(allowed) > 1:
-            allowed = [allowed[sampling.choose(scores[index - 1, allowed].tolist(), random)]]
+            allowed = [allowed[choose(scores[index - 1, allowed].tolist(), sampling, random)]]
             choices += 1
         tokens += allowed
         start.grammar.advance(token)
@@ -356,7 +357,7 @@ def test_tokens_are_drawn_as_transformers_would(sampling: Sampling) -> None:
     scores = TopKLogitsWarper(sampling.top_k)(None, scores) if sampling.top_k else scores
     scores = TopPLogitsWarper(sampling.top_p)(None, scores) if sampling.top_p < 1 else scores
     random, draws = Random(5), 20_000
-    counts = Counter(sampling.choose(SCORES, random) for _ in range(draws))
+    counts = Counter(choose(SCORES, sampling, random) for _ in range(draws))
     for index, probability in enumerate(scores.softmax(-1)[0].tolist()):
         assert (counts[index] == 0) == (probability == 0)
         assert counts[index] / draws == pytest.approx(probability, abs=0.015)
@@ -402,18 +403,18 @@ def test_the_rhythm_of_voices_that_go_together_is_more_varied_than_their_pitches
 
 def test_top_p_keeps_no_more_than_it_needs() -> None:
     numbers = Random(1)
-    assert {Sampling(1.0, top_p=0.5).choose([0.0, 0.0], numbers) for _ in range(20)} == {0}
-    assert {Sampling(1.0, top_p=0.51).choose([0.0, 0.0], numbers) for _ in range(20)} == {0, 1}
+    assert {choose([0.0, 0.0], Sampling(1.0, top_p=0.5), numbers) for _ in range(20)} == {0}
+    assert {choose([0.0, 0.0], Sampling(1.0, top_p=0.51), numbers) for _ in range(20)} == {0, 1}
 
 
 def test_scores_that_are_no_numbers_still_give_a_token() -> None:
-    assert Sampling().choose([float("nan")] * 3, Random(0)) in range(3)
-    assert Sampling(greedy=True).choose([float("nan"), 1.0], Random(0)) in range(2)
+    assert choose([float("nan")] * 3, Sampling(), Random(0)) in range(3)
+    assert choose([float("nan"), 1.0], Sampling(greedy=True), Random(0)) in range(2)
 
 
 def test_one_choice_takes_one_number() -> None:
     numbers = Random(3)
-    drawn = [Sampling(top_p=1.0).choose([0.0, 0.0], numbers) for _ in range(50)]
+    drawn = [choose([0.0, 0.0], Sampling(top_p=1.0), numbers) for _ in range(50)]
     stream = Random(3)
     assert drawn == [int(stream.random() >= 0.5) for _ in range(50)]
     assert any(first != second for first, second in pairwise(drawn))

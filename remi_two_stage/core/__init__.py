@@ -67,6 +67,7 @@ Prefixes group what would be folders elsewhere: `abc_`, `grammar`, `attention_`,
     checkpoint_files_remi.py         the files of a checkpoint, and whether they are what the config says
     checkpoint_remi.py               loading by transformers, and what is checked before
     repository_remi.py               what a saved model has beside its weights
+    decoding_choice.py               which of the allowed tokens is taken
     decoding_rules.py                what the next token costs, by counterpoint and by form
     decoding_remi.py                 the fast loop that writes sequences
     decoding_backbone_remi.py        the backbone run a few new tokens at a time

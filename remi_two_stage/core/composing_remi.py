@@ -32,8 +32,8 @@ _TRIES = 4
 """Plans for each candidate, of which the first good one is taken, or else the best: by chance, few end as harmony books
 say, and many stay at home.
 """
-_GOOD = -0.75
-"""Nats that a good plan's harmony may lose; a third of the plans of tunes are as good."""
+_GOOD = -0.5
+"""Nats that a good plan's harmony may lose; a quarter of the plans of tunes are as good."""
 _CHORAL_TRIES, _ENDS, _END_BARS = 3, 6, 2
 """The same for a choir, the ends that are written once more for its plan, and the bars of each end."""
 

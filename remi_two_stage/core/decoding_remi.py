@@ -31,12 +31,13 @@ import numpy as np
 import torch
 
 from .decoding_backbone_remi import LONGEST_BLOCK, Block, IncrementalBackbone
+from .decoding_choice import Numbers, choose
 from .decoding_rules import DecodingRules
 from .decoding_weights_remi import StageWeights
 from .divided_choirs import read_as
 from .grammar import Grammar, SequenceKind
 from .grammar_structure import BAR_START
-from .sampling import DEFAULT_SAMPLING, Numbers, Sampling
+from .sampling import DEFAULT_SAMPLING, Sampling
 from .vocabulary import IDS
 
 ROWS_AT_ONCE = 64
@@ -223,7 +224,7 @@ class _Row:
         is_note = any(ids.start in _NOTE_ON for ids in choice)
         self._choices += 1
         sampling = self._sampling if is_note else self._of_rhythm
-        index = sampling.choose(np.concatenate(of_choice), self._random, costs)
+        index = choose(np.concatenate(of_choice), sampling, self._random, costs)
         self._take(_id_at(choice, index))
 
     def _as_read(self, ids: Sequence[int]) -> list[int]:

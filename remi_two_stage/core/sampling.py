@@ -1,19 +1,14 @@
-"""How a token is sampled from those that may come next, in float64, and a piece from candidates."""
+"""How tokens are sampled from those that may come next (`decoding_choice.py`), and a piece from candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from random import Random
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .counterpoint import COUNTERPOINTS, Counterpoint
 from .errors import RequestError
 from .voices import FOUR_PARTS, QUARTET, is_choir
 
-Numbers = NDArray[np.float64]
 _ALONE, _TOGETHER = (0.95, 1.0, 1.05), (0.8, 0.95, 1.1)
 """Usual temperature, top_p and temperature of rhythm for one voice and for several, by the figures of `evaluate`: tunes
 are then as varied as real ones, and voices that go together seldom sing what a rule forbids.
@@ -75,7 +70,7 @@ class Sampling:
     )
 
     def __post_init__(self) -> None:
-        temperature, top_p, of_rhythm = self._settings(True)
+        temperature, top_p, of_rhythm = self.settings(True)
         is_number = isinstance(temperature, int | float) and isinstance(top_p, int | float)
         in_range = is_number and 0.01 <= temperature <= _HIGHEST_TEMPERATURE and 0 < top_p <= 1
         if not in_range or not isinstance(self.top_k, int) or self.top_k < 0:
@@ -101,7 +96,7 @@ class Sampling:
         quartet and the singers of a choir alone recall something.
         """
         alone = len(voices) == 1
-        temperature, top_p, of_rhythm = self._settings(alone)
+        temperature, top_p, of_rhythm = self.settings(alone)
         recalls = alone or set(voices) <= {*QUARTET} or is_choir(voices)
         repetition = self.repetition if recalls and not self.greedy else 0.0
         return replace(self, temperature=temperature, top_p=top_p, rhythm_temperature=of_rhythm, repetition=repetition)
@@ -120,7 +115,8 @@ class Sampling:
         """How tokens are sampled where only times and lengths of notes are chosen, once all values are settled."""
         return replace(self, temperature=self.rhythm_temperature)
 
-    def _settings(self, alone: bool) -> tuple[float, float, float]:
+    def settings(self, alone: bool) -> tuple[float, float, float]:
+        """Temperature, top_p and temperature of rhythm, the usual ones of one voice or of several where none is given."""
         usual = _ALONE if alone else _TOGETHER
         of_rhythm = self.temperature if self.rhythm_temperature is None else self.rhythm_temperature
         given = (self.temperature, self.top_p, of_rhythm)
@@ -128,29 +124,6 @@ class Sampling:
             default if value is None else value for value, default in zip(given, usual, strict=True)
         )
         return temperature, top_p, of_rhythm
-
-    def choose(self, scores: Sequence[float] | Numbers, random: Random, costs: Sequence[float] | None = None) -> int:
-        """Index of the one chosen of scores, which are unnormalised log-probabilities, less what each costs."""
-        found = np.asarray(scores, np.float64)
-        if costs is not None:
-            found = found - costs
-        if self.greedy:
-            return int(found.argmax())
-        temperature, top_p, _ = self._settings(alone=True)
-        weights = np.exp((found - found.max()) / temperature)
-        kept = self._kept(weights, top_p)
-        sums = (weights if kept is None else weights[kept]).cumsum()
-        place = int(sums.searchsorted(random.random() * sums[-1], "right"))
-        place = place if place < len(sums) else 0  # beyond the last sum where weights are nan
-        return place if kept is None else int(kept[place])
-
-    def _kept(self, weights: Numbers, top_p: float) -> NDArray[np.intp] | None:
-        """Indices of the weights that top_k and then top_p leave, heaviest first; None where both are off."""
-        if top_p == 1 and not 0 < self.top_k < len(weights):
-            return None
-        order = np.argsort(-weights, kind="stable")[: self.top_k or None]
-        sums = weights[order].cumsum()
-        return order[: 1 + sums.searchsorted(top_p * sums[-1])]
 
 
 DEFAULT_SAMPLING = Sampling()
