@@ -116,7 +116,7 @@ class Sampling:
         return replace(self, temperature=self.rhythm_temperature)
 
     def settings(self, alone: bool) -> tuple[float, float, float]:
-        """Temperature, top_p and temperature of rhythm, the usual ones of one voice or of several where none is given."""
+        """Temperature, top_p and temperature of rhythm, the usual ones for so many voices where none is given."""
         usual = _ALONE if alone else _TOGETHER
         of_rhythm = self.temperature if self.rhythm_temperature is None else self.rhythm_temperature
         given = (self.temperature, self.top_p, of_rhythm)
