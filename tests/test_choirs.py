@@ -186,6 +186,12 @@ def test_hymns_hold_their_last_notes_to_the_end_of_bars_of_any_length() -> None:
         assert held == [(last.chords[-1].onset, last.length - last.chords[-1].onset)] * 4
 
 
+def test_composed_choirs_begin_together_and_with_their_first_bar() -> None:
+    requests = [Request(style, key, "4/4", 4) for style in ("hymn", "chorale") for key in ("F", "G", "Eb", "Am")]
+    for piece in Composer.from_pretrained().compose_batch([*requests, Request("hymn", "F", "4/4", 16)], seed=5):
+        assert [voice[0].onset for voice in piece.bars[0].notes] == [0] * 4
+
+
 def test_chorales_repeat_their_first_lines_as_half_of_bachs_do_and_hymns_none() -> None:
     requests = [Request(style, key) for style in ("chorale", "hymn") for key in ("G", "F", "Am")] * 4
     plans = [plan.skeleton for plan in Composer.from_pretrained().plan_batch(requests, seed=61)]

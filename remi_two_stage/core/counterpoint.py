@@ -52,7 +52,7 @@ cadences chapter 10; Aldwell and Schachter, Harmony and Voice Leading, chapters 
     group       in such a metre it reaches over a group of two or three units, and is not made of groups
     pair        the notes that fill a beat are even in a strathspey, which has snaps, or not dotted in a march
     rest        a tune is silent, other than a song, or are all players of a quartet
-    breath      a singer is silent while others sing, other than in songs
+    breath      a singer is silent while others sing, or before anybody sings, other than in songs
 
 Players of a quartet keep to these rules together, but for parallel octaves, crossing, overlap, spacing, room, augmented
 seconds and breath: strings double one another and exchange their places (in OpenScore's quartets voices are crossed in

@@ -174,9 +174,7 @@ class VoiceLeading:
         return [cost for ids in choice for cost in costs_of_moving(ids, self._time, end, moving, self._costs)]
 
     def _costs_of_rests(self, choice: Sequence[range]) -> list[float] | None:
-        """What costs that a tune is silent, a singer while others sing, or a whole quartet: that a note begins later
-        than the one before ends, or that a bar ends that has room for notes.
-        """
+        """What it costs that a tune is silent up to a note or a bar's end, or a singer beside others, or a quartet."""
         first = next((ids.start for ids in choice if ids and ids.start in _REL_POS), None)
         if first is None or self._style == _SONG:
             return None
@@ -217,10 +215,11 @@ class VoiceLeading:
         return len(self._parts) == 1 and not self._given
 
     def _others_sing(self, time: int) -> bool:
-        """Whether a new voice of a choir has others beside it that sing at a time."""
+        """Whether a new voice of a choir has others beside it that sing at a time, or nobody has sung before."""
         if self._voice in self._given or TOKENS[self._voice][1] not in SINGERS:
             return False
-        return any(self._parts[voice].sounding(time) is not None for voice in self._together if voice != self._voice)
+        sing = any(self._parts[voice].sounding(time) is not None for voice in self._together if voice != self._voice)
+        return sing or not any(part.onsets for part in self._parts.values())
 
     def _is_hole(self, time: int) -> bool:
         """Whether all players of a quartet but the last one to be written, which this is, are silent at a time."""
