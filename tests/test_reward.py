@@ -152,6 +152,19 @@ def test_a_choir_s_melody_is_led_to_the_tonic_and_its_last_notes_are_held(choral
         assert shorter - held == (12.0 if at > last_bar else 0)
 
 
+def test_voices_may_move_with_a_melody_that_moves_over_the_last_chord(chorale: Piece) -> None:
+    *bars, last = chorale.in_c().bars
+    (*before, note), *others = last.notes
+    half = note.duration // 2
+    moving = (replace(note, duration=half), replace(note, onset=note.onset + half, duration=half))
+    piece = replace(chorale.in_c(), bars=(*bars, replace(last, notes=((*before, *moving), *others))))
+    ids = detail_sequence(encode_ids(piece))
+    places = [at for at in places_of("Duration", ids) if at > max(places_of("structure", ids))]
+    for at in places[2:]:  # those of the other voices
+        held, shorter = costs_of_choice(ids[:at], [range(ids[at], ids[at] + 1), range(ids[at] - 6, ids[at] - 5)])
+        assert shorter == held
+
+
 def test_a_tune_is_led_to_close_on_its_tonic_in_the_last_bar_alone() -> None:
     """The Kesh Jig with its last chord on the tonic, up to its last two notes and up to that of the bar before."""
     jig = kesh_jig()

@@ -288,11 +288,11 @@ class VoiceLeading:
             yield height, -self._costs.height
 
     def _is_held_to_end(self) -> bool:
-        """Whether a note here should last to the end of the bar: over the last chord in several voices and in songs,
-        and in tunes in three beats over the tonic with which a part ends.
+        """Whether a note here should last to the end of the bar: over the last chord in several voices, if none of
+        them moves on, and in songs, and in tunes in three beats over the tonic with which a part ends.
         """
         if len(self._parts) > 1 or self._style == _SONG:
-            return self._is_over_last_chord()
+            return self._is_over_last_chord() and all(part.onsets[-1:] <= [self._time] for part in self._parts.values())
         is_end = self._bar == self._last_bar or self._form.end_with(self._bar)
         return is_end and self._meter is not None and self._meter.numerator == 3 and self._is_over_last_tonic()
 
