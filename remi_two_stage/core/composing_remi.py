@@ -180,7 +180,7 @@ class CandidateWriter:
         waiting = [*chain.from_iterable(candidates)]
 
         def at_once() -> int:
-            return max(1, ROWS_AT_ONCE // max(1, len(waiting)))
+            return max(1, ROWS_AT_ONCE // len(waiting))
 
         bars = [[each.prompt.bars for each in several for _ in each.following(at_once())] for several in candidates]
         report = self._report("planner", bars)
@@ -202,11 +202,7 @@ class CandidateWriter:
         if any(to_end):
             ends = self.write("planner", to_end, is_reported=False)
         return [
-            _best_plans(
-                [row for at, ids in enumerate(several) for row in (ids, *others[at * _ENDS :][:_ENDS])], 1 + _ENDS
-            )
-            if others
-            else several
+            [best([ids, *others[at * _ENDS :][:_ENDS]], _harmony_of_ids) for at, ids in enumerate(several)]
             for several, others in zip(written, ends, strict=True)
         ]
 
@@ -242,7 +238,7 @@ class _Tries:
     def add(self, plans: Sequence[list[int]]) -> None:
         """Plans that are written."""
         self._plans += plans
-        self._rewards += [harmony(decode_ids(ids)) for ids in plans]
+        self._rewards += map(_harmony_of_ids, plans)
 
     @property
     def is_settled(self) -> bool:
@@ -260,9 +256,9 @@ def harmony_of(plan: Plan) -> float:
     return harmony(plan.skeleton)
 
 
-def _best_plans(rows: Sequence[list[int]], each: int) -> list[list[int]]:
-    """The plan with the highest reward out of so many each, as token ids."""
-    return [best(rows[at : at + each], lambda ids: harmony(decode_ids(ids))) for at in range(0, len(rows), each)]
+def _harmony_of_ids(ids: Sequence[int]) -> float:
+    """The same of a plan as token ids."""
+    return harmony(decode_ids(ids))
 
 
 def _is_choral(prompt: Prompt) -> bool:

@@ -25,6 +25,7 @@ BarNotes = tuple[tuple[tuple[int, int, int], ...], ...]
 """Onset, pitch and duration of every note of every voice."""
 
 _WHOLE_TUNE = 16
+"""Bars from which on a tune need not repeat its parts to be long enough."""
 
 
 def counted_bars(piece: Piece) -> list[Bar]:
