@@ -40,6 +40,7 @@ _FEWEST_NOTES = 8
 _THIRD = 4
 _WHOLE_TONE = 2
 _SECOND_SINGERS = frozenset(SINGERS) - frozenset(FOUR_PARTS)
+_TIMES_FOR_SINGERS = 8  # as dearly as players, singers leave their last notes
 _MOVING = {"hymn": 0, "chorale": -1}
 """By style, the singer who seldom strikes a note again: the highest or the lowest."""
 _SONG = "song"
@@ -145,8 +146,8 @@ class VoiceLeading:
             ]
         if self._is_held_to_end():
             rest = self._bar_end - place - self._parts[self._voice].length(self._time)
-            held, cost = _DURATION.start + min(rest, MAX_DURATION) - 1, costs.final
-            cost *= 1 + 7 * (TOKENS[self._voice][1] in SINGERS)
+            held = _DURATION.start + min(rest, MAX_DURATION) - 1
+            cost = costs.final * (_TIMES_FOR_SINGERS if TOKENS[self._voice][1] in SINGERS else 1)
             return [cost * (rest > 0 and (token not in _DURATION or token < held)) for ids in choice for token in ids]
         moving = self._costs_of_moving(choice)
         if (other := self._ticks_to_other_bass()) is not None:
